@@ -1,0 +1,21 @@
+//! What the standard library lacks: virtual time, timers, fixed slabs, rings, counters and transmit buffers.
+
+mod count;
+mod malformed;
+mod out;
+mod permutation;
+mod ring;
+mod siphash;
+mod slab;
+mod time;
+mod wheel;
+
+pub use count::{Counts, counts};
+pub use malformed::{Layer, Malformed, MalformedCounts};
+pub use out::{Flow, Frames, HEADROOM, Out, PortId, Transport};
+pub use permutation::Permutation;
+pub use ring::{Consumer, Producer, ring};
+pub use siphash::SipKey;
+pub use slab::{Key, Slab};
+pub use time::Time;
+pub use wheel::{TimerId, Wheel};

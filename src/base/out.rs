@@ -1,0 +1,56 @@
+//! Where protocols put what they send: the caller's transmit buffers.
+
+use core::net::IpAddr;
+use core::ops::Range;
+
+/// Octets kept free in front of an IP payload for the Ethernet, VLAN, IP and UDP headers.
+pub const HEADROOM: usize = 128;
+
+/// A network port of the gateway, by its place in the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+pub struct PortId(pub u8);
+
+/// What carries a payload over IP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Transport {
+    /// A whole SCTP packet, checksum included (protocol 132).
+    Sctp,
+    /// The body of a UDP datagram (protocol 17).
+    Udp {
+        /// Our port.
+        source_port: u16,
+        /// The peer's port.
+        destination_port: u16,
+    },
+}
+
+/// From where to where a payload goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Flow {
+    /// Our address.
+    pub source: IpAddr,
+    /// The peer's address.
+    pub destination: IpAddr,
+    /// What carries it.
+    pub transport: Transport,
+}
+
+/// The caller's output, for protocols over IP: a buffer for one payload at a time.
+pub trait Out {
+    /// Room for one payload, at least 1,472 octets, or `None` when no buffer is free (the caller counts that).
+    /// Asked again without a [`Out::commit`] between, it is the same room.
+    fn room(&mut self) -> Option<&mut [u8]>;
+
+    /// Sends the first `len` octets of the room last given.
+    fn commit(&mut self, len: usize, flow: Flow);
+}
+
+/// The caller's output, for the link layer: a buffer for one Ethernet frame at a time.
+pub trait Frames {
+    /// An empty buffer of at least 2,048 octets, or `None` when no buffer is free (the caller counts that).
+    /// Asked again without a [`Frames::send`] between, it is the same buffer.
+    fn buffer(&mut self) -> Option<&mut [u8]>;
+
+    /// Sends `range` of the buffer last given on `port`.
+    fn send(&mut self, port: PortId, range: Range<usize>);
+}

@@ -1,0 +1,167 @@
+//! Basic Encoding Rules (ITU-T X.690) as TCAP and MAP use them: tags of one octet or more, definite and indefinite
+//! lengths on reading, definite minimal lengths on writing.
+
+use super::{Prepend, Reader};
+
+/// Nesting deeper than this is refused (an indefinite length has to be walked to find its end).
+pub const MAX_DEPTH: usize = 16;
+
+/// One element: its identifier octet, and its contents without the end-of-contents octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tlv<'a> {
+    /// Identifier octet of a low tag number. A tag in the high form (which our protocols never assign) reads as
+    /// class and constructed bit with all five number bits set.
+    pub tag: u8,
+    /// Contents.
+    pub value: &'a [u8],
+}
+
+/// Reads the next element, or `None` if it is malformed or there is none.
+pub fn read<'a>(reader: &mut Reader<'a>) -> Option<Tlv<'a>> {
+    read_at(reader, 0)
+}
+
+fn read_at<'a>(reader: &mut Reader<'a>, depth: usize) -> Option<Tlv<'a>> {
+    let mut ahead = *reader;
+    let tag = ahead.u8()?;
+    if tag & 0x1f == 0x1f {
+        // High tag number: at most four octets more.
+        let mut octets = 0;
+        while ahead.u8()? & 0x80 != 0 {
+            octets += 1;
+            if octets == 4 {
+                return None;
+            }
+        }
+    }
+    let value = match ahead.u8()? {
+        0x80 => {
+            if tag & 0x20 == 0 || depth >= MAX_DEPTH {
+                return None;
+            }
+            let contents = ahead.rest();
+            let start = ahead.position();
+            loop {
+                let end = ahead.position();
+                if ahead.peek()? == 0 {
+                    ahead.u8()?;
+                    if ahead.u8()? != 0 {
+                        return None;
+                    }
+                    break contents.get(..end - start)?;
+                }
+                read_at(&mut ahead, depth + 1)?;
+            }
+        }
+        short @ 0..0x80 => ahead.take(usize::from(short))?,
+        long => {
+            let octets = usize::from(long & 0x7f);
+            if octets > 4 {
+                return None;
+            }
+            let length = ahead.take(octets)?.iter().fold(0usize, |sum, &octet| sum << 8 | usize::from(octet));
+            ahead.take(length)?
+        }
+    };
+    *reader = ahead;
+    Some(Tlv { tag, value })
+}
+
+/// Reads the next element if its tag is `tag`. An element of another tag stays unread.
+pub fn read_tag<'a>(reader: &mut Reader<'a>, tag: u8) -> Option<&'a [u8]> {
+    if reader.peek()? != tag {
+        return None;
+    }
+    read(reader).map(|tlv| tlv.value)
+}
+
+/// An INTEGER or ENUMERATED of at most four octets.
+#[must_use]
+pub fn integer(value: &[u8]) -> Option<i32> {
+    let first = *value.first()?;
+    if value.len() > 4 {
+        return None;
+    }
+    let sign = if first & 0x80 != 0 { -1 } else { 0 };
+    Some(value.iter().fold(sign, |sum, &octet| sum << 8 | i32::from(octet)))
+}
+
+/// Puts tag and length in front of what was written since `mark` (an earlier [`Prepend::len`]).
+pub fn wrap(writer: &mut Prepend<'_>, tag: u8, mark: usize) {
+    let length = writer.len() - mark;
+    match length {
+        0..0x80 => writer.u8(length as u8),
+        0x80..0x100 => writer.bytes(&[0x81, length as u8]),
+        _ => writer.bytes(&[0x82, (length >> 8) as u8, length as u8]),
+    }
+    writer.u8(tag);
+}
+
+/// Puts one element in front.
+pub fn put(writer: &mut Prepend<'_>, tag: u8, value: &[u8]) {
+    let mark = writer.len();
+    writer.bytes(value);
+    wrap(writer, tag, mark);
+}
+
+/// Puts an INTEGER or ENUMERATED in front, in as few octets as hold it.
+pub fn put_integer(writer: &mut Prepend<'_>, tag: u8, value: i32) {
+    let octets = value.to_be_bytes();
+    let mut start = 0;
+    while start < 3
+        && (octets[start] == 0 && octets[start + 1] < 0x80
+            || octets[start] == 0xff && octets[start + 1] >= 0x80)
+    {
+        start += 1;
+    }
+    put(writer, tag, &octets[start..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(bytes: &[u8]) -> Option<Tlv<'_>> {
+        read(&mut Reader::new(bytes))
+    }
+
+    #[test]
+    fn lengths_of_every_form() {
+        assert_eq!(one(&[4, 2, 1, 2, 9]), Some(Tlv { tag: 4, value: &[1, 2] }));
+        assert_eq!(one(&[4, 0x81, 2, 1, 2]), Some(Tlv { tag: 4, value: &[1, 2] }));
+        assert_eq!(one(&[4, 0x84, 0, 0, 0, 1, 7]), Some(Tlv { tag: 4, value: &[7] }));
+        assert_eq!(one(&[4, 0x85, 0, 0, 0, 0, 1, 7]), None);
+        assert_eq!(one(&[4, 3, 1, 2]), None);
+        assert_eq!(one(&[0x30, 0x80, 4, 1, 7, 0, 0]), Some(Tlv { tag: 0x30, value: &[4, 1, 7] }));
+        assert_eq!(one(&[0x30, 0x80, 0x30, 0x80, 4, 1, 7, 0, 0, 0, 0]).unwrap().value.len(), 7);
+        assert_eq!(one(&[0x30, 0x80, 4, 1, 7, 0]), None);
+        assert_eq!(one(&[4, 0x80, 0, 0]), None, "primitive and indefinite");
+        assert_eq!(one(&[0x30, 0x80].repeat(40)), None, "nested too deep");
+        assert_eq!(one(&[0x9f, 0x81, 0x01, 1, 7]), Some(Tlv { tag: 0x9f, value: &[7] }));
+        assert_eq!(one(&[]), None);
+    }
+
+    #[test]
+    fn integers_keep_their_sign() {
+        for value in [0, 1, -1, 127, 128, -128, -129, 255, 256, 32767, -32768, 65536, i32::MIN, i32::MAX] {
+            let mut buffer = [0; 8];
+            let mut writer = Prepend::new(&mut buffer);
+            put_integer(&mut writer, 2, value);
+            let tlv = one(writer.finish().unwrap()).unwrap();
+            assert_eq!(integer(tlv.value), Some(value), "{value}");
+        }
+        assert_eq!(integer(&[]), None);
+        assert_eq!(integer(&[0; 5]), None);
+    }
+
+    #[test]
+    fn wraps_lengths_minimally() {
+        for length in [0usize, 1, 127, 128, 255, 256, 300] {
+            let mut buffer = [0; 400];
+            let mut writer = Prepend::new(&mut buffer);
+            writer.bytes(&vec![5; length]);
+            wrap(&mut writer, 0x30, 0);
+            assert_eq!(one(writer.finish().unwrap()).unwrap().value.len(), length);
+        }
+    }
+}

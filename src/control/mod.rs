@@ -1,0 +1,1 @@
+//! The slow path: configuration, registration, metrics and the admin API.

@@ -1,0 +1,1 @@
+//! The procedures of TR 23.804 clause 8, one file each.

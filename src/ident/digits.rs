@@ -1,0 +1,183 @@
+//! Digit strings in one word: telephone numbers and IMSIs.
+
+use core::fmt;
+use core::str::FromStr;
+
+/// Up to 30 digits, each a nibble 0..=14 (10..=14 stand for `*`, `#`, `a`, `b`, `c` as in TBCD), first digit first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub struct Digits(u128);
+
+const LENGTH_SHIFT: u32 = 120;
+
+impl Digits {
+    /// The most digits that fit.
+    pub const MAX: usize = 30;
+    /// No digit.
+    pub const EMPTY: Self = Self(0);
+
+    /// How many digits.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        (self.0 >> LENGTH_SHIFT) as usize
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends a digit below 15; `None` if there is no room or it is no digit.
+    #[must_use]
+    pub const fn with(self, digit: u8) -> Option<Self> {
+        let len = self.len();
+        if len >= Self::MAX || digit > 14 {
+            return None;
+        }
+        let digits = self.0 & ((1 << LENGTH_SHIFT) - 1);
+        Some(Self((len as u128 + 1) << LENGTH_SHIFT | digits | (digit as u128) << (4 * len)))
+    }
+
+    /// The digit at `at`, from 0.
+    #[must_use]
+    pub const fn get(self, at: usize) -> Option<u8> {
+        if at < self.len() { Some((self.0 >> (4 * at)) as u8 & 0xf) } else { None }
+    }
+
+    /// The digits in order.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        (0..self.len()).filter_map(move |at| self.get(at))
+    }
+
+    /// Whether these digits begin with those of `prefix`.
+    #[must_use]
+    pub const fn starts_with(self, prefix: Self) -> bool {
+        let len = prefix.len();
+        len <= self.len() && (self.0 ^ prefix.0) & ((1u128 << (4 * len)) - 1) == 0
+    }
+
+    /// The digits as a word to hash or compare, length included.
+    #[must_use]
+    pub const fn to_u128(self) -> u128 {
+        self.0
+    }
+
+    /// Decimal digits from ASCII text, nothing else allowed.
+    #[must_use]
+    pub fn from_ascii(text: &[u8]) -> Option<Self> {
+        text.iter()
+            .try_fold(Self::EMPTY, |digits, &c| if c.is_ascii_digit() { digits.with(c - b'0') } else { None })
+    }
+
+    /// Writes the digits as ASCII into `buf` and gives them back. Digits above 9 are written as `*#abc`.
+    pub fn to_ascii(self, buf: &mut [u8; Self::MAX]) -> &[u8] {
+        let len = self.len();
+        for (at, digit) in self.iter().enumerate() {
+            buf[at] = b"0123456789*#abc"[usize::from(digit)];
+        }
+        &buf[..len]
+    }
+}
+
+impl FromStr for Digits {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::from_ascii(text.as_bytes()).ok_or("expected at most 30 decimal digits")
+    }
+}
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(core::str::from_utf8(self.to_ascii(&mut [0; Self::MAX])).unwrap_or(""))
+    }
+}
+
+impl fmt::Debug for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+macro_rules! number {
+    ($(#[$about:meta])* $name:ident, $min:literal..=$max:literal, $wrong:literal) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Digits);
+
+        impl $name {
+            /// From digits, if there are as many as the numbering plan allows and all are decimal.
+            #[must_use]
+            pub fn new(digits: Digits) -> Option<Self> {
+                (($min..=$max).contains(&digits.len()) && digits.iter().all(|digit| digit <= 9)).then_some(Self(digits))
+            }
+
+            /// From ASCII digits.
+            #[must_use]
+            pub fn from_ascii(text: &[u8]) -> Option<Self> {
+                Self::new(Digits::from_ascii(text)?)
+            }
+
+            /// The digits.
+            #[must_use]
+            pub const fn digits(self) -> Digits {
+                self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = &'static str;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::from_ascii(text.as_bytes()).ok_or($wrong)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        /// Masked: debug output may reach a log.
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&super::Masked(self.0), f)
+            }
+        }
+    };
+}
+
+number!(
+    /// An International Mobile Subscriber Identity (TS 23.003 2.2): 6 to 15 digits.
+    Imsi, 6..=15, "expected an IMSI of 6 to 15 digits"
+);
+number!(
+    /// A subscriber's number in international E.164 form, without `+`: 1 to 15 digits.
+    Msisdn, 1..=15, "expected an international number of 1 to 15 digits, without +"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_keep_order_zeros_and_length() {
+        let digits: Digits = "001010123456789".parse().unwrap();
+        assert_eq!(digits.to_string(), "001010123456789");
+        assert_eq!(digits.len(), 15);
+        assert!(digits.starts_with("00101".parse().unwrap()));
+        assert!(digits.starts_with(Digits::EMPTY));
+        assert!(!digits.starts_with("00102".parse().unwrap()));
+        assert_ne!("1".parse::<Digits>(), "10".parse::<Digits>());
+        assert!("12a".parse::<Digits>().is_err());
+        assert!("1234567890123456789012345678901".parse::<Digits>().is_err());
+        assert!("123456789012345678901234567890".parse::<Digits>().is_ok());
+    }
+
+    #[test]
+    fn numbers_are_checked_and_masked() {
+        assert!("12345".parse::<Imsi>().is_err());
+        let imsi: Imsi = "262011234567890".parse().unwrap();
+        assert_eq!(format!("{imsi}"), "262011234567890");
+        assert_eq!(format!("{imsi:?}"), "************890");
+    }
+}

@@ -1,0 +1,1 @@
+//! MTP3 User Adaptation (RFC 4666).

@@ -1,0 +1,1 @@
+//! The short message relay layer, SM-RP (TS 24.011).

@@ -1,0 +1,1 @@
+//! Stream Control Transmission Protocol (RFC 9260).

@@ -1,0 +1,1 @@
+//! Transaction Capabilities (ITU-T Q.771 to Q.775).

@@ -1,0 +1,1 @@
+//! Short message transfer layer, SM-TL (TS 23.040).

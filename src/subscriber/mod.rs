@@ -1,0 +1,1 @@
+//! The subscriber table: bindings by IMSI, MSISDN, public identity and IP address.

@@ -1,0 +1,2 @@
+//! The core network in a box.
+fn main() {}
