@@ -1,6 +1,7 @@
 //! What the standard library lacks: virtual time, timers, fixed slabs, rings, counters and transmit buffers.
 
 mod count;
+mod inline;
 mod malformed;
 mod out;
 mod permutation;
@@ -11,6 +12,7 @@ mod time;
 mod wheel;
 
 pub use count::{Counts, counts};
+pub use inline::Inline;
 pub use malformed::{Layer, Malformed, MalformedCounts};
 pub use out::{Flow, Frames, HEADROOM, Out, PortId, Transport};
 pub use permutation::Permutation;
