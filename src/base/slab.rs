@@ -100,6 +100,13 @@ impl<T> Slab<T> {
         if entry.generation == key.generation { entry.value.as_mut() } else { None }
     }
 
+    /// The key of the value in `slot`, if there is one.
+    #[must_use]
+    pub fn key_of(&self, slot: u32) -> Option<Key> {
+        let entry = self.slots.get(slot as usize)?;
+        entry.value.as_ref().map(|_| Key { slot, generation: entry.generation })
+    }
+
     /// Takes the value out; its key is stale from now on.
     pub fn remove(&mut self, key: Key) -> Option<T> {
         let entry = self.slots.get_mut(key.slot as usize)?;

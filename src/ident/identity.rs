@@ -24,6 +24,17 @@ impl Identity {
         Some(identity)
     }
 
+    /// The tel URI of a subscriber's number (RFC 3966), global form.
+    #[must_use]
+    pub fn tel(msisdn: super::Msisdn) -> Option<Self> {
+        let mut text = [0; 5 + super::Digits::MAX];
+        let mut digits = [0; super::Digits::MAX];
+        let digits = msisdn.digits().to_ascii(&mut digits);
+        text.get_mut(..5)?.copy_from_slice(b"tel:+");
+        text.get_mut(5..5 + digits.len())?.copy_from_slice(digits);
+        Self::new(text.get(..5 + digits.len())?)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
