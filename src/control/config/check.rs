@@ -1,0 +1,414 @@
+//! What the types of the configuration don't say: ranges, and that names, addresses and point codes refer to each other.
+
+use super::Config;
+use super::source::Source;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+/// Reports everything that is wrong in `config` to `source`.
+pub(super) fn check(config: &Config, source: &mut Source<'_>) {
+    Check { config, source }.all();
+}
+
+/// The host part of a SIP URI.
+pub(super) fn host_of(uri: &str) -> Option<&str> {
+    let rest = uri.strip_prefix("sip:").or_else(|| uri.strip_prefix("sips:"))?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._:[]@+".contains(c);
+    let host = rest.rsplit('@').next().unwrap_or("");
+    let host = if host.starts_with('[') { host } else { host.split(':').next().unwrap_or("") };
+    (!host.is_empty() && rest.chars().all(allowed)).then_some(host)
+}
+
+struct Check<'c, 's, 't> {
+    config: &'c Config,
+    source: &'s mut Source<'t>,
+}
+
+impl Check<'_, '_, '_> {
+    fn all(&mut self) {
+        let config = self.config;
+        self.at_least_one("port", config.ports.len());
+        self.at_least_one("network", config.networks.len());
+        self.at_least_one("association", config.associations.len());
+        self.process();
+        self.ports();
+        self.routes();
+        self.sip();
+        self.networks();
+        self.timers();
+        self.associations();
+        self.signalling();
+    }
+
+    fn error(&mut self, place: impl Display, what: impl Into<String>, remedy: impl Into<String>) {
+        self.source.error(&place.to_string(), what, remedy);
+    }
+
+    fn at_least_one(&mut self, section: &str, count: usize) {
+        if count == 0 {
+            self.error(section, "there is none", format!("add a [[{section}]] section"));
+        }
+    }
+
+    fn range<N: PartialOrd + Display>(&mut self, place: impl Display, value: N, range: RangeInclusive<N>) {
+        if !range.contains(&value) {
+            let remedy = format!("give a value from {} to {}", range.start(), range.end());
+            self.error(place, format!("{value} is out of range"), remedy);
+        }
+    }
+
+    fn count(&mut self, place: impl Display, count: usize, of: &str, range: RangeInclusive<usize>) {
+        if !range.contains(&count) {
+            let remedy = match (range.start(), range.end()) {
+                (least, most) if least == most => format!("give {least}"),
+                (least, most) => format!("give {least} to {most}"),
+            };
+            self.error(place, format!("has {count} {of}"), remedy);
+        }
+    }
+
+    /// Reports each value that stands at two places.
+    fn unique<V: Ord + Display>(&mut self, places: impl IntoIterator<Item = (String, V)>) {
+        let mut first: BTreeMap<V, String> = BTreeMap::new();
+        for (place, value) in places {
+            if let Some(other) = first.get(&value) {
+                let (what, remedy) = (format!("{value} is already given at {other}"), "give each once");
+                self.error(place, what, remedy);
+            } else {
+                first.insert(value, place);
+            }
+        }
+    }
+
+    fn name(&mut self, place: impl Display, name: &str) {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.is_empty() || name.len() > 32 || !name.chars().all(allowed) {
+            let remedy = "use 1 to 32 letters, digits, '-', '_' and '.'";
+            self.error(place, format!("{name:?} is no name"), remedy);
+        }
+    }
+
+    fn uri(&mut self, place: impl Display, uri: &str) {
+        if host_of(uri).is_none() || uri.len() > 100 {
+            let remedy = "write it as in \"sip:ipsmgw.home1.net\", without parameters, in at most 100 octets";
+            self.error(place, format!("{uri:?} is no SIP URI"), remedy);
+        }
+    }
+
+    fn own(&mut self, place: impl Display, address: IpAddr) {
+        let mut own = self.config.ports.iter().flat_map(|port| &port.addresses);
+        if !own.any(|own| own.prefix.address == address) {
+            let remedy = "add it to the addresses of a [[port]]";
+            self.error(place, format!("{address} is no own address"), remedy);
+        }
+    }
+
+    fn process(&mut self) {
+        let (node, capacity) = (&self.config.node, &self.config.capacity);
+        self.name("node.name", &node.name);
+        self.range("node.workers", node.workers, 1..=64);
+        self.range("node.tid_prefix_bits", node.tid_prefix_bits, 0..=8);
+        for (key, value, most) in [
+            ("dialogues", capacity.dialogues, 1 << 24),
+            ("client_transactions", capacity.client_transactions, 1 << 24),
+            ("server_transactions", capacity.server_transactions, 1 << 26),
+            ("pending_requests", capacity.pending_requests, 1 << 24),
+            ("mo", capacity.mo, 1 << 24),
+            ("mt", capacity.mt, 1 << 24),
+            ("subscribers", capacity.subscribers, 1 << 27),
+            ("identities", capacity.identities, 1 << 28),
+            ("frames", capacity.frames, 1 << 20),
+            ("hand_off", capacity.hand_off, 1 << 20),
+            ("mailbox", capacity.mailbox, 1 << 20),
+        ] {
+            self.range(format!("capacity.{key}"), value, 16..=most);
+        }
+        if capacity.identities < capacity.subscribers {
+            let remedy = format!("give at least {}, one for each subscriber", capacity.subscribers);
+            self.error("capacity.identities", "is less than subscribers", remedy);
+        }
+        if u32::from(node.tid_prefix) >> u32::from(node.tid_prefix_bits.min(8)) != 0 {
+            let what = format!("{} does not fit into {} bits", node.tid_prefix, node.tid_prefix_bits);
+            self.error(
+                "node.tid_prefix",
+                what,
+                "raise tid_prefix_bits (at most 8), or give a smaller number",
+            );
+        }
+        // DESIGN decision 2: 32 bits hold the prefix, the worker, the slot and a generation of at least 2 bits.
+        let worker_bits = u32::from(node.workers.max(1)).next_power_of_two().trailing_zeros();
+        let slot_bits = 30 - worker_bits - u32::from(node.tid_prefix_bits.min(8));
+        if u64::from(capacity.dialogues) > 1 << slot_bits {
+            let remedy = format!("give at most {}, or a shorter prefix, or fewer workers", 1u32 << slot_bits);
+            self.error("capacity.dialogues", "don't fit into the 32 bits of a transaction id", remedy);
+        }
+        self.range("eal.memory_mb", self.config.eal.memory_mb, 64..=1 << 20);
+        if self.config.admin.socket.as_os_str().len() > 100 {
+            self.error(
+                "admin.socket",
+                "is longer than a Unix socket's name may be",
+                "give a path of at most 100 octets",
+            );
+        }
+    }
+
+    fn ports(&mut self) {
+        let config = self.config;
+        self.unique(
+            config.ports.iter().enumerate().map(|(at, port)| (format!("port[{at}].name"), &port.name)),
+        );
+        self.unique(
+            config.ports.iter().enumerate().map(|(at, port)| (format!("port[{at}].device"), &port.device)),
+        );
+        self.unique(config.ports.iter().enumerate().flat_map(|(at, port)| {
+            let own = port.addresses.iter().enumerate();
+            own.map(move |(n, own)| (format!("port[{at}].addresses[{n}]"), own.prefix.address))
+        }));
+        if config.ports.len() > 16 {
+            self.error("port[16]", "there are more than 16", "leave some out");
+        }
+        for (at, port) in config.ports.iter().enumerate() {
+            self.name(format!("port[{at}].name"), &port.name);
+            self.range(format!("port[{at}].mtu"), port.mtu, 1280..=1500);
+            if port.mac.is_some_and(|mac| mac.0[0] & 1 == 1 || mac.0 == [0; 6]) {
+                let remedy = "give one whose first octet is even, as in 02:00:00:00:00:01";
+                self.error(format!("port[{at}].mac"), "is no unicast address", remedy);
+            }
+            if port.device.is_empty() {
+                let remedy = "give a PCI address, or device arguments as in \"net_memif0,role=client,id=0\"";
+                self.error(format!("port[{at}].device"), "is empty", remedy);
+            }
+            if port.addresses.is_empty() {
+                self.error(format!("port[{at}].addresses"), "there is none", "give at least one own address");
+            }
+            for (n, own) in port.addresses.iter().enumerate() {
+                let place = format!("port[{at}].addresses[{n}]");
+                if own.prefix.address.is_unspecified() || own.prefix.address.is_multicast() {
+                    self.error(
+                        &place,
+                        format!("{} is no host's address", own.prefix.address),
+                        "give a unicast address",
+                    );
+                }
+                self.range(place, own.vlan.unwrap_or(1), 1..=4094);
+            }
+        }
+    }
+
+    fn routes(&mut self) {
+        let config = self.config;
+        self.unique(
+            config
+                .routes
+                .iter()
+                .enumerate()
+                .map(|(at, route)| (format!("route[{at}].prefix"), route.prefix.to_string())),
+        );
+        for (at, route) in config.routes.iter().enumerate() {
+            if !route.prefix.is_network() {
+                let remedy = "clear the bits behind the prefix, or make the prefix longer";
+                self.error(format!("route[{at}].prefix"), format!("{} has host bits", route.prefix), remedy);
+            }
+            if route.prefix.address.is_ipv4() != route.gateway.is_ipv4() {
+                let remedy = "give a router of the same family";
+                self.error(format!("route[{at}].gateway"), "is of another family than the prefix", remedy);
+            }
+            match config.ports.iter().find(|port| port.name == route.port) {
+                None => {
+                    let remedy = "give the name of a [[port]]";
+                    self.error(
+                        format!("route[{at}].port"),
+                        format!("there is no port {:?}", route.port),
+                        remedy,
+                    );
+                }
+                Some(port) if !port.addresses.iter().any(|own| own.prefix.contains(route.gateway)) => {
+                    let what = format!("{} is on no link of port {:?}", route.gateway, port.name);
+                    let remedy = "give a router inside the prefix of one of the port's addresses";
+                    self.error(format!("route[{at}].gateway"), what, remedy);
+                }
+                Some(_) => {}
+            }
+            if let Some(source) = route.source {
+                self.own(format!("route[{at}].source"), source);
+            }
+        }
+    }
+
+    fn sip(&mut self) {
+        let sip = &self.config.sip;
+        if sip.listen.is_empty() {
+            self.error(
+                "sip.listen",
+                "there is none",
+                "give an own address and port, as in \"10.0.0.1:5060\"",
+            );
+        }
+        self.unique(sip.listen.iter().enumerate().map(|(at, listen)| (format!("sip.listen[{at}]"), listen)));
+        for (at, listen) in sip.listen.iter().enumerate() {
+            self.own(format!("sip.listen[{at}]"), listen.ip());
+            self.range(format!("sip.listen[{at}]"), listen.port(), 1..=u16::MAX);
+        }
+        self.uri("sip.uri", &sip.uri);
+        if host_of(&format!("sip:{}", sip.host)) != Some(&*sip.host) && host_of(&sip.uri).is_some() {
+            self.error("sip.host", format!("{:?} is no host", sip.host), "give a host name or an address");
+        }
+        self.range("sip.t1_ms", sip.t1.as_millis(), 10..=10_000);
+        self.range("sip.t2_ms", sip.t2.as_millis(), sip.t1.as_millis()..=60_000);
+        self.range("sip.t4_ms", sip.t4.as_millis(), 10..=60_000);
+    }
+
+    fn networks(&mut self) {
+        let config = self.config;
+        let each = || config.networks.iter().enumerate();
+        self.unique(each().map(|(at, network)| (format!("network[{at}].name"), &network.name)));
+        self.unique(each().flat_map(|(at, network)| {
+            network
+                .realms
+                .iter()
+                .enumerate()
+                .map(move |(n, realm)| (format!("network[{at}].realms[{n}]"), realm))
+        }));
+        self.unique(each().flat_map(|(at, network)| {
+            let prefixes = network.imsi_prefixes.iter().enumerate();
+            prefixes.map(move |(n, prefix)| (format!("network[{at}].imsi_prefixes[{n}]"), prefix.to_string()))
+        }));
+        self.unique(each().flat_map(|(at, network)| {
+            let prefixes = network.msisdn_prefixes.iter().enumerate();
+            prefixes
+                .map(move |(n, prefix)| (format!("network[{at}].msisdn_prefixes[{n}]"), prefix.to_string()))
+        }));
+        for (at, network) in each() {
+            let place = |key: &str| format!("network[{at}].{key}");
+            self.name(place("name"), &network.name);
+            self.count(place("mcc"), network.mcc.len(), "digits", 3..=3);
+            self.count(place("mnc"), network.mnc.len(), "digits", 2..=3);
+            self.count(place("gateway_title"), network.gateway_title.len(), "digits", 4..=15);
+            self.uri(place("gateway_uri"), &network.gateway_uri);
+            if !matches!(network.report_answer, 200 | 202) {
+                let what = format!("{} is no answer to a report", network.report_answer);
+                self.error(place("report_answer"), what, "give 200 or 202");
+            }
+            if network.scscf.is_empty() {
+                let remedy = "give at least one { uri = …, address = … }";
+                self.error(place("scscf"), "there is none", remedy);
+            }
+            for (n, scscf) in network.scscf.iter().enumerate() {
+                self.uri(place(&format!("scscf[{n}].uri")), &scscf.uri);
+                let place = place(&format!("scscf[{n}].address"));
+                self.range(&place, scscf.address.port(), 1..=u16::MAX);
+                if !config.sip.listen.iter().any(|listen| listen.is_ipv4() == scscf.address.is_ipv4()) {
+                    let remedy = "add an address of that family to listen of [sip]";
+                    self.error(place, "is of a family that the gateway has no SIP address of", remedy);
+                }
+            }
+        }
+    }
+
+    fn timers(&mut self) {
+        let timers = &self.config.timers;
+        self.range("timers.mt_report_ms", timers.mt_report.as_millis(), 100..=600_000);
+        self.range("timers.mt_queue", timers.mt_queue, 0..=64);
+        self.range("timers.map_forward_ms", timers.map_forward.as_millis(), 100..=600_000);
+        self.range("timers.registration_max_s", timers.registration_max.as_secs(), 60..=31_536_000);
+    }
+
+    fn associations(&mut self) {
+        let config = self.config;
+        let each = || config.associations.iter().enumerate();
+        self.unique(each().map(|(at, association)| (format!("association[{at}].name"), &association.name)));
+        for (at, association) in each() {
+            let place = |key: &str| format!("association[{at}].{key}");
+            self.name(place("name"), &association.name);
+            for (key, addresses) in [("local", &association.local), ("remote", &association.remote)] {
+                self.count(place(key), addresses.len(), "addresses", 1..=8);
+                let list = addresses.iter().enumerate();
+                self.unique(list.map(|(n, address)| (place(&format!("{key}[{n}]")), address)));
+            }
+            for (n, &address) in association.local.iter().enumerate() {
+                self.own(place(&format!("local[{n}]")), address);
+            }
+            for (n, address) in association.remote.iter().enumerate() {
+                if !association.local.iter().any(|local| local.is_ipv4() == address.is_ipv4()) {
+                    let remedy = "add an address of that family to local";
+                    self.error(place(&format!("remote[{n}]")), "no local address is of its family", remedy);
+                }
+            }
+            if let Some(worker) = association.worker {
+                self.range(place("worker"), worker, 0..=config.node.workers.saturating_sub(1));
+            }
+            self.range(place("local_port"), association.local_port, 1..=u16::MAX);
+            self.range(place("remote_port"), association.remote_port.unwrap_or(1), 1..=u16::MAX);
+            self.range(place("streams"), association.streams, 2..=64);
+            self.range(place("rto_min_ms"), association.rto_min.as_millis(), 10..=60_000);
+            let bounds = association.rto_min.as_millis()..=60_000;
+            self.range(place("rto_max_ms"), association.rto_max.as_millis(), bounds);
+            let bounds = association.rto_min.as_millis()..=association.rto_max.as_millis();
+            self.range(place("rto_initial_ms"), association.rto_initial.as_millis(), bounds);
+            self.range(place("heartbeat_ms"), association.heartbeat.as_millis(), 100..=600_000);
+            self.range(place("sack_delay_ms"), association.sack_delay.as_millis(), 0..=500);
+            self.count(
+                place("routing_contexts"),
+                association.routing_contexts.len(),
+                "routing contexts",
+                0..=16,
+            );
+            for (other_at, other) in each().take(at) {
+                let ports = (association.remote_port, other.remote_port);
+                let ports_differ = matches!(ports, (Some(port), Some(other)) if port != other);
+                let same = association.local_port == other.local_port
+                    && !ports_differ
+                    && association.remote.iter().any(|address| other.remote.contains(address));
+                if same {
+                    let what = format!("packets can't be told from those of association[{other_at}]");
+                    self.error(place("remote"), what, "give another local_port, remote_port or peer");
+                }
+            }
+            let used = config
+                .destinations
+                .iter()
+                .any(|destination| destination.associations.contains(&association.name));
+            if !used {
+                let remedy = "name it in associations of a [[destination]], or leave it out";
+                self.error(place("name"), "no destination uses it", remedy);
+            }
+        }
+    }
+
+    fn signalling(&mut self) {
+        let config = self.config;
+        self.range("ss7.network_indicator", config.ss7.network_indicator, 0..=3);
+        self.range("ss7.sif_budget", config.ss7.sif_budget, 128..=272);
+        let destinations = config.destinations.iter().enumerate();
+        self.unique(destinations.map(|(at, to)| (format!("destination[{at}].point_code"), to.point_code.0)));
+        for (at, to) in config.destinations.iter().enumerate() {
+            if to.point_code == config.ss7.point_code {
+                let remedy = "give the peer's point code";
+                self.error(format!("destination[{at}].point_code"), "is the gateway's own", remedy);
+            }
+            self.count(format!("destination[{at}].associations"), to.associations.len(), "names", 1..=16);
+            for (n, name) in to.associations.iter().enumerate() {
+                if !config.associations.iter().any(|association| association.name == *name) {
+                    let place = format!("destination[{at}].associations[{n}]");
+                    self.error(
+                        place,
+                        format!("there is no association {name:?}"),
+                        "give the name of an [[association]]",
+                    );
+                }
+            }
+        }
+        self.unique(config.titles.iter().enumerate().map(|(at, title)| {
+            let of = (title.translation_type, title.numbering_plan, title.nature);
+            (format!("title[{at}].prefix"), format!("{:?} with {of:?}", title.prefix.to_string()))
+        }));
+        for (at, title) in config.titles.iter().enumerate() {
+            if !config.destinations.iter().any(|to| to.point_code == title.point_code) {
+                let what = format!("no [[destination]] has the point code {}", title.point_code);
+                self.error(format!("title[{at}].point_code"), what, "add one, or correct the point code");
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What holds where the configuration says nothing.
+
+use super::{
+    Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, M3uaRole, Node, NodeKind, ReportUnmatched,
+    RouteOn, Timers,
+};
+use std::time::Duration;
+
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            name: "ipsmgw".into(),
+            workers: 1,
+            backoff: Backoff::Yield,
+            secret_file: None,
+            tid_prefix: 0,
+            tid_prefix_bits: 0,
+        }
+    }
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self {
+            dialogues: 65_536,
+            client_transactions: 65_536,
+            server_transactions: 262_144,
+            pending_requests: 8_192,
+            mo: 32_768,
+            mt: 32_768,
+            subscribers: 100_000,
+            identities: 300_000,
+            frames: 8_192,
+            hand_off: 1_024,
+            mailbox: 1_024,
+        }
+    }
+}
+
+impl Default for Eal {
+    fn default() -> Self {
+        Self { huge: false, memory_mb: 512, file_prefix: "ipsmgw".into(), extra: vec![] }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { socket: "/run/ipsmgw/admin.sock".into() }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: LogLevel::Info, format: LogFormat::Json }
+    }
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            mt_report: Duration::from_secs(40),
+            mt_queue: 8,
+            map_forward: Duration::from_secs(90),
+            registration_max: Duration::from_secs(604_800),
+        }
+    }
+}
+
+/// Defaults of single keys, in sections where other keys must be given.
+macro_rules! defaults {
+    ($($name:ident: $kind:ty = $value:expr;)*) => {
+        $(pub(super) const fn $name() -> $kind { $value })*
+    };
+}
+
+defaults! {
+    mtu: u16 = 1500;
+    t1: Duration = Duration::from_millis(500);
+    t2: Duration = Duration::from_millis(4_000);
+    t4: Duration = Duration::from_millis(5_000);
+    node_kind: NodeKind = NodeKind::Msc;
+    report_answer: u16 = 200;
+    report_unmatched: ReportUnmatched = ReportUnmatched::Accept;
+    network_indicator: u8 = 2;
+    sif_budget: u16 = 272;
+    m3ua_port: u16 = 2905;
+    streams: u16 = 16;
+    rto_initial: Duration = Duration::from_millis(1_000);
+    rto_min: Duration = Duration::from_millis(200);
+    rto_max: Duration = Duration::from_millis(5_000);
+    heartbeat: Duration = Duration::from_millis(30_000);
+    sack_delay: Duration = Duration::from_millis(100);
+    m3ua_role: M3uaRole = M3uaRole::Asp;
+    route_on: RouteOn = RouteOn::Gt;
+}

@@ -1,0 +1,59 @@
+//! `[[port]]`, `[[route]]` and `[sip]`: the IP side.
+
+use super::text::{Mac, PortAddress, Prefix, millis};
+use serde::Deserialize;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// `[[port]]`: a network port.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    /// Its name in this file, in logs and metrics.
+    pub name: String,
+    /// The PCI address of a physical port (`"0000:3b:00.0"`), or DPDK device arguments (`"net_memif0,role=client,…"`).
+    pub device: String,
+    /// Takes the place of the device's own MAC address.
+    pub mac: Option<Mac>,
+    /// The largest IP packet, in octets: 1280 to 1500. Default 1500.
+    #[serde(default = "super::default::mtu")]
+    pub mtu: u16,
+    /// Own addresses.
+    pub addresses: Vec<PortAddress>,
+}
+
+/// `[[route]]`: a way to peers that are on no link of ours. The longest prefix wins.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The destinations, as in `"0.0.0.0/0"`.
+    pub prefix: Prefix,
+    /// The router, on a link of `port`.
+    pub gateway: IpAddr,
+    /// The name of the port.
+    pub port: String,
+    /// Own address that packets carry that are bound to none yet. Default: the one on the router's link.
+    pub source: Option<IpAddr>,
+}
+
+/// `[sip]`: SIP over UDP.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sip {
+    /// Own addresses and ports. The first of a family is the one that requests are sent from.
+    pub listen: Vec<SocketAddr>,
+    /// The gateway's own URI (From and P-Asserted-Identity of what it sends), as in `"sip:ipsmgw.home1.net"`.
+    pub uri: String,
+    /// The host part of Call-IDs. Default: the host of `uri`.
+    #[serde(default)]
+    pub host: String,
+    /// T1, the round-trip time estimate; F and J are 64 × T1 (RFC 3261 17.1.2.2). Default 500.
+    #[serde(rename = "t1_ms", default = "super::default::t1", deserialize_with = "millis")]
+    pub t1: Duration,
+    /// T2, the longest interval between retransmissions. Default 4,000.
+    #[serde(rename = "t2_ms", default = "super::default::t2", deserialize_with = "millis")]
+    pub t2: Duration,
+    /// T4, how long a message stays in the network (timer K). Default 5,000.
+    #[serde(rename = "t4_ms", default = "super::default::t4", deserialize_with = "millis")]
+    pub t4: Duration,
+}

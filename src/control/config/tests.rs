@@ -1,0 +1,236 @@
+//! A test for every kind of error, made by changing one line of the example.
+
+use super::*;
+use std::time::Duration;
+
+const EXAMPLE: &str = include_str!("../../../docs/operating/examples/gateway.toml");
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating/examples/gateway.toml");
+
+/// The errors of the example with `from` replaced by `to`, as `line: key: what; remedy`.
+fn errors(changes: &[(&str, &str)]) -> Vec<String> {
+    let text = changes.iter().fold(EXAMPLE.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    });
+    let errors = Config::parse(Path::new("gw.toml"), &text).expect_err("should be refused");
+    errors.iter().map(|error| error.to_string().strip_prefix("gw.toml:").unwrap().to_owned()).collect()
+}
+
+/// That one change gives an error on the line where `from` begins, with this key and these words.
+#[track_caller]
+fn refused(from: &str, to: &str, key: &str, words: &[&str]) {
+    let line = 1 + EXAMPLE[..EXAMPLE.find(from).expect(from)].matches('\n').count();
+    let (found, begin) = (errors(&[(from, to)]), format!("{line}: {key}: "));
+    let Some(error) = found.iter().find(|error| error.starts_with(&begin)) else {
+        panic!("expected {begin}, got {found:#?}")
+    };
+    for word in words {
+        assert!(error.contains(word), "{error}; expected {word}");
+    }
+    assert!(error.split_once("; ").is_some_and(|(_, remedy)| !remedy.is_empty()), "no remedy: {error}");
+}
+
+#[test]
+fn the_example_is_complete_and_read_as_it_says() {
+    let config = Config::load(Path::new(FILE)).unwrap();
+    assert_eq!((config.node.workers, config.node.tid_prefix, config.node.tid_prefix_bits), (2, 0x15, 6));
+    assert_eq!(config.ports[0].addresses[1].vlan, Some(5));
+    assert_eq!(config.ports[0].addresses[1].prefix.to_string(), "fd00:5::1/64");
+    assert_eq!(config.sip.host, "ipsmgw.home1.net");
+    assert_eq!(config.sip.t1, Duration::from_millis(500));
+    let [home1, home2] = &config.networks[..] else { panic!() };
+    assert_eq!(home1.imsi_prefixes[0].to_string(), "26201");
+    assert_eq!(home1.gateway_uri, "sip:ipsmgw.home1.net");
+    assert_eq!(home1.subscribers.as_deref(), Some(Path::new(FILE).with_file_name("home1.csv").as_path()));
+    assert_eq!(home2.realms, ["ims.mnc015.mcc234.3gppnetwork.org"]);
+    assert_eq!(
+        (home2.node.ssn().0, home2.report_answer, home2.report_unmatched),
+        (149, 202, ReportUnmatched::NotAcceptableHere)
+    );
+    assert_eq!(config.ss7.point_code.0, 2 << 11 | 100 << 3 | 3);
+    assert_eq!(config.associations[1].remote_port, Some(2905));
+    assert_eq!(config.associations[0].rto_max, Duration::from_secs(5));
+    assert_eq!(config.sizes()[0], ("dialogues", 131_072));
+}
+
+/// The lines of the example that are commented out are keys with their defaults: putting them in changes nothing.
+#[test]
+fn the_example_tells_the_true_defaults() {
+    let key = |line: &str| line.strip_prefix("# ").is_some_and(|rest| rest.split(' ').nth(1) == Some("="));
+    let skipped = [
+        "secret_file",
+        "mac ",
+        "source",
+        "network_appearance",
+        "translation_type",
+        "numbering_plan",
+        "nature",
+    ];
+    let full: Vec<_> = EXAMPLE
+        .lines()
+        .map(|line| match key(line) && !skipped.iter().any(|skipped| line[2..].starts_with(skipped)) {
+            true => &line[2..],
+            false => line,
+        })
+        .collect();
+    let (plain, full) =
+        (Config::parse(Path::new("x"), EXAMPLE).unwrap(), Config::parse(Path::new("x"), &full.join("\n")));
+    assert_eq!(format!("{plain:?}"), format!("{:?}", full.unwrap()));
+}
+
+#[test]
+fn unknown_keys_and_sections_are_refused() {
+    refused("workers = 2", "wrokers = 2", "node.wrokers", &["unknown field", "workers", "spelling"]);
+    refused("[timers]", "[timer]", "timer", &["unknown section", "timers"]);
+    refused("vlan = 5", "vlna = 5", "port[0].addresses[1].vlna", &["unknown field", "vlan"]);
+}
+
+#[test]
+fn wrong_types_and_spellings_are_refused() {
+    refused("workers = 2", "workers = \"two\"", "node.workers", &["invalid type", "u8"]);
+    refused("workers = 2", "workers = 300", "node.workers", &["300"]);
+    refused("\"10.7.0.1/24\"", "\"10.7.0.1\"", "port[1].addresses[0]", &["prefix length"]);
+    refused("mcc = \"262\"", "mcc = \"26x\"", "network[0].mcc", &["decimal digits"]);
+    refused("point_code = \"2.100.3\"", "point_code = \"9.100.3\"", "ss7.point_code", &["zone.area.point"]);
+    refused("role = \"client\"", "role = \"both\"", "association[0].role", &["client", "server"]);
+    refused("# mac = \"02:00:00:00:00:01\"", "mac = \"02:00\"", "port[0].mac", &["MAC address"]);
+    refused("[sip]\nlisten", "[[sip]]\nlisten", "sip", &["expected one table", "[sip]"]);
+    refused("[[title]]\nprefix", "[title]\nprefix", "title", &["list of tables", "[[title]]"]);
+}
+
+#[test]
+fn missing_keys_and_sections_are_named() {
+    refused("[[network]]\nname = \"home2\"", "[[network]]", "network[1].name", &["is missing", "add name"]);
+    let section = "[ss7]\npoint_code = \"2.100.3\"";
+    let found = errors(&[(section, "")]);
+    assert!(found[0].contains("ss7.point_code: is missing"), "{found:?}");
+}
+
+#[test]
+fn what_is_not_toml_is_refused_with_its_line() {
+    let found = errors(&[("workers = 2", "workers = = 2")]);
+    assert!(found[0].starts_with("6: workers: "), "{found:?}");
+}
+
+#[test]
+fn several_errors_are_told_at_once() {
+    let found = errors(&[
+        ("workers = 2", "wrokers = 2"),
+        ("backoff = \"yield\"", "backoff = \"sleep\""),
+        ("mnc = \"015\"", "mnc = 15"),
+        ("[log]", "[logs]"),
+    ]);
+    let keys: Vec<_> = found.iter().map(|error| error.split(": ").nth(1).unwrap()).collect();
+    assert_eq!(keys, ["node.wrokers", "node.backoff", "network[1].mnc", "logs"]);
+}
+
+#[test]
+fn only_one_form_of_r1_exists_yet() {
+    refused("r1 = \"preconfigured\"", "r1 = \"gr\"", "network[0].r1", &["gr", "preconfigured"]);
+}
+
+#[test]
+fn values_have_ranges() {
+    refused("workers = 2", "workers = 0", "node.workers", &["0 is out of range", "1 to 64"]);
+    refused("name = \"ims\"", "name = \"i ms\"", "port[0].name", &["no name"]);
+    refused("# mtu = 1500", "mtu = 9000", "port[0].mtu", &["1280 to 1500"]);
+    refused("vlan = 5", "vlan = 4095", "port[0].addresses[1]", &["4095"]);
+    refused("mcc = \"262\"", "mcc = \"26\"", "network[0].mcc", &["2 digits", "give 3"]);
+    refused("report_answer = 202", "report_answer = 204", "network[1].report_answer", &["200 or 202"]);
+    refused("# mt_queue = 8", "mt_queue = 65", "timers.mt_queue", &["0 to 64"]);
+    refused("# mt_report_ms = 40000", "mt_report_ms = 1", "timers.mt_report_ms", &["100 to"]);
+    refused("# sack_delay_ms = 100", "sack_delay_ms = 501", "association[0].sack_delay_ms", &["0 to 500"]);
+    refused(
+        "# rto_initial_ms = 1000",
+        "rto_initial_ms = 9000",
+        "association[0].rto_initial_ms",
+        &["200 to 5000"],
+    );
+    refused("# network_indicator = 2", "network_indicator = 4", "ss7.network_indicator", &["0 to 3"]);
+    refused("worker = 1", "worker = 2", "association[1].worker", &["0 to 1"]);
+    refused("uri = \"sip:ipsmgw.home1.net\"", "uri = \"ipsmgw\"", "sip.uri", &["no SIP URI"]);
+    refused("# identities = 300000", "identities = 20", "capacity.identities", &["100000"]);
+    refused(
+        "addresses = [\"10.7.0.1/24\", \"10.8.0.1/24\"]",
+        "addresses = []",
+        "port[1].addresses",
+        &["there is none"],
+    );
+}
+
+#[test]
+fn transaction_ids_have_32_bits() {
+    refused("tid_prefix = 0x15", "tid_prefix = 64", "node.tid_prefix", &["64 does not fit into 6 bits"]);
+    refused("# dialogues = 65536", "dialogues = 8388609", "capacity.dialogues", &["at most 8388608"]);
+}
+
+#[test]
+fn names_and_addresses_refer_to_what_is_there() {
+    refused("port = \"ims\"", "port = \"imz\"", "route[0].port", &["imz"]);
+    refused("gateway = \"10.0.0.254\"", "gateway = \"10.9.0.254\"", "route[0].gateway", &["on no link"]);
+    refused("prefix = \"10.1.0.0/16\"", "prefix = \"10.1.2.0/16\"", "route[0].prefix", &["host bits"]);
+    refused("# source = \"10.0.0.1\"", "source = \"10.0.0.2\"", "route[0].source", &["no own address"]);
+    refused(
+        "listen = [\"10.0.0.1:5060\"]",
+        "listen = [\"10.0.0.2:5060\"]",
+        "sip.listen[0]",
+        &["no own address"],
+    );
+    refused("\"sg1\", \"sg2\"", "\"sg1\", \"sg2\", \"sg3\"", "destination[0].associations[2]", &["sg3"]);
+    refused("name = \"sg2\"", "name = \"sg4\"", "association[1].name", &["no destination"]);
+    refused(
+        "point_code = \"2.100.4\"\n# translation_type = 0",
+        "point_code = 7",
+        "title[0].point_code",
+        &["0.0.7"],
+    );
+    refused(
+        "[\"10.7.0.11\", \"10.8.0.11\"]",
+        "[\"10.7.0.12\", \"10.8.0.11\"]",
+        "association[1].remote",
+        &["association[0]"],
+    );
+    refused(
+        "address = \"10.1.0.6:5060\"",
+        "address = \"[fd00::6]:5060\"",
+        "network[1].scscf[0].address",
+        &["family"],
+    );
+}
+
+#[test]
+fn what_must_differ_differs() {
+    refused("name = \"ss7\"", "name = \"ims\"", "port[1].name", &["already given at port[0].name"]);
+    refused("\"10.8.0.1/24\"", "\"10.0.0.1/24\"", "port[1].addresses[1]", &["already"]);
+    refused("name = \"home2\"", "name = \"home1\"", "network[1].name", &["already"]);
+    refused("name = \"sg2\"", "name = \"sg1\"", "association[1].name", &["already"]);
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let errors = Config::load(Path::new("/nonexistent/gw.toml")).unwrap_err();
+    assert!(errors[0].to_string().starts_with("/nonexistent/gw.toml: cannot be read: "), "{}", errors[0]);
+}
+
+#[test]
+fn the_secret_is_hexadecimal_and_private() {
+    let mut config = Config::parse(Path::new("gw.toml"), EXAMPLE).unwrap();
+    assert_ne!(config.secret().unwrap(), config.secret().unwrap());
+    let file = std::env::temp_dir().join(format!("ipsmgw-secret-{}", std::process::id()));
+    config.node.secret_file = Some(file.clone());
+    assert!(config.secret().unwrap_err().to_string().contains("cannot be read"));
+    for (mode, text, expected) in [
+        (0o644, "00112233445566778899aabbccddeeff", Err("mode 644")),
+        (0o600, "00112233445566778899aabbccddeeff\n", Ok(0xff)),
+        (0o600, "+0112233445566778899aabbccddeeff", Err("32 hexadecimal digits")),
+        (0o600, "0011", Err("32 hexadecimal digits")),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        match expected {
+            Ok(last) => assert_eq!(config.secret().unwrap()[15], last),
+            Err(words) => assert!(config.secret().unwrap_err().to_string().contains(words)),
+        }
+    }
+    std::fs::remove_file(file).unwrap();
+}
