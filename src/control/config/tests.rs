@@ -185,7 +185,7 @@ fn names_and_addresses_refer_to_what_is_there() {
         &["0.0.7"],
     );
     refused(
-        "[\"10.7.0.11\", \"10.8.0.11\"]",
+        "[\"10.7.0.12\", \"10.8.0.12\"]",
         "[\"10.7.0.12\", \"10.8.0.11\"]",
         "association[1].remote",
         &["association[0]"],
