@@ -27,6 +27,18 @@ pub enum Layer {
 impl Layer {
     /// How many layers there are.
     pub const COUNT: usize = 9;
+    /// The layers, by number.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Link,
+        Self::Sctp,
+        Self::M3ua,
+        Self::Sccp,
+        Self::Tcap,
+        Self::Map,
+        Self::Sip,
+        Self::Rp,
+        Self::Tpdu,
+    ];
     /// The layers' names, by number.
     pub const NAMES: [&'static str; Self::COUNT] =
         ["link", "sctp", "m3ua", "sccp", "tcap", "map", "sip", "rp", "tpdu"];

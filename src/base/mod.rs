@@ -1,16 +1,19 @@
 //! What the standard library lacks: virtual time, timers, fixed slabs, rings, counters and transmit buffers.
 
+mod bell;
 mod count;
 mod inline;
 mod malformed;
 mod out;
 mod permutation;
+pub mod publish;
 mod ring;
 mod siphash;
 mod slab;
 mod time;
 mod wheel;
 
+pub use bell::Bell;
 pub use count::{Counts, counts};
 pub use inline::Inline;
 pub use malformed::{Layer, Malformed, MalformedCounts};
