@@ -1,0 +1,206 @@
+//! What is known about one subscriber.
+
+use crate::ident::{Identity, Imsi, Msisdn};
+use core::fmt;
+use core::net::SocketAddr;
+
+/// How the subscriber reaches us.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub enum AccessKind {
+    /// Through an S-CSCF, which registered the subscriber here as a third party (TS 24.229 5.4.1.7).
+    Ims,
+    /// The UE itself registered here (TR 23.804 8.1).
+    Direct,
+}
+
+/// The value of P-Access-Network-Info at registration, at most 63 octets of text.
+#[derive(Clone, Copy)]
+pub struct AccessNetworkInfo {
+    len: u8,
+    text: [u8; Self::MAX],
+}
+
+impl AccessNetworkInfo {
+    /// The longest value, in octets.
+    pub const MAX: usize = 63;
+    /// Unknown.
+    pub const EMPTY: Self = Self { len: 0, text: [0; Self::MAX] };
+
+    /// From the header's text, cut to 63 octets at a character's border; empty if it is not UTF-8.
+    #[must_use]
+    pub fn new(text: &[u8]) -> Self {
+        let text = core::str::from_utf8(text).unwrap_or("");
+        let cut = text.floor_char_boundary(Self::MAX);
+        let mut info = Self { len: cut as u8, ..Self::EMPTY };
+        if let (Some(room), Some(text)) = (info.text.get_mut(..cut), text.as_bytes().get(..cut)) {
+            room.copy_from_slice(text);
+        }
+        info
+    }
+
+    /// The text; empty when unknown.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.text.get(..usize::from(self.len)).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or("")
+    }
+}
+
+impl PartialEq for AccessNetworkInfo {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for AccessNetworkInfo {}
+
+impl fmt::Debug for AccessNetworkInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// One way to reach a subscriber. Until when it holds is an atomic word beside it: [`super::Subscriber::expiry`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Binding {
+    /// Through an S-CSCF or directly.
+    pub access: AccessKind,
+    /// Which binding is tried first: the higher number.
+    pub priority: u8,
+    /// Where SIP goes: the S-CSCF's URI (the Contact of its REGISTER), or the UE's contact.
+    pub contact: Identity,
+    /// The signalling address of the S-CSCF, or of the UE.
+    pub remote: SocketAddr,
+    /// Our address that the registration came to.
+    pub local: SocketAddr,
+    /// Index of the served network.
+    pub network: u16,
+    /// P-Access-Network-Info of the registration.
+    pub access_network_info: AccessNetworkInfo,
+}
+
+/// A subscriber's identities and bindings. Never changed once published.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    imsi: Option<Imsi>,
+    msisdn: Option<Msisdn>,
+    private_identity: Option<Identity>,
+    identities: Box<[Identity]>,
+    bindings: Box<[Binding]>,
+}
+
+impl Record {
+    /// The most public identities of one subscriber.
+    pub const IDENTITIES: usize = 8;
+    /// The most bindings of one subscriber.
+    pub const BINDINGS: usize = 4;
+
+    /// A record of an implicitly registered set, the default public identity first, and its bindings.
+    /// `None` if the subscriber has no key at all (neither IMSI, MSISDN nor identity) or there are too many
+    /// identities or bindings.
+    #[must_use]
+    pub fn new(
+        imsi: Option<Imsi>,
+        msisdn: Option<Msisdn>,
+        private_identity: Option<Identity>,
+        identities: &[Identity],
+        bindings: &[Binding],
+    ) -> Option<Self> {
+        let known = imsi.is_some() || msisdn.is_some() || !identities.is_empty();
+        let fits = identities.len() <= Self::IDENTITIES && bindings.len() <= Self::BINDINGS;
+        (known && fits).then(|| Self {
+            imsi,
+            msisdn,
+            private_identity,
+            identities: identities.into(),
+            bindings: bindings.into(),
+        })
+    }
+
+    /// The same subscriber with other bindings; `None` if there are too many.
+    #[must_use]
+    pub fn with_bindings(&self, bindings: &[Binding]) -> Option<Self> {
+        (bindings.len() <= Self::BINDINGS).then(|| Self { bindings: bindings.into(), ..self.clone() })
+    }
+
+    /// The IMSI, if known.
+    #[must_use]
+    pub fn imsi(&self) -> Option<Imsi> {
+        self.imsi
+    }
+
+    /// The MSISDN, if known.
+    #[must_use]
+    pub fn msisdn(&self) -> Option<Msisdn> {
+        self.msisdn
+    }
+
+    /// The private user identity, if known.
+    #[must_use]
+    pub fn private_identity(&self) -> Option<Identity> {
+        self.private_identity
+    }
+
+    /// The default public user identity, which is the Request-URI of what we send.
+    #[must_use]
+    pub fn default_identity(&self) -> Option<Identity> {
+        self.identities.first().copied()
+    }
+
+    /// The public user identities, the default one first.
+    pub fn identities(&self) -> impl ExactSizeIterator<Item = Identity> + '_ {
+        self.identities.iter().copied()
+    }
+
+    /// The binding at `index`.
+    #[must_use]
+    pub fn binding(&self, index: usize) -> Option<Binding> {
+        self.bindings.get(index).copied()
+    }
+
+    /// The bindings, by index.
+    pub fn bindings(&self) -> impl ExactSizeIterator<Item = Binding> + '_ {
+        self.bindings.iter().copied()
+    }
+
+    /// Whether `text` is one of the public identities.
+    #[must_use]
+    pub fn has_identity(&self, text: &[u8]) -> bool {
+        self.identities.iter().any(|identity| identity.as_bytes() == text)
+    }
+
+    /// The binding of the UE that sends from `address`.
+    #[must_use]
+    pub fn binding_from(&self, address: SocketAddr) -> Option<usize> {
+        self.bindings
+            .iter()
+            .position(|binding| binding.access == AccessKind::Direct && same_address(binding.remote, address))
+    }
+}
+
+/// Whether two addresses name the same IP address and port; flow label and zone don't matter.
+fn same_address(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() == b.port() && a.ip().to_canonical() == b.ip().to_canonical()
+}
+
+/// Names a subscriber for as long as it stays in the table, whatever it registers meanwhile; stale afterwards.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct SubscriberId {
+    /// Its place in the table.
+    pub slot: u32,
+    /// How often the place had been used before.
+    pub generation: u32,
+}
+
+impl SubscriberId {
+    /// The name as one word.
+    #[must_use]
+    pub const fn to_u64(self) -> u64 {
+        (self.generation as u64) << 32 | self.slot as u64
+    }
+
+    /// The name from [`SubscriberId::to_u64`].
+    #[must_use]
+    pub const fn from_u64(word: u64) -> Self {
+        Self { slot: word as u32, generation: (word >> 32) as u32 }
+    }
+}

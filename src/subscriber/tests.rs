@@ -1,0 +1,428 @@
+//! The table as its users see it: alone, and with readers on other threads.
+
+use super::*;
+use crate::base::{SipKey, Time};
+use crate::ident::{Identity, Imsi, Msisdn, WorkerId};
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+fn identity(text: &str) -> Identity {
+    Identity::new(text.as_bytes()).unwrap()
+}
+
+fn imsi(n: u64) -> Imsi {
+    format!("26201{n:010}").parse().unwrap()
+}
+
+fn msisdn(n: u64) -> Msisdn {
+    format!("49170{n:07}").parse().unwrap()
+}
+
+fn address(n: u64) -> SocketAddr {
+    SocketAddr::from(([10, 0, (n >> 8) as u8, n as u8], 5060))
+}
+
+fn binding(n: u64, version: u64) -> Binding {
+    Binding {
+        access: AccessKind::Direct,
+        priority: version as u8,
+        contact: identity(&format!("sip:{n}@{version}.example")),
+        remote: address(n),
+        local: SocketAddr::from(([192, 0, 2, 1], 5060)),
+        network: n as u16,
+        access_network_info: AccessNetworkInfo::new(format!("{n} {version}").as_bytes()),
+    }
+}
+
+/// The record of subscriber `n`, whose second identity and binding change with `version`.
+fn record(n: u64, version: u64) -> Record {
+    let identities = [identity(&format!("sip:{n}@home")), identity(&format!("tel:{n}.{}", version % 3))];
+    Record::new(Some(imsi(n)), Some(msisdn(n)), None, &identities, &[binding(n, version)]).unwrap()
+}
+
+fn config(subscribers: usize, readers: usize) -> TableConfig {
+    let key = SipKey::new([7; 16]);
+    TableConfig { subscribers, identities: 2 * subscribers, addresses: subscribers, readers, key }
+}
+
+const T1: Time = Time::from_millis(1000);
+const T2: Time = Time::from_millis(2000);
+
+#[test]
+fn every_key_leads_to_the_record_and_goes_with_it() {
+    let (mut writer, mut readers) = table(&config(4, 1));
+    let id = writer.register(record(1, 0), &[Some(T1)]).unwrap();
+    let reader = &mut readers[0];
+    {
+        let found = reader.by_imsi(imsi(1)).unwrap();
+        assert_eq!(found.id(), id);
+        assert_eq!(*found.record(), record(1, 0));
+        assert_eq!(found.expiry(0), T1);
+        assert_eq!(found.expiry(1), Time::ZERO);
+        for found in [
+            reader.by_msisdn(msisdn(1)),
+            reader.by_identity(b"sip:1@home"),
+            reader.by_identity(b"tel:1.0"),
+            reader.by_address(address(1)),
+            reader.by_address("[::ffff:10.0.0.1]:5060".parse().unwrap()),
+            reader.get(id),
+            reader.get(SubscriberId::from_u64(id.to_u64())),
+        ] {
+            assert_eq!(found.unwrap().id(), id);
+        }
+        assert!(reader.by_identity(b"tel:1.1").is_none());
+        assert!(reader.by_address("10.0.0.1:5061".parse().unwrap()).is_none());
+    }
+    let again = writer.register(record(1, 1), &[Some(T2)]).unwrap();
+    assert_eq!(again, id, "the name is stable");
+    assert!(reader.by_identity(b"tel:1.0").is_none());
+    assert_eq!(reader.by_identity(b"tel:1.1").unwrap().expiry(0), T2);
+    assert_eq!(writer.len(), 1);
+
+    assert!(writer.deregister(id));
+    assert!(!writer.deregister(id));
+    assert!(reader.by_imsi(imsi(1)).is_none() && reader.by_address(address(1)).is_none());
+    assert!(reader.get(id).is_none());
+    assert!(writer.is_empty());
+    assert_eq!(writer.counts.added + writer.counts.replaced + writer.counts.removed, 3);
+}
+
+#[test]
+fn who_is_the_same_subscriber() {
+    let (mut writer, _readers) = table(&config(8, 0));
+    let make = |imsi: Option<u64>, number: Option<u64>, public: &[&str]| {
+        let public: Vec<_> = public.iter().map(|text| identity(text)).collect();
+        Record::new(imsi.map(self::imsi), number.map(msisdn), None, &public, &[]).unwrap()
+    };
+    let a = writer.register(make(None, None, &["sip:a"]), &[]).unwrap();
+    assert_eq!(
+        writer.register(make(None, Some(1), &["sip:a"]), &[]),
+        Ok(a),
+        "by its identity, and now a number"
+    );
+    assert_eq!(
+        writer.register(make(Some(1), Some(1), &["sip:b"]), &[]),
+        Ok(a),
+        "by its number, and now an IMSI"
+    );
+    assert_eq!(
+        writer.register(make(Some(1), Some(2), &["sip:b"]), &[]),
+        Ok(a),
+        "by its IMSI, with a new number"
+    );
+    assert!(writer.by_msisdn(msisdn(1)).is_none() && writer.by_identity(b"sip:a").is_none());
+    assert_eq!(writer.register(make(Some(2), Some(2), &[]), &[]), Err(Refused::Taken(a)), "another SIM");
+    assert_eq!(writer.register(make(Some(2), None, &["sip:c", "sip:b"]), &[]), Err(Refused::Taken(a)));
+    assert_eq!(writer.register(make(Some(2), None, &["sip:b"]), &[]), Err(Refused::Taken(a)));
+    assert!(writer.by_identity(b"sip:c").is_none(), "a refusal leaves no trace");
+    assert!(writer.deregister(a));
+    assert!(writer.register(make(Some(2), Some(2), &["sip:b", "sip:b"]), &[]).is_ok());
+    assert_eq!(writer.counts.refused_taken, 3);
+    assert!(Record::new(None, None, Some(identity("x")), &[], &[]).is_none(), "no key");
+    assert!(Record::new(Some(self::imsi(1)), None, None, &[identity("x"); 9], &[]).is_none());
+    assert!(Record::new(Some(self::imsi(1)), None, None, &[], &[binding(1, 1); 5]).is_none());
+}
+
+#[test]
+fn expiries_are_extended_by_workers_and_kept_by_the_writer() {
+    let (mut writer, readers) = table(&config(2, 1));
+    let (old, new) = (binding(1, 1), Binding { access: AccessKind::Ims, ..binding(1, 2) });
+    let base = record(1, 0);
+    let id = writer.register(base.with_bindings(&[old]).unwrap(), &[Some(T1)]).unwrap();
+    let reader = &readers[0];
+    let held = reader.get(id).unwrap();
+    assert!(held.is_registered(Time::ZERO) && !held.is_registered(T1));
+    assert!(!held.extend(0, T2, Time::NEVER), "expected another");
+    assert!(!held.extend(1, Time::ZERO, T2), "no such binding");
+    assert!(held.extend(0, T1, T2));
+    writer.register(base.with_bindings(&[new, old]).unwrap(), &[Some(Time::NEVER), None]).unwrap();
+    assert!(!held.extend(0, T2, Time::NEVER), "the record was replaced");
+    assert_eq!(held.expiry(0), T2, "but can still be read");
+    let now = reader.get(id).unwrap();
+    assert_eq!((now.expiry(0), now.expiry(1)), (Time::NEVER, T2));
+    assert_eq!(now.registered(T2).map(|(index, _)| index).collect::<Vec<_>>(), [0]);
+
+    assert!(!writer.remove_binding(id, 2));
+    assert!(writer.remove_binding(id, 0));
+    assert_eq!(reader.get(id).unwrap().expiry(0), T2);
+    assert!(reader.by_address(address(1)).is_some());
+    assert!(writer.remove_binding(id, 0));
+    assert!(reader.by_address(address(1)).is_none());
+    assert!(!reader.by_imsi(imsi(1)).unwrap().is_registered(Time::ZERO), "known and not registered");
+}
+
+#[test]
+fn the_sweep_finds_what_has_expired() {
+    let (mut writer, _readers) = table(&config(8, 0));
+    let ids: Vec<_> = (0..6)
+        .map(|n| writer.register(record(n, 0), &[Some(if n % 2 == 0 { T1 } else { T2 })]).unwrap())
+        .collect();
+    let mut found = Vec::new();
+    writer.expired(T1, &mut |id| found.push(id));
+    assert_eq!(found, [ids[0], ids[2], ids[4]]);
+    found.clear();
+    writer.expired(Time::from_millis(999), &mut |id| found.push(id));
+    assert_eq!(found, []);
+}
+
+#[test]
+fn words_live_on_through_registrations_and_end_with_the_subscriber() {
+    let (mut writer, readers) = table(&config(1, 1));
+    let reader = &readers[0];
+    let holder = Holder { worker: WorkerId(1), slot: 5, generation: 9 };
+    let id = writer.register(record(1, 0), &[None]).unwrap();
+    assert_eq!(reader.get(id).unwrap().begin_mt(holder), Ok(1));
+    assert!(reader.get(id).unwrap().set_last_mo(0, 77));
+    writer.register(record(1, 1), &[None]).unwrap();
+    let subscriber = reader.get(id).unwrap();
+    assert_eq!(subscriber.mt_holder(), Some((holder, 1)));
+    assert!(!subscriber.set_last_mo(0, 78));
+    assert_eq!(subscriber.last_mo(), 77);
+    assert!(subscriber.end_mt(holder));
+    assert_eq!(subscriber.begin_mt(holder), Ok(2));
+}
+
+#[test]
+fn places_and_records_wait_for_every_reader() {
+    let (mut writer, mut readers) = table(&config(1, 2));
+    let id = writer.register(record(1, 0), &[None]).unwrap();
+    let holder = Holder { worker: WorkerId(1), slot: 5, generation: 9 };
+    assert_eq!(readers[0].get(id).unwrap().begin_mt(holder), Ok(1));
+    writer.register(record(1, 1), &[None]).unwrap();
+    assert!(writer.deregister(id));
+    assert_eq!(writer.reclaim(), 0);
+    assert_eq!(writer.unreclaimed(), 2);
+    assert_eq!(writer.register(record(2, 0), &[None]), Err(Refused::Full), "its place still rests");
+    readers[0].quiescent();
+    assert_eq!(writer.reclaim(), 0);
+    drop(readers.remove(1));
+    assert_eq!(writer.reclaim(), 2);
+    let next = writer.register(record(2, 0), &[None]).unwrap();
+    assert_eq!((next.slot, next.generation), (id.slot, id.generation + 1));
+    assert!(readers[0].get(id).is_none(), "a stale name");
+    assert_eq!(readers[0].get(next).unwrap().mt_holder(), None, "fresh words");
+    assert_eq!(writer.counts.reclaimed, 2);
+}
+
+#[test]
+fn a_reader_may_outlive_the_writer() {
+    let (mut writer, readers) = table(&config(2, 1));
+    let id = writer.register(record(1, 0), &[None]).unwrap();
+    let held = readers[0].get(id).unwrap();
+    writer.register(record(1, 1), &[None]).unwrap();
+    drop(writer);
+    assert_eq!(*held.record(), record(1, 0));
+    assert_eq!(*readers[0].get(id).unwrap().record(), record(1, 1));
+}
+
+#[test]
+fn full_tables_refuse_and_stay_whole() {
+    let (mut writer, _readers) = table(&TableConfig { identities: 3, addresses: 9, ..config(3, 0) });
+    writer.register(record(1, 0), &[None]).unwrap();
+    assert_eq!(writer.register(record(2, 0), &[None]), Err(Refused::Full), "the fourth identity");
+    assert_eq!(writer.counts.refused_index, 1);
+    assert!(writer.by_imsi(imsi(2)).is_none() && writer.by_identity(b"sip:2@home").is_none());
+    let bare = |n| Record::new(Some(imsi(n)), None, None, &[], &[]).unwrap();
+    writer.register(bare(2), &[]).unwrap();
+    let third = writer.register(bare(3), &[]).unwrap();
+    assert_eq!(writer.register(bare(4), &[]), Err(Refused::Full));
+    assert_eq!(writer.counts.refused_subscribers, 1);
+    assert!(writer.deregister(third));
+    writer.register(bare(4), &[]).unwrap();
+    assert_eq!(writer.iter().count(), 3);
+    assert!(writer.memory() > 0);
+}
+
+#[test]
+fn digests_know_contents_and_not_places() {
+    let digest = |order: &[u64], version| {
+        let (mut writer, _readers) = table(&config(4, 0));
+        for &n in order {
+            writer.register(record(n, version), &[Some(Time::from_millis(n))]).unwrap();
+        }
+        writer.digest()
+    };
+    assert_eq!(digest(&[1, 2, 3], 0), digest(&[3, 1, 2], 0));
+    assert_ne!(digest(&[1, 2, 3], 0), digest(&[1, 2, 3], 1));
+    assert_ne!(digest(&[1, 2, 3], 0), digest(&[1, 2], 0));
+}
+
+/// A model table of `n -> version`, the real one beside it, and random use.
+#[test]
+fn agrees_with_a_map() {
+    let (mut writer, readers) = table(&config(64, 1));
+    let mut readers = readers;
+    let mut model = std::collections::HashMap::new();
+    let mut random = Random(1);
+    for _ in 0..if cfg!(miri) { 300 } else { 20_000 } {
+        let n = random.below(80);
+        match random.below(4) {
+            0..3 => {
+                let version = random.below(100);
+                match writer.register(record(n, version), &[Some(T1)]) {
+                    Ok(_) => drop(model.insert(n, version)),
+                    Err(refused) => {
+                        assert!(refused == Refused::Full && model.len() == 64 && !model.contains_key(&n))
+                    }
+                }
+            }
+            _ => {
+                let found = writer.by_imsi(imsi(n)).map(|found| found.id());
+                assert_eq!(found.is_some_and(|id| writer.deregister(id)), model.remove(&n).is_some());
+            }
+        }
+        readers[0].quiescent();
+        assert_eq!(writer.len(), model.len());
+        let n = random.below(80);
+        for found in [
+            readers[0].by_msisdn(msisdn(n)),
+            readers[0].by_address(address(n)),
+            readers[0].by_identity(format!("sip:{n}@home").as_bytes()),
+        ] {
+            assert_eq!(
+                found.map(|found| found.record().clone()),
+                model.get(&n).map(|&version| record(n, version))
+            );
+        }
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) % bound
+    }
+}
+
+const CROWD: u64 = 40;
+
+/// Looks up one random key and checks that what it finds is whole: all parts of one version of the right subscriber.
+fn look_and_check(reader: &Reader, random: &mut Random) -> bool {
+    let n = random.below(CROWD);
+    let found = match random.below(5) {
+        0 => reader.by_imsi(imsi(n)),
+        1 => reader.by_msisdn(msisdn(n)),
+        2 => reader.by_identity(format!("tel:{n}.{}", random.below(3)).as_bytes()),
+        3 => reader.by_address(address(n)),
+        _ => {
+            let found = reader.by_identity(format!("sip:{n}@home").as_bytes());
+            // Of the first half, nobody is ever removed: whatever the writer does, they are found.
+            assert!(found.is_some() || n >= CROWD / 2);
+            found
+        }
+    };
+    let Some(subscriber) = found else { return false };
+    let contact = subscriber.record().binding(0).unwrap().contact;
+    let version = contact.as_str().split(['@', '.']).nth(1).unwrap().parse().unwrap();
+    assert_eq!(*subscriber.record(), record(n, version));
+    assert!(subscriber.expiry(0).as_nanos() % CROWD == n, "another subscriber's expiry");
+    let expiry = subscriber.expiry(0);
+    let _ = subscriber.extend(0, expiry, Time::from_nanos(expiry.as_nanos() + CROWD));
+    true
+}
+
+#[test]
+fn readers_see_whole_records_while_the_writer_works() {
+    let (mut writer, readers) = table(&config(CROWD as usize + 8, 2));
+    let first = |n: u64| [Some(Time::from_nanos(n))];
+    for n in 0..CROWD / 2 {
+        writer.register(record(n, 0), &first(n)).unwrap();
+    }
+    let rounds = if cfg!(miri) { 150 } else { 100_000 };
+    let done = AtomicBool::new(false);
+    let looks = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for (seed, mut reader) in readers.into_iter().enumerate() {
+            let (done, looks) = (&done, &looks);
+            scope.spawn(move || {
+                let mut random = Random(seed as u64);
+                while !done.load(Ordering::Relaxed) {
+                    for _ in 0..4 {
+                        looks.fetch_add(u64::from(look_and_check(&reader, &mut random)), Ordering::Relaxed);
+                    }
+                    reader.quiescent();
+                }
+            });
+        }
+        let mut random = Random(99);
+        let mut round = 0;
+        while round < rounds || looks.load(Ordering::Relaxed) < rounds {
+            round += 1;
+            let n = random.below(CROWD);
+            let present = writer.by_imsi(imsi(n)).map(|found| found.id());
+            match present {
+                Some(id) if n >= CROWD / 2 && random.below(2) == 0 => assert!(writer.deregister(id)),
+                _ => {
+                    let version = random.below(1000);
+                    let keep = present.is_some() && random.below(2) == 0;
+                    let refusal = if keep {
+                        let same = writer.by_imsi(imsi(n)).unwrap().record().clone();
+                        writer.register(same, &[None])
+                    } else {
+                        writer.register(record(n, version), &first(n))
+                    };
+                    if refusal.is_err() {
+                        // Readers that were not scheduled keep places and records from being freed.
+                        assert_eq!(refusal, Err(Refused::Full));
+                        std::thread::yield_now();
+                    }
+                }
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    writer.reclaim();
+    assert_eq!(writer.unreclaimed(), 0, "with the readers gone all old records are freed");
+    let counts = &writer.counts;
+    assert_eq!(counts.reclaimed, counts.replaced + counts.removed);
+    assert_eq!(writer.len() as u64, CROWD / 2 + counts.added - CROWD / 2 - counts.removed);
+}
+
+#[test]
+fn one_of_two_racing_holders_wins_each_time() {
+    let (mut writer, readers) = table(&config(1, 2));
+    let id = writer.register(record(1, 0), &[Some(Time::ZERO)]).unwrap();
+    let turns = if cfg!(miri) { 50 } else { 50_000 };
+    let inside = AtomicU64::new(0);
+    let sum: u64 = std::thread::scope(|scope| {
+        let threads: Vec<_> = readers
+            .into_iter()
+            .enumerate()
+            .map(|(number, reader)| {
+                let inside = &inside;
+                scope.spawn(move || {
+                    let holder = Holder { worker: WorkerId(number as u8), slot: 3, generation: 3 };
+                    let mut extended = 0;
+                    let mut won = 0;
+                    while won < turns {
+                        let subscriber = reader.get(id).unwrap();
+                        let expiry = subscriber.expiry(0);
+                        let later = Time::from_nanos(expiry.as_nanos() + 1);
+                        extended += u64::from(subscriber.extend(0, expiry, later));
+                        match subscriber.begin_mt(holder) {
+                            Ok(_) => {
+                                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "alone");
+                                assert!(subscriber.next_mr(holder).is_some());
+                                inside.fetch_sub(1, Ordering::SeqCst);
+                                assert!(subscriber.end_mt(holder));
+                                won += 1;
+                            }
+                            Err(other) => {
+                                assert_ne!(other, holder);
+                                std::thread::yield_now();
+                            }
+                        }
+                    }
+                    extended
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    let subscriber = writer.get(id).unwrap();
+    assert_eq!(subscriber.expiry(0).as_nanos(), sum, "no extension was lost");
+    let last = Holder { worker: WorkerId(9), slot: 0, generation: 0 };
+    assert_eq!(subscriber.begin_mt(last), Ok((2 * 2 * turns + 1) as u8), "no reference was given twice");
+}

@@ -1,0 +1,131 @@
+//! The words of a subscriber that any worker may change: MT in progress and the last MO.
+
+use crate::ident::WorkerId;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Who is sending an MT message to a subscriber: a worker, and its own name for the transfer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Holder {
+    /// The worker.
+    pub worker: WorkerId,
+    /// The slot of the transfer at that worker; its low 24 bits are kept.
+    pub slot: u32,
+    /// The low bits of that slot's generation.
+    pub generation: u16,
+}
+
+const HELD: u64 = 1 << 63;
+const MR: u64 = 0xff;
+
+impl Holder {
+    fn to_bits(self) -> u64 {
+        HELD | u64::from(self.generation) << 40
+            | u64::from(self.worker.0) << 32
+            | u64::from(self.slot & 0xff_ffff) << 8
+    }
+
+    fn from_bits(word: u64) -> Option<Self> {
+        (word & HELD != 0).then_some(Self {
+            worker: WorkerId((word >> 32) as u8),
+            slot: (word >> 8) as u32 & 0xff_ffff,
+            generation: (word >> 40) as u16,
+        })
+    }
+}
+
+/// MT in progress: nobody or a holder, with the RP-Message-Reference used last.
+#[derive(Default)]
+pub(super) struct MtWord(AtomicU64);
+
+impl MtWord {
+    fn change(&self, change: impl Fn(u64) -> Option<u64>) -> Result<u64, u64> {
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, change)
+    }
+
+    fn next(word: u64) -> u64 {
+        (word as u8).wrapping_add(1).into()
+    }
+
+    /// Takes the word for `holder`: the RP-MR to use, or who has it.
+    pub(super) fn begin(&self, holder: Holder) -> Result<u8, Holder> {
+        match self.change(|word| (word & HELD == 0).then(|| holder.to_bits() | Self::next(word))) {
+            Ok(before) => Ok(Self::next(before) as u8),
+            // A refused change is one of a held word.
+            Err(word) => Err(Holder::from_bits(word).unwrap_or(holder)),
+        }
+    }
+
+    /// Another RP-MR for who has the word.
+    pub(super) fn next_mr(&self, holder: Holder) -> Option<u8> {
+        let held = holder.to_bits();
+        self.change(|word| (word & !MR == held).then(|| held | Self::next(word)))
+            .ok()
+            .map(|before| Self::next(before) as u8)
+    }
+
+    /// Gives the word back; false if somebody else has it.
+    pub(super) fn end(&self, holder: Holder) -> bool {
+        let held = holder.to_bits();
+        self.change(|word| (word & !MR == held).then_some(word & MR)).is_ok()
+    }
+
+    pub(super) fn holder(&self) -> Option<(Holder, u8)> {
+        let word = self.0.load(Ordering::Acquire);
+        Holder::from_bits(word).map(|holder| (holder, word as u8))
+    }
+
+    /// For the writer, while the slot is nobody's.
+    pub(super) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A word of its own layout, for whoever uses it.
+#[derive(Default)]
+pub(super) struct PlainWord(AtomicU64);
+
+impl PlainWord {
+    pub(super) fn load(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn swap_if(&self, expected: u64, new: u64) -> bool {
+        self.0.compare_exchange(expected, new, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// For the writer, while the slot is nobody's.
+    pub(super) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Holder = Holder { worker: WorkerId(255), slot: 0xff_ffff, generation: 0xffff };
+    const B: Holder = Holder { worker: WorkerId(0), slot: 0, generation: 0 };
+
+    #[test]
+    fn one_holder_at_a_time_and_references_go_on() {
+        let word = MtWord::default();
+        assert_eq!(word.holder(), None);
+        assert!(!word.end(B), "nobody has it");
+        assert_eq!(word.begin(A), Ok(1));
+        assert_eq!(word.begin(B), Err(A));
+        assert_eq!(word.begin(A), Err(A));
+        assert_eq!(word.next_mr(A), Some(2));
+        assert_eq!(word.next_mr(B), None);
+        assert_eq!(word.holder(), Some((A, 2)));
+        assert!(!word.end(B));
+        assert!(!word.end(Holder { generation: 1, ..A }), "an earlier transfer in the same slot");
+        assert!(word.end(A));
+        assert!(!word.end(A));
+        assert_eq!(word.begin(B), Ok(3), "the reference lives on");
+        assert_eq!(word.holder(), Some((B, 3)));
+        for turn in 0..600u32 {
+            assert_eq!(word.next_mr(B), Some((turn + 4) as u8), "wraps within its octet");
+        }
+        assert_eq!(word.holder().map(|(holder, _)| holder), Some(B));
+    }
+}
