@@ -67,6 +67,19 @@ fn read_at<'a>(reader: &mut Reader<'a>, depth: usize) -> Option<Tlv<'a>> {
     Some(Tlv { tag, value })
 }
 
+/// Reads an identifier of one octet and the length after it, however far that goes, and gives the identifier: what
+/// follows are contents, perhaps cut off.
+pub fn open(reader: &mut Reader<'_>) -> Option<u8> {
+    let mut ahead = *reader;
+    let tag = ahead.u8()?;
+    let length = ahead.u8()?;
+    if length > 0x80 {
+        ahead.take(usize::from(length & 0x7f))?;
+    }
+    *reader = ahead;
+    Some(tag)
+}
+
 /// Reads the next element if its tag is `tag`. An element of another tag stays unread.
 pub fn read_tag<'a>(reader: &mut Reader<'a>, tag: u8) -> Option<&'a [u8]> {
     if reader.peek()? != tag {
@@ -139,6 +152,16 @@ mod tests {
         assert_eq!(one(&[0x30, 0x80].repeat(40)), None, "nested too deep");
         assert_eq!(one(&[0x9f, 0x81, 0x01, 1, 7]), Some(Tlv { tag: 0x9f, value: &[7] }));
         assert_eq!(one(&[]), None);
+    }
+
+    #[test]
+    fn opens_what_is_cut_off() {
+        for bytes in [&[0x62, 9, 1][..], &[0x62, 0x81, 0xff, 1], &[0x62, 0x80, 1]] {
+            let mut reader = Reader::new(bytes);
+            assert_eq!(open(&mut reader), Some(0x62));
+            assert_eq!(reader.rest(), [1]);
+        }
+        assert_eq!(open(&mut Reader::new(&[0x62, 0x82, 1])), None);
     }
 
     #[test]
