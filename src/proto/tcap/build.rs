@@ -1,0 +1,128 @@
+//! Writes components and messages, innermost first.
+//!
+//! A component is put around what stands in the writer since `mark` (an earlier [`Prepend::len`]): the argument,
+//! result or parameter, tag included, or nothing. Several components are written last first.
+
+use super::view::DIALOGUE_AS_ID;
+use super::{Diagnostic, Problem, Refusal, RefusalReason, TransactionId};
+use crate::codec::{Prepend, ber};
+
+/// Makes an Invoke of what stands since `mark`.
+pub fn invoke(w: &mut Prepend<'_>, mark: usize, invoke_id: i8, opcode: u8) {
+    ber::put_integer(w, 0x02, i32::from(opcode));
+    put_invoke_id(w, invoke_id);
+    ber::wrap(w, 0xa1, mark);
+}
+
+/// Makes a ReturnResultLast of what stands since `mark`. An empty result has no operation either: `None`.
+pub fn result_last(w: &mut Prepend<'_>, mark: usize, invoke_id: i8, opcode: Option<u8>) {
+    if let Some(opcode) = opcode {
+        ber::put_integer(w, 0x02, i32::from(opcode));
+        ber::wrap(w, 0x30, mark);
+    }
+    put_invoke_id(w, invoke_id);
+    ber::wrap(w, 0xa2, mark);
+}
+
+/// Makes a ReturnError of what stands since `mark`.
+pub fn error(w: &mut Prepend<'_>, mark: usize, invoke_id: i8, code: u8) {
+    ber::put_integer(w, 0x02, i32::from(code));
+    put_invoke_id(w, invoke_id);
+    ber::wrap(w, 0xa3, mark);
+}
+
+/// Puts a Reject in front; without an id when none could be read.
+pub fn reject(w: &mut Prepend<'_>, invoke_id: Option<i8>, problem: Problem) {
+    let mark = w.len();
+    let (tag, code) = problem.spelling();
+    ber::put_integer(w, tag, i32::from(code));
+    match invoke_id {
+        Some(id) => put_invoke_id(w, id),
+        None => w.bytes(&[0x05, 0x00]),
+    }
+    ber::wrap(w, 0xa4, mark);
+}
+
+fn put_invoke_id(w: &mut Prepend<'_>, id: i8) {
+    w.bytes(&[0x02, 0x01, id.to_be_bytes()[0]]);
+}
+
+/// Puts an Abort in front that refuses a message. `user_information` goes with the reasons that have room for it:
+/// rejected, and aborted by our user.
+pub fn refusal(w: &mut Prepend<'_>, refusal: &Refusal<'_>, user_information: Option<&[u8]>) {
+    let mark = w.len();
+    match refusal.reason {
+        RefusalReason::Provider(cause) => ber::put_integer(w, 0x4a, i32::from(cause)),
+        RefusalReason::Rejected { application_context, diagnostic } => {
+            response(w, application_context, Some(diagnostic), user_information);
+        }
+        RefusalReason::User => abort(w, 0, user_information),
+        RefusalReason::DialogueProvider => abort(w, 1, None),
+        RefusalReason::Bare => {}
+    }
+    transaction_id(w, 0x49, refusal.to);
+    ber::wrap(w, 0x67, mark);
+}
+
+/// Puts a transaction id in front: tag 48 (originating) or 49 (destination).
+pub(super) fn transaction_id(w: &mut Prepend<'_>, tag: u8, id: TransactionId) {
+    ber::put(w, tag, id.as_bytes());
+}
+
+/// Puts a dialogue portion with AARQ in front. The protocol version stays out, being 1 by default: a message of 140
+/// octets then fits one UDT.
+pub(super) fn request(w: &mut Prepend<'_>, application_context: &[u8], user_information: Option<&[u8]>) {
+    let mark = w.len();
+    put_user_information(w, user_information);
+    put_context(w, application_context);
+    ber::wrap(w, 0x60, mark);
+    wrap_dialogue(w, mark);
+}
+
+/// Puts a dialogue portion with AARE in front: accepted, or rejected for `rejected`.
+pub(super) fn response(
+    w: &mut Prepend<'_>,
+    application_context: &[u8],
+    rejected: Option<Diagnostic>,
+    user_information: Option<&[u8]>,
+) {
+    let mark = w.len();
+    put_user_information(w, user_information);
+    let (source, code) = match rejected.unwrap_or(Diagnostic::User(0)) {
+        Diagnostic::User(code) => (0xa1, code),
+        Diagnostic::Provider(code) => (0xa2, code),
+    };
+    w.bytes(&[0xa3, 0x05, source, 0x03, 0x02, 0x01, code & 0x7f]);
+    w.bytes(&[0xa2, 0x03, 0x02, 0x01, u8::from(rejected.is_some())]);
+    put_context(w, application_context);
+    ber::wrap(w, 0x61, mark);
+    wrap_dialogue(w, mark);
+}
+
+fn abort(w: &mut Prepend<'_>, source: u8, user_information: Option<&[u8]>) {
+    let mark = w.len();
+    put_user_information(w, user_information);
+    w.bytes(&[0x80, 0x01, source]);
+    ber::wrap(w, 0x64, mark);
+    wrap_dialogue(w, mark);
+}
+
+fn put_user_information(w: &mut Prepend<'_>, user_information: Option<&[u8]>) {
+    if let Some(user_information) = user_information {
+        ber::put(w, 0xbe, user_information);
+    }
+}
+
+fn put_context(w: &mut Prepend<'_>, application_context: &[u8]) {
+    let mark = w.len();
+    ber::put(w, 0x06, application_context);
+    ber::wrap(w, 0xa1, mark);
+}
+
+/// Makes a dialogue portion of the dialogue PDU that stands since `mark`.
+fn wrap_dialogue(w: &mut Prepend<'_>, mark: usize) {
+    ber::wrap(w, 0xa0, mark);
+    ber::put(w, 0x06, DIALOGUE_AS_ID);
+    ber::wrap(w, 0x28, mark);
+    ber::wrap(w, 0x6b, mark);
+}

@@ -1,0 +1,244 @@
+//! Components: invocations of operations and what becomes of them (Q.773 3.2).
+
+use crate::codec::{Reader, ber};
+
+/// More components in a message than this are refused.
+pub const MAX_COMPONENTS: usize = 32;
+
+/// Code of an operation or an error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Code<'a> {
+    /// A local code, as MAP and CAP have.
+    Local(u8),
+    /// A global code (an object identifier), or a local one beyond an octet: the whole element.
+    Other(&'a [u8]),
+}
+
+impl<'a> Code<'a> {
+    fn read(reader: &mut Reader<'a>) -> Option<Self> {
+        let before = reader.rest();
+        let element = ber::read(reader)?;
+        let whole = before.get(..before.len() - reader.len())?;
+        match element.tag {
+            0x02 => {
+                let code = ber::integer(element.value)?;
+                Some(u8::try_from(code).map_or(Self::Other(whole), Self::Local))
+            }
+            0x06 => Some(Self::Other(whole)),
+            _ => None,
+        }
+    }
+}
+
+/// What is wrong with a component (Q.773 table 21).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Problem {
+    /// 0 unrecognised component, 1 mistyped component, 2 badly structured component.
+    General(u8),
+    /// 0 duplicate id, 1 unrecognised operation, 2 mistyped parameter, 3 resource limitation, 4 initiating release,
+    /// 5 unrecognised linked id, 6 linked response unexpected, 7 unexpected linked operation.
+    Invoke(u8),
+    /// 0 unrecognised id, 1 result unexpected, 2 mistyped parameter.
+    ReturnResult(u8),
+    /// 0 unrecognised id, 1 error unexpected, 2 unrecognised error, 3 unexpected error, 4 mistyped parameter.
+    ReturnError(u8),
+}
+
+impl Problem {
+    /// The component's tag is none that Q.773 has.
+    pub const UNRECOGNISED_COMPONENT: Self = Self::General(0);
+    /// The component lacks a part or has one too many.
+    pub const MISTYPED_COMPONENT: Self = Self::General(1);
+    /// The component does not follow BER.
+    pub const BADLY_STRUCTURED_COMPONENT: Self = Self::General(2);
+    /// An invocation with this id is under way.
+    pub const DUPLICATE_INVOKE_ID: Self = Self::Invoke(0);
+    /// The operation is not part of the application context.
+    pub const UNRECOGNISED_OPERATION: Self = Self::Invoke(1);
+    /// The operation's argument can't be read.
+    pub const MISTYPED_ARGUMENT: Self = Self::Invoke(2);
+    /// No operation of ours has this id.
+    pub const UNRECOGNISED_INVOKE_ID: Self = Self::ReturnResult(0);
+    /// The operation's result can't be read.
+    pub const MISTYPED_RESULT: Self = Self::ReturnResult(2);
+    /// The error is none that the operation has.
+    pub const UNRECOGNISED_ERROR: Self = Self::ReturnError(2);
+    /// The error's parameter can't be read.
+    pub const MISTYPED_ERROR: Self = Self::ReturnError(4);
+
+    /// Tag and code as they stand in a Reject.
+    pub(super) const fn spelling(self) -> (u8, u8) {
+        match self {
+            Self::General(code) => (0x80, code),
+            Self::Invoke(code) => (0x81, code),
+            Self::ReturnResult(code) => (0x82, code),
+            Self::ReturnError(code) => (0x83, code),
+        }
+    }
+}
+
+/// One component. Arguments, results and parameters are whole elements, tag included, or empty if there is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Component<'a> {
+    /// The peer asks for an operation.
+    Invoke {
+        /// Names the invocation.
+        id: i8,
+        /// The invocation of ours that this one belongs to.
+        linked: Option<i8>,
+        /// Which operation.
+        opcode: Code<'a>,
+        /// Its argument.
+        argument: &'a [u8],
+    },
+    /// Our operation succeeded; this is its result, or the last part of it.
+    ResultLast {
+        /// Which invocation of ours.
+        id: i8,
+        /// Which operation, if there is a result.
+        opcode: Option<Code<'a>>,
+        /// The result.
+        result: &'a [u8],
+    },
+    /// A part of our operation's result; more follows.
+    ResultNotLast {
+        /// Which invocation of ours.
+        id: i8,
+        /// Which operation, if there is a result.
+        opcode: Option<Code<'a>>,
+        /// The result.
+        result: &'a [u8],
+    },
+    /// Our operation failed.
+    Error {
+        /// Which invocation of ours.
+        id: i8,
+        /// Which error.
+        code: Code<'a>,
+        /// Its parameter.
+        parameter: &'a [u8],
+    },
+    /// The peer could not take a component of ours.
+    Reject {
+        /// Which invocation, if the peer could tell.
+        id: Option<i8>,
+        /// What it had against it.
+        problem: Problem,
+    },
+    /// Not a component: to be answered by a Reject with this problem, and the id if it could be read. A badly
+    /// structured one is the last that is given.
+    Malformed {
+        /// Which invocation, if that could be read.
+        id: Option<i8>,
+        /// What to say.
+        problem: Problem,
+    },
+}
+
+/// The components of a message, in order.
+#[derive(Clone, Debug)]
+pub struct Components<'a> {
+    rest: Reader<'a>,
+    left: usize,
+}
+
+impl<'a> Components<'a> {
+    /// Those in the contents of a component portion (tag 6C).
+    #[must_use]
+    pub const fn new(portion: &'a [u8]) -> Self {
+        Self { rest: Reader::new(portion), left: MAX_COMPONENTS }
+    }
+
+    /// Whether none is left.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+}
+
+impl<'a> Iterator for Components<'a> {
+    type Item = Component<'a>;
+
+    fn next(&mut self) -> Option<Component<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let component = self.left.checked_sub(1).and_then(|left| {
+            self.left = left;
+            ber::read(&mut self.rest)
+        });
+        let Some(component) = component else {
+            self.rest = Reader::new(&[]);
+            return Some(Component::Malformed { id: None, problem: Problem::BADLY_STRUCTURED_COMPONENT });
+        };
+        let mut parts = Reader::new(component.value);
+        let id = match (component.tag, parts.peek()) {
+            (0xa4, Some(0x05)) => ber::read(&mut parts).map(|_| None),
+            _ => invoke_id(&mut parts, 0x02).map(Some),
+        };
+        let read = match (component.tag, id) {
+            (0xa1, Some(Some(id))) => read_invoke(id, &mut parts),
+            (0xa2, Some(Some(id))) => {
+                read_result(&mut parts).map(|(opcode, result)| Component::ResultLast { id, opcode, result })
+            }
+            (0xa7, Some(Some(id))) => read_result(&mut parts)
+                .map(|(opcode, result)| Component::ResultNotLast { id, opcode, result }),
+            (0xa3, Some(Some(id))) => Code::read(&mut parts)
+                .and_then(|code| Some(Component::Error { id, code, parameter: at_most_one(&mut parts)? })),
+            (0xa4, Some(id)) => read_problem(&mut parts).map(|problem| Component::Reject { id, problem }),
+            (0xa1..=0xa4 | 0xa7, None) => None,
+            _ => {
+                let problem = Problem::UNRECOGNISED_COMPONENT;
+                return Some(Component::Malformed { id: id.flatten(), problem });
+            }
+        };
+        Some(read.unwrap_or(Component::Malformed { id: id.flatten(), problem: Problem::MISTYPED_COMPONENT }))
+    }
+}
+
+fn invoke_id(reader: &mut Reader<'_>, tag: u8) -> Option<i8> {
+    i8::try_from(ber::integer(ber::read_tag(reader, tag)?)?).ok()
+}
+
+fn read_invoke<'a>(id: i8, parts: &mut Reader<'a>) -> Option<Component<'a>> {
+    let linked = match parts.peek()? {
+        0x80 => Some(invoke_id(parts, 0x80)?),
+        0x81 => ber::read(parts).map(|_| None)?, // ROSE's "absent", spelt out.
+        _ => None,
+    };
+    let opcode = Code::read(parts)?;
+    Some(Component::Invoke { id, linked, opcode, argument: at_most_one(parts)? })
+}
+
+fn read_result<'a>(parts: &mut Reader<'a>) -> Option<(Option<Code<'a>>, &'a [u8])> {
+    if parts.is_empty() {
+        return Some((None, &[]));
+    }
+    let mut inner = Reader::new(ber::read_tag(parts, 0x30)?);
+    let opcode = Code::read(&mut inner)?;
+    let result = at_most_one(&mut inner)?;
+    parts.is_empty().then_some((Some(opcode), result))
+}
+
+fn read_problem(parts: &mut Reader<'_>) -> Option<Problem> {
+    let element = ber::read(parts)?;
+    let code = u8::try_from(ber::integer(element.value)?).ok()?;
+    let problem = match element.tag {
+        0x80 => Problem::General(code),
+        0x81 => Problem::Invoke(code),
+        0x82 => Problem::ReturnResult(code),
+        0x83 => Problem::ReturnError(code),
+        _ => return None,
+    };
+    parts.is_empty().then_some(problem)
+}
+
+/// What is left: nothing, or one whole element, which is given with its tag.
+fn at_most_one<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
+    let whole = reader.rest();
+    if whole.is_empty() {
+        return Some(whole);
+    }
+    ber::read(reader)?;
+    reader.is_empty().then_some(whole)
+}

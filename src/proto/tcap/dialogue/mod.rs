@@ -1,0 +1,580 @@
+//! Dialogues: the transactions and dialogues of one worker (Q.774 3.1 to 3.3).
+//!
+//! A dialogue opened by us waits for its first backward message, which brings the peer's transaction id and its own
+//! address; one opened by the peer waits for our answer. Whoever ends it, its id then rests.
+
+mod receive;
+mod send;
+
+use super::identifier::{Scheme, Slots};
+use super::{
+    Components, Diagnostic, DialogueId, MessageType, Refusal, RefusalReason, TransactionId,
+    TransactionPortion, view,
+};
+use crate::base::{Malformed, SipKey, Time, TimerId, Wheel, counts};
+use crate::ident::{SccpAddress, WorkerId};
+use core::time::Duration;
+
+/// Which parts of an address must be those that we expect. A part that the expected address lacks is not compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AddressParts {
+    /// The point code.
+    pub point_code: bool,
+    /// The subsystem number.
+    pub ssn: bool,
+    /// The global title: plan, nature and digits.
+    pub title: bool,
+}
+
+impl AddressParts {
+    fn agree(self, expected: &SccpAddress, got: &SccpAddress) -> bool {
+        let point_code =
+            !self.point_code || expected.point_code.is_none() || expected.point_code == got.point_code;
+        let ssn = !self.ssn || expected.ssn.is_none() || expected.ssn == got.ssn;
+        let title = !self.title
+            || expected.title.is_none_or(|expected| {
+                got.title.is_some_and(|got| {
+                    (expected.numbering_plan, expected.nature, expected.digits)
+                        == (got.numbering_plan, got.nature, got.digits)
+                })
+            });
+        point_code && ssn && title
+    }
+}
+
+/// Which parts of a backward message's calling address must match its dialogue's peer; a mismatch drops the message,
+/// since transaction ids alone can be guessed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PeerMatch {
+    /// For the first backward message, against the address that we called: a title that is translated on the way is
+    /// answered from another (TS 29.002 6.1.3), which then becomes the peer's address.
+    pub first: AddressParts,
+    /// For all later ones, against the peer's address.
+    pub later: AddressParts,
+}
+
+impl Default for PeerMatch {
+    /// The subsystem at first; subsystem and title later.
+    fn default() -> Self {
+        Self {
+            first: AddressParts { point_code: false, ssn: true, title: false },
+            later: AddressParts { point_code: false, ssn: true, title: true },
+        }
+    }
+}
+
+/// What a table of dialogues is made for.
+#[derive(Clone, Debug)]
+pub struct DialoguesConfig {
+    /// Whose table this is.
+    pub worker: WorkerId,
+    /// How many workers there are; ids of all must be told apart.
+    pub workers: u8,
+    /// How many dialogues at a time.
+    pub capacity: usize,
+    /// How many transaction ids: the dialogues at a time, and those that rest (dialogues a second times `rest`). 16
+    /// octets each.
+    pub identifiers: usize,
+    /// The node's own bits at the front of every transaction id, for peers that route by them.
+    pub prefix: u32,
+    /// How many bits that is, 0..=8.
+    pub prefix_bits: u32,
+    /// The secret behind the transaction ids; the same for all workers.
+    pub key: SipKey,
+    /// How long a transaction id is not used again: longer than the longest invoke timer.
+    pub rest: Duration,
+    /// How long a dialogue that the peer opened lives without a message from it, if we don't end it.
+    pub guard: Duration,
+    /// What must match before a message counts as the peer's.
+    pub peer_match: PeerMatch,
+}
+
+/// Which worker a message is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owner {
+    /// The one that holds the dialogue.
+    Worker(WorkerId),
+    /// A Begin: any; spread by this hash of its OTID.
+    Begin {
+        /// The hash.
+        otid_hash: u64,
+    },
+    /// No dialogue of ours: any, to refuse or count it.
+    None,
+}
+
+/// What a message means to the user of its dialogue.
+#[derive(Clone, Debug)]
+pub enum Indication<'a> {
+    /// The peer opened a dialogue. It lives until the user ends or aborts it.
+    Begin {
+        /// The new dialogue.
+        dialogue: DialogueId,
+        /// Value of the object identifier; `None` without a dialogue portion (MAP v1).
+        application_context: Option<&'a [u8]>,
+        /// What the peer's user tells ours.
+        user_information: Option<&'a [u8]>,
+        /// What it asks for.
+        components: Components<'a>,
+    },
+    /// The dialogue goes on.
+    Continue {
+        /// Which.
+        dialogue: DialogueId,
+        /// What [`Dialogues::open`] or [`Dialogues::set_user`] left there.
+        user: u64,
+        /// What the peer's user tells ours; only in the first backward message.
+        user_information: Option<&'a [u8]>,
+        /// Components.
+        components: Components<'a>,
+    },
+    /// The peer ended the dialogue; it is gone.
+    End {
+        /// Which.
+        dialogue: DialogueId,
+        /// What [`Dialogues::open`] or [`Dialogues::set_user`] left there.
+        user: u64,
+        /// What the peer's user tells ours; only in the first backward message.
+        user_information: Option<&'a [u8]>,
+        /// Components.
+        components: Components<'a>,
+    },
+    /// The dialogue failed; it is gone.
+    Abort {
+        /// Which.
+        dialogue: DialogueId,
+        /// What [`Dialogues::open`] or [`Dialogues::set_user`] left there.
+        user: u64,
+        /// Why.
+        cause: AbortCause<'a>,
+        /// What to send back, if we are the ones who abort.
+        answer: Option<Refusal<'a>>,
+    },
+    /// No dialogue for this message, but an answer to send back.
+    Refuse(Refusal<'a>),
+    /// Nothing to do; counted.
+    Ignored,
+}
+
+/// Why a dialogue failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AbortCause<'a> {
+    /// The peer's transaction layer: a P-Abort cause, from [`p_abort`](super::p_abort).
+    Provider(u8),
+    /// The peer's dialogue layer.
+    DialogueProvider,
+    /// The peer's user.
+    User {
+        /// What it tells ours.
+        user_information: Option<&'a [u8]>,
+    },
+    /// The peer did not accept the dialogue.
+    Refused {
+        /// Why not.
+        diagnostic: Diagnostic,
+        /// What its user tells ours.
+        user_information: Option<&'a [u8]>,
+    },
+    /// The first backward message lacks the dialogue portion, has another kind of it, or names another application
+    /// context: as good as a refusal (TS 29.002 15.2.1).
+    Abnormal,
+    /// The peer's message can't be read.
+    Malformed(Malformed),
+}
+
+/// Why we abort a dialogue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AbortReason {
+    /// We don't have its application context, or not in this version. Only as the first answer.
+    ContextNotSupported,
+    /// We don't want it. Only as the first answer.
+    Refused,
+    /// Its user gives up.
+    User,
+}
+
+/// A dialogue that took too long; it is gone.
+#[derive(Clone, Copy, Debug)]
+pub struct Expired {
+    /// Which.
+    pub dialogue: DialogueId,
+    /// What [`Dialogues::open`] or [`Dialogues::set_user`] left there.
+    pub user: u64,
+    /// Whether we had opened it, and so an operation of ours has timed out.
+    pub initiator: bool,
+    /// The peer.
+    pub peer: SccpAddress,
+    /// The Abort to send to the peer, if it has told us its transaction id.
+    pub abort: Option<Refusal<'static>>,
+}
+
+/// A dialogue that failed because SCCP could not deliver a message of it; it is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Returned {
+    /// Which.
+    pub dialogue: DialogueId,
+    /// What [`Dialogues::open`] or [`Dialogues::set_user`] left there.
+    pub user: u64,
+}
+
+counts! {
+    /// What happened to dialogues.
+    pub struct TcapCounts {
+        /// Begins sent.
+        begins_sent,
+        /// Continues sent.
+        continues_sent,
+        /// Ends sent.
+        ends_sent,
+        /// Aborts sent for a dialogue.
+        aborts_sent,
+        /// Begins that opened a dialogue.
+        begins_received,
+        /// Continues that belong to a dialogue.
+        continues_received,
+        /// Ends that belong to a dialogue.
+        ends_received,
+        /// Aborts that belong to a dialogue.
+        aborts_received,
+        /// Unidirectional messages, which no user of ours takes.
+        unidirectionals_received,
+        /// Messages that can't be read.
+        malformed,
+        /// Messages of a type that Q.773 does not have.
+        unrecognised_type,
+        /// Begins refused because the table is full.
+        refused_full,
+        /// Begins refused for their dialogue portion.
+        refused_dialogue_portion,
+        /// Dialogues of ours not opened because the table is full.
+        open_full,
+        /// Continues, Ends and Aborts for no dialogue that we have.
+        unrecognised_transaction,
+        /// Messages for a dialogue of ours from somebody else.
+        wrong_peer,
+        /// Messages that the dialogue's state does not allow.
+        unexpected,
+        /// First backward messages without the agreed application context.
+        abnormal,
+        /// Dialogues that the peer did not accept.
+        refused_by_peer,
+        /// Dialogues of ours that got no answer in time.
+        invokes_expired,
+        /// Dialogues of the peer's that nobody ended.
+        guards_expired,
+        /// Dialogues of which SCCP returned a message.
+        returned,
+        /// Requests of our user for a dialogue that is gone, or not in the state for them.
+        stale,
+    }
+}
+
+/// An application context that a dialogue remembers; MAP's and CAP's have seven octets.
+#[derive(Clone, Copy, Debug)]
+struct Context {
+    len: u8,
+    octets: [u8; Self::MAX],
+}
+
+impl Context {
+    const MAX: usize = 15;
+
+    /// From the value of an object identifier; an empty one stands for no dialogue portion.
+    fn new(value: &[u8]) -> Option<Self> {
+        let mut context = Self { len: value.len() as u8, octets: [0; Self::MAX] };
+        context.octets.get_mut(..value.len())?.copy_from_slice(value);
+        Some(context)
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+
+    fn is_none(&self) -> bool {
+        self.len == 0
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Ours, the Begin not written yet.
+    Idle,
+    /// Ours, the Begin sent: nothing came back yet.
+    InitiationSent,
+    /// The peer's: not answered yet.
+    InitiationReceived,
+    /// Both know each other.
+    Active,
+}
+
+struct Dialogue {
+    id: DialogueId,
+    state: State,
+    initiator: bool,
+    /// Our transaction id.
+    local: TransactionId,
+    /// The peer's, once it has told.
+    remote: Option<TransactionId>,
+    peer: SccpAddress,
+    context: Context,
+    user: u64,
+    timer: TimerId,
+}
+
+/// One worker's dialogues. Nothing is allocated after construction.
+pub struct Dialogues {
+    /// What happened.
+    pub counts: TcapCounts,
+    worker: WorkerId,
+    scheme: Scheme,
+    slots: Slots,
+    dialogues: Vec<Option<Dialogue>>,
+    free: Vec<u32>,
+    timers: Wheel<DialogueId>,
+    otid_key: SipKey,
+    guard: Duration,
+    peer_match: PeerMatch,
+}
+
+impl Dialogues {
+    /// An empty table.
+    ///
+    /// # Errors
+    /// If the transaction ids don't fit 32 bits, or numbers contradict each other; the text says what would fit.
+    pub fn new(config: DialoguesConfig) -> Result<Self, String> {
+        let DialoguesConfig { worker, workers, capacity, identifiers, .. } = config;
+        if worker.0 >= workers {
+            return Err(format!("worker {} of {workers}: workers count from 0", worker.0));
+        }
+        if capacity == 0 || capacity > identifiers {
+            return Err(format!(
+                "{capacity} dialogues with {identifiers} transaction ids: at least one dialogue, and an id for each"
+            ));
+        }
+        let key = config.key.derive("tcap transaction id");
+        let scheme = Scheme::new(key, config.prefix, config.prefix_bits, workers, identifiers)?;
+        Ok(Self {
+            counts: TcapCounts::default(),
+            worker,
+            scheme,
+            slots: Slots::new(identifiers, config.rest),
+            dialogues: (0..capacity).map(|_| None).collect(),
+            free: (0..capacity as u32).rev().collect(),
+            timers: Wheel::new(capacity),
+            otid_key: config.key.derive("tcap begin"),
+            guard: config.guard,
+            peer_match: config.peer_match,
+        })
+    }
+
+    /// Which worker a message is for. Reads the transaction portion only.
+    #[must_use]
+    pub fn owner(&self, bytes: &[u8]) -> Owner {
+        let Ok(portion) = TransactionPortion::parse(bytes) else { return Owner::None };
+        match (portion.message_type, portion.otid, portion.dtid) {
+            (MessageType::Begin, Some(otid), _) => {
+                Owner::Begin { otid_hash: self.otid_key.hash(&[otid.as_bytes()]) }
+            }
+            (_, _, Some(dtid)) => self.owner_of(dtid),
+            _ => Owner::None,
+        }
+    }
+
+    /// Which worker a message of ours is from that SCCP returned to us.
+    #[must_use]
+    pub fn owner_of_returned(&self, bytes: &[u8]) -> Owner {
+        view::returned_otid(bytes).map_or(Owner::None, |otid| self.owner_of(otid))
+    }
+
+    fn owner_of(&self, id: TransactionId) -> Owner {
+        self.scheme.invert(id).map_or(Owner::None, |(worker, _)| Owner::Worker(worker))
+    }
+
+    /// How many dialogues there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.dialogues.len() - self.free.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn find(&self, id: DialogueId) -> Option<&Dialogue> {
+        self.dialogues.get(self.slots.place(id)? as usize)?.as_ref()
+    }
+
+    fn find_mut(&mut self, id: DialogueId) -> Option<&mut Dialogue> {
+        self.dialogues.get_mut(self.slots.place(id)? as usize)?.as_mut()
+    }
+
+    /// The dialogue that a transaction id of ours names.
+    fn find_local(&self, id: TransactionId) -> Option<&Dialogue> {
+        let (worker, id) = self.scheme.invert(id)?;
+        if worker != self.worker {
+            return None;
+        }
+        self.find(id)
+    }
+
+    fn insert(
+        &mut self,
+        now: Time,
+        peer: &SccpAddress,
+        remote: Option<TransactionId>,
+        context: Context,
+        user: u64,
+        timeout: Duration,
+    ) -> Option<DialogueId> {
+        let place = *self.free.last()?;
+        let id = self.slots.take(now, place)?;
+        let Ok(timer) = self.timers.insert(now + timeout, id) else {
+            self.slots.free(now, &self.scheme, id);
+            return None;
+        };
+        self.free.pop();
+        let dialogue = Dialogue {
+            id,
+            state: if remote.is_some() { State::InitiationReceived } else { State::Idle },
+            initiator: remote.is_none(),
+            local: TransactionId::from_u32(self.scheme.apply(self.worker, id)),
+            remote,
+            peer: *peer,
+            context,
+            user,
+            timer,
+        };
+        if let Some(entry) = self.dialogues.get_mut(place as usize) {
+            *entry = Some(dialogue);
+        }
+        Some(id)
+    }
+
+    fn remove(&mut self, now: Time, id: DialogueId) -> Option<Dialogue> {
+        let place = self.slots.place(id)?;
+        let dialogue = self.dialogues.get_mut(place as usize)?.take()?;
+        self.timers.cancel(dialogue.timer);
+        self.slots.free(now, &self.scheme, id);
+        self.free.push(place);
+        debug_assert_eq!(self.timers.len(), self.len());
+        Some(dialogue)
+    }
+
+    /// Opens a dialogue of ours with `peer`, which lives for `invoke_timeout` unless the timer is set anew. Next is
+    /// [`Dialogues::write_begin`]. `None` when the table is full, or every free transaction id still rests.
+    pub fn open(
+        &mut self,
+        now: Time,
+        peer: &SccpAddress,
+        user: u64,
+        invoke_timeout: Duration,
+    ) -> Option<DialogueId> {
+        let id = self.insert(now, peer, None, Context::new(&[])?, user, invoke_timeout);
+        self.counts.open_full += u64::from(id.is_none());
+        id
+    }
+
+    /// Ends a dialogue without a message (a prearranged end), as when its Begin could not be sent.
+    pub fn close(&mut self, now: Time, id: DialogueId) {
+        self.remove(now, id);
+    }
+
+    /// The dialogue's peer: the address that we called, or that its last first message came from.
+    #[must_use]
+    pub fn peer(&self, id: DialogueId) -> Option<&SccpAddress> {
+        self.find(id).map(|dialogue| &dialogue.peer)
+    }
+
+    /// Our transaction id in the dialogue, as traces show it.
+    #[must_use]
+    pub fn local_id(&self, id: DialogueId) -> Option<TransactionId> {
+        self.find(id).map(|dialogue| dialogue.local)
+    }
+
+    /// The peer's transaction id, once it is known.
+    #[must_use]
+    pub fn remote_id(&self, id: DialogueId) -> Option<TransactionId> {
+        self.find(id)?.remote
+    }
+
+    /// Leaves a word with the dialogue, to come back in its indications.
+    pub fn set_user(&mut self, id: DialogueId, user: u64) {
+        if let Some(dialogue) = self.find_mut(id) {
+            dialogue.user = user;
+        }
+    }
+
+    /// Lets the dialogue live for `timeout` from now: for the next operation, or longer than the guard.
+    pub fn set_timer(&mut self, now: Time, id: DialogueId, timeout: Duration) {
+        let Some(old) = self.find(id).map(|dialogue| dialogue.timer) else { return };
+        self.timers.cancel(old);
+        // There is room: a timer was just cancelled.
+        if let Ok(timer) = self.timers.insert(now + timeout, id)
+            && let Some(dialogue) = self.find_mut(id)
+        {
+            dialogue.timer = timer;
+        }
+    }
+
+    /// The earliest time at which [`Dialogues::handle_timeout`] has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Time> {
+        (!self.timers.is_empty()).then(|| self.timers.next_deadline())
+    }
+
+    /// Ends the next dialogue that took too long. Call until `None`.
+    pub fn handle_timeout(&mut self, now: Time) -> Option<Expired> {
+        loop {
+            let id = self.timers.poll(now)?;
+            let Some(place) = self.slots.place(id) else { continue };
+            let Some(dialogue) = self.dialogues.get_mut(place as usize).and_then(Option::take) else {
+                continue;
+            };
+            self.slots.free(now, &self.scheme, id);
+            self.free.push(place);
+            match dialogue.initiator {
+                true => self.counts.invokes_expired += 1,
+                false => self.counts.guards_expired += 1,
+            }
+            let reason = dialogue.plain_abort();
+            return Some(Expired {
+                dialogue: id,
+                user: dialogue.user,
+                initiator: dialogue.initiator,
+                peer: dialogue.peer,
+                abort: dialogue.remote.map(|to| Refusal { to, reason, malformed: None }),
+            });
+        }
+    }
+
+    /// Panics unless every dialogue has one slot, one timer and one place.
+    pub fn assert_invariants(&self) {
+        let mut live = 0;
+        for (place, dialogue) in self.dialogues.iter().enumerate() {
+            let Some(dialogue) = dialogue else { continue };
+            live += 1;
+            assert_eq!(
+                self.slots.place(dialogue.id),
+                Some(place as u32),
+                "slot and dialogue name each other"
+            );
+            assert_eq!(self.scheme.invert(dialogue.local), Some((self.worker, dialogue.id)));
+            assert_eq!(
+                dialogue.remote.is_some(),
+                matches!(dialogue.state, State::InitiationReceived | State::Active)
+            );
+        }
+        assert_eq!(live, self.len());
+        assert_eq!(live, self.slots.in_use());
+        assert_eq!(live, self.timers.len());
+    }
+}
+
+impl Dialogue {
+    /// An Abort by our user: without a dialogue portion if the dialogue has none.
+    fn plain_abort(&self) -> RefusalReason<'static> {
+        if self.context.is_none() { RefusalReason::Bare } else { RefusalReason::User }
+    }
+}

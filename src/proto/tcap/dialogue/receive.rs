@@ -1,0 +1,253 @@
+//! What the peer sends: opening, continuing, ending and aborting dialogues (Q.774 3.2.1, 3.3).
+
+use super::{AbortCause, AddressParts, Context, Dialogues, Indication, Returned, State};
+use crate::base::{Malformed, Time};
+use crate::ident::SccpAddress;
+use crate::proto::tcap::{
+    Diagnostic, DialogueId, DialoguePortion, Message, MessageType, Refusal, RefusalReason,
+    TransactionPortion, p_abort, view,
+};
+
+impl Dialogues {
+    /// Takes a message from `peer`, the calling address (with the OPC in it, if the point code is to be matched or
+    /// is needed to answer).
+    ///
+    /// # Errors
+    /// If the message can't be read and can't be answered either.
+    pub fn handle_input<'a>(
+        &mut self,
+        now: Time,
+        peer: &SccpAddress,
+        bytes: &'a [u8],
+    ) -> Result<Indication<'a>, Malformed> {
+        let portion = TransactionPortion::parse(bytes).inspect_err(|_| self.counts.malformed += 1)?;
+        match portion.message_type {
+            MessageType::Begin => self.on_begin(now, peer, &portion),
+            MessageType::Continue | MessageType::End | MessageType::Abort => {
+                self.on_backward(now, peer, &portion)
+            }
+            MessageType::Unidirectional => {
+                self.counts.unidirectionals_received += 1;
+                Ok(Indication::Ignored)
+            }
+            MessageType::Unrecognised => {
+                self.counts.unrecognised_type += 1;
+                refuse_malformed(&portion, p_abort::UNRECOGNISED_MESSAGE_TYPE)
+            }
+        }
+    }
+
+    fn on_begin<'a>(
+        &mut self,
+        now: Time,
+        peer: &SccpAddress,
+        portion: &TransactionPortion<'a>,
+    ) -> Result<Indication<'a>, Malformed> {
+        let (Ok(message), Some(otid)) = (Message::after(portion), portion.otid) else {
+            self.counts.malformed += 1;
+            return refuse_malformed(portion, p_abort::BADLY_FORMATTED);
+        };
+        let refuse = |reason| Ok(Indication::Refuse(Refusal { to: otid, reason, malformed: None }));
+        let (context, user_information) = match message.dialogue {
+            None => (None, None),
+            Some(DialoguePortion::Request { version1: true, application_context, user_information }) => {
+                (Some(application_context), user_information)
+            }
+            Some(DialoguePortion::Request { application_context, .. }) => {
+                self.counts.refused_dialogue_portion += 1;
+                let diagnostic = Diagnostic::NO_COMMON_DIALOGUE_PORTION;
+                return refuse(RefusalReason::Rejected { application_context, diagnostic });
+            }
+            Some(_) => {
+                self.counts.refused_dialogue_portion += 1;
+                return refuse(RefusalReason::Provider(p_abort::INCORRECT_TRANSACTION_PORTION));
+            }
+        };
+        let value = context.unwrap_or(&[]);
+        let Some(remembered) = Context::new(value).filter(|_| context != Some(&[])) else {
+            // None of ours is so long, or empty.
+            self.counts.refused_dialogue_portion += 1;
+            let diagnostic = Diagnostic::CONTEXT_NOT_SUPPORTED;
+            return refuse(RefusalReason::Rejected { application_context: value, diagnostic });
+        };
+        let Some(dialogue) = self.insert(now, peer, Some(otid), remembered, 0, self.guard) else {
+            self.counts.refused_full += 1;
+            return refuse(RefusalReason::Provider(p_abort::RESOURCE_LIMITATION));
+        };
+        self.counts.begins_received += 1;
+        Ok(Indication::Begin {
+            dialogue,
+            application_context: context,
+            user_information,
+            components: message.components,
+        })
+    }
+
+    /// Continue, End or Abort.
+    fn on_backward<'a>(
+        &mut self,
+        now: Time,
+        peer: &SccpAddress,
+        portion: &TransactionPortion<'a>,
+    ) -> Result<Indication<'a>, Malformed> {
+        let Some(dtid) = portion.dtid else {
+            self.counts.malformed += 1;
+            return refuse_malformed(portion, p_abort::BADLY_FORMATTED);
+        };
+        let Some(dialogue) = self.find_local(dtid) else {
+            self.counts.unrecognised_transaction += 1;
+            return Ok(match (portion.message_type, portion.otid) {
+                (MessageType::Continue, Some(to)) => {
+                    let reason = RefusalReason::Provider(p_abort::UNRECOGNISED_TRANSACTION_ID);
+                    Indication::Refuse(Refusal { to, reason, malformed: None })
+                }
+                _ => Indication::Ignored,
+            });
+        };
+        let parts = match dialogue.state {
+            State::InitiationSent => self.peer_match.first,
+            State::Active => self.peer_match.later,
+            // Nobody but a guesser knows this id yet.
+            State::Idle | State::InitiationReceived => {
+                self.counts.unexpected += 1;
+                return Ok(Indication::Ignored);
+            }
+        };
+        let same_transaction =
+            portion.otid.is_none() || dialogue.remote.is_none() || portion.otid == dialogue.remote;
+        if !same_transaction || !parts.agree(&dialogue.peer, peer) {
+            self.counts.wrong_peer += 1;
+            return Ok(Indication::Ignored);
+        }
+        let id = dialogue.id;
+        match Message::after(portion) {
+            Err(malformed) => {
+                self.counts.malformed += 1;
+                let reason = RefusalReason::Provider(p_abort::BADLY_FORMATTED);
+                let answer = portion.otid.map(|to| Refusal { to, reason, malformed: None });
+                Ok(self.fail(now, id, AbortCause::Malformed(malformed), answer))
+            }
+            Ok(message) if message.message_type == MessageType::Abort => Ok(self.on_abort(now, id, &message)),
+            Ok(message) => Ok(self.on_continue_or_end(now, peer, id, message)),
+        }
+    }
+
+    fn on_continue_or_end<'a>(
+        &mut self,
+        now: Time,
+        peer: &SccpAddress,
+        id: DialogueId,
+        message: Message<'a>,
+    ) -> Indication<'a> {
+        let Some(dialogue) = self.find_mut(id) else { return Indication::Ignored };
+        let first = dialogue.state == State::InitiationSent;
+        let mut user_information = None;
+        if first && !dialogue.context.is_none() {
+            let failure = match message.dialogue {
+                Some(DialoguePortion::Response {
+                    application_context,
+                    accepted,
+                    diagnostic,
+                    user_information: information,
+                }) => {
+                    user_information = information;
+                    if !accepted {
+                        Some(AbortCause::Refused { diagnostic, user_information })
+                    } else if application_context != dialogue.context.as_bytes() {
+                        Some(AbortCause::Abnormal)
+                    } else {
+                        None
+                    }
+                }
+                _ => Some(AbortCause::Abnormal),
+            };
+            if let Some(cause) = failure {
+                match cause {
+                    AbortCause::Abnormal => self.counts.abnormal += 1,
+                    _ => self.counts.refused_by_peer += 1,
+                }
+                let reason = RefusalReason::DialogueProvider;
+                let answer = message.otid.map(|to| Refusal { to, reason, malformed: None });
+                return self.fail(now, id, cause, answer);
+            }
+        }
+        let user = dialogue.user;
+        let components = message.components;
+        if message.message_type == MessageType::End {
+            self.remove(now, id);
+            self.counts.ends_received += 1;
+            return Indication::End { dialogue: id, user, user_information, components };
+        }
+        if first {
+            dialogue.state = State::Active;
+            dialogue.remote = message.otid;
+            dialogue.peer = *peer;
+        }
+        if !dialogue.initiator {
+            self.set_timer(now, id, self.guard);
+        }
+        self.counts.continues_received += 1;
+        Indication::Continue { dialogue: id, user, user_information, components }
+    }
+
+    fn on_abort<'a>(&mut self, now: Time, id: DialogueId, message: &Message<'a>) -> Indication<'a> {
+        self.counts.aborts_received += 1;
+        let cause = match (message.p_abort, message.dialogue) {
+            (Some(cause), _) => AbortCause::Provider(cause),
+            (None, Some(DialoguePortion::Response { accepted: false, diagnostic, user_information, .. })) => {
+                self.counts.refused_by_peer += 1;
+                AbortCause::Refused { diagnostic, user_information }
+            }
+            (None, Some(DialoguePortion::Abort { by_provider: true, .. })) => AbortCause::DialogueProvider,
+            (None, Some(DialoguePortion::Abort { user_information, .. })) => {
+                AbortCause::User { user_information }
+            }
+            (None, _) => AbortCause::User { user_information: None },
+        };
+        self.fail(now, id, cause, None)
+    }
+
+    fn fail<'a>(
+        &mut self,
+        now: Time,
+        id: DialogueId,
+        cause: AbortCause<'a>,
+        answer: Option<Refusal<'a>>,
+    ) -> Indication<'a> {
+        match self.remove(now, id) {
+            Some(dialogue) => Indication::Abort { dialogue: id, user: dialogue.user, cause, answer },
+            None => Indication::Ignored,
+        }
+    }
+
+    /// Takes a message of ours that SCCP returned ((X)UDTS, for N-NOTICE): the dialogue fails at once. `peer` is
+    /// where it was going. `None` if it is of no dialogue of ours.
+    pub fn handle_returned(&mut self, now: Time, peer: &SccpAddress, bytes: &[u8]) -> Option<Returned> {
+        let otid = view::returned_otid(bytes);
+        let Some(dialogue) = otid.and_then(|otid| self.find_local(otid)) else {
+            self.counts.unrecognised_transaction += 1;
+            return None;
+        };
+        let all = AddressParts { point_code: false, ssn: true, title: true };
+        if !all.agree(&dialogue.peer, peer) {
+            self.counts.wrong_peer += 1;
+            return None;
+        }
+        let returned = Returned { dialogue: dialogue.id, user: dialogue.user };
+        self.counts.returned += 1;
+        self.remove(now, returned.dialogue);
+        Some(returned)
+    }
+}
+
+/// A P-Abort for a message that can't be read, if it has an OTID; else the reason why it can't.
+fn refuse_malformed<'a>(portion: &TransactionPortion<'a>, cause: u8) -> Result<Indication<'a>, Malformed> {
+    match (Message::after(portion), portion.otid) {
+        (Err(malformed), Some(to)) => {
+            let reason = RefusalReason::Provider(cause);
+            Ok(Indication::Refuse(Refusal { to, reason, malformed: Some(malformed) }))
+        }
+        (Err(malformed), None) => Err(malformed),
+        (Ok(_), _) => Ok(Indication::Ignored),
+    }
+}

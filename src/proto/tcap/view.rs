@@ -1,0 +1,356 @@
+//! The message as it stands on the wire: transaction portion, dialogue portion (Q.773 3, 4; X.690).
+
+use super::{Components, Why};
+use crate::base::Malformed;
+use crate::codec::{Reader, ber};
+
+/// The longest message that is read, in octets: what SCCP can reassemble (Q.714 4.1.1).
+pub const MAX_MESSAGE: usize = 4096;
+
+/// Value of the object identifier dialogue-as-id, {0 0 17 773 1 1 1}.
+pub(super) const DIALOGUE_AS_ID: &[u8] = &[0x00, 0x11, 0x86, 0x05, 0x01, 0x01, 0x01];
+
+/// P-Abort causes (Q.773 3.3).
+pub mod p_abort {
+    /// The type of message is not known.
+    pub const UNRECOGNISED_MESSAGE_TYPE: u8 = 0;
+    /// There is no such transaction.
+    pub const UNRECOGNISED_TRANSACTION_ID: u8 = 1;
+    /// The transaction portion does not follow BER or its tags.
+    pub const BADLY_FORMATTED: u8 = 2;
+    /// The transaction portion has the wrong parts; a peer that knows no dialogue portion (MAP v1) says this.
+    pub const INCORRECT_TRANSACTION_PORTION: u8 = 3;
+    /// There is no room for another transaction.
+    pub const RESOURCE_LIMITATION: u8 = 4;
+}
+
+/// Type of message (Q.773 table 8).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MessageType {
+    /// No transaction.
+    Unidirectional,
+    /// Opens a transaction.
+    Begin,
+    /// Confirms or continues one.
+    Continue,
+    /// Ends one.
+    End,
+    /// Aborts one.
+    Abort,
+    /// None that Q.773 has.
+    Unrecognised,
+}
+
+/// A transaction id: one to four octets that only their maker understands. Its length is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TransactionId {
+    len: u8,
+    octets: [u8; 4],
+}
+
+impl TransactionId {
+    /// From the octets of an OTID or DTID; `None` unless there are one to four.
+    #[must_use]
+    pub fn new(octets: &[u8]) -> Option<Self> {
+        let mut id = Self { len: octets.len() as u8, octets: [0; 4] };
+        if octets.is_empty() {
+            return None;
+        }
+        id.octets.get_mut(..octets.len())?.copy_from_slice(octets);
+        Some(id)
+    }
+
+    /// One of ours: four octets.
+    #[must_use]
+    pub const fn from_u32(id: u32) -> Self {
+        Self { len: 4, octets: id.to_be_bytes() }
+    }
+
+    /// As a number, if it has four octets, as all of ours have.
+    #[must_use]
+    pub const fn to_u32(self) -> Option<u32> {
+        if self.len == 4 { Some(u32::from_be_bytes(self.octets)) } else { None }
+    }
+
+    /// The octets.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+}
+
+/// Type and transaction ids, read before anything else: enough to route a message and to refuse it.
+#[derive(Clone, Copy, Debug)]
+pub struct TransactionPortion<'a> {
+    /// Type of message.
+    pub message_type: MessageType,
+    /// Originating transaction id, where the type has one and it can be read.
+    pub otid: Option<TransactionId>,
+    /// Destination transaction id, where the type has one and it can be read.
+    pub dtid: Option<TransactionId>,
+    /// A transaction id that the type must have can't be read.
+    fault: Option<Malformed>,
+    /// What follows the transaction ids.
+    rest: Reader<'a>,
+    /// Where the contents begin in the message.
+    base: usize,
+}
+
+impl<'a> TransactionPortion<'a> {
+    /// Reads the beginning of a message.
+    ///
+    /// # Errors
+    /// If it is too long or is not one whole BER element.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        if bytes.len() > MAX_MESSAGE {
+            return Err(Why::TooLong.at(MAX_MESSAGE));
+        }
+        let mut outer = Reader::new(bytes);
+        let message = ber::read(&mut outer).ok_or(Why::Message.at(0))?;
+        if !outer.is_empty() {
+            return Err(Why::Message.at(outer.position()));
+        }
+        let message_type = match message.tag {
+            0x61 => MessageType::Unidirectional,
+            0x62 => MessageType::Begin,
+            0x64 => MessageType::End,
+            0x65 => MessageType::Continue,
+            0x67 => MessageType::Abort,
+            _ => MessageType::Unrecognised,
+        };
+        let mut rest = Reader::new(message.value);
+        let base = bytes.len() - message.value.len();
+        let (with_otid, with_dtid) = match message_type {
+            MessageType::Unidirectional => (false, false),
+            MessageType::Begin | MessageType::Unrecognised => (true, false),
+            MessageType::Continue => (true, true),
+            MessageType::End | MessageType::Abort => (false, true),
+        };
+        let mut id = |tag| ber::read_tag(&mut rest, tag).and_then(TransactionId::new);
+        let otid = if with_otid { id(0x48) } else { None };
+        let dtid = if with_dtid { id(0x49) } else { None };
+        let whole = otid.is_some() == with_otid && dtid.is_some() == with_dtid;
+        let fault = (!whole).then(|| Why::TransactionId.at(base + rest.position()));
+        Ok(Self { message_type, otid, dtid, fault, rest, base })
+    }
+}
+
+/// The OTID of a message of ours that SCCP returned, perhaps only its first segment.
+pub(super) fn returned_otid(bytes: &[u8]) -> Option<TransactionId> {
+    let mut reader = Reader::new(bytes);
+    match ber::open(&mut reader)? {
+        0x62 | 0x65 => TransactionId::new(ber::read_tag(&mut reader, 0x48)?),
+        _ => None,
+    }
+}
+
+/// The source of a negative or positive answer in an AARE, with its code (Q.773 4.2.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Diagnostic {
+    /// From the peer's user: 0 null, 1 no reason given, 2 application context name not supported.
+    User(u8),
+    /// From the peer's dialogue layer: 0 null, 1 no reason given, 2 no common dialogue portion.
+    Provider(u8),
+}
+
+impl Diagnostic {
+    /// The peer does not know the application context, or not in that version.
+    pub const CONTEXT_NOT_SUPPORTED: Self = Self::User(2);
+    /// The peer speaks another version of the dialogue protocol.
+    pub const NO_COMMON_DIALOGUE_PORTION: Self = Self::Provider(2);
+}
+
+/// A dialogue PDU (Q.773 4). Application contexts are values of object identifiers; user information is a row of
+/// EXTERNAL elements.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DialoguePortion<'a> {
+    /// AARQ: the initiator proposes a context.
+    Request {
+        /// Whether version 1 of the dialogue protocol is among those proposed; absent means yes.
+        version1: bool,
+        /// The context.
+        application_context: &'a [u8],
+        /// What the users tell each other.
+        user_information: Option<&'a [u8]>,
+    },
+    /// AARE: the responder's answer.
+    Response {
+        /// The context.
+        application_context: &'a [u8],
+        /// Whether the responder takes part.
+        accepted: bool,
+        /// Why it does not.
+        diagnostic: Diagnostic,
+        /// What the users tell each other.
+        user_information: Option<&'a [u8]>,
+    },
+    /// ABRT: the dialogue is off.
+    Abort {
+        /// Whether the peer's dialogue layer says so, rather than its user.
+        by_provider: bool,
+        /// What the users tell each other.
+        user_information: Option<&'a [u8]>,
+    },
+}
+
+impl<'a> DialoguePortion<'a> {
+    /// Reads the contents of a dialogue portion (tag 6B).
+    #[must_use]
+    pub fn parse(portion: &'a [u8]) -> Option<Self> {
+        let mut portion = Reader::new(portion);
+        let mut external = Reader::new(ber::read_tag(&mut portion, 0x28)?);
+        if !portion.is_empty() || ber::read_tag(&mut external, 0x06)? != DIALOGUE_AS_ID {
+            return None;
+        }
+        let mut single = Reader::new(ber::read_tag(&mut external, 0xa0)?);
+        let pdu = ber::read(&mut single)?;
+        if !external.is_empty() || !single.is_empty() {
+            return None;
+        }
+        let mut fields = Reader::new(pdu.value);
+        let (mut version1, mut context, mut result, mut diagnostic, mut user_information) =
+            (true, None, None, None, None);
+        let mut abort_source = None;
+        while !fields.is_empty() {
+            let field = ber::read(&mut fields)?;
+            match (pdu.tag, field.tag) {
+                (0x60 | 0x61, 0x80) => version1 = field.value.get(1)? & 0x80 != 0,
+                (0x60 | 0x61, 0xa1) => context = Some(only(field.value, 0x06)?),
+                (0x61, 0xa2) => result = Some(ber::integer(only(field.value, 0x02)?)?),
+                (0x61, 0xa3) => diagnostic = Some(read_diagnostic(field.value)?),
+                (0x64, 0x80) => abort_source = Some(ber::integer(field.value)?),
+                (_, 0xbe) => user_information = Some(field.value),
+                _ => {} // A later version's, passed over.
+            }
+        }
+        match pdu.tag {
+            0x60 => Some(Self::Request { version1, application_context: context?, user_information }),
+            0x61 => Some(Self::Response {
+                application_context: context?,
+                accepted: result? == 0,
+                diagnostic: diagnostic?,
+                user_information,
+            }),
+            0x64 => Some(Self::Abort { by_provider: abort_source? == 1, user_information }),
+            _ => None,
+        }
+    }
+}
+
+/// The one element in `value`, which must have this tag.
+fn only(value: &[u8], tag: u8) -> Option<&[u8]> {
+    let mut reader = Reader::new(value);
+    let contents = ber::read_tag(&mut reader, tag)?;
+    reader.is_empty().then_some(contents)
+}
+
+fn read_diagnostic(value: &[u8]) -> Option<Diagnostic> {
+    let mut reader = Reader::new(value);
+    let source = ber::read(&mut reader)?;
+    let code = u8::try_from(ber::integer(only(source.value, 0x02)?)?).ok()?;
+    match source.tag {
+        0xa1 => Some(Diagnostic::User(code)),
+        0xa2 => Some(Diagnostic::Provider(code)),
+        _ => None,
+    }
+}
+
+/// A whole message. Components are read one by one, since each is answered on its own.
+#[derive(Clone, Debug)]
+pub struct Message<'a> {
+    /// Type of message.
+    pub message_type: MessageType,
+    /// Originating transaction id: in Begin and Continue.
+    pub otid: Option<TransactionId>,
+    /// Destination transaction id: in Continue, End and Abort.
+    pub dtid: Option<TransactionId>,
+    /// P-Abort cause, in an Abort by the peer's transaction layer.
+    pub p_abort: Option<u8>,
+    /// Dialogue portion.
+    pub dialogue: Option<DialoguePortion<'a>>,
+    /// Components.
+    pub components: Components<'a>,
+}
+
+impl<'a> Message<'a> {
+    /// Reads a message whose type Q.773 has.
+    ///
+    /// # Errors
+    /// If it is no TCAP message; its components may still be bad, each on its own.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        Self::after(&TransactionPortion::parse(bytes)?)
+    }
+
+    /// Reads what follows the transaction ids.
+    pub(super) fn after(portion: &TransactionPortion<'a>) -> Result<Self, Malformed> {
+        if portion.message_type == MessageType::Unrecognised {
+            return Err(Why::MessageType.at(0));
+        }
+        if let Some(fault) = portion.fault {
+            return Err(fault);
+        }
+        let mut rest = portion.rest;
+        let at = |rest: &Reader<'_>| portion.base + rest.position();
+        let abort = portion.message_type == MessageType::Abort;
+        let mut message = Self {
+            message_type: portion.message_type,
+            otid: portion.otid,
+            dtid: portion.dtid,
+            p_abort: None,
+            dialogue: None,
+            components: Components::new(&[]),
+        };
+        if abort && rest.peek() == Some(0x4a) {
+            let cause = ber::read_tag(&mut rest, 0x4a).and_then(ber::integer);
+            let cause = cause.and_then(|cause| u8::try_from(cause).ok());
+            message.p_abort = Some(cause.ok_or(Why::PAbortCause.at(at(&rest)))?);
+        }
+        if rest.peek() == Some(0x6b) {
+            let start = at(&rest);
+            let dialogue = ber::read_tag(&mut rest, 0x6b).ok_or(Why::DialoguePortion.at(start))?;
+            message.dialogue = DialoguePortion::parse(dialogue);
+            // An Abort aborts whatever its user writes there: before 1993 that was free-form.
+            if message.dialogue.is_none() && !abort && portion.message_type != MessageType::Unidirectional {
+                return Err(Why::DialoguePortion.at(start));
+            }
+        }
+        if !abort && rest.peek() == Some(0x6c) {
+            let start = at(&rest);
+            let components = ber::read_tag(&mut rest, 0x6c).ok_or(Why::ComponentPortion.at(start))?;
+            message.components = Components::new(components);
+        }
+        if rest.is_empty() { Ok(message) } else { Err(Why::ComponentPortion.at(at(&rest))) }
+    }
+}
+
+/// An Abort to send for a message that got no dialogue, or for a dialogue that is gone: write it with
+/// [`build::refusal`](super::build::refusal) to where the message came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refusal<'a> {
+    /// The peer's transaction.
+    pub to: TransactionId,
+    /// What the Abort says.
+    pub reason: RefusalReason<'a>,
+    /// What was wrong with the message, if it was malformed: for the caller's drop counters.
+    pub malformed: Option<Malformed>,
+}
+
+/// What an Abort says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RefusalReason<'a> {
+    /// A P-Abort cause, from [`p_abort`].
+    Provider(u8),
+    /// AARE, rejected, with this context and diagnostic.
+    Rejected {
+        /// The context that the peer proposed.
+        application_context: &'a [u8],
+        /// Why not.
+        diagnostic: Diagnostic,
+    },
+    /// ABRT by our user.
+    User,
+    /// ABRT by our dialogue layer: the peer broke the dialogue protocol.
+    DialogueProvider,
+    /// Nothing, as in a dialogue without dialogue portions (MAP v1).
+    Bare,
+}
