@@ -1,0 +1,1003 @@
+//! The states of an ASP and its application server over one SCTP association (RFC 4666 4.3), from either side.
+
+mod peer;
+mod ssnm;
+
+use super::build;
+use super::destinations::{Availability, Change, Destinations};
+use super::view::{Affected, Data, Kind, Message, Why, error_code, malformed};
+use super::{ErrorCode, Status, TrafficMode, stream_for, tag};
+use crate::base::{Malformed, Time, counts};
+use crate::codec::{Prepend, Reader};
+use crate::ident::PointCode;
+use core::time::Duration;
+
+/// Who we are on an association.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// An application server process towards a signalling gateway.
+    Asp,
+    /// A peer without signalling gateway that starts the exchange.
+    IpspClient,
+    /// A peer without signalling gateway that lets the other side start.
+    IpspServer,
+    /// A signalling gateway process towards an ASP.
+    Sgp,
+}
+
+/// State of an ASP (RFC 4666 4.3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Default)]
+pub enum AspState {
+    /// Not there, or its SCTP association isn't.
+    #[default]
+    Down,
+    /// There, without traffic.
+    Inactive,
+    /// Carries traffic for at least one routing context.
+    Active,
+}
+
+/// What an association is configured to do.
+#[derive(Clone, Debug)]
+pub struct AspConfig {
+    /// Who we are.
+    pub role: Role,
+    /// IPSP: each side sends its own ASPUP and ASPAC (RFC 4666 5.6.2), instead of one exchange for both (5.6.1).
+    pub double_exchange: bool,
+    /// The application servers, at most [`AspConfig::MAX_CONTEXTS`]; none where the peer knows the only one.
+    pub routing_contexts: Vec<u32>,
+    /// The network appearance that messages must bear if they bear one.
+    pub network_appearance: Option<u32>,
+    /// The traffic mode to ask for; as SGP, the only one to accept.
+    pub traffic_mode: Option<TrafficMode>,
+    /// The identifier to give in ASPUP; as SGP, the one to demand.
+    pub asp_identifier: Option<u32>,
+    /// T(ack): how long to wait for an acknowledgement before asking again.
+    pub t_ack: Duration,
+    /// How long to wait after a refusal before asking again.
+    pub t_retry: Duration,
+    /// How often ASPIA and ASPDN are sent before they are taken as acknowledged.
+    pub leave_attempts: u32,
+    /// T(beat): how often to send BEAT; the peer has failed when nothing has come for twice as long.
+    pub t_beat: Option<Duration>,
+    /// T(r): how long, as SGP, an application server stays pending.
+    pub t_recovery: Duration,
+    /// How often to ask about destinations that were said to be unavailable, restricted or congested.
+    pub t_audit: Option<Duration>,
+    /// Accept DATA on stream 0, from peers that have no other.
+    pub data_on_stream_0: bool,
+    /// How many destinations can be known as not simply available.
+    pub destinations: usize,
+    /// As SGP, the destinations that can be reached; none: all.
+    pub reachable: Vec<PointCode>,
+}
+
+impl AspConfig {
+    /// The most routing contexts of an association.
+    pub const MAX_CONTEXTS: usize = 32;
+
+    /// The usual times and sizes, for `role` and `routing_contexts`.
+    #[must_use]
+    pub fn new(role: Role, routing_contexts: Vec<u32>) -> Self {
+        Self {
+            role,
+            double_exchange: false,
+            routing_contexts,
+            network_appearance: None,
+            traffic_mode: None,
+            asp_identifier: None,
+            t_ack: Duration::from_secs(2),
+            t_retry: Duration::from_secs(10),
+            leave_attempts: 3,
+            t_beat: None,
+            t_recovery: Duration::from_secs(2),
+            t_audit: None,
+            data_on_stream_0: false,
+            destinations: 128,
+            reachable: Vec::new(),
+        }
+    }
+}
+
+counts! {
+    /// Counters of M3UA.
+    pub struct M3uaCounts {
+        /// DATA messages taken.
+        data_received,
+        /// Management messages received, of all classes but DATA.
+        management_received,
+        /// Management messages sent.
+        management_sent,
+        /// Messages refused as malformed.
+        malformed,
+        /// Messages while there was no association.
+        without_association,
+        /// Messages of a class or type that isn't supported.
+        unsupported,
+        /// Messages that the state or the role didn't allow.
+        unexpected,
+        /// DATA for an ASP that isn't active, discarded.
+        data_inactive,
+        /// DATA on stream 0.
+        invalid_stream,
+        /// Messages with a routing context that isn't configured, or without one that is needed.
+        invalid_routing_context,
+        /// Messages with another network appearance.
+        invalid_network_appearance,
+        /// ASPUP or ASPAC that we refused.
+        refused,
+        /// ERR messages sent.
+        errors_sent,
+        /// ERR messages received.
+        errors_received,
+        /// NTFY messages received.
+        notifications_received,
+        /// Times T(ack) ended without an acknowledgement.
+        t_ack_expired,
+        /// Times ASPUP or ASPAC was refused by the peer.
+        refused_by_peer,
+        /// Times the peer answered no BEAT in time.
+        beat_failures,
+        /// Times the state became ASP-ACTIVE.
+        activations,
+        /// Destinations that found no room in the table.
+        destinations_full,
+        /// Point codes of a DAUD beyond those that are answered.
+        audit_refused,
+        /// Messages of ours that didn't fit their buffer.
+        too_long,
+    }
+}
+
+/// What a message was.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A message for an MTP3 user.
+    Data(Data<'a>),
+    /// The state of the ASP is now this.
+    Changed(AspState),
+    /// News about destinations, already in the table of [`Asp::availability`].
+    Destination {
+        /// Which: point codes, each with the number of its low bits that are wild.
+        affected: Affected<'a>,
+        /// What is new.
+        change: Change,
+    },
+    /// Nothing for the layers above.
+    Handled,
+}
+
+/// What a timer brought about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timeout {
+    /// The state of the ASP is now this.
+    Changed(AspState),
+    /// The peer doesn't answer: its association is to be aborted.
+    PeerFailed,
+}
+
+/// One direction of an association: whose requests are acknowledged.
+#[derive(Clone, Copy, Debug, Default)]
+struct Half {
+    state: AspState,
+    /// The routing contexts that are active, by place in the configuration.
+    active: u32,
+}
+
+impl Half {
+    fn set_active(&mut self, active: u32) {
+        self.active = active;
+        self.state = if active == 0 { AspState::Inactive } else { AspState::Active };
+    }
+
+    fn set_down(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// A request of ours that waits for its acknowledgement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Request {
+    Aspup,
+    Aspac,
+    Aspia,
+    Aspdn,
+}
+
+/// M3UA over one association.
+#[derive(Debug)]
+pub struct Asp {
+    config: AspConfig,
+    /// Ours, and with double exchange, theirs; otherwise one state serves both.
+    halves: [Half; 2],
+    associated: bool,
+    streams_out: u16,
+    /// Management wants the ASP down.
+    stopped: bool,
+    /// Another ASP has taken over: wait for its end.
+    standby: bool,
+    request: Option<Request>,
+    attempts: u32,
+    /// ERR "unexpected message" has come since the request was sent.
+    doubted: bool,
+    /// End of T(ack) if a request waits, else when to ask again after a refusal.
+    deadline: Time,
+    /// Routing contexts of the application server whose last ASP is gone, as SGP.
+    pending: u32,
+    recovery_deadline: Time,
+    beat_deadline: Time,
+    audit_deadline: Time,
+    heard: Time,
+    beats: u64,
+    destinations: Destinations,
+    /// Counters.
+    pub counts: M3uaCounts,
+}
+
+/// Octets of the longest management message that we write.
+const MANAGEMENT_MAX: usize = 1200;
+
+impl Asp {
+    /// An ASP without association. Panics if there are more than [`AspConfig::MAX_CONTEXTS`] routing contexts.
+    #[must_use]
+    pub fn new(config: AspConfig) -> Self {
+        assert!(config.routing_contexts.len() <= AspConfig::MAX_CONTEXTS);
+        Self {
+            halves: [Half::default(); 2],
+            associated: false,
+            streams_out: 0,
+            stopped: false,
+            standby: false,
+            request: None,
+            attempts: 0,
+            doubted: false,
+            deadline: Time::NEVER,
+            pending: 0,
+            recovery_deadline: Time::NEVER,
+            beat_deadline: Time::NEVER,
+            audit_deadline: Time::NEVER,
+            heard: Time::ZERO,
+            beats: 0,
+            destinations: Destinations::new(config.destinations),
+            counts: M3uaCounts::default(),
+            config,
+        }
+    }
+
+    /// The SCTP association is up, with `streams_out` outgoing streams; or it was restarted by the peer.
+    pub fn association_up(&mut self, now: Time, streams_out: u16, send: &mut dyn FnMut(u16, &[u8])) {
+        self.association_down(now);
+        self.associated = true;
+        self.streams_out = streams_out;
+        self.heard = now;
+        self.beat_deadline = self.config.t_beat.map_or(Time::NEVER, |period| now + period);
+        self.advance(now, send);
+    }
+
+    /// The SCTP association is gone: ASP-DOWN, nothing is known of destinations.
+    pub fn association_down(&mut self, _now: Time) {
+        self.associated = false;
+        self.halves = [Half::default(); 2];
+        self.standby = false;
+        self.request = None;
+        self.deadline = Time::NEVER;
+        self.pending = 0;
+        self.recovery_deadline = Time::NEVER;
+        self.beat_deadline = Time::NEVER;
+        self.audit_deadline = Time::NEVER;
+        if self.config.role != Role::Sgp {
+            self.destinations.clear();
+        }
+    }
+
+    /// Leaves the traffic: ASPIA, then ASPDN. As SGP, locks the ASP out (RFC 4666 4.3.4.2).
+    pub fn stop(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) {
+        self.stopped = true;
+        if self.config.role == Role::Sgp {
+            if self.halves[0].state != AspState::Down {
+                self.forget_pending();
+                self.halves[0].set_down();
+                self.emit(Kind::AspdnAck, |_| (), send);
+            }
+            return;
+        }
+        if matches!(self.request, Some(Request::Aspup | Request::Aspac) | None) {
+            self.request = None;
+            self.deadline = Time::NEVER;
+        }
+        self.advance(now, send);
+    }
+
+    /// Ends [`Asp::stop`]: enters the traffic again, or as SGP, lets the ASP in.
+    pub fn start(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) {
+        self.stopped = false;
+        self.advance(now, send);
+    }
+
+    /// Whether DATA may be sent.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.state() == AspState::Active
+    }
+
+    /// The state; with double exchange, the lower of the two directions.
+    #[must_use]
+    pub fn state(&self) -> AspState {
+        if self.is_double() { self.ours().state.min(self.theirs().state) } else { self.ours().state }
+    }
+
+    /// Whether DATA of this routing context may be sent; without one, of the only one.
+    #[must_use]
+    pub fn is_context_active(&self, context: Option<u32>) -> bool {
+        let Some(bit) = self.context_bit(context) else { return false };
+        self.is_active() && self.ours().active & self.theirs().active & bit != 0
+    }
+
+    /// The stream for DATA with this signalling link selection.
+    #[must_use]
+    pub const fn data_stream(&self, sls: u8) -> u16 {
+        stream_for(sls, self.streams_out)
+    }
+
+    /// What the peer has said about a destination.
+    #[must_use]
+    pub fn availability(&self, point_code: PointCode) -> Availability {
+        self.destinations.get(point_code)
+    }
+
+    /// The SCCP of a destination has answered again, which ends the effect of a DUPU.
+    pub fn sccp_back(&mut self, point_code: PointCode) {
+        self.destinations.update(point_code, 0, Change::SccpBack);
+    }
+
+    /// When [`Asp::handle_timeout`] is due; `Time::NEVER` when no timer runs.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Time {
+        self.deadline.min(self.recovery_deadline).min(self.beat_deadline).min(self.audit_deadline)
+    }
+
+    fn is_double(&self) -> bool {
+        self.config.double_exchange && matches!(self.config.role, Role::IpspClient | Role::IpspServer)
+    }
+
+    fn ours(&self) -> &Half {
+        &self.halves[0]
+    }
+
+    fn ours_mut(&mut self) -> &mut Half {
+        &mut self.halves[0]
+    }
+
+    fn theirs(&self) -> &Half {
+        if self.is_double() { &self.halves[1] } else { &self.halves[0] }
+    }
+
+    fn theirs_mut(&mut self) -> &mut Half {
+        if self.is_double() { &mut self.halves[1] } else { &mut self.halves[0] }
+    }
+
+    /// All routing contexts; without any, the nameless one.
+    fn all(&self) -> u32 {
+        match self.config.routing_contexts.len() {
+            0 => 1,
+            count => u32::MAX >> 32usize.saturating_sub(count),
+        }
+    }
+
+    /// The bit of a routing context, or `None` if it isn't configured or is needed and absent.
+    fn context_bit(&self, context: Option<u32>) -> Option<u32> {
+        let contexts = &self.config.routing_contexts;
+        match context {
+            Some(context) if !contexts.is_empty() => {
+                contexts.iter().position(|&known| known == context).map(|at| 1 << at)
+            }
+            Some(_) if self.config.role == Role::Sgp => None,
+            _ => (contexts.len() < 2).then_some(1),
+        }
+    }
+
+    /// The routing contexts that a mask stands for.
+    fn contexts(&self, mask: u32) -> impl DoubleEndedIterator<Item = u32> + use<> {
+        // A copy, so that a message can be written while the machine changes; at most 32 words.
+        let mut copy = [0; AspConfig::MAX_CONTEXTS];
+        for (to, &from) in copy.iter_mut().zip(&self.config.routing_contexts) {
+            *to = from;
+        }
+        let count = self.config.routing_contexts.len();
+        (0..count).filter(move |at| mask >> at & 1 == 1).filter_map(move |at| copy.get(at).copied())
+    }
+
+    /// Whether we are to ask for traffic ourselves.
+    fn initiates(&self) -> bool {
+        match self.config.role {
+            Role::Asp | Role::IpspClient => true,
+            Role::IpspServer => self.is_double() && self.theirs().state != AspState::Down,
+            Role::Sgp => false,
+        }
+    }
+
+    /// Makes the next request, unless one waits, a refusal is fresh, or all is as it should be.
+    fn advance(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) {
+        if !self.associated
+            || self.request.is_some()
+            || self.deadline != Time::NEVER
+            || self.config.role == Role::Sgp
+        {
+            return;
+        }
+        let Half { state, active } = *self.ours();
+        let next = match state {
+            AspState::Down if !self.stopped && self.initiates() => Request::Aspup,
+            AspState::Active if self.stopped => Request::Aspia,
+            AspState::Inactive if self.stopped => Request::Aspdn,
+            AspState::Inactive | AspState::Active
+                if !self.stopped && self.initiates() && !self.standby && active != self.all() =>
+            {
+                Request::Aspac
+            }
+            _ => return,
+        };
+        self.attempts = 0;
+        self.ask(now, next, send);
+    }
+
+    fn ask(&mut self, now: Time, request: Request, send: &mut dyn FnMut(u16, &[u8])) {
+        self.request = Some(request);
+        self.attempts = self.attempts.saturating_add(1);
+        self.doubted = false;
+        self.deadline = now + self.config.t_ack;
+        let identifier = self.config.asp_identifier;
+        let mode = self.config.traffic_mode;
+        let missing = self.all() & !self.ours().active;
+        match request {
+            Request::Aspup => self.emit(
+                Kind::Aspup,
+                |writer| {
+                    if let Some(identifier) = identifier {
+                        build::parameter(writer, tag::ASP_IDENTIFIER, &identifier.to_be_bytes());
+                    }
+                },
+                send,
+            ),
+            Request::Aspac => {
+                let contexts = self.contexts(if missing == 0 { self.all() } else { missing });
+                self.emit(
+                    Kind::Aspac,
+                    |writer| {
+                        build::routing_contexts(writer, contexts);
+                        if let Some(mode) = mode {
+                            build::traffic_mode(writer, mode);
+                        }
+                    },
+                    send,
+                );
+            }
+            Request::Aspia => {
+                let contexts = self.contexts(self.ours().active);
+                self.emit(Kind::Aspia, |writer| build::routing_contexts(writer, contexts), send);
+            }
+            Request::Aspdn => self.emit(Kind::Aspdn, |_| (), send),
+        }
+    }
+
+    /// Sends a management message with the parameters that `write` puts down, on stream 0.
+    fn emit(&mut self, kind: Kind, write: impl FnOnce(&mut Prepend<'_>), send: &mut dyn FnMut(u16, &[u8])) {
+        self.emit_on(0, kind, write, send);
+    }
+
+    fn emit_on(
+        &mut self,
+        stream: u16,
+        kind: Kind,
+        write: impl FnOnce(&mut Prepend<'_>),
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) {
+        let mut buffer = [0; MANAGEMENT_MAX];
+        let mut writer = Prepend::new(&mut buffer);
+        write(&mut writer);
+        match build::message(&mut writer, kind) {
+            Some(message) => {
+                self.counts.management_sent += 1;
+                send(stream, message);
+            }
+            None => self.counts.too_long += 1,
+        }
+    }
+
+    /// Answers `offending` with an ERR, unless it is one itself (RFC 4666 3.8.1).
+    fn reject(
+        &mut self,
+        code: ErrorCode,
+        offending: &[u8],
+        context: Option<u32>,
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) {
+        if matches!(offending, [_, _, 0, 0, ..]) {
+            return;
+        }
+        self.counts.errors_sent += 1;
+        let appearance = self.config.network_appearance;
+        let diagnostic = offending.get(..40).unwrap_or(offending);
+        self.emit(
+            Kind::Err,
+            |writer| {
+                build::parameter(writer, tag::DIAGNOSTIC, diagnostic);
+                if let Some(appearance) = appearance
+                    && code == ErrorCode::InvalidNetworkAppearance
+                {
+                    build::parameter(writer, tag::NETWORK_APPEARANCE, &appearance.to_be_bytes());
+                }
+                build::routing_contexts(writer, context.into_iter());
+                build::error_code(writer, code);
+            },
+            send,
+        );
+    }
+
+    fn unexpected(&mut self, offending: &[u8], send: &mut dyn FnMut(u16, &[u8])) {
+        self.counts.unexpected += 1;
+        // A routing context in the message belongs into the ERR too.
+        let context = Message::parse(offending)
+            .ok()
+            .and_then(|message| message.parameters.find(tag::ROUTING_CONTEXT))
+            .and_then(|value| Reader::new(value).u32());
+        self.reject(ErrorCode::UnexpectedMessage, offending, context, send);
+    }
+
+    /// Takes one SCTP user message that came on `stream`. What it answers goes to `send`, as stream and message.
+    pub fn handle_input<'a>(
+        &mut self,
+        now: Time,
+        stream: u16,
+        bytes: &'a [u8],
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) -> Result<Input<'a>, Malformed> {
+        if !self.associated {
+            self.counts.without_association += 1;
+            return Ok(Input::Handled);
+        }
+        self.heard = now;
+        let before = self.state();
+        let input = Message::parse(bytes).and_then(|message| match message.kind() {
+            Ok(Kind::Data) => self.on_data(stream, bytes, &message, send),
+            Ok(kind) => {
+                self.counts.management_received += 1;
+                self.on_management(now, stream, bytes, &message, kind, send)
+            }
+            Err(code) => {
+                self.counts.unsupported += 1;
+                self.reject(code, bytes, None, send);
+                Ok(Input::Handled)
+            }
+        });
+        if let Err(refused) = input {
+            self.counts.malformed += 1;
+            if let Some(code) = error_code(refused.why) {
+                self.reject(code, bytes, None, send);
+            }
+            return Err(refused);
+        }
+        let after = self.state();
+        if before != after {
+            self.on_change(now, after);
+            return Ok(Input::Changed(after));
+        }
+        input
+    }
+
+    fn on_change(&mut self, now: Time, state: AspState) {
+        if state == AspState::Active {
+            self.counts.activations += 1;
+            self.audit_deadline = self.config.t_audit.map_or(Time::NEVER, |period| now + period);
+        } else {
+            self.audit_deadline = Time::NEVER;
+        }
+        if cfg!(debug_assertions) {
+            self.assert_invariants();
+        }
+    }
+
+    fn on_data<'a>(
+        &mut self,
+        stream: u16,
+        bytes: &[u8],
+        message: &Message<'a>,
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) -> Result<Input<'a>, Malformed> {
+        let data = Data::parse(message)?;
+        if stream == 0 && self.streams_out > 1 && !self.config.data_on_stream_0 {
+            self.counts.invalid_stream += 1;
+            self.reject(ErrorCode::InvalidStreamIdentifier, bytes, data.routing_context, send);
+            return Ok(Input::Handled);
+        }
+        let Some(bit) = self.check_scope(data.network_appearance, data.routing_context, bytes, send) else {
+            return Ok(Input::Handled);
+        };
+        // DATA may overtake the ASPAC ACK on another stream (4.3.4.3).
+        let active = (self.ours().active | self.theirs().active) & bit != 0;
+        if active || self.request == Some(Request::Aspac) {
+            self.counts.data_received += 1;
+            return Ok(Input::Data(data));
+        }
+        if self.config.role == Role::Asp && self.ours().state == AspState::Inactive {
+            // An ASP discards it silently (3.8.1): it may have crossed our ASPIA.
+            self.counts.data_inactive += 1;
+        } else {
+            self.unexpected(bytes, send);
+        }
+        Ok(Input::Handled)
+    }
+
+    /// The bit of a message's routing context, or an ERR if that or its network appearance isn't ours.
+    fn check_scope(
+        &mut self,
+        appearance: Option<u32>,
+        context: Option<u32>,
+        bytes: &[u8],
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) -> Option<u32> {
+        if let (Some(theirs), Some(ours)) = (appearance, self.config.network_appearance)
+            && theirs != ours
+        {
+            self.counts.invalid_network_appearance += 1;
+            self.reject(ErrorCode::InvalidNetworkAppearance, bytes, None, send);
+            return None;
+        }
+        let bit = self.context_bit(context);
+        if bit.is_none() {
+            self.counts.invalid_routing_context += 1;
+            let code = match context {
+                Some(_) => ErrorCode::InvalidRoutingContext,
+                None => ErrorCode::MissingParameter,
+            };
+            self.reject(code, bytes, context, send);
+        }
+        bit
+    }
+
+    fn on_management<'a>(
+        &mut self,
+        now: Time,
+        stream: u16,
+        bytes: &'a [u8],
+        message: &Message<'a>,
+        kind: Kind,
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) -> Result<Input<'a>, Malformed> {
+        match kind {
+            Kind::Err => self.on_err(now, message, send)?,
+            Kind::Ntfy => self.on_ntfy(now, bytes, message, send)?,
+            Kind::Beat => self.on_beat(stream, message, send)?,
+            Kind::BeatAck => {}
+            Kind::AspupAck | Kind::AspdnAck | Kind::AspacAck | Kind::AspiaAck => {
+                if self.config.role == Role::Sgp {
+                    self.unexpected(bytes, send);
+                } else {
+                    self.on_acknowledgement(now, bytes, message, kind, send)?;
+                }
+            }
+            Kind::Aspup | Kind::Aspdn | Kind::Aspac | Kind::Aspia => {
+                if self.config.role == Role::Asp {
+                    self.unexpected(bytes, send);
+                } else {
+                    self.on_request(now, bytes, message, kind, send)?;
+                }
+            }
+            _ => return self.on_ssnm(bytes, message, kind, send),
+        }
+        Ok(Input::Handled)
+    }
+
+    fn on_beat(
+        &mut self,
+        stream: u16,
+        message: &Message<'_>,
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) -> Result<(), Malformed> {
+        let heartbeat = message.parameters.find(tag::HEARTBEAT);
+        if heartbeat.is_some_and(|data| data.len() > MANAGEMENT_MAX - 16) {
+            return Err(malformed(Why::Value, 8));
+        }
+        self.emit_on(
+            stream,
+            Kind::BeatAck,
+            |writer| {
+                if let Some(data) = heartbeat {
+                    build::parameter(writer, tag::HEARTBEAT, data);
+                }
+            },
+            send,
+        );
+        Ok(())
+    }
+
+    /// The peer has acknowledged a request, or says of itself that our state is another (4.3.4.1 to 4.3.4.4).
+    fn on_acknowledgement(
+        &mut self,
+        now: Time,
+        bytes: &[u8],
+        message: &Message<'_>,
+        kind: Kind,
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) -> Result<(), Malformed> {
+        let awaited = self.request;
+        match kind {
+            Kind::AspupAck => {
+                if awaited == Some(Request::Aspup) {
+                    self.settle();
+                    if self.ours().state == AspState::Down {
+                        self.ours_mut().set_active(0);
+                    }
+                } else if self.ours().state != AspState::Inactive {
+                    self.unexpected(bytes, send);
+                    self.settle();
+                    self.ours_mut().set_active(0);
+                }
+            }
+            Kind::AspdnAck => {
+                if awaited != Some(Request::Aspdn) && self.ours().state != AspState::Down {
+                    self.unexpected(bytes, send);
+                }
+                if awaited != Some(Request::Aspup) {
+                    self.settle();
+                }
+                self.ours_mut().set_down();
+            }
+            Kind::AspacAck => {
+                let Some(mask) = self.context_mask(bytes, message, send)? else { return Ok(()) };
+                if self.stopped || self.ours().state == AspState::Down {
+                    // Late, after we have asked to leave.
+                    self.counts.unexpected += 1;
+                    return Ok(());
+                }
+                let active = self.ours().active | mask;
+                self.ours_mut().set_active(active);
+                self.standby = false;
+                if awaited == Some(Request::Aspac) && active == self.all() {
+                    self.settle();
+                }
+            }
+            _ => {
+                let Some(mask) = self.context_mask(bytes, message, send)? else { return Ok(()) };
+                if self.ours().state == AspState::Active {
+                    let active = self.ours().active & !mask;
+                    self.ours_mut().set_active(active);
+                }
+                if awaited == Some(Request::Aspia) && self.ours().active == 0 {
+                    self.settle();
+                }
+            }
+        }
+        self.advance(now, send);
+        Ok(())
+    }
+
+    /// No request waits any more, and none is put off.
+    fn settle(&mut self) {
+        self.request = None;
+        self.deadline = Time::NEVER;
+    }
+
+    /// Puts the next request off: the peer has refused the last one, or has left by itself.
+    fn put_off(&mut self, now: Time) {
+        self.request = None;
+        self.deadline = now + self.config.t_retry;
+    }
+
+    /// The routing contexts that a message names; all if it names none. `None` if one isn't ours: an ERR is sent.
+    fn context_mask(
+        &mut self,
+        bytes: &[u8],
+        message: &Message<'_>,
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) -> Result<Option<u32>, Malformed> {
+        let Some(value) = message.parameters.find(tag::ROUTING_CONTEXT) else { return Ok(Some(self.all())) };
+        if value.is_empty() || value.len() % 4 != 0 {
+            return Err(malformed(Why::Size, 8));
+        }
+        let mut reader = Reader::new(value);
+        let mut mask = 0;
+        let mut unknown = None;
+        while let Some(context) = reader.u32() {
+            match self.context_bit(Some(context)) {
+                Some(bit) => mask |= bit,
+                None => unknown = Some(context),
+            }
+        }
+        if unknown.is_some() {
+            self.counts.invalid_routing_context += 1;
+            self.reject(ErrorCode::InvalidRoutingContext, bytes, unknown, send);
+        }
+        Ok((mask != 0).then_some(mask))
+    }
+
+    fn on_err(
+        &mut self,
+        now: Time,
+        message: &Message<'_>,
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) -> Result<(), Malformed> {
+        let code = message.parameters.word(tag::ERROR_CODE)?.ok_or(malformed(Why::Missing, 8))?;
+        self.counts.errors_received += 1;
+        let asking = matches!(self.request, Some(Request::Aspup | Request::Aspac));
+        const FINAL: [ErrorCode; 7] = [
+            ErrorCode::RefusedManagementBlocking,
+            ErrorCode::UnsupportedTrafficMode,
+            ErrorCode::AspIdentifierRequired,
+            ErrorCode::InvalidAspIdentifier,
+            ErrorCode::InvalidNetworkAppearance,
+            ErrorCode::InvalidRoutingContext,
+            ErrorCode::UnsupportedMessageType,
+        ];
+        /// No configured AS for ASP.
+        const NO_CONFIGURED_AS: u32 = 0x1a;
+        if code == ErrorCode::UnexpectedMessage as u32 {
+            // Perhaps for an old message: the acknowledgement may still come, so T(ack) decides.
+            self.doubted = true;
+            if self.request.is_none()
+                && self.deadline == Time::NEVER
+                && self.ours().state == AspState::Active
+                && self.initiates()
+            {
+                // The peer may think us inactive; an active ASP may ask again (4.3.4.3).
+                self.attempts = 0;
+                self.ask(now, Request::Aspac, send);
+            }
+        } else if asking && (code == NO_CONFIGURED_AS || FINAL.iter().any(|&known| known as u32 == code)) {
+            self.counts.refused_by_peer += 1;
+            self.put_off(now);
+        }
+        Ok(())
+    }
+
+    fn on_ntfy(
+        &mut self,
+        now: Time,
+        bytes: &[u8],
+        message: &Message<'_>,
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) -> Result<(), Malformed> {
+        if self.config.role == Role::Sgp {
+            self.unexpected(bytes, send);
+            return Ok(());
+        }
+        let status = message.parameters.word(tag::STATUS)?.ok_or(malformed(Why::Missing, 8))?;
+        self.counts.notifications_received += 1;
+        match Status::from_wire(status) {
+            Some(Status::AlternateAspActive) => {
+                if self.ours().state == AspState::Active {
+                    self.ours_mut().set_active(0);
+                    self.standby = true;
+                    if matches!(self.request, Some(Request::Aspac | Request::Aspia)) {
+                        self.settle();
+                    }
+                }
+            }
+            Some(Status::AsPending | Status::AsInactive | Status::InsufficientAspResources) => {
+                self.standby = false;
+                if status != Status::AsInactive as u32 && self.request.is_none() {
+                    self.settle();
+                }
+            }
+            _ => {}
+        }
+        self.advance(now, send);
+        Ok(())
+    }
+
+    /// Runs the timers that are due at `now`.
+    pub fn handle_timeout(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) -> Option<Timeout> {
+        let before = self.state();
+        let mut failed = false;
+        if now >= self.deadline {
+            failed |= self.on_deadline(now, send);
+        }
+        if now >= self.recovery_deadline {
+            let mask = self.pending;
+            self.forget_pending();
+            self.notify_contexts(Status::AsInactive, mask, send);
+        }
+        if now >= self.beat_deadline {
+            failed |= self.on_beat_deadline(now, send);
+        }
+        if now >= self.audit_deadline {
+            self.audit_deadline = self.config.t_audit.map_or(Time::NEVER, |period| now + period);
+            self.audit(send);
+        }
+        if cfg!(debug_assertions) {
+            self.assert_invariants();
+        }
+        if failed {
+            return Some(Timeout::PeerFailed);
+        }
+        let after = self.state();
+        if before == after {
+            return None;
+        }
+        self.on_change(now, after);
+        Some(Timeout::Changed(after))
+    }
+
+    /// T(ack), or the end of the pause after a refusal. `true` if the peer has failed.
+    fn on_deadline(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) -> bool {
+        let request = self.request;
+        let doubted = self.doubted;
+        self.settle();
+        let Some(request) = request else {
+            self.advance(now, send);
+            return false;
+        };
+        self.counts.t_ack_expired += 1;
+        match request {
+            Request::Aspdn if self.attempts >= self.config.leave_attempts => {
+                self.ours_mut().set_down();
+                return true;
+            }
+            Request::Aspia if self.attempts >= self.config.leave_attempts => {
+                self.ours_mut().set_active(0);
+                self.advance(now, send);
+            }
+            Request::Aspac if doubted => {
+                // The peer doesn't expect an ASPAC, so to it we are down.
+                self.ours_mut().set_down();
+                self.advance(now, send);
+            }
+            _ => self.ask(now, request, send),
+        }
+        false
+    }
+
+    fn on_beat_deadline(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) -> bool {
+        let Some(period) = self.config.t_beat else { return false };
+        if self.ours().state.max(self.theirs().state) == AspState::Down {
+            self.heard = now;
+        } else if now.since(self.heard) >= period * 2 {
+            self.counts.beat_failures += 1;
+            self.beat_deadline = Time::NEVER;
+            return true;
+        } else {
+            self.beats = self.beats.wrapping_add(1);
+            let data = self.beats.to_be_bytes();
+            self.emit(Kind::Beat, |writer| build::parameter(writer, tag::HEARTBEAT, &data), send);
+        }
+        self.beat_deadline = now + period;
+        false
+    }
+
+    /// Asks the signalling gateway about every destination that isn't simply available (RFC 4666 3.4.3).
+    pub fn audit(&mut self, send: &mut dyn FnMut(u16, &[u8])) {
+        if !self.is_active() || self.config.role == Role::Sgp {
+            return;
+        }
+        let contexts = self.contexts(self.ours().active);
+        let points = &self.destinations;
+        let mut buffer = [0; MANAGEMENT_MAX];
+        let mut writer = Prepend::new(&mut buffer);
+        let count = build::affected(
+            &mut writer,
+            points.iter().take(ssnm::POINTS_MAX).map(|(point_code, mask, _)| (point_code, mask)),
+        );
+        if count == 0 {
+            return;
+        }
+        build::routing_contexts(&mut writer, contexts);
+        if let Some(message) = build::message(&mut writer, Kind::Daud) {
+            self.counts.management_sent += 1;
+            send(0, message);
+        }
+        self.destinations.forget_congestion();
+    }
+
+    /// Panics if the state contradicts itself.
+    pub fn assert_invariants(&self) {
+        for half in &self.halves {
+            assert_eq!(half.state == AspState::Active, half.active != 0);
+            assert_eq!(half.active & !self.all(), 0);
+        }
+        assert!(self.request.is_none() || self.deadline != Time::NEVER);
+        assert_eq!(self.pending & self.theirs().active, 0);
+        assert_eq!(self.pending == 0, self.recovery_deadline == Time::NEVER);
+        assert!(self.associated || self.state() == AspState::Down);
+        assert!(self.config.role != Role::Sgp || self.request.is_none());
+    }
+}

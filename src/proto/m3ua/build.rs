@@ -1,0 +1,119 @@
+//! Writing M3UA messages (RFC 4666 3), from their end to their start.
+
+use super::{ErrorCode, Kind, Status, TrafficMode, tag};
+use crate::codec::Prepend;
+use crate::ident::PointCode;
+
+/// What stands around the payload of a DATA message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DataHeader {
+    /// Which SS7 network, where the association serves several.
+    pub network_appearance: Option<u32>,
+    /// Which application server; needed where the association serves more than one.
+    pub routing_context: Option<u32>,
+    /// Originating point code.
+    pub opc: PointCode,
+    /// Destination point code.
+    pub dpc: PointCode,
+    /// Service indicator: 3 is SCCP.
+    pub si: u8,
+    /// Network indicator.
+    pub ni: u8,
+    /// Message priority.
+    pub mp: u8,
+    /// Signalling link selection.
+    pub sls: u8,
+}
+
+/// Room for the padding of a DATA message, whose size is known only when its payload is: to be written before the
+/// payload. Gives the mark that [`data`] takes.
+pub fn data_padding(writer: &mut Prepend<'_>) -> usize {
+    writer.bytes(&[0; 3]);
+    writer.len()
+}
+
+/// Makes what was written since `mark` (of [`data_padding`]) the payload of a DATA message, and gives the whole
+/// message, padded; `None` if it does not fit.
+pub fn data<'w>(writer: &'w mut Prepend<'_>, mark: usize, header: &DataHeader) -> Option<&'w [u8]> {
+    let payload = writer.len().checked_sub(mark)?;
+    let padding = payload.wrapping_neg() & 3;
+    writer.bytes(&[header.si, header.ni, header.mp, header.sls]);
+    writer.u32(header.dpc.0);
+    writer.u32(header.opc.0);
+    writer.u16(u16::try_from(payload.checked_add(16)?).ok()?);
+    writer.u16(tag::PROTOCOL_DATA);
+    if let Some(context) = header.routing_context {
+        parameter(writer, tag::ROUTING_CONTEXT, &context.to_be_bytes());
+    }
+    if let Some(appearance) = header.network_appearance {
+        parameter(writer, tag::NETWORK_APPEARANCE, &appearance.to_be_bytes());
+    }
+    let length = writer.len().checked_sub(mark)?.checked_add(padding)?.checked_add(8)?;
+    writer.u32(u32::try_from(length).ok()?);
+    common_header(writer, Kind::Data);
+    writer.finish()?.get(..length)
+}
+
+/// Puts a parameter in front, with its padding. A value of more than 65,531 octets is cut.
+pub fn parameter(writer: &mut Prepend<'_>, tag: u16, value: &[u8]) {
+    let value = value.get(..usize::from(u16::MAX) - 4).unwrap_or(value);
+    writer.bytes([0u8; 3].get(..value.len().wrapping_neg() & 3).unwrap_or(&[]));
+    writer.bytes(value);
+    writer.u16(value.len() as u16 + 4);
+    writer.u16(tag);
+}
+
+fn common_header(writer: &mut Prepend<'_>, kind: Kind) {
+    writer.u16(kind as u16);
+    writer.u16(0x0100);
+}
+
+/// Makes the parameters written so far a message, and gives it; `None` if it does not fit.
+pub fn message<'w>(writer: &'w mut Prepend<'_>, kind: Kind) -> Option<&'w [u8]> {
+    writer.u32(writer.len() as u32 + 8);
+    common_header(writer, kind);
+    writer.finish()
+}
+
+/// Puts a routing context parameter in front, unless there is no context.
+pub fn routing_contexts(writer: &mut Prepend<'_>, contexts: impl DoubleEndedIterator<Item = u32>) {
+    let before = writer.len();
+    for context in contexts.rev() {
+        writer.u32(context);
+    }
+    let length = writer.len() - before;
+    if length > 0 {
+        writer.u16(length as u16 + 4);
+        writer.u16(tag::ROUTING_CONTEXT);
+    }
+}
+
+/// Puts a traffic mode in front.
+pub fn traffic_mode(writer: &mut Prepend<'_>, mode: TrafficMode) {
+    parameter(writer, tag::TRAFFIC_MODE, &(mode as u32).to_be_bytes());
+}
+
+/// Puts the status of a NTFY in front.
+pub fn status(writer: &mut Prepend<'_>, status: Status) {
+    parameter(writer, tag::STATUS, &(status as u32).to_be_bytes());
+}
+
+/// Puts the code of an ERR in front.
+pub fn error_code(writer: &mut Prepend<'_>, code: ErrorCode) {
+    parameter(writer, tag::ERROR_CODE, &(code as u32).to_be_bytes());
+}
+
+/// Puts an affected point code parameter in front: point codes and how many of their low bits are wild. Gives how
+/// many there are; without any, nothing is written.
+pub fn affected(writer: &mut Prepend<'_>, points: impl Iterator<Item = (PointCode, u8)>) -> usize {
+    let before = writer.len();
+    for (point_code, mask) in points {
+        writer.u32(u32::from(mask) << 24 | point_code.0 & 0xff_ffff);
+    }
+    let length = writer.len() - before;
+    if length > 0 {
+        writer.u16(length as u16 + 4);
+        writer.u16(tag::AFFECTED_POINT_CODE);
+    }
+    length / 4
+}

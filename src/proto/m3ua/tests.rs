@@ -1,0 +1,156 @@
+//! Tests of M3UA: octets, the state machine against itself, and its answers to what it shouldn't get.
+
+use super::build::{self, DataHeader};
+use super::*;
+use crate::base::{Malformed, Time};
+use crate::codec::Prepend;
+use crate::ident::PointCode;
+use core::time::Duration;
+use std::collections::VecDeque;
+
+mod machine;
+mod malformed;
+mod octets;
+
+pub(super) const GOLDEN_UDT: &str = "098103\
+    0e190b12080012049471016700000b1208001204947101990910\
+    6562634804000000016b1e281c060700118605010101a011600f80020780a1090607040000010015036c3ba1390201010201\
+    2e3031840791947101670000820791947110325476041311\
+    050c919471907856340000a705c8329bfd06040862021132547698f0";
+
+pub(super) fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text
+        .bytes()
+        .filter(|c| c.is_ascii_hexdigit())
+        .map(|c| (c as char).to_digit(16).unwrap() as u8)
+        .collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+pub(super) fn header() -> DataHeader {
+    DataHeader {
+        network_appearance: None,
+        routing_context: Some(100),
+        opc: PointCode(1234),
+        dpc: PointCode(5678),
+        si: 3,
+        ni: 2,
+        mp: 0,
+        sls: 5,
+    }
+}
+
+pub(super) fn data_message(header: &DataHeader, payload: &[u8]) -> Vec<u8> {
+    let mut buffer = [0; 600];
+    let mut writer = Prepend::new(&mut buffer);
+    let mark = build::data_padding(&mut writer);
+    writer.bytes(payload);
+    build::data(&mut writer, mark, header).unwrap().to_vec()
+}
+
+/// A management message with these parameters, in order.
+pub(super) fn message(kind: Kind, parameters: &[(u16, &[u8])]) -> Vec<u8> {
+    let mut buffer = [0; 2000];
+    let mut writer = Prepend::new(&mut buffer);
+    for &(tag, value) in parameters.iter().rev() {
+        build::parameter(&mut writer, tag, value);
+    }
+    build::message(&mut writer, kind).unwrap().to_vec()
+}
+
+/// What a machine has sent: kind, and parameters by tag.
+pub(super) fn kind(bytes: &[u8]) -> Kind {
+    Message::parse(bytes).unwrap().kind().unwrap()
+}
+
+pub(super) fn word(bytes: &[u8], tag: u16) -> Option<u32> {
+    Message::parse(bytes).unwrap().parameters.word(tag).unwrap()
+}
+
+/// One machine, with what it has sent.
+pub(super) struct Node {
+    pub(super) asp: Asp,
+    pub(super) sent: VecDeque<(u16, Vec<u8>)>,
+    pub(super) delivered: Vec<Vec<u8>>,
+    pub(super) changes: Vec<AspState>,
+    pub(super) timeouts: Vec<Timeout>,
+}
+
+impl Node {
+    pub(super) fn new(config: AspConfig) -> Self {
+        Self {
+            asp: Asp::new(config),
+            sent: VecDeque::new(),
+            delivered: Vec::new(),
+            changes: Vec::new(),
+            timeouts: Vec::new(),
+        }
+    }
+
+    pub(super) fn up(&mut self, now: Time) {
+        let sent = &mut self.sent;
+        self.asp.association_up(now, 4, &mut |stream, bytes| sent.push_back((stream, bytes.to_vec())));
+    }
+
+    pub(super) fn stop(&mut self, now: Time) {
+        let sent = &mut self.sent;
+        self.asp.stop(now, &mut |stream, bytes| sent.push_back((stream, bytes.to_vec())));
+    }
+
+    pub(super) fn start(&mut self, now: Time) {
+        let sent = &mut self.sent;
+        self.asp.start(now, &mut |stream, bytes| sent.push_back((stream, bytes.to_vec())));
+    }
+
+    pub(super) fn input(&mut self, now: Time, stream: u16, bytes: &[u8]) -> Result<(), Malformed> {
+        let sent = &mut self.sent;
+        let input = self
+            .asp
+            .handle_input(now, stream, bytes, &mut |at, answer| sent.push_back((at, answer.to_vec())));
+        self.asp.assert_invariants();
+        match input? {
+            Input::Data(data) => self.delivered.push(data.payload.to_vec()),
+            Input::Changed(state) => self.changes.push(state),
+            Input::Destination { .. } | Input::Handled => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn timeout(&mut self, now: Time) {
+        let sent = &mut self.sent;
+        let outcome =
+            self.asp.handle_timeout(now, &mut |stream, bytes| sent.push_back((stream, bytes.to_vec())));
+        self.timeouts.extend(outcome);
+        self.asp.assert_invariants();
+    }
+
+    /// The kinds of what was sent since last asked.
+    pub(super) fn kinds(&mut self) -> Vec<Kind> {
+        self.sent.drain(..).map(|(_, bytes)| kind(&bytes)).collect()
+    }
+
+    pub(super) fn pop(&mut self) -> Vec<u8> {
+        self.sent.pop_front().expect("nothing was sent").1
+    }
+}
+
+/// Delivers until both are silent; everything that passed, by sender (0 or 1).
+pub(super) fn exchange(now: Time, a: &mut Node, b: &mut Node) -> Vec<(u8, Kind)> {
+    let mut passed = Vec::new();
+    for _ in 0..1000 {
+        if let Some((stream, bytes)) = a.sent.pop_front() {
+            passed.push((0, kind(&bytes)));
+            b.input(now, stream, &bytes).unwrap();
+        } else if let Some((stream, bytes)) = b.sent.pop_front() {
+            passed.push((1, kind(&bytes)));
+            a.input(now, stream, &bytes).unwrap();
+        } else {
+            return passed;
+        }
+    }
+    panic!("two machines talk without end: {passed:?}");
+}
+
+pub(super) fn seconds(count: u64) -> Time {
+    Time::ZERO + Duration::from_secs(count)
+}

@@ -1,0 +1,117 @@
+use super::*;
+
+#[test]
+fn truncated_flipped_and_random_octets_are_survived() {
+    let mut seed = 7u64;
+    let mut random = move || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as u8
+    };
+    let messages = [
+        data_message(&header(), &unhex(GOLDEN_UDT)),
+        message(Kind::Aspup, &[(tag::ASP_IDENTIFIER, &[0, 0, 0, 1]), (tag::INFO, b"hello")]),
+        message(Kind::AspupAck, &[]),
+        message(Kind::Aspac, &[(tag::TRAFFIC_MODE, &[0, 0, 0, 2]), (tag::ROUTING_CONTEXT, &[0, 0, 0, 100])]),
+        message(Kind::AspacAck, &[(tag::ROUTING_CONTEXT, &[0, 0, 0, 100])]),
+        message(Kind::Duna, &[(tag::AFFECTED_POINT_CODE, &[0, 0, 0, 9, 3, 0, 1, 0])]),
+        message(Kind::Daud, &[(tag::AFFECTED_POINT_CODE, &[0, 0, 0, 9])]),
+        message(Kind::Dupu, &[(tag::AFFECTED_POINT_CODE, &[0, 0, 0, 9]), (tag::USER_CAUSE, &[0, 1, 0, 3])]),
+        message(Kind::Scon, &[(tag::AFFECTED_POINT_CODE, &[0, 0, 0, 9]), (tag::CONGESTION, &[0, 0, 0, 2])]),
+        message(Kind::Beat, &[(tag::HEARTBEAT, b"12345")]),
+        message(Kind::Ntfy, &[(tag::STATUS, &[0, 1, 0, 3])]),
+        message(Kind::Err, &[(tag::ERROR_CODE, &[0, 0, 0, 6])]),
+    ];
+    for role in [Role::Asp, Role::IpspClient, Role::IpspServer, Role::Sgp] {
+        let mut node = Node::new(AspConfig::new(role, vec![100]));
+        node.up(Time::ZERO);
+        let mut now = Time::ZERO;
+        for golden in &messages {
+            for end in 0..golden.len() {
+                let _ = node.input(now, 1, &golden[..end]);
+            }
+            for at in 0..golden.len() {
+                for bit in 0..8u16 {
+                    let mut bytes = golden.clone();
+                    bytes[at] ^= 1 << bit;
+                    let _ = node.input(now, bit, &bytes);
+                    now += Duration::from_millis(50);
+                    node.timeout(now);
+                }
+            }
+        }
+        for _ in 0..20_000 {
+            let mut bytes: Vec<u8> = (0..random() % 48).map(|_| random() & random()).collect();
+            if let [version, _, class, kind, a, b, c, length, ..] = &mut bytes[..] {
+                (*version, *class, *kind) = (1, *class % 5, *kind % 7);
+                (*a, *b, *c) = (0, 0, 0);
+                *length = random() % 48;
+            }
+            let _ = node.input(now, 1, &bytes);
+            node.sent.clear();
+        }
+    }
+}
+
+/// What an SGP says to each of these.
+#[test]
+fn malformed_messages_get_their_err() {
+    let cases: &[(&[u8], Option<ErrorCode>)] = &[
+        (&[1, 0, 3], None),
+        (&[1, 0, 3, 1, 0, 0, 0], None),
+        (&[2, 0, 3, 1, 0, 0, 0, 8], Some(ErrorCode::InvalidVersion)),
+        (&[0, 0, 3, 1, 0, 0, 0, 8], Some(ErrorCode::InvalidVersion)),
+        (&[2, 0, 0, 0, 0, 0, 0, 8], None),
+        (&[1, 0, 3, 1, 0, 0, 0, 7], Some(ErrorCode::ProtocolError)),
+        (&[1, 0, 3, 1, 0, 0, 0, 12], Some(ErrorCode::ProtocolError)),
+        (&[1, 0, 3, 1, 0xff, 0xff, 0xff, 0xff], Some(ErrorCode::ProtocolError)),
+        (&[1, 0, 3, 1, 0, 0, 0, 8, 0, 0, 0, 0], Some(ErrorCode::ProtocolError)),
+        (&[1, 0, 3, 1, 0, 0, 0, 12, 0, 4, 0, 3], Some(ErrorCode::ParameterFieldError)),
+        (&[1, 0, 3, 1, 0, 0, 0, 12, 0, 4, 0, 5], Some(ErrorCode::ParameterFieldError)),
+        (&[1, 0, 3, 1, 0, 0, 0, 10, 0, 4], Some(ErrorCode::ParameterFieldError)),
+        (&[1, 0, 9, 1, 0, 0, 0, 8], Some(ErrorCode::UnsupportedMessageClass)),
+        (&[1, 0, 5, 1, 0, 0, 0, 8], Some(ErrorCode::UnsupportedMessageClass)),
+        (&[1, 0, 3, 7, 0, 0, 0, 8], Some(ErrorCode::UnsupportedMessageType)),
+        (&[1, 0, 0, 2, 0, 0, 0, 8], Some(ErrorCode::UnsupportedMessageType)),
+        (&[1, 0, 1, 1, 0, 0, 0, 8], Some(ErrorCode::MissingParameter)),
+        (&[1, 0, 1, 1, 0, 0, 0, 13, 2, 0x10, 0, 5, 0], Some(ErrorCode::ParameterFieldError)),
+        (&[1, 0, 3, 1, 0, 0, 0, 13, 0, 0x11, 0, 5, 1], Some(ErrorCode::ParameterFieldError)),
+        (&[1, 0, 2, 3, 0, 0, 0, 8], Some(ErrorCode::MissingParameter)),
+        (&[1, 0, 2, 3, 0, 0, 0, 12, 0, 0x12, 0, 4], Some(ErrorCode::ParameterFieldError)),
+        (&[1, 0, 0, 0, 0, 0, 0, 8], None),
+        (&[1, 0, 0, 0, 0, 0, 0, 9], None),
+    ];
+    for (bytes, expected) in cases {
+        let mut node = Node::new(AspConfig::new(Role::Sgp, vec![100]));
+        node.up(Time::ZERO);
+        let _ = node.input(Time::ZERO, 0, bytes);
+        let code = node.sent.pop_front().map(|(stream, answer)| {
+            assert_eq!((stream, kind(&answer)), (0, Kind::Err));
+            let diagnostic = Message::parse(&answer).unwrap().parameters.find(tag::DIAGNOSTIC).unwrap();
+            assert_eq!(diagnostic, *bytes);
+            word(&answer, tag::ERROR_CODE).unwrap()
+        });
+        assert_eq!(code, expected.map(|code| code as u32), "{bytes:02x?}");
+        assert!(node.sent.is_empty());
+        assert_eq!(node.asp.state(), AspState::Down);
+    }
+}
+
+#[test]
+fn point_codes_beyond_24_bits_are_refused() {
+    let mut bytes = data_message(&header(), &[1]);
+    bytes[20] = 1;
+    let refused = Data::parse(&Message::parse(&bytes).unwrap()).unwrap_err();
+    assert_eq!(WHY[usize::from(refused.why)], "value");
+}
+
+#[test]
+fn an_err_repeats_at_most_40_octets() {
+    let mut node = Node::new(AspConfig::new(Role::Sgp, vec![100]));
+    node.up(Time::ZERO);
+    node.input(Time::ZERO, 1, &data_message(&header(), &[5; 250])).unwrap();
+    let err = node.pop();
+    assert_eq!(word(&err, tag::ERROR_CODE), Some(ErrorCode::UnexpectedMessage as u32));
+    assert_eq!(word(&err, tag::ROUTING_CONTEXT), Some(100));
+    let diagnostic = Message::parse(&err).unwrap().parameters.find(tag::DIAGNOSTIC).unwrap();
+    assert_eq!(diagnostic.len(), 40);
+}

@@ -1,0 +1,297 @@
+//! Reading M3UA messages (RFC 4666 3).
+
+use super::{ErrorCode, tag};
+use crate::base::{Layer, Malformed};
+use crate::codec::Reader;
+use crate::ident::PointCode;
+
+/// Why an M3UA message was refused; an index into [`WHY`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Why {
+    /// No whole common header.
+    Short,
+    /// Not version 1.
+    Version,
+    /// The message length is not that of the octets.
+    Length,
+    /// A parameter's length is below 4 or beyond the message.
+    Parameter,
+    /// A mandatory parameter is absent.
+    Missing,
+    /// A parameter's value has the wrong size.
+    Size,
+    /// A parameter's value means nothing.
+    Value,
+}
+
+/// Names of the reasons, by number.
+pub const WHY: &[&str] = &["short", "version", "length", "parameter", "missing", "size", "value"];
+
+pub(super) const fn malformed(why: Why, offset: usize) -> Malformed {
+    Malformed::new(Layer::M3ua, why as u8, offset)
+}
+
+/// The code of the ERR that answers a message refused for number `why`; `None` where there is no message to answer.
+pub(super) const fn error_code(why: u8) -> Option<ErrorCode> {
+    match why {
+        1 => Some(ErrorCode::InvalidVersion),
+        2 => Some(ErrorCode::ProtocolError),
+        3 | 5 => Some(ErrorCode::ParameterFieldError),
+        4 => Some(ErrorCode::MissingParameter),
+        6 => Some(ErrorCode::InvalidParameterValue),
+        _ => None,
+    }
+}
+
+/// Message class and type (RFC 4666 3.1.2). Routing key management, class 9, is not among them: keys are configured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u16)]
+pub enum Kind {
+    /// Error.
+    Err = 0x0000,
+    /// Notify.
+    Ntfy = 0x0001,
+    /// Payload data.
+    Data = 0x0101,
+    /// Destination unavailable.
+    Duna = 0x0201,
+    /// Destination available.
+    Dava = 0x0202,
+    /// Destination state audit.
+    Daud = 0x0203,
+    /// Signalling congestion.
+    Scon = 0x0204,
+    /// Destination user part unavailable.
+    Dupu = 0x0205,
+    /// Destination restricted.
+    Drst = 0x0206,
+    /// ASP up.
+    Aspup = 0x0301,
+    /// ASP down.
+    Aspdn = 0x0302,
+    /// Heartbeat.
+    Beat = 0x0303,
+    /// ASP up acknowledgement.
+    AspupAck = 0x0304,
+    /// ASP down acknowledgement.
+    AspdnAck = 0x0305,
+    /// Heartbeat acknowledgement.
+    BeatAck = 0x0306,
+    /// ASP active.
+    Aspac = 0x0401,
+    /// ASP inactive.
+    Aspia = 0x0402,
+    /// ASP active acknowledgement.
+    AspacAck = 0x0403,
+    /// ASP inactive acknowledgement.
+    AspiaAck = 0x0404,
+}
+
+impl Kind {
+    const ALL: [Self; 19] = [
+        Self::Err,
+        Self::Ntfy,
+        Self::Data,
+        Self::Duna,
+        Self::Dava,
+        Self::Daud,
+        Self::Scon,
+        Self::Dupu,
+        Self::Drst,
+        Self::Aspup,
+        Self::Aspdn,
+        Self::Beat,
+        Self::AspupAck,
+        Self::AspdnAck,
+        Self::BeatAck,
+        Self::Aspac,
+        Self::Aspia,
+        Self::AspacAck,
+        Self::AspiaAck,
+    ];
+}
+
+/// One parameter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parameter<'a> {
+    /// Which.
+    pub tag: u16,
+    /// Its value, without padding.
+    pub value: &'a [u8],
+}
+
+/// The parameters of a message, in order.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameters<'a>(Reader<'a>);
+
+impl<'a> Iterator for Parameters<'a> {
+    type Item = Parameter<'a>;
+
+    fn next(&mut self) -> Option<Parameter<'a>> {
+        let mut reader = self.0;
+        let tag = reader.u16()?;
+        let length = usize::from(reader.u16()?);
+        let value = reader.take(length.checked_sub(4)?)?;
+        // The last parameter may lack its padding (3.1.4).
+        reader.take((length.wrapping_neg() & 3).min(reader.len()))?;
+        self.0 = reader;
+        Some(Parameter { tag, value })
+    }
+}
+
+impl<'a> Parameters<'a> {
+    /// The value of the first parameter `tag`.
+    #[must_use]
+    pub fn find(mut self, tag: u16) -> Option<&'a [u8]> {
+        self.find_map(|parameter| (parameter.tag == tag).then_some(parameter.value))
+    }
+
+    /// The value of parameter `tag`, which the message must have.
+    pub fn mandatory(self, tag: u16) -> Result<&'a [u8], Malformed> {
+        self.find(tag).ok_or(malformed(Why::Missing, 8))
+    }
+
+    /// The value of parameter `tag`, four octets, if the message has it.
+    pub fn word(self, tag: u16) -> Result<Option<u32>, Malformed> {
+        match self.find(tag) {
+            None => Ok(None),
+            Some(value) => match value.try_into() {
+                Ok(octets) => Ok(Some(u32::from_be_bytes(octets))),
+                Err(_) => Err(malformed(Why::Size, 8)),
+            },
+        }
+    }
+}
+
+/// A whole message whose parameters all lie inside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Message class.
+    pub class: u8,
+    /// Message type within its class.
+    pub message_type: u8,
+    /// The parameters.
+    pub parameters: Parameters<'a>,
+}
+
+impl<'a> Message<'a> {
+    /// Parses one SCTP user message. The length may leave out the padding of the last parameter (3.1.4).
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let Some([version, _reserved, class, message_type]) = reader.array() else {
+            return Err(malformed(Why::Short, 0));
+        };
+        let Some(length) = reader.u32() else { return Err(malformed(Why::Short, 4)) };
+        if version != 1 {
+            return Err(malformed(Why::Version, 0));
+        }
+        let length = length as usize;
+        let Some(mut body) = length.checked_sub(8).and_then(|count| reader.take(count)).map(Reader::new)
+        else {
+            return Err(malformed(Why::Length, 4));
+        };
+        if reader.len() > 3 {
+            return Err(malformed(Why::Length, 4));
+        }
+        let parameters = Parameters(body);
+        while !body.is_empty() {
+            let mut rest = Parameters(body);
+            if rest.next().is_none() {
+                return Err(malformed(Why::Parameter, 8 + body.position()));
+            }
+            body = rest.0;
+        }
+        Ok(Self { class, message_type, parameters })
+    }
+
+    /// Class and type together, or the code of the ERR that answers a message that isn't supported.
+    pub fn kind(&self) -> Result<Kind, ErrorCode> {
+        let wire = u16::from(self.class) << 8 | u16::from(self.message_type);
+        if wire == Kind::Data as u16 {
+            return Ok(Kind::Data);
+        }
+        Kind::ALL.into_iter().find(|&kind| kind as u16 == wire).ok_or(if self.class <= 4 {
+            ErrorCode::UnsupportedMessageType
+        } else {
+            ErrorCode::UnsupportedMessageClass
+        })
+    }
+}
+
+/// A DATA message (RFC 4666 3.3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Data<'a> {
+    /// Which SS7 network.
+    pub network_appearance: Option<u32>,
+    /// Which application server; may be absent where the association serves one.
+    pub routing_context: Option<u32>,
+    /// Originating point code.
+    pub opc: PointCode,
+    /// Destination point code.
+    pub dpc: PointCode,
+    /// Service indicator: 3 is SCCP.
+    pub si: u8,
+    /// Network indicator: 0 international, 2 national, 1 and 3 their spares.
+    pub ni: u8,
+    /// Message priority.
+    pub mp: u8,
+    /// Signalling link selection.
+    pub sls: u8,
+    /// The user's message.
+    pub payload: &'a [u8],
+    /// Correlation identifier.
+    pub correlation: Option<u32>,
+}
+
+impl<'a> Data<'a> {
+    /// The DATA message that `message` is.
+    pub fn parse(message: &Message<'a>) -> Result<Self, Malformed> {
+        let parameters = message.parameters;
+        let mut reader = Reader::new(parameters.mandatory(tag::PROTOCOL_DATA)?);
+        let size = malformed(Why::Size, 8);
+        let opc = PointCode(reader.u32().ok_or(size)?);
+        let dpc = PointCode(reader.u32().ok_or(size)?);
+        let [si, ni, mp, sls] = reader.array().ok_or(size)?;
+        if (opc.0 | dpc.0) >> 24 != 0 {
+            return Err(malformed(Why::Value, 8));
+        }
+        Ok(Self {
+            network_appearance: parameters.word(tag::NETWORK_APPEARANCE)?,
+            routing_context: parameters.word(tag::ROUTING_CONTEXT)?,
+            opc,
+            dpc,
+            si,
+            ni,
+            mp,
+            sls,
+            payload: reader.rest(),
+            correlation: parameters.word(tag::CORRELATION)?,
+        })
+    }
+}
+
+/// The point codes of an affected point code parameter (RFC 4666 3.4.1), each with the number of its low bits that
+/// are wild.
+#[derive(Clone, Copy, Debug)]
+pub struct Affected<'a>(Reader<'a>);
+
+impl<'a> Affected<'a> {
+    /// From the parameter that `parameters` must have.
+    pub(super) fn parse(parameters: Parameters<'a>) -> Result<Self, Malformed> {
+        let value = parameters.mandatory(tag::AFFECTED_POINT_CODE)?;
+        if value.is_empty() || value.len() % 4 != 0 {
+            return Err(malformed(Why::Size, 8));
+        }
+        Ok(Self(Reader::new(value)))
+    }
+}
+
+impl Iterator for Affected<'_> {
+    type Item = (PointCode, u8);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let word = self.0.u32()?;
+        Some((PointCode(word & 0xff_ffff), (word >> 24).min(24) as u8))
+    }
+}
