@@ -1,1 +1,154 @@
-//! Mobile Application Part (TS 29.002): the short message operations.
+//! Mobile Application Part (TS 29.002): the short message operations, their errors, application contexts and the PDUs
+//! that open and close MAP dialogues.
+//!
+//! Arguments, results and parameters are read from and written to whole elements, tag included, which TCAP carries
+//! unread. Elements that a later version adds, and extension containers, are passed over.
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod address;
+pub mod context;
+mod delivery_status;
+mod dialogue_pdu;
+mod errors;
+mod forward_sm;
+mod routing_info;
+
+pub use address::{AddressString, Plan, TypeOfNumber};
+pub use delivery_status::{DeliveryOutcome, ReportSmDeliveryStatus, ReportSmDeliveryStatusResult};
+pub use dialogue_pdu::{DialoguePdu, RefuseReason, UserAbort};
+pub use errors::{AbsentSubscriberDiagnostic, SmDeliveryFailureCause, UserError, error_code};
+pub use forward_sm::{CorrelationId, ForwardSmResult, MAX_UI, MoForwardSm, MtForwardSm, SmRpDa, SmRpOa};
+pub use routing_info::{
+    IpSmGwGuidance, SendRoutingInfoForSm, SendRoutingInfoForSmResult, ServingNode, SmRpMti,
+};
+
+use crate::base::{Layer, Malformed};
+use crate::codec::ber::{self, Tlv};
+use crate::codec::{Prepend, Reader, tbcd};
+use crate::ident::Imsi;
+
+/// Local codes of operations (TS 29.002 17.5).
+pub mod operation {
+    /// mt-ForwardSM, in version 3 of [`MT_RELAY_V3`](super::context::MT_RELAY_V3).
+    pub const MT_FORWARD_SM: u8 = 44;
+    /// sendRoutingInfoForSM.
+    pub const SEND_ROUTING_INFO_FOR_SM: u8 = 45;
+    /// mo-ForwardSM; in versions 1 and 2 forwardSM, both ways.
+    pub const MO_FORWARD_SM: u8 = 46;
+    /// reportSM-DeliveryStatus.
+    pub const REPORT_SM_DELIVERY_STATUS: u8 = 47;
+}
+
+/// Why octets are not what MAP expects there, by [`Malformed::why`]. All are answered by Reject, mistyped parameter
+/// (TS 29.002 17.1.2).
+pub const WHY: &[&str] = &["structure", "missing", "value", "too_many_elements"];
+
+/// Index into [`WHY`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Why {
+    /// Not BER, or not the kind of element that stands there.
+    Structure,
+    /// A mandatory element is missing.
+    Missing,
+    /// An element's value is out of its range.
+    Value,
+    /// More elements than any version has.
+    TooManyElements,
+}
+
+/// More elements in a SEQUENCE than this are refused.
+const MAX_ELEMENTS: usize = 64;
+
+/// The elements of a SEQUENCE, in order.
+struct Fields<'a> {
+    all: &'a [u8],
+    rest: Reader<'a>,
+    left: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// Those of the one element in `bytes`, which must have this tag.
+    fn of(bytes: &'a [u8], tag: u8) -> Result<Self, Malformed> {
+        let mut outer = Reader::new(bytes);
+        let contents = ber::read_tag(&mut outer, tag).filter(|_| outer.is_empty());
+        contents.map(Self::new).ok_or(Malformed::new(Layer::Map, Why::Structure as u8, 0))
+    }
+
+    fn new(contents: &'a [u8]) -> Self {
+        Self { all: contents, rest: Reader::new(contents), left: MAX_ELEMENTS }
+    }
+
+    fn fault(&self, why: Why) -> Malformed {
+        Malformed::new(Layer::Map, why as u8, self.all.len() - self.rest.len())
+    }
+
+    /// The next element, whatever it is; `None` at the end.
+    fn next(&mut self) -> Result<Option<Tlv<'a>>, Malformed> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        self.left = self.left.checked_sub(1).ok_or(self.fault(Why::TooManyElements))?;
+        ber::read(&mut self.rest).map(Some).ok_or(self.fault(Why::Structure))
+    }
+
+    /// The next element, which must be there.
+    fn mandatory(&mut self) -> Result<Tlv<'a>, Malformed> {
+        self.next()?.ok_or(self.fault(Why::Missing))
+    }
+
+    /// The contents of the next element, which must be there and have this tag.
+    fn tagged(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
+        let element = self.mandatory()?;
+        if element.tag == tag { Ok(element.value) } else { Err(self.fault(Why::Missing)) }
+    }
+
+    /// The contents of the next element if it has this tag; else it stays.
+    fn optional(&mut self, tag: u8) -> Result<Option<&'a [u8]>, Malformed> {
+        if self.rest.peek() == Some(tag) {
+            self.next().map(|next| next.map(|tlv| tlv.value))
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// `value`, or the fault of a value out of its range here.
+    fn value<T>(&self, value: Option<T>) -> Result<T, Malformed> {
+        value.ok_or(self.fault(Why::Value))
+    }
+}
+
+/// An IMSI, or a subscriber identity in its form (TS 29.002 17.7.8): 3 to 8 octets of TBCD.
+fn read_imsi(octets: &[u8]) -> Option<Imsi> {
+    Imsi::new(tbcd::read(octets)?)
+}
+
+fn put_imsi(w: &mut Prepend<'_>, tag: u8, imsi: Imsi) {
+    let mark = w.len();
+    tbcd::write(w, imsi.digits());
+    ber::wrap(w, tag, mark);
+}
+
+/// An INTEGER or ENUMERATED of one octet's range.
+fn read_u8(octets: &[u8]) -> Option<u8> {
+    u8::try_from(ber::integer(octets)?).ok()
+}
+
+fn read_u16(octets: &[u8]) -> Option<u16> {
+    u16::try_from(ber::integer(octets)?).ok()
+}
+
+fn read_u32(octets: &[u8]) -> Option<u32> {
+    Reader::new(octets).u32().filter(|_| octets.len() == 4)
+}
+
+/// Puts a NULL in front, if `present`.
+fn put_null(w: &mut Prepend<'_>, tag: u8, present: bool) {
+    if present {
+        w.bytes(&[tag, 0]);
+    }
+}
+
+#[cfg(test)]
+mod tests;

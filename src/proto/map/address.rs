@@ -1,0 +1,93 @@
+//! AddressString: a number with its nature and plan (TS 29.002 17.7.8).
+
+use crate::codec::{Prepend, Reader, ber, tbcd};
+use crate::ident::{Digits, Msisdn};
+
+/// Nature of address (three bits).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TypeOfNumber(pub u8);
+
+impl TypeOfNumber {
+    /// Not known.
+    pub const UNKNOWN: Self = Self(0);
+    /// With country code, without prefix.
+    pub const INTERNATIONAL: Self = Self(1);
+    /// Without country code.
+    pub const NATIONAL: Self = Self(2);
+}
+
+/// Numbering plan (four bits).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Plan(pub u8);
+
+impl Plan {
+    /// Not known.
+    pub const UNKNOWN: Self = Self(0);
+    /// ISDN/telephony, E.164.
+    pub const E164: Self = Self(1);
+    /// Land mobile, E.212: IMSIs.
+    pub const E212: Self = Self(6);
+}
+
+/// An AddressString of at most 20 octets, or an ISDN-AddressString, the same in at most 9.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AddressString {
+    /// Nature of address.
+    pub nature: TypeOfNumber,
+    /// Numbering plan.
+    pub plan: Plan,
+    /// The digits.
+    pub digits: Digits,
+}
+
+impl AddressString {
+    /// An international E.164 number.
+    #[must_use]
+    pub const fn international(digits: Digits) -> Self {
+        Self { nature: TypeOfNumber::INTERNATIONAL, plan: Plan::E164, digits }
+    }
+
+    /// From contents octets. `None` if there is no octet, the digits are too many, or a filler stands among them.
+    #[must_use]
+    pub fn read(octets: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(octets);
+        let first = reader.u8()?;
+        // Without the extension bit a second octet of nature and plan would follow, which no version defines.
+        if first & 0x80 == 0 {
+            return None;
+        }
+        let digits = tbcd::read(reader.rest())?;
+        Some(Self { nature: TypeOfNumber(first >> 4 & 7), plan: Plan(first & 0xf), digits })
+    }
+
+    /// Puts it in front under `tag`.
+    pub fn put(self, w: &mut Prepend<'_>, tag: u8) {
+        let mark = w.len();
+        tbcd::write(w, self.digits);
+        w.u8(0x80 | (self.nature.0 & 7) << 4 | self.plan.0 & 0xf);
+        ber::wrap(w, tag, mark);
+    }
+
+    /// The number, if it is an international E.164 one.
+    #[must_use]
+    pub fn msisdn(self) -> Option<Msisdn> {
+        if (self.nature, self.plan) == (TypeOfNumber::INTERNATIONAL, Plan::E164) {
+            Msisdn::new(self.digits)
+        } else {
+            None
+        }
+    }
+}
+
+impl From<Msisdn> for AddressString {
+    fn from(number: Msisdn) -> Self {
+        Self::international(number.digits())
+    }
+}
+
+/// Masked: debug output may reach a log.
+impl core::fmt::Debug for AddressString {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}/{}:{}", self.nature.0, self.plan.0, crate::ident::Masked(self.digits))
+    }
+}

@@ -1,0 +1,178 @@
+//! reportSM-DeliveryStatus (TS 29.002 12.3, 17.7.6): tells the HLR what became of a short message.
+
+use super::{AbsentSubscriberDiagnostic, AddressString, Fields, put_imsi, put_null, read_imsi, read_u8};
+use crate::base::Malformed;
+use crate::codec::{Prepend, ber};
+use crate::ident::Imsi;
+
+/// SM-DeliveryOutcome.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum DeliveryOutcome {
+    /// The mobile's memory is full.
+    MemoryCapacityExceeded = 0,
+    /// The subscriber was not there.
+    AbsentSubscriber = 1,
+    /// The message arrived.
+    SuccessfulTransfer = 2,
+}
+
+impl DeliveryOutcome {
+    fn read(octets: &[u8]) -> Option<Self> {
+        match ber::integer(octets)? {
+            0 => Some(Self::MemoryCapacityExceeded),
+            1 => Some(Self::AbsentSubscriber),
+            2 => Some(Self::SuccessfulTransfer),
+            _ => None,
+        }
+    }
+}
+
+/// ReportSM-DeliveryStatusArg.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReportSmDeliveryStatus {
+    /// The subscriber.
+    pub msisdn: AddressString,
+    /// The service centre to put on the waiting list, or to take from it.
+    pub service_centre: AddressString,
+    /// What became of the message.
+    pub outcome: DeliveryOutcome,
+    /// Why the subscriber was absent.
+    pub diagnostic: Option<AbsentSubscriberDiagnostic>,
+    /// The sender knows GPRS.
+    pub gprs_support: bool,
+    /// The outcome is that of GPRS.
+    pub outcome_is_gprs: bool,
+    /// What became of the message over the other domain.
+    pub additional_outcome: Option<DeliveryOutcome>,
+    /// Why the subscriber was absent there.
+    pub additional_diagnostic: Option<AbsentSubscriberDiagnostic>,
+    /// The outcome is that of the IP-SM-GW.
+    pub ip_sm_gw: bool,
+    /// What became of the message over the IP-SM-GW, if the outcome is another domain's.
+    pub ip_sm_gw_outcome: Option<DeliveryOutcome>,
+    /// Why the subscriber was absent there.
+    pub ip_sm_gw_diagnostic: Option<AbsentSubscriberDiagnostic>,
+    /// The subscriber's IMSI.
+    pub imsi: Option<Imsi>,
+    /// The message was to be tried once.
+    pub single_attempt: bool,
+}
+
+impl ReportSmDeliveryStatus {
+    /// The argument with its mandatory elements alone.
+    #[must_use]
+    pub const fn new(msisdn: AddressString, service_centre: AddressString, outcome: DeliveryOutcome) -> Self {
+        Self {
+            msisdn,
+            service_centre,
+            outcome,
+            diagnostic: None,
+            gprs_support: false,
+            outcome_is_gprs: false,
+            additional_outcome: None,
+            additional_diagnostic: None,
+            ip_sm_gw: false,
+            ip_sm_gw_outcome: None,
+            ip_sm_gw_diagnostic: None,
+            imsi: None,
+            single_attempt: false,
+        }
+    }
+
+    /// Reads the argument, a whole element.
+    ///
+    /// # Errors
+    /// If it is mistyped.
+    pub fn parse(argument: &[u8]) -> Result<Self, Malformed> {
+        let mut fields = Fields::of(argument, 0x30)?;
+        let msisdn = AddressString::read(fields.tagged(0x04)?);
+        let msisdn = fields.value(msisdn)?;
+        let service_centre = AddressString::read(fields.tagged(0x04)?);
+        let service_centre = fields.value(service_centre)?;
+        let outcome = DeliveryOutcome::read(fields.tagged(0x0a)?);
+        let mut report = Self::new(msisdn, service_centre, fields.value(outcome)?);
+        while let Some(field) = fields.next()? {
+            let outcome = || fields.value(DeliveryOutcome::read(field.value)).map(Some);
+            let diagnostic =
+                || fields.value(read_u8(field.value)).map(|code| Some(AbsentSubscriberDiagnostic(code)));
+            match field.tag {
+                0x80 => report.diagnostic = diagnostic()?,
+                0x82 => report.gprs_support = true,
+                0x83 => report.outcome_is_gprs = true,
+                0x84 => report.additional_outcome = outcome()?,
+                0x85 => report.additional_diagnostic = diagnostic()?,
+                0x86 => report.ip_sm_gw = true,
+                0x87 => report.ip_sm_gw_outcome = outcome()?,
+                0x88 => report.ip_sm_gw_diagnostic = diagnostic()?,
+                0x89 => report.imsi = Some(fields.value(read_imsi(field.value))?),
+                0x8a => report.single_attempt = true,
+                _ => {}
+            }
+        }
+        Ok(report)
+    }
+
+    /// Puts the argument in front.
+    pub fn write(&self, w: &mut Prepend<'_>) {
+        let mark = w.len();
+        let put = |w: &mut Prepend<'_>, tag, value: Option<u8>| {
+            if let Some(value) = value {
+                ber::put_integer(w, tag, i32::from(value));
+            }
+        };
+        put_null(w, 0x8a, self.single_attempt);
+        if let Some(imsi) = self.imsi {
+            put_imsi(w, 0x89, imsi);
+        }
+        put(w, 0x88, self.ip_sm_gw_diagnostic.map(|diagnostic| diagnostic.0));
+        put(w, 0x87, self.ip_sm_gw_outcome.map(|outcome| outcome as u8));
+        put_null(w, 0x86, self.ip_sm_gw);
+        put(w, 0x85, self.additional_diagnostic.map(|diagnostic| diagnostic.0));
+        put(w, 0x84, self.additional_outcome.map(|outcome| outcome as u8));
+        put_null(w, 0x83, self.outcome_is_gprs);
+        put_null(w, 0x82, self.gprs_support);
+        put(w, 0x80, self.diagnostic.map(|diagnostic| diagnostic.0));
+        put(w, 0x0a, Some(self.outcome as u8));
+        self.service_centre.put(w, 0x04);
+        self.msisdn.put(w, 0x04);
+        ber::wrap(w, 0x30, mark);
+    }
+}
+
+/// ReportSM-DeliveryStatusRes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReportSmDeliveryStatusResult {
+    /// The number on the waiting list, if it is another than the reported one.
+    pub stored_msisdn: Option<AddressString>,
+}
+
+impl ReportSmDeliveryStatusResult {
+    /// Reads a result, a whole element or nothing.
+    ///
+    /// # Errors
+    /// If it is mistyped.
+    pub fn parse(result: &[u8]) -> Result<Self, Malformed> {
+        if result.is_empty() {
+            return Ok(Self { stored_msisdn: None });
+        }
+        let mut fields = Fields::of(result, 0x30)?;
+        let stored = match fields.optional(0x04)? {
+            Some(octets) => Some(fields.value(AddressString::read(octets))?),
+            None => None,
+        };
+        while fields.next()?.is_some() {}
+        Ok(Self { stored_msisdn: stored })
+    }
+
+    /// Puts the result in front, or nothing if it is empty; says whether it put something, since an empty result has
+    /// no operation code either.
+    pub fn write(&self, w: &mut Prepend<'_>) -> bool {
+        let mark = w.len();
+        if let Some(number) = self.stored_msisdn {
+            number.put(w, 0x04);
+            ber::wrap(w, 0x30, mark);
+        }
+        self.stored_msisdn.is_some()
+    }
+}

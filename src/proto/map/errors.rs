@@ -1,0 +1,331 @@
+//! User errors (TS 29.002 17.6, 17.7.7): how an operation fails, and the parameters that say more.
+
+use super::{Fields, Why, put_imsi, put_null, read_imsi, read_u8};
+use crate::base::{Layer, Malformed};
+use crate::codec::{Prepend, Reader, ber};
+use crate::ident::Imsi;
+
+/// Local codes of errors (TS 29.002 17.6).
+pub mod error_code {
+    /// unknownSubscriber.
+    pub const UNKNOWN_SUBSCRIBER: u8 = 1;
+    /// unidentifiedSubscriber.
+    pub const UNIDENTIFIED_SUBSCRIBER: u8 = 5;
+    /// absentSubscriberSM.
+    pub const ABSENT_SUBSCRIBER_SM: u8 = 6;
+    /// illegalSubscriber.
+    pub const ILLEGAL_SUBSCRIBER: u8 = 9;
+    /// teleserviceNotProvisioned.
+    pub const TELESERVICE_NOT_PROVISIONED: u8 = 11;
+    /// illegalEquipment.
+    pub const ILLEGAL_EQUIPMENT: u8 = 12;
+    /// callBarred.
+    pub const CALL_BARRED: u8 = 13;
+    /// facilityNotSupported.
+    pub const FACILITY_NOT_SUPPORTED: u8 = 21;
+    /// absentSubscriber, of versions 1 and 2.
+    pub const ABSENT_SUBSCRIBER: u8 = 27;
+    /// subscriberBusyForMT-SMS.
+    pub const SUBSCRIBER_BUSY_FOR_MT_SMS: u8 = 31;
+    /// sm-DeliveryFailure.
+    pub const SM_DELIVERY_FAILURE: u8 = 32;
+    /// messageWaitingListFull.
+    pub const MESSAGE_WAITING_LIST_FULL: u8 = 33;
+    /// systemFailure.
+    pub const SYSTEM_FAILURE: u8 = 34;
+    /// dataMissing.
+    pub const DATA_MISSING: u8 = 35;
+    /// unexpectedDataValue.
+    pub const UNEXPECTED_DATA_VALUE: u8 = 36;
+    /// resourceLimitation.
+    pub const RESOURCE_LIMITATION: u8 = 51;
+}
+
+/// Why a subscriber is absent for short messages (TS 23.040 3.3.2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct AbsentSubscriberDiagnostic(pub u8);
+
+impl AbsentSubscriberDiagnostic {
+    /// No answer to paging by the MSC.
+    pub const NO_PAGING_RESPONSE_MSC: Self = Self(0);
+    /// IMSI detached.
+    pub const IMSI_DETACHED: Self = Self(1);
+    /// Not registered in the HSS or HLR for IMS.
+    pub const DEREGISTERED_FOR_IMS: Self = Self(11);
+    /// No answer through the IP-SM-GW.
+    pub const NO_RESPONSE_VIA_IP_SM_GW: Self = Self(12);
+    /// The mobile is not available for a while.
+    pub const TEMPORARILY_UNAVAILABLE: Self = Self(13);
+}
+
+/// SM-EnumeratedDeliveryFailureCause.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum SmDeliveryFailureCause {
+    /// The mobile's memory is full.
+    MemoryCapacityExceeded = 0,
+    /// The mobile's protocol failed.
+    EquipmentProtocolError = 1,
+    /// The mobile can't do short messages.
+    EquipmentNotSmEquipped = 2,
+    /// The service centre is not known.
+    UnknownServiceCentre = 3,
+    /// The service centre has too much to do.
+    ServiceCentreCongestion = 4,
+    /// The recipient's or sender's address is not valid.
+    InvalidSmeAddress = 5,
+    /// The subscriber is not one of the service centre's.
+    SubscriberNotScSubscriber = 6,
+}
+
+impl SmDeliveryFailureCause {
+    fn read(octets: &[u8]) -> Option<Self> {
+        Some(match ber::integer(octets)? {
+            0 => Self::MemoryCapacityExceeded,
+            1 => Self::EquipmentProtocolError,
+            2 => Self::EquipmentNotSmEquipped,
+            3 => Self::UnknownServiceCentre,
+            4 => Self::ServiceCentreCongestion,
+            5 => Self::InvalidSmeAddress,
+            6 => Self::SubscriberNotScSubscriber,
+            _ => return None,
+        })
+    }
+}
+
+/// A user error with its parameter, as version 3 has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UserError<'a> {
+    /// There is no such subscriber.
+    UnknownSubscriber,
+    /// The subscriber is not served here.
+    UnidentifiedSubscriber,
+    /// The subscriber is not there.
+    AbsentSubscriberSm {
+        /// Why.
+        diagnostic: Option<AbsentSubscriberDiagnostic>,
+        /// Why not in the other domain.
+        additional: Option<AbsentSubscriberDiagnostic>,
+        /// From an HLR to an IP-SM-GW: the subscriber may be there in IMS yet.
+        imsi: Option<Imsi>,
+    },
+    /// The subscriber is not allowed.
+    IllegalSubscriber,
+    /// The mobile is not allowed.
+    IllegalEquipment,
+    /// The subscriber has no short message service.
+    TeleserviceNotProvisioned,
+    /// The subscriber's service is barred.
+    CallBarred {
+        /// 0 by the subscriber, 1 by the operator.
+        cause: Option<u8>,
+        /// The sender is not authorised.
+        unauthorised_originator: bool,
+    },
+    /// The network can't do this.
+    FacilityNotSupported,
+    /// The subscriber is not there, as versions 1 and 2 say it.
+    AbsentSubscriber,
+    /// Another message is on its way to the subscriber.
+    SubscriberBusyForMtSms,
+    /// The message could not be delivered.
+    SmDeliveryFailure {
+        /// Why.
+        cause: SmDeliveryFailureCause,
+        /// The SMS-SUBMIT-REPORT or SMS-DELIVER-REPORT.
+        diagnostic_info: Option<&'a [u8]>,
+    },
+    /// The service centre does not fit the waiting list.
+    MessageWaitingListFull,
+    /// Something is out of order.
+    SystemFailure {
+        /// Where: 0 PLMN, 1 HLR, 2 VLR, 3 previous VLR, 4 controlling MSC, 5 visited MSC, 6 EIR, 7 radio subsystem.
+        network_resource: Option<u8>,
+    },
+    /// An optional parameter is missing that this needs.
+    DataMissing,
+    /// A value does not fit.
+    UnexpectedDataValue,
+    /// Too much to do.
+    ResourceLimitation,
+    /// Another.
+    Other {
+        /// Its code.
+        code: u8,
+        /// Its parameter: a whole element or nothing.
+        parameter: &'a [u8],
+    },
+}
+
+impl<'a> UserError<'a> {
+    /// absentSubscriberSM with one diagnostic.
+    #[must_use]
+    pub const fn absent_subscriber_sm(diagnostic: AbsentSubscriberDiagnostic) -> Self {
+        Self::AbsentSubscriberSm { diagnostic: Some(diagnostic), additional: None, imsi: None }
+    }
+
+    /// sm-DeliveryFailure.
+    #[must_use]
+    pub const fn sm_delivery_failure(
+        cause: SmDeliveryFailureCause,
+        diagnostic_info: Option<&'a [u8]>,
+    ) -> Self {
+        Self::SmDeliveryFailure { cause, diagnostic_info }
+    }
+
+    /// systemFailure without a place.
+    #[must_use]
+    pub const fn system_failure() -> Self {
+        Self::SystemFailure { network_resource: None }
+    }
+
+    /// Its local code, from [`error_code`].
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::UnknownSubscriber => error_code::UNKNOWN_SUBSCRIBER,
+            Self::UnidentifiedSubscriber => error_code::UNIDENTIFIED_SUBSCRIBER,
+            Self::AbsentSubscriberSm { .. } => error_code::ABSENT_SUBSCRIBER_SM,
+            Self::IllegalSubscriber => error_code::ILLEGAL_SUBSCRIBER,
+            Self::IllegalEquipment => error_code::ILLEGAL_EQUIPMENT,
+            Self::TeleserviceNotProvisioned => error_code::TELESERVICE_NOT_PROVISIONED,
+            Self::CallBarred { .. } => error_code::CALL_BARRED,
+            Self::FacilityNotSupported => error_code::FACILITY_NOT_SUPPORTED,
+            Self::AbsentSubscriber => error_code::ABSENT_SUBSCRIBER,
+            Self::SubscriberBusyForMtSms => error_code::SUBSCRIBER_BUSY_FOR_MT_SMS,
+            Self::SmDeliveryFailure { .. } => error_code::SM_DELIVERY_FAILURE,
+            Self::MessageWaitingListFull => error_code::MESSAGE_WAITING_LIST_FULL,
+            Self::SystemFailure { .. } => error_code::SYSTEM_FAILURE,
+            Self::DataMissing => error_code::DATA_MISSING,
+            Self::UnexpectedDataValue => error_code::UNEXPECTED_DATA_VALUE,
+            Self::ResourceLimitation => error_code::RESOURCE_LIMITATION,
+            Self::Other { code, .. } => *code,
+        }
+    }
+
+    /// Reads an error of any version: its local code, and its parameter, a whole element or nothing.
+    ///
+    /// # Errors
+    /// If the parameter is mistyped.
+    pub fn parse(code: u8, parameter: &'a [u8]) -> Result<Self, Malformed> {
+        Ok(match code {
+            error_code::UNKNOWN_SUBSCRIBER => Self::UnknownSubscriber,
+            error_code::UNIDENTIFIED_SUBSCRIBER => Self::UnidentifiedSubscriber,
+            error_code::ABSENT_SUBSCRIBER_SM => read_absent_subscriber_sm(parameter)?,
+            error_code::ILLEGAL_SUBSCRIBER => Self::IllegalSubscriber,
+            error_code::ILLEGAL_EQUIPMENT => Self::IllegalEquipment,
+            error_code::TELESERVICE_NOT_PROVISIONED => Self::TeleserviceNotProvisioned,
+            error_code::CALL_BARRED => {
+                let (cause, unauthorised_originator) = read_enumerated_or_sequence(parameter, 0x81)?;
+                Self::CallBarred { cause, unauthorised_originator }
+            }
+            error_code::FACILITY_NOT_SUPPORTED => Self::FacilityNotSupported,
+            error_code::ABSENT_SUBSCRIBER => Self::AbsentSubscriber,
+            error_code::SUBSCRIBER_BUSY_FOR_MT_SMS => Self::SubscriberBusyForMtSms,
+            error_code::SM_DELIVERY_FAILURE => read_sm_delivery_failure(parameter)?,
+            error_code::MESSAGE_WAITING_LIST_FULL => Self::MessageWaitingListFull,
+            error_code::SYSTEM_FAILURE => {
+                let (network_resource, _) = read_enumerated_or_sequence(parameter, 0)?;
+                Self::SystemFailure { network_resource }
+            }
+            error_code::DATA_MISSING => Self::DataMissing,
+            error_code::UNEXPECTED_DATA_VALUE => Self::UnexpectedDataValue,
+            error_code::RESOURCE_LIMITATION => Self::ResourceLimitation,
+            code => Self::Other { code, parameter },
+        })
+    }
+
+    /// Puts the parameter in front, in the form of version 3; nothing if it would be empty.
+    pub fn write(&self, w: &mut Prepend<'_>) {
+        let mark = w.len();
+        match *self {
+            Self::AbsentSubscriberSm { diagnostic, additional, imsi } => {
+                if let Some(imsi) = imsi {
+                    put_imsi(w, 0x81, imsi);
+                }
+                if let Some(AbsentSubscriberDiagnostic(code)) = additional {
+                    ber::put_integer(w, 0x80, i32::from(code));
+                }
+                if let Some(AbsentSubscriberDiagnostic(code)) = diagnostic {
+                    ber::put_integer(w, 0x02, i32::from(code));
+                }
+            }
+            Self::CallBarred { cause, unauthorised_originator } => {
+                put_null(w, 0x81, unauthorised_originator);
+                if let Some(cause) = cause {
+                    ber::put_integer(w, 0x0a, i32::from(cause));
+                }
+            }
+            Self::SmDeliveryFailure { cause, diagnostic_info } => {
+                if let Some(info) = diagnostic_info {
+                    ber::put(w, 0x04, info);
+                }
+                w.bytes(&[0x0a, 1, cause as u8]);
+            }
+            Self::SystemFailure { network_resource: Some(resource) } => {
+                ber::put_integer(w, 0x0a, i32::from(resource));
+            }
+            Self::Other { parameter, .. } => return w.bytes(parameter),
+            _ => {}
+        }
+        if w.len() > mark {
+            ber::wrap(w, 0x30, mark);
+        }
+    }
+}
+
+fn read_absent_subscriber_sm(parameter: &[u8]) -> Result<UserError<'_>, Malformed> {
+    let (mut diagnostic, mut additional, mut imsi) = (None, None, None);
+    if !parameter.is_empty() {
+        let mut fields = Fields::of(parameter, 0x30)?;
+        while let Some(field) = fields.next()? {
+            let code =
+                || fields.value(read_u8(field.value)).map(|code| Some(AbsentSubscriberDiagnostic(code)));
+            match field.tag {
+                0x02 => diagnostic = code()?,
+                0x80 => additional = code()?,
+                0x81 => imsi = Some(fields.value(read_imsi(field.value))?),
+                _ => {}
+            }
+        }
+    }
+    Ok(UserError::AbsentSubscriberSm { diagnostic, additional, imsi })
+}
+
+/// In version 1 a bare ENUMERATED; later a SEQUENCE that begins with it.
+fn read_sm_delivery_failure(parameter: &[u8]) -> Result<UserError<'_>, Malformed> {
+    let mut outer = Reader::new(parameter);
+    if let Some(bare) = ber::read_tag(&mut outer, 0x0a) {
+        let cause = SmDeliveryFailureCause::read(bare);
+        let cause = cause.ok_or(Malformed::new(Layer::Map, Why::Value as u8, 0))?;
+        return Ok(UserError::SmDeliveryFailure { cause, diagnostic_info: None });
+    }
+    let mut fields = Fields::of(parameter, 0x30)?;
+    let cause = SmDeliveryFailureCause::read(fields.tagged(0x0a)?);
+    let cause = fields.value(cause)?;
+    let mut diagnostic_info = None;
+    while let Some(field) = fields.next()? {
+        if field.tag == 0x04 {
+            let info = (1..=super::MAX_UI).contains(&field.value.len()).then_some(field.value);
+            diagnostic_info = Some(fields.value(info)?);
+        }
+    }
+    Ok(UserError::SmDeliveryFailure { cause, diagnostic_info })
+}
+
+/// A parameter that is nothing, a bare ENUMERATED (versions 1 and 2), or a SEQUENCE with perhaps that ENUMERATED in it
+/// and perhaps a NULL of this tag.
+fn read_enumerated_or_sequence(parameter: &[u8], null: u8) -> Result<(Option<u8>, bool), Malformed> {
+    let mut fields = match parameter.first() {
+        Some(0x30) => Fields::of(parameter, 0x30)?,
+        _ => Fields::new(parameter),
+    };
+    let (mut value, mut marked) = (None, false);
+    while let Some(field) = fields.next()? {
+        if field.tag == 0x0a {
+            value = Some(fields.value(read_u8(field.value))?);
+        }
+        marked |= field.tag == null;
+    }
+    Ok((value, marked))
+}

@@ -1,0 +1,415 @@
+//! Golden vectors, rare forms, and octets that nobody should send.
+
+use super::*;
+use crate::ident::{Digits, Msisdn};
+
+const MO: &str =
+    "3031840791947101670000820791947110325476041311050c919471907856340000a705c8329bfd06040862021132547698f0";
+const SRI: &str = "30198007919471103254768101ff82079194710167000087008b00";
+const SRI_RESULT: &str = "301d040862021132547698f0a009810791947101990910a50602011e020178";
+const REPORT: &str = "301a0407919471103254760407919471016700000a010180010c8600";
+const ABSENT: &str = "300302010c";
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+fn written(write: impl FnOnce(&mut Prepend<'_>)) -> Vec<u8> {
+    let mut buffer = [0; 600];
+    let mut w = Prepend::new(&mut buffer);
+    write(&mut w);
+    w.finish().expect("it fits").to_vec()
+}
+
+fn number(digits: &str) -> AddressString {
+    AddressString::international(digits.parse().unwrap())
+}
+
+fn imsi() -> Imsi {
+    "262011234567890".parse().unwrap()
+}
+
+fn why(result: Result<impl core::fmt::Debug, Malformed>) -> &'static str {
+    let malformed = result.unwrap_err();
+    assert_eq!(malformed.layer, Layer::Map);
+    WHY[usize::from(malformed.why)]
+}
+
+#[test]
+fn mo_forward_sm_is_the_golden_one() {
+    let bytes = hex(MO);
+    let sm = MoForwardSm::parse(&bytes).unwrap();
+    let expected = MoForwardSm {
+        service_centre: SmRpDa::ServiceCentre(number("491710760000")),
+        originator: SmRpOa::Msisdn(number("491701234567")),
+        ui: &hex("11050c919471907856340000a705c8329bfd06"),
+        imsi: Some(imsi()),
+        correlation_id: None,
+        delivery_outcome: None,
+    };
+    assert_eq!(sm, expected);
+    assert_eq!(written(|w| sm.write(w)), bytes);
+    assert_eq!(number("491701234567").msisdn(), Msisdn::from_ascii(b"491701234567"));
+}
+
+/// 188 octets, which with a TCAP Begin around them make 237: what fits one UDT between titles of 12 digits.
+#[test]
+fn mo_forward_sm_of_140_octets_leaves_room_for_a_begin() {
+    let ui = [0x55; 154];
+    let sm = MoForwardSm {
+        service_centre: SmRpDa::ServiceCentre(number("491710760000")),
+        originator: SmRpOa::Msisdn(number("491701234567")),
+        ui: &ui,
+        imsi: Some(imsi()),
+        correlation_id: None,
+        delivery_outcome: None,
+    };
+    assert_eq!(written(|w| sm.write(w)).len(), 188);
+}
+
+#[test]
+fn mt_forward_sm_round_trips_with_everything_and_with_nothing() {
+    let ui = [7; 200];
+    let origin = SmRpOa::ServiceCentre(number("491710760000"));
+    let correlation_id =
+        CorrelationId { hlr_id: Some(&[0x62]), sip_uri_a: Some(b"sip:a"), sip_uri_b: b"sip:b" };
+    let full = MtForwardSm {
+        more_messages: true,
+        delivery_timer: Some(600),
+        delivery_start: Some(0xe000_0001),
+        sms_over_ip_only: true,
+        correlation_id: Some(correlation_id),
+        maximum_retransmission: Some(7),
+        gmsc: Some(number("491710760001")),
+        ..MtForwardSm::new(SmRpDa::Imsi(imsi()), origin, &ui)
+    };
+    let subsequent = MtForwardSm::new(SmRpDa::None, SmRpOa::None, &ui[..1]);
+    let lmsi = MtForwardSm::new(SmRpDa::Lmsi([1, 2, 3, 4]), origin, &ui);
+    for sm in [full, subsequent, lmsi] {
+        let bytes = written(|w| sm.write(w));
+        assert_eq!(MtForwardSm::parse(&bytes), Ok(sm));
+    }
+    let plain = written(|w| MtForwardSm::new(SmRpDa::Imsi(imsi()), origin, &[1, 2]).write(w));
+    assert_eq!(plain, hex("3017 8008 62021132547698f0 8407 91947101670000 0402 0102"));
+    // A delivery timer out of range is passed over.
+    let odd = hex("301a 8008 62021132547698f0 8407 91947101670000 0402 0102 02011d");
+    assert_eq!(MtForwardSm::parse(&odd).unwrap().delivery_timer, None);
+}
+
+#[test]
+fn mo_forward_sm_between_subscribers_without_numbers() {
+    let sm = MoForwardSm {
+        service_centre: SmRpDa::ServiceCentre(number("491710760000")),
+        originator: SmRpOa::None,
+        ui: &[1],
+        imsi: None,
+        correlation_id: Some(CorrelationId { hlr_id: None, sip_uri_a: None, sip_uri_b: b"sip:b" }),
+        delivery_outcome: Some(2),
+    };
+    assert_eq!(MoForwardSm::parse(&written(|w| sm.write(w))), Ok(sm));
+}
+
+#[test]
+fn results_may_be_empty() {
+    assert_eq!(ForwardSmResult::parse(&[]), Ok(ForwardSmResult { ui: None }));
+    assert_eq!(ForwardSmResult::parse(&[0x30, 0]), Ok(ForwardSmResult { ui: None }));
+    assert_eq!(written(|w| assert!(!ForwardSmResult { ui: None }.write(w))), []);
+    let result = ForwardSmResult { ui: Some(&[0, 0]) };
+    let bytes = written(|w| assert!(result.write(w)));
+    assert_eq!(bytes, hex("3004 0402 0000"));
+    assert_eq!(ForwardSmResult::parse(&bytes), Ok(result));
+    let stored = ReportSmDeliveryStatusResult { stored_msisdn: Some(number("1")) };
+    let bytes = written(|w| assert!(stored.write(w)));
+    assert_eq!(ReportSmDeliveryStatusResult::parse(&bytes), Ok(stored));
+    let empty = ReportSmDeliveryStatusResult { stored_msisdn: None };
+    assert_eq!(ReportSmDeliveryStatusResult::parse(&[]), Ok(empty));
+    assert_eq!(written(|w| assert!(!empty.write(w))), []);
+}
+
+#[test]
+fn routing_info_is_the_golden_one() {
+    let bytes = hex(SRI);
+    let info = SendRoutingInfoForSm::parse(&bytes).unwrap();
+    let expected = SendRoutingInfoForSm {
+        gprs_support: true,
+        ip_sm_gw_guidance: true,
+        ..SendRoutingInfoForSm::new(number("491701234567"), true, number("491710760000"))
+    };
+    assert_eq!(info, expected);
+    assert_eq!(written(|w| info.write(w)), bytes);
+    let full = SendRoutingInfoForSm {
+        mti: Some(SmRpMti::StatusReport),
+        smea: Some(&[1, 0x91, 0x10]),
+        delivery_not_intended: Some(1),
+        imsi: Some(imsi()),
+        single_attempt: true,
+        priority: false,
+        ..info
+    };
+    assert_eq!(SendRoutingInfoForSm::parse(&written(|w| full.write(w))), Ok(full));
+
+    let bytes = hex(SRI_RESULT);
+    let result = SendRoutingInfoForSmResult::parse(&bytes).unwrap();
+    let expected = SendRoutingInfoForSmResult {
+        imsi: imsi(),
+        network_node: number("491710999001"),
+        lmsi: None,
+        gprs_node: false,
+        additional: None,
+        guidance: Some(IpSmGwGuidance { minimum: 30, recommended: 120 }),
+    };
+    assert_eq!(result, expected);
+    assert_eq!(written(|w| result.write(w)), bytes);
+    for additional in [ServingNode::Msc(number("12")), ServingNode::Sgsn(number("13"))] {
+        let full = SendRoutingInfoForSmResult {
+            lmsi: Some([9, 8, 7, 6]),
+            gprs_node: true,
+            additional: Some(additional),
+            guidance: None,
+            ..result
+        };
+        assert_eq!(SendRoutingInfoForSmResult::parse(&written(|w| full.write(w))), Ok(full));
+    }
+}
+
+#[test]
+fn delivery_status_is_the_golden_one() {
+    let bytes = hex(REPORT);
+    let report = ReportSmDeliveryStatus::parse(&bytes).unwrap();
+    let outcome = DeliveryOutcome::AbsentSubscriber;
+    let expected = ReportSmDeliveryStatus {
+        diagnostic: Some(AbsentSubscriberDiagnostic::NO_RESPONSE_VIA_IP_SM_GW),
+        ip_sm_gw: true,
+        ..ReportSmDeliveryStatus::new(number("491701234567"), number("491710760000"), outcome)
+    };
+    assert_eq!(report, expected);
+    assert_eq!(written(|w| report.write(w)), bytes);
+    let full = ReportSmDeliveryStatus {
+        outcome: DeliveryOutcome::MemoryCapacityExceeded,
+        gprs_support: true,
+        outcome_is_gprs: true,
+        additional_outcome: Some(DeliveryOutcome::SuccessfulTransfer),
+        additional_diagnostic: Some(AbsentSubscriberDiagnostic(255)),
+        ip_sm_gw_outcome: Some(DeliveryOutcome::AbsentSubscriber),
+        ip_sm_gw_diagnostic: Some(AbsentSubscriberDiagnostic::DEREGISTERED_FOR_IMS),
+        imsi: Some(imsi()),
+        single_attempt: true,
+        ..report
+    };
+    assert_eq!(ReportSmDeliveryStatus::parse(&written(|w| full.write(w))), Ok(full));
+}
+
+fn errors() -> Vec<UserError<'static>> {
+    vec![
+        UserError::UnknownSubscriber,
+        UserError::UnidentifiedSubscriber,
+        UserError::absent_subscriber_sm(AbsentSubscriberDiagnostic::NO_RESPONSE_VIA_IP_SM_GW),
+        UserError::AbsentSubscriberSm {
+            diagnostic: None,
+            additional: Some(AbsentSubscriberDiagnostic::IMSI_DETACHED),
+            imsi: Some(imsi()),
+        },
+        UserError::IllegalSubscriber,
+        UserError::IllegalEquipment,
+        UserError::TeleserviceNotProvisioned,
+        UserError::CallBarred { cause: Some(1), unauthorised_originator: true },
+        UserError::CallBarred { cause: None, unauthorised_originator: false },
+        UserError::FacilityNotSupported,
+        UserError::AbsentSubscriber,
+        UserError::SubscriberBusyForMtSms,
+        UserError::sm_delivery_failure(SmDeliveryFailureCause::MemoryCapacityExceeded, Some(&[0, 0xd3, 0])),
+        UserError::sm_delivery_failure(SmDeliveryFailureCause::SubscriberNotScSubscriber, None),
+        UserError::MessageWaitingListFull,
+        UserError::system_failure(),
+        UserError::SystemFailure { network_resource: Some(5) },
+        UserError::DataMissing,
+        UserError::UnexpectedDataValue,
+        UserError::ResourceLimitation,
+        UserError::Other { code: 61, parameter: &[0x30, 0] },
+    ]
+}
+
+#[test]
+fn every_error_round_trips() {
+    for error in errors() {
+        let parameter = written(|w| error.write(w));
+        assert_eq!(UserError::parse(error.code(), &parameter), Ok(error));
+    }
+    let absent = UserError::absent_subscriber_sm(AbsentSubscriberDiagnostic(12));
+    assert_eq!(written(|w| absent.write(w)), hex(ABSENT));
+    let cause = SmDeliveryFailureCause::EquipmentProtocolError;
+    let failure = UserError::sm_delivery_failure(cause, Some(&[0, 0xff, 0]));
+    assert_eq!(written(|w| failure.write(w)), hex("3008 0a0101 040300ff00"));
+}
+
+#[test]
+fn errors_of_older_versions_are_read() {
+    let congestion = UserError::sm_delivery_failure(SmDeliveryFailureCause::ServiceCentreCongestion, None);
+    assert_eq!(UserError::parse(error_code::SM_DELIVERY_FAILURE, &hex("0a0104")), Ok(congestion));
+    let failure = UserError::SystemFailure { network_resource: Some(1) };
+    for form in ["0a0101", "3003 0a0101", "3006 0a0101 800100"] {
+        assert_eq!(UserError::parse(error_code::SYSTEM_FAILURE, &hex(form)), Ok(failure));
+    }
+    let barred = UserError::CallBarred { cause: Some(1), unauthorised_originator: false };
+    assert_eq!(UserError::parse(error_code::CALL_BARRED, &hex("0a0101")), Ok(barred));
+    assert_eq!(why(UserError::parse(error_code::SM_DELIVERY_FAILURE, &hex("0a0107"))), "value");
+    assert_eq!(why(UserError::parse(error_code::SM_DELIVERY_FAILURE, &hex("3000"))), "missing");
+    assert_eq!(why(UserError::parse(error_code::SM_DELIVERY_FAILURE, &[])), "structure");
+    assert_eq!(why(UserError::parse(error_code::SYSTEM_FAILURE, &hex("3003"))), "structure");
+}
+
+/// Extension containers, elements of later versions, indefinite lengths, lengths in more octets than they need.
+#[test]
+fn rare_spellings_are_read() {
+    for spelling in [
+        "3080 840791947101670000 820791947110325476 0401aa 3003800101 040862021132547698f0 9f5501ff 0000",
+        "308126 840791947101670000 82810791947110325476 0401aa bf2000 040862021132547698f0 830102",
+    ] {
+        let bytes = hex(spelling);
+        let sm = MoForwardSm::parse(&bytes).unwrap();
+        assert_eq!((sm.ui, sm.imsi), (&[0xaa][..], Some(imsi())));
+    }
+    // Another application's priority: any octet but 0 is true.
+    let mut other_true = hex(SRI);
+    other_true[13] = 1;
+    assert!(SendRoutingInfoForSm::parse(&other_true).unwrap().priority);
+    // A reserved kind of message is no kind.
+    let reserved = hex("3018 800791947110325476 810100 820791947101670000 880109");
+    assert_eq!(SendRoutingInfoForSm::parse(&reserved).unwrap().mti, None);
+}
+
+#[test]
+fn mistyped_arguments_say_what_is_wrong() {
+    for (argument, reason) in [
+        ("", "structure"),
+        ("3100", "structure"),
+        ("30000000", "structure"),
+        ("3000", "missing"),
+        ("3009 8407 91947101670000", "missing"),
+        ("3002 8500", "missing"),
+        ("300d 8500 8500 840791947101670000", "missing"),
+        ("3006 8500 8500 0400", "value"),
+        ("3007 8000 8500 0401aa", "value"),
+        ("3007 8400 8500 0401aa", "value"),
+        ("3008 840111 8500 0401aa", "value"),
+        ("300a 8403911ff1 8500 0401aa", "value"),
+        ("300a 8500 8500 0401aa 0401ff", "value"),
+        ("3009 8500 8500 0401aa a000", "missing"),
+        ("3007 8500 a500 0401aa", "missing"),
+        ("3007 8500 8500 2401aa", "missing"),
+        ("3006 8500 8500 0401", "structure"),
+    ] {
+        let bytes = hex(argument);
+        let parsed = MoForwardSm::parse(&bytes);
+        assert_eq!(why(parsed), reason, "{argument}");
+    }
+    let long = written(|w| MtForwardSm::new(SmRpDa::None, SmRpOa::None, &[0; 201]).write(w));
+    assert_eq!(why(MtForwardSm::parse(&long)), "value");
+    let lmsi = hex("300b 8103010203 8500 0401aa 0500");
+    assert_eq!(why(MtForwardSm::parse(&lmsi)), "structure");
+    let many = written(|w| {
+        w.bytes(&[5, 0].repeat(MAX_ELEMENTS));
+        w.bytes(&hex("8500 8500 0401aa"));
+        ber::wrap(w, 0x30, 0);
+    });
+    assert_eq!(why(MtForwardSm::parse(&many)), "too_many_elements");
+}
+
+#[test]
+fn addresses_have_a_nature_a_plan_and_at_most_thirty_digits() {
+    let imsi_of_e212 =
+        AddressString { nature: TypeOfNumber::INTERNATIONAL, plan: Plan::E212, digits: imsi().digits() };
+    let bytes = written(|w| imsi_of_e212.put(w, 0x80));
+    assert_eq!(bytes, hex("8009 96 62021132547698f0"));
+    assert_eq!(AddressString::read(&bytes[2..]), Some(imsi_of_e212));
+    assert_eq!(imsi_of_e212.msisdn(), None);
+    assert_eq!(AddressString::read(&[]), None);
+    assert_eq!(AddressString::read(&[0x91]).map(|address| address.digits), Some(Digits::EMPTY));
+    assert_eq!(AddressString::read(&[0x91; 17]), None);
+    assert_eq!(AddressString::read(&hex("111032")), None, "no extension bit");
+    assert_eq!(format!("{:?}", number("491701234567")), "1/1:*********567");
+}
+
+#[test]
+fn dialogue_pdus_round_trip() {
+    let reference = AddressString { plan: Plan::E212, ..number("262011234567890") };
+    for pdu in [
+        DialoguePdu::Open { destination: Some(reference), originator: None },
+        DialoguePdu::Open { destination: None, originator: Some(number("491710760000")) },
+        DialoguePdu::Accept,
+        DialoguePdu::Close,
+        DialoguePdu::Refuse { reason: RefuseReason::NoReason, alternative: Some(context::MO_RELAY_V3) },
+        DialoguePdu::Refuse { reason: RefuseReason::InvalidDestinationReference, alternative: None },
+        DialoguePdu::Refuse { reason: RefuseReason::InvalidOriginatingReference, alternative: None },
+        DialoguePdu::UserAbort(UserAbort::UserSpecific),
+        DialoguePdu::UserAbort(UserAbort::ResourceLimitation),
+        DialoguePdu::UserAbort(UserAbort::ResourceUnavailable(1)),
+        DialoguePdu::UserAbort(UserAbort::ProcedureCancellation(4)),
+        DialoguePdu::ProviderAbort(1),
+    ] {
+        let bytes = written(|w| pdu.write(w));
+        assert!(bytes.len() <= DialoguePdu::MAX);
+        assert_eq!(DialoguePdu::parse(&bytes), Some(pdu));
+        let other = [&hex("2805 06012a a000")[..], &bytes].concat();
+        assert_eq!(DialoguePdu::parse(&other), Some(pdu), "behind another user's information");
+    }
+    assert_eq!(written(|w| DialoguePdu::Close.write(w)), hex("280d 060704000001010101 a002 a200"));
+    assert_eq!(DialoguePdu::parse(&[]), None);
+}
+
+#[test]
+fn contexts_name_themselves() {
+    assert_eq!(context::parse(context::MO_RELAY_V3), Some((context::MO_RELAY, 3)));
+    assert_eq!(context::parse(context::MT_RELAY_V3), Some((context::MT_RELAY, 3)));
+    assert_eq!(context::parse(context::GATEWAY_V3), Some((context::GATEWAY, 3)));
+    assert_eq!(context::parse(&context::of(24, 1)), Some((24, 1)));
+    for other in [&hex("040000011503 3d")[..], &[], &hex("04000001001503 00"), &hex("0400000100 8115")] {
+        assert_eq!(context::parse(other), None);
+    }
+}
+
+fn read_everything(bytes: &[u8]) {
+    let _ = (MoForwardSm::parse(bytes), MtForwardSm::parse(bytes), ForwardSmResult::parse(bytes));
+    let _ = (SendRoutingInfoForSm::parse(bytes), SendRoutingInfoForSmResult::parse(bytes));
+    let _ = (ReportSmDeliveryStatus::parse(bytes), ReportSmDeliveryStatusResult::parse(bytes));
+    let _ = (DialoguePdu::parse(bytes), AddressString::read(bytes), context::parse(bytes));
+    for code in 0..=52 {
+        let _ = UserError::parse(code, bytes);
+    }
+}
+
+#[test]
+fn no_octets_do_harm() {
+    let mut messages: Vec<_> = [MO, SRI, SRI_RESULT, REPORT, ABSENT].map(hex).into();
+    messages.extend(errors().iter().map(|error| written(|w| error.write(w))));
+    let refuse = DialoguePdu::Refuse { reason: RefuseReason::NoReason, alternative: Some(&[4, 0]) };
+    messages.push(written(|w| refuse.write(w)));
+    for message in &messages {
+        for cut in 0..=message.len() {
+            read_everything(&message[..cut]);
+        }
+        for at in 0..message.len() {
+            for change in [1, 0x80, 0xff, 0x20] {
+                let mut changed = message.clone();
+                changed[at] ^= change;
+                read_everything(&changed);
+            }
+        }
+    }
+    let mut seed = 11u64;
+    let mut random = move || {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 33) as u8
+    };
+    const TAGS: [u8; 16] =
+        [0x30, 0x04, 0x80, 0x82, 0x84, 0x85, 0xa0, 0xa1, 0xa5, 0xa6, 0x0a, 0x02, 0x05, 0x28, 0x06, 0x91];
+    for _ in 0..20_000 {
+        let length = random() % 48;
+        let bytes: Vec<u8> = (0..length)
+            .map(|_| if random() & 1 == 0 { TAGS[usize::from(random()) % TAGS.len()] } else { random() % 20 })
+            .collect();
+        read_everything(&bytes);
+    }
+    read_everything(&[0x30, 0x80].repeat(2000));
+}
