@@ -200,6 +200,20 @@ fn writes_the_golden_messages_less_the_protocol_version() {
     table.assert_invariants();
 }
 
+/// A short message of 140 octets makes an argument of 188 with numbers of 12 digits; 238 octets fit one UDT.
+#[test]
+fn a_full_short_message_fits_one_begin() {
+    let mut table = table();
+    let id = table.open(Time::ZERO, &smsc(), 0, TIMEOUT).unwrap();
+    let message = written(|w| {
+        w.bytes(&[0; 185]);
+        w.bytes(&[0x30, 0x81, 185]);
+        build::invoke(w, 0, 1, 46);
+        table.write_begin(w, 0, id, MO_RELAY_V3, None).unwrap();
+    });
+    assert_eq!(message.len(), 237);
+}
+
 #[test]
 fn two_tables_talk_from_begin_to_end() {
     let (mut ours, mut theirs) = (table(), other_table());
@@ -396,7 +410,8 @@ fn contexts_and_versions_that_we_do_not_speak() {
 #[test]
 fn a_first_answer_must_echo_the_context() {
     let (mut ours, now) = (table(), Time::ZERO);
-    let spoil: [(&str, fn(&mut Vec<u8>)); 3] = [
+    type Spoil = fn(&mut Vec<u8>);
+    let spoil: [(&str, Spoil); 3] = [
         ("another context", |bytes| {
             let at = bytes.windows(2).position(|pair| pair == [21, 3]).unwrap();
             bytes[at] = 25;
@@ -562,7 +577,7 @@ fn a_full_table_refuses_and_identifiers_rest() {
     let third = table.open(now, &smsc(), 0, TIMEOUT).unwrap();
     table.close(now, third);
     assert_eq!(table.open(now, &smsc(), 0, TIMEOUT), None, "all three ids are in use or rest");
-    now = now + config().rest;
+    now += config().rest;
     let again = table.open(now, &smsc(), 0, TIMEOUT).unwrap();
     assert_eq!(again.0.slot, second.0.slot, "the one that has rested longest");
     assert_ne!(again, second);
