@@ -63,6 +63,11 @@ impl<'b> Prepend<'b> {
         if self.overflowed { None } else { self.buffer.get(self.start..) }
     }
 
+    /// Marks the writer as overflowed, because something exceeds a limit of its layer (say, a length of one octet).
+    pub const fn fail(&mut self) {
+        self.overflowed = true;
+    }
+
     /// Whether something did not fit.
     #[must_use]
     pub const fn overflowed(&self) -> bool {
@@ -92,5 +97,7 @@ mod tests {
         assert_eq!(writer.finish(), None);
         writer.clear();
         assert_eq!(writer.finish(), Some(&[][..]));
+        writer.fail();
+        assert_eq!(writer.finish(), None);
     }
 }
