@@ -38,6 +38,31 @@ impl Digits {
         Some(Self((len as u128 + 1) << LENGTH_SHIFT | digits | (digit as u128) << (4 * len)))
     }
 
+    /// From `count` digits packed two an octet, the first in the low half, and nothing beyond them but perhaps the
+    /// unused half of the last octet. `None` if the octets are not just as many, or one is no digit.
+    #[must_use]
+    pub fn from_packed(octets: &[u8], count: usize) -> Option<Self> {
+        if count > Self::MAX || octets.len() != count.div_ceil(2) {
+            return None;
+        }
+        let mut word = [0; 16];
+        word.get_mut(..octets.len())?.copy_from_slice(octets);
+        let digits = u128::from_le_bytes(word) & ((1 << (4 * count)) - 1);
+        // Only a nibble of 15 has all its four bits set.
+        let fifteens = digits & digits >> 1 & digits >> 2 & digits >> 3 & (u128::MAX / 15);
+        (fifteens == 0).then_some(Self((count as u128) << LENGTH_SHIFT | digits))
+    }
+
+    /// The digits packed two an octet, the first in the low half, with zeros behind them.
+    #[must_use]
+    pub fn to_packed(self) -> [u8; Self::MAX / 2] {
+        let mut packed = [0; Self::MAX / 2];
+        for (to, from) in packed.iter_mut().zip(self.0.to_le_bytes()) {
+            *to = from;
+        }
+        packed
+    }
+
     /// The digit at `at`, from 0.
     #[must_use]
     pub const fn get(self, at: usize) -> Option<u8> {
@@ -171,6 +196,20 @@ mod tests {
         assert!("12a".parse::<Digits>().is_err());
         assert!("1234567890123456789012345678901".parse::<Digits>().is_err());
         assert!("123456789012345678901234567890".parse::<Digits>().is_ok());
+    }
+
+    #[test]
+    fn packed_digits_round_trip() {
+        for text in ["", "1", "12", "262011234567890", "123456789012345678901234567890"] {
+            let digits: Digits = text.parse().unwrap();
+            let packed = digits.to_packed();
+            assert_eq!(Digits::from_packed(&packed[..text.len().div_ceil(2)], text.len()), Some(digits));
+        }
+        assert_eq!(Digits::from_packed(&[0x21, 0xf3], 3), "123".parse().ok(), "the spare half doesn't count");
+        assert_eq!(Digits::from_packed(&[0x21, 0xf3], 4), None, "no digit");
+        assert_eq!(Digits::from_packed(&[0x21], 3), None, "too few octets");
+        assert_eq!(Digits::from_packed(&[0x21, 0x43], 2), None, "too many octets");
+        assert_eq!(Digits::from_packed(&[0x11; 16], 31), None, "too long");
     }
 
     #[test]
