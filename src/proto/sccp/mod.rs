@@ -1,1 +1,79 @@
-//! Signalling Connection Control Part (ITU-T Q.711 to Q.714), connectionless.
+//! Signalling Connection Control Part (ITU-T Q.711 to Q.714), connectionless: unitdata from subsystem to subsystem,
+//! addressed by global title or point code.
+//!
+//! ```text
+//! UDT:  09 | class | ptr called | ptr calling | ptr data | L called | L calling | L data     Q.713 4.10
+//! UDTS: 0a | cause | as UDT                                                                  Q.713 4.11
+//! XUDT: 11 | class | hops | three pointers, ptr optional | as UDT | 10 segmentation … 00     Q.713 4.18
+//! LUDT: 13 | as XUDT, with pointers and data length of two octets, least significant first   Q.713 4.20
+//! ```
+//!
+//! A pointer counts from its own (last) octet to the length octet of what it points to. [`parse`] reads, [`build`]
+//! writes, [`Routes`] is global title translation, and [`Sccp`] decides what becomes of a message that has arrived.
+
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod address;
+pub mod build;
+mod connectionless;
+mod routing;
+mod scmg;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use build::TooLong;
+pub use connectionless::{Indication, Sccp, SccpConfig, SccpCounts};
+pub use routing::{Destination, DuplicatePrefix, Route, Routes, Rule};
+pub use scmg::{Scmg, ScmgType};
+pub use view::{Input, Segmentation, Service, Unitdata, WHY, Why, parse};
+
+/// The service indicator of SCCP in MTP3 and M3UA.
+pub const SERVICE_INDICATOR: u8 = 3;
+
+/// The longest SCCP message that fits an MTP3 signal unit: 272 octets less the routing label.
+pub const MTP3_LIMIT: usize = 268;
+
+/// Which of the three forms of unitdata, in growing generality.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// Unitdata: at most 255 octets of data.
+    Udt = 0x09,
+    /// Extended unitdata: with hop counter and optional part.
+    Xudt = 0x11,
+    /// Long unitdata: data of up to 3,952 octets.
+    Ludt = 0x13,
+}
+
+/// Return cause of a service message (Q.713 3.12).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Cause(pub u8);
+
+impl Cause {
+    /// No translation for an address of such nature.
+    pub const NO_TRANSLATION_NATURE: Self = Self(0);
+    /// No translation for this specific address.
+    pub const NO_TRANSLATION_ADDRESS: Self = Self(1);
+    /// Subsystem congestion.
+    pub const SUBSYSTEM_CONGESTION: Self = Self(2);
+    /// Subsystem failure.
+    pub const SUBSYSTEM_FAILURE: Self = Self(3);
+    /// Unequipped user.
+    pub const UNEQUIPPED_USER: Self = Self(4);
+    /// MTP failure.
+    pub const MTP_FAILURE: Self = Self(5);
+    /// Network congestion.
+    pub const NETWORK_CONGESTION: Self = Self(6);
+    /// Hop counter violation.
+    pub const HOP_COUNTER_VIOLATION: Self = Self(12);
+    /// Segmentation not supported.
+    pub const SEGMENTATION_NOT_SUPPORTED: Self = Self(13);
+
+    /// Whether another try, perhaps another way, may succeed: congestion and failures, not wrong addresses.
+    #[must_use]
+    pub const fn is_temporary(self) -> bool {
+        matches!(self.0, 2 | 3 | 5 | 6)
+    }
+}

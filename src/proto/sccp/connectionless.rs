@@ -1,0 +1,243 @@
+//! What becomes of a message that has arrived (Q.714 2.3, 4): delivered, returned or answered.
+
+use super::view::{Input, Service, Unitdata, parse};
+use super::{Cause, DuplicatePrefix, MTP3_LIMIT, Route, Routes, Rule, Scmg, ScmgType, build};
+use crate::base::{Malformed, Time, counts};
+use crate::codec::Prepend;
+use crate::ident::{PointCode, SccpAddress, Ssn};
+use core::time::Duration;
+
+/// What SCCP is configured to do.
+#[derive(Clone, Debug)]
+pub struct SccpConfig {
+    /// Our own point codes.
+    pub own: Vec<PointCode>,
+    /// The subsystems that we are.
+    pub local: Vec<Ssn>,
+    /// The translation rules.
+    pub rules: Vec<Rule>,
+    /// The longest SCCP message to send, in octets.
+    pub limit: usize,
+    /// How many service messages to send in a second at most.
+    pub returns_per_second: u32,
+}
+
+impl SccpConfig {
+    /// With the limits of MTP3, and 1,000 returns a second.
+    #[must_use]
+    pub fn new(own: Vec<PointCode>, local: Vec<Ssn>, rules: Vec<Rule>) -> Self {
+        Self { own, local, rules, limit: MTP3_LIMIT, returns_per_second: 1000 }
+    }
+}
+
+counts! {
+    /// Counters of SCCP.
+    pub struct SccpCounts {
+        /// Unitdata delivered to a local subsystem.
+        delivered,
+        /// Service messages delivered: data of ours that came back.
+        came_back,
+        /// Management messages received.
+        management,
+        /// Subsystem status tests answered.
+        tests_answered,
+        /// Subsystem status tests for what we are not, not answered.
+        tests_ignored,
+        /// Messages refused as malformed.
+        malformed,
+        /// Messages to an address that no translation leads from.
+        no_translation,
+        /// Messages to a subsystem that we are not.
+        unequipped,
+        /// Messages to an address that leads elsewhere: we are no transit node.
+        transit,
+        /// Messages whose hop counter was used up.
+        hop_counter,
+        /// Segments of longer messages, which are not reassembled.
+        segments_unsupported,
+        /// Service messages sent.
+        returned,
+        /// Messages discarded since their sender didn't want them back.
+        discarded,
+        /// Messages discarded since too many were returned in that second.
+        returns_limited,
+        /// Answers that didn't fit.
+        too_long,
+    }
+}
+
+/// What a message was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Indication<'a> {
+    /// N-UNITDATA indication: data for this subsystem of ours.
+    Unitdata(Ssn, Unitdata<'a>),
+    /// N-NOTICE indication: data of this subsystem of ours that was not delivered.
+    Notice(Ssn, Service<'a>),
+    /// News of a remote subsystem: N-STATE or N-COORD.
+    Management(Scmg),
+    /// The answer that was written goes to this point code.
+    Answer(PointCode),
+    /// Nothing more; counted.
+    Nothing,
+}
+
+/// SCCP of one node.
+#[derive(Debug)]
+pub struct Sccp {
+    /// Which addresses are ours, and where the others lead.
+    pub routes: Routes,
+    limit: usize,
+    returns_per_second: u32,
+    second: Time,
+    returns: u32,
+    /// Counters.
+    pub counts: SccpCounts,
+}
+
+impl Sccp {
+    /// From its configuration; refuses two rules for the same titles.
+    pub fn new(config: &SccpConfig) -> Result<Self, DuplicatePrefix> {
+        Ok(Self {
+            routes: Routes::new(&config.own, &config.local, &config.rules)?,
+            limit: config.limit,
+            returns_per_second: config.returns_per_second,
+            second: Time::ZERO,
+            returns: 0,
+            counts: SccpCounts::default(),
+        })
+    }
+
+    /// Takes one message that came from `opc`. `answer` is an empty writer for what it answers.
+    pub fn handle_input<'a>(
+        &mut self,
+        now: Time,
+        opc: PointCode,
+        bytes: &'a [u8],
+        answer: &mut Prepend<'_>,
+    ) -> Result<Indication<'a>, Malformed> {
+        match parse(bytes) {
+            Ok(Input::Unitdata(unitdata)) => Ok(self.on_unitdata(now, opc, unitdata, answer)),
+            Ok(Input::Service(service)) => Ok(match self.routes.route(&service.called) {
+                Route::Local(ssn) => {
+                    self.counts.came_back += 1;
+                    Indication::Notice(ssn, service)
+                }
+                // Never an answer to a service message (Q.714 4.2).
+                Route::Remote(_) => self.count(|counts| &mut counts.transit),
+                Route::NoTranslation(Cause::UNEQUIPPED_USER) => self.count(|counts| &mut counts.unequipped),
+                Route::NoTranslation(_) => self.count(|counts| &mut counts.no_translation),
+            }),
+            Ok(Input::Management(scmg)) => {
+                self.counts.management += 1;
+                Ok(if scmg.message_type == ScmgType::StatusTest {
+                    self.on_status_test(opc, scmg, answer)
+                } else {
+                    Indication::Management(scmg)
+                })
+            }
+            Err(refused) => {
+                self.counts.malformed += 1;
+                Err(refused)
+            }
+        }
+    }
+
+    fn count<'a>(&mut self, which: impl FnOnce(&mut SccpCounts) -> &mut u64) -> Indication<'a> {
+        *which(&mut self.counts) += 1;
+        Indication::Nothing
+    }
+
+    fn on_unitdata<'a>(
+        &mut self,
+        now: Time,
+        opc: PointCode,
+        unitdata: Unitdata<'a>,
+        answer: &mut Prepend<'_>,
+    ) -> Indication<'a> {
+        let cause = match self.routes.route(&unitdata.called) {
+            _ if unitdata.hop_counter == Some(0) => {
+                self.counts.hop_counter += 1;
+                Cause::HOP_COUNTER_VIOLATION
+            }
+            Route::Local(_) if unitdata.is_segment() => {
+                self.counts.segments_unsupported += 1;
+                // One return for a message: that of its first segment (Q.714 4.1.1.2.3).
+                if !unitdata.segmentation.is_some_and(|segmentation| segmentation.first) {
+                    return Indication::Nothing;
+                }
+                Cause::SEGMENTATION_NOT_SUPPORTED
+            }
+            Route::Local(ssn) => {
+                self.counts.delivered += 1;
+                return Indication::Unitdata(ssn, unitdata);
+            }
+            Route::Remote(_) => {
+                self.counts.transit += 1;
+                Cause::NO_TRANSLATION_ADDRESS
+            }
+            Route::NoTranslation(cause) => {
+                if cause == Cause::UNEQUIPPED_USER {
+                    self.counts.unequipped += 1;
+                } else {
+                    self.counts.no_translation += 1;
+                }
+                cause
+            }
+        };
+        self.return_unitdata(now, opc, &unitdata, cause, answer)
+            .map_or(Indication::Nothing, Indication::Answer)
+    }
+
+    /// Writes the service message that returns `unitdata`, which came from `opc`, and gives the point code that it
+    /// goes to; `None` if its sender doesn't want it back, can't be told from the address, or there were too many.
+    pub fn return_unitdata(
+        &mut self,
+        now: Time,
+        opc: PointCode,
+        unitdata: &Unitdata<'_>,
+        cause: Cause,
+        answer: &mut Prepend<'_>,
+    ) -> Option<PointCode> {
+        let SccpAddress { ssn, title, .. } = unitdata.calling;
+        if !unitdata.return_on_error || (ssn.is_none() && title.is_none()) {
+            self.counts.discarded += 1;
+            return None;
+        }
+        if now.since(self.second) >= Duration::from_secs(1) {
+            self.second = now;
+            self.returns = 0;
+        }
+        if self.returns >= self.returns_per_second {
+            self.counts.returns_limited += 1;
+            return None;
+        }
+        let destination = match self.routes.route(&unitdata.calling) {
+            Route::Remote(destination) => destination.point_code,
+            // An address that claims to be ours is not sent to ourselves.
+            Route::Local(_) | Route::NoTranslation(_) => opc,
+        };
+        if build::service(answer, unitdata, cause, self.limit).is_err() || answer.overflowed() {
+            self.counts.too_long += 1;
+            return None;
+        }
+        self.returns += 1;
+        self.counts.returned += 1;
+        Some(destination)
+    }
+
+    /// A subsystem status test: SSA if the subsystem is ours, else silence (Q.714 5.3.4).
+    fn on_status_test<'a>(&mut self, opc: PointCode, test: Scmg, answer: &mut Prepend<'_>) -> Indication<'a> {
+        let allowed = test.ssn == Ssn::SCMG || self.routes.is_local(test.ssn);
+        if !allowed || !self.routes.is_own(test.point_code) {
+            self.counts.tests_ignored += 1;
+            return Indication::Nothing;
+        }
+        let allowed = Scmg { message_type: ScmgType::Allowed, multiplicity: 0, congestion: None, ..test };
+        if allowed.write(answer).is_err() || answer.overflowed() {
+            self.counts.too_long += 1;
+            return Indication::Nothing;
+        }
+        self.counts.tests_answered += 1;
+        Indication::Answer(opc)
+    }
+}
