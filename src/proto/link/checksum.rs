@@ -11,6 +11,7 @@ impl Sum {
 
     /// Adds octets, which must start at an even place of what is summed. The sum can't overflow: each 32-bit word
     /// adds below 2^32, and no packet has 2^32 of them.
+    #[inline(always)] // addresses and headers have known lengths, for which little of this remains
     pub(super) fn octets(self, octets: &[u8]) -> Self {
         // Eight independent sums of 32-bit words, so that they go into vector registers.
         let mut lanes = [0u64; 8];
