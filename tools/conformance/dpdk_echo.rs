@@ -42,6 +42,17 @@ fn every_frame_comes_back_over_memif() {
 }
 
 #[test]
+fn a_client_with_fewer_queues_is_noticed() {
+    let place = Place::new("fewer");
+    let mut server = Process::start("server-of-two", &place);
+    server.expect("ready");
+    let client = Process::start("client-of-one", &place);
+    server.expect("noticed");
+    client.end();
+    server.end();
+}
+
+#[test]
 fn a_port_that_does_not_start_is_named() {
     for role in ["missing-driver", "missing-server", "too-few-queues"] {
         let place = Place::new(role);
@@ -58,6 +69,8 @@ fn child() {
     match role.as_str() {
         "server" => serve(&place),
         "client" => send(&place),
+        "server-of-two" => notice(&place),
+        "client-of-one" => send_until_input_ends(&place),
         "missing-driver" => {
             refused("net_nonesuch0,key=value", &["port `net_nonesuch0` (devargs `key=value`) is not there"]);
         }
@@ -120,7 +133,43 @@ fn send(place: &Path) {
     let counts = ports.counts(PORT);
     let all = (QUEUES * FRAMES) as u64;
     assert_eq!((counts.sent, counts.received, counts.sent_octets), (all, all, counts.received_octets));
+    assert_eq!(ports.fault(PORT), None);
     println!("\nreturned");
+}
+
+/// Receives and frees until the port's set-up is found wrong.
+fn notice(place: &Path) {
+    let (mut ports, mut workers) = open("server", &memif("server", place), QUEUES).unwrap();
+    println!("\nready");
+    let deadline = Instant::now() + PATIENCE;
+    let mut batch = Batch::new();
+    let fault = loop {
+        assert!(Instant::now() < deadline, "not noticed: {:?}", ports.counts(PORT));
+        for io in &mut workers {
+            io.rx_burst(PORT, &mut batch);
+            batch.clear();
+        }
+        if let Some(fault) = ports.fault(PORT) {
+            break fault;
+        }
+        thread::yield_now();
+    };
+    assert!(fault.contains("net_memif0") && fault.contains("fewer queues than the 2"), "{fault}");
+    println!("\nnoticed");
+}
+
+fn send_until_input_ends(place: &Path) {
+    let (_ports, mut workers) = open("client", &memif("client", place), 1).unwrap();
+    let input = thread::spawn(|| std::io::stdin().read_to_end(&mut Vec::new()).unwrap());
+    let mut batch = Batch::new();
+    while !input.is_finished() {
+        if let Some(mut frame) = workers[0].alloc() {
+            assert!(frame.copy_from(&content(0, 0)));
+            let _ = batch.push(frame);
+        }
+        workers[0].tx_burst(PORT, &mut batch);
+        thread::yield_now();
+    }
 }
 
 fn send_and_compare(mut io: DpdkIo, queue: usize, deadline: Instant) {

@@ -100,7 +100,8 @@ impl Eal {
         Ok(Self { devices, log })
     }
 
-    /// What DPDK wrote while it started: empty, or warnings line by line.
+    /// What DPDK wrote while it started: warnings line by line, some of no consequence (that memif could not register an
+    /// "mp action" only says that it doesn't share ports with a secondary process).
     #[must_use]
     pub fn log(&self) -> &str {
         &self.log

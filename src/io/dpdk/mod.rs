@@ -8,8 +8,9 @@
 //!   addresses alone. Workers never rely on it: they hand over what isn't theirs.
 //! - `net_memif`: receive queue *n* of one side is transmit queue *n* of the other, so the peer chooses the queue
 //!   ([`super::toeplitz`]). The client says how many rings there are. A server refuses a client with more than it has
-//!   itself (the link never comes up), but polls with one that has fewer what it wrongly takes for a ring: **give
-//!   both sides the same number of workers.** The server listens as soon as its port has started; a client connects
+//!   itself (the link never comes up), but with one that has fewer polls the client's
+//!   first ring for each that is missing, so that frames arrive twice: **give both sides the same number of workers**
+//!   ([`Ports::fault`] says when they differ). The server listens as soon as its port has started; a client connects
 //!   once, when its port starts, so the server must be there before it, and a client that lost its server must be
 //!   started again.
 //! - `net_af_packet`: as many kernel sockets as `qpairs` says, which must be the number of workers; the kernel hashes.

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::ffi::CString;
 use std::sync::Arc;
 
-use dpdk_sys::{rte_eth_conf, rte_eth_dev_info};
+use dpdk_sys::{rte_eth_conf, rte_eth_dev_info, rte_eth_stats};
 
 use super::eal::{Device, LogCapture};
 use super::mempool::Mempool;
@@ -38,6 +38,10 @@ impl Default for PortsConfig {
 #[derive(Default)]
 #[repr(align(128))]
 pub(super) struct QueueCounts {
+    pub(super) received: AtomicU64,
+    pub(super) received_octets: AtomicU64,
+    pub(super) sent: AtomicU64,
+    pub(super) sent_octets: AtomicU64,
     pub(super) too_long: AtomicU64,
     pub(super) send_dropped: AtomicU64,
 }
@@ -58,6 +62,28 @@ pub(super) struct Port {
     device: Device,
     driver: String,
     hashes: bool,
+}
+
+impl Port {
+    /// A counter of ours, all queues together.
+    fn sum(&self, counter: fn(&QueueCounts) -> &AtomicU64) -> u64 {
+        self.queues.iter().map(|queue| counter(queue).load(Ordering::Relaxed)).sum()
+    }
+
+    fn is_up(&self) -> bool {
+        // SAFETY: the port is started; `Ports`, through `&mut self`, is the only one to ask.
+        unsafe { dpdk_sys::shim_link_is_up(self.number) == 1 }
+    }
+
+    fn stats(&self) -> rte_eth_stats {
+        let mut stats = MaybeUninit::zeroed();
+        // SAFETY: the port is started; `stats` is DPDK's struct, of plain numbers for which zero is a value; `Ports`,
+        // through `&mut self`, is the only one to ask.
+        unsafe {
+            dpdk_sys::rte_eth_stats_get(self.number, stats.as_mut_ptr());
+            stats.assume_init()
+        }
+    }
 }
 
 /// The started ports, stopped and closed when the last holder drops them.
@@ -152,35 +178,46 @@ impl Ports {
 
     /// Whether the port's link is up.
     pub fn is_up(&mut self, port: PortId) -> bool {
-        // SAFETY: the port is started; `&mut self` makes this the only call of its kind.
-        self.port(port).is_some_and(|port| unsafe { dpdk_sys::shim_link_is_up(port.number) } == 1)
+        self.port(port).is_some_and(Port::is_up)
     }
 
-    /// What the port has counted since it started.
+    /// What the port has counted since it started. Frames and octets are those that the workers saw; the rest is the
+    /// driver's, and with memif starts again from 0 when the peer goes.
     pub fn counts(&mut self, port: PortId) -> PortCounts {
         let Some(port) = self.port(port) else { return PortCounts::default() };
-        let mut stats = MaybeUninit::zeroed();
-        // SAFETY: the port is started, `stats` is DPDK's struct, of plain numbers for which zero is a value;
-        // `&mut self` makes this the only call of its kind.
-        let stats = unsafe {
-            dpdk_sys::rte_eth_stats_get(port.number, stats.as_mut_ptr());
-            stats.assume_init()
-        };
-        let sum = |counter: fn(&QueueCounts) -> &AtomicU64| {
-            port.queues.iter().map(|queue| counter(queue).load(Ordering::Relaxed)).sum()
-        };
+        let driver = port.stats();
         PortCounts {
-            received: stats.ipackets,
-            sent: stats.opackets,
-            received_octets: stats.ibytes,
-            sent_octets: stats.obytes,
-            missed: stats.imissed,
-            receive_errors: stats.ierrors,
-            send_errors: stats.oerrors,
-            no_frame: stats.rx_nombuf,
-            too_long: sum(|queue| &queue.too_long),
-            send_dropped: sum(|queue| &queue.send_dropped),
+            received: port.sum(|queue| &queue.received),
+            sent: port.sum(|queue| &queue.sent),
+            received_octets: port.sum(|queue| &queue.received_octets),
+            sent_octets: port.sum(|queue| &queue.sent_octets),
+            missed: driver.imissed,
+            receive_errors: driver.ierrors,
+            send_errors: driver.oerrors,
+            no_frame: driver.rx_nombuf,
+            too_long: port.sum(|queue| &queue.too_long),
+            send_dropped: port.sum(|queue| &queue.send_dropped),
         }
+    }
+
+    /// What is wrong with the port's set-up, as far as its counts show it while the link is up.
+    pub fn fault(&mut self, port: PortId) -> Option<String> {
+        let port = self.port(port)?;
+        if port.driver != "net_memif" || !port.is_up() {
+            return None;
+        }
+        // Our count first: whatever is received meanwhile only makes the driver's larger, which leaves out the queues
+        // that the client has no rings for.
+        let ours = port.sum(|queue| &queue.received);
+        let driver = port.stats().ipackets;
+        (driver < ours && port.is_up()).then(|| {
+            format!(
+                "port {}: the memif client has fewer queues than the {} of this side, and frames arrive twice; \
+                 remedy: the same number of workers on both sides",
+                port.device,
+                port.queues.len()
+            )
+        })
     }
 
     /// How many frames the pool has left.

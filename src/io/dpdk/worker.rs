@@ -61,37 +61,49 @@ impl PacketIo for DpdkIo {
         // SAFETY: the port is started and has this queue, which this value alone polls, through `&mut self`; the array
         // has room for `most`.
         let received = unsafe { dpdk_sys::shim_rx_burst(port.number, self.queue, raw.as_mut_ptr(), most) };
-        let before = into.len();
+        let (mut frames, mut octets, mut chains) = (0, 0, 0);
         for raw in raw.into_iter().take(received.into()).filter_map(NonNull::new) {
             // SAFETY: the driver gives live mbufs of our pool, and with each its one reference.
             match unsafe { Mbuf::adopt(raw) } {
-                Ok(frame) => drop(into.push(Frame::Dpdk(frame))), // there is room
+                Ok(frame) => {
+                    frames += 1;
+                    octets += frame.bytes().len();
+                    let _ = into.push(Frame::Dpdk(frame)); // there is room
+                }
                 Err(chain) => {
+                    chains += 1;
                     drop(chain);
-                    add(&port.queues[usize::from(self.queue)].too_long, 1);
                 }
             }
         }
-        into.len() - before
+        if received > 0 {
+            let counts = &port.queues[usize::from(self.queue)];
+            add(&counts.received, frames);
+            add(&counts.received_octets, octets);
+            add(&counts.too_long, chains);
+        }
+        frames
     }
 
     #[inline]
     fn tx_burst(&mut self, port: PortId, batch: &mut Batch) -> usize {
+        if batch.is_empty() {
+            return 0;
+        }
         let Some(port) = self.port(port) else { return 0 };
+        let counts = &port.queues[usize::from(self.queue)];
         let mut raw = [ptr::null_mut(); Batch::CAPACITY];
-        let mut count = 0;
+        let (mut count, mut octets) = (0, 0);
         while let Some(frame) = batch.pop() {
             match frame {
                 Frame::Dpdk(frame) => {
+                    octets += frame.bytes().len();
                     raw[count] = frame.into_raw();
                     count += 1;
                 }
                 // Of another pool: nobody who has this `PacketIo` makes one.
-                Frame::Memory(_) => add(&port.queues[usize::from(self.queue)].send_dropped, 1),
+                Frame::Memory(_) => add(&counts.send_dropped, 1),
             }
-        }
-        if count == 0 {
-            return 0;
         }
         // SAFETY: the port is started and has this queue, which this value alone fills; `count` live mbufs, of which
         // the driver takes over as many as it says.
@@ -101,9 +113,12 @@ impl PacketIo for DpdkIo {
         for raw in raw[sent..count].iter().copied().filter_map(NonNull::new) {
             // SAFETY: the driver hasn't taken it, so it is as `into_raw` gave it.
             if let Ok(frame) = unsafe { Mbuf::adopt(raw) } {
+                octets -= frame.bytes().len();
                 let _ = batch.push(Frame::Dpdk(frame)); // there is room: it came from there
             }
         }
+        add(&counts.sent, sent);
+        add(&counts.sent_octets, octets);
         sent
     }
 
