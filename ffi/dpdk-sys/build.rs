@@ -1,4 +1,5 @@
-//! Generates the bindings from the distribution's DPDK headers and compiles the shim for their inline functions.
+//! Generates the bindings from the distribution's DPDK headers and compiles the shim for their inline
+//! functions.
 
 use std::path::PathBuf;
 use std::process::exit;
@@ -18,7 +19,11 @@ fn main() {
         .atleast_version(OLDEST)
         .cargo_metadata(false)
         .probe("libdpdk")
-        .unwrap_or_else(|error| refuse("libdpdk-dev (with pkg-config)", &error.to_string()));
+        .unwrap_or_else(|error| {
+            let missing =
+                if matches!(error, pkg_config::Error::Command { .. }) { "pkg-config" } else { "libdpdk-dev" };
+            refuse(missing, &error.to_string())
+        });
 
     let mut flags = vec!["-include".to_owned(), "rte_config.h".to_owned()];
     if env::var("CARGO_CFG_TARGET_ARCH").as_deref() == Ok("x86_64") {
@@ -41,7 +46,10 @@ fn bind(includes: &[PathBuf], flags: &[String]) {
         .header("shim.h")
         .clang_args(includes.iter().map(|path| format!("-I{}", path.display())))
         .clang_args(flags)
-        .allowlist_function("rte_eal_(init|get_runtime_dir)|rte_thread_(un)?register|rte_(eth|eth_dev|mempool|pktmbuf)_.*|rte_openlog_stream|rte_strerror|shim_.*")
+        .allowlist_function(
+            "rte_eal_(init|get_runtime_dir)|rte_thread_(un)?register|rte_openlog_stream|rte_strerror",
+        )
+        .allowlist_function("rte_(eth|mempool|pktmbuf)_.*|shim_.*")
         .allowlist_type("rte_(mbuf|mempool|eth_conf|eth_dev_info|eth_stats|eth_link|ether_addr)")
         .allowlist_var("RTE_(ETH|MBUF|PKTMBUF|MAX|MEMPOOL)_.*|shim_.*")
         // Packed structs with aligned members, which Rust has not.
@@ -75,10 +83,10 @@ fn compile(includes: &[PathBuf], flags: &[String]) {
 /// Ends the build with what is missing and what to do about it.
 fn refuse(missing: &str, why: &str) -> ! {
     eprintln!(
-        "error: the `dpdk` feature needs {missing}.\n\
-         remedy: apt-get install pkg-config gcc libclang-dev libdpdk-dev   (DPDK {OLDEST} or newer)\n\
-         or build without ports: cargo build --no-default-features\n\
-         what failed: {why}"
+        "{why}\n\n\
+         error: the `dpdk` feature needs {missing}.\n\
+         remedy: apt-get install pkg-config gcc libclang-dev libdpdk-dev   (DPDK {OLDEST} or newer),\n\
+         or build without ports: cargo build --no-default-features"
     );
     exit(1)
 }

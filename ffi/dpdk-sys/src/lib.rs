@@ -1,5 +1,5 @@
-//! DPDK as C has it: bindings to the distribution's libraries, and a shim (`shim.c`) for the functions that its headers
-//! define inline. No logic: what is safe to do with them is decided in the gateway's `io::dpdk`.
+//! DPDK as C has it: bindings to the distribution's libraries, and a shim (`shim.c`) for the functions that
+//! its headers define inline. No logic: what is safe to do with them is decided in the gateway's `io::dpdk`.
 #![allow(
     missing_docs,
     non_camel_case_types,
