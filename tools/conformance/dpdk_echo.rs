@@ -1,5 +1,6 @@
-//! DPDK ports between two processes, as any user may run them: every frame that one sends over memif comes back
-//! unchanged on the queue that it left by, and neither loses a buffer. And: a port that doesn't start is named.
+//! DPDK ports between two processes, as any user may run them: every frame that one sends over memif comes
+//! back unchanged on the queue that it left by, and neither loses a buffer. And: a port that doesn't start is
+//! named.
 //!
 //! EAL starts once in a process, so each test runs this binary again, once for each process that it needs.
 
@@ -37,8 +38,8 @@ fn every_frame_comes_back_over_memif() {
     server.expect("ready");
     let mut client = Process::start("client", &place);
     client.expect("returned");
+    server.end(); // which stops its workers before it closes the port
     client.end();
-    server.end();
 }
 
 #[test]
@@ -48,7 +49,7 @@ fn a_client_with_fewer_queues_is_noticed() {
     server.expect("ready");
     let client = Process::start("client-of-one", &place);
     server.expect("noticed");
-    client.end();
+    client.end(); // the server no longer polls
     server.end();
 }
 
@@ -107,8 +108,7 @@ fn serve(place: &Path) {
             });
         }
         println!("\nready");
-        // The parent closes our input when it is done.
-        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        until_input_ends();
         stop.store(true, Ordering::Relaxed);
     });
     assert_eq!(ports.available(), before, "buffers are lost");
@@ -135,6 +135,13 @@ fn send(place: &Path) {
     assert_eq!((counts.sent, counts.received, counts.sent_octets), (all, all, counts.received_octets));
     assert_eq!(ports.fault(PORT), None);
     println!("\nreturned");
+    until_input_ends();
+}
+
+/// The parent closes our input when we are to go. A side of memif must not go while the other polls: DPDK
+/// takes the rings from under it.
+fn until_input_ends() {
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
 
 /// Receives and frees until the port's set-up is found wrong.
@@ -156,11 +163,12 @@ fn notice(place: &Path) {
     };
     assert!(fault.contains("net_memif0") && fault.contains("fewer queues than the 2"), "{fault}");
     println!("\nnoticed");
+    until_input_ends();
 }
 
 fn send_until_input_ends(place: &Path) {
     let (_ports, mut workers) = open("client", &memif("client", place), 1).unwrap();
-    let input = thread::spawn(|| std::io::stdin().read_to_end(&mut Vec::new()).unwrap());
+    let input = thread::spawn(until_input_ends);
     let mut batch = Batch::new();
     while !input.is_finished() {
         if let Some(mut frame) = workers[0].alloc() {
