@@ -5,7 +5,8 @@ use core::ops::Range;
 use super::memory::MemoryFrame;
 use crate::base::HEADROOM;
 
-/// The octets in a frame's buffer: room for a 1,500-octet packet with every header, and for any hand-off between workers.
+/// The octets in a frame's buffer: room for a 1,500-octet packet with every header, and for any hand-off
+/// between workers.
 pub const ROOM: usize = 2048 + HEADROOM;
 
 /// A buffer of at least 2,048 octets, of which a range is the frame's content.
@@ -75,8 +76,8 @@ impl Frame {
         either!(self, frame => frame.set_range(start, end));
     }
 
-    /// Makes a copy of `bytes` the content, with [`HEADROOM`] octets free in front of it if they fit; whether it fitted
-    /// at all.
+    /// Makes a copy of `bytes` the content, with [`HEADROOM`] octets free in front of it if they fit; whether
+    /// it fitted at all.
     #[must_use]
     #[inline]
     pub fn copy_from(&mut self, bytes: &[u8]) -> bool {

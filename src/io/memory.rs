@@ -1,4 +1,5 @@
-//! Ports in memory, for tests, simulation and benchmarks: cables of bounded queues, and a pool that shows a leak.
+//! Ports in memory, for tests, simulation and benchmarks: cables of bounded queues, and a pool that shows a
+//! leak.
 
 use std::sync::Arc;
 
@@ -98,8 +99,8 @@ impl Pool {
 
 type Lane = Arc<ArrayQueue<Frame>>;
 
-/// One end of a cable, with a receive and a transmit queue for each worker. Its clones are the same end: a test may
-/// hold one beside the worker's.
+/// One end of a cable, with a receive and a transmit queue for each worker. Its clones are the same end: a
+/// test may hold one beside the worker's.
 #[derive(Clone)]
 pub struct End {
     lanes: Vec<(Lane, Lane)>,
@@ -110,8 +111,8 @@ pub struct End {
     pub mtu: usize,
 }
 
-/// A cable of `queues` queues, each `depth` frames long in either direction: what one end sends on a queue, the other
-/// receives on the same. Frames that an end injects are of `pool`.
+/// A cable of `queues` queues, each `depth` frames long in either direction: what one end sends on a queue,
+/// the other receives on the same. Frames that an end injects are of `pool`.
 #[must_use]
 pub fn pair(queues: usize, depth: usize, pool: &Pool) -> (End, End) {
     let lane = || Arc::new(ArrayQueue::new(depth.max(1)));

@@ -1,7 +1,7 @@
 //! Packet input and output: what a worker sees of the network's ports, through DPDK or in memory.
 //!
-//! A frame has one owner: the port that receives it gives it to a worker, which frees it by dropping it, hands it to
-//! another worker over a ring, or gives it to a port to be sent and never sees it again.
+//! A frame has one owner: the port that receives it gives it to a worker, which frees it by dropping it,
+//! hands it to another worker over a ring, or gives it to a port to be sent and never sees it again.
 
 mod batch;
 mod frame;
@@ -18,8 +18,8 @@ use crate::base::{PortId, counts};
 
 /// One worker's view of the network: its own queue of every port, and the pool that frames come from.
 ///
-/// Ports are numbered from 0 without gaps, in the order of the configuration. A port that isn't there receives
-/// nothing and sends nothing.
+/// Ports are numbered from 0 without gaps, in the order of the configuration. A port that isn't there
+/// receives nothing and sends nothing.
 pub trait PacketIo: Send {
     /// To be called once on the thread that will poll, before its first burst.
     ///
@@ -39,7 +39,8 @@ pub trait PacketIo: Send {
     /// Some network cards round the room down to a multiple of 8: below that they may deliver nothing.
     fn rx_burst(&mut self, port: PortId, into: &mut Batch) -> usize;
 
-    /// Sends frames from the front of `batch`; how many. What the port has no room for stays in `batch`, in order.
+    /// Sends frames from the front of `batch`; how many. What the port has no room for stays in `batch`, in
+    /// order.
     fn tx_burst(&mut self, port: PortId, batch: &mut Batch) -> usize;
 
     /// Frees what is left in `batch` and counts it as dropped on its way out of `port`.
@@ -48,7 +49,8 @@ pub trait PacketIo: Send {
     /// An empty frame, or `None` when the pool has none left (the caller counts that).
     fn alloc(&mut self) -> Option<Frame>;
 
-    /// How many frames the pool has left. Adds up every worker's cache: for housekeeping, not for each packet.
+    /// How many frames the pool has left. Adds up every worker's cache: for housekeeping, not for each
+    /// packet.
     fn available(&self) -> usize;
 
     /// The port's own MAC address.

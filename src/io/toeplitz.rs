@@ -1,9 +1,10 @@
-//! The Toeplitz hash by which a network card with receive-side scaling chooses a queue, in software for ports without it.
+//! The Toeplitz hash by which a network card with receive-side scaling chooses a queue, in software for ports
+//! without it.
 
 use core::net::IpAddr;
 
-/// The key of Microsoft's "Verifying the RSS Hash Calculation", which we also give to network cards that take one
-/// of 40 octets.
+/// The key of Microsoft's "Verifying the RSS Hash Calculation", which we also give to network cards that take
+/// one of 40 octets.
 pub const KEY: [u8; 40] = [
     0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0,
     0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42,
@@ -31,7 +32,8 @@ pub fn toeplitz(source: IpAddr, destination: IpAddr, ports: Option<(u16, u16)>) 
     hash.value
 }
 
-/// The queue, of `queues`, to which a card with its initial table sends a flow of this hash; 0 if there is none.
+/// The queue, of `queues`, to which a card with its initial table sends a flow of this hash; 0 if there is
+/// none.
 #[must_use]
 pub fn queue(hash: u32, queues: usize) -> usize {
     ((hash % TABLE) as usize).checked_rem(queues).unwrap_or(0)

@@ -63,7 +63,8 @@ pub struct Eal {
 static STARTED: AtomicBool = AtomicBool::new(false);
 
 impl Eal {
-    /// Starts DPDK. Its own threads run where the calling thread may run, so pin that to the control CPUs before.
+    /// Starts DPDK. Its own threads run where the calling thread may run, so pin that to the control CPUs
+    /// before.
     ///
     /// # Errors
     /// What DPDK says, and the remedy where one is known. A device that fails to start isn't an error yet:
@@ -86,8 +87,9 @@ impl Eal {
         let mut pointers: Vec<*mut c_char> =
             arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect();
         let capture = LogCapture::start();
-        // SAFETY: the pointers are to NUL-terminated strings that outlive the call; EAL permutes the array and copies
-        // the strings that it keeps, but writes into none. This thread is the first to call it (STARTED).
+        // SAFETY: the pointers are to NUL-terminated strings that outlive the call; EAL permutes the array
+        // and copies the strings that it keeps, but writes into none. This thread is the first to call it
+        // (STARTED).
         let parsed = unsafe { dpdk_sys::rte_eal_init(pointers.len() as i32, pointers.as_mut_ptr()) };
         let log = capture.finish();
         affinity.restore();
@@ -100,8 +102,8 @@ impl Eal {
         Ok(Self { devices, log })
     }
 
-    /// What DPDK wrote while it started: warnings line by line, some of no consequence (that memif could not register an
-    /// "mp action" only says that it doesn't share ports with a secondary process).
+    /// What DPDK wrote while it started: warnings line by line, some of no consequence (that memif could not
+    /// register an "mp action" only says that it doesn't share ports with a secondary process).
     #[must_use]
     pub fn log(&self) -> &str {
         &self.log
@@ -133,7 +135,8 @@ fn arguments(config: &EalConfig, devices: &[Device], affinity: &Affinity) -> Res
     let mut arguments = vec![
         "ipsmgw".to_owned(),
         format!("--file-prefix={}", config.file_prefix),
-        // One lcore for this thread, on any CPU it may use: the workers are threads of ours that register themselves.
+        // One lcore for this thread, on any CPU it may use: the workers are threads of ours that register
+        // themselves.
         format!("--lcores=0@({})", affinity.list()),
         "--no-telemetry".to_owned(),
         "--log-level=*:warning".to_owned(),
@@ -191,7 +194,8 @@ impl Affinity {
 
     /// Gives this thread back its CPUs, which EAL narrows.
     fn restore(&self) {
-        // SAFETY: reads the set. It can only fail if a CPU has gone offline since, and then the kernel has chosen.
+        // SAFETY: reads the set. It can only fail if a CPU has gone offline since, and then the kernel has
+        // chosen.
         unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &self.0) };
     }
 }
@@ -199,7 +203,8 @@ impl Affinity {
 /// Collects what DPDK logs, so that an error can tell it.
 pub(super) struct LogCapture {
     stream: *mut libc::FILE,
-    /// Where the C library keeps the text's address and length; boxed, since it writes there until the stream closes.
+    /// Where the C library keeps the text's address and length; boxed, since it writes there until the stream
+    /// closes.
     text: Box<(*mut c_char, usize)>,
 }
 
@@ -209,7 +214,8 @@ impl LogCapture {
         // SAFETY: both addresses are into the box, which lives until the stream is closed in `drop`.
         let stream = unsafe { libc::open_memstream(&raw mut text.0, &raw mut text.1) };
         if !stream.is_null() {
-            // SAFETY: an open stream; DPDK's other threads lock it as any FILE. Closed only after it is taken back.
+            // SAFETY: an open stream; DPDK's other threads lock it as any FILE. Closed only after it is taken
+            // back.
             unsafe { dpdk_sys::rte_openlog_stream(stream.cast()) };
         }
         Self { stream, text }
@@ -220,8 +226,8 @@ impl LogCapture {
         if self.stream.is_null() {
             return String::new();
         }
-        // SAFETY: NULL restores DPDK's own stream, so nobody starts writing to ours; it is open, and after the flush
-        // the text is NUL-terminated at the address that it left in the box.
+        // SAFETY: NULL restores DPDK's own stream, so nobody starts writing to ours; it is open, and after
+        // the flush the text is NUL-terminated at the address that it left in the box.
         let text = unsafe {
             dpdk_sys::rte_openlog_stream(ptr::null_mut());
             libc::fflush(self.stream);
@@ -234,7 +240,8 @@ impl LogCapture {
 impl Drop for LogCapture {
     fn drop(&mut self) {
         if !self.stream.is_null() {
-            // SAFETY: the stream is closed once, after DPDK has its own again; the text is from malloc (open_memstream).
+            // SAFETY: the stream is closed once, after DPDK has its own again; the text is from malloc
+            // (open_memstream).
             unsafe {
                 dpdk_sys::rte_openlog_stream(ptr::null_mut());
                 libc::fclose(self.stream);

@@ -10,7 +10,8 @@ use dpdk_sys::rte_mbuf;
 /// An mbuf of one segment that nobody else refers to.
 pub struct Mbuf(NonNull<rte_mbuf>);
 
-// SAFETY: an mbuf belongs to no thread. Freeing it returns it to its mempool, which any thread may do at any time.
+// SAFETY: an mbuf belongs to no thread. Freeing it returns it to its mempool, which any thread may do at any
+// time.
 unsafe impl Send for Mbuf {}
 
 impl Mbuf {
@@ -41,8 +42,8 @@ impl Mbuf {
     #[inline]
     pub(in crate::io) fn bytes(&self) -> &[u8] {
         let fields = self.fields();
-        // SAFETY: data_off + data_len <= buf_len: the driver keeps that for what it received, `set_range` for the rest.
-        // The buffer is this mbuf's alone, and its memory was zeroed when EAL mapped it.
+        // SAFETY: data_off + data_len <= buf_len: the driver keeps that for what it received, `set_range` for
+        // the rest. The buffer is this mbuf's alone, and its memory was zeroed when EAL mapped it.
         unsafe {
             slice::from_raw_parts(
                 fields.buf_addr.cast::<u8>().add(fields.data_off.into()),
@@ -66,7 +67,8 @@ impl Mbuf {
     #[inline]
     pub(in crate::io) fn room(&mut self) -> &mut [u8] {
         let fields = self.fields();
-        // SAFETY: buf_addr and buf_len are the mbuf's buffer, set by the mempool and by no one after; the only borrow.
+        // SAFETY: buf_addr and buf_len are the mbuf's buffer, set by the mempool and by no one after; the
+        // only borrow.
         unsafe { slice::from_raw_parts_mut(fields.buf_addr.cast::<u8>(), fields.buf_len.into()) }
     }
 
@@ -95,7 +97,8 @@ pub(super) struct Chain(NonNull<rte_mbuf>);
 
 impl Drop for Chain {
     fn drop(&mut self) {
-        // SAFETY: `Mbuf::adopt` took over a live mbuf with one reference to each segment; all are freed here, once.
+        // SAFETY: `Mbuf::adopt` took over a live mbuf with one reference to each segment; all are freed here,
+        // once.
         unsafe { dpdk_sys::shim_pktmbuf_free(self.0.as_ptr()) };
     }
 }

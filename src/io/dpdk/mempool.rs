@@ -20,8 +20,8 @@ const CACHE: u32 = 256;
 #[derive(Clone, Copy)]
 pub(super) struct Mempool(NonNull<rte_mempool>);
 
-// SAFETY: a mempool is made for any thread to allocate from and free to (its ring is multi-producer, multi-consumer;
-// caches are per registered thread), and it is never freed.
+// SAFETY: a mempool is made for any thread to allocate from and free to (its ring is multi-producer,
+// multi-consumer; caches are per registered thread), and it is never freed.
 unsafe impl Send for Mempool {}
 // SAFETY: as for Send; all methods call functions of DPDK that any thread may call at any time.
 unsafe impl Sync for Mempool {}
@@ -39,7 +39,10 @@ impl Mempool {
             // SAFETY: reads a thread-local number.
             let why = explain(unsafe { dpdk_sys::shim_errno() });
             let megabytes = (u64::from(frames) * (ROOM as u64 + 256)) >> 20;
-            format!("no memory for {frames} frames, about {megabytes} MB: {why}; remedy: more memory_mb or hugepages, or fewer frames")
+            format!(
+                "no memory for {frames} frames, about {megabytes} MB: {why}; \
+                 remedy: more memory_mb or hugepages, or fewer frames"
+            )
         })
     }
 

@@ -77,8 +77,8 @@ impl Port {
 
     fn stats(&self) -> rte_eth_stats {
         let mut stats = MaybeUninit::zeroed();
-        // SAFETY: the port is started; `stats` is DPDK's struct, of plain numbers for which zero is a value; `Ports`,
-        // through `&mut self`, is the only one to ask.
+        // SAFETY: the port is started; `stats` is DPDK's struct, of plain numbers for which zero is a value;
+        // `Ports`, through `&mut self`, is the only one to ask.
         unsafe {
             dpdk_sys::rte_eth_stats_get(self.number, stats.as_mut_ptr());
             stats.assume_init()
@@ -101,7 +101,8 @@ impl Drop for Started {
     }
 }
 
-/// All ports, as the control thread sees them. Not `Clone`: DPDK wants one caller of these functions at a time.
+/// All ports, as the control thread sees them. Not `Clone`: DPDK wants one caller of these functions at a
+/// time.
 pub struct Ports {
     started: Arc<Started>,
     pool: Mempool,
@@ -109,7 +110,8 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Configures and starts every device of `eal`, in order; port *n* is device *n*. Returns a view for each worker.
+    /// Configures and starts every device of `eal`, in order; port *n* is device *n*. Returns a view for each
+    /// worker.
     ///
     /// # Errors
     /// Names the port and its devargs, what failed, and what DPDK says about it.
@@ -181,8 +183,8 @@ impl Ports {
         self.port(port).is_some_and(Port::is_up)
     }
 
-    /// What the port has counted since it started. Frames and octets are those that the workers saw; the rest is the
-    /// driver's, and with memif starts again from 0 when the peer goes.
+    /// What the port has counted since it started. Frames and octets are those that the workers saw; the rest
+    /// is the driver's, and with memif starts again from 0 when the peer goes.
     pub fn counts(&mut self, port: PortId) -> PortCounts {
         let Some(port) = self.port(port) else { return PortCounts::default() };
         let driver = port.stats();
@@ -206,8 +208,8 @@ impl Ports {
         if port.driver != "net_memif" || !port.is_up() {
             return None;
         }
-        // Our count first: whatever is received meanwhile only makes the driver's larger, which leaves out the queues
-        // that the client has no rings for.
+        // Our count first: whatever is received meanwhile only makes the driver's larger, which leaves out
+        // the queues that the client has no rings for.
         let ours = port.sum(|queue| &queue.received);
         let driver = port.stats().ipackets;
         (driver < ours && port.is_up()).then(|| {
@@ -265,8 +267,8 @@ impl Setup<'_> {
         self.queues()?;
         // SAFETY: the port is configured and nobody else uses it yet.
         done("start", unsafe { dpdk_sys::rte_eth_dev_start(self.number) })?;
-        // SAFETY: the port is started. Neighbour discovery (IPv6) comes by multicast; a port that can't filter
-        // receives it anyway, so a refusal is no fault.
+        // SAFETY: the port is started. Neighbour discovery (IPv6) comes by multicast; a port that can't
+        // filter receives it anyway, so a refusal is no fault.
         unsafe { dpdk_sys::rte_eth_allmulticast_enable(self.number) };
         Ok(Port {
             number: self.number,
@@ -290,7 +292,8 @@ impl Setup<'_> {
 
     fn check_queues(&self, info: &rte_eth_dev_info, driver: &str) -> Result<(), String> {
         let (workers, offered) = (self.workers, info.max_rx_queues.min(info.max_tx_queues));
-        // The kernel spreads frames over all of an af_packet port's sockets: one that nobody polls loses its share.
+        // The kernel spreads frames over all of an af_packet port's sockets: one that nobody polls loses its
+        // share.
         let exactly = driver == "net_af_packet";
         if offered < workers || exactly && offered != workers {
             let remedy = match driver {
@@ -305,7 +308,8 @@ impl Setup<'_> {
 
     /// Whether the port hashes.
     fn configure(&self, info: &rte_eth_dev_info) -> Result<bool, String> {
-        // SAFETY: plain numbers, unions of those and pointers that may be null: zero is a value, DPDK's default.
+        // SAFETY: plain numbers, unions of those and pointers that may be null: zero is a value, DPDK's
+        // default.
         let mut conf: rte_eth_conf = unsafe { MaybeUninit::zeroed().assume_init() };
         // SAFETY: a constant of the shim.
         let hash = info.flow_type_rss_offloads & unsafe { dpdk_sys::shim_rss_wanted };
@@ -320,7 +324,8 @@ impl Setup<'_> {
             }
             conf.rx_adv_conf.rss_conf = rss;
         }
-        // SAFETY: the configuration, and the key that it may point to, live through the call; DPDK copies both.
+        // SAFETY: the configuration, and the key that it may point to, live through the call; DPDK copies
+        // both.
         let result = unsafe {
             dpdk_sys::rte_eth_dev_configure(self.number, self.workers, self.workers, &raw const conf)
         };
@@ -333,7 +338,8 @@ impl Setup<'_> {
         let held = 2 * u32::from(self.workers) * u32::from(self.config.descriptors);
         if held * 2 > self.config.frames {
             return Err(format!(
-                "its rings may hold {held} of the pool's {} frames, more than half; remedy: more frames or fewer descriptors",
+                "its rings may hold {held} of the pool's {} frames, more than half; \
+                 remedy: more frames or fewer descriptors",
                 self.config.frames
             ));
         }
@@ -349,8 +355,8 @@ impl Setup<'_> {
         // SAFETY: asks about a port that exists.
         let node = unsafe { dpdk_sys::rte_eth_dev_socket_id(self.number) } as u32;
         for queue in 0..self.workers {
-            // SAFETY: the port is configured with these queues and not started; null takes the driver's defaults;
-            // the pool lives as long as the process.
+            // SAFETY: the port is configured with these queues and not started; null takes the driver's
+            // defaults; the pool lives as long as the process.
             let result = unsafe {
                 dpdk_sys::rte_eth_rx_queue_setup(
                     self.number,

@@ -11,7 +11,8 @@ use super::port::{Port, Started, add};
 use crate::base::PortId;
 use crate::io::{BURST, Batch, Frame, PacketIo};
 
-/// One queue of every port. There is one value for each queue, and it isn't `Clone`: nobody else polls that queue.
+/// One queue of every port. There is one value for each queue, and it isn't `Clone`: nobody else polls that
+/// queue.
 pub struct DpdkIo {
     queue: u16,
     ports: Arc<Started>,
@@ -30,7 +31,8 @@ impl DpdkIo {
 }
 
 impl PacketIo for DpdkIo {
-    /// Registers the thread with EAL, which gives it its own cache of the pool. Without, all works, more slowly.
+    /// Registers the thread with EAL, which gives it its own cache of the pool. Without, all works, more
+    /// slowly.
     fn enter(&mut self) -> Result<(), String> {
         // SAFETY: reads a thread-local number.
         if unsafe { dpdk_sys::shim_thread_is_registered() } != 0 {
@@ -58,8 +60,8 @@ impl PacketIo for DpdkIo {
         let Some(port) = self.port(port) else { return 0 };
         let mut raw = [ptr::null_mut(); BURST];
         let most = BURST.min(into.room()) as u16;
-        // SAFETY: the port is started and has this queue, which this value alone polls, through `&mut self`; the array
-        // has room for `most`.
+        // SAFETY: the port is started and has this queue, which this value alone polls, through `&mut self`;
+        // the array has room for `most`.
         let received = unsafe { dpdk_sys::shim_rx_burst(port.number, self.queue, raw.as_mut_ptr(), most) };
         let (mut frames, mut octets, mut chains) = (0, 0, 0);
         for raw in raw.into_iter().take(received.into()).filter_map(NonNull::new) {
@@ -105,8 +107,8 @@ impl PacketIo for DpdkIo {
                 Frame::Memory(_) => add(&counts.send_dropped, 1),
             }
         }
-        // SAFETY: the port is started and has this queue, which this value alone fills; `count` live mbufs, of which
-        // the driver takes over as many as it says.
+        // SAFETY: the port is started and has this queue, which this value alone fills; `count` live mbufs,
+        // of which the driver takes over as many as it says.
         let sent =
             unsafe { dpdk_sys::shim_tx_burst(port.number, self.queue, raw.as_mut_ptr(), count as u16) };
         let sent = usize::from(sent).min(count);
