@@ -1,6 +1,7 @@
 //! How octets are spelt, for every protocol: reading forwards, writing backwards, BER, TBCD digits.
 
 pub mod ber;
+pub mod crc32c;
 mod prepend;
 mod reader;
 pub mod tbcd;
