@@ -37,7 +37,7 @@ pub struct Flow {
 
 /// The caller's output, for protocols over IP: a buffer for one payload at a time.
 pub trait Out {
-    /// Room for one payload, at least 1,472 octets, or `None` when no buffer is free (the caller counts that).
+    /// Room for one payload, at least 1,480 octets (an SCTP packet in 1,500 of IPv4), or `None` when no buffer is free (the caller counts that).
     /// Asked again without a [`Out::commit`] between, it is the same room.
     fn room(&mut self) -> Option<&mut [u8]>;
 
