@@ -1,0 +1,283 @@
+//! Packets that no association takes: out of the blue (RFC 9260 8.4), INIT, COOKIE ECHO. A server keeps no state until
+//! the cookie comes back.
+
+use super::association::{
+    InitValues, Parameters, Route, State, Turn, is_unicast, packet_limit, send_stale, unrecognized,
+    write_init,
+};
+use super::cookie::{Addresses, Cookie};
+use super::endpoint::{Cursor, Endpoint, Peer, Phase};
+use super::view::{self, Chunk, Init, Packet, Tlv, cause, chunk};
+use super::{PacketWriter, association::Association};
+use crate::base::{Malformed, Out, Time};
+use core::time::Duration;
+
+/// Answers to packets of no association, so many a second and no more.
+pub(super) struct AnswerLimit {
+    left: u32,
+    refilled: Time,
+}
+
+impl AnswerLimit {
+    const BURST: u32 = 100;
+    const INTERVAL: Duration = Duration::from_millis(5);
+
+    pub(super) const FULL: Self = Self { left: Self::BURST, refilled: Time::ZERO };
+
+    fn take(&mut self, now: Time) -> bool {
+        let earned = now.since(self.refilled).as_nanos() / Self::INTERVAL.as_nanos();
+        if earned > 0 {
+            self.left = self.left.saturating_add(earned.min(u128::from(Self::BURST)) as u32).min(Self::BURST);
+            self.refilled = now;
+        }
+        let allowed = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        allowed
+    }
+}
+
+impl Endpoint {
+    /// A packet of no association (8.4).
+    #[allow(clippy::too_many_arguments)] // the packet's addresses, its first chunk, and where answers go
+    pub(super) fn out_of_the_blue(
+        &mut self,
+        now: Time,
+        peer: Peer,
+        packet: &Packet<'_>,
+        first: &Chunk<'_>,
+        alone: bool,
+        cursor: &mut Cursor,
+        out: &mut dyn Out,
+    ) -> Result<(), Malformed> {
+        self.counts.out_of_the_blue += 1;
+        if !is_unicast(peer.0) || !is_unicast(peer.1) {
+            return Ok(());
+        }
+        if packet.chunks().any(|chunk| chunk.is_ok_and(|chunk| chunk.kind == chunk::ABORT)) {
+            return Ok(());
+        }
+        match first.kind {
+            chunk::INIT if packet.tag == 0 && alone => return self.on_init(now, peer, None, first, out),
+            chunk::INIT if packet.tag == 0 => {}
+            chunk::COOKIE_ECHO => return self.on_cookie_echo(now, peer, packet, first, cursor, out),
+            chunk::SHUTDOWN_COMPLETE | chunk::COOKIE_ACK => {}
+            _ if packet.tag == 0 => {}
+            chunk::ERROR if view::first_cause(first) == cause::STALE_COOKIE => {}
+            chunk::SHUTDOWN_ACK => self.answer(now, peer, packet.tag, chunk::SHUTDOWN_COMPLETE, out),
+            _ => self.answer(now, peer, packet.tag, chunk::ABORT, out),
+        }
+        Ok(())
+    }
+
+    fn route(&self, peer: Peer) -> Route {
+        let (destination, source, remote_port, local_port) = peer;
+        let limit = if destination.is_ipv6() { 1240 } else { 556 };
+        Route { source, destination, ports: (local_port, remote_port), limit }
+    }
+
+    /// An answer of one empty chunk with the packet's own tag reflected (T bit).
+    pub(super) fn answer(&mut self, now: Time, peer: Peer, tag: u32, kind: u8, out: &mut dyn Out) {
+        self.stateless(now, peer, out, tag, |w| w.chunk(kind, 1, |_| {}));
+    }
+
+    /// An ABORT with the Initiate Tag of the INIT that it answers.
+    fn refuse_init(
+        &mut self,
+        now: Time,
+        peer: Peer,
+        tag: u32,
+        code: u16,
+        contents: &[u8],
+        out: &mut dyn Out,
+    ) {
+        self.counts.inits_refused += 1;
+        self.stateless(now, peer, out, tag, |w| {
+            w.chunk(chunk::ABORT, 0, |w| w.tlv(code, |w| w.bytes(contents)));
+        });
+    }
+
+    fn stateless(
+        &mut self,
+        now: Time,
+        peer: Peer,
+        out: &mut dyn Out,
+        tag: u32,
+        write: impl FnOnce(&mut PacketWriter<'_>),
+    ) {
+        if !self.limit.take(now) {
+            self.counts.stateless_limited += 1;
+            return;
+        }
+        let route = self.route(peer);
+        let turn = &mut Turn { now, out, counts: &mut self.counts, random: &mut self.random };
+        if turn.emit(route, tag, write) {
+            self.counts.stateless_answers += 1;
+        }
+    }
+
+    /// The configuration that a packet from a peer without association may use: the most exact one that is free.
+    fn configured(&self, peer: Peer) -> Option<u16> {
+        let (source, destination, remote_port, local_port) = peer;
+        let fits = |association: &&Association| {
+            let config = &association.config;
+            association.wanted
+                && association.state == State::Closed
+                && config.local_port == local_port
+                && config.local.contains(&destination)
+                && config.remote_port.is_none_or(|port| port == remote_port)
+                && (config.remote.is_empty() || config.remote.contains(&source))
+        };
+        self.associations
+            .iter()
+            .filter(fits)
+            .min_by_key(|association| {
+                (association.config.remote.is_empty(), association.config.remote_port.is_none())
+            })
+            .map(|association| association.id)
+    }
+
+    /// INIT, alone in its packet, with tag 0 (5.1, 5.2.1, 5.2.2). `known` is the association that is there already.
+    pub(super) fn on_init(
+        &mut self,
+        now: Time,
+        peer: Peer,
+        known: Option<u16>,
+        chunk: &Chunk<'_>,
+        out: &mut dyn Out,
+    ) -> Result<(), Malformed> {
+        self.counts.inits_in += 1;
+        let init = Init::parse(chunk)?;
+        if init.tag == 0 {
+            self.counts.inits_refused += 1;
+            return Ok(());
+        }
+        let Some(id) = known.or_else(|| self.configured(peer)) else {
+            self.refuse_init(now, peer, init.tag, cause::OUT_OF_RESOURCE, &[], out);
+            return Ok(());
+        };
+        let Some(association) = self.associations.get(usize::from(id)) else { return Ok(()) };
+        if association.state == State::ShutdownAckSent {
+            let turn = &mut Turn { now, out, counts: &mut self.counts, random: &mut self.random };
+            association.send_shutdown_ack(turn);
+            return Ok(());
+        }
+        if init.is_invalid() {
+            self.refuse_init(now, peer, init.tag, cause::INVALID_PARAMETER, &[], out);
+            return Ok(());
+        }
+        let is_known = |address| {
+            known.is_none()
+                || association.state == State::CookieWait
+                || association.paths.iter().any(|path| path.remote == address)
+        };
+        let read = Parameters::read(&init, peer.0, &association.config, is_known)?;
+        if read.host_name {
+            self.refuse_init(now, peer, init.tag, cause::UNRESOLVABLE_ADDRESS, &[], out);
+        } else if let Some(Tlv { whole, .. }) = read.stranger {
+            self.refuse_init(now, peer, init.tag, cause::RESTART_WITH_NEW_ADDRESSES, whole, out);
+        } else {
+            self.acknowledge_init(now, peer, id, &init, &read.addresses, out);
+        }
+        Ok(())
+    }
+
+    /// INIT ACK with the state in its cookie; nothing of it stays here.
+    fn acknowledge_init(
+        &mut self,
+        now: Time,
+        peer: Peer,
+        id: u16,
+        init: &Init<'_>,
+        addresses: &Addresses,
+        out: &mut dyn Out,
+    ) {
+        let Some(association) = self.associations.get(usize::from(id)) else { return };
+        let config = &association.config;
+        let (fresh, tie) = match association.state {
+            State::Closed => (true, 0),
+            State::CookieWait => (false, 0),
+            State::CookieEchoed => (false, association.tie(&self.random)),
+            _ => (true, association.tie(&self.random)),
+        };
+        let own = association.init_values();
+        let values = InitValues {
+            tag: if fresh { self.random.tag(association.local_tag) } else { own.tag },
+            tsn: if fresh { self.random.next() as u32 } else { own.tsn },
+            outbound: own.outbound.min(init.inbound),
+            ..own
+        };
+        let cookie = Cookie {
+            association: id,
+            made: now,
+            ports: (peer.3, peer.2),
+            tags: (values.tag, init.tag),
+            tsns: (values.tsn, init.tsn),
+            window: init.window,
+            streams: (values.outbound, init.outbound.min(own.inbound)),
+            tie,
+            addresses: *addresses,
+        };
+        let sealed = self.baker.seal(now, &cookie);
+        let route = Route { limit: packet_limit(config, peer.0.is_ipv6()), ..self.route(peer) };
+        let turn = &mut Turn { now, out, counts: &mut self.counts, random: &mut self.random };
+        turn.emit(route, init.tag, |w| {
+            w.chunk(chunk::INIT_ACK, 0, |w| {
+                write_init(w, values, &config.local);
+                w.tlv(view::parameter::STATE_COOKIE, |w| w.bytes(sealed.octets()));
+                for unknown in unrecognized(init.parameters) {
+                    if w.fits(4 + unknown.whole.len()) {
+                        w.tlv(view::parameter::UNRECOGNIZED, |w| w.bytes(unknown.whole));
+                    }
+                }
+            });
+        });
+    }
+
+    /// COOKIE ECHO, first in its packet (5.1.5, 5.2.4).
+    pub(super) fn on_cookie_echo(
+        &mut self,
+        now: Time,
+        peer: Peer,
+        packet: &Packet<'_>,
+        chunk: &Chunk<'_>,
+        cursor: &mut Cursor,
+        out: &mut dyn Out,
+    ) -> Result<(), Malformed> {
+        let opened = self.baker.open(now, chunk.value).filter(|cookie| {
+            cookie.ports == (peer.3, peer.2)
+                && cookie.tags.0 == packet.tag
+                && cookie.addresses.contains(peer.0)
+        });
+        let association =
+            opened.as_ref().and_then(|cookie| self.associations.get_mut(usize::from(cookie.association)));
+        let (Some(cookie), Some(association)) = (opened.as_ref(), association) else {
+            self.counts.cookies_bad += 1;
+            return Ok(());
+        };
+        let stale = now.since(cookie.made) > association.config.timers.cookie_life;
+        let turn = &mut Turn { now, out, counts: &mut self.counts, random: &mut self.random };
+        let goes_on = match association.state {
+            State::Closed if !association.wanted => false,
+            State::Closed if stale => {
+                turn.counts.cookies_stale += 1;
+                let (destination, source, ..) = peer;
+                let limit = packet_limit(&association.config, destination.is_ipv6());
+                send_stale(turn, Route { source, destination, ports: cookie.ports, limit }, cookie.tags.1);
+                false
+            }
+            State::Closed => {
+                association.accept(turn, cookie, peer.1);
+                true
+            }
+            _ => association.on_cookie_echo(turn, cookie, peer.1, stale),
+        };
+        cursor.association = cookie.association;
+        if goes_on {
+            association.arrival_path = association.path_to(peer.0);
+            cursor.tag = association.local_tag;
+            cursor.phase = Phase::Chunks;
+            cursor.at += chunk.whole.len().next_multiple_of(4);
+        }
+        Ok(())
+    }
+}
