@@ -25,8 +25,8 @@ const PLACE: &str = "IPSMGW_DPDK_ECHO_PLACE";
 const PORT: PortId = PortId(0);
 const QUEUES: usize = 2;
 const FRAMES: usize = 20_000;
-/// Frames on their way at a time, for each queue: fewer than a ring holds.
-const WINDOW: usize = 256;
+/// Frames on their way at a time, for each queue: more than a ring's 1,024, so that either side meets a full one.
+const WINDOW: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 // The tests.
