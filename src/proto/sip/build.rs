@@ -1,0 +1,407 @@
+//! Writes requests and responses, forwards, into a transmit buffer (RFC 3261 8.1.1, 8.2.6, RFC 3581).
+
+use super::headers::{NameAddr, Via, ip_address};
+use super::mint::{Minter, Tag};
+use super::name::Name;
+use super::scan::{control, is_token, is_uri_text, spell};
+use super::view::{Field, Fragment, Message, Method, Slots, WHY, Why};
+use crate::base::Malformed;
+use core::fmt::Write as _;
+use core::net::{IpAddr, SocketAddr};
+
+/// Writes a message. A write that doesn't fit, or a value with a control character in it, spoils the message: it is
+/// never given out.
+pub struct Writer<'b> {
+    buffer: &'b mut [u8],
+    len: usize,
+    spoilt: bool,
+}
+
+impl<'b> Writer<'b> {
+    /// An empty writer over `buffer`.
+    #[must_use]
+    pub const fn new(buffer: &'b mut [u8]) -> Self {
+        Self { buffer, len: 0, spoilt: false }
+    }
+
+    /// How long the message is, or `None` if it is spoilt.
+    #[must_use]
+    pub const fn finish(&self) -> Option<usize> {
+        if self.spoilt { None } else { Some(self.len) }
+    }
+
+    /// Writes a header from the parts of its value; a part with a control character spoils the message, since a line
+    /// end in it would begin a header of somebody else's.
+    pub fn header(&mut self, name: Name, parts: &[&[u8]]) {
+        self.name(name);
+        for part in parts {
+            self.checked(part);
+        }
+        self.end_line();
+    }
+
+    /// Writes a header whose value is a number.
+    pub fn number(&mut self, name: Name, number: u32) {
+        self.name(name);
+        self.bytes(spell(number, &mut [0; 10]));
+        self.end_line();
+    }
+
+    /// Writes a header whose value is `<uri>` and then `params`, which begins with a semicolon or is empty.
+    pub fn address(&mut self, name: Name, uri: &[u8], params: &[&[u8]]) {
+        self.name(name);
+        self.spoilt |= !is_uri_text(uri);
+        self.bytes(b"<");
+        self.bytes(uri);
+        self.bytes(b">");
+        for part in params {
+            self.checked(part);
+        }
+        self.end_line();
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        match self
+            .len
+            .checked_add(bytes.len())
+            .and_then(|end| Some((end, self.buffer.get_mut(self.len..end)?)))
+        {
+            Some((end, room)) => {
+                room.copy_from_slice(bytes);
+                self.len = end;
+            }
+            None => self.spoilt = true,
+        }
+    }
+
+    fn checked(&mut self, bytes: &[u8]) {
+        self.spoilt |= control(bytes, 0) < bytes.len() && bytes.iter().any(|&c| c < 0x20 && c != b'\t');
+        self.bytes(bytes);
+    }
+
+    fn token(&mut self, text: &[u8]) {
+        self.spoilt |= !is_token(text);
+        self.bytes(text);
+    }
+
+    fn name(&mut self, name: Name) {
+        self.spoilt |= name == Name::Other;
+        self.bytes(name.text().as_bytes());
+        self.bytes(b": ");
+    }
+
+    fn end_line(&mut self) {
+        self.bytes(b"\r\n");
+    }
+
+    /// Writes a header's value as it came, on one line.
+    fn copied(&mut self, field: Field<'_>) {
+        if field.folded {
+            for part in field.value.split(|&c| c == b'\r' || c == b'\n') {
+                self.bytes(part);
+            }
+        } else {
+            self.bytes(field.value);
+        }
+    }
+
+    fn address_octets(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => {
+                for (at, octet) in address.octets().into_iter().enumerate() {
+                    if at > 0 {
+                        self.bytes(b".");
+                    }
+                    self.bytes(spell(u32::from(octet), &mut [0; 10]));
+                }
+            }
+            IpAddr::V6(address) => self.spoilt |= write!(self, "{address}").is_err(),
+        }
+    }
+}
+
+impl core::fmt::Write for Writer<'_> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.bytes(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// What the mandatory headers of a request say (RFC 3261 8.1.1). The URIs stand without angle brackets.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The method.
+    pub method: Method<'a>,
+    /// The Request-URI.
+    pub uri: &'a [u8],
+    /// Our host as Via names it; an IPv6 address in brackets.
+    pub host: &'a [u8],
+    /// Our port.
+    pub port: u16,
+    /// The transaction's branch.
+    pub branch: &'a [u8],
+    /// The values of Route, each as it stands in the header, `<sip:…;lr>`.
+    pub routes: &'a [&'a [u8]],
+    /// Who sends.
+    pub from: &'a [u8],
+    /// The tag of From, which every request carries.
+    pub from_tag: &'a [u8],
+    /// For whom.
+    pub to: &'a [u8],
+    /// The Call-ID.
+    pub call_id: &'a [u8],
+    /// The number of CSeq.
+    pub cseq: u32,
+}
+
+/// A body and what it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Content<'a> {
+    /// The value of Content-Type.
+    pub media_type: &'a [u8],
+    /// The octets.
+    pub body: &'a [u8],
+}
+
+/// Writes a request: the mandatory headers with Max-Forwards 70, those that `extra` adds, and the body.
+pub fn request(
+    request: &Request<'_>,
+    extra: impl FnOnce(&mut Writer<'_>),
+    content: Option<Content<'_>>,
+    w: &mut Writer<'_>,
+) {
+    w.token(request.method.text());
+    w.bytes(b" ");
+    w.spoilt |= !is_uri_text(request.uri);
+    w.bytes(request.uri);
+    w.bytes(b" SIP/2.0\r\nVia: SIP/2.0/UDP ");
+    w.spoilt |= !super::scan::is_host_text(request.host) && ip_address(request.host).is_none();
+    w.bytes(request.host);
+    w.bytes(b":");
+    w.bytes(spell(u32::from(request.port), &mut [0; 10]));
+    w.bytes(b";branch=");
+    w.token(request.branch);
+    w.bytes(b";rport\r\nMax-Forwards: 70\r\n");
+    for route in request.routes {
+        w.header(Name::Route, &[route]);
+    }
+    w.address(Name::From, request.from, &[b";tag=", request.from_tag]);
+    w.address(Name::To, request.to, &[]);
+    w.header(Name::CallId, &[request.call_id]);
+    w.header(Name::CSeq, &[spell(request.cseq, &mut [0; 10]), b" ", request.method.text()]);
+    extra(w);
+    let body = content.map_or(&[][..], |content| content.body);
+    if let Some(content) = content {
+        w.header(Name::ContentType, &[content.media_type]);
+    }
+    match u32::try_from(body.len()) {
+        Ok(len) => w.number(Name::ContentLength, len),
+        Err(_) => w.spoilt = true,
+    }
+    w.end_line();
+    w.bytes(body);
+}
+
+/// Writes the response to `request`, which came from `source`: its Vias (the topmost with `received` and `rport`), From,
+/// To with `to_tag` unless it has a tag, Call-ID and CSeq, the headers that `extra` adds, and no body. The same arguments
+/// give the same octets.
+pub fn response(
+    request: &Message<'_>,
+    status: u16,
+    reason: &str,
+    to_tag: &Tag,
+    source: SocketAddr,
+    extra: impl FnOnce(&mut Writer<'_>),
+    w: &mut Writer<'_>,
+) {
+    status_line(status, reason, w);
+    response_head(&request.fragment(), to_tag, source, w);
+    if status == 100 {
+        timestamp(&request.fragment(), w);
+    }
+    response_end(extra, w);
+}
+
+/// Writes a 503 that asks to try again after that many seconds (RFC 3261 21.5.4).
+pub fn unavailable(
+    request: &Message<'_>,
+    retry_after_s: u32,
+    to_tag: &Tag,
+    source: SocketAddr,
+    w: &mut Writer<'_>,
+) {
+    let retry_after = |w: &mut Writer<'_>| w.number(Name::RetryAfter, retry_after_s);
+    response(request, 503, reason_phrase(503), to_tag, source, retry_after, w);
+}
+
+/// Writes the answer to a request that [`Message::parse`] refused as `malformed`: 505 for another version, otherwise a
+/// 400 that says why (RFC 3261 21.4.1). Copies the headers that are there. Gives where to send it, or `None` if there is
+/// nothing to answer: a response, an ACK, a keep-alive, or a message whose topmost Via can't be read.
+pub fn refusal(
+    bytes: &[u8],
+    malformed: Malformed,
+    minter: &Minter,
+    source: SocketAddr,
+    slots: &mut Slots,
+    w: &mut Writer<'_>,
+) -> Option<SocketAddr> {
+    let fragment = Fragment::salvage(bytes, slots)?;
+    if malformed.why == Why::Version as u8 {
+        status_line(505, reason_phrase(505), w);
+    } else {
+        let reason = WHY.get(usize::from(malformed.why)).copied().unwrap_or(reason_phrase(400));
+        status_line(400, reason, w);
+    }
+    let to_tag = minter.to_tag_of(fragment.top_via.branch.unwrap_or(&[]));
+    response_head(&fragment, &to_tag, source, w);
+    response_end(|_| (), w);
+    Some(response_target(&fragment.top_via, source))
+}
+
+pub(super) fn status_line(status: u16, reason: &str, w: &mut Writer<'_>) {
+    w.bytes(b"SIP/2.0 ");
+    w.bytes(spell(u32::from(status), &mut [0; 10]));
+    w.bytes(b" ");
+    w.checked(reason.as_bytes());
+    w.end_line();
+}
+
+/// What every response to the request has in common.
+pub(super) fn response_head(request: &Fragment<'_>, to_tag: &Tag, source: SocketAddr, w: &mut Writer<'_>) {
+    for (at, via) in request.fields(Name::Via).enumerate() {
+        w.name(Name::Via);
+        if at == 0 {
+            top_via(&request.top_via, via, source, w);
+        } else {
+            w.copied(via);
+        }
+        w.end_line();
+    }
+    for name in [Name::From, Name::To, Name::CallId, Name::CSeq] {
+        let Some(field) = request.fields(name).next() else { continue };
+        w.name(name);
+        w.copied(field);
+        if name == Name::To && NameAddr::parse(field.value).is_some_and(|to| to.tag().is_none()) {
+            w.bytes(b";tag=");
+            w.bytes(to_tag.as_bytes());
+        }
+        w.end_line();
+    }
+}
+
+/// What a 100 tells back of a Timestamp (RFC 3261 8.2.6.1).
+pub(super) fn timestamp(request: &Fragment<'_>, w: &mut Writer<'_>) {
+    if let Some(field) = request.fields(Name::Timestamp).next() {
+        w.name(Name::Timestamp);
+        w.copied(field);
+        w.end_line();
+    }
+}
+
+pub(super) fn response_end(extra: impl FnOnce(&mut Writer<'_>), w: &mut Writer<'_>) {
+    extra(w);
+    w.bytes(b"Content-Length: 0\r\n\r\n");
+}
+
+/// The topmost Via of a response: what the sender said of `received` and `rport` gives way to what we have seen
+/// (RFC 3261 18.2.1, RFC 3581 4).
+fn top_via(via: &Via<'_>, line: Field<'_>, source: SocketAddr, w: &mut Writer<'_>) {
+    let address = source.ip().to_canonical();
+    let wants_received = via.rport.is_some() || via.sent_by_address() != Some(address);
+    if !wants_received && via.received.is_none() {
+        return w.copied(line);
+    }
+    let one_line = |value| Field { value, folded: line.folded };
+    w.copied(one_line(via.head));
+    for param in via.params {
+        if param.name.eq_ignore_ascii_case(b"received") || param.name.eq_ignore_ascii_case(b"rport") {
+            continue;
+        }
+        w.bytes(b";");
+        w.bytes(param.name);
+        if let Some(value) = param.value {
+            w.bytes(b"=");
+            w.copied(one_line(value));
+        }
+    }
+    if wants_received {
+        w.bytes(b";received=");
+        w.address_octets(address);
+    }
+    if via.rport.is_some() {
+        w.bytes(b";rport=");
+        w.bytes(spell(u32::from(source.port()), &mut [0; 10]));
+    }
+    w.copied(one_line(via.rest));
+}
+
+/// Where the response to a request with that topmost Via goes (RFC 3261 18.2.2, RFC 3581 4): to the address it came
+/// from; to the port it came from if `rport` asks for that, otherwise to the port of sent-by. `maddr` is not followed: we
+/// serve no multicast, and it would let a stranger aim our responses.
+#[must_use]
+pub fn response_target(via: &Via<'_>, source: SocketAddr) -> SocketAddr {
+    let port = if via.rport.is_some() { source.port() } else { via.sent_by_port.unwrap_or(5060) };
+    SocketAddr::new(source.ip(), port)
+}
+
+/// The reason phrase of a status code (RFC 3261 21 and its extensions).
+#[must_use]
+pub const fn reason_phrase(status: u16) -> &'static str {
+    match status {
+        100 => "Trying",
+        200 => "OK",
+        202 => "Accepted",
+        301 => "Moved Permanently",
+        302 => "Moved Temporarily",
+        305 => "Use Proxy",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        410 => "Gone",
+        412 => "Conditional Request Failed",
+        413 => "Request Entity Too Large",
+        414 => "Request-URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Unsupported URI Scheme",
+        420 => "Bad Extension",
+        421 => "Extension Required",
+        423 => "Interval Too Brief",
+        480 => "Temporarily Unavailable",
+        481 => "Call/Transaction Does Not Exist",
+        482 => "Loop Detected",
+        483 => "Too Many Hops",
+        484 => "Address Incomplete",
+        485 => "Ambiguous",
+        486 => "Busy Here",
+        488 => "Not Acceptable Here",
+        489 => "Bad Event",
+        491 => "Request Pending",
+        494 => "Security Agreement Required",
+        500 => "Server Internal Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Server Time-out",
+        505 => "Version Not Supported",
+        513 => "Message Too Large",
+        580 => "Precondition Failure",
+        600 => "Busy Everywhere",
+        603 => "Decline",
+        604 => "Does Not Exist Anywhere",
+        606 => "Not Acceptable",
+        _ => match status / 100 {
+            1 => "Progress",
+            2 => "Success",
+            3 => "Redirection",
+            4 => "Request Failure",
+            5 => "Server Failure",
+            _ => "Global Failure",
+        },
+    }
+}

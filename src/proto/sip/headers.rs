@@ -1,0 +1,350 @@
+//! Header values that we understand: Via, name-addr, parameters, lists and media types (RFC 3261 20, 25.1).
+
+use super::scan::{
+    decimal, is_host_text, is_lws, is_token, is_uri_text, octet, quoted, skip_lws, split_host, split_once,
+    split_param_value, split_token, trim,
+};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A parameter of a header's value: `name` or `name=value`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Param<'a> {
+    /// The name as it is spelt; compare without regard to case.
+    pub name: &'a [u8],
+    /// The value, a quoted string with its quotes.
+    pub value: Option<&'a [u8]>,
+}
+
+impl<'a> Param<'a> {
+    /// Takes `;name[=value]` off the front of `text`. `Ok(None)` at the end of the list, that is at the end of
+    /// `text` or before a comma; an error when neither a parameter nor an end stands there.
+    fn take(text: &mut &'a [u8]) -> Result<Option<Self>, Unreadable> {
+        let rest = skip_lws(text);
+        *text = rest;
+        let Some((&first, rest)) = rest.split_first() else { return Ok(None) };
+        match first {
+            b',' => return Ok(None),
+            b';' => {}
+            _ => return Err(Unreadable),
+        }
+        let (name, rest) = split_token(skip_lws(rest));
+        if name.is_empty() {
+            return Err(Unreadable);
+        }
+        let after_name = skip_lws(rest);
+        let Some((b'=', rest)) = after_name.split_first() else {
+            *text = after_name;
+            return Ok(Some(Self { name, value: None }));
+        };
+        let rest = skip_lws(rest);
+        let (value, rest) = if rest.first() == Some(&b'"') {
+            rest.split_at_checked(quoted(rest).ok_or(Unreadable)?).ok_or(Unreadable)?
+        } else {
+            split_param_value(rest)
+        };
+        if value.is_empty() {
+            return Err(Unreadable);
+        }
+        *text = rest;
+        Ok(Some(Self { name, value: Some(value) }))
+    }
+
+    fn is(&self, name: &[u8]) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// What stands there does not follow the grammar.
+struct Unreadable;
+
+/// The parameters of a header's value, in order; they have been checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Params<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Params<'a> {
+    /// The parameters that `text` consists of, or `None` if it is anything else.
+    fn parse(text: &'a [u8]) -> Option<Self> {
+        let mut rest = text;
+        while Param::take(&mut rest).ok()?.is_some() {}
+        rest.is_empty().then_some(Self { rest: text })
+    }
+
+    /// The first parameter of that name.
+    #[must_use]
+    pub fn get(mut self, name: &[u8]) -> Option<Param<'a>> {
+        self.find(|param| param.is(name))
+    }
+}
+
+impl<'a> Iterator for Params<'a> {
+    type Item = Param<'a>;
+    fn next(&mut self) -> Option<Param<'a>> {
+        Param::take(&mut self.rest).ok().flatten()
+    }
+}
+
+/// A value of From, To, Contact, Route, P-Asserted-Identity and their like: an address with parameters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NameAddr<'a> {
+    /// The display name as it is spelt, with its quotes; empty if there is none.
+    pub display: &'a [u8],
+    /// The URI: octets that a URI may have, beginning with a scheme. [`super::Uri::parse`] takes it apart.
+    pub uri: &'a [u8],
+    /// The header's parameters, not the URI's.
+    pub params: Params<'a>,
+    tag: Option<&'a [u8]>,
+}
+
+impl<'a> NameAddr<'a> {
+    /// One value, or `None` if it is no address. Without angle brackets all parameters are the header's (20.10).
+    #[must_use]
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
+        let value = trim(value);
+        let open = match value.first()? {
+            b'<' => Some(0),
+            b'"' => {
+                let end = quoted(value)?;
+                let gap = value.get(end..)?;
+                let open = end + gap.len() - skip_lws(gap).len();
+                // A quoted name is a display name, so a bracket must follow.
+                (value.get(open) == Some(&b'<')).then_some(())?;
+                Some(open)
+            }
+            _ => {
+                let open = octet(value, 0, b'<');
+                (open < value.len()).then_some(open)
+            }
+        };
+        let (display, uri, params) = match open {
+            Some(open) => {
+                let (uri, params) = split_once(value.get(open + 1..)?, b'>')?;
+                (trim(value.get(..open)?), uri, params)
+            }
+            None => {
+                let (uri, params) = split_param_value(value);
+                (&[][..], uri, params)
+            }
+        };
+        if !is_uri_text(uri) || !is_token(split_once(uri, b':')?.0) {
+            return None;
+        }
+        let params = Params::parse(params)?;
+        let mut tag = None;
+        for param in params {
+            if param.is(b"tag") && tag.replace(param.value?).is_some() {
+                return None;
+            }
+        }
+        Some(Self { display, uri, params, tag })
+    }
+
+    /// The `tag` parameter (RFC 3261 19.3).
+    #[must_use]
+    pub fn tag(&self) -> Option<&'a [u8]> {
+        self.tag
+    }
+}
+
+/// The topmost value of Via (RFC 3261 20.42, RFC 3581).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Via<'a> {
+    /// `UDP`, `TCP` or another transport's name, as it is spelt.
+    pub transport: &'a [u8],
+    /// Host that the sender gave as its own: a name, an IPv4 address, or an IPv6 address in brackets.
+    pub sent_by_host: &'a [u8],
+    /// Port that the sender gave as its own, never 0.
+    pub sent_by_port: Option<u16>,
+    /// The branch, if there is one.
+    pub branch: Option<&'a [u8]>,
+    /// The `received` parameter, if there is one.
+    pub received: Option<&'a [u8]>,
+    /// The `rport` parameter: absent, without a value, or with one.
+    pub rport: Option<Option<u16>>,
+    /// The value up to its parameters.
+    pub(super) head: &'a [u8],
+    /// The parameters.
+    pub(super) params: Params<'a>,
+    /// The rest of the line: empty, or a comma and further values.
+    pub(super) rest: &'a [u8],
+}
+
+impl<'a> Via<'a> {
+    /// The first value of a Via line.
+    pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
+        let after_protocol = match line.strip_prefix(b"SIP/2.0/") {
+            Some(rest) => rest,
+            None => {
+                let (name, rest) = split_once(line, b'/')?;
+                let (version, rest) = split_once(rest, b'/')?;
+                (trim(name).eq_ignore_ascii_case(b"SIP") && trim(version) == b"2.0")
+                    .then_some(skip_lws(rest))?
+            }
+        };
+        let (transport, rest) = split_token(after_protocol);
+        if transport.is_empty() || !rest.first().copied().is_some_and(is_lws) {
+            return None;
+        }
+        let rest = skip_lws(rest);
+        let (sent_by_host, rest) = if rest.first() == Some(&b'[') {
+            let (host, after) = rest.split_at_checked(octet(rest, 0, b']') + 1)?;
+            ip_address(host)?;
+            (host, after)
+        } else {
+            let (host, after) = split_host(rest);
+            is_host_text(host).then_some((host, after))?
+        };
+        let (sent_by_port, rest) = match skip_lws(rest).split_first() {
+            Some((b':', after)) => {
+                let (digits, after) = split_host(skip_lws(after));
+                (Some(port(digits)?), after)
+            }
+            _ => (None, rest),
+        };
+        let head = line.get(..line.len() - rest.len())?;
+        Self { transport, sent_by_host, sent_by_port, head, rest, ..Self::EMPTY }.with_params(rest)
+    }
+
+    const EMPTY: Self = Self {
+        transport: &[],
+        sent_by_host: &[],
+        sent_by_port: None,
+        branch: None,
+        received: None,
+        rport: None,
+        head: &[],
+        params: Params { rest: &[] },
+        rest: &[],
+    };
+
+    fn with_params(mut self, text: &'a [u8]) -> Option<Self> {
+        let mut rest = text;
+        while let Some(param) = Param::take(&mut rest).ok()? {
+            let again = match param.name.len() {
+                5 if param.is(b"rport") => {
+                    let number = match param.value {
+                        Some(digits) => Some(port(digits)?),
+                        None => None,
+                    };
+                    self.rport.replace(number).is_some()
+                }
+                6 if param.is(b"branch") => self.branch.replace(param.value?).is_some(),
+                8 if param.is(b"received") => self.received.replace(param.value?).is_some(),
+                _ => false,
+            };
+            if again {
+                return None;
+            }
+        }
+        self.params = Params { rest: text.get(..text.len() - rest.len())? };
+        self.rest = rest;
+        Some(self)
+    }
+
+    /// The sent-by host as an address, unless it is a name.
+    #[must_use]
+    pub fn sent_by_address(&self) -> Option<IpAddr> {
+        ip_address(self.sent_by_host)
+    }
+
+    /// Whether the branch is one of RFC 3261, unique to its transaction (8.1.1.7).
+    #[must_use]
+    pub fn has_magic_cookie(&self) -> bool {
+        self.branch.is_some_and(|branch| {
+            branch
+                .split_at_checked(MAGIC_COOKIE.len())
+                .is_some_and(|(cookie, rest)| cookie.eq_ignore_ascii_case(MAGIC_COOKIE) && !rest.is_empty())
+        })
+    }
+}
+
+/// What a branch of RFC 3261 begins with.
+pub(super) const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
+
+fn port(digits: &[u8]) -> Option<u16> {
+    decimal(digits).and_then(|number| u16::try_from(number).ok()).filter(|&number| number != 0)
+}
+
+/// An IPv4 address, or an IPv6 address with or without brackets (RFC 5118 4.5).
+pub(super) fn ip_address(text: &[u8]) -> Option<IpAddr> {
+    let plain = match text.strip_prefix(b"[") {
+        Some(rest) => rest.strip_suffix(b"]")?,
+        None => text,
+    };
+    let v6 = plain.contains(&b':');
+    let plain = core::str::from_utf8(plain).ok()?;
+    if v6 {
+        plain.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+    } else if plain.len() == text.len() {
+        plain.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+    } else {
+        None
+    }
+}
+
+/// Takes the first value off a comma-separated list; commas in quotes and angle brackets don't separate.
+pub(super) fn take_value<'a>(list: &mut &'a [u8]) -> Option<&'a [u8]> {
+    loop {
+        let text = skip_lws(list);
+        if text.is_empty() {
+            *list = text;
+            return None;
+        }
+        let mut at = 0;
+        while let Some(&c) = text.get(at) {
+            match c {
+                b',' => break,
+                b'"' => at += text.get(at..).and_then(quoted).unwrap_or(text.len()),
+                b'<' => at = octet(text, at, b'>'),
+                _ => at += 1,
+            }
+        }
+        let (value, rest) = text.split_at_checked(at).unwrap_or((text, &[]));
+        *list = rest.get(1..).unwrap_or(&[]);
+        let value = trim(value);
+        if !value.is_empty() {
+            return Some(value);
+        }
+    }
+}
+
+/// A value of Content-Type (RFC 3261 20.15).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MediaType<'a> {
+    /// As in `application`.
+    pub kind: &'a [u8],
+    /// As in `vnd.3gpp.sms`.
+    pub subtype: &'a [u8],
+    /// As in `;boundary=x`.
+    pub params: Params<'a>,
+}
+
+impl<'a> MediaType<'a> {
+    /// From a header's value, or `None` if that is no media type.
+    #[must_use]
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
+        let (kind, rest) = split_once(value, b'/')?;
+        let kind = trim(kind);
+        let (subtype, params) = split_token(skip_lws(rest));
+        if !is_token(kind) || subtype.is_empty() {
+            return None;
+        }
+        Some(Self { kind, subtype, params: Params::parse(params)? })
+    }
+
+    /// Whether this is `kind/subtype`, without regard to case and parameters.
+    #[must_use]
+    pub fn is(&self, media_type: &str) -> bool {
+        media_type.split_once('/').is_some_and(|(kind, subtype)| {
+            self.kind.eq_ignore_ascii_case(kind.as_bytes())
+                && self.subtype.eq_ignore_ascii_case(subtype.as_bytes())
+        })
+    }
+}
+
+/// A quoted string without its quotes; its escapes are left as they are. Any other text unchanged.
+#[must_use]
+pub(super) fn unquoted(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(text)
+}

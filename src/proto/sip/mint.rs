@@ -1,0 +1,180 @@
+//! Identifiers that we mint: branches, Call-IDs and tags that name the state they belong to, under a keyed check.
+
+use super::headers::MAGIC_COOKIE;
+use super::uri::hex;
+use super::view::Message;
+use crate::base::SipKey;
+use crate::ident::WorkerId;
+
+/// Which state an identifier belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Token {
+    /// The worker that holds the state.
+    pub worker: WorkerId,
+    /// Its place in that worker's slab.
+    pub slot: u32,
+    /// The generation of the place.
+    pub generation: u32,
+}
+
+/// Octets of a token's text: worker, slot, generation and check in hexadecimal.
+const TOKEN_TEXT: usize = 2 + 8 + 8 + 16;
+/// The longest host that a Call-ID of ours carries.
+const HOST: usize = 64;
+
+/// Text of at most `N` octets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Text<const N: usize> {
+    octets: [u8; N],
+    len: u8,
+}
+
+impl<const N: usize> Text<N> {
+    const EMPTY: Self = Self { octets: [0; N], len: 0 };
+
+    /// The text.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+
+    /// Appends `text`, or nothing if there is no room.
+    fn push(&mut self, text: &[u8]) {
+        let start = usize::from(self.len);
+        if let Some(room) = self.octets.get_mut(start..start + text.len()) {
+            room.copy_from_slice(text);
+            self.len += text.len() as u8;
+        }
+    }
+
+    fn push_hex(&mut self, number: u64, digits: u32) {
+        for at in (0..digits).rev() {
+            let nibble = (number >> (4 * at)) as u8 & 0xf;
+            self.push(&[if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble }]);
+        }
+    }
+}
+
+/// A branch of ours, with the magic cookie.
+pub type Branch = Text<{ MAGIC_COOKIE.len() + TOKEN_TEXT }>;
+/// A Call-ID of ours.
+pub type CallId = Text<{ TOKEN_TEXT + 1 + HOST }>;
+/// A tag of ours.
+pub type Tag = Text<TOKEN_TEXT>;
+
+/// Mints identifiers and knows its own again. Every worker has one of the same key, drawn at start: identifiers of an
+/// earlier process are strangers.
+#[derive(Clone, Debug)]
+pub struct Minter {
+    branch: SipKey,
+    call_id: SipKey,
+    tag: SipKey,
+    to_tag: SipKey,
+}
+
+impl Minter {
+    /// A minter under `key`. Each kind of identifier has a key derived from it, so that one is not taken for another.
+    #[must_use]
+    pub fn new(key: SipKey) -> Self {
+        Self {
+            branch: key.derive("sip branch"),
+            call_id: key.derive("sip call-id"),
+            tag: key.derive("sip tag"),
+            to_tag: key.derive("sip to tag"),
+        }
+    }
+
+    /// The branch of a client transaction.
+    #[must_use]
+    pub fn branch(&self, token: Token) -> Branch {
+        let mut text = Branch::EMPTY;
+        text.push(MAGIC_COOKIE);
+        push_token(&mut text, &self.branch, token);
+        text
+    }
+
+    /// The Call-ID of a request, with `@host` unless the host is longer than 64 octets.
+    #[must_use]
+    pub fn call_id(&self, token: Token, host: &[u8]) -> CallId {
+        let mut text = CallId::EMPTY;
+        push_token(&mut text, &self.call_id, token);
+        if host.len() <= HOST {
+            text.push(b"@");
+            text.push(host);
+        }
+        text
+    }
+
+    /// The From tag of a request.
+    #[must_use]
+    pub fn tag(&self, token: Token) -> Tag {
+        let mut text = Tag::EMPTY;
+        push_token(&mut text, &self.tag, token);
+        text
+    }
+
+    /// The To tag of every response to `request`: a keyed hash of its branch, so that it need not be kept.
+    #[must_use]
+    pub fn to_tag(&self, request: &Message<'_>) -> Tag {
+        self.to_tag_of(request.top_via().branch.unwrap_or(&[]))
+    }
+
+    pub(super) fn to_tag_of(&self, branch: &[u8]) -> Tag {
+        let mut text = Tag::EMPTY;
+        text.push_hex(self.to_tag.hash(&[branch]), 16);
+        text
+    }
+
+    /// Whose branch this is, if we minted it.
+    #[must_use]
+    pub fn read_branch(&self, branch: &[u8]) -> Option<Token> {
+        read_token(&self.branch, branch.strip_prefix(MAGIC_COOKIE)?)
+    }
+
+    /// Whose Call-ID this is, if we minted it; also for a value of In-Reply-To. The host is not looked at.
+    #[must_use]
+    pub fn read_call_id(&self, call_id: &[u8]) -> Option<Token> {
+        let (token, host) = call_id.split_at_checked(TOKEN_TEXT)?;
+        if !matches!(host.first(), None | Some(b'@')) {
+            return None;
+        }
+        read_token(&self.call_id, token)
+    }
+
+    /// Whose tag this is, if we minted it with [`Minter::tag`].
+    #[must_use]
+    pub fn read_tag(&self, tag: &[u8]) -> Option<Token> {
+        read_token(&self.tag, tag)
+    }
+}
+
+fn push_token<const N: usize>(text: &mut Text<N>, key: &SipKey, token: Token) {
+    text.push_hex(u64::from(token.worker.0), 2);
+    text.push_hex(u64::from(token.slot) << 32 | u64::from(token.generation), 16);
+    text.push_hex(check(key, token), 16);
+}
+
+fn check(key: &SipKey, token: Token) -> u64 {
+    let state = u64::from(token.slot) << 32 | u64::from(token.generation);
+    key.hash(&[&[token.worker.0], &state.to_le_bytes()])
+}
+
+fn read_token(key: &SipKey, text: &[u8]) -> Option<Token> {
+    if text.len() != TOKEN_TEXT {
+        return None;
+    }
+    let (worker, rest) = text.split_at_checked(2)?;
+    let (state, given) = rest.split_at_checked(16)?;
+    let state = read_hex(state)?;
+    let token = Token {
+        worker: WorkerId(read_hex(worker)? as u8),
+        slot: (state >> 32) as u32,
+        generation: state as u32,
+    };
+    (read_hex(given)? == check(key, token)).then_some(token)
+}
+
+/// At most sixteen hexadecimal digits.
+fn read_hex(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |number, &digit| Some(number << 4 | u64::from(hex(digit)?)))
+}

@@ -1,0 +1,204 @@
+//! Octet classes and searches of SIP text, eight octets at a time.
+
+/// Offset of the first octet below 0x20 at or after `from`, or the length if there is none.
+#[inline]
+pub(super) fn control(bytes: &[u8], from: usize) -> usize {
+    position(bytes, from, |word| word.wrapping_sub(EACH * 0x20) & !word & TOPS)
+}
+
+/// Offset of the first `octet` at or after `from`, or the length if there is none.
+#[inline]
+pub(super) fn octet(bytes: &[u8], from: usize, octet: u8) -> usize {
+    position(bytes, from, |word| {
+        let word = word ^ (EACH * u64::from(octet));
+        word.wrapping_sub(EACH) & !word & TOPS
+    })
+}
+
+const EACH: u64 = 0x0101_0101_0101_0101;
+const TOPS: u64 = 0x8080_8080_8080_8080;
+
+/// `hits` sets the top bit of each octet that is wanted; above the first one it may err, since a subtraction borrows
+/// from the octets above.
+#[inline(always)]
+fn position(bytes: &[u8], from: usize, hits: impl Fn(u64) -> u64) -> usize {
+    let mut at = from;
+    let mut rest = bytes.get(from..).unwrap_or(&[]);
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        let found = hits(u64::from_le_bytes(*word));
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+        rest = after;
+    }
+    let mut last = [0xff; 8];
+    last.iter_mut().zip(rest).for_each(|(to, &octet)| *to = octet);
+    let found = hits(u64::from_le_bytes(last)).trailing_zeros() / 8;
+    at + rest.len().min(found as usize)
+}
+
+const TOKEN: u8 = 1;
+const URI: u8 = 2;
+const HOST: u8 = 4;
+/// Ends a parameter's value: white space, `;`, `,`, `"`.
+const VALUE_END: u8 = 8;
+/// Ends a host in a Via: white space, `;`, `,`, `:`.
+const HOST_END: u8 = 16;
+
+#[allow(clippy::indexing_slicing)] // evaluated at compile time
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let c = octet as u8;
+        let mut class = 0;
+        if c.is_ascii_alphanumeric() || among(c, b"-.!%*_+`'~") {
+            class |= TOKEN;
+        }
+        // RFC 3261 25.1: reserved, unreserved, "%" of escapes, the brackets of an IPv6 reference; and "#", which
+        // handsets leave unescaped in service codes.
+        if c.is_ascii_alphanumeric() || among(c, b"-_.!~*'();/?:@&=+$,%[]#") {
+            class |= URI;
+        }
+        if c.is_ascii_alphanumeric() || among(c, b"-._") {
+            class |= HOST;
+        }
+        if among(c, b" \t\r\n;,\"") {
+            class |= VALUE_END;
+        }
+        if among(c, b" \t\r\n;,:") {
+            class |= HOST_END;
+        }
+        classes[octet] = class;
+        octet += 1;
+    }
+    classes
+};
+
+#[allow(clippy::indexing_slicing)] // evaluated at compile time
+const fn among(c: u8, set: &[u8]) -> bool {
+    let mut at = 0;
+    while at < set.len() {
+        if set[at] == c {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+fn is(octet: u8, class: u8) -> bool {
+    // The index is an octet and the table has 256 entries, so the fallback is never taken (nor compiled).
+    CLASSES.get(usize::from(octet)).is_some_and(|classes| classes & class != 0)
+}
+
+/// Whether `text` is a token (RFC 3261 25.1), not empty.
+pub(super) fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&octet| is(octet, TOKEN))
+}
+
+/// Whether `text` has only octets that a URI may have, not empty.
+pub(super) fn is_uri_text(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&octet| is(octet, URI))
+}
+
+/// Whether `text` has only octets of a host name or IPv4 address, not empty.
+pub(super) fn is_host_text(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&octet| is(octet, HOST))
+}
+
+/// Splits `text` after the token that it begins with, which may be empty.
+pub(super) fn split_token(text: &[u8]) -> (&[u8], &[u8]) {
+    split_at(text, |octet| !is(octet, TOKEN))
+}
+
+/// Splits `text` before what ends a parameter's value.
+pub(super) fn split_param_value(text: &[u8]) -> (&[u8], &[u8]) {
+    split_at(text, |octet| is(octet, VALUE_END))
+}
+
+/// Splits `text` before what ends a host in a Via.
+pub(super) fn split_host(text: &[u8]) -> (&[u8], &[u8]) {
+    split_at(text, |octet| is(octet, HOST_END))
+}
+
+fn split_at(text: &[u8], end: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let at = text.iter().position(|&octet| end(octet)).unwrap_or(text.len());
+    text.split_at_checked(at).unwrap_or((text, &[]))
+}
+
+/// Linear white space; a line end in a header's value is part of a fold, or the parser would have refused it.
+pub(super) const fn is_lws(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// `text` from its first octet that is no white space.
+pub(super) fn skip_lws(text: &[u8]) -> &[u8] {
+    let mut rest = text;
+    while let Some((&octet, after)) = rest.split_first() {
+        if !is_lws(octet) {
+            break;
+        }
+        rest = after;
+    }
+    rest
+}
+
+/// `text` without white space at either end.
+pub(super) fn trim(text: &[u8]) -> &[u8] {
+    let mut rest = skip_lws(text);
+    while let Some((&octet, before)) = rest.split_last() {
+        if !is_lws(octet) {
+            break;
+        }
+        rest = before;
+    }
+    rest
+}
+
+/// A number of decimal digits alone, if it fits.
+pub(super) fn decimal(text: &[u8]) -> Option<u32> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0u32, |number, &c| {
+        if !c.is_ascii_digit() {
+            return None;
+        }
+        number.checked_mul(10)?.checked_add(u32::from(c - b'0'))
+    })
+}
+
+/// `number` in decimal digits.
+pub(super) fn spell(number: u32, buffer: &mut [u8; 10]) -> &[u8] {
+    let mut start = buffer.len();
+    let mut rest = number;
+    for (at, place) in buffer.iter_mut().enumerate().rev() {
+        *place = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        start = at;
+        if rest == 0 {
+            break;
+        }
+    }
+    buffer.get(start..).unwrap_or(&[])
+}
+
+/// The length of the quoted string at the start of `text`, quotes included; `None` if it does not end.
+pub(super) fn quoted(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        match text.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// Splits `text` before and after its first `octet`.
+pub(super) fn split_once(text: &[u8], wanted: u8) -> Option<(&[u8], &[u8])> {
+    let (before, rest) = text.split_at_checked(octet(text, 0, wanted))?;
+    Some((before, rest.get(1..)?))
+}

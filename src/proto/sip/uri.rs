@@ -1,0 +1,265 @@
+//! SIP, SIPS and tel URIs (RFC 3261 19.1, RFC 3966).
+
+use super::headers::ip_address;
+use super::scan::{decimal, is_host_text, is_token, is_uri_text, octet, spell, split_once};
+use crate::ident::{Digits, Identity};
+
+/// A URI's scheme.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scheme {
+    /// `sip:`
+    Sip,
+    /// `sips:`
+    Sips,
+    /// `tel:`
+    Tel,
+    /// Any other: a Request-URI of such a scheme is answered with 416.
+    Other,
+}
+
+/// A URI taken apart. What it borrows has only octets that a URI may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Uri<'a> {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The user part with its escapes and parameters, without a password; of a tel URI the number; of another
+    /// scheme all that follows the colon. Empty if there is none.
+    pub user: &'a [u8],
+    /// The host as it is spelt, an IPv6 address in its brackets; empty for a tel URI.
+    pub host: &'a [u8],
+    /// The port.
+    pub port: Option<u16>,
+    /// The parameters with their first semicolon, or empty.
+    params: &'a [u8],
+    text: &'a [u8],
+}
+
+/// A telephone number found in a URI.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Telephone {
+    /// The digits alone.
+    pub digits: Digits,
+    /// Whether the number is international, that is began with `+`.
+    pub international: bool,
+}
+
+impl<'a> Uri<'a> {
+    /// The URI that `text` consists of, without angle brackets; `None` if it is no URI, or a SIP URI without a host.
+    #[must_use]
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let (scheme, rest) = split_once(text, b':')?;
+        if !is_uri_text(text) || !is_token(scheme) || rest.is_empty() || !escapes_are_whole(text) {
+            return None;
+        }
+        let scheme = match scheme.len() {
+            3 if scheme.eq_ignore_ascii_case(b"sip") => Scheme::Sip,
+            4 if scheme.eq_ignore_ascii_case(b"sips") => Scheme::Sips,
+            3 if scheme.eq_ignore_ascii_case(b"tel") => Scheme::Tel,
+            _ => Scheme::Other,
+        };
+        let empty = Self { scheme, user: &[], host: &[], port: None, params: &[], text };
+        match scheme {
+            Scheme::Sip | Scheme::Sips => empty.sip(rest),
+            Scheme::Tel => {
+                let (user, params) = rest.split_at_checked(octet(rest, 0, b';'))?;
+                (!user.is_empty()).then_some(Self { user, params, ..empty })
+            }
+            Scheme::Other => Some(Self { user: rest, ..empty }),
+        }
+    }
+
+    /// `[user[:password]@]host[:port][;params][?headers]`. An unescaped `@` can only end the user part.
+    fn sip(self, rest: &'a [u8]) -> Option<Self> {
+        let (user, rest) = match split_once(rest, b'@') {
+            Some((user_and_password, rest)) => {
+                let (user, _) = user_and_password.split_at_checked(octet(user_and_password, 0, b':'))?;
+                ((!user.is_empty()).then_some(user)?, rest)
+            }
+            None => (&[][..], rest),
+        };
+        let (rest, _headers) = rest.split_at_checked(octet(rest, 0, b'?'))?;
+        let (host_and_port, params) = rest.split_at_checked(octet(rest, 0, b';'))?;
+        let (host, rest) = if host_and_port.first() == Some(&b'[') {
+            let (host, rest) = host_and_port.split_at_checked(octet(host_and_port, 0, b']') + 1)?;
+            ip_address(host)?;
+            (host, rest)
+        } else {
+            let (host, rest) = host_and_port.split_at_checked(octet(host_and_port, 0, b':'))?;
+            is_host_text(host).then_some((host, rest))?
+        };
+        let port = match rest.split_first() {
+            None => None,
+            Some((b':', digits)) => Some(u16::try_from(decimal(digits)?).ok()?),
+            Some(_) => return None,
+        };
+        Some(Self { user, host, port, params, ..self })
+    }
+
+    /// The value of a parameter, empty if it has none; `None` if the parameter is absent.
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<&'a [u8]> {
+        self.params.split(|&c| c == b';').find_map(|param| {
+            let (found, value) = split_once(param, b'=').unwrap_or((param, &[]));
+            found.eq_ignore_ascii_case(name.as_bytes()).then_some(value)
+        })
+    }
+
+    /// The parameters as they are spelt, with their first semicolon; empty if there are none.
+    #[must_use]
+    pub fn params(&self) -> &'a [u8] {
+        self.params
+    }
+
+    /// The telephone number of a tel URI, or of a SIP URI whose user part is one: it says `user=phone` or begins with
+    /// `+`. Visual separators are dropped; parameters of the number (`;phone-context=`) are not part of it.
+    /// `None` if there is no number, or one with other than decimal digits or with too many.
+    #[must_use]
+    pub fn digits(&self) -> Option<Telephone> {
+        let is_number = match self.scheme {
+            Scheme::Tel => true,
+            Scheme::Sip | Scheme::Sips => {
+                self.param("user").is_some_and(|value| value.eq_ignore_ascii_case(b"phone"))
+                    || Unescaped(self.user).next().is_some_and(|(first, _)| first == b'+')
+            }
+            Scheme::Other => false,
+        };
+        if !is_number {
+            return None;
+        }
+        let (number, _) = self.user.split_at_checked(octet(self.user, 0, b';'))?;
+        let mut digits = Digits::EMPTY;
+        let mut international = false;
+        for (at, (c, _)) in Unescaped(number).enumerate() {
+            match c {
+                b'+' if at == 0 => international = true,
+                b'0'..=b'9' => digits = digits.with(c - b'0')?,
+                b'-' | b'.' | b'(' | b')' => {}
+                _ => return None,
+            }
+        }
+        (!digits.is_empty()).then_some(Telephone { digits, international })
+    }
+
+    /// The URI without parameters and headers, spelt as it came: escapes and letter case are untouched, so that two
+    /// spellings of one identity differ. [`Uri::canonical`] is the form to compare.
+    #[must_use]
+    pub fn identity_text(&self) -> &'a [u8] {
+        let end = match self.scheme {
+            Scheme::Tel => octet(self.text, 0, b';'),
+            Scheme::Sip | Scheme::Sips => {
+                let after_user = split_once(self.text, b'@').map_or(0, |(before, _)| before.len() + 1);
+                octet(self.text, after_user, b';').min(octet(self.text, after_user, b'?'))
+            }
+            Scheme::Other => self.text.len(),
+        };
+        self.text.get(..end).unwrap_or(self.text)
+    }
+
+    /// The identity to compare and to look up: scheme and host in lower case, needless escapes of the user part
+    /// resolved and the others in upper case (RFC 3261 19.1.4), a tel number without visual separators, no password,
+    /// parameters (but the context of a local number) or headers. The user part's case and the port stay. `None` if it is longer than an [`Identity`].
+    #[must_use]
+    pub fn canonical(&self) -> Option<Identity> {
+        let mut text = Text { octets: [0; Identity::MAX], len: 0 };
+        match self.scheme {
+            Scheme::Sip => text.push(b"sip:")?,
+            Scheme::Sips => text.push(b"sips:")?,
+            Scheme::Tel => text.push(b"tel:")?,
+            Scheme::Other => return Identity::new(self.text),
+        }
+        for (c, escaped) in Unescaped(self.user) {
+            if self.scheme == Scheme::Tel {
+                if !matches!(c, b'-' | b'.' | b'(' | b')') {
+                    text.push(&[c.to_ascii_lowercase()])?;
+                }
+            } else if escaped && !is_unreserved(c) {
+                text.push(&[b'%', upper_hex(c >> 4), upper_hex(c & 0xf)])?;
+            } else {
+                text.push(&[c])?;
+            }
+        }
+        if self.scheme != Scheme::Tel {
+            if !self.user.is_empty() {
+                text.push(b"@")?;
+            }
+            for c in self.host {
+                text.push(&[c.to_ascii_lowercase()])?;
+            }
+            if let Some(port) = self.port {
+                text.push(b":")?;
+                text.push(spell(u32::from(port), &mut [0; 10]))?;
+            }
+        } else if !self.user.starts_with(b"+")
+            && let Some(context) = self.param("phone-context")
+        {
+            // A local number means nothing without its context (RFC 3966 5.1.5).
+            text.push(b";phone-context=")?;
+            for c in context {
+                text.push(&[c.to_ascii_lowercase()])?;
+            }
+        }
+        Identity::new(text.octets.get(..text.len)?)
+    }
+}
+
+struct Text {
+    octets: [u8; Identity::MAX],
+    len: usize,
+}
+
+impl Text {
+    fn push(&mut self, octets: &[u8]) -> Option<()> {
+        let end = self.len + octets.len();
+        self.octets.get_mut(self.len..end)?.copy_from_slice(octets);
+        self.len = end;
+        Some(())
+    }
+}
+
+/// Octets with `%` escapes resolved, and whether each was escaped.
+struct Unescaped<'a>(&'a [u8]);
+
+impl Iterator for Unescaped<'_> {
+    type Item = (u8, bool);
+    fn next(&mut self) -> Option<(u8, bool)> {
+        let (&first, rest) = self.0.split_first()?;
+        if first == b'%'
+            && let Some((&[high, low], after)) = rest.split_first_chunk::<2>()
+            && let (Some(high), Some(low)) = (hex(high), hex(low))
+        {
+            self.0 = after;
+            return Some((high << 4 | low, true));
+        }
+        self.0 = rest;
+        Some((first, false))
+    }
+}
+
+fn escapes_are_whole(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some((_, after)) = split_once(rest, b'%') {
+        match after {
+            [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest = after,
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// The value of a hexadecimal digit in either case.
+pub(super) fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+const fn upper_hex(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'A' - 10 + nibble }
+}
+
+const fn is_unreserved(c: u8) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')')
+}
