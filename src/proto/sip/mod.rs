@@ -4,18 +4,25 @@
 
 pub mod auth;
 pub mod build;
+mod client;
 mod headers;
+mod index;
 mod mint;
 pub mod multipart;
 mod name;
 mod scan;
+mod server;
+mod timers;
 mod uri;
 mod view;
 
 pub use build::Writer;
+pub use client::{ClientConfig, ClientTransactions, MAX_REQUEST, Refused, ResponseOutcome, SipClientCounts};
 pub use headers::{MediaType, NameAddr, Param, Params, Via};
 pub use mint::{Branch, CallId, Minter, Tag, Text, Token};
 pub use name::Name;
+pub use server::{MAX_DEFERRED, Received, ServerConfig, ServerKey, ServerTransactions, SipServerCounts};
+pub use timers::Timers;
 pub use uri::{Scheme, Telephone, Uri};
 pub use view::{MAX_HEADERS, Message, Method, Slots, WHY, Why};
 

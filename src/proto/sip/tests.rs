@@ -9,6 +9,7 @@ use core::time::Duration;
 mod build;
 mod fuzz;
 mod torture;
+mod transactions;
 mod values;
 
 /// A message with the line ends of SIP from text with those of this file, whose lines may be indented.
