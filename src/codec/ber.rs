@@ -17,8 +17,20 @@ pub struct Tlv<'a> {
 }
 
 /// Reads the next element, or `None` if it is malformed or there is none.
+#[inline]
 pub fn read<'a>(reader: &mut Reader<'a>) -> Option<Tlv<'a>> {
-    read_at(reader, 0)
+    // Nearly every element has one octet of tag and one of length; those of some size, two.
+    match *reader.rest() {
+        [tag, length @ ..=0x7f, ..] if tag & 0x1f != 0x1f => {
+            let element = reader.take(2 + usize::from(length))?;
+            Some(Tlv { tag, value: element.get(2..)? })
+        }
+        [tag, 0x81, length, ..] if tag & 0x1f != 0x1f => {
+            let element = reader.take(3 + usize::from(length))?;
+            Some(Tlv { tag, value: element.get(3..)? })
+        }
+        _ => read_at(reader, 0),
+    }
 }
 
 fn read_at<'a>(reader: &mut Reader<'a>, depth: usize) -> Option<Tlv<'a>> {
@@ -81,6 +93,7 @@ pub fn open(reader: &mut Reader<'_>) -> Option<u8> {
 }
 
 /// Reads the next element if its tag is `tag`. An element of another tag stays unread.
+#[inline]
 pub fn read_tag<'a>(reader: &mut Reader<'a>, tag: u8) -> Option<&'a [u8]> {
     if reader.peek()? != tag {
         return None;
@@ -90,7 +103,11 @@ pub fn read_tag<'a>(reader: &mut Reader<'a>, tag: u8) -> Option<&'a [u8]> {
 
 /// An INTEGER or ENUMERATED of at most four octets.
 #[must_use]
+#[inline]
 pub fn integer(value: &[u8]) -> Option<i32> {
+    if let &[octet] = value {
+        return Some(i32::from(octet as i8));
+    }
     let first = *value.first()?;
     if value.len() > 4 {
         return None;

@@ -6,15 +6,8 @@ use crate::ident::Digits;
 /// Digits from TBCD octets; a filler ends them. `None` if there are too many or something follows a filler.
 #[must_use]
 pub fn read(octets: &[u8]) -> Option<Digits> {
-    let mut digits = Digits::EMPTY;
-    for (at, &octet) in octets.iter().enumerate() {
-        digits = digits.with(octet & 0xf)?;
-        match octet >> 4 {
-            0xf => return if at + 1 == octets.len() { Some(digits) } else { None },
-            high => digits = digits.with(high)?,
-        }
-    }
-    Some(digits)
+    let odd = octets.last().is_some_and(|last| last >> 4 == 0xf);
+    Digits::from_packed(octets, 2 * octets.len() - usize::from(odd))
 }
 
 /// Puts digits in front as TBCD, with filler F for an odd count. Returns how many octets that took.
@@ -25,11 +18,13 @@ pub fn write(writer: &mut Prepend<'_>, digits: Digits) -> usize {
 /// Like [`write`], with another filler: SCCP global titles use 0.
 pub fn write_filled(writer: &mut Prepend<'_>, digits: Digits, filler: u8) -> usize {
     let octets = digits.len().div_ceil(2);
-    for at in (0..octets).rev() {
-        let low = digits.get(2 * at).unwrap_or(filler);
-        let high = digits.get(2 * at + 1).unwrap_or(filler);
-        writer.u8(high << 4 | low);
+    let mut packed = digits.to_packed();
+    if digits.len() % 2 == 1
+        && let Some(last) = packed.get_mut(octets - 1)
+    {
+        *last |= filler << 4;
     }
+    writer.bytes(packed.get(..octets).unwrap_or(&[]));
     octets
 }
 

@@ -45,9 +45,11 @@ impl Digits {
         if count > Self::MAX || octets.len() != count.div_ceil(2) {
             return None;
         }
-        let mut word = [0; 16];
-        word.get_mut(..octets.len())?.copy_from_slice(octets);
-        let digits = u128::from_le_bytes(word) & ((1 << (4 * count)) - 1);
+        // In registers: a copy of odd length, read again as one word, would stall.
+        let word = |half: &[u8]| half.iter().rev().fold(0u64, |word, &octet| word << 8 | u64::from(octet));
+        let (low, high) = octets.split_at(octets.len().min(8));
+        let digits = u128::from(word(high)) << 64 | u128::from(word(low));
+        let digits = digits & ((1 << (4 * count)) - 1);
         // Only a nibble of 15 has all its four bits set.
         let fifteens = digits & digits >> 1 & digits >> 2 & digits >> 3 & (u128::MAX / 15);
         (fifteens == 0).then_some(Self((count as u128) << LENGTH_SHIFT | digits))
@@ -79,6 +81,14 @@ impl Digits {
     pub const fn starts_with(self, prefix: Self) -> bool {
         let len = prefix.len();
         len <= self.len() && (self.0 ^ prefix.0) & ((1u128 << (4 * len)) - 1) == 0
+    }
+
+    /// Whether all are 0 to 9.
+    #[must_use]
+    pub const fn is_decimal(self) -> bool {
+        let digits = self.0 & ((1 << LENGTH_SHIFT) - 1);
+        // From 10 on, the highest bit is set and one of the two below it.
+        digits >> 3 & (digits >> 2 | digits >> 1) & (u128::MAX / 15) == 0
     }
 
     /// The digits as a word to hash or compare, length included.
@@ -133,7 +143,7 @@ macro_rules! number {
             /// From digits, if there are as many as the numbering plan allows and all are decimal.
             #[must_use]
             pub fn new(digits: Digits) -> Option<Self> {
-                (($min..=$max).contains(&digits.len()) && digits.iter().all(|digit| digit <= 9)).then_some(Self(digits))
+                (($min..=$max).contains(&digits.len()) && digits.is_decimal()).then_some(Self(digits))
             }
 
             /// From ASCII digits.
@@ -210,6 +220,18 @@ mod tests {
         assert_eq!(Digits::from_packed(&[0x21], 3), None, "too few octets");
         assert_eq!(Digits::from_packed(&[0x21, 0x43], 2), None, "too many octets");
         assert_eq!(Digits::from_packed(&[0x11; 16], 31), None, "too long");
+    }
+
+    #[test]
+    fn every_digit_counts_as_decimal_or_not() {
+        for at in 0..Digits::MAX {
+            for digit in 0..15 {
+                let others = |digits: Digits, count| (0..count).try_fold(digits, |digits, _| digits.with(9));
+                let digits = others(Digits::EMPTY, at).and_then(|digits| digits.with(digit));
+                let digits = digits.and_then(|digits| others(digits, Digits::MAX - 1 - at)).unwrap();
+                assert_eq!(digits.is_decimal(), digit < 10);
+            }
+        }
     }
 
     #[test]
