@@ -80,22 +80,24 @@ impl<'a> Fields<'a> {
         Self { all: contents, rest: Reader::new(contents), left: MAX_ELEMENTS }
     }
 
+    #[cold]
     fn fault(&self, why: Why) -> Malformed {
         Malformed::new(Layer::Map, why as u8, self.all.len() - self.rest.len())
     }
 
     /// The next element, whatever it is; `None` at the end.
+    #[inline]
     fn next(&mut self) -> Result<Option<Tlv<'a>>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        self.left = self.left.checked_sub(1).ok_or(self.fault(Why::TooManyElements))?;
-        ber::read(&mut self.rest).map(Some).ok_or(self.fault(Why::Structure))
+        self.left = self.left.checked_sub(1).ok_or_else(|| self.fault(Why::TooManyElements))?;
+        ber::read(&mut self.rest).map(Some).ok_or_else(|| self.fault(Why::Structure))
     }
 
     /// The next element, which must be there.
     fn mandatory(&mut self) -> Result<Tlv<'a>, Malformed> {
-        self.next()?.ok_or(self.fault(Why::Missing))
+        self.next()?.ok_or_else(|| self.fault(Why::Missing))
     }
 
     /// The contents of the next element, which must be there and have this tag.
@@ -114,8 +116,9 @@ impl<'a> Fields<'a> {
     }
 
     /// `value`, or the fault of a value out of its range here.
+    #[inline]
     fn value<T>(&self, value: Option<T>) -> Result<T, Malformed> {
-        value.ok_or(self.fault(Why::Value))
+        value.ok_or_else(|| self.fault(Why::Value))
     }
 }
 

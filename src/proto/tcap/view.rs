@@ -2,7 +2,8 @@
 
 use super::{Components, Why};
 use crate::base::Malformed;
-use crate::codec::{Reader, ber};
+use crate::codec::Reader;
+use crate::codec::ber::{self, Tlv};
 
 /// The longest message that is read, in octets: what SCCP can reassemble (Q.714 4.1.1).
 pub const MAX_MESSAGE: usize = 4096;
@@ -197,16 +198,7 @@ impl<'a> DialoguePortion<'a> {
     /// Reads the contents of a dialogue portion (tag 6B).
     #[must_use]
     pub fn parse(portion: &'a [u8]) -> Option<Self> {
-        let mut portion = Reader::new(portion);
-        let mut external = Reader::new(ber::read_tag(&mut portion, 0x28)?);
-        if !portion.is_empty() || ber::read_tag(&mut external, 0x06)? != DIALOGUE_AS_ID {
-            return None;
-        }
-        let mut single = Reader::new(ber::read_tag(&mut external, 0xa0)?);
-        let pdu = ber::read(&mut single)?;
-        if !external.is_empty() || !single.is_empty() {
-            return None;
-        }
+        let pdu = usual_pdu(portion).or_else(|| any_pdu(portion))?;
         let mut fields = Reader::new(pdu.value);
         let (mut version1, mut context, mut result, mut diagnostic, mut user_information) =
             (true, None, None, None, None);
@@ -235,6 +227,31 @@ impl<'a> DialoguePortion<'a> {
             _ => None,
         }
     }
+}
+
+/// The dialogue PDU in a portion whose lengths all have one octet, as nearly every portion's have.
+fn usual_pdu(portion: &[u8]) -> Option<Tlv<'_>> {
+    let (front, value) = portion.split_first_chunk::<15>()?;
+    let &[0x28, external, 0x06, 0x07, 0x00, 0x11, 0x86, 0x05, 0x01, 0x01, 0x01, 0xa0, single, tag, length] =
+        front
+    else {
+        return None;
+    };
+    let lengths = [external, single, length].map(usize::from);
+    (lengths == [value.len() + 13, value.len() + 2, value.len()] && external < 0x80)
+        .then_some(Tlv { tag, value })
+}
+
+/// The dialogue PDU in a portion of any spelling.
+fn any_pdu(portion: &[u8]) -> Option<Tlv<'_>> {
+    let mut portion = Reader::new(portion);
+    let mut external = Reader::new(ber::read_tag(&mut portion, 0x28)?);
+    if !portion.is_empty() || ber::read_tag(&mut external, 0x06)? != DIALOGUE_AS_ID {
+        return None;
+    }
+    let mut single = Reader::new(ber::read_tag(&mut external, 0xa0)?);
+    let pdu = ber::read(&mut single)?;
+    (external.is_empty() && single.is_empty()).then_some(pdu)
 }
 
 /// The one element in `value`, which must have this tag.
