@@ -1,6 +1,275 @@
 //! The slow path: configuration, registration, metrics and the admin API.
+//!
+//! The control thread reaches workers by mailboxes and published numbers only. It sleeps until a mailbox, a client, a
+//! signal or the clock wakes it.
 
+pub mod admin;
 pub mod config;
 pub mod log;
+pub mod metrics;
+mod numbers;
 pub mod registrar;
+pub mod start;
 pub mod subscribers;
+#[cfg(test)]
+mod tests;
+
+pub use numbers::Numbers;
+
+use crate::base::publish::{Published, Publisher, publish};
+use crate::base::{Bell, Consumer, Producer, Time};
+use crate::gateway::mailbox::{ToControl, ToWorker};
+use crate::ident::WorkerId;
+use config::{Config, ConfigError};
+use registrar::Registrar;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::IntoFuture;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use subscribers::Subscribers;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+/// Why the gateway could not start, or had to stop.
+#[derive(Debug)]
+pub struct StartError {
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl StartError {
+    /// `what` is wrong; `remedy` helps.
+    #[must_use]
+    pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { what: what.into(), remedy: remedy.into() }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.remedy)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Reads the configuration and the files that it names.
+pub fn read(file: &Path) -> Result<(Config, Subscribers), Vec<ConfigError>> {
+    let config = Config::load(file)?;
+    config.secret().map_err(|error| vec![error])?;
+    let subscribers = Subscribers::load(&config)?;
+    Ok((config, subscribers))
+}
+
+/// What wakes the control thread when a worker has put something into its mailbox.
+#[derive(Clone)]
+pub struct Doorbell {
+    bell: Bell,
+    rung: Arc<Notify>,
+}
+
+impl Default for Doorbell {
+    fn default() -> Self {
+        let rung = Arc::new(Notify::new());
+        let wake = rung.clone();
+        Self { bell: Bell::new(move || wake.notify_one()), rung }
+    }
+}
+
+impl Doorbell {
+    /// The end that a worker rings after each message.
+    #[must_use]
+    pub fn bell(&self) -> Bell {
+        self.bell.clone()
+    }
+}
+
+/// The control thread's ends of the rings from and to one worker.
+pub struct Mailbox {
+    /// The worker.
+    pub worker: WorkerId,
+    /// What it asks for.
+    pub from: Consumer<ToControl>,
+    /// What it is told.
+    pub to: Producer<ToWorker>,
+}
+
+/// A mailbox with what had no room in its ring yet: at most an answer for each request that the worker has waiting.
+struct Post {
+    mailbox: Mailbox,
+    waiting: VecDeque<ToWorker>,
+}
+
+impl Post {
+    fn send(&mut self, message: ToWorker) {
+        self.waiting.push_back(message);
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        while let Some(message) = self.waiting.pop_front() {
+            if let Err(message) = self.mailbox.to.push(message) {
+                self.waiting.push_front(message);
+                return;
+            }
+        }
+    }
+}
+
+/// Messages taken from one mailbox before others and clients get their turn.
+const BATCH: usize = 64;
+/// How often bindings are swept and busy shares are taken.
+const TICK: Duration = Duration::from_secs(1);
+/// How soon a full ring to a worker is tried again.
+const RETRY: Duration = Duration::from_millis(1);
+/// How long workers may take to stop.
+const STOP: Duration = Duration::from_secs(10);
+
+/// The control thread.
+pub struct Control {
+    config: Arc<Config>,
+    clock: Box<dyn Fn() -> Time>,
+    registrar: Registrar,
+    publisher: Publisher,
+    numbers: Arc<Numbers>,
+    posts: Vec<Post>,
+    doorbell: Doorbell,
+}
+
+impl Control {
+    /// `published` are the workers' numbers, in the order of the workers; `clock` is the clock that workers read too;
+    /// `doorbell` is the one whose bells the workers have.
+    #[must_use]
+    pub fn new(
+        config: Arc<Config>,
+        registrar: Registrar,
+        mailboxes: Vec<Mailbox>,
+        published: Vec<(WorkerId, Published)>,
+        clock: Box<dyn Fn() -> Time>,
+        doorbell: Doorbell,
+    ) -> Self {
+        let (publisher, own) = publish(&registrar);
+        let sources = published.into_iter().map(|(worker, published)| (Some(worker), published));
+        let numbers = Numbers::new(&config.node.name, sources.chain([(None, own)]).collect());
+        let post = |mailbox| Post { mailbox, waiting: VecDeque::new() };
+        Self {
+            config,
+            clock,
+            registrar,
+            publisher,
+            numbers: Arc::new(numbers),
+            posts: mailboxes.into_iter().map(post).collect(),
+            doorbell,
+        }
+    }
+
+    /// Serves until SIGTERM or SIGINT, then tells the workers to stop and waits for them.
+    ///
+    /// # Errors
+    /// A socket can't be opened, or a worker has ended by itself.
+    pub fn run(self) -> Result<(), StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime
+            .map_err(|error| StartError::new(format!("no event loop: {error}"), "free file descriptors"))?;
+        runtime.block_on(self.serve())
+    }
+
+    async fn serve(mut self) -> Result<(), StartError> {
+        let _socket = self.listen().await?;
+        let signals = |kind| {
+            signal(kind).map_err(|error| StartError::new(format!("no signals: {error}"), "report this"))
+        };
+        let (mut terminate, mut interrupt) =
+            (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+        let mut tick = tokio::time::interval(TICK);
+        let mut stopping = None;
+        tracing::info!(node = self.config.node.name, "serving");
+        loop {
+            if self.take_post() {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if let Some(since) = stopping {
+                let gone = self.posts.iter().all(|post| post.mailbox.to.is_abandoned());
+                if gone || (self.clock)().since(since) >= STOP {
+                    tracing::info!(workers_stopped = gone, "stopped");
+                    return Ok(());
+                }
+            } else if let Some(post) = self.posts.iter().find(|post| post.mailbox.to.is_abandoned()) {
+                let what = format!("worker {} has ended", post.mailbox.worker.0);
+                return Err(StartError::new(what, "see its last words on standard error and report them"));
+            }
+            self.doorbell.bell.sleep();
+            if self.posts.iter().any(|post| !post.mailbox.from.is_empty()) {
+                continue;
+            }
+            let soon = stopping.is_some() || self.posts.iter().any(|post| !post.waiting.is_empty());
+            tokio::select! {
+                () = self.doorbell.rung.notified() => {}
+                _ = tick.tick() => self.tick(),
+                () = tokio::time::sleep(RETRY), if soon => {}
+                _ = terminate.recv() => stopping = stopping.or_else(|| self.stop("SIGTERM")),
+                _ = interrupt.recv() => stopping = stopping.or_else(|| self.stop("SIGINT")),
+            }
+        }
+    }
+
+    /// Opens the admin API and the metrics.
+    async fn listen(&self) -> Result<admin::Socket, StartError> {
+        let path = &self.config.admin.socket;
+        let (socket, listener) = admin::Socket::bind(path).map_err(|error| {
+            let remedy = "set [admin] socket to a path in a directory that the gateway may write to";
+            StartError::new(format!("admin socket {}: {error}", path.display()), remedy)
+        })?;
+        tokio::spawn(axum::serve(listener, admin::router(self.numbers.clone())).into_future());
+        if let Some(address) = self.config.metrics.listen {
+            let listener = TcpListener::bind(address).await.map_err(|error: io::Error| {
+                let remedy = "set [metrics] listen to a free port of an address of this host";
+                StartError::new(format!("metrics at {address}: {error}"), remedy)
+            })?;
+            tokio::spawn(axum::serve(listener, metrics::router(self.numbers.clone())).into_future());
+            tracing::info!(%address, "metrics");
+        }
+        tracing::info!(socket = %path.display(), "admin API");
+        Ok(socket)
+    }
+
+    /// Carries out what workers ask for; whether there was anything.
+    fn take_post(&mut self) -> bool {
+        let mut any = false;
+        for post in &mut self.posts {
+            post.flush();
+            for _ in 0..BATCH {
+                let Some(ToControl::Register(request)) = post.mailbox.from.pop() else { break };
+                let outcome = self.registrar.register((self.clock)(), &request);
+                post.send(ToWorker::RegisterDone(outcome));
+                any = true;
+            }
+        }
+        if any {
+            self.publisher.publish(&self.registrar);
+        }
+        any
+    }
+
+    fn tick(&mut self) {
+        let now = (self.clock)();
+        self.registrar.sweep(now);
+        self.publisher.publish(&self.registrar);
+        self.numbers.sample(now);
+    }
+
+    fn stop(&mut self, signal: &str) -> Option<Time> {
+        tracing::info!(signal, "stopping");
+        for post in &mut self.posts {
+            post.send(ToWorker::Stop);
+        }
+        Some((self.clock)())
+    }
+}

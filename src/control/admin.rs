@@ -1,0 +1,167 @@
+//! The admin API: HTTP and JSON on a Unix socket that its owner alone may use; and its client, `ipsmgw show …`.
+
+mod client;
+mod table;
+
+pub use client::{AskError, ask};
+pub use table::table;
+
+use super::numbers::Numbers;
+use axum::routing::get;
+use axum::{Json, Router};
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{Error, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::UnixListener;
+
+/// What can be shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Subject {
+    /// Each worker: how busy, its counters, fills and states.
+    Workers,
+    /// Each port, by worker.
+    Ports,
+    /// Each association, with the worker that owns it.
+    Associations,
+}
+
+impl Subject {
+    /// The path of the request and the key of the list in the answer.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Workers => "workers",
+            Self::Ports => "ports",
+            Self::Associations => "associations",
+        }
+    }
+}
+
+/// The routes: `GET /v1/workers` and so on.
+pub(super) fn router(numbers: Arc<Numbers>) -> Router {
+    let (ports, associations) = (numbers.clone(), numbers.clone());
+    Router::new()
+        .route("/v1/workers", get(|| async move { Json(numbers.workers()) }))
+        .route("/v1/ports", get(|| async move { Json(ports.objects("ports", "port")) }))
+        .route(
+            "/v1/associations",
+            get(|| async move { Json(associations.objects("associations", "association")) }),
+        )
+}
+
+/// The admin socket; dropped, it goes.
+pub(super) struct Socket {
+    path: PathBuf,
+}
+
+impl Socket {
+    /// Listens at `path` with mode 0600. What another process left there is replaced; a living one is not.
+    ///
+    /// The socket is made in a directory that is ours alone and moved into its place when its mode is set, so that at no
+    /// time somebody else can connect to it.
+    pub(super) fn bind(path: &Path) -> Result<(Self, UnixListener), Error> {
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(Error::new(ErrorKind::AlreadyExists, "something that is no socket is there"));
+            }
+            Ok(_) if UnixStream::connect(path).is_ok() => {
+                return Err(Error::new(ErrorKind::AddrInUse, "another process listens there"));
+            }
+            _ => {}
+        }
+        let directory = path.parent().unwrap_or(Path::new("."));
+        if !directory.as_os_str().is_empty() {
+            fs::create_dir_all(directory)?;
+        }
+        let private = directory.join(format!(".{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&private)?;
+        let made = Self::make(&private.join("s"), path);
+        fs::remove_dir(&private)?;
+        Ok((Self { path: path.into() }, made?))
+    }
+
+    fn make(made: &Path, path: &Path) -> Result<UnixListener, Error> {
+        let listener = UnixListener::bind(made)?;
+        let moved =
+            fs::set_permissions(made, Permissions::from_mode(0o600)).and_then(|()| fs::rename(made, path));
+        if moved.is_err() {
+            let _ = fs::remove_file(made);
+        }
+        moved.map(|()| listener)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::numbers::tests::numbers;
+    use super::*;
+
+    fn path(name: &str) -> PathBuf {
+        let directory = std::env::temp_dir().join(format!("ipsmgw-admin-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        directory.join("admin.sock")
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn a_client_is_told_what_the_workers_published() {
+        let path = path("told");
+        runtime().block_on(async {
+            let (_socket, listener) = Socket::bind(&path).unwrap();
+            tokio::spawn(axum::serve(listener, router(Arc::new(numbers()))).into_future());
+            for subject in [Subject::Workers, Subject::Ports, Subject::Associations] {
+                let answer = ask(&path, subject).await.unwrap();
+                assert!(answer[subject.name()].is_array(), "{answer}");
+            }
+            let answer = ask(&path, Subject::Workers).await.unwrap();
+            assert_eq!(answer, numbers().workers());
+        });
+        assert!(!path.exists(), "the socket goes with the process");
+    }
+
+    #[test]
+    fn the_socket_is_its_owners_alone() {
+        let path = path("mode");
+        runtime().block_on(async {
+            let (_socket, _listener) = Socket::bind(&path).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            let left: Vec<_> =
+                fs::read_dir(path.parent().unwrap()).unwrap().map(|it| it.unwrap().file_name()).collect();
+            assert_eq!(left, ["admin.sock"]);
+        });
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced_and_nothing_else() {
+        let path = path("stale");
+        runtime().block_on(async {
+            let (socket, listener) = Socket::bind(&path).unwrap();
+            std::mem::forget(socket);
+            let living = Socket::bind(&path).map(drop).unwrap_err();
+            assert_eq!(living.kind(), ErrorKind::AddrInUse);
+            drop(listener);
+            drop(Socket::bind(&path).unwrap());
+            fs::write(&path, "precious").unwrap();
+            assert_eq!(Socket::bind(&path).map(drop).unwrap_err().kind(), ErrorKind::AlreadyExists);
+            assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+        });
+    }
+
+    #[test]
+    fn nobody_there_is_said_with_a_remedy() {
+        let error = runtime().block_on(ask(&path("nobody"), Subject::Workers)).unwrap_err();
+        assert!(error.to_string().contains("--socket"), "{error}");
+    }
+}

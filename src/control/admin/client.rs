@@ -1,0 +1,55 @@
+//! The client of the admin API.
+
+use super::Subject;
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use tokio::net::UnixStream;
+
+/// Why the gateway gave no answer.
+#[derive(Debug)]
+pub struct AskError {
+    socket: PathBuf,
+    what: String,
+}
+
+impl fmt::Display for AskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { socket, what } = self;
+        write!(f, "{}: {what}; is the gateway running? Name its socket with --socket", socket.display())
+    }
+}
+
+impl std::error::Error for AskError {}
+
+/// Asks the gateway that listens at `socket` about `subject`.
+pub async fn ask(socket: &Path, subject: Subject) -> Result<Value, AskError> {
+    let wrong = |what: String| AskError { socket: socket.into(), what };
+    exchange(socket, subject).await.map_err(|error| wrong(error.to_string()))
+}
+
+async fn exchange(socket: &Path, subject: Subject) -> Result<Value, Box<dyn std::error::Error>> {
+    let stream = UnixStream::connect(socket).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::get(format!("/v1/{}", subject.name())).header("host", "ipsmgw");
+    let answer = sender.send_request(request.body(Empty::<Bytes>::new())?);
+    // The connection ends when the answer has come: nobody asks again.
+    let (answer, _) = tokio::join!(
+        async {
+            let answer = answer.await?;
+            drop(sender);
+            let status = answer.status();
+            Ok::<_, hyper::Error>((status, answer.into_body().collect().await?.to_bytes()))
+        },
+        connection
+    );
+    let (status, body) = answer?;
+    if !status.is_success() {
+        return Err(format!("answers {status}").into());
+    }
+    Ok(serde_json::from_slice(&body)?)
+}

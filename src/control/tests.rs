@@ -1,0 +1,112 @@
+//! The control thread with a worker played by the test.
+
+use super::*;
+use crate::base::{SipKey, ring};
+use crate::gateway::mailbox::{RegisterAnswer, RegisterRequest};
+use crate::ident::Identity;
+use crate::subscriber::{AccessNetworkInfo, TableConfig, table};
+use std::process::Command;
+
+const EXAMPLE: &str = include_str!("../../docs/operating/examples/gateway.toml");
+
+fn request(reply_to: u64) -> ToControl {
+    ToControl::Register(Box::new(RegisterRequest {
+        network: 0,
+        public_identity: Identity::new(b"sip:alice@home1.net").unwrap(),
+        contact: Identity::new(b"sip:scscf1.home1.net").unwrap(),
+        remote: "10.1.0.5:5060".parse().unwrap(),
+        local: "10.0.0.1:5060".parse().unwrap(),
+        expires_s: 60,
+        private_identity: None,
+        associated: vec![],
+        service_info: b"491710000001".to_vec(),
+        access_network_info: AccessNetworkInfo::EMPTY,
+        worker: WorkerId(0),
+        reply_to,
+    }))
+}
+
+/// A control thread with one worker, whose ends of the rings the test has; the ring back has 4 places.
+struct Played {
+    socket: std::path::PathBuf,
+    to_control: Producer<ToControl>,
+    from_control: Consumer<ToWorker>,
+    bell: Bell,
+    control: std::thread::JoinHandle<Result<(), StartError>>,
+}
+
+#[allow(clippy::disallowed_methods)] // the control thread needs one, and its clock
+fn play(name: &str) -> Played {
+    let socket = std::env::temp_dir().join(format!("ipsmgw-control-{name}-{}.sock", std::process::id()));
+    let mut config = Config::parse(Path::new("gw.toml"), EXAMPLE).unwrap();
+    config.admin.socket.clone_from(&socket);
+    config.metrics.listen = None;
+    let (to_control, from) = ring(64);
+    let (to, from_control) = ring(4);
+    let doorbell = Doorbell::default();
+    let bell = doorbell.bell();
+    let control = std::thread::spawn(move || {
+        let (writer, _readers) = table(&TableConfig {
+            subscribers: 16,
+            identities: 64,
+            addresses: 16,
+            readers: 1,
+            key: SipKey::new([1; 16]),
+        });
+        let config = Arc::new(config);
+        let registrar = Registrar::new(config.clone(), Subscribers::default(), writer);
+        let began = std::time::Instant::now();
+        let clock = Box::new(move || Time::ZERO + began.elapsed());
+        let mailbox = Mailbox { worker: WorkerId(0), from, to };
+        Control::new(config, registrar, vec![mailbox], vec![], clock, doorbell).run()
+    });
+    Played { socket, to_control, from_control, bell, control }
+}
+
+fn next(from_control: &mut Consumer<ToWorker>) -> ToWorker {
+    loop {
+        match from_control.pop() {
+            Some(message) => return message,
+            None => std::thread::yield_now(),
+        }
+    }
+}
+
+#[test]
+fn a_worker_is_answered_and_told_to_stop() {
+    let Played { socket, mut to_control, mut from_control, bell, control } = play("stop");
+    for reply_to in 0..50 {
+        to_control.push(request(reply_to)).unwrap();
+        bell.ring();
+    }
+    for reply_to in 0..50 {
+        let ToWorker::RegisterDone(outcome) = next(&mut from_control) else { panic!("stopped") };
+        assert_eq!(
+            (outcome.reply_to, outcome.answer),
+            (reply_to, RegisterAnswer::Accepted { expires_s: 60 })
+        );
+    }
+    // It has answered, so it serves, and has put its signal handler in place.
+    assert!(socket.exists());
+    let kill = Command::new("kill").args(["-TERM", &std::process::id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    assert_eq!(next(&mut from_control), ToWorker::Stop);
+    assert!(!control.is_finished(), "it waits for the worker");
+    drop(from_control);
+    control.join().unwrap().unwrap();
+    assert!(!socket.exists());
+}
+
+#[test]
+fn a_worker_that_ends_by_itself_ends_the_process() {
+    let Played { mut to_control, mut from_control, bell, control, .. } = play("end");
+    to_control.push(request(1)).unwrap();
+    bell.ring();
+    assert!(matches!(next(&mut from_control), ToWorker::RegisterDone(_) | ToWorker::Stop));
+    drop(from_control);
+    match control.join().unwrap() {
+        Err(error) => assert!(error.to_string().starts_with("worker 0 has ended; "), "{error}"),
+        // The other test's signal is the whole process's.
+        Ok(()) => {}
+    }
+}
