@@ -8,6 +8,8 @@ use crate::ident::PointCode;
 use core::time::Duration;
 use std::collections::VecDeque;
 
+mod destinations;
+mod ipsp;
 mod machine;
 mod malformed;
 mod octets;

@@ -1,0 +1,171 @@
+use super::super::destinations::Destinations;
+use super::*;
+
+const DUNA: Change = Change::Reach(Reach::Unavailable);
+const DAVA: Change = Change::Reach(Reach::Available);
+const DRST: Change = Change::Reach(Reach::Restricted);
+
+fn pair(change: impl FnOnce(&mut AspConfig)) -> (Node, Node) {
+    let mut config =
+        AspConfig { t_audit: Some(Duration::from_secs(30)), ..AspConfig::new(Role::Asp, vec![100]) };
+    config.network_appearance = Some(2);
+    let mut b = AspConfig { role: Role::Sgp, t_audit: None, ..config.clone() };
+    change(&mut b);
+    let (mut a, mut b) = (Node::new(config), Node::new(b));
+    a.up(Time::ZERO);
+    b.up(Time::ZERO);
+    exchange(Time::ZERO, &mut a, &mut b);
+    (a, b)
+}
+
+fn report(node: &mut Node, point_code: u32, mask: u8, change: Change) {
+    let sent = &mut node.sent;
+    node.asp.report(PointCode(point_code), mask, change, &mut |stream, bytes| {
+        sent.push_back((stream, bytes.to_vec()));
+    });
+}
+
+fn reach(node: &Node, point_code: u32) -> Reach {
+    node.asp.availability(PointCode(point_code)).reach
+}
+
+#[test]
+fn what_a_gateway_reports_its_asp_knows() {
+    let (mut a, mut b) = pair(|_| ());
+    let mut tell = |change, kind| {
+        report(&mut b, 9, 0, change);
+        assert_eq!(exchange(Time::ZERO, &mut a, &mut b), [(1, kind)]);
+        a.asp.availability(PointCode(9))
+    };
+    assert!(!tell(DUNA, Kind::Duna).is_usable());
+    assert_eq!(tell(DRST, Kind::Drst).reach, Reach::Restricted);
+    assert_eq!(tell(Change::Congestion(2), Kind::Scon).congestion, 2);
+    assert_eq!(tell(Change::Congestion(0), Kind::Scon).congestion, 0);
+    assert!(!tell(Change::NoSccp(1), Kind::Dupu).is_usable());
+    assert_eq!(tell(DAVA, Kind::Dava), Availability::default());
+    assert!(!tell(Change::NoSccp(2), Kind::Dupu).is_usable());
+    a.asp.sccp_back(PointCode(9));
+    assert!(a.asp.availability(PointCode(9)).is_usable());
+    assert_eq!(reach(&a, 10), Reach::Available);
+    a.asp.association_down(Time::ZERO);
+    b.asp.association_down(Time::ZERO);
+    assert_eq!(reach(&a, 9), Reach::Available, "nothing is known, and nothing is active");
+}
+
+#[test]
+fn an_input_names_what_is_concerned() {
+    let (mut a, _) = pair(|_| ());
+    let duna = message(Kind::Duna, &[(tag::AFFECTED_POINT_CODE, &[0, 0, 0, 9, 3, 0, 1, 0])]);
+    match a.asp.handle_input(Time::ZERO, 0, &duna, &mut |_, _| panic!()).unwrap() {
+        Input::Destination { affected, change } => {
+            assert_eq!(affected.collect::<Vec<_>>(), [(PointCode(9), 0), (PointCode(256), 3)]);
+            assert_eq!(change, DUNA);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(reach(&a, 9), Reach::Unavailable);
+    assert_eq!((reach(&a, 263), reach(&a, 264)), (Reach::Unavailable, Reach::Available));
+}
+
+#[test]
+fn an_audit_is_answered_in_full() {
+    let (mut a, mut b) = pair(|config| config.reachable = (1..=100).map(PointCode).collect());
+    report(&mut b, 2, 0, DUNA);
+    report(&mut b, 3, 0, DRST);
+    report(&mut b, 4, 0, Change::Congestion(3));
+    b.sent.clear();
+    let points: Vec<u8> = [1, 2, 3, 4, 200].iter().flat_map(|&point| [0, 0, 0, point]).collect();
+    let daud =
+        message(Kind::Daud, &[(tag::ROUTING_CONTEXT, &[0, 0, 0, 100]), (tag::AFFECTED_POINT_CODE, &points)]);
+    b.input(Time::ZERO, 0, &daud).unwrap();
+    use Kind::*;
+    assert_eq!(exchange(Time::ZERO, &mut a, &mut b), [(1, Scon), (1, Dava), (1, Drst), (1, Duna)]);
+    assert_eq!(
+        (reach(&a, 1), reach(&a, 2), reach(&a, 3)),
+        (Reach::Available, Reach::Unavailable, Reach::Restricted)
+    );
+    assert_eq!((a.asp.availability(PointCode(4)).congestion, reach(&a, 200)), (3, Reach::Unavailable));
+    // Ended congestion that nobody told of goes with the next audit.
+    report(&mut b, 4, 0, Change::Congestion(0));
+    b.sent.clear();
+    assert_eq!(a.asp.poll_timeout(), seconds(30));
+    a.timeout(seconds(30));
+    assert_eq!(exchange(seconds(30), &mut a, &mut b), [(0, Daud), (1, Dava), (1, Drst), (1, Duna)]);
+    assert_eq!(a.asp.availability(PointCode(4)), Availability::default());
+    assert_eq!(reach(&a, 2), Reach::Unavailable);
+}
+
+#[test]
+fn a_long_audit_is_answered_in_part() {
+    let (mut a, mut b) = pair(|_| ());
+    let points: Vec<u8> = (0..200u8).flat_map(|point| [0, 0, 0, point]).collect();
+    b.input(Time::ZERO, 0, &message(Kind::Daud, &[(tag::AFFECTED_POINT_CODE, &points)])).unwrap();
+    assert_eq!(exchange(Time::ZERO, &mut a, &mut b), [(1, Kind::Dava)]);
+    assert_eq!(b.asp.counts.audit_refused, 136);
+}
+
+#[test]
+fn nothing_is_asked_while_nothing_is_wrong_or_nobody_active() {
+    let (mut a, mut b) = pair(|_| ());
+    a.timeout(seconds(30));
+    assert!(a.sent.is_empty());
+    a.stop(seconds(31));
+    exchange(seconds(31), &mut a, &mut b);
+    assert_eq!(a.asp.poll_timeout(), Time::NEVER);
+    report(&mut b, 9, 0, DUNA);
+    assert!(b.sent.is_empty(), "an ASP that isn't active is told nothing");
+}
+
+#[test]
+fn news_while_inactive_or_out_of_scope_get_an_err() {
+    let affected = (tag::AFFECTED_POINT_CODE, &[0, 0, 0, 9][..]);
+    let code = |node: &mut Node, bytes: &[u8]| {
+        node.sent.clear();
+        node.input(Time::ZERO, 0, bytes).unwrap();
+        word(&node.pop(), tag::ERROR_CODE)
+    };
+    let mut idle = Node::new(AspConfig::new(Role::Asp, vec![100]));
+    idle.up(Time::ZERO);
+    let unexpected = Some(ErrorCode::UnexpectedMessage as u32);
+    assert_eq!(code(&mut idle, &message(Kind::Duna, &[affected])), unexpected);
+    assert_eq!(reach(&idle, 9), Reach::Available);
+    let (mut a, mut b) = pair(|_| ());
+    let context = message(Kind::Duna, &[(tag::ROUTING_CONTEXT, &[0, 0, 0, 9]), affected]);
+    assert_eq!(code(&mut a, &context), Some(ErrorCode::InvalidRoutingContext as u32));
+    let appearance = message(Kind::Duna, &[(tag::NETWORK_APPEARANCE, &[0, 0, 0, 9]), affected]);
+    assert_eq!(code(&mut a, &appearance), Some(ErrorCode::InvalidNetworkAppearance as u32));
+    assert_eq!(reach(&a, 9), Reach::Available);
+    // SCON may come from an ASP too; without a level it is congestion all the same.
+    b.input(Time::ZERO, 0, &message(Kind::Scon, &[affected])).unwrap();
+    assert_eq!(b.asp.availability(PointCode(9)).congestion, 1);
+    // The absence of another user than SCCP is none of ours.
+    a.input(Time::ZERO, 0, &message(Kind::Dupu, &[affected, (tag::USER_CAUSE, &[0, 1, 0, 5])])).unwrap();
+    assert!(a.asp.availability(PointCode(9)).is_usable());
+    assert!(a.input(Time::ZERO, 0, &message(Kind::Dupu, &[affected])).is_err());
+}
+
+#[test]
+fn ranges_and_their_members_are_kept_apart() {
+    let mut table = Destinations::new(4);
+    let get = |table: &Destinations, point_code| table.get(PointCode(point_code)).reach;
+    assert!(table.update(PointCode(8), 3, DUNA));
+    assert!(table.update(PointCode(9), 0, DAVA));
+    assert_eq!(
+        (get(&table, 8), get(&table, 9), get(&table, 15)),
+        (Reach::Unavailable, Reach::Available, Reach::Unavailable)
+    );
+    assert_eq!(get(&table, 16), Reach::Available);
+    assert_eq!(table.iter().count(), 2);
+    assert!(table.update(PointCode(15), 3, DAVA), "the same range, by another member");
+    assert_eq!(table.iter().count(), 0);
+    for point_code in 0..4 {
+        assert!(table.update(PointCode(point_code), 0, DRST));
+    }
+    assert!(!table.update(PointCode(4), 0, DUNA), "full");
+    assert_eq!(get(&table, 4), Reach::Available);
+    assert!(table.update(PointCode(3), 0, DUNA), "what is known can change");
+    assert!(table.update(PointCode(0), 24, DAVA));
+    assert_eq!(table.iter().count(), 0);
+    assert!(table.update(PointCode(0), 24, DUNA));
+    assert_eq!(get(&table, 0xff_ffff), Reach::Unavailable);
+}
