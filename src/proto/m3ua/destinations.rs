@@ -123,7 +123,7 @@ impl Destinations {
     /// Drops every entry that says the same as what would hold without it.
     fn forget_what_goes_without_saying(&mut self) {
         // Widest first, so that an entry is compared with what remains above it.
-        self.entries.sort_unstable_by(|a, b| b.mask.cmp(&a.mask));
+        self.entries.sort_unstable_by_key(|entry| core::cmp::Reverse(entry.mask));
         let mut at = 0;
         while let Some(&entry) = self.entries.get(at) {
             let above = self.narrowest(entry.point_code, entry.mask.saturating_add(1)).unwrap_or_default();

@@ -8,6 +8,7 @@ pub(super) const LONGEST: usize = 1 + 2 + 1 + 3 + Digits::MAX / 2;
 
 const HAS_POINT_CODE: u8 = 0x01;
 const HAS_SSN: u8 = 0x02;
+const FORMAT_0100: u8 = 4 << 2;
 const ROUTE_ON_SSN: u8 = 0x40;
 /// Encoding schemes: BCD with an odd or an even number of digits.
 const ODD: u8 = 1;
@@ -83,10 +84,11 @@ pub(super) struct Octets {
 impl Octets {
     pub(super) fn new(address: &SccpAddress) -> Self {
         let mut this = Self { octets: [0; LONGEST], length: 0 };
-        let indicator = u8::from(address.point_code.is_some()) * HAS_POINT_CODE
-            | u8::from(address.ssn.is_some()) * HAS_SSN
-            | u8::from(address.title.is_some()) * (4 << 2)
-            | u8::from(address.route_on_ssn) * ROUTE_ON_SSN;
+        let flag = |is_set: bool, bits: u8| if is_set { bits } else { 0 };
+        let indicator = flag(address.point_code.is_some(), HAS_POINT_CODE)
+            | flag(address.ssn.is_some(), HAS_SSN)
+            | flag(address.title.is_some(), FORMAT_0100)
+            | flag(address.route_on_ssn, ROUTE_ON_SSN);
         this.push(&[indicator]);
         if let Some(PointCode(point_code)) = address.point_code {
             this.push(&[point_code as u8, (point_code >> 8) as u8 & 0x3f]);

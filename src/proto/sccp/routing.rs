@@ -57,6 +57,8 @@ pub enum Route {
     NoTranslation(Cause),
 }
 
+/// What a table needs of a rule: its key and its place in the configuration beside it.
+type Entry = (u128, usize, Rule);
 type Selector = (Option<u8>, Option<NumberingPlan>, Option<NatureOfAddress>);
 
 /// The rules of one selector: prefixes in lexicographic order.
@@ -85,7 +87,7 @@ fn order(digits: Digits) -> u128 {
     const LOW_HALVES: u128 = u128::MAX / 255 * 15;
     let len = digits.len() as u32;
     let mask = (1u128 << (4 * len)) - 1;
-    let nibbles = (digits.to_u128() & mask) + (u128::MAX / 15 & mask);
+    let nibbles = (digits.to_u128() & mask) + ((u128::MAX / 15) & mask);
     ((nibbles & LOW_HALVES) << 4 | nibbles >> 4 & LOW_HALVES).swap_bytes()
 }
 
@@ -95,7 +97,7 @@ fn agree(one: u128, other: u128, length: u8) -> bool {
 }
 
 impl Table {
-    fn new(selector: Selector, mut rules: Vec<(u128, usize, Rule)>) -> Result<Self, DuplicatePrefix> {
+    fn new(selector: Selector, mut rules: Vec<Entry>) -> Result<Self, DuplicatePrefix> {
         rules.sort_unstable_by_key(|&(key, at, _)| (key, at));
         let mut keys: Vec<u128> = Vec::with_capacity(rules.len());
         let mut rows: Vec<Row> = Vec::with_capacity(rules.len());
@@ -166,7 +168,7 @@ impl Routes {
     /// From our own point codes, the subsystems that we are, and the translation rules. Rules that leave parts open
     /// yield to rules of the same prefix that don't.
     pub fn new(own: &[PointCode], local: &[Ssn], rules: &[Rule]) -> Result<Self, DuplicatePrefix> {
-        let mut groups: Vec<(Selector, Vec<(u128, usize, Rule)>)> = Vec::new();
+        let mut groups: Vec<(Selector, Vec<Entry>)> = Vec::new();
         for (at, rule) in rules.iter().enumerate() {
             let selector = (rule.translation_type, rule.numbering_plan, rule.nature);
             let entry = (order(rule.prefix), at, *rule);

@@ -1,153 +1,19 @@
 //! The states of an ASP and its application server over one SCTP association (RFC 4666 4.3), from either side.
 
+mod config;
+mod own;
 mod peer;
 mod ssnm;
 
 use super::build;
 use super::destinations::{Availability, Change, Destinations};
 use super::view::{Affected, Data, Kind, Message, Why, error_code, malformed};
-use super::{ErrorCode, Status, TrafficMode, stream_for, tag};
-use crate::base::{Malformed, Time, counts};
+use super::{ErrorCode, Status, stream_for, tag};
+use crate::base::{Malformed, Time};
 use crate::codec::{Prepend, Reader};
 use crate::ident::PointCode;
-use core::time::Duration;
 
-/// Who we are on an association.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Role {
-    /// An application server process towards a signalling gateway.
-    Asp,
-    /// A peer without signalling gateway that starts the exchange.
-    IpspClient,
-    /// A peer without signalling gateway that lets the other side start.
-    IpspServer,
-    /// A signalling gateway process towards an ASP.
-    Sgp,
-}
-
-/// State of an ASP (RFC 4666 4.3.1).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Default)]
-pub enum AspState {
-    /// Not there, or its SCTP association isn't.
-    #[default]
-    Down,
-    /// There, without traffic.
-    Inactive,
-    /// Carries traffic for at least one routing context.
-    Active,
-}
-
-/// What an association is configured to do.
-#[derive(Clone, Debug)]
-pub struct AspConfig {
-    /// Who we are.
-    pub role: Role,
-    /// IPSP: each side sends its own ASPUP and ASPAC (RFC 4666 5.6.2), instead of one exchange for both (5.6.1).
-    pub double_exchange: bool,
-    /// The application servers, at most [`AspConfig::MAX_CONTEXTS`]; none where the peer knows the only one.
-    pub routing_contexts: Vec<u32>,
-    /// The network appearance that messages must bear if they bear one.
-    pub network_appearance: Option<u32>,
-    /// The traffic mode to ask for; as SGP, the only one to accept.
-    pub traffic_mode: Option<TrafficMode>,
-    /// The identifier to give in ASPUP; as SGP, the one to demand.
-    pub asp_identifier: Option<u32>,
-    /// T(ack): how long to wait for an acknowledgement before asking again.
-    pub t_ack: Duration,
-    /// How long to wait after a refusal before asking again.
-    pub t_retry: Duration,
-    /// How often ASPIA and ASPDN are sent before they are taken as acknowledged.
-    pub leave_attempts: u32,
-    /// T(beat): how often to send BEAT; the peer has failed when nothing has come for twice as long.
-    pub t_beat: Option<Duration>,
-    /// T(r): how long, as SGP, an application server stays pending.
-    pub t_recovery: Duration,
-    /// How often to ask about destinations that were said to be unavailable, restricted or congested.
-    pub t_audit: Option<Duration>,
-    /// Accept DATA on stream 0, from peers that have no other.
-    pub data_on_stream_0: bool,
-    /// How many destinations can be known as not simply available.
-    pub destinations: usize,
-    /// As SGP, the destinations that can be reached; none: all.
-    pub reachable: Vec<PointCode>,
-}
-
-impl AspConfig {
-    /// The most routing contexts of an association.
-    pub const MAX_CONTEXTS: usize = 32;
-
-    /// The usual times and sizes, for `role` and `routing_contexts`.
-    #[must_use]
-    pub fn new(role: Role, routing_contexts: Vec<u32>) -> Self {
-        Self {
-            role,
-            double_exchange: false,
-            routing_contexts,
-            network_appearance: None,
-            traffic_mode: None,
-            asp_identifier: None,
-            t_ack: Duration::from_secs(2),
-            t_retry: Duration::from_secs(10),
-            leave_attempts: 3,
-            t_beat: None,
-            t_recovery: Duration::from_secs(2),
-            t_audit: None,
-            data_on_stream_0: false,
-            destinations: 128,
-            reachable: Vec::new(),
-        }
-    }
-}
-
-counts! {
-    /// Counters of M3UA.
-    pub struct M3uaCounts {
-        /// DATA messages taken.
-        data_received,
-        /// Management messages received, of all classes but DATA.
-        management_received,
-        /// Management messages sent.
-        management_sent,
-        /// Messages refused as malformed.
-        malformed,
-        /// Messages while there was no association.
-        without_association,
-        /// Messages of a class or type that isn't supported.
-        unsupported,
-        /// Messages that the state or the role didn't allow.
-        unexpected,
-        /// DATA for an ASP that isn't active, discarded.
-        data_inactive,
-        /// DATA on stream 0.
-        invalid_stream,
-        /// Messages with a routing context that isn't configured, or without one that is needed.
-        invalid_routing_context,
-        /// Messages with another network appearance.
-        invalid_network_appearance,
-        /// ASPUP or ASPAC that we refused.
-        refused,
-        /// ERR messages sent.
-        errors_sent,
-        /// ERR messages received.
-        errors_received,
-        /// NTFY messages received.
-        notifications_received,
-        /// Times T(ack) ended without an acknowledgement.
-        t_ack_expired,
-        /// Times ASPUP or ASPAC was refused by the peer.
-        refused_by_peer,
-        /// Times the peer answered no BEAT in time.
-        beat_failures,
-        /// Times the state became ASP-ACTIVE.
-        activations,
-        /// Destinations that found no room in the table.
-        destinations_full,
-        /// Point codes of a DAUD beyond those that are answered.
-        audit_refused,
-        /// Messages of ours that didn't fit their buffer.
-        too_long,
-    }
-}
+pub use config::{AspConfig, AspState, M3uaCounts, Role};
 
 /// What a message was.
 #[derive(Clone, Copy, Debug)]
@@ -407,79 +273,6 @@ impl Asp {
         (0..count).filter(move |at| mask >> at & 1 == 1).filter_map(move |at| copy.get(at).copied())
     }
 
-    /// Whether we are to ask for traffic ourselves.
-    fn initiates(&self) -> bool {
-        match self.config.role {
-            Role::Asp | Role::IpspClient => true,
-            Role::IpspServer => self.is_double() && self.theirs().state != AspState::Down,
-            Role::Sgp => false,
-        }
-    }
-
-    /// Makes the next request, unless one waits, a refusal is fresh, or all is as it should be.
-    fn advance(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) {
-        if !self.associated
-            || self.request.is_some()
-            || self.deadline != Time::NEVER
-            || self.config.role == Role::Sgp
-        {
-            return;
-        }
-        let Half { state, active } = *self.ours();
-        let next = match state {
-            AspState::Down if !self.stopped && self.initiates() => Request::Aspup,
-            AspState::Active if self.stopped => Request::Aspia,
-            AspState::Inactive if self.stopped => Request::Aspdn,
-            AspState::Inactive | AspState::Active
-                if !self.stopped && self.initiates() && !self.standby && active != self.all() =>
-            {
-                Request::Aspac
-            }
-            _ => return,
-        };
-        self.attempts = 0;
-        self.ask(now, next, send);
-    }
-
-    fn ask(&mut self, now: Time, request: Request, send: &mut dyn FnMut(u16, &[u8])) {
-        self.request = Some(request);
-        self.attempts = self.attempts.saturating_add(1);
-        self.doubted = false;
-        self.deadline = now + self.config.t_ack;
-        let identifier = self.config.asp_identifier;
-        let mode = self.config.traffic_mode;
-        let missing = self.all() & !self.ours().active;
-        match request {
-            Request::Aspup => self.emit(
-                Kind::Aspup,
-                |writer| {
-                    if let Some(identifier) = identifier {
-                        build::parameter(writer, tag::ASP_IDENTIFIER, &identifier.to_be_bytes());
-                    }
-                },
-                send,
-            ),
-            Request::Aspac => {
-                let contexts = self.contexts(if missing == 0 { self.all() } else { missing });
-                self.emit(
-                    Kind::Aspac,
-                    |writer| {
-                        build::routing_contexts(writer, contexts);
-                        if let Some(mode) = mode {
-                            build::traffic_mode(writer, mode);
-                        }
-                    },
-                    send,
-                );
-            }
-            Request::Aspia => {
-                let contexts = self.contexts(self.ours().active);
-                self.emit(Kind::Aspia, |writer| build::routing_contexts(writer, contexts), send);
-            }
-            Request::Aspdn => self.emit(Kind::Aspdn, |_| (), send),
-        }
-    }
-
     /// Sends a management message with the parameters that `write` puts down, on stream 0.
     fn emit(&mut self, kind: Kind, write: impl FnOnce(&mut Prepend<'_>), send: &mut dyn FnMut(u16, &[u8])) {
         self.emit_on(0, kind, write, send);
@@ -711,79 +504,6 @@ impl Asp {
         Ok(())
     }
 
-    /// The peer has acknowledged a request, or says of itself that our state is another (4.3.4.1 to 4.3.4.4).
-    fn on_acknowledgement(
-        &mut self,
-        now: Time,
-        bytes: &[u8],
-        message: &Message<'_>,
-        kind: Kind,
-        send: &mut dyn FnMut(u16, &[u8]),
-    ) -> Result<(), Malformed> {
-        let awaited = self.request;
-        match kind {
-            Kind::AspupAck => {
-                if awaited == Some(Request::Aspup) {
-                    self.settle();
-                    if self.ours().state == AspState::Down {
-                        self.ours_mut().set_active(0);
-                    }
-                } else if self.ours().state != AspState::Inactive {
-                    self.unexpected(bytes, send);
-                    self.settle();
-                    self.ours_mut().set_active(0);
-                }
-            }
-            Kind::AspdnAck => {
-                if awaited != Some(Request::Aspdn) && self.ours().state != AspState::Down {
-                    self.unexpected(bytes, send);
-                }
-                if awaited != Some(Request::Aspup) {
-                    self.settle();
-                }
-                self.ours_mut().set_down();
-            }
-            Kind::AspacAck => {
-                let Some(mask) = self.context_mask(bytes, message, send)? else { return Ok(()) };
-                if self.stopped || self.ours().state == AspState::Down {
-                    // Late, after we have asked to leave.
-                    self.counts.unexpected += 1;
-                    return Ok(());
-                }
-                let active = self.ours().active | mask;
-                self.ours_mut().set_active(active);
-                self.standby = false;
-                if awaited == Some(Request::Aspac) && active == self.all() {
-                    self.settle();
-                }
-            }
-            _ => {
-                let Some(mask) = self.context_mask(bytes, message, send)? else { return Ok(()) };
-                if self.ours().state == AspState::Active {
-                    let active = self.ours().active & !mask;
-                    self.ours_mut().set_active(active);
-                }
-                if awaited == Some(Request::Aspia) && self.ours().active == 0 {
-                    self.settle();
-                }
-            }
-        }
-        self.advance(now, send);
-        Ok(())
-    }
-
-    /// No request waits any more, and none is put off.
-    fn settle(&mut self) {
-        self.request = None;
-        self.deadline = Time::NEVER;
-    }
-
-    /// Puts the next request off: the peer has refused the last one, or has left by itself.
-    fn put_off(&mut self, now: Time) {
-        self.request = None;
-        self.deadline = now + self.config.t_retry;
-    }
-
     /// The routing contexts that a message names; all if it names none. `None` if one isn't ours: an ERR is sent.
     fn context_mask(
         &mut self,
@@ -809,80 +529,6 @@ impl Asp {
             self.reject(ErrorCode::InvalidRoutingContext, bytes, unknown, send);
         }
         Ok((mask != 0).then_some(mask))
-    }
-
-    fn on_err(
-        &mut self,
-        now: Time,
-        message: &Message<'_>,
-        send: &mut dyn FnMut(u16, &[u8]),
-    ) -> Result<(), Malformed> {
-        let code = message.parameters.word(tag::ERROR_CODE)?.ok_or(malformed(Why::Missing, 8))?;
-        self.counts.errors_received += 1;
-        let asking = matches!(self.request, Some(Request::Aspup | Request::Aspac));
-        const FINAL: [ErrorCode; 7] = [
-            ErrorCode::RefusedManagementBlocking,
-            ErrorCode::UnsupportedTrafficMode,
-            ErrorCode::AspIdentifierRequired,
-            ErrorCode::InvalidAspIdentifier,
-            ErrorCode::InvalidNetworkAppearance,
-            ErrorCode::InvalidRoutingContext,
-            ErrorCode::UnsupportedMessageType,
-        ];
-        /// No configured AS for ASP.
-        const NO_CONFIGURED_AS: u32 = 0x1a;
-        if code == ErrorCode::UnexpectedMessage as u32 {
-            // Perhaps for an old message: the acknowledgement may still come, so T(ack) decides.
-            self.doubted = true;
-            if self.request.is_none()
-                && self.deadline == Time::NEVER
-                && self.ours().state == AspState::Active
-                && self.initiates()
-            {
-                // The peer may think us inactive; an active ASP may ask again (4.3.4.3).
-                self.attempts = 0;
-                self.ask(now, Request::Aspac, send);
-            }
-        } else if asking && (code == NO_CONFIGURED_AS || FINAL.iter().any(|&known| known as u32 == code)) {
-            self.counts.refused_by_peer += 1;
-            self.put_off(now);
-        }
-        Ok(())
-    }
-
-    fn on_ntfy(
-        &mut self,
-        now: Time,
-        bytes: &[u8],
-        message: &Message<'_>,
-        send: &mut dyn FnMut(u16, &[u8]),
-    ) -> Result<(), Malformed> {
-        if self.config.role == Role::Sgp {
-            self.unexpected(bytes, send);
-            return Ok(());
-        }
-        let status = message.parameters.word(tag::STATUS)?.ok_or(malformed(Why::Missing, 8))?;
-        self.counts.notifications_received += 1;
-        match Status::from_wire(status) {
-            Some(Status::AlternateAspActive) => {
-                if self.ours().state == AspState::Active {
-                    self.ours_mut().set_active(0);
-                    self.standby = true;
-                    if matches!(self.request, Some(Request::Aspac | Request::Aspia)) {
-                        self.settle();
-                    }
-                }
-            }
-            Some(Status::AsPending | Status::AsInactive | Status::InsufficientAspResources) => {
-                self.standby = false;
-                if status != Status::AsInactive as u32 && self.request.is_none() {
-                    self.settle();
-                }
-            }
-            _ => {}
-        }
-        self.advance(now, send);
-        Ok(())
     }
 
     /// Runs the timers that are due at `now`.
@@ -918,35 +564,6 @@ impl Asp {
         Some(Timeout::Changed(after))
     }
 
-    /// T(ack), or the end of the pause after a refusal. `true` if the peer has failed.
-    fn on_deadline(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) -> bool {
-        let request = self.request;
-        let doubted = self.doubted;
-        self.settle();
-        let Some(request) = request else {
-            self.advance(now, send);
-            return false;
-        };
-        self.counts.t_ack_expired += 1;
-        match request {
-            Request::Aspdn if self.attempts >= self.config.leave_attempts => {
-                self.ours_mut().set_down();
-                return true;
-            }
-            Request::Aspia if self.attempts >= self.config.leave_attempts => {
-                self.ours_mut().set_active(0);
-                self.advance(now, send);
-            }
-            Request::Aspac if doubted => {
-                // The peer doesn't expect an ASPAC, so to it we are down.
-                self.ours_mut().set_down();
-                self.advance(now, send);
-            }
-            _ => self.ask(now, request, send),
-        }
-        false
-    }
-
     fn on_beat_deadline(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) -> bool {
         let Some(period) = self.config.t_beat else { return false };
         if self.ours().state.max(self.theirs().state) == AspState::Down {
@@ -962,30 +579,6 @@ impl Asp {
         }
         self.beat_deadline = now + period;
         false
-    }
-
-    /// Asks the signalling gateway about every destination that isn't simply available (RFC 4666 3.4.3).
-    pub fn audit(&mut self, send: &mut dyn FnMut(u16, &[u8])) {
-        if !self.is_active() || self.config.role == Role::Sgp {
-            return;
-        }
-        let contexts = self.contexts(self.ours().active);
-        let points = &self.destinations;
-        let mut buffer = [0; MANAGEMENT_MAX];
-        let mut writer = Prepend::new(&mut buffer);
-        let count = build::affected(
-            &mut writer,
-            points.iter().take(ssnm::POINTS_MAX).map(|(point_code, mask, _)| (point_code, mask)),
-        );
-        if count == 0 {
-            return;
-        }
-        build::routing_contexts(&mut writer, contexts);
-        if let Some(message) = build::message(&mut writer, Kind::Daud) {
-            self.counts.management_sent += 1;
-            send(0, message);
-        }
-        self.destinations.forget_congestion();
     }
 
     /// Panics if the state contradicts itself.

@@ -9,7 +9,7 @@ use crate::proto::m3ua::view::{Affected, Kind, Message, Why, malformed};
 use crate::proto::m3ua::{build, tag};
 
 /// The most point codes that one message of ours names, or that we answer of one DAUD.
-pub(super) const POINTS_MAX: usize = 64;
+pub(super) const POINTS_MAX: usize = 128;
 
 impl Asp {
     pub(super) fn on_ssnm<'a>(
@@ -71,6 +71,24 @@ impl Asp {
             }
         }
         Ok(Input::Destination { affected, change })
+    }
+
+    /// Asks the signalling gateway about every destination that isn't simply available (RFC 4666 3.4.3).
+    pub fn audit(&mut self, send: &mut dyn FnMut(u16, &[u8])) {
+        if !self.is_active() || self.config.role == Role::Sgp {
+            return;
+        }
+        let mut points = [(PointCode(0), 0); POINTS_MAX];
+        let mut count = 0;
+        for (slot, (point_code, mask, _)) in points.iter_mut().zip(self.destinations.iter()) {
+            *slot = (point_code, mask);
+            count += 1;
+        }
+        if let Some(points @ [_, ..]) = points.get(..count) {
+            self.tell(Kind::Daud, points, None, self.ours().active, send);
+            // The answers say where it goes on.
+            self.destinations.forget_congestion();
+        }
     }
 
     /// As SGP, changes what is known of a destination, and tells the ASP if it is active.

@@ -101,7 +101,7 @@ fn a_long_audit_is_answered_in_part() {
     let points: Vec<u8> = (0..200u8).flat_map(|point| [0, 0, 0, point]).collect();
     b.input(Time::ZERO, 0, &message(Kind::Daud, &[(tag::AFFECTED_POINT_CODE, &points)])).unwrap();
     assert_eq!(exchange(Time::ZERO, &mut a, &mut b), [(1, Kind::Dava)]);
-    assert_eq!(b.asp.counts.audit_refused, 136);
+    assert_eq!(b.asp.counts.audit_refused, 72);
 }
 
 #[test]

@@ -133,15 +133,15 @@ fn lost_messages_are_made_up_for_in_every_pairing() {
         for turn in 0..200 {
             // A quarter of the messages is lost for a while, which SCTP would not do.
             for _ in 0..20 {
-                if let Some((stream, bytes)) = a.sent.pop_front() {
-                    if turn > 20 || !lose() {
-                        b.input(now, stream, &bytes).unwrap();
-                    }
+                if let Some((stream, bytes)) = a.sent.pop_front()
+                    && (turn > 20 || !lose())
+                {
+                    b.input(now, stream, &bytes).unwrap();
                 }
-                if let Some((stream, bytes)) = b.sent.pop_front() {
-                    if turn > 20 || !lose() {
-                        a.input(now, stream, &bytes).unwrap();
-                    }
+                if let Some((stream, bytes)) = b.sent.pop_front()
+                    && (turn > 20 || !lose())
+                {
+                    a.input(now, stream, &bytes).unwrap();
                 }
             }
             now += Duration::from_secs(1);
