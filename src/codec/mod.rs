@@ -1,7 +1,8 @@
-//! How octets are spelt, for every protocol: reading forwards, writing backwards, BER, TBCD digits.
+//! How octets are spelt, for every protocol: reading forwards, writing backwards, BER, TBCD digits, the GSM alphabet.
 
 pub mod ber;
 pub mod crc32c;
+pub mod gsm7;
 mod prepend;
 mod reader;
 pub mod tbcd;
