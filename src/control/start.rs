@@ -1,30 +1,413 @@
 //! Puts the gateway together and runs it.
 
-use super::config::Config;
+use super::config::{self, Config, M3uaRole, Role, RouteOn};
 use super::subscribers::Subscribers;
-use super::{Control, Doorbell, StartError, log, registrar::Registrar};
-use crate::base::{SipKey, Time};
-use crate::subscriber::{TableConfig, table};
+use super::{Control, Doorbell, Mailbox, StartError, log, registrar::Registrar};
+use crate::base::{PortId, SipKey};
+use crate::dataplane::{BackoffMode, Clock, Worker, WorkerEnd};
+use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};
+use crate::gateway::mailbox::{ToControl, ToWorker};
+use crate::ident::{Identity, SccpAddress, Ssn, WorkerId};
+use crate::io::PacketIo;
+use crate::proto::link::{Link, LinkConfig, OwnAddress, PortConfig, Route};
+use crate::proto::m3ua::{AspConfig, Role as AspRole, TrafficMode};
+use crate::proto::sccp::{Destination as Leads, Rule, SccpConfig};
+use crate::proto::tcap::{DialoguesConfig, PeerMatch};
+use crate::proto::{sctp, sip};
+use crate::stack::{
+    AssociationSetup, Destination, Ims, ImsConfig, Side, Ss7, Ss7Config, Stack, Transport,
+};
+use crate::subscriber::{Reader, TableConfig, table};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Seconds of Retry-After when something is full.
+const RETRY_AFTER: u32 = 5;
+/// How long messages under way may take when the gateway is told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+/// How many neighbours a worker knows, and how many packets wait for one whose address is not known yet.
+const NEIGHBOURS: (usize, usize) = (1024, 256);
+/// Transaction ids for each dialogue at a time: those that rest outnumber those in use.
+const IDENTIFIERS_PER_DIALOGUE: usize = 16;
+/// Dialogues that peers open and leave: TS 29.002 gives the operations in them at most ten minutes.
+const DIALOGUE_GUARD: Duration = Duration::from_secs(600);
 
 /// Runs the gateway until it is told to stop.
+#[cfg(feature = "dpdk")]
 pub fn run(config: Config, subscribers: Subscribers) -> Result<(), StartError> {
+    use crate::io::dpdk::{Eal, EalConfig, Ports, PortsConfig};
     log::start(&config.log);
-    let secret = config.secret().map_err(|error| StartError::new(error.what, error.remedy))?;
     for (what, room) in config.sizes() {
         tracing::info!(what, room, "capacity");
     }
-    let (writer, _readers) = table(&TableConfig {
+    tracing::info!(workers = config.node.workers, backoff = ?config.node.backoff, "workers");
+    let devices = |what: String| StartError::new(what, "correct [eal] or the port's device");
+    let eal = Eal::init(&EalConfig {
+        file_prefix: config.eal.file_prefix.clone(),
+        huge: config.eal.huge,
+        memory_mb: config.eal.memory_mb,
+        devices: config.ports.iter().map(|port| port.device.clone()).collect(),
+        extra: config.eal.extra.clone(),
+    })
+    .map_err(devices)?;
+    let frames = config.capacity.frames * config.ports.len() as u32 * u32::from(config.node.workers);
+    let ports = PortsConfig { workers: config.node.workers.into(), frames, ..PortsConfig::default() };
+    let (ports, io) = Ports::open(&eal, &ports).map_err(devices)?;
+    for at in 0..ports.len() {
+        tracing::info!(port = config.ports[at].name, device = ports.describe(PortId(at as u8)), "port");
+    }
+    let started = start(config, subscribers, io)?;
+    let result = started.control.run();
+    for thread in started.threads {
+        let _ = thread.join();
+    }
+    result
+}
+
+/// Without DPDK there are no ports to run on.
+#[cfg(not(feature = "dpdk"))]
+pub fn run(_config: Config, _subscribers: Subscribers) -> Result<(), StartError> {
+    Err(StartError::new("this build has no ports", "build it with the feature `dpdk`"))
+}
+
+/// A gateway whose workers turn; the control thread is yet to run.
+pub struct Started {
+    /// The control thread's part.
+    pub control: Control,
+    /// The workers' threads.
+    pub threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+/// Starts the workers over `io`, one for each, and makes the control thread.
+///
+/// # Errors
+/// Says which part of the configuration does not fit.
+#[allow(clippy::disallowed_methods)] // the workers' threads are started here
+pub fn start<IO: PacketIo + 'static>(
+    config: Config,
+    subscribers: Subscribers,
+    io: Vec<IO>,
+) -> Result<Started, StartError> {
+    let clock = Clock::start();
+    let Parts { workers, mailboxes, registrar, config } = build(config, subscribers, io)?;
+    let doorbell = Doorbell::default();
+    let mode = match config.node.backoff {
+        config::Backoff::Spin => BackoffMode::Spin,
+        config::Backoff::Yield => BackoffMode::Yield,
+    };
+    let mut published = Vec::new();
+    let mut threads = Vec::new();
+    for mut worker in workers {
+        let (publisher, places) = crate::base::publish::publish(&worker);
+        published.push((worker.id(), places));
+        let bell = doorbell.bell();
+        let thread = std::thread::Builder::new().name(format!("worker{}", worker.id().0)).spawn(move || {
+            if let Err(why) = worker.io().enter() {
+                tracing::error!(worker = worker.id().0, why, "worker can't poll");
+                return;
+            }
+            crate::dataplane::run(worker, publisher, clock, mode, &bell, GRACE);
+        });
+        threads.push(thread.map_err(|error| StartError::new(format!("no thread: {error}"), "free resources"))?);
+    }
+    let clock = Box::new(move || clock.now());
+    let control = Control::new(config, registrar, mailboxes, published, clock, doorbell);
+    Ok(Started { control, threads })
+}
+
+/// The gateway taken apart: simulations and benchmarks turn the workers themselves.
+pub struct Parts<IO> {
+    /// The workers.
+    pub workers: Vec<Worker<IO, Gateway>>,
+    /// The control thread's ends of their rings.
+    pub mailboxes: Vec<Mailbox>,
+    /// What the control thread does with registrations.
+    pub registrar: Registrar,
+    /// The configuration.
+    pub config: Arc<Config>,
+}
+
+/// Builds the workers, one for each of `io`, and what the control thread needs.
+///
+/// # Errors
+/// Says which part of the configuration does not fit.
+pub fn build<IO: PacketIo>(
+    config: Config,
+    subscribers: Subscribers,
+    io: Vec<IO>,
+) -> Result<Parts<IO>, StartError> {
+    let secret = config.secret().map_err(|error| StartError::new(error.what, error.remedy))?;
+    let key = SipKey::new(secret);
+    let (writer, readers) = table(&TableConfig {
         subscribers: config.capacity.subscribers as usize,
         identities: config.capacity.identities as usize,
         addresses: config.capacity.subscribers as usize,
-        readers: config.node.workers.into(),
-        key: SipKey::new(secret).derive("subscribers"),
+        readers: io.len(),
+        key: key.derive("subscribers"),
     });
-    #[allow(clippy::disallowed_methods)] // where the process's clock begins
-    let began = std::time::Instant::now();
-    let clock = Box::new(move || Time::ZERO + began.elapsed());
+    let networks = networks(&config)?;
+    let size = |size: u32| size as usize;
+    let (ends, control_ends) = crate::dataplane::rings::<gateway::Crossing, ToControl, ToWorker>(
+        io.len(),
+        size(config.capacity.hand_off),
+        size(config.capacity.mailbox),
+    );
+    let mailboxes = control_ends
+        .into_iter()
+        .enumerate()
+        .map(|(at, end)| Mailbox { worker: WorkerId(at as u8), from: end.requests, to: end.replies })
+        .collect();
     let config = Arc::new(config);
+    let count = io.len() as u8;
+    let assembly = Assembly { config: &config, key, networks, workers: count };
+    let workers = io
+        .into_iter()
+        .zip(ends)
+        .zip(readers)
+        .enumerate()
+        .map(|(at, ((io, end), reader))| assembly.worker(WorkerId(at as u8), io, end, reader))
+        .collect::<Result<_, _>>()?;
     let registrar = Registrar::new(config.clone(), subscribers, writer);
-    Control::new(config, registrar, vec![], vec![], clock, Doorbell::default()).run()
+    Ok(Parts { workers, mailboxes, registrar, config })
+}
+
+/// The served networks as the procedures see them.
+fn networks(config: &Config) -> Result<Arc<[Network]>, StartError> {
+    config
+        .networks
+        .iter()
+        .map(|network| {
+            let scscfs = network.scscf.iter().map(|scscf| {
+                let uri = Identity::new(scscf.uri.as_bytes()).ok_or_else(|| {
+                    StartError::new(format!("network {}: the URI of an S-CSCF is too long", network.name), "shorten it")
+                })?;
+                Ok(gateway::Scscf { uri, address: scscf.address })
+            });
+            Ok(Network {
+                name: network.name.clone(),
+                imsi_prefixes: network.imsi_prefixes.clone(),
+                title: network.gateway_title,
+                node: match network.node {
+                    config::NodeKind::Msc => Node::Msc,
+                    config::NodeKind::Sgsn => Node::Sgsn,
+                },
+                uri: network.gateway_uri.clone(),
+                service_centres: network.service_centres.clone(),
+                scscfs: scscfs.collect::<Result<_, StartError>>()?,
+                report_answer: network.report_answer,
+                report_unmatched: match network.report_unmatched {
+                    config::ReportUnmatched::Accept => UnmatchedReport::Accept,
+                    config::ReportUnmatched::NotAcceptableHere => UnmatchedReport::NotAcceptable,
+                },
+            })
+        })
+        .collect()
+}
+
+/// What every worker is made of.
+struct Assembly<'c> {
+    config: &'c Config,
+    key: SipKey,
+    networks: Arc<[Network]>,
+    workers: u8,
+}
+
+impl Assembly<'_> {
+    fn worker<IO: PacketIo>(
+        &self,
+        id: WorkerId,
+        io: IO,
+        end: WorkerEnd<gateway::Crossing, ToControl, ToWorker>,
+        reader: Reader,
+    ) -> Result<Worker<IO, Gateway>, StartError> {
+        let wrong = |what: String| StartError::new(what, "correct the configuration");
+        let link = Link::new(self.link(&io)).map_err(wrong)?;
+        let ims = Ims::new(self.ims(id), &self.key);
+        let ss7 = Ss7::new(self.ss7(id)).map_err(wrong)?;
+        let stack = Stack::new(id, &self.key, link, ims, ss7);
+        let config = self.config;
+        let gateway = GatewayConfig {
+            worker: id,
+            mo: config.capacity.mo as usize,
+            mt: config.capacity.mt as usize,
+            mt_queue: config.timers.mt_queue.into(),
+            report_timeout: config.timers.mt_report,
+            registration_max: registration_max(config),
+        };
+        Ok(Worker::new(id, io, stack, Gateway::new(gateway, self.networks.clone(), reader), end))
+    }
+
+    fn link<IO: PacketIo>(&self, io: &IO) -> LinkConfig {
+        let config = self.config;
+        let ports = config.ports.iter().enumerate().map(|(at, port)| PortConfig {
+            mac: port.mac.map_or_else(|| io.mac(PortId(at as u8)), |mac| mac.0),
+            mtu: port.mtu,
+            addresses: port
+                .addresses
+                .iter()
+                .map(|own| OwnAddress { address: own.prefix.address, prefix: own.prefix.length, vlan: own.vlan })
+                .collect(),
+        });
+        let routes = config.routes.iter().map(|route| Route {
+            prefix: route.prefix.address,
+            length: route.prefix.length,
+            gateway: Some(route.gateway),
+            port: PortId(config.ports.iter().position(|port| port.name == route.port).unwrap_or(0) as u8),
+            source: route.source,
+        });
+        LinkConfig {
+            ports: ports.collect(),
+            routes: routes.collect(),
+            udp_ports: config.sip.listen.iter().map(|address| address.port()).collect(),
+            neighbours: NEIGHBOURS.0,
+            waiting: NEIGHBOURS.1,
+            ..LinkConfig::default()
+        }
+    }
+
+    fn ims(&self, worker: WorkerId) -> ImsConfig {
+        let config = self.config;
+        ImsConfig {
+            worker,
+            workers: self.workers,
+            side: Side::Network,
+            listen: config.sip.listen.clone(),
+            host: config.sip.host.clone(),
+            registration_max: registration_max(config),
+            retry_after: RETRY_AFTER,
+            timers: sip::Timers { t1: config.sip.t1, t2: config.sip.t2 },
+            client_transactions: config.capacity.client_transactions as usize,
+            pending_requests: config.capacity.pending_requests as usize,
+            server_transactions: config.capacity.server_transactions as usize,
+        }
+    }
+
+    fn ss7(&self, worker: WorkerId) -> Ss7Config {
+        let config = self.config;
+        let point_code = config.ss7.point_code;
+        let mut cookies = [0; 32];
+        for (place, purpose) in cookies.chunks_exact_mut(8).zip(["cookie 0", "cookie 1", "cookie 2", "cookie 3"]) {
+            place.copy_from_slice(&self.key.derive(purpose).hash_u64(worker.0.into()).to_be_bytes());
+        }
+        let mut random = [0; 16];
+        if getrandom::fill(&mut random).is_err() {
+            random = [worker.0; 16];
+        }
+        let transport = Transport::new(
+            worker,
+            point_code,
+            config.ss7.network_indicator,
+            config.associations.iter().enumerate().map(|(at, it)| self.association(at, it)).collect(),
+            config.destinations.iter().map(|it| self.destination(it)).collect(),
+            cookies,
+            SipKey::new(random),
+        );
+        // Both subsystems are ours in every network: an SMS-GMSC without GPRS always calls an MSC.
+        let subsystems = [Ssn::MSC, Ssn::SGSN];
+        let titles: Vec<_> = config.networks.iter().map(|network| network.gateway_title).collect();
+        let own = titles.iter().flat_map(|title| subsystems.map(|ssn| SccpAddress::titled(*title, ssn)));
+        let ours = titles.iter().map(|title| Rule {
+            translation_type: None,
+            numbering_plan: None,
+            nature: None,
+            prefix: *title,
+            destination: Leads { point_code, ssn: None, route_on_ssn: false },
+        });
+        let rules = config.titles.iter().map(|title| Rule {
+            translation_type: title.translation_type,
+            numbering_plan: title.numbering_plan.map(crate::ident::NumberingPlan),
+            nature: title.nature.map(crate::ident::NatureOfAddress),
+            prefix: title.prefix,
+            destination: Leads {
+                point_code: title.point_code,
+                ssn: None,
+                route_on_ssn: title.route_on == RouteOn::Ssn,
+            },
+        });
+        let dialogues = config.capacity.dialogues as usize;
+        // An identifier rests longer than the longest operation takes.
+        let rest = config.timers.map_forward + Duration::from_secs(10);
+        Ss7Config {
+            worker,
+            workers: self.workers,
+            transport,
+            own: own.collect(),
+            sccp: SccpConfig {
+                limit: usize::from(config.ss7.sif_budget).saturating_sub(4),
+                ..SccpConfig::new(vec![point_code], subsystems.to_vec(), ours.chain(rules).collect())
+            },
+            dialogues: DialoguesConfig {
+                worker,
+                workers: self.workers,
+                capacity: dialogues,
+                identifiers: (dialogues * IDENTIFIERS_PER_DIALOGUE).next_power_of_two().min(1 << 22),
+                prefix: config.node.tid_prefix.into(),
+                prefix_bits: config.node.tid_prefix_bits.into(),
+                key: self.key.derive("transaction ids"),
+                rest,
+                guard: DIALOGUE_GUARD,
+                peer_match: PeerMatch::default(),
+            },
+            forward_timeout: config.timers.map_forward,
+            interworking_msc: false,
+        }
+    }
+
+    fn association(&self, at: usize, association: &config::Association) -> AssociationSetup {
+        let owner = association.worker.unwrap_or(at as u8 % self.workers.max(1));
+        let role = match association.m3ua {
+            M3uaRole::Asp => AspRole::Asp,
+            M3uaRole::IpspClient => AspRole::IpspClient,
+            M3uaRole::IpspServer => AspRole::IpspServer,
+            M3uaRole::Sgp => AspRole::Sgp,
+        };
+        AssociationSetup {
+            name: association.name.clone(),
+            owner: WorkerId(owner),
+            sctp: sctp::AssociationConfig {
+                role: match association.role {
+                    Role::Client => sctp::Role::Client,
+                    Role::Server => sctp::Role::Server,
+                },
+                local: association.local.clone(),
+                local_port: association.local_port,
+                remote: association.remote.clone(),
+                remote_port: association.remote_port,
+                streams: association.streams,
+                max_in_streams: 64,
+                timers: sctp::Timers {
+                    rto_initial: association.rto_initial,
+                    rto_min: association.rto_min,
+                    rto_max: association.rto_max,
+                    heartbeat: association.heartbeat,
+                    sack_delay: association.sack_delay,
+                    ..sctp::Timers::default()
+                },
+                send_ring: 1 << 20,
+                receive_window: 1 << 18,
+                mtu: self.config.ports.iter().map(|port| port.mtu).min().unwrap_or(1500),
+            },
+            m3ua: AspConfig {
+                network_appearance: association.network_appearance,
+                traffic_mode: association.traffic_mode.map(|mode| match mode {
+                    config::TrafficMode::Override => TrafficMode::Override,
+                    config::TrafficMode::Loadshare => TrafficMode::Loadshare,
+                    config::TrafficMode::Broadcast => TrafficMode::Broadcast,
+                }),
+                ..AspConfig::new(role, association.routing_contexts.clone())
+            },
+        }
+    }
+
+    fn destination(&self, destination: &config::Destination) -> Destination {
+        let place = |name: &String| self.config.associations.iter().position(|it| it.name == *name);
+        Destination {
+            point_code: destination.point_code,
+            associations: destination.associations.iter().filter_map(place).map(|at| at as u16).collect(),
+        }
+    }
+}
+
+fn registration_max(config: &Config) -> u32 {
+    u32::try_from(config.timers.registration_max.as_secs()).unwrap_or(u32::MAX)
 }

@@ -1,1 +1,16 @@
 //! The worker: one core that polls its queues and runs every packet to completion.
+
+mod backoff;
+mod clock;
+mod rings;
+mod run;
+mod shown;
+mod transmit;
+mod worker;
+
+pub use backoff::{Backoff, BackoffMode};
+pub use clock::Clock;
+pub use run::run;
+pub use shown::WHY;
+pub use rings::{ControlEnd, Internal, Rings, WorkerEnd, rings};
+pub use worker::{Worker, WorkerCounts};

@@ -1,6 +1,7 @@
 //! What a worker and the control thread tell each other.
 
 use crate::ident::{Identity, WorkerId};
+use crate::stack::Deferred;
 use crate::subscriber::AccessNetworkInfo;
 use core::fmt;
 use core::net::SocketAddr;
@@ -46,8 +47,10 @@ pub struct RegisterRequest {
     pub access_network_info: AccessNetworkInfo,
     /// The worker that waits for the outcome.
     pub worker: WorkerId,
-    /// That worker's own name for the request.
-    pub reply_to: u64,
+    /// The REGISTER that waits for it.
+    pub reply_to: Deferred,
+    /// A keyed hash of all that the binding depends on but the expiry: the same again is a mere refresh.
+    pub fingerprint: u64,
 }
 
 /// Without service-info, which may hold anything.
@@ -67,8 +70,10 @@ impl fmt::Debug for RegisterRequest {
 pub struct RegisterOutcome {
     /// The worker that waits for it.
     pub worker: WorkerId,
-    /// That worker's own name for the request.
-    pub reply_to: u64,
+    /// The REGISTER that waits for it.
+    pub reply_to: Deferred,
+    /// The contact that was registered.
+    pub contact: Identity,
     /// The answer to give.
     pub answer: RegisterAnswer,
 }

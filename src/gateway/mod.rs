@@ -1,3 +1,315 @@
-//! The procedures of TR 23.804 clause 8, one file each.
+//! The procedures of TR 23.804 clause 8, one file each: every function is one arriving message, in the clause's step
+//! order. They know subscribers and policy, but no buffers, sockets or point codes.
 
+pub mod cause;
+mod crossing;
+pub mod deregistration;
 pub mod mailbox;
+pub mod mo;
+pub mod mt;
+mod network;
+pub mod registration;
+
+use std::sync::Arc;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+pub use crossing::Crossing;
+pub use network::{Network, Node, Scscf, UnmatchedReport};
+
+use crate::base::{Counts, Key, Slab, Time, Wheel, counts};
+use crate::ident::{Imsi, Msisdn, WorkerId};
+use crate::stack::{Application, Context, Indication, Invoke, Message, Operation, Rp};
+use crate::subscriber::Reader;
+use mailbox::{ToControl, ToWorker};
+
+/// What the procedures use to reach the protocols, other workers and the control thread.
+pub type Cx<'a> = Context<'a, Crossing, ToControl>;
+
+counts! {
+    /// What the procedures have done.
+    pub struct GatewayCounts {
+        /// Third-party REGISTERs answered on the worker: nothing had changed but the expiry.
+        registration_refreshed,
+        /// Third-party REGISTERs handed to the control thread.
+        registration_forwarded,
+        /// Third-party REGISTERs refused with 503: no room to keep them, or the control thread is behind.
+        registration_full,
+        /// REGISTERs and MESSAGEs refused because the sender is no S-CSCF of a served network.
+        untrusted_source,
+        /// Mobile originated messages accepted with 202.
+        mo_accepted,
+        /// Mobile originated messages refused with 403: the sender is not registered here.
+        mo_not_registered,
+        /// Mobile originated messages refused with 503: no room for another.
+        mo_full,
+        /// RP-ACKs sent to the originator.
+        mo_acknowledged,
+        /// RP-ERRORs sent to the originator.
+        mo_failed,
+        /// Submit reports that the UE did not take.
+        mo_report_undelivered,
+        /// Mobile terminated messages asked of us.
+        mt_received,
+        /// Mobile terminated messages that the UE acknowledged.
+        mt_delivered,
+        /// Mobile terminated messages that ended in an error.
+        mt_failed,
+        /// Mobile terminated messages for somebody unknown.
+        mt_unknown_subscriber,
+        /// Mobile terminated messages for somebody who is not registered.
+        mt_not_registered,
+        /// Mobile terminated messages that waited for an earlier one to the same user.
+        mt_queued,
+        /// Mobile terminated messages refused because too many wait for the same user.
+        mt_busy,
+        /// Mobile terminated messages refused because no more fit.
+        mt_full,
+        /// Messages that the UE took with a 2xx and then never reported on.
+        mt_no_report,
+        /// Delivery reports that match nothing that we wait for.
+        report_unmatched,
+        /// RP messages that no UE may send, or that are not understood.
+        rp_faulty,
+        /// Operations invoked that we do not offer in this role.
+        operation_refused,
+        /// Messages to another worker lost because its ring was full.
+        crossing_full,
+    }
+}
+
+/// Sizes and times of the gateway's state on one worker.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Mobile originated messages in progress, at most.
+    pub mo: usize,
+    /// Users with a mobile terminated message in progress, at most.
+    pub mt: usize,
+    /// Mobile terminated messages that wait for an earlier one to the same user, at most, per user.
+    pub mt_queue: usize,
+    /// How long a UE may take for its delivery report (TS 24.011 TR1N).
+    pub report_timeout: Duration,
+    /// The longest registration, in seconds.
+    pub registration_max: u32,
+}
+
+/// The gateway on one worker.
+pub struct Gateway {
+    pub(crate) config: GatewayConfig,
+    pub(crate) networks: Arc<[Network]>,
+    pub(crate) subscribers: Reader,
+    pub(crate) mo: Slab<mo::Mo>,
+    pub(crate) mt: Slab<mt::Mt>,
+    pub(crate) waiting: Slab<mt::Arrived>,
+    pub(crate) timers: Wheel<Key>,
+    stopping: bool,
+    stopped: bool,
+    /// What was done.
+    pub counts: GatewayCounts,
+}
+
+/// Whose answer a user word brings back: it goes with every request, and returns with what becomes of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum User {
+    /// mo-forwardSM, or the submit report, of a mobile originated message.
+    Mo(Key),
+    /// A mobile terminated message.
+    Mt(Key),
+}
+
+/// Generations of the slabs have 24 bits, slots too, so that a user word has room for the kind.
+pub(crate) const GENERATION_BITS: u32 = 24;
+
+impl User {
+    pub(crate) fn to_u64(self) -> u64 {
+        match self {
+            Self::Mo(key) => key.to_u64(),
+            Self::Mt(key) => 1 << 56 | key.to_u64(),
+        }
+    }
+
+    pub(crate) fn from_u64(word: u64) -> Self {
+        let key = Key { slot: word as u32 & 0xff_ffff, generation: (word >> 32) as u32 & 0xff_ffff };
+        if word >> 56 == 0 { Self::Mo(key) } else { Self::Mt(key) }
+    }
+}
+
+impl Gateway {
+    /// An idle gateway.
+    #[must_use]
+    pub fn new(config: GatewayConfig, networks: Arc<[Network]>, subscribers: Reader) -> Self {
+        Self {
+            mo: Slab::with_generation_bits(config.mo, GENERATION_BITS),
+            mt: Slab::with_generation_bits(config.mt, GENERATION_BITS),
+            waiting: Slab::with_generation_bits(config.mt, GENERATION_BITS),
+            timers: Wheel::new(config.mt),
+            stopping: false,
+            stopped: false,
+            config,
+            networks,
+            subscribers,
+            counts: GatewayCounts::default(),
+        }
+    }
+
+    /// The served network whose S-CSCF `source` is, whatever port it sends from; only those are trusted
+    /// (REQUIREMENTS G-2).
+    pub(crate) fn network_of(&self, source: SocketAddr) -> Option<u16> {
+        self.networks
+            .iter()
+            .position(|network| network.scscf(source).is_some())
+            .map(|at| at as u16)
+    }
+
+    /// Where the S-CSCF that sent from `source` is sent to.
+    pub(crate) fn scscf_address(&self, network: u16, source: SocketAddr) -> SocketAddr {
+        self.networks
+            .get(usize::from(network))
+            .and_then(|network| network.scscf(source))
+            .map_or(source, |scscf| scscf.address)
+    }
+
+    /// Dispatches a MESSAGE by what its SM-RP message is: submission, report or notice of free memory.
+    fn on_message(&mut self, now: Time, message: &Message<'_>, cx: &mut Cx<'_>) {
+        let Some(network) = self.network_of(message.request.source) else {
+            self.counts.untrusted_source += 1;
+            cx.stack.answer(now, &message.request, 403, cx.outside);
+            return;
+        };
+        match message.rp {
+            Rp::Submit { .. } | Rp::MemoryAvailable { .. } | Rp::Faulty { .. } => mo::on_message(self, now, network, message, cx),
+            Rp::Ack { .. } | Rp::Error { .. } => mt::on_report(self, now, network, message, cx),
+            Rp::Deliver { .. } => {
+                self.counts.rp_faulty += 1;
+                cx.stack.answer(now, &message.request, 400, cx.outside);
+            }
+        }
+    }
+
+    fn on_invoke(&mut self, now: Time, invoke: &Invoke<'_>, cx: &mut Cx<'_>) {
+        match invoke.operation {
+            Operation::MtForwardSm(ref forward) => mt::on_forward_sm(self, now, invoke, forward, cx),
+            Operation::MoForwardSm(_) => {
+                self.counts.operation_refused += 1;
+                let error = crate::stack::UserError::FacilityNotSupported;
+                cx.stack.user_error(now, &invoke.asked, &error, cx.outside);
+            }
+        }
+    }
+
+    /// Whether `imsi` belongs to a served network, so that its owner is absent rather than unknown.
+    pub(crate) fn serves(&self, imsi: Imsi) -> bool {
+        self.networks
+            .iter()
+            .any(|network| network.imsi_prefixes.iter().any(|prefix| imsi.digits().starts_with(*prefix)))
+    }
+
+    /// The number a message is sent under when its subscriber has none (TS 23.003 3).
+    pub(crate) fn originator(msisdn: Option<Msisdn>) -> Option<Msisdn> {
+        msisdn.or_else(|| Msisdn::from_ascii(b"000000000000000"))
+    }
+
+    /// Checks what must hold between any two calls.
+    pub fn assert_invariants(&self) {
+        assert!(self.timers.len() <= self.mt.len(), "a timer without a message");
+        let waiting: usize = self.mt.iter().map(|(_, mt)| mt.waiting()).sum();
+        assert_eq!(waiting, self.waiting.len(), "a waiting message that nobody will deliver");
+    }
+}
+
+impl Application for Gateway {
+    type Crossing = Crossing;
+    type Request = ToControl;
+    type Reply = ToWorker;
+
+    fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Cx<'_>) {
+        match indication {
+            Indication::Register(register) if register.expires == 0 => deregistration::on_register(self, now, &register, cx),
+            Indication::Register(register) => registration::on_register(self, now, &register, cx),
+            Indication::Message(message) => self.on_message(now, &message, cx),
+            Indication::Invoke(invoke) => self.on_invoke(now, &invoke, cx),
+            Indication::Answered { user, status } => match User::from_u64(user) {
+                User::Mo(key) => mo::on_report_answered(self, key, status),
+                User::Mt(key) => mt::on_answered(self, now, key, status, cx),
+            },
+            Indication::Ended { user, outcome } => {
+                if let User::Mo(key) = User::from_u64(user) {
+                    mo::on_outcome(self, now, key, &outcome, cx);
+                }
+            }
+            Indication::Gone { dialogue } => mt::on_dialogue_gone(self, dialogue),
+        }
+    }
+
+    fn handle_crossing(&mut self, now: Time, crossing: Crossing, cx: &mut Cx<'_>) {
+        match crossing {
+            Crossing::Arrived { subscriber, arrived } => mt::on_arrived_elsewhere(self, now, subscriber, &arrived, cx),
+            Crossing::Result { asked, holder, result } => mt::on_result_elsewhere(self, now, asked, holder, &result, cx),
+            Crossing::ResultSent { key } => mt::on_result_sent(self, now, key, cx),
+            Crossing::Report { subscriber, report } => mt::on_report_elsewhere(self, now, subscriber, &report, cx),
+            Crossing::ReportAnswer { request, status } => {
+                cx.stack.answer_deferred(now, request, status, None, cx.outside);
+            }
+        }
+    }
+
+    fn handle_reply(&mut self, now: Time, reply: ToWorker, cx: &mut Cx<'_>) {
+        match reply {
+            ToWorker::RegisterDone(outcome) => registration::on_registered(now, &outcome, cx),
+            // What is under way goes on; when it is done, the next timeout leaves the SS7 network.
+            ToWorker::Stop => self.stopping = true,
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Time, cx: &mut Cx<'_>) {
+        while let Some(key) = self.timers.poll(now) {
+            mt::on_report_timeout(self, now, key, cx);
+        }
+        if self.stopping && !self.stopped && self.is_idle() {
+            self.stopped = true;
+            cx.stack.stop(now, cx.outside);
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    fn is_idle(&self) -> bool {
+        self.mo.is_empty() && self.mt.is_empty()
+    }
+
+    fn poll_timeout(&self) -> Time {
+        self.timers.next_deadline()
+    }
+
+    fn quiescent(&mut self) {
+        self.subscribers.quiescent();
+    }
+
+    fn counts(&self) -> &dyn Counts {
+        &self.counts
+    }
+
+    fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
+        visit("mo", self.mo.len(), self.mo.capacity());
+        visit("mt", self.mt.len(), self.mt.capacity());
+        visit("mt_waiting", self.waiting.len(), self.waiting.capacity());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_words_bring_back_what_they_were_made_of() {
+        let key = Key { slot: 0xabcdef, generation: 0x123456 };
+        for user in [User::Mo(key), User::Mt(key)] {
+            assert_eq!(User::from_u64(user.to_u64()), user);
+        }
+    }
+}

@@ -1,1 +1,388 @@
-//! Composes the protocols: the IMS side (link, SIP, RP) and the SS7 side (link, SCTP, M3UA, SCCP, TCAP, MAP).
+//! Composes the protocols: the IMS side (link, SIP, RP) and the SS7 side (link, SCTP, M3UA, SCCP, TCAP, MAP). The only
+//! place where protocols meet. One stack per worker; it knows no subscribers and no policy.
+
+mod application;
+mod ims;
+mod indication;
+mod ss7;
+mod wire;
+
+use core::net::{IpAddr, SocketAddr};
+
+pub use crate::proto::map::{AbsentSubscriberDiagnostic, SmDeliveryFailureCause, UserError};
+pub use crate::proto::tcap::DialogueId;
+pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
+pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, Side, identities};
+pub use indication::{
+    Asked, ForwardSm, Indication, Invoke, Message, MessageRequest, Operation, Outcome, Register, RegisterRequest,
+    Request, Rp,
+};
+pub use ss7::{
+    AssociationSetup, Destination, MoForward, MtForward, Refusal, Ss7, Ss7Config, Ss7Counts, Transport,
+};
+
+use crate::base::{MalformedCounts, PortId, SipKey, Time, counts};
+use crate::ident::WorkerId;
+use crate::proto::link::{self, Link};
+use crate::proto::map::operation;
+use crate::proto::{sctp, sip};
+use wire::Wire;
+
+counts! {
+    /// What the stack did with frames that are nobody's.
+    pub struct StackCounts {
+        /// Frames for an exception port, of which there is none: TCP, for example.
+        other_protocol,
+        /// ICMP errors about packets of ours.
+        unreachable,
+    }
+}
+
+/// Where a worker stands in a frame, and room to parse it.
+pub struct Cursor {
+    /// The SCTP packet of this frame, once the link layer has found it: from, to, and its octets.
+    packet: Option<(IpAddr, IpAddr, core::ops::Range<usize>)>,
+    sctp: sctp::Cursor,
+    sip: sip::Slots,
+    embedded: sip::Slots,
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Cursor {
+    /// Before any frame.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { packet: None, sctp: sctp::Cursor::new(), sip: sip::Slots::new(), embedded: sip::Slots::new() }
+    }
+
+    /// Before the next frame.
+    pub fn reset(&mut self) {
+        self.packet = None;
+        self.sctp.reset();
+    }
+}
+
+/// What a frame holds next.
+pub enum Next<'a> {
+    /// Something for the application.
+    Indication(Indication<'a>),
+    /// The frame belongs to another worker.
+    HandOff(WorkerId),
+    /// A part that needed nobody; there may be more.
+    Again,
+    /// Nothing more.
+    Done,
+}
+
+/// The protocols of one worker.
+pub struct Stack {
+    worker: WorkerId,
+    link: Link,
+    ims: Ims,
+    ss7: Ss7,
+    fingerprints: SipKey,
+    /// What was malformed.
+    pub malformed: MalformedCounts,
+    /// What was nobody's.
+    pub counts: StackCounts,
+}
+
+impl Stack {
+    /// A stack with nothing up yet. `key` is this process's secret.
+    #[must_use]
+    pub fn new(worker: WorkerId, key: &SipKey, link: Link, ims: Ims, ss7: Ss7) -> Self {
+        Self {
+            worker,
+            link,
+            ims,
+            ss7,
+            fingerprints: key.derive("registration fingerprint"),
+            malformed: MalformedCounts::default(),
+            counts: StackCounts::default(),
+        }
+    }
+
+    /// The link layer.
+    #[must_use]
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// The IMS side.
+    #[must_use]
+    pub fn ims(&self) -> &Ims {
+        &self.ims
+    }
+
+    /// The SS7 side.
+    #[must_use]
+    pub fn ss7(&self) -> &Ss7 {
+        &self.ss7
+    }
+
+    /// The next thing in a received frame. Call with the same cursor until [`Next::Done`] or
+    /// [`Next::HandOff`].
+    pub fn next<'a>(
+        &mut self,
+        now: Time,
+        port: PortId,
+        frame: &'a [u8],
+        cursor: &'a mut Cursor,
+        outside: &mut dyn Outside,
+    ) -> Next<'a> {
+        // An SCTP packet is asked again and again; what surrounds it was checked the first time.
+        if let Some((source, destination, ref place)) = cursor.packet {
+            let payload = frame.get(place.clone()).unwrap_or(&[]);
+            return self.next_of_sctp(now, (source, destination), payload, &mut cursor.sctp, outside);
+        }
+        let input = match self.link.handle_input(now, port, frame, outside) {
+            Ok(input) => input,
+            Err(why) => {
+                self.malformed.add(why);
+                return Next::Done;
+            }
+        };
+        match input {
+            link::Input::Sctp(packet) => {
+                let owner = self.ss7.transport.owner(packet.source, packet.payload);
+                if owner != self.worker {
+                    return Next::HandOff(owner);
+                }
+                let start = packet.payload.as_ptr().addr() - frame.as_ptr().addr();
+                cursor.packet = Some((packet.source, packet.destination, start..start + packet.payload.len()));
+                let between = (packet.source, packet.destination);
+                self.next_of_sctp(now, between, packet.payload, &mut cursor.sctp, outside)
+            }
+            link::Input::Udp(datagram) => {
+                let Cursor { sip, embedded, .. } = cursor;
+                let mut wire = Wire { now, link: &mut self.link, outside };
+                self.ims.handle_input(now, &datagram, sip, embedded, &mut self.malformed, &mut wire)
+            }
+            link::Input::Learned(neighbour) => {
+                outside.tell_all(News::Neighbour(neighbour));
+                Next::Done
+            }
+            link::Input::Unreachable(_) => {
+                self.counts.unreachable += 1;
+                Next::Done
+            }
+            link::Input::Other => {
+                self.counts.other_protocol += 1;
+                Next::Done
+            }
+            link::Input::Handled => Next::Done,
+        }
+    }
+
+    fn next_of_sctp<'a>(
+        &mut self,
+        now: Time,
+        between: (IpAddr, IpAddr),
+        packet: &'a [u8],
+        cursor: &'a mut sctp::Cursor,
+        outside: &mut dyn Outside,
+    ) -> Next<'a> {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        let malformed = &mut self.malformed;
+        let step = self.ss7.transport.next(now, between, packet, cursor, &mut |why| malformed.add(why), &mut wire);
+        self.ss7.transport.settle(now, outside);
+        match step {
+            None => Next::Done,
+            Some(None) => Next::Again,
+            Some(Some((label, message))) => {
+                match self.ss7.handle_sccp(now, &label, message, &mut self.malformed, outside) {
+                    Some(indication) => Next::Indication(indication),
+                    None => Next::Again,
+                }
+            }
+        }
+    }
+
+    /// A signalling message that another worker handed over.
+    pub fn handle_message<'a>(
+        &mut self,
+        now: Time,
+        label: &Label,
+        message: &'a [u8],
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'a>> {
+        self.ss7.handle_message(now, label, message, &mut self.malformed, outside)
+    }
+
+    /// What another worker has learnt.
+    pub fn learn(&mut self, now: Time, news: News, outside: &mut dyn Outside) {
+        match news {
+            News::Neighbour(neighbour) => self.link.learn(now, neighbour, outside),
+            News::Association { association, active } => self.ss7.transport.learn(association, active),
+        }
+    }
+
+    /// The end of a turn: what was written to associations becomes packets.
+    pub fn flush(&mut self, now: Time, outside: &mut dyn Outside) {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        self.ss7.transport.endpoint.flush(now, &mut wire);
+    }
+
+    /// Runs every protocol's timers. What they bring about for the application comes from [`Stack::poll_indication`].
+    pub fn handle_timeout(&mut self, now: Time, outside: &mut dyn Outside) {
+        self.link.handle_timeout(now, outside);
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        self.ss7.transport.handle_timeout(now, &mut wire);
+        self.ims.handle_timeout(now, &mut wire);
+        self.ss7.transport.settle(now, outside);
+    }
+
+    /// What timers brought about. Call until `None`.
+    pub fn poll_indication(&mut self, now: Time, outside: &mut dyn Outside) -> Option<Indication<'static>> {
+        if let Some(user) = self.ims.poll_expired() {
+            return Some(Indication::Answered { user, status: 408 });
+        }
+        self.ss7.expired(now, outside)
+    }
+
+    /// Answers a SIP request with its final status. The headers that belong to the status follow from the request:
+    /// Contact for a REGISTER, Retry-After, Allow, Accept, Unsupported.
+    pub fn answer(&mut self, now: Time, request: &Request<'_>, status: u16, outside: &mut dyn Outside) {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        self.ims.answer(now, request, status, &mut wire);
+    }
+
+    /// Keeps what is needed to answer a SIP request later, or tells that there is no room.
+    pub fn defer(&mut self, now: Time, request: &Request<'_>) -> Option<Deferred> {
+        self.ims.defer(now, request)
+    }
+
+    /// Answers a deferred request; a REGISTER's success with its contact and seconds of life.
+    pub fn answer_deferred(
+        &mut self,
+        now: Time,
+        request: Deferred,
+        status: u16,
+        contact: Option<(&str, u32)>,
+        outside: &mut dyn Outside,
+    ) {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        self.ims.answer_deferred(now, request, status, contact, &mut wire);
+    }
+
+    /// Sends a MESSAGE. Its final answer comes as [`Indication::Answered`] with `user`.
+    ///
+    /// # Errors
+    /// When no transaction is free.
+    pub fn message(
+        &mut self,
+        now: Time,
+        request: &MessageRequest<'_>,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        self.ims.message(now, request, user, &mut wire)
+    }
+
+    /// Sends a third-party REGISTER, as an S-CSCF does.
+    ///
+    /// # Errors
+    /// When no transaction is free.
+    pub fn register(
+        &mut self,
+        now: Time,
+        request: &RegisterRequest<'_>,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        self.ims.register(now, request, user, &mut wire)
+    }
+
+    /// Sends mo-forwardSM. Its end comes as [`Indication::Ended`] with `user`, whose top bit is the stack's.
+    ///
+    /// # Errors
+    /// When it can't be sent.
+    pub fn mo_forward_sm(
+        &mut self,
+        now: Time,
+        forward: &MoForward<'_>,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        self.ss7.mo_forward_sm(now, forward, user, outside)
+    }
+
+    /// Sends mt-forwardSM, as an SMS-GMSC does. Its end comes as [`Indication::Ended`] with `user`.
+    ///
+    /// # Errors
+    /// When it can't be sent.
+    pub fn mt_forward_sm(
+        &mut self,
+        now: Time,
+        forward: &MtForward<'_>,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        self.ss7.mt_forward_sm(now, forward, user, outside)
+    }
+
+    /// The result of an mt-forwardSM that a peer invoked, with the UE's DELIVER-REPORT if there is one.
+    pub fn mt_forward_sm_result(&mut self, now: Time, asked: &Asked, tpdu: Option<&[u8]>, outside: &mut dyn Outside) {
+        self.ss7.forward_sm_result(now, asked, operation::MT_FORWARD_SM, tpdu, outside);
+    }
+
+    /// The result of an mo-forwardSM that a peer invoked, with the service centre's SUBMIT-REPORT if there is one.
+    pub fn mo_forward_sm_result(&mut self, now: Time, asked: &Asked, tpdu: Option<&[u8]>, outside: &mut dyn Outside) {
+        self.ss7.forward_sm_result(now, asked, operation::MO_FORWARD_SM, tpdu, outside);
+    }
+
+    /// A user error as the answer to what a peer invoked.
+    pub fn user_error(&mut self, now: Time, asked: &Asked, error: &UserError<'_>, outside: &mut dyn Outside) {
+        self.ss7.user_error(now, asked, error, outside);
+    }
+
+    /// A keyed hash of texts and addresses, to compare by.
+    #[must_use]
+    pub fn fingerprint(&self, texts: &[&[u8]], addresses: &[SocketAddr]) -> u64 {
+        let spell = |address: &SocketAddr| -> [u8; 18] {
+            let mut octets = [0; 18];
+            let ip = match address.ip() {
+                core::net::IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+                core::net::IpAddr::V6(ip) => ip,
+            };
+            octets[..16].copy_from_slice(&ip.octets());
+            octets[16..].copy_from_slice(&address.port().to_be_bytes());
+            octets
+        };
+        let of_texts = self.fingerprints.hash(texts);
+        addresses
+            .iter()
+            .fold(of_texts, |hash, address| self.fingerprints.hash(&[&hash.to_be_bytes(), &spell(address)]))
+    }
+
+    /// How full the tables are: name, used, size.
+    pub fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
+        self.ims.fill(visit);
+        self.ss7.fill(visit);
+    }
+
+    /// Whether every association is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.ss7.transport.is_closed()
+    }
+
+    /// Leaves the SS7 network in order.
+    pub fn stop(&mut self, now: Time, outside: &mut dyn Outside) {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        self.ss7.transport.stop(now, &mut wire);
+    }
+
+    /// What must hold between any two calls.
+    pub fn assert_invariants(&self) {
+        self.ss7.assert_invariants();
+        self.ims.assert_invariants();
+    }
+}

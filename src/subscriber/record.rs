@@ -76,6 +76,8 @@ pub struct Binding {
     pub network: u16,
     /// P-Access-Network-Info of the registration.
     pub access_network_info: AccessNetworkInfo,
+    /// A keyed hash of all that the registration said but its expiry: the same again is a mere refresh.
+    pub fingerprint: u64,
 }
 
 /// A subscriber's identities and bindings. Never changed once published.

@@ -77,12 +77,12 @@ impl Registrar {
 
     /// Carries out a third-party REGISTER.
     pub fn register(&mut self, now: Time, request: &RegisterRequest) -> RegisterOutcome {
-        let RegisterRequest { worker, reply_to, .. } = *request;
+        let RegisterRequest { worker, reply_to, contact, .. } = *request;
         let answer = match self.try_register(now, request) {
             Ok(expires_s) => RegisterAnswer::Accepted { expires_s },
             Err(status) => RegisterAnswer::Refused { status },
         };
-        RegisterOutcome { worker, reply_to, answer }
+        RegisterOutcome { worker, reply_to, contact, answer }
     }
 
     /// How many seconds it is registered for, or the status code of the refusal.
@@ -115,6 +115,7 @@ impl Registrar {
             local: request.local,
             network: request.network,
             access_network_info: request.access_network_info,
+            fingerprint: request.fingerprint,
         };
         let ends = now + Duration::from_secs(expires_s.into());
         self.publish(known, request, binding, ends)?;

@@ -283,6 +283,12 @@ pub(super) fn ip_address(text: &[u8]) -> Option<IpAddr> {
     }
 }
 
+/// The values of a comma-separated list; commas in quotes and angle brackets don't separate.
+pub fn split_values(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = list;
+    core::iter::from_fn(move || take_value(&mut rest))
+}
+
 /// Takes the first value off a comma-separated list; commas in quotes and angle brackets don't separate.
 pub(super) fn take_value<'a>(list: &mut &'a [u8]) -> Option<&'a [u8]> {
     loop {

@@ -18,7 +18,7 @@ mod view;
 
 pub use build::Writer;
 pub use client::{ClientConfig, ClientTransactions, MAX_REQUEST, Refused, ResponseOutcome, SipClientCounts};
-pub use headers::{MediaType, NameAddr, Param, Params, Via};
+pub use headers::{MediaType, NameAddr, Param, Params, Via, split_values};
 pub use mint::{Branch, CallId, Minter, Tag, Text, Token};
 pub use name::Name;
 pub use server::{MAX_DEFERRED, Received, ServerConfig, ServerKey, ServerTransactions, SipServerCounts};

@@ -67,6 +67,14 @@ pub struct ServerConfig {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct ServerKey(u128);
 
+#[cfg(test)]
+impl ServerKey {
+    /// A key that no request has.
+    pub(crate) const fn numbered(number: u128) -> Self {
+        Self(number)
+    }
+}
+
 /// What a request is to the transaction layer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Received {

@@ -481,6 +481,12 @@ impl Dialogues {
         self.remove(now, id);
     }
 
+    /// How many dialogues fit.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.dialogues.len()
+    }
+
     /// The dialogue's peer: the address that we called, or that its last first message came from.
     #[must_use]
     pub fn peer(&self, id: DialogueId) -> Option<&SccpAddress> {
@@ -497,6 +503,12 @@ impl Dialogues {
     #[must_use]
     pub fn remote_id(&self, id: DialogueId) -> Option<TransactionId> {
         self.find(id)?.remote
+    }
+
+    /// The word that [`Dialogues::open`] or [`Dialogues::set_user`] left with the dialogue.
+    #[must_use]
+    pub fn user(&self, id: DialogueId) -> Option<u64> {
+        self.find(id).map(|dialogue| dialogue.user)
     }
 
     /// Leaves a word with the dialogue, to come back in its indications.

@@ -1,0 +1,48 @@
+//! What the gateway on one worker tells the gateway on another: always about one user's mobile terminated messages,
+//! of which one worker at a time is in charge (the holder, named by the subscriber's *MT in progress* word).
+
+use super::mt::{Arrived, MtResult, Report};
+use crate::base::Key;
+use crate::ident::WorkerId;
+use crate::stack::{Asked, Deferred};
+use crate::subscriber::SubscriberId;
+
+/// A message between two workers' gateways.
+#[derive(Clone, Copy, Debug)]
+pub enum Crossing {
+    /// To the holder: another mobile terminated message for the user.
+    Arrived {
+        /// The user.
+        subscriber: SubscriberId,
+        /// The message, and who waits for its result.
+        arrived: Arrived,
+    },
+    /// From the holder to the worker that has the dialogue: how the delivery ended.
+    Result {
+        /// Who waits.
+        asked: Asked,
+        /// Whom to tell when the result is on its way: the holder's worker and entry.
+        holder: Option<(WorkerId, Key)>,
+        /// The end.
+        result: MtResult,
+    },
+    /// Back to the holder: the MAP result has gone, so the UE's report may be answered (8.10 steps 11 and 14).
+    ResultSent {
+        /// The holder's entry.
+        key: Key,
+    },
+    /// To the holder: a delivery report without In-Reply-To.
+    Report {
+        /// The user.
+        subscriber: SubscriberId,
+        /// The report.
+        report: Report,
+    },
+    /// Back to the worker that took the report: how to answer it.
+    ReportAnswer {
+        /// The request that waits.
+        request: Deferred,
+        /// The status.
+        status: u16,
+    },
+}

@@ -1,0 +1,501 @@
+//! Mobile terminated short messages over IMS: TR 23.804 8.10 (P-8.10) and 8.5 steps 5 and 6 (P-8.5),
+//! TS 23.204 6.4, TS 24.341 5.3.3.4.
+//!
+//! A user takes one message at a time (RP has one RP-DATA outstanding each way). The worker that got in first holds the
+//! user's *MT in progress* word; later messages wait with the holder, whichever worker has their dialogues.
+
+use super::cause::{self, Failure};
+use super::{Crossing, Cx, Gateway, UnmatchedReport, User};
+use crate::base::{Inline, Key, Time, TimerId};
+use crate::ident::{Digits, Identity, Imsi, WorkerId};
+use crate::stack::{Asked, Deferred, DialogueId, ForwardSm, Invoke, Message, MessageRequest, Rp};
+use crate::subscriber::{AccessKind, Holder, SubscriberId};
+
+/// The longest queue per user that can be configured.
+pub const MAX_QUEUE: usize = 16;
+
+/// A message that has arrived for a user, and who waits for its result.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived {
+    /// Who waits.
+    pub asked: Asked,
+    /// The service centre's address, for RP-OA.
+    pub service_centre: Option<Digits>,
+    /// The TPDU.
+    pub tpdu: Inline<233>,
+}
+
+/// How a delivery ended, with the UE's DELIVER-REPORT (empty if it gave none).
+#[derive(Clone, Copy, Debug)]
+pub struct MtResult {
+    /// Nothing if it was delivered.
+    pub failure: Option<Failure>,
+    /// The DELIVER-REPORT.
+    pub report: Inline<233>,
+}
+
+impl MtResult {
+    /// A failure without a report of the UE.
+    #[must_use]
+    pub const fn failed(failure: Failure) -> Self {
+        Self { failure: Some(failure), report: Inline::EMPTY }
+    }
+}
+
+/// A delivery report on its way to the holder.
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    /// The RP-MR that it repeats.
+    pub reference: u8,
+    /// What it says.
+    pub result: MtResult,
+    /// The MESSAGE that waits for an answer, and the worker that has it.
+    pub request: Deferred,
+    /// That worker.
+    pub worker: WorkerId,
+    /// The served network, whose policy answers it.
+    pub network: u16,
+}
+
+/// A user's message in progress, and those that wait behind it.
+#[derive(Debug)]
+pub(crate) struct Mt {
+    subscriber: SubscriberId,
+    network: u16,
+    reference: u8,
+    asked: Asked,
+    /// Whether the asker has gone (its dialogue was aborted): the result then goes nowhere.
+    abandoned: bool,
+    /// Step 8: the UE has the MESSAGE.
+    answered: bool,
+    awaiting: Awaiting,
+    timer: Option<TimerId>,
+    /// Messages that wait, oldest first.
+    queue: [Option<Key>; MAX_QUEUE],
+    queued: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Awaiting {
+    /// Step 10: the UE's delivery report.
+    Report,
+    /// Step 11, done by another worker; then the report is answered with this status.
+    ResultSent(Option<ReportRequest>),
+}
+
+/// A delivery report that waits for its answer: here, or on another worker.
+#[derive(Clone, Copy, Debug)]
+struct ReportRequest {
+    request: Deferred,
+    worker: WorkerId,
+    status: u16,
+}
+
+/// The name of an entry of ours in a subscriber's *MT in progress* word.
+fn holder(worker: WorkerId, key: Key) -> Holder {
+    Holder { worker, slot: key.slot, generation: key.generation as u16 }
+}
+
+impl Gateway {
+    /// The entry of ours that a subscriber's word names.
+    fn held(&self, holder: Holder) -> Option<Key> {
+        self.mt.key_of(holder.slot).filter(|key| key.generation as u16 == holder.generation)
+    }
+}
+
+impl Mt {
+    pub(super) fn waiting(&self) -> usize {
+        self.queued
+    }
+}
+
+/// Step 4: the SMS-GMSC's message. Somebody unknown, or known and not registered, gets his MAP error in this turn.
+pub(super) fn on_forward_sm(gateway: &mut Gateway, now: Time, invoke: &Invoke<'_>, forward: &ForwardSm<'_>, cx: &mut Cx<'_>) {
+    gateway.counts.mt_received += 1;
+    let asked = invoke.asked;
+    let subscriber = match find(gateway, now, forward.imsi) {
+        Ok(subscriber) => subscriber,
+        Err(failure) => return send_result(gateway, now, asked, &MtResult::failed(failure), cx),
+    };
+    let Some(tpdu) = Inline::new(forward.tpdu) else {
+        return send_result(gateway, now, asked, &MtResult::failed(Failure::EquipmentProtocolError), cx);
+    };
+    begin(gateway, now, subscriber, &Arrived { asked, service_centre: forward.service_centre, tpdu }, cx);
+}
+
+/// The registered subscriber with this IMSI.
+fn find(gateway: &mut Gateway, now: Time, imsi: Option<Imsi>) -> Result<SubscriberId, Failure> {
+    let imsi = imsi.ok_or(Failure::UnidentifiedSubscriber)?;
+    match gateway.subscribers.by_imsi(imsi) {
+        Some(subscriber) if subscriber.is_registered(now) => Ok(subscriber.id()),
+        Some(_) => {
+            gateway.counts.mt_not_registered += 1;
+            Err(Failure::Absent(cause::DEREGISTERED))
+        }
+        None if gateway.serves(imsi) => {
+            gateway.counts.mt_not_registered += 1;
+            Err(Failure::Absent(cause::DEREGISTERED))
+        }
+        None => {
+            gateway.counts.mt_unknown_subscriber += 1;
+            Err(Failure::UnidentifiedSubscriber)
+        }
+    }
+}
+
+/// Becomes the user's holder and delivers, or joins the holder's queue, here or on another worker.
+fn begin(gateway: &mut Gateway, now: Time, id: SubscriberId, arrived: &Arrived, cx: &mut Cx<'_>) {
+    let Some(key) = gateway.mt.next_key() else {
+        gateway.counts.mt_full += 1;
+        return conclude(gateway, now, arrived.asked, None, &MtResult::failed(Failure::SystemFailure), cx);
+    };
+    let Some(begun) = gateway.subscribers.get(id).map(|subscriber| subscriber.begin_mt(holder(gateway.config.worker, key))) else {
+        return conclude(gateway, now, arrived.asked, None, &MtResult::failed(Failure::Absent(cause::DEREGISTERED)), cx);
+    };
+    match begun {
+        Ok(reference) => {
+            let mt = Mt {
+                subscriber: id,
+                network: 0,
+                reference,
+                asked: arrived.asked,
+                abandoned: false,
+                answered: false,
+                awaiting: Awaiting::Report,
+                timer: None,
+                queue: [None; MAX_QUEUE],
+                queued: 0,
+            };
+            if let Ok(key) = gateway.mt.insert(mt) {
+                deliver(gateway, now, key, arrived, cx);
+            }
+        }
+        Err(other) if other.worker == gateway.config.worker => join(gateway, now, other, id, arrived, cx),
+        Err(other) => {
+            if cx.outside.to_worker(other.worker, Crossing::Arrived { subscriber: id, arrived: *arrived }).is_err() {
+                gateway.counts.crossing_full += 1;
+                conclude(gateway, now, arrived.asked, None, &MtResult::failed(Failure::SystemFailure), cx);
+            }
+        }
+    }
+}
+
+/// Waits behind the message in progress, unless too many do.
+fn join(gateway: &mut Gateway, now: Time, holder: Holder, id: SubscriberId, arrived: &Arrived, cx: &mut Cx<'_>) {
+    let limit = gateway.config.mt_queue.min(MAX_QUEUE);
+    let key = gateway.held(holder);
+    if let Some(mt) = key.and_then(|key| gateway.mt.get_mut(key)).filter(|mt| mt.subscriber == id)
+        && mt.queued < limit
+        && let Ok(waiting) = gateway.waiting.insert(*arrived)
+    {
+        mt.queue[mt.queued] = Some(waiting);
+        mt.queued += 1;
+        gateway.counts.mt_queued += 1;
+        return;
+    }
+    gateway.counts.mt_busy += 1;
+    conclude(gateway, now, arrived.asked, None, &MtResult::failed(Failure::Busy), cx);
+}
+
+/// A message for a user whom this worker held a moment ago, from the worker that has its dialogue.
+pub(super) fn on_arrived_elsewhere(gateway: &mut Gateway, now: Time, id: SubscriberId, arrived: &Arrived, cx: &mut Cx<'_>) {
+    begin(gateway, now, id, arrived, cx);
+}
+
+/// Step 5: the message goes towards the S-CSCF, with the user's tel URI as Request-URI.
+fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arrived, cx: &mut Cx<'_>) {
+    let Some(mt) = gateway.mt.get_mut(key) else { return };
+    let reference = mt.reference;
+    let sent = gateway
+        .subscribers
+        .get(mt.subscriber)
+        .ok_or(Failure::Absent(cause::DEREGISTERED))
+        .and_then(|subscriber| {
+            let record = subscriber.record();
+            let (_, binding) = subscriber
+                .registered(now)
+                .find(|(_, binding)| binding.access == AccessKind::Ims)
+                .ok_or(Failure::Absent(cause::DEREGISTERED))?;
+            mt.network = binding.network;
+            let network = gateway.networks.get(usize::from(binding.network)).ok_or(Failure::SystemFailure)?;
+            let tel = record.msisdn().and_then(Identity::tel);
+            let target = tel.or_else(|| record.default_identity()).ok_or(Failure::SystemFailure)?;
+            let request = MessageRequest {
+                local: binding.local,
+                remote: binding.remote,
+                request_uri: target.as_str(),
+                from: &network.uri,
+                route: Some(binding.contact.as_str()),
+                in_reply_to: None,
+                key,
+                towards_ue: true,
+                access_network_info: &[],
+                rp: Rp::Deliver { reference, service_centre: arrived.service_centre, tpdu: &arrived.tpdu },
+            };
+            cx.stack.message(now, &request, User::Mt(key).to_u64(), cx.outside).map_err(|_| Failure::SystemFailure)
+        });
+    match sent {
+        Ok(()) => mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, key).ok(),
+        Err(failure) => finish(gateway, now, key, &MtResult::failed(failure), None, cx),
+    }
+}
+
+/// Step 8: the S-CSCF's answer. A 2xx is not the report; anything else ends the attempt (8.5 step 5).
+pub(super) fn on_answered(gateway: &mut Gateway, now: Time, key: Key, status: u16, cx: &mut Cx<'_>) {
+    let Some(mt) = gateway.mt.get_mut(key) else { return };
+    if !matches!(mt.awaiting, Awaiting::Report) {
+        return;
+    }
+    if (200..300).contains(&status) {
+        mt.answered = true;
+    } else {
+        finish(gateway, now, key, &MtResult::failed(cause::failure_of_status(status)), None, cx);
+    }
+}
+
+/// Step 10: the UE's delivery report, recognised by its RP message and found by In-Reply-To, or else by the user and
+/// the RP-MR.
+pub(super) fn on_report(gateway: &mut Gateway, now: Time, network: u16, message: &Message<'_>, cx: &mut Cx<'_>) {
+    let (reference, result) = match message.rp {
+        Rp::Ack { reference, tpdu } => {
+            (reference, MtResult { failure: None, report: tpdu.and_then(Inline::new).unwrap_or(Inline::EMPTY) })
+        }
+        Rp::Error { reference, cause, tpdu } => (
+            reference,
+            MtResult {
+                failure: Some(cause::failure_of_rp_cause(cause)),
+                report: tpdu.and_then(Inline::new).unwrap_or(Inline::EMPTY),
+            },
+        ),
+        _ => return,
+    };
+    let reporter = message
+        .asserted
+        .iter()
+        .flatten()
+        .find_map(|identity| gateway.subscribers.by_identity(identity.as_bytes()))
+        .map(|subscriber| (subscriber.id(), subscriber.mt_holder()));
+    let Some((subscriber, holder)) = reporter else {
+        return unmatched(gateway, now, network, message, cx);
+    };
+    let Some(request) = cx.stack.defer(now, &message.request) else {
+        cx.stack.answer(now, &message.request, 503, cx.outside);
+        return;
+    };
+    let report = Report { reference, result, request, worker: gateway.config.worker, network };
+    match (message.in_reply_to, holder) {
+        (Some((worker, key)), _) if worker == gateway.config.worker => {
+            accept(gateway, now, Some(key), subscriber, &report, cx);
+        }
+        (None, Some((holder, _))) if holder.worker == gateway.config.worker => {
+            let key = gateway.held(holder);
+            accept(gateway, now, key, subscriber, &report, cx);
+        }
+        (None, Some((holder, _))) => {
+            if cx.outside.to_worker(holder.worker, Crossing::Report { subscriber, report }).is_err() {
+                gateway.counts.crossing_full += 1;
+                cx.stack.answer_deferred(now, request, 503, None, cx.outside);
+            }
+        }
+        _ => accept(gateway, now, None, subscriber, &report, cx),
+    }
+}
+
+/// A report that another worker took, for a user whom this worker held when it looked.
+pub(super) fn on_report_elsewhere(gateway: &mut Gateway, now: Time, subscriber: SubscriberId, report: &Report, cx: &mut Cx<'_>) {
+    let holder = gateway.subscribers.get(subscriber).and_then(|subscriber| subscriber.mt_holder());
+    let key = holder
+        .filter(|(holder, _)| holder.worker == gateway.config.worker)
+        .and_then(|(holder, _)| gateway.held(holder));
+    accept(gateway, now, key, subscriber, report, cx);
+}
+
+/// Ends the delivery that the report is for; a report that fits none is answered by policy.
+fn accept(gateway: &mut Gateway, now: Time, key: Option<Key>, subscriber: SubscriberId, report: &Report, cx: &mut Cx<'_>) {
+    let fits = |mt: &&Mt| {
+        mt.subscriber == subscriber && mt.reference == report.reference && matches!(mt.awaiting, Awaiting::Report)
+    };
+    let found = key.filter(|key| gateway.mt.get(*key).as_ref().is_some_and(fits));
+    let status = report_status(gateway, report.network, found.is_some());
+    let request = ReportRequest { request: report.request, worker: report.worker, status };
+    match found {
+        Some(key) => finish(gateway, now, key, &report.result, Some(request), cx),
+        None => {
+            gateway.counts.report_unmatched += 1;
+            answer_report(gateway, now, request, cx);
+        }
+    }
+}
+
+fn report_status(gateway: &Gateway, network: u16, matched: bool) -> u16 {
+    match gateway.networks.get(usize::from(network)) {
+        Some(network) if !matched && network.report_unmatched == UnmatchedReport::NotAcceptable => 488,
+        Some(network) => network.report_answer,
+        None => 403,
+    }
+}
+
+fn unmatched(gateway: &mut Gateway, now: Time, network: u16, message: &Message<'_>, cx: &mut Cx<'_>) {
+    gateway.counts.report_unmatched += 1;
+    let status = report_status(gateway, network, false);
+    cx.stack.answer(now, &message.request, status, cx.outside);
+}
+
+/// 8.5 step 5: the UE took the message and never reported, or never answered at all.
+pub(super) fn on_report_timeout(gateway: &mut Gateway, now: Time, key: Key, cx: &mut Cx<'_>) {
+    let Some(mt) = gateway.mt.get_mut(key) else { return };
+    mt.timer = None;
+    match mt.awaiting {
+        Awaiting::Report => {
+            if mt.answered {
+                gateway.counts.mt_no_report += 1;
+            }
+            finish(gateway, now, key, &MtResult::failed(Failure::Absent(cause::NO_RESPONSE)), None, cx);
+        }
+        // The worker with the dialogue never said that the result has gone: its ring was full.
+        Awaiting::ResultSent(report) => release(gateway, now, key, report, cx),
+    }
+}
+
+/// Step 11: the MAP result, on the worker that has the dialogue; then step 14 and the next message for the user.
+fn finish(gateway: &mut Gateway, now: Time, key: Key, result: &MtResult, report: Option<ReportRequest>, cx: &mut Cx<'_>) {
+    let Some(mt) = gateway.mt.get_mut(key) else { return };
+    if let Some(timer) = mt.timer.take() {
+        gateway.timers.cancel(timer);
+    }
+    let (asked, abandoned) = (mt.asked, mt.abandoned);
+    if asked.worker != gateway.config.worker && !abandoned {
+        mt.awaiting = Awaiting::ResultSent(report);
+        mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, key).ok();
+        conclude(gateway, now, asked, Some((gateway.config.worker, key)), result, cx);
+    } else {
+        if !abandoned {
+            send_result(gateway, now, asked, result, cx);
+        }
+        release(gateway, now, key, report, cx);
+    }
+}
+
+/// Step 11 done elsewhere.
+pub(super) fn on_result_sent(gateway: &mut Gateway, now: Time, key: Key, cx: &mut Cx<'_>) {
+    let Some(mt) = gateway.mt.get_mut(key) else { return };
+    if let Awaiting::ResultSent(report) = mt.awaiting {
+        if let Some(timer) = mt.timer.take() {
+            gateway.timers.cancel(timer);
+        }
+        release(gateway, now, key, report, cx);
+    }
+}
+
+/// Step 14: the report's answer; then the user's next message, or the user is free.
+fn release(gateway: &mut Gateway, now: Time, key: Key, report: Option<ReportRequest>, cx: &mut Cx<'_>) {
+    if let Some(report) = report {
+        answer_report(gateway, now, report, cx);
+    }
+    let worker = gateway.config.worker;
+    let Some(mt) = gateway.mt.remove(key) else { return };
+    if let Some(subscriber) = gateway.subscribers.get(mt.subscriber) {
+        subscriber.end_mt(holder(worker, key));
+    }
+    let mut queue = mt.queue.into_iter().flatten();
+    if let Some(next) = queue.next().and_then(|waiting| gateway.waiting.remove(waiting)) {
+        begin(gateway, now, mt.subscriber, &next, cx);
+        hand_on(gateway, now, mt.subscriber, queue, cx);
+    }
+}
+
+/// The rest of a queue goes with the message that left it: behind it, if this worker still holds the user.
+fn hand_on(
+    gateway: &mut Gateway,
+    now: Time,
+    id: SubscriberId,
+    queue: impl Iterator<Item = Key>,
+    cx: &mut Cx<'_>,
+) {
+    let holder = gateway.subscribers.get(id).and_then(|subscriber| subscriber.mt_holder());
+    let key = holder.filter(|(holder, _)| holder.worker == gateway.config.worker).and_then(|(holder, _)| gateway.held(holder));
+    for waiting in queue {
+        if let Some(mt) = key.and_then(|key| gateway.mt.get_mut(key))
+            && let Some(place) = mt.queue.get_mut(mt.queued)
+        {
+            *place = Some(waiting);
+            mt.queued += 1;
+        } else if let Some(arrived) = gateway.waiting.remove(waiting) {
+            begin(gateway, now, id, &arrived, cx);
+        }
+    }
+}
+
+fn answer_report(gateway: &mut Gateway, now: Time, report: ReportRequest, cx: &mut Cx<'_>) {
+    if report.worker == gateway.config.worker {
+        cx.stack.answer_deferred(now, report.request, report.status, None, cx.outside);
+    } else {
+        let crossing = Crossing::ReportAnswer { request: report.request, status: report.status };
+        if cx.outside.to_worker(report.worker, crossing).is_err() {
+            gateway.counts.crossing_full += 1;
+        }
+    }
+}
+
+/// Brings a result to whoever asked, here or on another worker.
+fn conclude(
+    gateway: &mut Gateway,
+    now: Time,
+    asked: Asked,
+    holder: Option<(WorkerId, Key)>,
+    result: &MtResult,
+    cx: &mut Cx<'_>,
+) {
+    if asked.worker == gateway.config.worker {
+        send_result(gateway, now, asked, result, cx);
+    } else if cx.outside.to_worker(asked.worker, Crossing::Result { asked, holder, result: *result }).is_err() {
+        gateway.counts.crossing_full += 1;
+    }
+}
+
+/// The result of a delivery that another worker made, for a dialogue of this one.
+pub(super) fn on_result_elsewhere(
+    gateway: &mut Gateway,
+    now: Time,
+    asked: Asked,
+    holder: Option<(WorkerId, Key)>,
+    result: &MtResult,
+    cx: &mut Cx<'_>,
+) {
+    send_result(gateway, now, asked, result, cx);
+    if let Some((worker, key)) = holder
+        && cx.outside.to_worker(worker, Crossing::ResultSent { key }).is_err()
+    {
+        gateway.counts.crossing_full += 1;
+    }
+}
+
+/// Step 11: the MAP result, or the user error of 8.5 step 6. It leaves before anything written after it.
+fn send_result(gateway: &mut Gateway, now: Time, asked: Asked, result: &MtResult, cx: &mut Cx<'_>) {
+    let report = (!result.report.is_empty()).then_some(&result.report[..]);
+    match result.failure {
+        None => {
+            gateway.counts.mt_delivered += 1;
+            cx.stack.mt_forward_sm_result(now, &asked, report, cx.outside);
+        }
+        Some(failure) => {
+            gateway.counts.mt_failed += 1;
+            let error = cause::map_error(failure, report);
+            cx.stack.user_error(now, &asked, &error, cx.outside);
+        }
+    }
+    cx.stack.flush(now, cx.outside);
+}
+
+/// The SMS-GMSC has aborted the dialogue, or it has expired: what the UE still says is answered, the result goes nowhere.
+pub(super) fn on_dialogue_gone(gateway: &mut Gateway, dialogue: DialogueId) {
+    let worker = gateway.config.worker;
+    let key = gateway
+        .mt
+        .iter()
+        .find(|(_, mt)| mt.asked.worker == worker && mt.asked.dialogue == dialogue)
+        .map(|(key, _)| key);
+    if let Some(mt) = key.and_then(|key| gateway.mt.get_mut(key)) {
+        mt.abandoned = true;
+    }
+}

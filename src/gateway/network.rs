@@ -1,0 +1,80 @@
+//! A served network: what an operator configures for one PLMN or IMS domain.
+
+use core::net::SocketAddr;
+
+use crate::ident::{Digits, Identity, Ssn};
+
+/// How the gateway appears to SMS-GMSC and SMS-IWMSC (REQUIREMENTS G-7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Node {
+    /// As an MSC, on reference point E.
+    Msc,
+    /// As an SGSN, on reference point Gd.
+    Sgsn,
+}
+
+impl Node {
+    /// Our subsystem number in that role.
+    #[must_use]
+    pub const fn ssn(self) -> Ssn {
+        match self {
+            Self::Msc => Ssn::MSC,
+            Self::Sgsn => Ssn::SGSN,
+        }
+    }
+}
+
+/// What a delivery report that matches nothing is answered with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UnmatchedReport {
+    /// As any report, and counted: handsets repeat on a 4xx.
+    Accept,
+    /// 488, as TS 24.341 5.3.3.4.1.
+    NotAcceptable,
+}
+
+/// A call session control function that may register users and send their messages.
+#[derive(Clone, Debug)]
+pub struct Scscf {
+    /// Its SIP URI.
+    pub uri: Identity,
+    /// Where it sends from and is sent to.
+    pub address: SocketAddr,
+}
+
+/// A served network.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Its name in logs and counters.
+    pub name: String,
+    /// First digits of its subscribers' IMSIs.
+    pub imsi_prefixes: Vec<Digits>,
+    /// Our own global title in it.
+    pub title: Digits,
+    /// What we are to its SMS-GMSC and SMS-IWMSC.
+    pub node: Node,
+    /// Our own SIP URI in it.
+    pub uri: String,
+    /// First digits of the service centres that its users may send to; none listed means any.
+    pub service_centres: Vec<Digits>,
+    /// Its S-CSCFs.
+    pub scscfs: Vec<Scscf>,
+    /// What a delivery report is answered with: 200 (TR 23.804 8.10 step 14) or 202 (TS 24.341).
+    pub report_answer: u16,
+    /// What a delivery report that matches nothing is answered with.
+    pub report_unmatched: UnmatchedReport,
+}
+
+impl Network {
+    /// The S-CSCF that sends from `source`, whatever port.
+    #[must_use]
+    pub fn scscf(&self, source: SocketAddr) -> Option<&Scscf> {
+        self.scscfs.iter().find(|scscf| scscf.address.ip() == source.ip())
+    }
+
+    /// Whether users may send to service centre `number`.
+    #[must_use]
+    pub fn allows_service_centre(&self, number: Digits) -> bool {
+        self.service_centres.is_empty() || self.service_centres.iter().any(|prefix| number.starts_with(*prefix))
+    }
+}

@@ -1,0 +1,116 @@
+//! What stands on the stack: the gateway, or a node of the core network in a box.
+
+use crate::base::{Counts, Frames, Time};
+use crate::ident::{PointCode, WorkerId};
+
+use super::{Indication, Stack};
+
+/// A signalling message on its way between two workers: an SCCP message and what MTP says of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Label {
+    /// Whether it came from the network, or is to be sent.
+    pub direction: Direction,
+    /// The association it came by, or has to leave by; by its place in the configuration.
+    pub association: u16,
+    /// Originating point code.
+    pub originating: PointCode,
+    /// Destination point code.
+    pub destination: PointCode,
+    /// Signalling link selection.
+    pub selection: u8,
+}
+
+/// Which way a message crosses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// From the network to the worker that owns the dialogue.
+    In,
+    /// To the network by the worker that owns the association.
+    Out,
+}
+
+/// What the worker lends to the stack for the length of a call: transmit buffers and the way to the other workers.
+pub trait Outside: Frames {
+    /// Copies a signalling message out and hands it to `to`. `false` when its ring or the pool is full (counted).
+    fn hand_off(&mut self, to: WorkerId, label: Label, message: &[u8]) -> bool;
+
+    /// Tells every other worker something about the network.
+    fn tell_all(&mut self, news: News);
+}
+
+/// What one worker learns and all have to know.
+#[derive(Clone, Copy, Debug)]
+pub enum News {
+    /// A neighbour's link address.
+    Neighbour(crate::proto::link::Neighbour),
+    /// Whether an association can carry traffic (its ASP is active).
+    Association {
+        /// Its place in the configuration.
+        association: u16,
+        /// Whether it can.
+        active: bool,
+    },
+}
+
+/// What the worker lends to an application: the stack's [`Outside`], and the way to the application's other halves, the
+/// same application on other workers and the control thread.
+pub trait Surroundings<C, R>: Outside {
+    /// Hands `message` to the application of worker `to`, or gives it back when the ring is full.
+    fn to_worker(&mut self, to: WorkerId, message: C) -> Result<(), C>;
+
+    /// Hands `request` to the control thread, or gives it back when the mailbox is full.
+    fn to_control(&mut self, request: R) -> Result<(), R>;
+}
+
+/// What an application may use while it handles something.
+pub struct Context<'a, C, R> {
+    /// The protocols.
+    pub stack: &'a mut Stack,
+    /// Transmit buffers, the other workers and the control thread.
+    pub outside: &'a mut dyn Surroundings<C, R>,
+}
+
+/// An application on one worker.
+pub trait Application {
+    /// What it tells itself on other workers.
+    type Crossing: Send + 'static;
+    /// What it asks the control thread.
+    type Request: Send + 'static;
+    /// What the control thread answers.
+    type Reply: Send + 'static;
+
+    /// A message has arrived.
+    fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Context<'_, Self::Crossing, Self::Request>);
+
+    /// The same application on another worker says something.
+    fn handle_crossing(&mut self, now: Time, crossing: Self::Crossing, cx: &mut Context<'_, Self::Crossing, Self::Request>);
+
+    /// The control thread answers.
+    fn handle_reply(&mut self, now: Time, reply: Self::Reply, cx: &mut Context<'_, Self::Crossing, Self::Request>);
+
+    /// Deadlines have passed.
+    fn handle_timeout(&mut self, now: Time, cx: &mut Context<'_, Self::Crossing, Self::Request>);
+
+    /// The earliest deadline.
+    fn poll_timeout(&self) -> Time;
+
+    /// Whether it was told to stop: it begins nothing new.
+    fn is_stopping(&self) -> bool {
+        false
+    }
+
+    /// Whether nothing is under way.
+    fn is_idle(&self) -> bool {
+        true
+    }
+
+    /// The end of a turn: nothing read from shared tables is held any more.
+    fn quiescent(&mut self);
+
+    /// The application's counters.
+    fn counts(&self) -> &dyn Counts;
+
+    /// How full its tables are: name, used, size.
+    fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize));
+}
+

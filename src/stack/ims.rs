@@ -1,0 +1,402 @@
+//! The IMS side: SIP transactions over UDP, and the SM-RP messages that MESSAGE carries (TS 24.341).
+
+mod rpdu;
+mod send;
+
+use core::net::{IpAddr, SocketAddr};
+
+use crate::base::{Flow, MalformedCounts, Out, SipKey, Time, Transport, counts};
+use crate::ident::{Identity, WorkerId};
+use crate::proto::link::Datagram;
+use crate::proto::sip::{
+    self, ClientConfig, ClientTransactions, MediaType, Method, Minter, Name, NameAddr, Received, ResponseOutcome, Scheme,
+    ServerConfig, ServerKey, ServerTransactions, Slots, Uri, multipart,
+};
+
+use super::{Indication, Message, Next, Register, Request};
+
+/// The body type of SM-RP messages (TS 24.341 5.3.1.2).
+const SMS: &str = "application/vnd.3gpp.sms";
+/// The body type that carries service-info (TS 24.229 7.6).
+const IMS_XML: &str = "application/3gpp-ims+xml";
+/// A SIP message as a body (RFC 3420).
+const EMBEDDED: &str = "message/sip";
+
+counts! {
+    /// What the IMS side refused, beside what SIP's transactions count themselves.
+    pub struct ImsCounts {
+        /// Requests taken.
+        requests,
+        /// Retransmissions answered again.
+        repeated,
+        /// Datagrams to a port where SIP does not listen, keep-alives included.
+        not_sip,
+        /// Requests refused as malformed, with 400 or 505.
+        bad_request,
+        /// Requests refused with 405: a method that we don't have.
+        bad_method,
+        /// Requests refused with 415: MESSAGE without an SM-RP message.
+        bad_media_type,
+        /// Requests refused with 416: a Request-URI of another scheme.
+        bad_scheme,
+        /// Requests refused with 420: an extension that we don't have.
+        bad_extension,
+        /// Requests refused with 483.
+        too_many_hops,
+        /// Requests refused with 503: no transaction free.
+        full,
+        /// MESSAGEs whose body is no SM-RP message, refused with 400.
+        bad_rp,
+        /// Requests of ours not sent because no transaction was free or they did not fit.
+        not_sent,
+    }
+}
+
+/// Which side of SM-RP we are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The network: a gateway.
+    Network,
+    /// The mobile: UEs, behind the S-CSCF of the core network in a box.
+    Mobile,
+}
+
+/// What the IMS side of one worker is made of.
+#[derive(Clone, Debug)]
+pub struct ImsConfig {
+    /// The worker.
+    pub worker: WorkerId,
+    /// How many there are.
+    pub workers: u8,
+    /// Which side of SM-RP.
+    pub side: Side,
+    /// Our addresses.
+    pub listen: Vec<SocketAddr>,
+    /// The host part of Call-IDs.
+    pub host: String,
+    /// The longest registration that is granted, in seconds.
+    pub registration_max: u32,
+    /// Seconds of Retry-After with a 503.
+    pub retry_after: u32,
+    /// SIP's timers.
+    pub timers: sip::Timers,
+    /// Client transactions, at most.
+    pub client_transactions: usize,
+    /// Requests that wait for our answer, at most.
+    pub pending_requests: usize,
+    /// Server transactions, at most; an answered one lives 64 times T1.
+    pub server_transactions: usize,
+}
+
+/// A deferred SIP request. It can cross to other threads and come back to its worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Deferred(ServerKey);
+
+/// The IMS side of one worker.
+pub struct Ims {
+    config: ImsConfig,
+    minter: Minter,
+    spread: SipKey,
+    clients: ClientTransactions,
+    servers: ServerTransactions,
+    sequence: u32,
+    /// What was refused.
+    pub counts: ImsCounts,
+}
+
+impl Ims {
+    /// The IMS side of a worker. `key` is this process's secret.
+    #[must_use]
+    pub fn new(config: ImsConfig, key: &SipKey) -> Self {
+        let minter = Minter::new(*key);
+        let clients = ClientConfig {
+            capacity: config.client_transactions,
+            worker: config.worker,
+            timers: config.timers,
+        };
+        let servers = ServerConfig {
+            pending: config.pending_requests,
+            completed: config.server_transactions,
+            timers: config.timers,
+        };
+        Self {
+            clients: ClientTransactions::new(clients, minter.clone()),
+            servers: ServerTransactions::new(servers, key),
+            minter,
+            spread: key.derive("sip request owner"),
+            config,
+            sequence: 1,
+            counts: ImsCounts::default(),
+        }
+    }
+
+    /// The counters of SIP's client and server transactions.
+    #[must_use]
+    pub fn transaction_counts(&self) -> (&sip::SipClientCounts, &sip::SipServerCounts) {
+        (&self.clients.counts, &self.servers.counts)
+    }
+
+    /// How full the tables are: name, used, size.
+    pub fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
+        visit("client_transactions", self.clients.len(), self.config.client_transactions);
+        visit("pending_requests", self.servers.pending(), self.config.pending_requests);
+        visit("server_transactions", self.servers.completed(), self.config.server_transactions);
+    }
+
+    /// A UDP datagram.
+    pub(super) fn handle_input<'a>(
+        &mut self,
+        now: Time,
+        datagram: &Datagram<'a>,
+        slots: &'a mut Slots,
+        embedded: &'a mut Slots,
+        malformed: &mut MalformedCounts,
+        out: &mut dyn Out,
+    ) -> Next<'a> {
+        let source = SocketAddr::new(datagram.source, datagram.source_port);
+        let local = SocketAddr::new(datagram.destination, datagram.destination_port);
+        if !self.config.listen.contains(&local) || datagram.payload.iter().all(u8::is_ascii_whitespace) {
+            self.counts.not_sip += 1;
+            return Next::Done;
+        }
+        let message = match sip::Message::parse(datagram.payload, slots) {
+            Ok(message) => message,
+            Err(why) => {
+                malformed.add(why);
+                self.refuse_malformed(datagram.payload, why, source, local, embedded, out);
+                return Next::Done;
+            }
+        };
+        if message.is_request() {
+            let owner = self.owner(&message);
+            if owner != self.config.worker {
+                return Next::HandOff(owner);
+            }
+            return self.handle_request(now, datagram.payload, &message, source, local, embedded, out);
+        }
+        match self.clients.handle_response(now, &message) {
+            ResponseOutcome::Elsewhere(worker) => Next::HandOff(worker),
+            ResponseOutcome::Final { user, status, .. } => Next::Indication(Indication::Answered { user, status }),
+            ResponseOutcome::Provisional | ResponseOutcome::Absorbed | ResponseOutcome::NotOurs => Next::Done,
+        }
+    }
+
+    /// The worker that a request belongs to, the same for every retransmission: the one that sent what it answers, or
+    /// else one chosen by the transaction's branch.
+    fn owner(&self, request: &sip::Message<'_>) -> WorkerId {
+        let workers = self.config.workers.max(1);
+        if let Some(token) = self.in_reply_to(request)
+            && token.worker.0 < workers
+        {
+            return token.worker;
+        }
+        let hash = self.spread.hash(&[request.top_via().branch.unwrap_or(&[]), request.call_id()]);
+        WorkerId((hash % u64::from(workers)) as u8)
+    }
+
+    fn in_reply_to(&self, request: &sip::Message<'_>) -> Option<sip::Token> {
+        request.values(Name::InReplyTo).find_map(|call_id| self.minter.read_call_id(call_id))
+    }
+
+    fn handle_request<'a>(
+        &mut self,
+        now: Time,
+        bytes: &'a [u8],
+        message: &sip::Message<'a>,
+        source: SocketAddr,
+        local: SocketAddr,
+        embedded: &'a mut Slots,
+        out: &mut dyn Out,
+    ) -> Next<'a> {
+        self.counts.requests += 1;
+        if message.method() == Method::Ack {
+            return Next::Done;
+        }
+        let key = match self.servers.receive(now, message) {
+            Received::New(key) => key,
+            Received::InProgress { trying } => {
+                self.counts.repeated += 1;
+                if trying {
+                    self.respond(message, 100, source, local, out);
+                }
+                return Next::Done;
+            }
+            Received::Completed { status } => {
+                self.counts.repeated += 1;
+                self.respond(message, status, source, local, out);
+                return Next::Done;
+            }
+            Received::Full => {
+                self.counts.full += 1;
+                self.respond(message, 503, source, local, out);
+                return Next::Done;
+            }
+            Received::Legacy => {
+                self.counts.bad_request += 1;
+                self.respond(message, 400, source, local, out);
+                return Next::Done;
+            }
+        };
+        let request = Request { key, bytes, source, local };
+        let indication = self.check(message).and_then(|()| match message.method() {
+            Method::Register => register(&request, message, embedded).map(Indication::Register),
+            Method::Message => self.message_of(&request, message).map(Indication::Message),
+            // A peer that asks whether we are alive.
+            Method::Options => Err(200),
+            _ => Err(405),
+        });
+        match indication {
+            Ok(indication) => Next::Indication(indication),
+            Err(status) => {
+                self.count_refusal(status);
+                self.respond(message, status, source, local, out);
+                self.servers.complete_now(now, key, status);
+                Next::Done
+            }
+        }
+    }
+
+    /// What every request must get right (RFC 3261 8.2), or the status that says what is wrong.
+    fn check(&self, message: &sip::Message<'_>) -> Result<(), u16> {
+        if message.max_forwards() == Some(0) && message.method() != Method::Options {
+            return Err(483);
+        }
+        if message.header(Name::Require).is_some() {
+            return Err(420);
+        }
+        match Uri::parse(message.request_uri()).map(|uri| uri.scheme) {
+            Some(Scheme::Other) | None => Err(416),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn count_refusal(&mut self, status: u16) {
+        match status {
+            400 => self.counts.bad_rp += 1,
+            405 => self.counts.bad_method += 1,
+            415 => self.counts.bad_media_type += 1,
+            416 => self.counts.bad_scheme += 1,
+            420 => self.counts.bad_extension += 1,
+            483 => self.counts.too_many_hops += 1,
+            _ => {}
+        }
+    }
+
+    /// The SM-RP message in a MESSAGE, and who sends it.
+    fn message_of<'a>(&self, request: &Request<'a>, message: &sip::Message<'a>) -> Result<Message<'a>, u16> {
+        if !message.content_type().is_some_and(|media_type| media_type.is(SMS)) {
+            return Err(415);
+        }
+        let rp = rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
+        let mut asserted = [None; 2];
+        let identities = message.values(Name::PAssertedIdentity).filter_map(identity);
+        for (place, identity) in asserted.iter_mut().zip(identities) {
+            *place = Some(identity);
+        }
+        let token = self.in_reply_to(message);
+        Ok(Message {
+            request: *request,
+            asserted,
+            to: Uri::parse(message.request_uri()).and_then(|uri| uri.canonical()),
+            call_id: message.call_id(),
+            in_reply_to: token.map(|token| {
+                (token.worker, crate::base::Key { slot: token.slot, generation: token.generation })
+            }),
+            has_in_reply_to: message.header(Name::InReplyTo).is_some(),
+            request_digits: Uri::parse(message.request_uri()).and_then(|uri| uri.digits()).map(|number| number.digits),
+            access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
+            rp,
+        })
+    }
+
+    /// Runs the transactions' timers.
+    pub(super) fn handle_timeout(&mut self, now: Time, out: &mut dyn Out) {
+        self.clients.handle_timeout(now, out);
+        self.servers.handle_timeout(now, out);
+    }
+
+    /// The user word of a request of ours that got no final answer in time.
+    pub(super) fn poll_expired(&mut self) -> Option<u64> {
+        self.clients.poll_expired()
+    }
+
+    /// What must hold between any two calls.
+    pub fn assert_invariants(&self) {
+        self.clients.assert_invariants();
+        self.servers.assert_invariants();
+    }
+}
+
+/// The canonical identities in the value of a header such as P-Associated-URI.
+pub fn identities(value: &[u8]) -> impl Iterator<Item = Identity> {
+    sip::split_values(value).filter_map(identity)
+}
+
+/// The canonical identity of a name-addr or addr-spec.
+fn identity(value: &[u8]) -> Option<Identity> {
+    Uri::parse(NameAddr::parse(value)?.uri)?.canonical()
+}
+
+/// A third-party REGISTER, or the status that refuses it.
+fn register<'a>(
+    request: &Request<'a>,
+    message: &sip::Message<'a>,
+    embedded: &'a mut Slots,
+) -> Result<Register<'a>, u16> {
+    let contact = message.values(Name::Contact).next().and_then(NameAddr::parse).ok_or(400u16)?;
+    let public_identity = Uri::parse(message.to().uri).and_then(|uri| uri.canonical()).ok_or(400u16)?;
+    let mut service_info: &[u8] = &[];
+    let mut private_identity = None;
+    let mut take = |media_type: &MediaType<'_>, body: &'a [u8], slots: &mut Slots| {
+        if media_type.is(IMS_XML) {
+            service_info = body;
+        } else if media_type.is(EMBEDDED)
+            && let Ok(inner) = sip::Message::parse(body, slots)
+            && inner.is_request()
+        {
+            private_identity = inner.header(Name::Authorization).and_then(sip::auth::username).and_then(Identity::new);
+        }
+    };
+    match message.content_type() {
+        Some(media_type) if media_type.is("multipart/mixed") => {
+            for part in multipart::parts(media_type, message.body()).map_err(|_| 400u16)?.iter() {
+                if let Some(media_type) = part.content_type {
+                    take(&media_type, part.body, embedded);
+                }
+            }
+        }
+        Some(media_type) => take(&media_type, message.body(), embedded),
+        None => {}
+    }
+    Ok(Register {
+        request: *request,
+        public_identity,
+        contact: Identity::new(contact.uri).ok_or(400u16)?,
+        expires: message.expires().unwrap_or(3600),
+        private_identity,
+        service_info,
+        associated: message.header(Name::PAssociatedUri).unwrap_or(&[]),
+        access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
+    })
+}
+
+/// The flow of a datagram from `local` to `remote`.
+fn flow(local: SocketAddr, remote: SocketAddr) -> Flow {
+    Flow {
+        source: local.ip(),
+        destination: remote.ip(),
+        transport: Transport::Udp { source_port: local.port(), destination_port: remote.port() },
+    }
+}
+
+/// A host as Via names it.
+fn spell_host(ip: IpAddr, room: &mut [u8; 48]) -> &[u8] {
+    use std::io::Write as _;
+    let mut rest = &mut room[..];
+    let written = match ip {
+        IpAddr::V4(ip) => write!(rest, "{ip}"),
+        IpAddr::V6(ip) => write!(rest, "[{ip}]"),
+    };
+    let left = if written.is_ok() { rest.len() } else { 48 };
+    room.get(..48 - left).unwrap_or(&[])
+}

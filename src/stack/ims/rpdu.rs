@@ -1,0 +1,73 @@
+//! SM-RP messages as the application sees them, and back.
+
+use crate::codec::Prepend;
+use crate::proto::rp::{Ack, Cause, Data, Direction, ErrorReport, RpAddress, Rpdu, answer};
+use crate::stack::{Rp, Side};
+
+/// Which way what we receive goes.
+const fn received(side: Side) -> Direction {
+    match side {
+        Side::Network => Direction::MsToNetwork,
+        Side::Mobile => Direction::NetworkToMs,
+    }
+}
+
+/// The SM-RP message in a body; `None` if it is not even answered by one.
+pub(super) fn read(side: Side, body: &[u8]) -> Option<Rp<'_>> {
+    let rpdu = match Rpdu::parse(body, received(side)) {
+        Ok(rpdu) => rpdu,
+        Err(why) => {
+            let (reference, cause) = answer(body, why)?;
+            return Some(Rp::Faulty { reference, cause: cause.0 });
+        }
+    };
+    Some(match rpdu {
+        Rpdu::Data(Data { reference, destination, user_data, .. }) if side == Side::Network => Rp::Submit {
+            reference,
+            service_centre: destination.and_then(|address| address.digits()),
+            tpdu: user_data,
+        },
+        Rpdu::Data(Data { reference, originator, user_data, .. }) => Rp::Deliver {
+            reference,
+            service_centre: originator.and_then(|address| address.digits()),
+            tpdu: user_data,
+        },
+        Rpdu::Ack(Ack { reference, user_data }) => Rp::Ack { reference, tpdu: user_data },
+        Rpdu::Error(ErrorReport { reference, cause, user_data, .. }) => {
+            Rp::Error { reference, cause: cause.0, tpdu: user_data }
+        }
+        Rpdu::Smma { reference } => Rp::MemoryAvailable { reference },
+    })
+}
+
+/// Writes an SM-RP message of ours.
+pub(super) fn write(side: Side, rp: &Rp<'_>, w: &mut Prepend<'_>) {
+    let address = |digits: Option<_>| digits.and_then(RpAddress::international);
+    let rpdu = match *rp {
+        Rp::Submit { reference, service_centre, tpdu } => Rpdu::Data(Data {
+            reference,
+            originator: None,
+            destination: address(service_centre),
+            user_data: tpdu,
+        }),
+        Rp::Deliver { reference, service_centre, tpdu } => Rpdu::Data(Data {
+            reference,
+            originator: address(service_centre),
+            destination: None,
+            user_data: tpdu,
+        }),
+        Rp::Ack { reference, tpdu } => Rpdu::Ack(Ack { reference, user_data: tpdu }),
+        Rp::Error { reference, cause, tpdu } => {
+            Rpdu::Error(ErrorReport { reference, cause: Cause(cause), diagnostic: None, user_data: tpdu })
+        }
+        Rp::Faulty { reference, cause } => {
+            Rpdu::Error(ErrorReport { reference, cause: Cause(cause), diagnostic: None, user_data: None })
+        }
+        Rp::MemoryAvailable { reference } => Rpdu::Smma { reference },
+    };
+    let direction = match side {
+        Side::Network => Direction::NetworkToMs,
+        Side::Mobile => Direction::MsToNetwork,
+    };
+    rpdu.write(direction, w);
+}

@@ -1,0 +1,325 @@
+//! The SS7 side: SCTP, M3UA, SCCP, TCAP and MAP, from an SCTP packet to an operation and back.
+
+mod dialogue;
+mod transport;
+
+use core::time::Duration;
+
+pub use transport::{AssociationSetup, Destination, Transport};
+
+use crate::base::{Malformed, MalformedCounts, Time, counts};
+use crate::codec::Prepend;
+use crate::ident::{Digits, Imsi, Msisdn, PointCode, SccpAddress, Ssn, WorkerId};
+use crate::proto::sccp::{self, Sccp};
+use crate::proto::tcap::{self, Dialogues, DialoguesConfig, Owner};
+
+use super::{Direction, Indication, Label, Outcome, Outside};
+
+counts! {
+    /// What the SS7 side refused or could not send.
+    pub struct Ss7Counts {
+        /// Messages for a point code that no active association reaches.
+        no_route,
+        /// Messages refused because the association's send ring, or the ring to its worker, is full.
+        congested,
+        /// Messages that are too long for one UDT.
+        too_long,
+        /// Dialogues asked for in an application context that we don't offer.
+        context_refused,
+        /// Operations rejected: unknown, or not of their application context.
+        operation_rejected,
+        /// Operations rejected for their argument.
+        argument_rejected,
+    }
+}
+
+/// What the SS7 side of one worker is made of.
+pub struct Ss7Config {
+    /// The worker.
+    pub worker: WorkerId,
+    /// How many there are.
+    pub workers: u8,
+    /// MTP, M3UA and SCTP.
+    pub transport: Transport,
+    /// Titles and subsystem numbers of ours, each as others call it.
+    pub own: Vec<SccpAddress>,
+    /// SCCP: where titles lead, ours to our own point code.
+    pub sccp: sccp::SccpConfig,
+    /// TCAP.
+    pub dialogues: DialoguesConfig,
+    /// How long mo-forwardSM may take (TS 29.002 17.1.2, ml).
+    pub forward_timeout: Duration,
+    /// Whether operations of an SMS-IWMSC are offered, as the core network in a box does.
+    pub interworking_msc: bool,
+}
+
+/// mo-forwardSM to send.
+#[derive(Clone, Copy, Debug)]
+pub struct MoForward<'a> {
+    /// Our own title.
+    pub title: Digits,
+    /// Our own subsystem number.
+    pub ssn: Ssn,
+    /// The service centre, which is called and stands in SM-RP-DA.
+    pub service_centre: Digits,
+    /// The originator's number, SM-RP-OA.
+    pub msisdn: Option<Msisdn>,
+    /// The originator's IMSI.
+    pub imsi: Option<Imsi>,
+    /// SM-RP-UI.
+    pub tpdu: &'a [u8],
+}
+
+/// mt-forwardSM to send, as an SMS-GMSC does.
+#[derive(Clone, Copy, Debug)]
+pub struct MtForward<'a> {
+    /// Our own title.
+    pub title: Digits,
+    /// Our own subsystem number.
+    pub ssn: Ssn,
+    /// The title of the MSC, SGSN or gateway that is called, and its subsystem number.
+    pub node: (Digits, Ssn),
+    /// The recipient, SM-RP-DA.
+    pub imsi: Imsi,
+    /// The service centre, SM-RP-OA.
+    pub service_centre: Digits,
+    /// SM-RP-UI.
+    pub tpdu: &'a [u8],
+}
+
+/// Why an operation could not be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// No translation for the title, or no association to its point code.
+    NoRoute,
+    /// Tables or rings are full.
+    Full,
+    /// The message does not fit.
+    TooLong,
+}
+
+/// The SS7 side of one worker.
+pub struct Ss7 {
+    worker: WorkerId,
+    workers: u8,
+    pub(super) transport: Transport,
+    own: Vec<SccpAddress>,
+    sccp: Sccp,
+    budget: usize,
+    pub(super) dialogues: Dialogues,
+    forward_timeout: Duration,
+    interworking_msc: bool,
+    /// What was refused or could not be sent.
+    pub counts: Ss7Counts,
+}
+
+impl Ss7 {
+    /// The SS7 side of a worker, nothing up yet.
+    ///
+    /// # Errors
+    /// Says which sizes don't fit together.
+    pub fn new(config: Ss7Config) -> Result<Self, String> {
+        Ok(Self {
+            worker: config.worker,
+            workers: config.workers,
+            transport: config.transport,
+            own: config.own,
+            budget: config.sccp.limit,
+            sccp: Sccp::new(&config.sccp).map_err(|duplicate| format!("two rules for the same titles: {duplicate:?}"))?,
+            dialogues: Dialogues::new(config.dialogues)?,
+            forward_timeout: config.forward_timeout,
+            interworking_msc: config.interworking_msc,
+            counts: Ss7Counts::default(),
+        })
+    }
+
+    /// MTP, M3UA and SCTP.
+    #[must_use]
+    pub fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// How full the tables are: name, used, size.
+    pub fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
+        visit("dialogues", self.dialogues.len(), self.dialogues.capacity());
+    }
+
+    /// SCCP's counters.
+    #[must_use]
+    pub fn sccp_counts(&self) -> &sccp::SccpCounts {
+        &self.sccp.counts
+    }
+
+    /// TCAP's counters.
+    #[must_use]
+    pub fn tcap_counts(&self) -> &tcap::TcapCounts {
+        &self.dialogues.counts
+    }
+
+    /// An SCCP message from the network, or from the worker that its association belongs to.
+    pub(super) fn handle_sccp<'a>(
+        &mut self,
+        now: Time,
+        label: &Label,
+        message: &'a [u8],
+        malformed: &mut MalformedCounts,
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'a>> {
+        let mut room = [0; ROOM];
+        let mut answer = Prepend::new(&mut room);
+        let indication = self.sccp.handle_input(now, label.originating, message, &mut answer);
+        match count(indication, malformed)? {
+            sccp::Indication::Unitdata(ssn, unitdata) => {
+                self.on_unitdata(now, label, ssn, &unitdata, message, malformed, outside)
+            }
+            sccp::Indication::Notice(_, service) => self.on_notice(now, label, &service, message, outside),
+            sccp::Indication::Answer(destination) => {
+                let _ = self.transport.send(&mut answer, destination, label.selection, outside);
+                None
+            }
+            sccp::Indication::Management(_) | sccp::Indication::Nothing => None,
+        }
+    }
+
+    fn on_unitdata<'a>(
+        &mut self,
+        now: Time,
+        label: &Label,
+        ssn: Ssn,
+        unitdata: &sccp::Unitdata<'a>,
+        message: &'a [u8],
+        malformed: &mut MalformedCounts,
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'a>> {
+        let owner = match self.dialogues.owner(unitdata.data) {
+            Owner::Worker(worker) => worker,
+            Owner::Begin { otid_hash } => WorkerId((otid_hash % u64::from(self.workers.max(1))) as u8),
+            Owner::None => self.worker,
+        };
+        if owner != self.worker {
+            outside.hand_off(owner, *label, message);
+            return None;
+        }
+        let own = self.own_address(ssn, &unitdata.called);
+        // The OPC goes with the address: the way back, where no title leads there.
+        let peer = SccpAddress { point_code: Some(label.originating), ..unitdata.calling };
+        self.handle_tcap(now, own, &peer, unitdata.data, malformed, outside)
+    }
+
+    /// Which of our addresses is called: the one with this title and subsystem, or else the subsystem's first.
+    fn own_address(&self, ssn: Ssn, called: &SccpAddress) -> usize {
+        let digits = called.title.map(|title| title.digits);
+        let of_subsystem = |own: &SccpAddress| own.ssn == Some(ssn);
+        let exact = |own: &SccpAddress| of_subsystem(own) && own.title.map(|title| title.digits) == digits;
+        self.own.iter().position(exact).or_else(|| self.own.iter().position(of_subsystem)).unwrap_or(0)
+    }
+
+    /// A message of ours came back: its dialogue fails now, not when the invoke timer ends.
+    fn on_notice(
+        &mut self,
+        now: Time,
+        label: &Label,
+        service: &sccp::Service<'_>,
+        message: &[u8],
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'static>> {
+        if let Owner::Worker(worker) = self.dialogues.owner_of_returned(service.data)
+            && worker != self.worker
+        {
+            outside.hand_off(worker, *label, message);
+            return None;
+        }
+        // Whom it was going to is now the calling address.
+        let returned = self.dialogues.handle_returned(now, &service.calling, service.data)?;
+        Some(Indication::Ended { user: returned.user, outcome: Outcome::Aborted })
+    }
+
+    /// An address of ours as the calling party: no point code beside a title (TS 29.002 6.1.3.1).
+    fn calling(&self, own: usize) -> SccpAddress {
+        let nobody = SccpAddress { point_code: None, ssn: None, title: None, route_on_ssn: true };
+        self.own.get(own).copied().unwrap_or(nobody)
+    }
+
+    /// Wraps a TCAP message that stands in `w` into UDT and sends it to `to`.
+    fn send_unitdata(
+        &mut self,
+        w: &mut Prepend<'_>,
+        class: Class,
+        to: &SccpAddress,
+        from: &SccpAddress,
+        selection: u8,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        let Some((destination, called)) = self.route(to) else {
+            self.counts.no_route += 1;
+            return Err(Refusal::NoRoute);
+        };
+        let header = sccp::build::UnitdataHeader {
+            class: class.number,
+            return_on_error: class.return_on_error,
+            called: &called,
+            calling: from,
+        };
+        if sccp::build::udt(w, 0, &header, self.budget).is_err() || w.overflowed() {
+            self.counts.too_long += 1;
+            return Err(Refusal::TooLong);
+        }
+        self.transport.send(w, destination, selection, outside).inspect_err(|refusal| match refusal {
+            Refusal::NoRoute => self.counts.no_route += 1,
+            Refusal::Full | Refusal::TooLong => self.counts.congested += 1,
+        })
+    }
+
+    /// The point code that an address leads to, and the called address to send there: by its title, or else by its own
+    /// point code.
+    fn route(&self, to: &SccpAddress) -> Option<(PointCode, SccpAddress)> {
+        let titled = SccpAddress { point_code: None, ..*to };
+        if to.title.is_some()
+            && !to.route_on_ssn
+            && let sccp::Route::Remote(destination) = self.sccp.routes.route(&titled)
+        {
+            return Some((destination.point_code, destination.called(&titled)));
+        }
+        to.point_code.map(|point_code| (point_code, if to.route_on_ssn { *to } else { titled }))
+    }
+
+    /// A message handed over by another worker.
+    pub(super) fn handle_message<'a>(
+        &mut self,
+        now: Time,
+        label: &Label,
+        message: &'a [u8],
+        malformed: &mut MalformedCounts,
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'a>> {
+        match label.direction {
+            Direction::In => self.handle_sccp(now, label, message, malformed, outside),
+            Direction::Out => {
+                if self.transport.send_on(label, message).is_err() {
+                    self.counts.congested += 1;
+                }
+                None
+            }
+        }
+    }
+
+    /// What must hold between any two calls.
+    pub fn assert_invariants(&self) {
+        self.dialogues.assert_invariants();
+    }
+}
+
+/// SCCP's class of a message.
+#[derive(Clone, Copy)]
+struct Class {
+    number: u8,
+    return_on_error: bool,
+}
+
+/// Room for one SS7 message with everything around it.
+const ROOM: usize = 640;
+
+/// What a parser refused goes to the drop counters.
+fn count<T>(result: Result<T, Malformed>, malformed: &mut MalformedCounts) -> Option<T> {
+    result.map_err(|why| malformed.add(why)).ok()
+}

@@ -1,0 +1,378 @@
+//! The associations of one worker with their M3UA, and which association leads to which point code.
+
+use core::net::IpAddr;
+
+use crate::base::{Malformed, SipKey, Time, counts};
+use crate::codec::Prepend;
+use crate::ident::{PointCode, WorkerId};
+use crate::proto::m3ua::{self, Asp, AspConfig};
+use crate::proto::sctp::{self, AssociationConfig, AssociationId, Change, Cursor, Endpoint, Event};
+
+use super::Refusal;
+use crate::stack::{Direction, Label, News, Outside};
+
+/// SCTP's payload protocol identifier of M3UA.
+const PPID_M3UA: u32 = 3;
+/// The service indicator of SCCP.
+const SCCP: u8 = 3;
+
+/// An association as configured, the same list on every worker.
+#[derive(Clone, Debug)]
+pub struct AssociationSetup {
+    /// Its name.
+    pub name: String,
+    /// The worker that owns it.
+    pub owner: WorkerId,
+    /// SCTP.
+    pub sctp: AssociationConfig,
+    /// M3UA.
+    pub m3ua: AspConfig,
+}
+
+/// A signalling point that associations lead to.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Its point code.
+    pub point_code: PointCode,
+    /// The associations, by their place in the configuration.
+    pub associations: Vec<u16>,
+}
+
+counts! {
+    /// What the associations of a worker did beside SCTP and M3UA themselves.
+    pub struct TransportCounts {
+        /// Messages with another payload protocol than M3UA.
+        foreign_payload,
+        /// DATA of another MTP3 user than SCCP.
+        foreign_user,
+        /// DATA of another network.
+        foreign_network,
+        /// DATA for a point code that is not ours.
+        foreign_point_code,
+    }
+}
+
+struct Link {
+    /// Place in this worker's endpoint.
+    local: AssociationId,
+    asp: Asp,
+    streams_out: u16,
+}
+
+/// MTP as the gateway has it: associations, M3UA over them, and the way to point codes.
+pub struct Transport {
+    worker: WorkerId,
+    point_code: PointCode,
+    network_indicator: u8,
+    setups: Vec<AssociationSetup>,
+    /// This worker's own associations, by their place in the configuration.
+    links: Vec<Option<Link>>,
+    /// Which associations carry traffic, as far as this worker knows.
+    active: Vec<bool>,
+    destinations: Vec<Destination>,
+    pub(crate) endpoint: Endpoint,
+    /// Whether the associations have been told to connect.
+    started: bool,
+    /// From the endpoint's numbers to the configuration's.
+    global: Vec<u16>,
+    /// What was counted.
+    pub counts: TransportCounts,
+}
+
+impl Transport {
+    /// The associations of `worker` among `setups`. `secret` signs SCTP's cookies, `random` makes tags.
+    #[must_use]
+    pub fn new(
+        worker: WorkerId,
+        point_code: PointCode,
+        network_indicator: u8,
+        setups: Vec<AssociationSetup>,
+        destinations: Vec<Destination>,
+        secret: [u8; 32],
+        random: SipKey,
+    ) -> Self {
+        let mut own = Vec::new();
+        let mut global = Vec::new();
+        let links = setups
+            .iter()
+            .enumerate()
+            .map(|(at, setup)| {
+                (setup.owner == worker).then(|| {
+                    let local = AssociationId(own.len() as u16);
+                    own.push(setup.sctp.clone());
+                    global.push(at as u16);
+                    Link { local, asp: Asp::new(setup.m3ua.clone()), streams_out: 1 }
+                })
+            })
+            .collect();
+        Self {
+            worker,
+            point_code,
+            network_indicator,
+            active: vec![false; setups.len()],
+            links,
+            destinations,
+            endpoint: Endpoint::new(own, secret, random),
+            started: false,
+            global,
+            setups,
+            counts: TransportCounts::default(),
+        }
+    }
+
+    /// Our own point code.
+    #[must_use]
+    pub fn point_code(&self) -> PointCode {
+        self.point_code
+    }
+
+    /// Which worker owns the association that a packet belongs to: a snapshot of the configuration decides, since tags
+    /// are random. Nobody's packets are worker 0's, to be counted and refused.
+    #[must_use]
+    pub fn owner(&self, source: IpAddr, packet: &[u8]) -> WorkerId {
+        let Some((source_port, destination_port)) = sctp::view::owner_key(packet) else { return self.worker };
+        let fits = |setup: &&AssociationSetup| {
+            setup.sctp.local_port == destination_port
+                && setup.sctp.remote_port.is_none_or(|port| port == source_port)
+                && (setup.sctp.remote.is_empty() || setup.sctp.remote.contains(&source))
+        };
+        self.setups.iter().find(fits).map_or(WorkerId(0), |setup| setup.owner)
+    }
+
+    /// The next SCCP message of an SCTP packet, with what MTP says of it. Call until `None`.
+    pub(in crate::stack) fn next<'a>(
+        &mut self,
+        now: Time,
+        (source, destination): (IpAddr, IpAddr),
+        packet: &'a [u8],
+        cursor: &'a mut Cursor,
+        refused: &mut dyn FnMut(Malformed),
+        out: &mut dyn crate::base::Out,
+    ) -> Option<Option<(Label, &'a [u8])>> {
+        let Event::Data { association, stream, ppid, payload } =
+            self.endpoint.input(now, source, destination, packet, cursor, out)?;
+        Some(self.on_payload(now, association, stream, ppid, payload, refused))
+    }
+
+    fn on_payload<'a>(
+        &mut self,
+        now: Time,
+        association: AssociationId,
+        stream: u16,
+        ppid: u32,
+        payload: &'a [u8],
+        refused: &mut dyn FnMut(Malformed),
+    ) -> Option<(Label, &'a [u8])> {
+        // Zero: a peer from before payload protocols were assigned.
+        if ppid != PPID_M3UA && ppid != 0 {
+            self.counts.foreign_payload += 1;
+            return None;
+        }
+        let at = *self.global.get(usize::from(association.0))?;
+        let link = self.links.get_mut(usize::from(at))?.as_mut()?;
+        let endpoint = &mut self.endpoint;
+        let mut send = |stream: u16, message: &[u8]| {
+            // A management message that finds the ring full is repeated by its timer.
+            let _ = endpoint.send(now, association, stream, PPID_M3UA, message);
+        };
+        match link.asp.handle_input(now, stream, payload, &mut send) {
+            Ok(m3ua::Input::Data(data)) => {
+                if data.si != SCCP {
+                    self.counts.foreign_user += 1;
+                } else if data.ni != self.network_indicator {
+                    self.counts.foreign_network += 1;
+                } else if data.dpc != self.point_code {
+                    self.counts.foreign_point_code += 1;
+                } else {
+                    let label = Label {
+                        direction: Direction::In,
+                        association: at,
+                        originating: data.opc,
+                        destination: data.dpc,
+                        selection: data.sls,
+                    };
+                    return Some((label, data.payload));
+                }
+                None
+            }
+            Ok(_) => None,
+            Err(why) => {
+                refused(why);
+                None
+            }
+        }
+    }
+
+    /// Sends the SCCP message that stands in `w`, for which room for padding was left first, to `destination`.
+    pub(super) fn send(
+        &mut self,
+        w: &mut Prepend<'_>,
+        destination: PointCode,
+        selection: u8,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        let association = self.choose(destination, selection).ok_or(Refusal::NoRoute)?;
+        let label = Label {
+            direction: Direction::Out,
+            association,
+            originating: self.point_code,
+            destination,
+            selection,
+        };
+        let message = w.finish().ok_or(Refusal::TooLong)?;
+        let owner = self.setups.get(usize::from(association)).map_or(self.worker, |setup| setup.owner);
+        if owner == self.worker {
+            self.send_on(&label, message)
+        } else if outside.hand_off(owner, label, message) {
+            Ok(())
+        } else {
+            Err(Refusal::Full)
+        }
+    }
+
+    /// An active association to `destination`: one of this worker's if there is one, and of several always the same
+    /// for a selection, which keeps a dialogue's messages in order.
+    fn choose(&self, destination: PointCode, selection: u8) -> Option<u16> {
+        let entry = self.destinations.iter().find(|entry| entry.point_code == destination)?;
+        let is_active = |at: &&u16| self.active.get(usize::from(**at)).copied().unwrap_or(false);
+        let is_own = |at: &&u16| self.links.get(usize::from(**at)).is_some_and(Option::is_some);
+        let own = entry.associations.iter().filter(is_active).filter(is_own).count();
+        let pick = |count: usize| usize::from(selection) % count.max(1);
+        if own > 0 {
+            entry.associations.iter().filter(is_active).filter(is_own).nth(pick(own)).copied()
+        } else {
+            let count = entry.associations.iter().filter(is_active).count();
+            entry.associations.iter().filter(is_active).nth(pick(count)).copied()
+        }
+    }
+
+    /// Sends an SCCP message on an association of this worker.
+    pub(super) fn send_on(&mut self, label: &Label, message: &[u8]) -> Result<(), Refusal> {
+        let Some(Some(link)) = self.links.get_mut(usize::from(label.association)) else { return Err(Refusal::NoRoute) };
+        if !link.asp.is_active() {
+            return Err(Refusal::NoRoute);
+        }
+        let mut room = [0; super::ROOM + 64];
+        let mut w = Prepend::new(&mut room);
+        let mark = m3ua::build::data_padding(&mut w);
+        w.bytes(message);
+        let configured = self.setups.get(usize::from(label.association)).map(|setup| &setup.m3ua);
+        let header = m3ua::build::DataHeader {
+            network_appearance: configured.and_then(|m3ua| m3ua.network_appearance),
+            routing_context: configured.and_then(|m3ua| m3ua.routing_contexts.first().copied()),
+            opc: label.originating,
+            dpc: label.destination,
+            si: SCCP,
+            ni: self.network_indicator,
+            mp: 0,
+            sls: label.selection,
+        };
+        let data = m3ua::build::data(&mut w, mark, &header).ok_or(Refusal::TooLong)?;
+        let stream = m3ua::stream_for(label.selection, link.streams_out);
+        self.endpoint.send(Time::ZERO, link.local, stream, PPID_M3UA, data).map_err(|_| Refusal::Full)
+    }
+
+    /// What became of associations since the last call: M3UA goes up and down with them, and the other workers learn
+    /// which carry traffic.
+    pub(in crate::stack) fn settle(&mut self, now: Time, outside: &mut dyn Outside) {
+        while let Some((association, change)) = self.endpoint.poll_event() {
+            let Some(&at) = self.global.get(usize::from(association.0)) else { continue };
+            let Some(Some(link)) = self.links.get_mut(usize::from(at)) else { continue };
+            let endpoint = &mut self.endpoint;
+            let mut send = |stream: u16, message: &[u8]| {
+                let _ = endpoint.send(now, association, stream, PPID_M3UA, message);
+            };
+            match change {
+                Change::Up { streams } => {
+                    link.streams_out = streams;
+                    link.asp.association_up(now, streams, &mut send);
+                }
+                Change::Restarted => link.asp.association_up(now, link.streams_out, &mut send),
+                Change::Down { .. } => link.asp.association_down(now),
+            }
+        }
+        for (at, link) in self.links.iter().enumerate() {
+            let Some(link) = link else { continue };
+            let now_active = link.asp.is_active();
+            if let Some(known) = self.active.get_mut(at)
+                && *known != now_active
+            {
+                *known = now_active;
+                outside.tell_all(News::Association { association: at as u16, active: now_active });
+            }
+        }
+    }
+
+    /// Another worker's association has changed.
+    pub(in crate::stack) fn learn(&mut self, association: u16, active: bool) {
+        if let Some(known) = self.active.get_mut(usize::from(association)) {
+            *known = active;
+        }
+    }
+
+    /// Runs SCTP's and M3UA's timers.
+    pub(in crate::stack) fn handle_timeout(&mut self, now: Time, out: &mut dyn crate::base::Out) {
+        if !core::mem::replace(&mut self.started, true) {
+            for link in self.links.iter().flatten() {
+                self.endpoint.connect(now, link.local, out);
+            }
+        }
+        self.endpoint.handle_timeout(now, out);
+        for link in self.links.iter_mut().flatten() {
+            if link.asp.poll_timeout() > now {
+                continue;
+            }
+            let (endpoint, local) = (&mut self.endpoint, link.local);
+            let mut send = |stream: u16, message: &[u8]| {
+                let _ = endpoint.send(now, local, stream, PPID_M3UA, message);
+            };
+            if link.asp.handle_timeout(now, &mut send) == Some(m3ua::Timeout::PeerFailed) {
+                self.endpoint.abort(now, local, b"no M3UA BEAT ACK", out);
+                self.endpoint.connect(now, local, out);
+            }
+        }
+    }
+
+    /// Leaves the traffic in order: ASPIA, and SHUTDOWN after everything that was sent.
+    pub(in crate::stack) fn stop(&mut self, now: Time, out: &mut dyn crate::base::Out) {
+        for link in self.links.iter_mut().flatten() {
+            let (endpoint, local) = (&mut self.endpoint, link.local);
+            let mut send = |stream: u16, message: &[u8]| {
+                let _ = endpoint.send(now, local, stream, PPID_M3UA, message);
+            };
+            link.asp.stop(now, &mut send);
+            self.endpoint.shutdown(now, local, out);
+        }
+    }
+
+    /// Whether every association of this worker is closed.
+    pub(in crate::stack) fn is_closed(&self) -> bool {
+        self.links.iter().flatten().all(|link| self.endpoint.state(link.local) == sctp::State::Closed)
+    }
+
+    /// SCTP's counters.
+    #[must_use]
+    pub fn sctp_counts(&self) -> &sctp::SctpCounts {
+        &self.endpoint.counts
+    }
+
+    /// Whether an association carries traffic.
+    #[must_use]
+    pub fn is_active(&self, association: u16) -> bool {
+        self.active.get(usize::from(association)).copied().unwrap_or(false)
+    }
+
+    /// M3UA's counters of this worker's associations, with their names.
+    pub fn asps(&self) -> impl Iterator<Item = (&str, &Asp)> {
+        self.setups
+            .iter()
+            .zip(&self.links)
+            .filter_map(|(setup, link)| Some((setup.name.as_str(), &link.as_ref()?.asp)))
+    }
+
+    /// The configured associations: name, owner, and whether each carries traffic as far as this worker knows.
+    pub fn associations(&self) -> impl Iterator<Item = (&str, WorkerId, bool)> {
+        self.setups.iter().zip(&self.active).map(|(setup, active)| (setup.name.as_str(), setup.owner, *active))
+    }
+}
+

@@ -1,0 +1,23 @@
+//! The way out of the IP protocols: a frame with room for the headers in front, which the link layer then writes.
+
+use crate::base::{Flow, HEADROOM, Out, Time};
+use crate::proto::link::Link;
+
+use super::Outside;
+
+/// [`Out`] over the link layer and the worker's frames.
+pub(super) struct Wire<'s> {
+    pub(super) now: Time,
+    pub(super) link: &'s mut Link,
+    pub(super) outside: &'s mut dyn Outside,
+}
+
+impl Out for Wire<'_> {
+    fn room(&mut self) -> Option<&mut [u8]> {
+        self.outside.buffer()?.get_mut(HEADROOM..)
+    }
+
+    fn commit(&mut self, len: usize, flow: Flow) {
+        self.link.transmit(self.now, &flow, len, self.outside);
+    }
+}
