@@ -92,6 +92,14 @@ pub struct ImsConfig {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Deferred(ServerKey);
 
+#[cfg(test)]
+impl Deferred {
+    /// One that no request waits under.
+    pub(crate) const fn numbered(number: u64) -> Self {
+        Self(ServerKey::numbered(number as u128))
+    }
+}
+
 /// The IMS side of one worker.
 pub struct Ims {
     config: ImsConfig,
