@@ -2,7 +2,9 @@
 
 use super::config::{self, Config, M3uaRole, Role, RouteOn};
 use super::subscribers::Subscribers;
-use super::{Control, Doorbell, Mailbox, StartError, log, registrar::Registrar};
+#[cfg(feature = "dpdk")]
+use super::log;
+use super::{Control, Doorbell, Mailbox, StartError, registrar::Registrar};
 use crate::base::{PortId, SipKey};
 use crate::dataplane::{BackoffMode, Clock, Worker, WorkerEnd};
 use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};

@@ -5,6 +5,7 @@ use crate::base::{SipKey, ring};
 use crate::gateway::mailbox::{RegisterAnswer, RegisterRequest};
 use crate::ident::Identity;
 use crate::subscriber::{AccessNetworkInfo, TableConfig, table};
+use crate::stack::Deferred;
 use std::process::Command;
 
 const EXAMPLE: &str = include_str!("../../docs/operating/examples/gateway.toml");
@@ -22,7 +23,8 @@ fn request(reply_to: u64) -> ToControl {
         service_info: b"491710000001".to_vec(),
         access_network_info: AccessNetworkInfo::EMPTY,
         worker: WorkerId(0),
-        reply_to,
+        reply_to: Deferred::numbered(reply_to),
+        fingerprint: 0,
     }))
 }
 
@@ -83,7 +85,7 @@ fn a_worker_is_answered_and_told_to_stop() {
         let ToWorker::RegisterDone(outcome) = next(&mut from_control) else { panic!("stopped") };
         assert_eq!(
             (outcome.reply_to, outcome.answer),
-            (reply_to, RegisterAnswer::Accepted { expires_s: 60 })
+            (Deferred::numbered(reply_to), RegisterAnswer::Accepted { expires_s: 60 })
         );
     }
     // It has answered, so it serves, and has put its signal handler in place.

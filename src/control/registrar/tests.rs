@@ -40,7 +40,8 @@ fn request(public: &str) -> RegisterRequest {
         service_info: vec![],
         access_network_info: AccessNetworkInfo::new(b"IEEE-802.11"),
         worker: WorkerId(1),
-        reply_to: 77,
+        reply_to: crate::stack::Deferred::numbered(77),
+        fingerprint: 5,
     }
 }
 
