@@ -226,6 +226,11 @@ impl Association {
             chunk::SACK => self.on_sack(turn, chunk),
             chunk::HEARTBEAT => self.on_heartbeat(turn, chunk),
             chunk::HEARTBEAT_ACK => self.on_heartbeat_ack(turn, chunk),
+            // A reflected tag is for a packet that begins with the ABORT.
+            chunk::ABORT if chunk.flags & 1 == 1 => {
+                turn.counts.bad_tag += 1;
+                Ok(Step::Stop)
+            }
             chunk::ABORT => Ok(self.on_abort(turn, chunk)),
             chunk::SHUTDOWN => self.on_shutdown(turn, chunk),
             chunk::SHUTDOWN_ACK => Ok(self.on_shutdown_ack(turn)),

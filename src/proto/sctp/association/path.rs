@@ -25,7 +25,7 @@ pub(in super::super) struct Path {
     pub(super) ssthresh: u32,
     /// Octets acknowledged since the window last grew, in congestion avoidance.
     pub(super) partial: u32,
-    /// Octets of user data under way.
+    /// Octets of DATA chunks under way: what the congestion window counts.
     pub(super) flight: u32,
     /// Consecutive unanswered transmissions (8.2).
     pub(super) errors: u16,

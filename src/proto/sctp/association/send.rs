@@ -74,7 +74,7 @@ pub(super) struct Outbound {
     pub(super) streams: u16,
     /// The peer's window, less what is under way.
     window: u32,
-    /// Octets of user data under way, on all paths.
+    /// Octets of user data under way, on all paths: what the peer's window counts.
     flying: u32,
     /// Chunks to be sent again.
     marked: u32,
@@ -253,27 +253,30 @@ impl Outbound {
     fn land(&mut self, paths: &mut Paths, record: Record) {
         let octets = u32::from(record.octets);
         let path = paths.at_mut(record.path);
-        path.flight = path.flight.saturating_sub(octets);
+        path.flight = path.flight.saturating_sub(record.wire() as u32);
         self.flying = self.flying.saturating_sub(octets);
     }
 
     pub(super) fn assert_invariants(&self, paths: &Paths) {
         assert!(!before(self.sent, self.acknowledged) && !before(self.assigned, self.sent));
-        let (mut flying, mut marked, mut gaps) = (0, 0, 0);
+        let (mut flying, mut flight, mut marked, mut gaps) = (0, 0, 0, 0);
         let mut tsn = self.acknowledged;
         while tsn != self.assigned {
             tsn = tsn.wrapping_add(1);
             let record = self.record(tsn).copied().unwrap_or(Record::EMPTY);
             assert_eq!(record.standing == Standing::Waiting, before(self.sent, tsn));
             match record.standing {
-                Standing::Flying => flying += u32::from(record.octets),
+                Standing::Flying => {
+                    flying += u32::from(record.octets);
+                    flight += record.wire() as u32;
+                }
                 Standing::Marked => marked += 1,
                 Standing::Gap => gaps += 1,
                 Standing::Waiting => {}
             }
         }
         assert_eq!((flying, marked, gaps), (self.flying, self.marked, self.gaps));
-        assert_eq!(paths.iter().map(|path| path.flight).sum::<u32>(), flying);
+        assert_eq!(paths.iter().map(|path| path.flight).sum::<u32>(), flight);
         assert!(paths.iter().all(|path| (path.flight == 0) || path.t3 != Time::NEVER));
     }
 }
@@ -393,7 +396,7 @@ impl Association {
         self.outbound.window = self.outbound.window.saturating_sub(octets);
         self.outbound.flying += octets;
         let path = self.paths.at_mut(path);
-        path.flight += octets;
+        path.flight += record.wire() as u32;
         if !again && path.measured.is_none() {
             path.measured = Some((tsn, now));
         }
@@ -467,7 +470,7 @@ impl Association {
     /// A chunk is acknowledged for the first time.
     fn credit(&mut self, news: &mut Acknowledged, tsn: u32, record: Record) {
         if let Some(octets) = news.octets.get_mut(usize::from(record.path)) {
-            *octets += u32::from(record.octets);
+            *octets += record.wire() as u32;
         }
         news.highest_new = Some(tsn);
         // An answer at last (8.1). A chunk sent again may have been answered on either path; the last one counts.
@@ -524,7 +527,7 @@ impl Association {
                     // Taken back: under way again, so that T3 or three reports bring it back.
                     self.outbound.gaps -= 1;
                     self.outbound.flying += u32::from(record.octets);
-                    self.paths.at_mut(record.path).flight += u32::from(record.octets);
+                    self.paths.at_mut(record.path).flight += record.wire() as u32;
                     Standing::Flying
                 }
                 (_, standing) => standing,

@@ -143,15 +143,15 @@ fn exchange(pair: &mut Pair, count: usize, longest: usize) {
     let mut next = [0, 0];
     let mut rounds = 0;
     while pair.sides.iter().any(|side| side.received.len() < count) {
-        for side in 0..2 {
+        for (side, next) in next.iter_mut().enumerate() {
             for _ in 0..pair.random.below(40) {
-                let Message { stream, ppid, payload } = message(side, next[side], longest);
-                if next[side] == count
+                let Message { stream, ppid, payload } = message(side, *next, longest);
+                if *next == count
                     || pair.sides[side].endpoint.send(pair.now, ID, stream, ppid, &payload).is_err()
                 {
                     break;
                 }
-                next[side] += 1;
+                *next += 1;
             }
         }
         pair.step();

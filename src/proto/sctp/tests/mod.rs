@@ -1,6 +1,10 @@
 //! Tests by subject; here the two benches they run on: a scripted peer, and two endpoints over a bad link.
 
+mod data;
+mod handshake;
+mod hostile;
 mod link;
+mod termination;
 
 use super::view::{Chunks, Packet, chunk};
 use super::*;
