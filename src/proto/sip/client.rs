@@ -269,7 +269,7 @@ impl ClientTransactions {
         }
     }
 
-    /// When a timer is due next; [`Time::NEVER`]'s absence if none is armed. Walks over every timer.
+    /// When a timer is due next, if one is armed. Walks over every timer.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         (!self.wheel.is_empty()).then(|| self.wheel.next_deadline())

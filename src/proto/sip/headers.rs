@@ -1,7 +1,7 @@
 //! Header values that we understand: Via, name-addr, parameters, lists and media types (RFC 3261 20, 25.1).
 
 use super::scan::{
-    decimal, is_host_text, is_lws, is_token, is_uri_text, octet, quoted, skip_lws, split_host, split_once,
+    decimal, is_lws, is_token, is_uri_text, octet, quoted, skip_lws, split_host, split_once,
     split_param_value, split_token, trim,
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -18,6 +18,7 @@ pub struct Param<'a> {
 impl<'a> Param<'a> {
     /// Takes `;name[=value]` off the front of `text`. `Ok(None)` at the end of the list, that is at the end of
     /// `text` or before a comma; an error when neither a parameter nor an end stands there.
+    #[inline]
     fn take(text: &mut &'a [u8]) -> Result<Option<Self>, Unreadable> {
         let rest = skip_lws(text);
         *text = rest;
@@ -130,13 +131,14 @@ impl<'a> NameAddr<'a> {
         if !is_uri_text(uri) || !is_token(split_once(uri, b':')?.0) {
             return None;
         }
-        let params = Params::parse(params)?;
         let mut tag = None;
-        for param in params {
+        let mut rest = params;
+        while let Some(param) = Param::take(&mut rest).ok()? {
             if param.is(b"tag") && tag.replace(param.value?).is_some() {
                 return None;
             }
         }
+        let params = rest.is_empty().then_some(Params { rest: params })?;
         Some(Self { display, uri, params, tag })
     }
 
@@ -193,7 +195,7 @@ impl<'a> Via<'a> {
             (host, after)
         } else {
             let (host, after) = split_host(rest);
-            is_host_text(host).then_some((host, after))?
+            (!host.is_empty()).then_some((host, after))?
         };
         let (sent_by_port, rest) = match skip_lws(rest).split_first() {
             Some((b':', after)) => {

@@ -47,11 +47,13 @@ impl<const N: usize> Text<N> {
         }
     }
 
-    fn push_hex(&mut self, number: u64, digits: u32) {
-        for at in (0..digits).rev() {
-            let nibble = (number >> (4 * at)) as u8 & 0xf;
-            self.push(&[if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble }]);
-        }
+    /// Appends the last `digits` hexadecimal digits of `number`, at most 16.
+    fn push_hex(&mut self, number: u64, digits: usize) {
+        let text: [u8; 16] = core::array::from_fn(|at| {
+            let nibble = (number >> (60 - 4 * at)) as u8 & 0xf;
+            nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
+        });
+        self.push(text.get(16 - digits.min(16)..).unwrap_or(&[]));
     }
 }
 

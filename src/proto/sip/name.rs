@@ -114,13 +114,8 @@ impl Name {
         }
         let Some(spelling) = Spelling::of(line, len) else { return Self::Other };
         let Some(&(name, ref known)) = TABLE.get(spelling.hash(MULTIPLIER)) else { return Self::Other };
-        // First and last eight octets cover sixteen; a longer name is compared whole.
-        let same = *known == spelling
-            && (len <= 16
-                || line
-                    .get(8..len - 8)
-                    .zip(name.text().as_bytes().get(8..len - 8))
-                    .is_some_and(|(middle, text)| middle.eq_ignore_ascii_case(text)));
+        // A spelling covers 24 octets; a longer name is compared whole.
+        let same = *known == spelling && (len <= 24 || same_text(name, line, len));
         if same { name } else { Self::Other }
     }
 
@@ -129,22 +124,26 @@ impl Name {
     }
 }
 
-/// What recognises a name at once: its length and its first and last eight octets in lower case.
+fn same_text(name: Name, line: &[u8], len: usize) -> bool {
+    line.get(..len).is_some_and(|spelt| spelt.eq_ignore_ascii_case(name.text().as_bytes()))
+}
+
+/// What recognises a name at once: its length and, in lower case, its first and last eight octets, and those after the
+/// first eight if it has more than sixteen.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Spelling {
     len: u8,
     first: u64,
+    middle: u64,
     last: u64,
 }
 
 /// The first eight octets, filled up with zeros at the end of a message.
-#[inline]
-fn first_eight(line: &[u8]) -> [u8; 8] {
-    line.first_chunk().copied().unwrap_or_else(|| {
-        let mut padded = [0; 8];
-        padded.iter_mut().zip(line).for_each(|(to, &from)| *to = from);
-        padded
-    })
+#[cold]
+fn padded(line: &[u8]) -> [u8; 8] {
+    let mut padded = [0; 8];
+    padded.iter_mut().zip(line).for_each(|(to, &from)| *to = from);
+    padded
 }
 
 const LOWER: u64 = 0x2020_2020_2020_2020;
@@ -152,28 +151,35 @@ const LOWER: u64 = 0x2020_2020_2020_2020;
 impl Spelling {
     #[inline]
     fn of(line: &[u8], len: usize) -> Option<Self> {
-        let first = u64::from_le_bytes(first_eight(line)) | LOWER;
+        let first = u64::from_le_bytes(line.first_chunk().copied().unwrap_or_else(|| padded(line))) | LOWER;
         let short = u8::try_from(len).ok()?;
         if len < 8 {
             let first = first & ((1 << (8 * len)) - 1);
-            return Some(Self { len: short, first, last: first });
+            return Some(Self { len: short, first, middle: 0, last: first });
         }
+        let middle = match len {
+            0..=16 => 0,
+            _ => u64::from_le_bytes(*line.get(8..)?.first_chunk::<8>()?) | LOWER,
+        };
         let last = u64::from_le_bytes(*line.get(..len)?.last_chunk::<8>()?) | LOWER;
-        Some(Self { len: short, first, last })
+        Some(Self { len: short, first, middle, last })
     }
 
     #[allow(clippy::indexing_slicing)] // evaluated at compile time
     const fn of_text(text: &str) -> Self {
         let bytes = text.as_bytes();
         let len = bytes.len();
-        let (mut first, mut last) = (0, 0);
+        let (mut first, mut middle, mut last) = (0, 0, 0);
         let mut at = 0;
         while at < len && at < 8 {
             first |= ((bytes[at] | 0x20) as u64) << (8 * at);
             last |= ((bytes[if len < 8 { at } else { len - 8 + at }] | 0x20) as u64) << (8 * at);
+            if len > 16 {
+                middle |= ((bytes[8 + at] | 0x20) as u64) << (8 * at);
+            }
             at += 1;
         }
-        Self { len: len as u8, first, last }
+        Self { len: len as u8, first, middle, last }
     }
 
     #[inline]
@@ -211,7 +217,7 @@ const MULTIPLIER: u64 = {
 
 #[allow(clippy::indexing_slicing)] // evaluated at compile time
 static TABLE: [(Name, Spelling); TABLE_SIZE] = {
-    let mut table = [(Name::Other, Spelling { len: 0, first: 0, last: 0 }); TABLE_SIZE];
+    let mut table = [(Name::Other, Spelling { len: 0, first: 0, middle: 0, last: 0 }); TABLE_SIZE];
     let mut at = 0;
     while at < Name::COUNT - 1 {
         let spelling = Spelling::of_text(Name::TEXTS[at]);

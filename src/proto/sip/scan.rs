@@ -1,7 +1,6 @@
 //! Octet classes and searches of SIP text, eight octets at a time.
 
 /// Offset of the first octet below 0x20 at or after `from`, or the length if there is none.
-#[inline]
 pub(super) fn control(bytes: &[u8], from: usize) -> usize {
     position(bytes, from, |word| word.wrapping_sub(EACH * 0x20) & !word & TOPS)
 }
@@ -22,20 +21,22 @@ const TOPS: u64 = 0x8080_8080_8080_8080;
 /// from the octets above.
 #[inline(always)]
 fn position(bytes: &[u8], from: usize, hits: impl Fn(u64) -> u64) -> usize {
+    let (words, rest) = bytes.get(from..).unwrap_or(&[]).as_chunks::<8>();
     let mut at = from;
-    let mut rest = bytes.get(from..).unwrap_or(&[]);
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+    for word in words {
         let found = hits(u64::from_le_bytes(*word));
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }
         at += 8;
-        rest = after;
     }
-    let mut last = [0xff; 8];
-    last.iter_mut().zip(rest).for_each(|(to, &octet)| *to = octet);
-    let found = hits(u64::from_le_bytes(last)).trailing_zeros() / 8;
-    at + rest.len().min(found as usize)
+    for &octet in rest {
+        if hits(u64::from(octet) | TOPS << 8) & 0xff != 0 {
+            break;
+        }
+        at += 1;
+    }
+    at
 }
 
 const TOKEN: u8 = 1;
@@ -43,8 +44,6 @@ const URI: u8 = 2;
 const HOST: u8 = 4;
 /// Ends a parameter's value: white space, `;`, `,`, `"`.
 const VALUE_END: u8 = 8;
-/// Ends a host in a Via: white space, `;`, `,`, `:`.
-const HOST_END: u8 = 16;
 
 #[allow(clippy::indexing_slicing)] // evaluated at compile time
 static CLASSES: [u8; 256] = {
@@ -67,9 +66,6 @@ static CLASSES: [u8; 256] = {
         if among(c, b" \t\r\n;,\"") {
             class |= VALUE_END;
         }
-        if among(c, b" \t\r\n;,:") {
-            class |= HOST_END;
-        }
         classes[octet] = class;
         octet += 1;
     }
@@ -88,49 +84,67 @@ const fn among(c: u8, set: &[u8]) -> bool {
     false
 }
 
-fn is(octet: u8, class: u8) -> bool {
+#[inline(always)]
+fn classes(octet: u8) -> u8 {
     // The index is an octet and the table has 256 entries, so the fallback is never taken (nor compiled).
-    CLASSES.get(usize::from(octet)).is_some_and(|classes| classes & class != 0)
+    CLASSES.get(usize::from(octet)).copied().unwrap_or(0)
+}
+
+/// Whether all octets of `text` are of `class`, and there is one.
+#[inline(always)]
+fn all(text: &[u8], class: u8) -> bool {
+    !text.is_empty() && text.iter().fold(class, |all, &octet| all & classes(octet)) != 0
 }
 
 /// Whether `text` is a token (RFC 3261 25.1), not empty.
 pub(super) fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|&octet| is(octet, TOKEN))
+    all(text, TOKEN)
 }
 
 /// Whether `text` has only octets that a URI may have, not empty.
 pub(super) fn is_uri_text(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|&octet| is(octet, URI))
+    all(text, URI)
 }
 
 /// Whether `text` has only octets of a host name or IPv4 address, not empty.
 pub(super) fn is_host_text(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|&octet| is(octet, HOST))
+    all(text, HOST)
+}
+
+/// Whether `text` has white space in it.
+pub(super) fn has_lws(text: &[u8]) -> bool {
+    text.iter().fold(false, |any, &octet| any | is_lws(octet))
 }
 
 /// Splits `text` after the token that it begins with, which may be empty.
+#[inline]
 pub(super) fn split_token(text: &[u8]) -> (&[u8], &[u8]) {
-    split_at(text, |octet| !is(octet, TOKEN))
+    split_at(text, |octet| classes(octet) & TOKEN == 0)
 }
 
 /// Splits `text` before what ends a parameter's value.
+#[inline]
 pub(super) fn split_param_value(text: &[u8]) -> (&[u8], &[u8]) {
-    split_at(text, |octet| is(octet, VALUE_END))
+    split_at(text, |octet| classes(octet) & VALUE_END != 0)
 }
 
-/// Splits `text` before what ends a host in a Via.
+/// Splits `text` after the host name, IPv4 address or port that it begins with, which may be empty.
+#[inline]
 pub(super) fn split_host(text: &[u8]) -> (&[u8], &[u8]) {
-    split_at(text, |octet| is(octet, HOST_END))
+    split_at(text, |octet| classes(octet) & HOST == 0)
 }
 
+#[inline(always)]
 fn split_at(text: &[u8], end: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     let at = text.iter().position(|&octet| end(octet)).unwrap_or(text.len());
     text.split_at_checked(at).unwrap_or((text, &[]))
 }
 
-/// Linear white space; a line end in a header's value is part of a fold, or the parser would have refused it.
+/// Linear white space. Of the octets up to a space, a header's value has only spaces, tabs and the line ends of folds:
+/// the parser refuses any other.
+#[inline(always)]
 pub(super) const fn is_lws(octet: u8) -> bool {
-    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
+    octet <= b' '
 }
 
 /// `text` from its first octet that is no white space.

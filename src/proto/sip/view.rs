@@ -2,7 +2,9 @@
 
 use super::headers::{MediaType, NameAddr, Via, take_value};
 use super::name::Name;
-use super::scan::{control, decimal, is_lws, is_token, is_uri_text, octet, skip_lws, split_once, trim};
+use super::scan::{
+    control, decimal, has_lws, is_lws, is_token, is_uri_text, octet, skip_lws, split_once, trim,
+};
 use crate::base::{Layer, Malformed};
 
 /// The most header lines of a message.
@@ -110,7 +112,11 @@ pub struct Slots {
     len: usize,
     /// The first slot of each name, or `NONE`.
     first: [u8; Name::COUNT],
+    /// A bit for each name that has more than one.
+    repeated: u64,
 }
+
+const _: () = assert!(Name::COUNT <= 64);
 
 const NONE: u8 = u8::MAX;
 
@@ -119,12 +125,13 @@ impl Slots {
     #[must_use]
     pub const fn new() -> Self {
         let slot = Slot { name: Name::Other, folded: false, line: 0, value: 0, end: 0 };
-        Self { slots: [slot; MAX_HEADERS], len: 0, first: [NONE; Name::COUNT] }
+        Self { slots: [slot; MAX_HEADERS], len: 0, first: [NONE; Name::COUNT], repeated: 0 }
     }
 
     fn clear(&mut self) {
         self.len = 0;
         self.first = [NONE; Name::COUNT];
+        self.repeated = 0;
     }
 
     fn all(&self) -> &[Slot] {
@@ -133,8 +140,13 @@ impl Slots {
 
     /// The slots of that name, in order.
     fn named(&self, name: Name) -> impl Iterator<Item = &Slot> {
-        let first = self.first.get(name as usize).copied().unwrap_or(NONE);
-        self.all().get(usize::from(first)..).unwrap_or(&[]).iter().filter(move |slot| slot.name == name)
+        let first = usize::from(self.first.get(name as usize).copied().unwrap_or(NONE));
+        let end = if self.is_repeated(name) { self.len } else { first + 1 };
+        self.slots.get(first..end).unwrap_or(&[]).iter().filter(move |slot| slot.name == name)
+    }
+
+    fn is_repeated(&self, name: Name) -> bool {
+        self.repeated >> name as u64 & 1 != 0
     }
 
     fn push(&mut self, slot: Slot) -> Result<(), Why> {
@@ -145,6 +157,8 @@ impl Slots {
                 *first = self.len as u8;
             } else if slot.name.is_single() {
                 return Err(Why::Duplicate);
+            } else {
+                self.repeated |= 1 << slot.name as u64;
             }
         }
         self.len += 1;
@@ -170,12 +184,12 @@ impl Slots {
     fn fill(&mut self, bytes: &[u8], start: usize) -> Result<usize, Malformed> {
         let mut at = start;
         loop {
-            let end = line_end(bytes, at)?;
             let line = bytes.get(at..).unwrap_or(&[]);
+            let (end, colon) = (line_end(bytes, at)?, at + octet(line, 0, b':'));
             match line.first() {
                 Some(b'\r') => return Ok(end + 2),
                 Some(b' ' | b'\t') => self.extend(bytes, end).map_err(|why| why.at(at))?,
-                _ => self.header(line, at, end).map_err(|why| why.at(at))?,
+                _ => self.header(line, colon - at, at, end).map_err(|why| why.at(at))?,
             }
             at = end + 2;
         }
@@ -189,19 +203,21 @@ impl Slots {
             let _unread = match line.first() {
                 Some(b'\r') => return,
                 Some(b' ' | b'\t') => self.extend(bytes, end),
-                _ => self.header(line, at, end),
+                _ => self.header(line, octet(line, 0, b':'), at, end),
             };
             at = end + 2;
         }
     }
 
+    /// Notes the header line at `at` that ends at `end`; `line` is it and what follows, and has its first colon at
+    /// `colon`.
     #[inline]
-    fn header(&mut self, line: &[u8], at: usize, end: usize) -> Result<(), Why> {
-        let colon = octet(line, 0, b':');
-        if colon >= end - at {
+    fn header(&mut self, line: &[u8], colon: usize, at: usize, end: usize) -> Result<(), Why> {
+        let line_len = end - at;
+        if colon >= line_len {
             return Err(Why::HeaderLine);
         }
-        if end - at > MAX_HEADER {
+        if line_len > MAX_HEADER {
             return Err(Why::TooLong);
         }
         // White space may stand before the colon (RFC 3261 7.3.1).
@@ -213,17 +229,15 @@ impl Slots {
         if name == Name::Other && !is_token(line.get(..name_len).unwrap_or(&[])) {
             return Err(Why::HeaderLine);
         }
-        let value = line.get(colon + 1..end - at).unwrap_or(&[]);
-        let after = skip_lws(value);
-        let start = end - after.len();
-        let len = trim(after).len();
-        self.push(Slot {
-            name,
-            folded: false,
-            line: at as u16,
-            value: start as u16,
-            end: (start + len) as u16,
-        })
+        let value = line.get(colon + 1..line_len).unwrap_or(&[]);
+        let (start, end) = match value {
+            [b' ', first, .., last] if !is_lws(*first) && !is_lws(*last) => (at + colon + 2, end),
+            _ => {
+                let start = end - skip_lws(value).len();
+                (start, start + trim(value).len())
+            }
+        };
+        self.push(Slot { name, folded: false, line: at as u16, value: start as u16, end: end as u16 })
     }
 }
 
@@ -233,7 +247,7 @@ impl Default for Slots {
     }
 }
 
-/// The offset of the CR LF that ends the line at `at`; a tab is the only other control character allowed.
+/// The offset of the CR LF that ends the line that `at` is in; a tab is the only other control character allowed.
 #[inline]
 fn line_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
     let mut end = control(bytes, at);
@@ -323,7 +337,7 @@ impl<'a> Message<'a> {
         let (at, value) = headers.first(Name::To);
         let to = NameAddr::parse(value).ok_or(Why::To.at(at))?;
         let (at, call_id) = headers.first(Name::CallId);
-        if call_id.is_empty() || call_id.iter().copied().any(is_lws) {
+        if call_id.is_empty() || has_lws(call_id) {
             return Err(Why::CallId.at(at));
         }
         let (at, value) = headers.first(Name::CSeq);
@@ -415,7 +429,7 @@ impl<'a> Message<'a> {
     /// Whether there is exactly one Via value, as in a response to a request of ours (RFC 3261 8.1.3.3).
     #[must_use]
     pub fn has_one_via(&self) -> bool {
-        self.top_via.rest.is_empty() && self.slots.named(Name::Via).nth(1).is_none()
+        self.top_via.rest.is_empty() && !self.slots.is_repeated(Name::Via)
     }
 
     /// Max-Forwards.
