@@ -355,6 +355,33 @@ impl Writer {
         }
     }
 
+    /// Checks that the indexes and the records are each other's inverse, and that every place is accounted for. A walk over
+    /// the whole table: for tests and simulation.
+    ///
+    /// # Panics
+    /// If they are not.
+    pub fn assert_invariants(&self) {
+        let mut keys = 0;
+        for subscriber in self.iter() {
+            let (id, record) = (subscriber.id(), subscriber.record());
+            keys += self.keys_beyond(record, None).len();
+            let mut found: Vec<_> =
+                record.identities().map(|identity| self.by_identity(identity.as_bytes())).collect();
+            found.extend(record.imsi().map(|imsi| self.by_imsi(imsi)));
+            found.extend(record.msisdn().map(|msisdn| self.by_msisdn(msisdn)));
+            found.extend(addresses(record).map(|address| self.by_address(address)));
+            assert!(
+                found.iter().all(|found| found.is_some_and(|found| found.id() == id)),
+                "a key leads elsewhere"
+            );
+        }
+        let table = &*self.table;
+        let indexes = [&table.imsis, &table.msisdns, &table.identities, &table.addresses];
+        assert_eq!(indexes.map(Index::len).iter().sum::<usize>(), keys, "an index has keys of nobody");
+        assert!(indexes.iter().all(|index| index.len() <= index.capacity()));
+        assert_eq!(self.iter().count(), self.len(), "a place is lost");
+    }
+
     /// How many subscribers there are.
     #[must_use]
     pub fn len(&self) -> usize {
