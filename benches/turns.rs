@@ -75,7 +75,11 @@ fn main() {
         }
         let messages = u64::from(BATCH);
         figures.push((format!("turn.{kind}_ns"), best as f64 / messages as f64, "ns"));
-        figures.push((format!("turn.{kind}_allocs"), allocated as f64 / (rounds * messages) as f64, "allocations"));
+        figures.push((
+            format!("turn.{kind}_allocs"),
+            allocated as f64 / (rounds * messages) as f64,
+            "allocations",
+        ));
     }
     let counts = pair.core.application().counts.clone();
     assert_eq!(counts.wrong, 0, "{counts:?}");

@@ -23,8 +23,8 @@ use ipsmgw::proto::sccp::{Destination as Leads, Rule, SccpConfig};
 use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
 use ipsmgw::proto::{sctp, sip};
 use ipsmgw::stack::{
-    Application, AssociationSetup, Context, Destination, Ims, ImsConfig, Indication, MessageRequest, MtForward,
-    Operation, Outcome, RegisterRequest, Rp, Side, Ss7, Ss7Config, Stack, Transport,
+    Application, AssociationSetup, Context, Destination, Ims, ImsConfig, Indication, MessageRequest,
+    MtForward, Operation, Outcome, RegisterRequest, Rp, Side, Ss7, Ss7Config, Stack, Transport,
 };
 
 const CONFIG: &str = r#"
@@ -172,7 +172,11 @@ impl Core {
             key,
             towards_ue: false,
             access_network_info: b"IEEE-802.11",
-            rp: Rp::Submit { reference: self.reference, service_centre: CENTRE.parse().ok(), tpdu: &tpdu(true, serial) },
+            rp: Rp::Submit {
+                reference: self.reference,
+                service_centre: CENTRE.parse().ok(),
+                tpdu: &tpdu(true, serial),
+            },
         };
         cx.stack.message(now, &request, 2, cx.outside).expect("room");
     }
@@ -200,7 +204,8 @@ impl Application for Core {
     fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Cx<'_>) {
         match indication {
             Indication::Answered { user: 1, status: 200 } => self.counts.registered += 1,
-            Indication::Answered { user: 2, status: 202 } | Indication::Answered { user: 4, status: 200 } => {}
+            Indication::Answered { user: 2, status: 202 } | Indication::Answered { user: 4, status: 200 } => {
+            }
             Indication::Invoke(invoke) => match invoke.operation {
                 Operation::MoForwardSm(_) => {
                     self.counts.mo_arrived += 1;
@@ -238,7 +243,9 @@ impl Application for Core {
                 }
                 _ => self.counts.wrong += 1,
             },
-            Indication::Ended { user: 3, outcome: Outcome::Result(Some([0, 0])) } => self.counts.mt_reported += 1,
+            Indication::Ended { user: 3, outcome: Outcome::Result(Some([0, 0])) } => {
+                self.counts.mt_reported += 1
+            }
             other => {
                 self.counts.wrong += 1;
                 eprintln!("unexpected: {other:?}");

@@ -1,14 +1,14 @@
 //! Puts the gateway together and runs it.
 
 use super::config::{self, Config, M3uaRole, Role, RouteOn};
-use super::subscribers::Subscribers;
 #[cfg(feature = "dpdk")]
 use super::log;
+use super::subscribers::Subscribers;
 use super::{Control, Doorbell, Mailbox, StartError, registrar::Registrar};
 use crate::base::{PortId, SipKey};
 use crate::dataplane::{BackoffMode, Clock, Worker, WorkerEnd};
-use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};
 use crate::gateway::mailbox::{ToControl, ToWorker};
+use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};
 use crate::ident::{Identity, SccpAddress, Ssn, WorkerId};
 use crate::io::PacketIo;
 use crate::proto::link::{Link, LinkConfig, OwnAddress, PortConfig, Route};
@@ -16,9 +16,7 @@ use crate::proto::m3ua::{AspConfig, Role as AspRole, TrafficMode};
 use crate::proto::sccp::{Destination as Leads, Rule, SccpConfig};
 use crate::proto::tcap::{DialoguesConfig, PeerMatch};
 use crate::proto::{sctp, sip};
-use crate::stack::{
-    AssociationSetup, Destination, Ims, ImsConfig, Side, Ss7, Ss7Config, Stack, Transport,
-};
+use crate::stack::{AssociationSetup, Destination, Ims, ImsConfig, Side, Ss7, Ss7Config, Stack, Transport};
 use crate::subscriber::{Reader, TableConfig, table};
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,7 +108,8 @@ pub fn start<IO: PacketIo + 'static>(
             }
             crate::dataplane::run(worker, publisher, clock, mode, &bell, GRACE);
         });
-        threads.push(thread.map_err(|error| StartError::new(format!("no thread: {error}"), "free resources"))?);
+        threads
+            .push(thread.map_err(|error| StartError::new(format!("no thread: {error}"), "free resources"))?);
     }
     let clock = Box::new(move || clock.now());
     let control = Control::new(config, registrar, mailboxes, published, clock, doorbell);
@@ -181,7 +180,10 @@ fn networks(config: &Config) -> Result<Arc<[Network]>, StartError> {
         .map(|network| {
             let scscfs = network.scscf.iter().map(|scscf| {
                 let uri = Identity::new(scscf.uri.as_bytes()).ok_or_else(|| {
-                    StartError::new(format!("network {}: the URI of an S-CSCF is too long", network.name), "shorten it")
+                    StartError::new(
+                        format!("network {}: the URI of an S-CSCF is too long", network.name),
+                        "shorten it",
+                    )
                 })?;
                 Ok(gateway::Scscf { uri, address: scscf.address })
             });
@@ -247,7 +249,11 @@ impl Assembly<'_> {
             addresses: port
                 .addresses
                 .iter()
-                .map(|own| OwnAddress { address: own.prefix.address, prefix: own.prefix.length, vlan: own.vlan })
+                .map(|own| OwnAddress {
+                    address: own.prefix.address,
+                    prefix: own.prefix.length,
+                    vlan: own.vlan,
+                })
                 .collect(),
         });
         let routes = config.routes.iter().map(|route| Route {
@@ -288,7 +294,9 @@ impl Assembly<'_> {
         let config = self.config;
         let point_code = config.ss7.point_code;
         let mut cookies = [0; 32];
-        for (place, purpose) in cookies.chunks_exact_mut(8).zip(["cookie 0", "cookie 1", "cookie 2", "cookie 3"]) {
+        for (place, purpose) in
+            cookies.chunks_exact_mut(8).zip(["cookie 0", "cookie 1", "cookie 2", "cookie 3"])
+        {
             place.copy_from_slice(&self.key.derive(purpose).hash_u64(worker.0.into()).to_be_bytes());
         }
         let mut random = [0; 16];

@@ -4,8 +4,8 @@ use super::*;
 use crate::base::{SipKey, ring};
 use crate::gateway::mailbox::{RegisterAnswer, RegisterRequest};
 use crate::ident::Identity;
-use crate::subscriber::{AccessNetworkInfo, TableConfig, table};
 use crate::stack::Deferred;
+use crate::subscriber::{AccessNetworkInfo, TableConfig, table};
 use std::process::Command;
 
 const EXAMPLE: &str = include_str!("../../docs/operating/examples/gateway.toml");

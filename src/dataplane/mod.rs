@@ -10,7 +10,7 @@ mod worker;
 
 pub use backoff::{Backoff, BackoffMode};
 pub use clock::Clock;
+pub use rings::{ControlEnd, Internal, Rings, WorkerEnd, rings};
 pub use run::run;
 pub use shown::WHY;
-pub use rings::{ControlEnd, Internal, Rings, WorkerEnd, rings};
 pub use worker::{Worker, WorkerCounts};

@@ -1,8 +1,8 @@
 //! A worker's numbers, in the order in which they are published.
 
 use super::Worker;
-use crate::base::publish::{Show, Shown};
 use crate::base::Layer;
+use crate::base::publish::{Show, Shown};
 use crate::io::PacketIo;
 use crate::proto;
 use crate::stack::Application;
@@ -30,7 +30,11 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
         to.counts("worker", "", work);
         to.counts("transmit", "", transmit);
         to.level(("worker", "", "sleeps", "Times that the idle worker slept."), self.sleeps(), 0);
-        to.level(("worker", "", "waiting", "Items in the rings towards this worker."), self.waiting() as u64, 0);
+        to.level(
+            ("worker", "", "waiting", "Items in the rings towards this worker."),
+            self.waiting() as u64,
+            0,
+        );
         to.level(("worker", "", "frames_free", "Frames left in the pool."), self.frames_free() as u64, 0);
         to.counts("stack", "", &stack.counts);
         to.counts("link", "", &stack.link().counts);
@@ -51,7 +55,11 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
         self.application_ref().fill(&mut level);
         for (name, owner, active) in stack.ss7().transport().associations() {
             if owner == self.id() {
-                to.state(("association", name, "state", "Whether it carries traffic."), usize::from(active), TRAFFIC);
+                to.state(
+                    ("association", name, "state", "Whether it carries traffic."),
+                    usize::from(active),
+                    TRAFFIC,
+                );
             }
         }
         for (name, asp) in stack.ss7().transport().asps() {

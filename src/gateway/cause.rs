@@ -88,7 +88,7 @@ const FAILURE_OF_STATUS: &[(u16, Failure)] = &[
 
 /// MAP user error to RP-Cause: mobile originated. Errors not listed are a temporary failure.
 const RP_CAUSE_OF_ERROR: &[(u8, u8)] = &[
-    (1, 30),  // unknownSubscriber
+    (1, 30), // unknownSubscriber
     (5, UNIDENTIFIED_SUBSCRIBER),
     (9, UNIDENTIFIED_SUBSCRIBER),
     (11, 50), // teleserviceNotProvisioned
@@ -166,9 +166,15 @@ pub fn map_error(failure: Failure, report: Option<&[u8]>) -> UserError<'_> {
         Failure::UnidentifiedSubscriber => UserError::UnidentifiedSubscriber,
         Failure::Absent(diagnostic) => UserError::absent_subscriber_sm(diagnostic),
         Failure::Busy => UserError::SubscriberBusyForMtSms,
-        Failure::MemoryCapacityExceeded => UserError::sm_delivery_failure(SmDeliveryFailureCause::MemoryCapacityExceeded, report),
-        Failure::EquipmentProtocolError => UserError::sm_delivery_failure(SmDeliveryFailureCause::EquipmentProtocolError, report),
-        Failure::EquipmentNotSmEquipped => UserError::sm_delivery_failure(SmDeliveryFailureCause::EquipmentNotSmEquipped, report),
+        Failure::MemoryCapacityExceeded => {
+            UserError::sm_delivery_failure(SmDeliveryFailureCause::MemoryCapacityExceeded, report)
+        }
+        Failure::EquipmentProtocolError => {
+            UserError::sm_delivery_failure(SmDeliveryFailureCause::EquipmentProtocolError, report)
+        }
+        Failure::EquipmentNotSmEquipped => {
+            UserError::sm_delivery_failure(SmDeliveryFailureCause::EquipmentNotSmEquipped, report)
+        }
         Failure::IllegalSubscriber => UserError::IllegalSubscriber,
         Failure::SystemFailure => UserError::system_failure(),
     }

@@ -31,19 +31,27 @@ enum Awaiting {
 }
 
 /// Step 3: a MESSAGE from the S-CSCF. Step 4: 202 Accepted. Step 6: mo-forwardSM towards the SMS-IWMSC.
-pub(super) fn on_message(gateway: &mut Gateway, now: Time, network: u16, message: &Message<'_>, cx: &mut Cx<'_>) {
+pub(super) fn on_message(
+    gateway: &mut Gateway,
+    now: Time,
+    network: u16,
+    message: &Message<'_>,
+    cx: &mut Cx<'_>,
+) {
     let subscriber = message
         .asserted
         .iter()
         .flatten()
         .find_map(|identity| Some((*identity, gateway.subscribers.by_identity(identity.as_bytes())?)));
-    let Some((originator, subscriber)) = subscriber.filter(|(_, subscriber)| subscriber.is_registered(now)) else {
+    let Some((originator, subscriber)) = subscriber.filter(|(_, subscriber)| subscriber.is_registered(now))
+    else {
         gateway.counts.mo_not_registered += 1;
         cx.stack.answer(now, &message.request, 403, cx.outside);
         return;
     };
     let (msisdn, imsi) = (subscriber.record().msisdn(), subscriber.record().imsi());
-    let (Some(call_id), false) = (Inline::new(message.call_id), gateway.mo.len() == gateway.mo.capacity()) else {
+    let (Some(call_id), false) = (Inline::new(message.call_id), gateway.mo.len() == gateway.mo.capacity())
+    else {
         gateway.counts.mo_full += 1;
         cx.stack.answer(now, &message.request, 503, cx.outside);
         return;

@@ -158,10 +158,7 @@ impl Gateway {
     /// The served network whose S-CSCF `source` is, whatever port it sends from; only those are trusted
     /// (REQUIREMENTS G-2).
     pub(crate) fn network_of(&self, source: SocketAddr) -> Option<u16> {
-        self.networks
-            .iter()
-            .position(|network| network.scscf(source).is_some())
-            .map(|at| at as u16)
+        self.networks.iter().position(|network| network.scscf(source).is_some()).map(|at| at as u16)
     }
 
     /// Where the S-CSCF that sent from `source` is sent to.
@@ -180,7 +177,9 @@ impl Gateway {
             return;
         };
         match message.rp {
-            Rp::Submit { .. } | Rp::MemoryAvailable { .. } | Rp::Faulty { .. } => mo::on_message(self, now, network, message, cx),
+            Rp::Submit { .. } | Rp::MemoryAvailable { .. } | Rp::Faulty { .. } => {
+                mo::on_message(self, now, network, message, cx)
+            }
             Rp::Ack { .. } | Rp::Error { .. } => mt::on_report(self, now, network, message, cx),
             Rp::Deliver { .. } => {
                 self.counts.rp_faulty += 1;
@@ -227,7 +226,9 @@ impl Application for Gateway {
 
     fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Cx<'_>) {
         match indication {
-            Indication::Register(register) if register.expires == 0 => deregistration::on_register(self, now, &register, cx),
+            Indication::Register(register) if register.expires == 0 => {
+                deregistration::on_register(self, now, &register, cx)
+            }
             Indication::Register(register) => registration::on_register(self, now, &register, cx),
             Indication::Message(message) => self.on_message(now, &message, cx),
             Indication::Invoke(invoke) => self.on_invoke(now, &invoke, cx),
@@ -246,10 +247,16 @@ impl Application for Gateway {
 
     fn handle_crossing(&mut self, now: Time, crossing: Crossing, cx: &mut Cx<'_>) {
         match crossing {
-            Crossing::Arrived { subscriber, arrived } => mt::on_arrived_elsewhere(self, now, subscriber, &arrived, cx),
-            Crossing::Result { asked, holder, result } => mt::on_result_elsewhere(self, now, asked, holder, &result, cx),
+            Crossing::Arrived { subscriber, arrived } => {
+                mt::on_arrived_elsewhere(self, now, subscriber, &arrived, cx)
+            }
+            Crossing::Result { asked, holder, result } => {
+                mt::on_result_elsewhere(self, now, asked, holder, &result, cx)
+            }
             Crossing::ResultSent { key } => mt::on_result_sent(self, now, key, cx),
-            Crossing::Report { subscriber, report } => mt::on_report_elsewhere(self, now, subscriber, &report, cx),
+            Crossing::Report { subscriber, report } => {
+                mt::on_report_elsewhere(self, now, subscriber, &report, cx)
+            }
             Crossing::ReportAnswer { request, status } => {
                 cx.stack.answer_deferred(now, request, status, None, cx.outside);
             }

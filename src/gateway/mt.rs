@@ -110,7 +110,13 @@ impl Mt {
 }
 
 /// Step 4: the SMS-GMSC's message. Somebody unknown, or known and not registered, gets his MAP error in this turn.
-pub(super) fn on_forward_sm(gateway: &mut Gateway, now: Time, invoke: &Invoke<'_>, forward: &ForwardSm<'_>, cx: &mut Cx<'_>) {
+pub(super) fn on_forward_sm(
+    gateway: &mut Gateway,
+    now: Time,
+    invoke: &Invoke<'_>,
+    forward: &ForwardSm<'_>,
+    cx: &mut Cx<'_>,
+) {
     gateway.counts.mt_received += 1;
     let asked = invoke.asked;
     let subscriber = match find(gateway, now, forward.imsi) {
@@ -149,8 +155,17 @@ fn begin(gateway: &mut Gateway, now: Time, id: SubscriberId, arrived: &Arrived, 
         gateway.counts.mt_full += 1;
         return conclude(gateway, now, arrived.asked, None, &MtResult::failed(Failure::SystemFailure), cx);
     };
-    let Some(begun) = gateway.subscribers.get(id).map(|subscriber| subscriber.begin_mt(holder(gateway.config.worker, key))) else {
-        return conclude(gateway, now, arrived.asked, None, &MtResult::failed(Failure::Absent(cause::DEREGISTERED)), cx);
+    let Some(begun) =
+        gateway.subscribers.get(id).map(|subscriber| subscriber.begin_mt(holder(gateway.config.worker, key)))
+    else {
+        return conclude(
+            gateway,
+            now,
+            arrived.asked,
+            None,
+            &MtResult::failed(Failure::Absent(cause::DEREGISTERED)),
+            cx,
+        );
     };
     match begun {
         Ok(reference) => {
@@ -172,7 +187,11 @@ fn begin(gateway: &mut Gateway, now: Time, id: SubscriberId, arrived: &Arrived, 
         }
         Err(other) if other.worker == gateway.config.worker => join(gateway, now, other, id, arrived, cx),
         Err(other) => {
-            if cx.outside.to_worker(other.worker, Crossing::Arrived { subscriber: id, arrived: *arrived }).is_err() {
+            if cx
+                .outside
+                .to_worker(other.worker, Crossing::Arrived { subscriber: id, arrived: *arrived })
+                .is_err()
+            {
                 gateway.counts.crossing_full += 1;
                 conclude(gateway, now, arrived.asked, None, &MtResult::failed(Failure::SystemFailure), cx);
             }
@@ -181,7 +200,14 @@ fn begin(gateway: &mut Gateway, now: Time, id: SubscriberId, arrived: &Arrived, 
 }
 
 /// Waits behind the message in progress, unless too many do.
-fn join(gateway: &mut Gateway, now: Time, holder: Holder, id: SubscriberId, arrived: &Arrived, cx: &mut Cx<'_>) {
+fn join(
+    gateway: &mut Gateway,
+    now: Time,
+    holder: Holder,
+    id: SubscriberId,
+    arrived: &Arrived,
+    cx: &mut Cx<'_>,
+) {
     let limit = gateway.config.mt_queue.min(MAX_QUEUE);
     let key = gateway.held(holder);
     if let Some(mt) = key.and_then(|key| gateway.mt.get_mut(key)).filter(|mt| mt.subscriber == id)
@@ -198,7 +224,13 @@ fn join(gateway: &mut Gateway, now: Time, holder: Holder, id: SubscriberId, arri
 }
 
 /// A message for a user whom this worker held a moment ago, from the worker that has its dialogue.
-pub(super) fn on_arrived_elsewhere(gateway: &mut Gateway, now: Time, id: SubscriberId, arrived: &Arrived, cx: &mut Cx<'_>) {
+pub(super) fn on_arrived_elsewhere(
+    gateway: &mut Gateway,
+    now: Time,
+    id: SubscriberId,
+    arrived: &Arrived,
+    cx: &mut Cx<'_>,
+) {
     begin(gateway, now, id, arrived, cx);
 }
 
@@ -206,11 +238,8 @@ pub(super) fn on_arrived_elsewhere(gateway: &mut Gateway, now: Time, id: Subscri
 fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arrived, cx: &mut Cx<'_>) {
     let Some(mt) = gateway.mt.get_mut(key) else { return };
     let reference = mt.reference;
-    let sent = gateway
-        .subscribers
-        .get(mt.subscriber)
-        .ok_or(Failure::Absent(cause::DEREGISTERED))
-        .and_then(|subscriber| {
+    let sent = gateway.subscribers.get(mt.subscriber).ok_or(Failure::Absent(cause::DEREGISTERED)).and_then(
+        |subscriber| {
             let record = subscriber.record();
             let (_, binding) = subscriber
                 .registered(now)
@@ -232,8 +261,11 @@ fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arrived, cx: &m
                 access_network_info: &[],
                 rp: Rp::Deliver { reference, service_centre: arrived.service_centre, tpdu: &arrived.tpdu },
             };
-            cx.stack.message(now, &request, User::Mt(key).to_u64(), cx.outside).map_err(|_| Failure::SystemFailure)
-        });
+            cx.stack
+                .message(now, &request, User::Mt(key).to_u64(), cx.outside)
+                .map_err(|_| Failure::SystemFailure)
+        },
+    );
     match sent {
         Ok(()) => mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, key).ok(),
         Err(failure) => finish(gateway, now, key, &MtResult::failed(failure), None, cx),
@@ -255,11 +287,18 @@ pub(super) fn on_answered(gateway: &mut Gateway, now: Time, key: Key, status: u1
 
 /// Step 10: the UE's delivery report, recognised by its RP message and found by In-Reply-To, or else by the user and
 /// the RP-MR.
-pub(super) fn on_report(gateway: &mut Gateway, now: Time, network: u16, message: &Message<'_>, cx: &mut Cx<'_>) {
+pub(super) fn on_report(
+    gateway: &mut Gateway,
+    now: Time,
+    network: u16,
+    message: &Message<'_>,
+    cx: &mut Cx<'_>,
+) {
     let (reference, result) = match message.rp {
-        Rp::Ack { reference, tpdu } => {
-            (reference, MtResult { failure: None, report: tpdu.and_then(Inline::new).unwrap_or(Inline::EMPTY) })
-        }
+        Rp::Ack { reference, tpdu } => (
+            reference,
+            MtResult { failure: None, report: tpdu.and_then(Inline::new).unwrap_or(Inline::EMPTY) },
+        ),
         Rp::Error { reference, cause, tpdu } => (
             reference,
             MtResult {
@@ -302,7 +341,13 @@ pub(super) fn on_report(gateway: &mut Gateway, now: Time, network: u16, message:
 }
 
 /// A report that another worker took, for a user whom this worker held when it looked.
-pub(super) fn on_report_elsewhere(gateway: &mut Gateway, now: Time, subscriber: SubscriberId, report: &Report, cx: &mut Cx<'_>) {
+pub(super) fn on_report_elsewhere(
+    gateway: &mut Gateway,
+    now: Time,
+    subscriber: SubscriberId,
+    report: &Report,
+    cx: &mut Cx<'_>,
+) {
     let holder = gateway.subscribers.get(subscriber).and_then(|subscriber| subscriber.mt_holder());
     let key = holder
         .filter(|(holder, _)| holder.worker == gateway.config.worker)
@@ -311,9 +356,18 @@ pub(super) fn on_report_elsewhere(gateway: &mut Gateway, now: Time, subscriber: 
 }
 
 /// Ends the delivery that the report is for; a report that fits none is answered by policy.
-fn accept(gateway: &mut Gateway, now: Time, key: Option<Key>, subscriber: SubscriberId, report: &Report, cx: &mut Cx<'_>) {
+fn accept(
+    gateway: &mut Gateway,
+    now: Time,
+    key: Option<Key>,
+    subscriber: SubscriberId,
+    report: &Report,
+    cx: &mut Cx<'_>,
+) {
     let fits = |mt: &&Mt| {
-        mt.subscriber == subscriber && mt.reference == report.reference && matches!(mt.awaiting, Awaiting::Report)
+        mt.subscriber == subscriber
+            && mt.reference == report.reference
+            && matches!(mt.awaiting, Awaiting::Report)
     };
     let found = key.filter(|key| gateway.mt.get(*key).as_ref().is_some_and(fits));
     let status = report_status(gateway, report.network, found.is_some());
@@ -358,7 +412,14 @@ pub(super) fn on_report_timeout(gateway: &mut Gateway, now: Time, key: Key, cx: 
 }
 
 /// Step 11: the MAP result, on the worker that has the dialogue; then step 14 and the next message for the user.
-fn finish(gateway: &mut Gateway, now: Time, key: Key, result: &MtResult, report: Option<ReportRequest>, cx: &mut Cx<'_>) {
+fn finish(
+    gateway: &mut Gateway,
+    now: Time,
+    key: Key,
+    result: &MtResult,
+    report: Option<ReportRequest>,
+    cx: &mut Cx<'_>,
+) {
     let Some(mt) = gateway.mt.get_mut(key) else { return };
     if let Some(timer) = mt.timer.take() {
         gateway.timers.cancel(timer);
@@ -413,7 +474,9 @@ fn hand_on(
     cx: &mut Cx<'_>,
 ) {
     let holder = gateway.subscribers.get(id).and_then(|subscriber| subscriber.mt_holder());
-    let key = holder.filter(|(holder, _)| holder.worker == gateway.config.worker).and_then(|(holder, _)| gateway.held(holder));
+    let key = holder
+        .filter(|(holder, _)| holder.worker == gateway.config.worker)
+        .and_then(|(holder, _)| gateway.held(holder));
     for waiting in queue {
         if let Some(mt) = key.and_then(|key| gateway.mt.get_mut(key))
             && let Some(place) = mt.queue.get_mut(mt.queued)
@@ -448,7 +511,8 @@ fn conclude(
 ) {
     if asked.worker == gateway.config.worker {
         send_result(gateway, now, asked, result, cx);
-    } else if cx.outside.to_worker(asked.worker, Crossing::Result { asked, holder, result: *result }).is_err() {
+    } else if cx.outside.to_worker(asked.worker, Crossing::Result { asked, holder, result: *result }).is_err()
+    {
         gateway.counts.crossing_full += 1;
     }
 }

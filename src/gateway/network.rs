@@ -75,6 +75,7 @@ impl Network {
     /// Whether users may send to service centre `number`.
     #[must_use]
     pub fn allows_service_centre(&self, number: Digits) -> bool {
-        self.service_centres.is_empty() || self.service_centres.iter().any(|prefix| number.starts_with(*prefix))
+        self.service_centres.is_empty()
+            || self.service_centres.iter().any(|prefix| number.starts_with(*prefix))
     }
 }

@@ -30,7 +30,9 @@ pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<
 
 /// Extends the expiry of a live binding that this REGISTER would not change otherwise.
 fn refresh(gateway: &Gateway, now: Time, register: &Register<'_>, fingerprint: u64) -> bool {
-    let Some(subscriber) = gateway.subscribers.by_identity(register.public_identity.as_bytes()) else { return false };
+    let Some(subscriber) = gateway.subscribers.by_identity(register.public_identity.as_bytes()) else {
+        return false;
+    };
     let same = |(_, binding): &(usize, crate::subscriber::Binding)| {
         binding.access == AccessKind::Ims && binding.fingerprint == fingerprint
     };

@@ -80,13 +80,28 @@ pub trait Application {
     type Reply: Send + 'static;
 
     /// A message has arrived.
-    fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Context<'_, Self::Crossing, Self::Request>);
+    fn handle(
+        &mut self,
+        now: Time,
+        indication: Indication<'_>,
+        cx: &mut Context<'_, Self::Crossing, Self::Request>,
+    );
 
     /// The same application on another worker says something.
-    fn handle_crossing(&mut self, now: Time, crossing: Self::Crossing, cx: &mut Context<'_, Self::Crossing, Self::Request>);
+    fn handle_crossing(
+        &mut self,
+        now: Time,
+        crossing: Self::Crossing,
+        cx: &mut Context<'_, Self::Crossing, Self::Request>,
+    );
 
     /// The control thread answers.
-    fn handle_reply(&mut self, now: Time, reply: Self::Reply, cx: &mut Context<'_, Self::Crossing, Self::Request>);
+    fn handle_reply(
+        &mut self,
+        now: Time,
+        reply: Self::Reply,
+        cx: &mut Context<'_, Self::Crossing, Self::Request>,
+    );
 
     /// Deadlines have passed.
     fn handle_timeout(&mut self, now: Time, cx: &mut Context<'_, Self::Crossing, Self::Request>);
@@ -113,4 +128,3 @@ pub trait Application {
     /// How full its tables are: name, used, size.
     fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize));
 }
-

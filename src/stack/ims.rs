@@ -9,8 +9,8 @@ use crate::base::{Flow, MalformedCounts, Out, SipKey, Time, Transport, counts};
 use crate::ident::{Identity, WorkerId};
 use crate::proto::link::Datagram;
 use crate::proto::sip::{
-    self, ClientConfig, ClientTransactions, MediaType, Method, Minter, Name, NameAddr, Received, ResponseOutcome, Scheme,
-    ServerConfig, ServerKey, ServerTransactions, Slots, Uri, multipart,
+    self, ClientConfig, ClientTransactions, MediaType, Method, Minter, Name, NameAddr, Received,
+    ResponseOutcome, Scheme, ServerConfig, ServerKey, ServerTransactions, Slots, Uri, multipart,
 };
 
 use super::{Indication, Message, Next, Register, Request};
@@ -184,7 +184,9 @@ impl Ims {
         }
         match self.clients.handle_response(now, &message) {
             ResponseOutcome::Elsewhere(worker) => Next::HandOff(worker),
-            ResponseOutcome::Final { user, status, .. } => Next::Indication(Indication::Answered { user, status }),
+            ResponseOutcome::Final { user, status, .. } => {
+                Next::Indication(Indication::Answered { user, status })
+            }
             ResponseOutcome::Provisional | ResponseOutcome::Absorbed | ResponseOutcome::NotOurs => Next::Done,
         }
     }
@@ -311,7 +313,9 @@ impl Ims {
                 (token.worker, crate::base::Key { slot: token.slot, generation: token.generation })
             }),
             has_in_reply_to: message.header(Name::InReplyTo).is_some(),
-            request_digits: Uri::parse(message.request_uri()).and_then(|uri| uri.digits()).map(|number| number.digits),
+            request_digits: Uri::parse(message.request_uri())
+                .and_then(|uri| uri.digits())
+                .map(|number| number.digits),
             access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
             rp,
         })
@@ -362,7 +366,8 @@ fn register<'a>(
             && let Ok(inner) = sip::Message::parse(body, slots)
             && inner.is_request()
         {
-            private_identity = inner.header(Name::Authorization).and_then(sip::auth::username).and_then(Identity::new);
+            private_identity =
+                inner.header(Name::Authorization).and_then(sip::auth::username).and_then(Identity::new);
         }
     };
     match message.content_type() {

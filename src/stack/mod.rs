@@ -14,8 +14,8 @@ pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
 pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, Side, identities};
 pub use indication::{
-    Asked, ForwardSm, Indication, Invoke, Message, MessageRequest, Operation, Outcome, Register, RegisterRequest,
-    Request, Rp,
+    Asked, ForwardSm, Indication, Invoke, Message, MessageRequest, Operation, Outcome, Register,
+    RegisterRequest, Request, Rp,
 };
 pub use ss7::{
     AssociationSetup, Destination, MoForward, MtForward, Refusal, Ss7, Ss7Config, Ss7Counts, Transport,
@@ -154,7 +154,8 @@ impl Stack {
                     return Next::HandOff(owner);
                 }
                 let start = packet.payload.as_ptr().addr() - frame.as_ptr().addr();
-                cursor.packet = Some((packet.source, packet.destination, start..start + packet.payload.len()));
+                cursor.packet =
+                    Some((packet.source, packet.destination, start..start + packet.payload.len()));
                 let between = (packet.source, packet.destination);
                 self.next_of_sctp(now, between, packet.payload, &mut cursor.sctp, outside)
             }
@@ -189,7 +190,8 @@ impl Stack {
     ) -> Next<'a> {
         let mut wire = Wire { now, link: &mut self.link, outside };
         let malformed = &mut self.malformed;
-        let step = self.ss7.transport.next(now, between, packet, cursor, &mut |why| malformed.add(why), &mut wire);
+        let step =
+            self.ss7.transport.next(now, between, packet, cursor, &mut |why| malformed.add(why), &mut wire);
         self.ss7.transport.settle(now, outside);
         match step {
             None => Next::Done,
@@ -329,12 +331,24 @@ impl Stack {
     }
 
     /// The result of an mt-forwardSM that a peer invoked, with the UE's DELIVER-REPORT if there is one.
-    pub fn mt_forward_sm_result(&mut self, now: Time, asked: &Asked, tpdu: Option<&[u8]>, outside: &mut dyn Outside) {
+    pub fn mt_forward_sm_result(
+        &mut self,
+        now: Time,
+        asked: &Asked,
+        tpdu: Option<&[u8]>,
+        outside: &mut dyn Outside,
+    ) {
         self.ss7.forward_sm_result(now, asked, operation::MT_FORWARD_SM, tpdu, outside);
     }
 
     /// The result of an mo-forwardSM that a peer invoked, with the service centre's SUBMIT-REPORT if there is one.
-    pub fn mo_forward_sm_result(&mut self, now: Time, asked: &Asked, tpdu: Option<&[u8]>, outside: &mut dyn Outside) {
+    pub fn mo_forward_sm_result(
+        &mut self,
+        now: Time,
+        asked: &Asked,
+        tpdu: Option<&[u8]>,
+        outside: &mut dyn Outside,
+    ) {
         self.ss7.forward_sm_result(now, asked, operation::MO_FORWARD_SM, tpdu, outside);
     }
 

@@ -125,7 +125,8 @@ impl Ss7 {
             transport: config.transport,
             own: config.own,
             budget: config.sccp.limit,
-            sccp: Sccp::new(&config.sccp).map_err(|duplicate| format!("two rules for the same titles: {duplicate:?}"))?,
+            sccp: Sccp::new(&config.sccp)
+                .map_err(|duplicate| format!("two rules for the same titles: {duplicate:?}"))?,
             dialogues: Dialogues::new(config.dialogues)?,
             forward_timeout: config.forward_timeout,
             interworking_msc: config.interworking_msc,

@@ -417,7 +417,16 @@ fn digest_of(key: &SipKey, record: &Record) -> u64 {
         .collect();
     parts.extend(record.identities().map(|identity| identity.as_bytes().to_vec()));
     for binding in record.bindings() {
-        let Binding { access, priority, contact, remote, local, network, access_network_info, fingerprint: _ } = binding;
+        let Binding {
+            access,
+            priority,
+            contact,
+            remote,
+            local,
+            network,
+            access_network_info,
+            fingerprint: _,
+        } = binding;
         parts.push(contact.as_bytes().to_vec());
         parts.push(access_network_info.as_str().into());
         parts.push(format!("{access:?} {priority} {remote} {local} {network}").into());

@@ -6,14 +6,20 @@ use super::{Deferred, Ims, SMS, flow, rpdu, spell_host};
 use crate::base::{Key, Malformed, Out, Time};
 use crate::codec::Prepend;
 use crate::proto::sip::{self, Method, Name, NameAddr, Slots, Token, Writer, build};
-use crate::stack::{MessageRequest, RegisterRequest, Refusal, Request};
+use crate::stack::{MessageRequest, Refusal, RegisterRequest, Request};
 
 /// The contact that TS 24.341 asks the core for: one that takes short messages.
 const ACCEPT_CONTACT: &[u8] = b"*;+g.3gpp.smsip;require;explicit";
 
 impl Ims {
     /// Answers a request of this turn. What else the response carries follows from the request and the status.
-    pub(in crate::stack) fn answer(&mut self, now: Time, request: &Request<'_>, status: u16, out: &mut dyn Out) {
+    pub(in crate::stack) fn answer(
+        &mut self,
+        now: Time,
+        request: &Request<'_>,
+        status: u16,
+        out: &mut dyn Out,
+    ) {
         let mut slots = Slots::new();
         if let Ok(message) = sip::Message::parse(request.bytes, &mut slots) {
             self.respond(&message, status, request.source, request.local, out);
@@ -76,7 +82,11 @@ impl Ims {
     fn extra<'a>(&self, request: &sip::Message<'a>, status: u16) -> Extra<'a> {
         match (status, request.method()) {
             (200, Method::Register) => Extra::Contact {
-                uri: request.values(Name::Contact).next().and_then(NameAddr::parse).map_or(&[], |contact| contact.uri),
+                uri: request
+                    .values(Name::Contact)
+                    .next()
+                    .and_then(NameAddr::parse)
+                    .map_or(&[], |contact| contact.uri),
                 expires: request.expires().unwrap_or(3600).min(self.config.registration_max),
             },
             (503, _) => Extra::RetryAfter(self.config.retry_after),
@@ -126,7 +136,8 @@ impl Ims {
         let route = request.route.and_then(|uri| spell_route(uri, &mut route_text));
         let mut host = [0; 48];
         let token = self.token(request.key);
-        let (call_id, tag) = (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
+        let (call_id, tag) =
+            (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
         let cseq = self.next_sequence();
         let host = spell_host(request.local.ip(), &mut host);
         let build = |w: &mut Writer<'_>, branch: &[u8]| {
@@ -171,10 +182,12 @@ impl Ims {
     ) -> Result<(), Refusal> {
         let mut host = [0; 48];
         let token = self.token(request.key);
-        let (call_id, tag) = (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
+        let (call_id, tag) =
+            (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
         let host = spell_host(request.local.ip(), &mut host);
         let (media_type, body) = request.body;
-        let content = (!body.is_empty()).then_some(build::Content { media_type: media_type.as_bytes(), body });
+        let content =
+            (!body.is_empty()).then_some(build::Content { media_type: media_type.as_bytes(), body });
         let build = |w: &mut Writer<'_>, branch: &[u8]| {
             let head = build::Request {
                 method: Method::Register,

@@ -102,7 +102,7 @@ impl Ss7 {
                     Ok(operation) => {
                         let asked = Asked { worker: self.worker, dialogue, invoke_id: id };
                         return Some(Indication::Invoke(Invoke { asked, operation }));
-                    },
+                    }
                     Err(why) => {
                         malformed.add(why);
                         self.counts.argument_rejected += 1;
@@ -169,7 +169,9 @@ impl Ss7 {
         let international = |digits| AddressString::international(digits);
         let argument = map::MoForwardSm {
             service_centre: SmRpDa::ServiceCentre(international(forward.service_centre)),
-            originator: forward.msisdn.map_or(SmRpOa::None, |msisdn| SmRpOa::Msisdn(international(msisdn.digits()))),
+            originator: forward
+                .msisdn
+                .map_or(SmRpOa::None, |msisdn| SmRpOa::Msisdn(international(msisdn.digits()))),
             ui: forward.tpdu,
             imsi: forward.imsi,
             correlation_id: None,
@@ -287,10 +289,15 @@ impl Ss7 {
     }
 
     /// The next dialogue that took too long.
-    pub(in crate::stack) fn expired(&mut self, now: Time, outside: &mut dyn Outside) -> Option<Indication<'static>> {
+    pub(in crate::stack) fn expired(
+        &mut self,
+        now: Time,
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'static>> {
         let expired = self.dialogues.handle_timeout(now)?;
         if let Some(abort) = expired.abort {
-            let own = if expired.user & PEER_OPENED == 0 { 0 } else { (expired.user & !PEER_OPENED) as usize };
+            let own =
+                if expired.user & PEER_OPENED == 0 { 0 } else { (expired.user & !PEER_OPENED) as usize };
             self.refuse(own, &expired.peer, &abort, &mut MalformedCounts::default(), outside);
         }
         Some(lost(expired.dialogue, expired.user, Outcome::TimedOut))

@@ -248,7 +248,9 @@ impl Transport {
 
     /// Sends an SCCP message on an association of this worker.
     pub(super) fn send_on(&mut self, label: &Label, message: &[u8]) -> Result<(), Refusal> {
-        let Some(Some(link)) = self.links.get_mut(usize::from(label.association)) else { return Err(Refusal::NoRoute) };
+        let Some(Some(link)) = self.links.get_mut(usize::from(label.association)) else {
+            return Err(Refusal::NoRoute);
+        };
         if !link.asp.is_active() {
             return Err(Refusal::NoRoute);
         }
@@ -372,7 +374,9 @@ impl Transport {
 
     /// The configured associations: name, owner, and whether each carries traffic as far as this worker knows.
     pub fn associations(&self) -> impl Iterator<Item = (&str, WorkerId, bool)> {
-        self.setups.iter().zip(&self.active).map(|(setup, active)| (setup.name.as_str(), setup.owner, *active))
+        self.setups
+            .iter()
+            .zip(&self.active)
+            .map(|(setup, active)| (setup.name.as_str(), setup.owner, *active))
     }
 }
-
