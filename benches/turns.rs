@@ -1,5 +1,6 @@
 //! Whole turns of the gateway on ports in memory, from the first frame in to the last frame out: `turn.*`.
 #![allow(unsafe_code)] // an allocator that counts
+#![allow(clippy::disallowed_methods)] // a benchmark reads the clock
 
 mod support;
 

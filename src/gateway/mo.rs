@@ -30,6 +30,9 @@ enum Awaiting {
     ReportAnswer,
 }
 
+/// What the originator is told: RP-ACK or RP-ERROR with its cause, and the SUBMIT-REPORT if there is one.
+type SubmitReport<'a> = Result<Option<&'a [u8]>, (u8, Option<&'a [u8]>)>;
+
 /// Step 3: a MESSAGE from the S-CSCF. Step 4: 202 Accepted. Step 6: mo-forwardSM towards the SMS-IWMSC.
 pub(super) fn on_message(
     gateway: &mut Gateway,
@@ -107,7 +110,7 @@ pub(super) fn on_outcome(gateway: &mut Gateway, now: Time, key: Key, outcome: &O
     if gateway.mo.get(key).is_none_or(|mo| mo.awaiting != Awaiting::Outcome) {
         return;
     }
-    let report = match *outcome {
+    let report: SubmitReport<'_> = match *outcome {
         Outcome::Result(tpdu) => Ok(tpdu),
         Outcome::Error(ref error) => Err((cause::of_map_error(error), cause::diagnostic(error))),
         Outcome::Aborted | Outcome::TimedOut => Err((cause::NETWORK_OUT_OF_ORDER, None)),
@@ -120,7 +123,7 @@ fn send_report(
     gateway: &mut Gateway,
     now: Time,
     key: Key,
-    report: Result<Option<&[u8]>, (u8, Option<&[u8]>)>,
+    report: SubmitReport<'_>,
     cx: &mut Cx<'_>,
 ) {
     let Some(mo) = gateway.mo.get_mut(key) else { return };

@@ -68,6 +68,7 @@ impl Cursor {
 }
 
 /// What a frame holds next.
+#[allow(clippy::large_enum_variant)] // given back once a packet, never stored
 pub enum Next<'a> {
     /// Something for the application.
     Indication(Indication<'a>),
