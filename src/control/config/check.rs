@@ -257,7 +257,6 @@ impl Check<'_, '_, '_> {
         }
         self.range("sip.t1_ms", sip.t1.as_millis(), 10..=10_000);
         self.range("sip.t2_ms", sip.t2.as_millis(), sip.t1.as_millis()..=60_000);
-        self.range("sip.t4_ms", sip.t4.as_millis(), 10..=60_000);
     }
 
     fn networks(&mut self) {

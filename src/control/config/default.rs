@@ -77,7 +77,6 @@ defaults! {
     mtu: u16 = 1500;
     t1: Duration = Duration::from_millis(500);
     t2: Duration = Duration::from_millis(4_000);
-    t4: Duration = Duration::from_millis(5_000);
     node_kind: NodeKind = NodeKind::Msc;
     report_answer: u16 = 200;
     report_unmatched: ReportUnmatched = ReportUnmatched::Accept;

@@ -53,7 +53,4 @@ pub struct Sip {
     /// T2, the longest interval between retransmissions. Default 4,000.
     #[serde(rename = "t2_ms", default = "super::default::t2", deserialize_with = "millis")]
     pub t2: Duration,
-    /// T4, how long a message stays in the network (timer K). Default 5,000.
-    #[serde(rename = "t4_ms", default = "super::default::t4", deserialize_with = "millis")]
-    pub t4: Duration,
 }
