@@ -1,0 +1,92 @@
+"""Runs the judges over a gateway's binary, then tshark over all that it has sent: run BINARY [NAME…]
+
+One line a check, and `N passed, N failed` at the end; exit code 0 only if none has failed."""
+import asyncio
+import json
+import re
+import sys
+from pathlib import Path
+
+import lab as labs
+
+HERE = Path(__file__).resolve().parent
+# Name, and arguments of its runs; those of one name run one after the other, the names at the same time.
+JUDGES = {
+    "tshark_judge": [["--self-test"]],
+    "map_judge": [["BINARY", "sgp"], ["BINARY", "ipsp"]],
+    "sip_judge": [["BINARY"]],
+}
+# No run takes longer than this.
+DEADLINE = 150
+
+
+async def python(script, *arguments):
+    """Output and exit code of one of the scripts here."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-u", str(HERE / script), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), DEADLINE)
+    except (asyncio.TimeoutError, asyncio.CancelledError) as error:
+        # It has namespaces and processes of its own to put away.
+        process.terminate()
+        await process.wait()
+        if isinstance(error, asyncio.CancelledError):
+            raise
+        return f"FAIL {script} {arguments}: not done in {DEADLINE} s", 1
+    return output.decode(errors="replace").rstrip(), process.returncode
+
+
+async def judge(name, runs, binary):
+    """One judge's runs; how many checks have passed and failed."""
+    passed = failed = 0
+    for arguments in runs:
+        output, code = await python(f"{name}.py", *[binary if it == "BINARY" else it for it in arguments])
+        print(output, flush=True)
+        counted = re.findall(r"^\S.*: (\d+) passed, (\d+) failed$", output, re.M)
+        good, bad = map(int, counted[-1]) if counted else (0, 1)
+        passed, failed = passed + good, failed + (bad or (code != 0))
+        if "BINARY" in arguments:
+            good, bad = await dissect("-".join([name, *arguments[1:]]))
+            passed, failed = passed + good, failed + bad
+    return passed, failed
+
+
+async def dissect(run):
+    """tshark over the captures of a run."""
+    passed = failed = 0
+    for side in ("ims", "ss7"):
+        capture, expected = labs.FILES / run / f"{side}.pcap", labs.FILES / run / f"{side}.json"
+        if not expected.exists():
+            output, code, what = f"there is no {expected}: the run did not come to its end", 1, ""
+        else:
+            numbers = json.loads(expected.read_text())
+            what = f" ({numbers['packets']} packets, {len(numbers['texts'])} texts)"
+            output, code = await python("tshark_judge.py", "--expect", str(expected), str(capture))
+        right = code == 0 and not output
+        passed, failed = passed + right, failed + (not right)
+        lines = output.splitlines()
+        print(f"{'ok  ' if right else 'FAIL'} tshark_judge: {run}, {side}: nothing wrong with what the gateway sent{what}")
+        for line in lines[:5]:
+            print(f"       {line}")
+        if len(lines) > 5:
+            print(f"       and {len(lines) - 5} more")
+    return passed, failed
+
+
+async def main(binary, *names):
+    for name in names:
+        if name not in JUDGES:
+            sys.exit(f"run: no judge {name!r}; there are {', '.join(JUDGES)}")
+    if not Path(binary).is_file():
+        sys.exit(f"run: no binary {binary}")
+    for old in labs.FILES.glob("*/*.json"):
+        old.unlink()
+    counted = await asyncio.gather(*[judge(name, runs, binary) for name, runs in JUDGES.items() if not names or name in names])
+    passed, failed = (sum(numbers) for numbers in zip(*counted))
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("usage: tools/interop/run BINARY [NAME…]")
+    asyncio.run(main(*sys.argv[1:]))

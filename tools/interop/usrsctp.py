@@ -1,0 +1,104 @@
+"""SCTP sockets of FreeBSD's stack in user space: a ctypes binding of libusrsctp (0.9.5), one-to-one style, IPv4.
+
+It works on raw IP sockets (protocol 132) of the network namespace in which `start` is called, and takes every SCTP packet there: one
+process per namespace."""
+import ctypes
+import errno
+import socket
+import struct
+
+_lib = ctypes.CDLL("libusrsctp.so.2", use_errno=True)
+_ptr, _int, _u32 = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32
+for _name, _result, _arguments in [
+    ("socket", _ptr, [_int, _int, _int, _ptr, _ptr, _u32, _ptr]),
+    ("bind", _int, [_ptr, ctypes.c_char_p, _u32]),
+    ("listen", _int, [_ptr, _int]),
+    ("accept", _ptr, [_ptr, _ptr, _ptr]),
+    ("connect", _int, [_ptr, ctypes.c_char_p, _u32]),
+    ("setsockopt", _int, [_ptr, _int, _int, ctypes.c_char_p, _u32]),
+    ("sendv", ctypes.c_ssize_t, [_ptr, ctypes.c_char_p, ctypes.c_size_t, _ptr, _int, ctypes.c_char_p, _u32, ctypes.c_uint, _int]),
+    ("recvv", ctypes.c_ssize_t, [_ptr, _ptr, ctypes.c_size_t, _ptr, _ptr, _ptr, _ptr, _ptr, _ptr]),
+    ("shutdown", _int, [_ptr, _int]),
+    ("close", None, [_ptr]),
+]:
+    _function = getattr(_lib, "usrsctp_" + _name)
+    _function.restype, _function.argtypes = _result, _arguments
+
+_IPPROTO_SCTP, _SOL_SOCKET, _SO_LINGER = 132, socket.SOL_SOCKET, socket.SO_LINGER
+_NODELAY, _INITMSG, _RECVRCVINFO, _RTOINFO = 4, 3, 0x1F, 1
+_SENDV_SNDINFO, _MSG_NOTIFICATION = 1, 0x2000
+
+
+def start():
+    """Starts the stack in the namespace of the calling thread."""
+    _lib.usrsctp_init(ctypes.c_uint16(0), None, None)
+    _lib.usrsctp_sysctl_set_sctp_ecn_enable(_u32(0))
+
+
+def _address(ip, port):
+    return struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) + socket.inet_aton(ip) + bytes(8)
+
+
+def _check(done, what):
+    if done is None or (isinstance(done, int) and done < 0):
+        code = ctypes.get_errno()
+        raise OSError(code, f"usrsctp {what}: {errno.errorcode.get(code, code)}")
+    return done
+
+
+class Socket:
+    """An SCTP socket; all calls block."""
+
+    def __init__(self, handle=None, streams=17):
+        new = handle is None
+        if new:
+            handle = _check(_lib.usrsctp_socket(socket.AF_INET, socket.SOCK_STREAM, _IPPROTO_SCTP, None, None, 0, None), "socket")
+        self.handle = handle
+        self._set(_IPPROTO_SCTP, _NODELAY, struct.pack("=i", 1))
+        self._set(_IPPROTO_SCTP, _RECVRCVINFO, struct.pack("=i", 1))
+        if new:
+            self._set(_IPPROTO_SCTP, _INITMSG, struct.pack("=HHHH", streams, streams, 10, 500))
+            self._set(_IPPROTO_SCTP, _RTOINFO, struct.pack("=IIII", 0, 500, 1000, 200))
+        self._room = ctypes.create_string_buffer(65536)
+
+    def _set(self, level, option, value):
+        _check(_lib.usrsctp_setsockopt(self.handle, level, option, value, len(value)), f"option {option}")
+
+    def bind(self, ip, port):
+        _check(_lib.usrsctp_bind(self.handle, _address(ip, port), 16), "bind")
+
+    def listen(self):
+        _check(_lib.usrsctp_listen(self.handle, 4), "listen")
+
+    def accept(self):
+        return Socket(_check(_lib.usrsctp_accept(self.handle, None, None), "accept"))
+
+    def connect(self, ip, port):
+        _check(_lib.usrsctp_connect(self.handle, _address(ip, port), 16), "connect")
+
+    def send(self, data, stream, protocol):
+        info = struct.pack("=HHIII", stream, 0, socket.htonl(protocol), 0, 0)
+        _check(_lib.usrsctp_sendv(self.handle, data, len(data), None, 0, info, len(info), _SENDV_SNDINFO, 0), "send")
+
+    def receive(self):
+        """The next message: octets, stream and payload protocol identifier. None when the association has ended."""
+        info, source = ctypes.create_string_buffer(64), ctypes.create_string_buffer(128)
+        info_len, source_len = _u32(64), _u32(128)
+        kind, flags = ctypes.c_uint(0), _int(0)
+        by = ctypes.byref
+        while True:
+            n = _lib.usrsctp_recvv(self.handle, self._room, 65536, source, by(source_len), info, by(info_len), by(kind), by(flags))
+            if n <= 0:
+                return None
+            if not flags.value & _MSG_NOTIFICATION:
+                stream, _ssn, _flags, _pad, protocol = struct.unpack_from("=HHHHI", info.raw)
+                return self._room.raw[:n], stream, socket.ntohl(protocol)
+
+    def abort(self):
+        """Ends the association with an ABORT."""
+        self._set(_SOL_SOCKET, _SO_LINGER, struct.pack("=ii", 1, 0))
+        _lib.usrsctp_close(self.handle)
+
+    def shutdown(self):
+        """Ends the association with a SHUTDOWN, once all has been acknowledged."""
+        _lib.usrsctp_shutdown(self.handle, socket.SHUT_WR)
