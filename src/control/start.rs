@@ -140,8 +140,9 @@ pub fn build<IO: PacketIo>(
     let secret = config.secret().map_err(|error| StartError::new(error.what, error.remedy))?;
     // Identifiers of an earlier life of this process must be strangers: slots and generations begin anew.
     let mut life = [0; 16];
-    getrandom::fill(&mut life)
-        .map_err(|error| StartError::new(format!("no random numbers: {error}"), "see to the kernel's entropy"))?;
+    getrandom::fill(&mut life).map_err(|error| {
+        StartError::new(format!("no random numbers: {error}"), "see to the kernel's entropy")
+    })?;
     let key = SipKey::new(SipKey::new(secret).hash_u128(&[b"life", &life]).to_be_bytes());
     let (writer, readers) = table(&TableConfig {
         subscribers: config.capacity.subscribers as usize,

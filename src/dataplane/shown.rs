@@ -17,7 +17,7 @@ pub const WHY: [&[&str]; Layer::COUNT] = [
     proto::map::WHY,
     proto::sip::WHY,
     proto::rp::WHY,
-    &[],
+    proto::tpdu::WHY,
 ];
 
 /// States of an association as this worker knows them.

@@ -119,13 +119,7 @@ pub(super) fn on_outcome(gateway: &mut Gateway, now: Time, key: Key, outcome: &O
 }
 
 /// Step 10: the submit report goes to the UE as a MESSAGE of its own.
-fn send_report(
-    gateway: &mut Gateway,
-    now: Time,
-    key: Key,
-    report: SubmitReport<'_>,
-    cx: &mut Cx<'_>,
-) {
+fn send_report(gateway: &mut Gateway, now: Time, key: Key, report: SubmitReport<'_>, cx: &mut Cx<'_>) {
     let Some(mo) = gateway.mo.get_mut(key) else { return };
     let Some(network) = gateway.networks.get(usize::from(mo.network)) else { return };
     mo.awaiting = Awaiting::ReportAnswer;

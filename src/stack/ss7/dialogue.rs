@@ -18,9 +18,11 @@ const BASIC: Class = Class { number: 0, return_on_error: false };
 /// The one invoke of a dialogue of ours.
 const INVOKE_ID: i8 = 1;
 
-/// Marks the user word of a dialogue that a peer opened; the rest of the word is the place of our own address.
-/// Applications' words leave this bit clear.
+/// Marks the user word of a dialogue that a peer opened. The low 32 bits of the word are the place of our own address,
+/// the next eight the operation that the dialogue is for. Applications' words leave this bit clear.
 const PEER_OPENED: u64 = 1 << 63;
+/// Marks such a dialogue while its operation is under way: one at a time.
+const INVOKED: u64 = 1 << 62;
 
 impl Ss7 {
     /// A TCAP message for `own`, one of our addresses.
@@ -36,7 +38,7 @@ impl Ss7 {
         match count(self.dialogues.handle_input(now, peer, bytes), malformed)? {
             Tcap::Begin { dialogue, application_context, components, .. } => {
                 self.dialogues.set_user(dialogue, PEER_OPENED | own as u64);
-                self.on_begin(now, dialogue, application_context, components, malformed, outside)
+                self.on_begin(now, dialogue, own, application_context, components, malformed, outside)
             }
             Tcap::Continue { dialogue, user, components, .. } if user & PEER_OPENED == 0 => {
                 let outcome = outcome_of(components, malformed)?;
@@ -44,7 +46,11 @@ impl Ss7 {
                 self.answer(now, dialogue, true, outside, |_| {});
                 Some(Indication::Ended { user, outcome })
             }
-            // An operation more in a dialogue that the peer opened: one at a time, in dialogues of their own.
+            // After the handshake (TS 29.002 23.3.1) the operation comes in a Continue.
+            Tcap::Continue { dialogue, user, components, .. } if user & INVOKED == 0 => {
+                self.on_operation(now, dialogue, user, components, malformed, outside)
+            }
+            // Another operation before the first is answered.
             Tcap::Continue { dialogue, .. } => {
                 self.counts.operation_rejected += 1;
                 self.abort(now, dialogue, AbortReason::User, outside);
@@ -76,6 +82,7 @@ impl Ss7 {
         &mut self,
         now: Time,
         dialogue: DialogueId,
+        own: usize,
         application_context: Option<&'a [u8]>,
         components: Components<'a>,
         malformed: &mut MalformedCounts,
@@ -91,15 +98,33 @@ impl Ss7 {
             self.abort(now, dialogue, AbortReason::ContextNotSupported, outside);
             return None;
         };
-        let Some(component) = components.into_iter().next() else {
-            // The handshake of TS 29.002 23.3.1: the dialogue is opened first, the operation follows in a Continue.
+        let user = PEER_OPENED | u64::from(offered) << 32 | own as u64;
+        self.dialogues.set_user(dialogue, user);
+        if components.is_empty() {
+            // The handshake of TS 29.002 23.3.1: the dialogue is opened first.
             self.answer(now, dialogue, false, outside, |_| {});
             return None;
-        };
+        }
+        self.on_operation(now, dialogue, user, components, malformed, outside)
+    }
+
+    /// What a peer asks in a dialogue that it opened.
+    fn on_operation<'a>(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        user: u64,
+        components: Components<'a>,
+        malformed: &mut MalformedCounts,
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'a>> {
+        let offered = (user >> 32) as u8;
+        let component = components.into_iter().next()?;
         let (id, problem) = match component {
             Component::Invoke { id, opcode: Code::Local(opcode), argument, .. } if opcode == offered => {
                 match argument_of(opcode, argument) {
                     Ok(operation) => {
+                        self.dialogues.set_user(dialogue, user | INVOKED);
                         let asked = Asked { worker: self.worker, dialogue, invoke_id: id };
                         return Some(Indication::Invoke(Invoke { asked, operation }));
                     }
@@ -285,7 +310,7 @@ impl Ss7 {
     /// Our address in a dialogue: the one that the peer called, or, in dialogues of ours, any of ours with its title.
     fn own_of(&self, dialogue: DialogueId) -> SccpAddress {
         let user = self.dialogues.user(dialogue).unwrap_or(0);
-        self.calling(if user & PEER_OPENED == 0 { 0 } else { (user & !PEER_OPENED) as usize })
+        self.calling(own_place(user))
     }
 
     /// The next dialogue that took too long.
@@ -296,8 +321,7 @@ impl Ss7 {
     ) -> Option<Indication<'static>> {
         let expired = self.dialogues.handle_timeout(now)?;
         if let Some(abort) = expired.abort {
-            let own =
-                if expired.user & PEER_OPENED == 0 { 0 } else { (expired.user & !PEER_OPENED) as usize };
+            let own = own_place(expired.user);
             self.refuse(own, &expired.peer, &abort, &mut MalformedCounts::default(), outside);
         }
         Some(lost(expired.dialogue, expired.user, Outcome::TimedOut))
@@ -307,6 +331,12 @@ impl Ss7 {
 /// A dialogue is gone without an answer.
 fn lost(dialogue: DialogueId, user: u64, outcome: Outcome<'static>) -> Indication<'static> {
     if user & PEER_OPENED != 0 { Indication::Gone { dialogue } } else { Indication::Ended { user, outcome } }
+}
+
+/// The place of our address in a dialogue with this user word: the one that the peer called, or, in a dialogue of
+/// ours, the first.
+fn own_place(user: u64) -> usize {
+    if user & PEER_OPENED == 0 { 0 } else { user as u32 as usize }
 }
 
 /// Signalling link selection: the same for all messages of a dialogue, spread over dialogues.
