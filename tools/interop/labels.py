@@ -26,7 +26,7 @@ def judge_begin(checks, heard, of, centre):
     checks.equal("MO: OTID of 4 octets", len(heard.otid), 4)
     prefix = int.from_bytes(heard.otid, "big") >> 8 * len(heard.otid) - labs.TID_PREFIX_BITS
     checks.equal("MO: OTID begins with the node's prefix", prefix, labs.TID_PREFIX)
-    checks.equal("MO: application context shortMsgMO-RelayContext-v3", (heard.dialogue or [None])[0:1] + (heard.context,), ("dialogueRequest", MO_RELAY))
+    checks.equal("MO: application context shortMsgMO-RelayContext-v3", ((heard.dialogue or [None])[0], heard.context), ("dialogueRequest", MO_RELAY))
     kind, value = heard.component()
     checks.equal("MO: one Invoke of mo-forwardSM", (kind, value.get("opcode")), ("invoke", ("local", MO_FORWARD)))
     checks.that("MO: an invoke id and no linked id", value.get("invokeId", (0,))[0] == "present" and "linkedId" not in value, value)

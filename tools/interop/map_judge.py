@@ -110,6 +110,19 @@ class MapJudge(stages.Stage):
         await self.mo_fails("End with nothing in it", lost, None, lambda heard: peer.answer(heard))
         await self.mo_fails("UDTS", lost, None, lambda heard: peer.return_unitdata(heard, 1))
 
+    async def mo_continued(self):
+        """A service centre that leaves the dialogue open after its result: the gateway ends it, as who it was."""
+        of = next(of for of in self.subscribers if of.network == 1)
+        async with of.lock:
+            heard, submission = await self.submit(of, sms.gsm7(self.random, 20))
+            otid = self.peer.otid()
+            self.peer.answer(heard, map_peer.result(invoke_id(heard), MO_FORWARD, None), kind="continue", otid=otid)
+            report = await self.submit_report(of, submission)
+            self.checks.equal("MO, result in a Continue: RP-ACK", report.kind, "ack")
+            ended = await self.peer.inbox.get("End of a dialogue that was left open", lambda heard: heard.dtid == otid, WAIT)
+            self.checks.equal("MO, result in a Continue: End", (ended.kind, ended.components), ("end", []))
+            self.checks.equal("MO, result in a Continue: from whom to whom", (ended.calling, ended.called), (heard.calling, heard.called))
+
     # Mobile terminated.
 
     def judge_message(self, what, message, of, identity):
@@ -341,7 +354,7 @@ class MapJudge(stages.Stage):
         slow = asyncio.gather(self.step(self.no_report, apart[0]), self.step(self.no_report, apart[1]), self.step(self.no_answer, apart[2]), self.step(self.queue, apart[3]), self.step(self.handshake, apart[4]))
         await asyncio.gather(self.several(self.mo), self.several(self.mt))
         await slow
-        for part in (self.mo_failures, self.mt_failures, self.nobody_there):
+        for part in (self.mo_continued, self.mo_failures, self.mt_failures, self.nobody_there):
             await self.step(part)
         await self.step(labels.bad_input, self)
         await self.step(self.mt, self.subscribers[0], sms.gsm7(self.random, 160))

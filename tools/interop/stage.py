@@ -73,12 +73,12 @@ class Stage:
         self.random = randomness.Random(seed)
         self.subscribers = [subscriber(self.random, at % 2, at) for at in range(subscribers)]
         self.absent = [subscriber(self.random, network, 900 + network) for network in (0, 1)]
-        self.servers = []
+        self.of_network = {}
         self.texts = {"ims": [], "ss7": []}
         self.peer = MapPeer(labs.PEER_POINT_CODE, labs.POINT_CODE, labs.NETWORK_INDICATOR, self.random)
 
-    async def open(self, mode, sip=True):
-        """Starts everything; `mode` is "sgp" or "ipsp"."""
+    async def open(self, mode, networks=(0, 1)):
+        """Starts everything; `mode` is "sgp" or "ipsp". The S-CSCFs of `networks` are ours."""
         lab, files = self.lab, {"home1": [], "home2": []}
         for of in self.subscribers + self.absent:
             if of.told in ("file", "service-info and file") or of in self.absent:
@@ -87,10 +87,10 @@ class Stage:
         await lab.start_captures()
         with lab.inside("ss7"):
             usrsctp.start()
-        if sip:
-            for uri, ip in zip(SCSCF_URI, labs.SCSCF):
-                server = sip_peer.Server(uri, ip, 5060, (labs.GATEWAY_IMS, 5060), self.random)
-                self.servers.append(await server.open(lab.udp(ip, 5060)))
+        for network in networks:
+            ip = labs.SCSCF[network]
+            server = sip_peer.Server(SCSCF_URI[network], ip, 5060, (labs.GATEWAY_IMS, 5060), self.random)
+            self.of_network[network] = await server.open(lab.udp(ip, 5060))
         if mode == "sgp":
             for at, (ip, port) in enumerate(zip(labs.PEER_SS7, (2905, 2906))):
                 association = m3ua.Association(f"sg{at + 1}", self.peer.on_transfer, labs.ROUTING_CONTEXT)
@@ -107,13 +107,17 @@ class Stage:
         for association in self.peer.associations:
             await asyncio.wait_for(association.active.wait(), 30)
             self.checks.that("M3UA: every association becomes active", True)
-        if sip:
-            for server in self.servers:
-                octets, branch, _ = server.request("OPTIONS", GATEWAY_URI[0], server.uri, GATEWAY_URI[0])
-                self.checks.equal("SIP: OPTIONS is answered", (await server.ask(octets, branch, 20)).status, 200)
+        for server in self.servers:
+            octets, branch, _ = server.request("OPTIONS", GATEWAY_URI[0], server.uri, GATEWAY_URI[0])
+            self.checks.equal("SIP: OPTIONS is answered", (await server.ask(octets, branch, 20)).status, 200)
+        self.frames_free = self.lab.counter("worker", "frames_free")
+
+    @property
+    def servers(self):
+        return list(self.of_network.values())
 
     def server(self, of):
-        return self.servers[of.network]
+        return self.of_network[of.network]
 
     async def register(self, of, expires=None):
         """Registers a subscriber, or removes him with 0."""
@@ -141,6 +145,17 @@ class Stage:
             checks.equal("SIP: every message is well-formed", server.faults, [])
             checks.equal("SIP: no message unasked", server.inbox.unclaimed, [])
         checks.that("the gateway still runs", self.lab.gateway_runs())
+        free = []
+
+        def back():
+            free[:] = [self.lab.counter("worker", "frames_free")]
+            return free[0] == self.frames_free
+
+        try:
+            await labs.until("frames", back, 5)
+        except TimeoutError:
+            pass
+        checks.equal("every frame is back in the pool", free[0], self.frames_free)
         captures = await self.lab.stop_captures(checks)
         await self.lab.stop_gateway(checks)
         for side, (_, count) in captures.items():

@@ -22,7 +22,7 @@ CHECKSUMS = ["sctp.checksum:CRC 32c", "udp.check_checksum:TRUE", "ip.check_check
 BAD_CHECKSUM = ["sctp", "udp", "ip", "icmp"]
 WARNING = 0x600000
 SEPARATOR = "\x1f"
-FIELDS = ["frame.number", "eth.src", "frame.protocols", "_ws.malformed", "_ws.expert.severity", "_ws.expert.message", *[f"{layer}.checksum.status" for layer in BAD_CHECKSUM], "sip.CSeq", "sccp.message_type", "gsm_sms.sms_text"]
+FIELDS = ["frame.number", "eth.src", "frame.protocols", "_ws.malformed", "_ws.expert.severity", "_ws.expert.message", *[f"{layer}.checksum.status" for layer in BAD_CHECKSUM], "sip.CSeq", "sip.Status-Code", "sccp.message_type", "gsm_sms.sms_text"]
 
 
 def exceptions():
@@ -59,7 +59,7 @@ def dissect(path):
 def is_opaque(protocols, packet):
     """Whether tshark stopped before the end: it does so without a word where it doesn't know what follows."""
     unknown = protocols.endswith(":udp") or ":data" in protocols
-    unknown |= protocols.endswith(":sip") and not packet["sip.CSeq"]
+    unknown |= protocols.endswith(":sip") and not packet["sip.CSeq"] + packet["sip.Status-Code"]
     # What UDTS returns is not looked into.
     return unknown or (protocols.endswith(":sccp") and any(int(kind, 0) != 0x0A for kind in packet["sccp.message_type"]))
 
