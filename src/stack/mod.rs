@@ -42,6 +42,8 @@ counts! {
 pub struct Cursor {
     /// The SCTP packet of this frame, once the link layer has found it: from, to, and its octets.
     packet: Option<(IpAddr, IpAddr, core::ops::Range<usize>)>,
+    /// Whether the frame was a datagram, which holds one thing at most.
+    datagram: bool,
     sctp: sctp::Cursor,
     sip: sip::Slots,
     embedded: sip::Slots,
@@ -57,12 +59,19 @@ impl Cursor {
     /// Before any frame.
     #[must_use]
     pub fn new() -> Self {
-        Self { packet: None, sctp: sctp::Cursor::new(), sip: sip::Slots::new(), embedded: sip::Slots::new() }
+        Self {
+            packet: None,
+            datagram: false,
+            sctp: sctp::Cursor::new(),
+            sip: sip::Slots::new(),
+            embedded: sip::Slots::new(),
+        }
     }
 
     /// Before the next frame.
     pub fn reset(&mut self) {
         self.packet = None;
+        self.datagram = false;
         self.sctp.reset();
     }
 }
@@ -141,6 +150,9 @@ impl Stack {
             let payload = frame.get(place.clone()).unwrap_or(&[]);
             return self.next_of_sctp(now, (source, destination), payload, &mut cursor.sctp, outside);
         }
+        if cursor.datagram {
+            return Next::Done;
+        }
         let input = match self.link.handle_input(now, port, frame, outside) {
             Ok(input) => input,
             Err(why) => {
@@ -161,7 +173,8 @@ impl Stack {
                 self.next_of_sctp(now, between, packet.payload, &mut cursor.sctp, outside)
             }
             link::Input::Udp(datagram) => {
-                let Cursor { sip, embedded, .. } = cursor;
+                let Cursor { datagram: taken, sip, embedded, .. } = cursor;
+                *taken = true;
                 let mut wire = Wire { now, link: &mut self.link, outside };
                 self.ims.handle_input(now, &datagram, sip, embedded, &mut self.malformed, &mut wire)
             }
