@@ -140,7 +140,7 @@ fn send_report(gateway: &mut Gateway, now: Time, key: Key, report: SubmitReport<
         from: &network.uri,
         route: route.as_ref().map(Identity::as_str),
         in_reply_to: Some(&mo.call_id),
-        key,
+        key: User::Mo(key).call(),
         towards_ue: true,
         access_network_info: &[],
         rp,

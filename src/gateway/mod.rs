@@ -135,6 +135,15 @@ impl User {
         let key = Key { slot: word as u32 & 0xff_ffff, generation: (word >> 32) as u32 & 0xff_ffff };
         if word >> 56 == 0 { Self::Mo(key) } else { Self::Mt(key) }
     }
+
+    /// The key that the Call-ID of its request names. Those of submit reports have a bit above the generation: entries
+    /// of both kinds share slots and generations, but no two requests a Call-ID, and In-Reply-To finds messages only.
+    pub(crate) fn call(self) -> Key {
+        match self {
+            Self::Mo(key) => Key { generation: key.generation | 1 << GENERATION_BITS, ..key },
+            Self::Mt(key) => key,
+        }
+    }
 }
 
 impl Gateway {
@@ -318,5 +327,12 @@ mod tests {
         for user in [User::Mo(key), User::Mt(key)] {
             assert_eq!(User::from_u64(user.to_u64()), user);
         }
+    }
+
+    #[test]
+    fn a_submit_report_and_a_message_of_the_same_place_differ_in_their_calls() {
+        let key = Key { slot: 0, generation: 0xff_ffff };
+        assert_ne!(User::Mo(key).call(), User::Mt(key).call());
+        assert_eq!(User::Mt(key).call(), key, "In-Reply-To finds the message by it");
     }
 }

@@ -256,7 +256,7 @@ fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arrived, cx: &m
                 from: &network.uri,
                 route: Some(binding.contact.as_str()),
                 in_reply_to: None,
-                key,
+                key: User::Mt(key).call(),
                 towards_ue: true,
                 access_network_info: &[],
                 rp: Rp::Deliver { reference, service_centre: arrived.service_centre, tpdu: &arrived.tpdu },
