@@ -42,8 +42,9 @@ impl Ss7 {
             }
             Tcap::Continue { dialogue, user, components, .. } if user & PEER_OPENED == 0 => {
                 let outcome = outcome_of(components, malformed)?;
-                // The peer leaves the dialogue open after its answer: there is nothing more to say in it.
-                self.answer(now, dialogue, true, outside, |_| {});
+                // The peer leaves the dialogue open after its answer: there is nothing more to say in it. We are whom
+                // it calls now, for so we called ourselves.
+                self.answer_from(now, own, dialogue, true, outside, |_| {});
                 Some(Indication::Ended { user, outcome })
             }
             // After the handshake (TS 29.002 23.3.1) the operation comes in a Continue.
@@ -264,7 +265,20 @@ impl Ss7 {
         outside: &mut dyn Outside,
         component: impl FnOnce(&mut Prepend<'_>),
     ) {
-        let own = self.own_of(dialogue);
+        let own = own_place(self.dialogues.user(dialogue).unwrap_or(0));
+        self.answer_from(now, own, dialogue, ends, outside, component);
+    }
+
+    fn answer_from(
+        &mut self,
+        now: Time,
+        own: usize,
+        dialogue: DialogueId,
+        ends: bool,
+        outside: &mut dyn Outside,
+        component: impl FnOnce(&mut Prepend<'_>),
+    ) {
+        let own = self.calling(own);
         let mut room = [0; ROOM];
         let mut w = Prepend::new(&mut room);
         component(&mut w);
