@@ -6,6 +6,7 @@ use super::{Cx, Gateway, User, cause};
 use crate::base::{Inline, Key, Time};
 use crate::ident::Identity;
 use crate::stack::{Message, MessageRequest, MoForward, Outcome, Rp};
+use crate::subscriber::Subscriber;
 
 /// A submission between its 202 and its submit report's answer, named by what is awaited.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +47,8 @@ pub(super) fn on_message(
         .iter()
         .flatten()
         .find_map(|identity| Some((*identity, gateway.subscribers.by_identity(identity.as_bytes())?)));
-    let Some((originator, subscriber)) = subscriber.filter(|(_, subscriber)| subscriber.is_registered(now))
+    let Some((originator, subscriber)) =
+        subscriber.filter(|(_, subscriber)| is_served(subscriber, now, network))
     else {
         gateway.counts.mo_not_registered += 1;
         cx.stack.answer(now, &message.request, 403, cx.outside);
@@ -103,6 +105,12 @@ pub(super) fn on_message(
     }) {
         send_report(gateway, now, key, Err((cause, None)), cx);
     }
+}
+
+/// Whether the subscriber is registered in the network whose S-CSCF speaks for it: no network's core may speak for
+/// another's subscribers.
+fn is_served(subscriber: &Subscriber<'_>, now: Time, network: u16) -> bool {
+    subscriber.registered(now).any(|(_, binding)| binding.network == network)
 }
 
 /// Step 9: the SMS-IWMSC's delivery report, or the failure of the way there.

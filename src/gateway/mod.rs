@@ -164,10 +164,15 @@ impl Gateway {
         }
     }
 
-    /// The served network whose S-CSCF `source` is, whatever port it sends from; only those are trusted
-    /// (REQUIREMENTS G-2).
+    /// The served network whose S-CSCF `source` is, whatever port it sends from, unless it is the very address of one;
+    /// only those are trusted (REQUIREMENTS G-2).
     pub(crate) fn network_of(&self, source: SocketAddr) -> Option<u16> {
-        self.networks.iter().position(|network| network.scscf(source).is_some()).map(|at| at as u16)
+        let exact = |network: &Network| network.scscfs.iter().any(|scscf| scscf.address == source);
+        self.networks
+            .iter()
+            .position(exact)
+            .or_else(|| self.networks.iter().position(|network| network.scscf(source).is_some()))
+            .map(|at| at as u16)
     }
 
     /// Where the S-CSCF that sent from `source` is sent to.

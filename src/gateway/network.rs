@@ -66,10 +66,11 @@ pub struct Network {
 }
 
 impl Network {
-    /// The S-CSCF that sends from `source`, whatever port.
+    /// The S-CSCF at `source`, or else the first on that host: requests may come from any port.
     #[must_use]
     pub fn scscf(&self, source: SocketAddr) -> Option<&Scscf> {
-        self.scscfs.iter().find(|scscf| scscf.address.ip() == source.ip())
+        let exact = self.scscfs.iter().find(|scscf| scscf.address == source);
+        exact.or_else(|| self.scscfs.iter().find(|scscf| scscf.address.ip() == source.ip()))
     }
 
     /// Whether users may send to service centre `number`.
