@@ -251,6 +251,7 @@ impl Stack {
         self.ss7.transport.handle_timeout(now, &mut wire);
         self.ims.handle_timeout(now, &mut wire);
         self.ss7.transport.settle(now, outside);
+        self.ss7.transport.announce(now, outside);
     }
 
     /// What timers brought about. Call until `None`.

@@ -1,6 +1,7 @@
 //! The associations of one worker with their M3UA, and which association leads to which point code.
 
 use core::net::IpAddr;
+use core::time::Duration;
 
 use crate::base::{Malformed, SipKey, Time, counts};
 use crate::codec::Prepend;
@@ -13,6 +14,8 @@ use crate::stack::{Direction, Label, News, Outside};
 
 /// SCTP's payload protocol identifier of M3UA.
 const PPID_M3UA: u32 = 3;
+/// How often workers tell each other which associations carry traffic, beside the moments when that changes.
+const ANNOUNCE: Duration = Duration::from_secs(1);
 /// The service indicator of SCCP.
 const SCCP: u8 = 3;
 
@@ -73,6 +76,7 @@ pub struct Transport {
     pub(crate) endpoint: Endpoint,
     /// Whether the associations have been told to connect.
     started: bool,
+    next_announcement: Time,
     /// From the endpoint's numbers to the configuration's.
     global: Vec<u16>,
     /// What was counted.
@@ -114,6 +118,7 @@ impl Transport {
             destinations,
             endpoint: Endpoint::new(own, secret, random),
             started: false,
+            next_announcement: Time::ZERO,
             global,
             setups,
             counts: TransportCounts::default(),
@@ -301,6 +306,20 @@ impl Transport {
             {
                 *known = now_active;
                 outside.tell_all(News::Association { association: at as u16, active: now_active });
+            }
+        }
+    }
+
+    /// Tells the other workers once more which associations of this one carry traffic: they may have missed it when
+    /// their rings were full.
+    pub(in crate::stack) fn announce(&mut self, now: Time, outside: &mut dyn Outside) {
+        if now < self.next_announcement {
+            return;
+        }
+        self.next_announcement = now + ANNOUNCE;
+        for (at, (link, active)) in self.links.iter().zip(&self.active).enumerate() {
+            if link.is_some() {
+                outside.tell_all(News::Association { association: at as u16, active: *active });
             }
         }
     }
