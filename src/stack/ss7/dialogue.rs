@@ -1,5 +1,7 @@
 //! TCAP dialogues with MAP in them: what peers invoke, what becomes of what we invoke, and our answers.
 
+use core::time::Duration;
+
 use super::{Class, MoForward, MtForward, ROOM, Refusal, Ss7, count};
 use crate::base::{MalformedCounts, Time};
 use crate::codec::Prepend;
@@ -23,6 +25,9 @@ const INVOKE_ID: i8 = 1;
 const PEER_OPENED: u64 = 1 << 63;
 /// Marks such a dialogue while its operation is under way: one at a time.
 const INVOKED: u64 = 1 << 62;
+
+/// How long a peer that has opened a dialogue without an operation may take to ask for one.
+const HANDSHAKE: Duration = Duration::from_secs(30);
 
 impl Ss7 {
     /// A TCAP message for `own`, one of our addresses.
@@ -104,6 +109,7 @@ impl Ss7 {
         if components.is_empty() {
             // The handshake of TS 29.002 23.3.1: the dialogue is opened first.
             self.answer(now, dialogue, false, outside, |_| {});
+            self.dialogues.set_timer(now, dialogue, HANDSHAKE);
             return None;
         }
         self.on_operation(now, dialogue, user, components, malformed, outside)
