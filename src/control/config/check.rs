@@ -2,6 +2,7 @@
 
 use super::Config;
 use super::source::Source;
+use crate::gateway::mt::MAX_QUEUE;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -309,7 +310,7 @@ impl Check<'_, '_, '_> {
     fn timers(&mut self) {
         let timers = &self.config.timers;
         self.range("timers.mt_report_ms", timers.mt_report.as_millis(), 100..=600_000);
-        self.range("timers.mt_queue", timers.mt_queue, 0..=64);
+        self.range("timers.mt_queue", timers.mt_queue, 0..=MAX_QUEUE as u8);
         self.range("timers.map_forward_ms", timers.map_forward.as_millis(), 100..=600_000);
         self.range("timers.registration_max_s", timers.registration_max.as_secs(), 60..=31_536_000);
     }

@@ -137,7 +137,7 @@ fn values_have_ranges() {
     refused("vlan = 5", "vlan = 4095", "port[0].addresses[1]", &["4095"]);
     refused("mcc = \"262\"", "mcc = \"26\"", "network[0].mcc", &["2 digits", "give 3"]);
     refused("report_answer = 202", "report_answer = 204", "network[1].report_answer", &["200 or 202"]);
-    refused("# mt_queue = 8", "mt_queue = 65", "timers.mt_queue", &["0 to 64"]);
+    refused("# mt_queue = 8", "mt_queue = 17", "timers.mt_queue", &["0 to 16"]);
     refused("# mt_report_ms = 40000", "mt_report_ms = 1", "timers.mt_report_ms", &["100 to"]);
     refused("# sack_delay_ms = 100", "sack_delay_ms = 501", "association[0].sack_delay_ms", &["0 to 500"]);
     refused(
