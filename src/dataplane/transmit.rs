@@ -47,7 +47,7 @@ where
     }
 
     /// Gives a port its waiting frames; what it does not take is dropped, as a full link would.
-    fn drain(&mut self, port: usize) {
+    fn drain_port(&mut self, port: usize) {
         let Some(batch) = self.batches.get_mut(port) else { return };
         let waiting = batch.len();
         if waiting == 0 {
@@ -68,7 +68,7 @@ where
     /// The end of a turn.
     pub(super) fn flush(&mut self) {
         for port in 0..self.batches.len() {
-            self.drain(port);
+            self.drain_port(port);
         }
     }
 
@@ -104,7 +104,7 @@ impl<IO: PacketIo, C: Send, Q: Send, P> Frames for Transmit<IO, C, Q, P> {
         frame.set_range(range);
         let at = usize::from(port.0);
         if self.batches.get(at).is_some_and(|batch| batch.len() == Batch::CAPACITY) {
-            self.drain(at);
+            self.drain_port(at);
         }
         if self.batches.get_mut(at).is_none_or(|batch| batch.push(frame).is_err()) {
             self.counts.frames_dropped += 1;
@@ -132,6 +132,10 @@ impl<IO: PacketIo, C: Send, Q: Send, P> Outside for Transmit<IO, C, Q, P> {
                 self.counts.ring_full += 1;
             }
         }
+    }
+
+    fn drain(&mut self) {
+        self.flush();
     }
 }
 

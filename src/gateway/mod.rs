@@ -10,6 +10,7 @@ pub mod mt;
 mod network;
 pub mod registration;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use core::net::SocketAddr;
@@ -66,6 +67,8 @@ counts! {
         mt_busy,
         /// Mobile terminated messages refused because no more fit.
         mt_full,
+        /// Dialogues that an SMS-GMSC aborted, or left open for too long, before they were answered.
+        mt_abandoned,
         /// Messages that the UE took with a 2xx and then never reported on.
         mt_no_report,
         /// Delivery reports that match nothing that we wait for.
@@ -74,7 +77,11 @@ counts! {
         rp_faulty,
         /// Operations invoked that we do not offer in this role.
         operation_refused,
-        /// Messages to another worker lost because its ring was full.
+        /// Messages refused, either way, since the gateway is to stop.
+        refused_stopping,
+        /// Messages to another worker that waited because its ring was full.
+        crossing_waited,
+        /// Messages to another worker lost or refused because its ring was full, and too many waited already.
         crossing_full,
     }
 }
@@ -105,7 +112,10 @@ pub struct Gateway {
     pub(crate) mt: Slab<mt::Mt>,
     pub(crate) waiting: Slab<mt::Arrived>,
     pub(crate) timers: Wheel<Key>,
-    stopping: bool,
+    /// What had no room in the ring to its worker, oldest first.
+    unsent: VecDeque<(WorkerId, Crossing)>,
+    /// When we were told to stop.
+    stopping: Option<Time>,
     stopped: bool,
     /// What was done.
     pub counts: GatewayCounts,
@@ -119,6 +129,13 @@ pub(crate) enum User {
     /// A mobile terminated message.
     Mt(Key),
 }
+
+/// Messages to other workers that may wait for room in a ring.
+const UNSENT: usize = 1024;
+
+/// How long after the order to stop the SS7 network is left, even if something is still under way: then there is time
+/// to shut associations down in order.
+const LEAVE_AFTER: Duration = Duration::from_secs(3);
 
 /// Generations of the slabs have 24 bits, slots too, so that a user word has room for the kind.
 pub(crate) const GENERATION_BITS: u32 = 24;
@@ -155,7 +172,8 @@ impl Gateway {
             mt: Slab::with_generation_bits(config.mt, GENERATION_BITS),
             waiting: Slab::with_generation_bits(config.mt, GENERATION_BITS),
             timers: Wheel::new(config.mt),
-            stopping: false,
+            unsent: VecDeque::with_capacity(UNSENT),
+            stopping: None,
             stopped: false,
             config,
             networks,
@@ -191,6 +209,10 @@ impl Gateway {
             return;
         };
         match message.rp {
+            Rp::Submit { .. } if self.stopping.is_some() => {
+                self.counts.refused_stopping += 1;
+                cx.stack.answer(now, &message.request, 503, cx.outside);
+            }
             Rp::Submit { .. } | Rp::MemoryAvailable { .. } | Rp::Faulty { .. } => {
                 mo::on_message(self, now, network, message, cx)
             }
@@ -204,6 +226,11 @@ impl Gateway {
 
     fn on_invoke(&mut self, now: Time, invoke: &Invoke<'_>, cx: &mut Cx<'_>) {
         match invoke.operation {
+            Operation::MtForwardSm(_) if self.stopping.is_some() => {
+                self.counts.refused_stopping += 1;
+                let error = crate::stack::UserError::system_failure();
+                cx.stack.user_error(now, &invoke.asked, &error, cx.outside);
+            }
             Operation::MtForwardSm(ref forward) => mt::on_forward_sm(self, now, invoke, forward, cx),
             Operation::MoForwardSm(_) => {
                 self.counts.operation_refused += 1;
@@ -223,6 +250,30 @@ impl Gateway {
     /// The number a message is sent under when its subscriber has none (TS 23.003 3).
     pub(crate) fn originator(msisdn: Option<Msisdn>) -> Option<Msisdn> {
         msisdn.or_else(|| Msisdn::from_ascii(b"000000000000000"))
+    }
+
+    /// Tells the gateway on another worker; when its ring is full, a little later.
+    pub(crate) fn tell(&mut self, to: WorkerId, crossing: Crossing, cx: &mut Cx<'_>) {
+        let refused = match self.unsent.is_empty() {
+            true => cx.outside.to_worker(to, crossing).err(),
+            false => Some(crossing),
+        };
+        let Some(crossing) = refused else { return };
+        if self.unsent.len() < UNSENT {
+            self.counts.crossing_waited += 1;
+            self.unsent.push_back((to, crossing));
+        } else {
+            self.counts.crossing_full += 1;
+        }
+    }
+
+    /// Tries once more what had no room, in its order.
+    fn tell_again(&mut self, cx: &mut Cx<'_>) {
+        while let Some((to, crossing)) = self.unsent.pop_front() {
+            if let Err(crossing) = cx.outside.to_worker(to, crossing) {
+                return self.unsent.push_front((to, crossing));
+            }
+        }
     }
 
     /// Checks what must hold between any two calls.
@@ -255,7 +306,8 @@ impl Application for Gateway {
                     mo::on_outcome(self, now, key, &outcome, cx);
                 }
             }
-            Indication::Gone { dialogue } => mt::on_dialogue_gone(self, dialogue),
+            // Its message, if it has one, is found without an asker when its turn comes or its report.
+            Indication::Gone { .. } => self.counts.mt_abandoned += 1,
         }
     }
 
@@ -281,7 +333,7 @@ impl Application for Gateway {
         match reply {
             ToWorker::RegisterDone(outcome) => registration::on_registered(now, &outcome, cx),
             // What is under way goes on; when it is done, the next timeout leaves the SS7 network.
-            ToWorker::Stop => self.stopping = true,
+            ToWorker::Stop => self.stopping = self.stopping.or(Some(now)),
         }
     }
 
@@ -289,18 +341,22 @@ impl Application for Gateway {
         while let Some(key) = self.timers.poll(now) {
             mt::on_report_timeout(self, now, key, cx);
         }
-        if self.stopping && !self.stopped && self.is_idle() {
+        self.tell_again(cx);
+        if let Some(since) = self.stopping
+            && !self.stopped
+            && (self.is_idle() || now >= since + LEAVE_AFTER)
+        {
             self.stopped = true;
             cx.stack.stop(now, cx.outside);
         }
     }
 
     fn is_stopping(&self) -> bool {
-        self.stopping
+        self.stopping.is_some()
     }
 
     fn is_idle(&self) -> bool {
-        self.mo.is_empty() && self.mt.is_empty()
+        self.mo.is_empty() && self.mt.is_empty() && self.unsent.is_empty()
     }
 
     fn poll_timeout(&self) -> Time {

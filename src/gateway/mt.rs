@@ -8,7 +8,7 @@ use super::cause::{self, Failure};
 use super::{Crossing, Cx, Gateway, UnmatchedReport, User};
 use crate::base::{Inline, Key, Time, TimerId};
 use crate::ident::{Digits, Identity, Imsi, WorkerId};
-use crate::stack::{Asked, Deferred, DialogueId, ForwardSm, Invoke, Message, MessageRequest, Rp};
+use crate::stack::{Asked, Deferred, ForwardSm, Invoke, Message, MessageRequest, Rp};
 use crate::subscriber::{AccessKind, Holder, SubscriberId};
 
 /// The longest queue per user that can be configured.
@@ -64,15 +64,35 @@ pub(crate) struct Mt {
     network: u16,
     reference: u8,
     asked: Asked,
-    /// Whether the asker has gone (its dialogue was aborted): the result then goes nowhere.
-    abandoned: bool,
     /// Step 8: the UE has the MESSAGE.
     answered: bool,
     awaiting: Awaiting,
     timer: Option<TimerId>,
-    /// Messages that wait, oldest first.
-    queue: [Option<Key>; MAX_QUEUE],
-    queued: usize,
+    queue: Queue,
+}
+
+/// Messages that wait for a user, oldest first.
+#[derive(Clone, Copy, Debug, Default)]
+struct Queue {
+    keys: [Option<Key>; MAX_QUEUE],
+    len: usize,
+}
+
+impl Queue {
+    /// Appends a message; false when there is no place.
+    fn push(&mut self, key: Key) -> bool {
+        let Some(place) = self.keys.get_mut(self.len) else { return false };
+        *place = Some(key);
+        self.len += 1;
+        true
+    }
+
+    fn pop(&mut self) -> Option<Key> {
+        let first = self.keys[0].take()?;
+        self.keys.rotate_left(1);
+        self.len -= 1;
+        Some(first)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +125,7 @@ impl Gateway {
 
 impl Mt {
     pub(super) fn waiting(&self) -> usize {
-        self.queued
+        self.queue.len
     }
 }
 
@@ -168,23 +188,7 @@ fn begin(gateway: &mut Gateway, now: Time, id: SubscriberId, arrived: &Arrived, 
         );
     };
     match begun {
-        Ok(reference) => {
-            let mt = Mt {
-                subscriber: id,
-                network: 0,
-                reference,
-                asked: arrived.asked,
-                abandoned: false,
-                answered: false,
-                awaiting: Awaiting::Report,
-                timer: None,
-                queue: [None; MAX_QUEUE],
-                queued: 0,
-            };
-            if let Ok(key) = gateway.mt.insert(mt) {
-                deliver(gateway, now, key, arrived, cx);
-            }
-        }
+        Ok(reference) => hold(gateway, now, id, reference, arrived, Queue::default(), cx),
         Err(other) if other.worker == gateway.config.worker => join(gateway, now, other, id, arrived, cx),
         Err(other) => {
             if cx
@@ -196,6 +200,31 @@ fn begin(gateway: &mut Gateway, now: Time, id: SubscriberId, arrived: &Arrived, 
                 conclude(gateway, now, arrived.asked, None, &MtResult::failed(Failure::SystemFailure), cx);
             }
         }
+    }
+}
+
+/// The user's word is ours: delivers `arrived`, with `queue` behind it.
+fn hold(
+    gateway: &mut Gateway,
+    now: Time,
+    subscriber: SubscriberId,
+    reference: u8,
+    arrived: &Arrived,
+    queue: Queue,
+    cx: &mut Cx<'_>,
+) {
+    let mt = Mt {
+        subscriber,
+        network: 0,
+        reference,
+        asked: arrived.asked,
+        answered: false,
+        awaiting: Awaiting::Report,
+        timer: None,
+        queue,
+    };
+    if let Ok(key) = gateway.mt.insert(mt) {
+        deliver(gateway, now, key, arrived, cx);
     }
 }
 
@@ -211,11 +240,10 @@ fn join(
     let limit = gateway.config.mt_queue.min(MAX_QUEUE);
     let key = gateway.held(holder);
     if let Some(mt) = key.and_then(|key| gateway.mt.get_mut(key)).filter(|mt| mt.subscriber == id)
-        && mt.queued < limit
+        && mt.queue.len < limit
         && let Ok(waiting) = gateway.waiting.insert(*arrived)
+        && mt.queue.push(waiting)
     {
-        mt.queue[mt.queued] = Some(waiting);
-        mt.queued += 1;
         gateway.counts.mt_queued += 1;
         return;
     }
@@ -366,6 +394,7 @@ fn accept(
 ) {
     let fits = |mt: &&Mt| {
         mt.subscriber == subscriber
+            && mt.network == report.network
             && mt.reference == report.reference
             && matches!(mt.awaiting, Awaiting::Report)
     };
@@ -424,14 +453,15 @@ fn finish(
     if let Some(timer) = mt.timer.take() {
         gateway.timers.cancel(timer);
     }
-    let (asked, abandoned) = (mt.asked, mt.abandoned);
-    if asked.worker != gateway.config.worker && !abandoned {
+    let asked = mt.asked;
+    if asked.worker != gateway.config.worker {
         mt.awaiting = Awaiting::ResultSent(report);
         mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, key).ok();
         conclude(gateway, now, asked, Some((gateway.config.worker, key)), result, cx);
     } else {
-        if !abandoned {
-            send_result(gateway, now, asked, result, cx);
+        send_result(gateway, now, asked, result, cx);
+        if report.is_some() {
+            cx.stack.send_off(now, cx.outside);
         }
         release(gateway, now, key, report, cx);
     }
@@ -453,39 +483,41 @@ fn release(gateway: &mut Gateway, now: Time, key: Key, report: Option<ReportRequ
     if let Some(report) = report {
         answer_report(gateway, now, report, cx);
     }
-    let worker = gateway.config.worker;
-    let Some(mt) = gateway.mt.remove(key) else { return };
-    if let Some(subscriber) = gateway.subscribers.get(mt.subscriber) {
-        subscriber.end_mt(holder(worker, key));
-    }
-    let mut queue = mt.queue.into_iter().flatten();
-    if let Some(next) = queue.next().and_then(|waiting| gateway.waiting.remove(waiting)) {
-        begin(gateway, now, mt.subscriber, &next, cx);
-        hand_on(gateway, now, mt.subscriber, queue, cx);
+    if let Some(mt) = gateway.mt.remove(key) {
+        deliver_next(gateway, now, key, mt.subscriber, mt.queue, cx);
     }
 }
 
-/// The rest of a queue goes with the message that left it: behind it, if this worker still holds the user.
-fn hand_on(
+/// The oldest message that waits is next, and the user's word passes to it without a moment in which another worker
+/// could overtake; what its SMS-GMSC has given up is left out.
+fn deliver_next(
     gateway: &mut Gateway,
     now: Time,
+    from: Key,
     id: SubscriberId,
-    queue: impl Iterator<Item = Key>,
+    mut queue: Queue,
     cx: &mut Cx<'_>,
 ) {
-    let holder = gateway.subscribers.get(id).and_then(|subscriber| subscriber.mt_holder());
-    let key = holder
-        .filter(|(holder, _)| holder.worker == gateway.config.worker)
-        .and_then(|(holder, _)| gateway.held(holder));
-    for waiting in queue {
-        if let Some(mt) = key.and_then(|key| gateway.mt.get_mut(key))
-            && let Some(place) = mt.queue.get_mut(mt.queued)
-        {
-            *place = Some(waiting);
-            mt.queued += 1;
-        } else if let Some(arrived) = gateway.waiting.remove(waiting) {
-            begin(gateway, now, id, &arrived, cx);
+    let worker = gateway.config.worker;
+    while let Some(arrived) = queue.pop().and_then(|waiting| gateway.waiting.remove(waiting)) {
+        if arrived.asked.worker == worker && !cx.stack.is_open(arrived.asked.dialogue) {
+            continue;
         }
+        let passed = gateway
+            .mt
+            .next_key()
+            .and_then(|to| gateway.subscribers.get(id)?.pass_mt(holder(worker, from), holder(worker, to)));
+        match passed {
+            Some(reference) => return hold(gateway, now, id, reference, &arrived, queue, cx),
+            // The subscriber has gone, and the word with it.
+            None => {
+                let absent = MtResult::failed(Failure::Absent(cause::DEREGISTERED));
+                conclude(gateway, now, arrived.asked, None, &absent, cx);
+            }
+        }
+    }
+    if let Some(subscriber) = gateway.subscribers.get(id) {
+        subscriber.end_mt(holder(worker, from));
     }
 }
 
@@ -493,10 +525,8 @@ fn answer_report(gateway: &mut Gateway, now: Time, report: ReportRequest, cx: &m
     if report.worker == gateway.config.worker {
         cx.stack.answer_deferred(now, report.request, report.status, None, cx.outside);
     } else {
-        let crossing = Crossing::ReportAnswer { request: report.request, status: report.status };
-        if cx.outside.to_worker(report.worker, crossing).is_err() {
-            gateway.counts.crossing_full += 1;
-        }
+        let answer = Crossing::ReportAnswer { request: report.request, status: report.status };
+        gateway.tell(report.worker, answer, cx);
     }
 }
 
@@ -511,9 +541,8 @@ fn conclude(
 ) {
     if asked.worker == gateway.config.worker {
         send_result(gateway, now, asked, result, cx);
-    } else if cx.outside.to_worker(asked.worker, Crossing::Result { asked, holder, result: *result }).is_err()
-    {
-        gateway.counts.crossing_full += 1;
+    } else {
+        gateway.tell(asked.worker, Crossing::Result { asked, holder, result: *result }, cx);
     }
 }
 
@@ -527,15 +556,17 @@ pub(super) fn on_result_elsewhere(
     cx: &mut Cx<'_>,
 ) {
     send_result(gateway, now, asked, result, cx);
-    if let Some((worker, key)) = holder
-        && cx.outside.to_worker(worker, Crossing::ResultSent { key }).is_err()
-    {
-        gateway.counts.crossing_full += 1;
+    if let Some((worker, key)) = holder {
+        cx.stack.send_off(now, cx.outside);
+        gateway.tell(worker, Crossing::ResultSent { key }, cx);
     }
 }
 
-/// Step 11: the MAP result, or the user error of 8.5 step 6. It leaves before anything written after it.
+/// Step 11: the MAP result, or the user error of 8.5 step 6; nothing if the SMS-GMSC has given up meanwhile.
 fn send_result(gateway: &mut Gateway, now: Time, asked: Asked, result: &MtResult, cx: &mut Cx<'_>) {
+    if !cx.stack.is_open(asked.dialogue) {
+        return;
+    }
     let report = (!result.report.is_empty()).then_some(&result.report[..]);
     match result.failure {
         None => {
@@ -547,19 +578,5 @@ fn send_result(gateway: &mut Gateway, now: Time, asked: Asked, result: &MtResult
             let error = cause::map_error(failure, report);
             cx.stack.user_error(now, &asked, &error, cx.outside);
         }
-    }
-    cx.stack.flush(now, cx.outside);
-}
-
-/// The SMS-GMSC has aborted the dialogue, or it has expired: what the UE still says is answered, the result goes nowhere.
-pub(super) fn on_dialogue_gone(gateway: &mut Gateway, dialogue: DialogueId) {
-    let worker = gateway.config.worker;
-    let key = gateway
-        .mt
-        .iter()
-        .find(|(_, mt)| mt.asked.worker == worker && mt.asked.dialogue == dialogue)
-        .map(|(key, _)| key);
-    if let Some(mt) = key.and_then(|key| gateway.mt.get_mut(key)) {
-        mt.abandoned = true;
     }
 }

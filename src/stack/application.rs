@@ -36,6 +36,9 @@ pub trait Outside: Frames {
 
     /// Tells every other worker something about the network.
     fn tell_all(&mut self, news: News);
+
+    /// Gives all ports what was written so far, so that nothing written later can leave before it by another port.
+    fn drain(&mut self);
 }
 
 /// What one worker learns and all have to know.

@@ -244,6 +244,18 @@ impl Stack {
         self.ss7.transport.endpoint.flush(now, &mut wire);
     }
 
+    /// What was written so far leaves now: nothing written later, to whatever port, is seen before it.
+    pub fn send_off(&mut self, now: Time, outside: &mut dyn Outside) {
+        self.flush(now, outside);
+        outside.drain();
+    }
+
+    /// Whether a dialogue that a peer opened still waits for our answer.
+    #[must_use]
+    pub fn is_open(&self, dialogue: DialogueId) -> bool {
+        self.ss7.dialogues.user(dialogue).is_some()
+    }
+
     /// Runs every protocol's timers. What they bring about for the application comes from [`Stack::poll_indication`].
     pub fn handle_timeout(&mut self, now: Time, outside: &mut dyn Outside) {
         self.link.handle_timeout(now, outside);

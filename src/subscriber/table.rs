@@ -289,10 +289,11 @@ impl<'t> Subscriber<'t> {
         self.slot.mt.begin(holder)
     }
 
-    /// Another RP-Message-Reference, for the next message of the same holder; `None` if it holds nothing.
+    /// Passes the reservation from one transfer to the next, which nobody can overtake: the RP-Message-Reference to use,
+    /// or `None` if it is not `from`'s.
     #[must_use]
-    pub fn next_mr(&self, holder: Holder) -> Option<u8> {
-        self.slot.mt.next_mr(holder)
+    pub fn pass_mt(&self, from: Holder, to: Holder) -> Option<u8> {
+        self.slot.mt.pass(from, to)
     }
 
     /// Gives the reservation back; false if it is not `holder`'s.

@@ -434,7 +434,7 @@ fn one_of_two_racing_holders_wins_each_time() {
                         match subscriber.begin_mt(holder) {
                             Ok(_) => {
                                 assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "alone");
-                                assert!(subscriber.next_mr(holder).is_some());
+                                assert!(subscriber.pass_mt(holder, holder).is_some());
                                 inside.fetch_sub(1, Ordering::SeqCst);
                                 assert!(subscriber.end_mt(holder));
                                 won += 1;

@@ -55,10 +55,11 @@ impl MtWord {
         }
     }
 
-    /// Another RP-MR for who has the word.
-    pub(super) fn next_mr(&self, holder: Holder) -> Option<u8> {
-        let held = holder.to_bits();
-        self.change(|word| (word & !MR == held).then(|| held | Self::next(word)))
+    /// Passes the word from one transfer to the next, without a moment in which it is free: the next RP-MR, or nothing
+    /// if `from` doesn't have it.
+    pub(super) fn pass(&self, from: Holder, to: Holder) -> Option<u8> {
+        let held = from.to_bits();
+        self.change(|word| (word & !MR == held).then(|| to.to_bits() | Self::next(word)))
             .ok()
             .map(|before| Self::next(before) as u8)
     }
@@ -114,8 +115,8 @@ mod tests {
         assert_eq!(word.begin(A), Ok(1));
         assert_eq!(word.begin(B), Err(A));
         assert_eq!(word.begin(A), Err(A));
-        assert_eq!(word.next_mr(A), Some(2));
-        assert_eq!(word.next_mr(B), None);
+        assert_eq!(word.pass(A, A), Some(2));
+        assert_eq!(word.pass(B, A), None);
         assert_eq!(word.holder(), Some((A, 2)));
         assert!(!word.end(B));
         assert!(!word.end(Holder { generation: 1, ..A }), "an earlier transfer in the same slot");
@@ -124,8 +125,10 @@ mod tests {
         assert_eq!(word.begin(B), Ok(3), "the reference lives on");
         assert_eq!(word.holder(), Some((B, 3)));
         for turn in 0..600u32 {
-            assert_eq!(word.next_mr(B), Some((turn + 4) as u8), "wraps within its octet");
+            assert_eq!(word.pass(B, B), Some((turn + 4) as u8), "wraps within its octet");
         }
-        assert_eq!(word.holder().map(|(holder, _)| holder), Some(B));
+        assert!(word.pass(B, A).is_some());
+        assert!(!word.end(B), "it has been passed on");
+        assert_eq!(word.holder().map(|(holder, _)| holder), Some(A));
     }
 }
