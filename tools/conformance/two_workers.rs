@@ -1,0 +1,176 @@
+//! Two workers of one gateway: frames come in on either, so answers, messages and reports cross between them. Nothing
+//! may be lost, done twice, or left behind, and each user gets one message after the other.
+
+use core::time::Duration;
+
+use ipsmgw::gateway::mailbox::ToWorker;
+
+#[path = "two_workers/core.rs"]
+mod core_network;
+#[path = "two_workers/world.rs"]
+mod world;
+
+use core_network::{Mo, Mt, Ue};
+use world::World;
+
+const DELIVERED: Mt = Mt { delivered: 1, outcome: Some(0) };
+const ACKNOWLEDGED: Mo = Mo { status: 202, arrived: 1, acknowledged: 1, refused: 0 };
+const ABSENT_SUBSCRIBER_SM: u8 = 6;
+const SUBSCRIBER_BUSY: u8 = 31;
+const SYSTEM_FAILURE: u8 = 34;
+
+/// Each user's messages both ways, a few at a time.
+fn traffic(world: &mut World, users: u32, messages: u32) {
+    for at in 0..messages {
+        let (from, to) = (world.chance(users.into()) as u32, at % users);
+        world.on_core(|core, now, cx| {
+            core.submit(now, from, cx);
+            core.forward(now, to, cx);
+        });
+        let turns = world.chance(8);
+        for _ in 0..turns {
+            world.turn();
+        }
+    }
+    world.until("every message has come to its end", |world| {
+        let core = world.core();
+        core.mo.values().all(|mo| mo.acknowledged + mo.refused > 0 && mo.status > 0)
+            && core.mt.values().all(|mt| mt.outcome.is_some())
+            && core.reports.len() == core.reported
+    });
+    let core = world.core();
+    assert_eq!((core.mo.len(), core.mt.len()), (messages as usize, messages as usize));
+    for (serial, mo) in &core.mo {
+        assert_eq!(*mo, ACKNOWLEDGED, "message {serial}");
+    }
+    for (serial, mt) in &core.mt {
+        assert_eq!(*mt, DELIVERED, "message {serial}");
+    }
+    assert!(core.reports.iter().all(|status| *status == 200));
+    world.assert_nothing_is_left(users);
+}
+
+fn some_are_bare(world: &mut World, users: u32) {
+    world.on_core(|core, _, _| core.ues.extend((0..users).step_by(3).map(|user| (user, Ue::Bare))));
+}
+
+#[test]
+fn every_message_arrives_once_over_one_association() {
+    let mut world = World::new(1, 100, 1);
+    some_are_bare(&mut world, 100);
+    traffic(&mut world, 100, 2000);
+    assert!(world.sum(|worker| worker.counts().1.frames_handed_off) > 2000);
+    assert!(world.sum(|worker| worker.counts().1.messages_handed_off) > 1000);
+    assert_eq!(world.sum(|worker| worker.counts().1.ring_full), 0);
+}
+
+#[test]
+fn every_message_arrives_once_over_two_associations() {
+    let mut world = World::new(2, 100, 2);
+    some_are_bare(&mut world, 100);
+    traffic(&mut world, 100, 2000);
+    assert!(world.sum(|worker| worker.counts().1.messages_handed_off) > 1000);
+}
+
+#[test]
+fn every_message_arrives_once_when_frames_are_lost_and_repeated() {
+    for (associations, seed) in [(1, 3), (2, 4)] {
+        let mut world = World::new(associations, 100, seed);
+        some_are_bare(&mut world, 100);
+        world.disturbed = 10;
+        // No more than may wait: a lost frame costs its user half a second.
+        traffic(&mut world, 100, 900);
+        assert!(world.sum(|worker| worker.stack().ims().counts.repeated) > 0);
+    }
+}
+
+#[test]
+fn a_user_gets_one_message_after_the_other_in_their_order_and_eight_wait() {
+    let mut world = World::new(1, 1, 5);
+    world.on_core(|core, _, _| core.ues.insert(0, Ue::Held));
+    let sent: Vec<u32> = (0..11)
+        .map(|_| {
+            let serial = world.on_core(|core, now, cx| core.forward(now, 0, cx));
+            world.pass(Duration::from_millis(5));
+            serial
+        })
+        .collect();
+    for (at, serial) in sent.iter().enumerate() {
+        let expected = Mt { delivered: u32::from(at == 0), outcome: (at > 8).then_some(SUBSCRIBER_BUSY) };
+        assert_eq!(world.core().mt[serial], expected, "message {at}");
+    }
+    for at in 1..=9 {
+        assert_eq!(world.core().order, sent[..at], "one at a time");
+        assert_eq!(world.on_core(|core, now, cx| core.release(now, cx)), 1);
+        world.pass(Duration::from_millis(5));
+    }
+    assert!(sent[..9].iter().all(|serial| world.core().mt[serial] == DELIVERED));
+    assert_eq!(world.core().reports, [200; 9]);
+    world.assert_nothing_is_left(1);
+}
+
+#[test]
+fn a_ue_that_never_reports_is_absent_and_the_next_message_is_tried() {
+    let mut world = World::new(1, 1, 6);
+    world.on_core(|core, _, _| core.ues.insert(0, Ue::Silent));
+    let first = world.on_core(|core, now, cx| core.forward(now, 0, cx));
+    let second = world.on_core(|core, now, cx| core.forward(now, 0, cx));
+    world.pass(Duration::from_secs(39));
+    assert_eq!(world.core().mt[&first].outcome.or(world.core().mt[&second].outcome), None);
+    assert_eq!(world.core().order.len(), 1);
+    world.on_core(|core, _, _| core.ues.insert(0, Ue::Prompt));
+    world.pass(Duration::from_secs(2));
+    let mut ends = [first, second].map(|serial| world.core().mt[&serial]);
+    ends.sort_by_key(|end| end.outcome);
+    assert_eq!(ends, [DELIVERED, Mt { delivered: 1, outcome: Some(ABSENT_SUBSCRIBER_SM) }]);
+    assert_eq!(world.sum(|worker| worker.application_ref().counts.mt_no_report), 1);
+    world.assert_nothing_is_left(1);
+}
+
+#[test]
+fn who_is_deregistered_with_messages_waiting_is_absent_and_leaves_nothing() {
+    for seed in 7..11 {
+        let mut world = World::new(1, 1, seed);
+        world.on_core(|core, _, _| core.ues.insert(0, Ue::Held));
+        let sent: Vec<u32> =
+            (0..4).map(|_| world.on_core(|core, now, cx| core.forward(now, 0, cx))).collect();
+        world.pass(Duration::from_secs(1));
+        world.on_core(|core, now, cx| core.register(now, 0, 0, cx));
+        world.pass(Duration::from_secs(1));
+        // Back again, under a name of its own in the table.
+        world.on_core(|core, now, cx| core.register(now, 0, 3600, cx));
+        world.pass(Duration::from_secs(1));
+        world.on_core(|core, _, _| core.ues.insert(0, Ue::Prompt));
+        let last = world.on_core(|core, now, cx| core.forward(now, 0, cx));
+        world.pass(Duration::from_secs(1));
+        assert_eq!(world.core().mt[&last], DELIVERED);
+        world.pass(Duration::from_secs(45));
+        for serial in &sent {
+            assert_eq!(world.core().mt[serial].outcome, Some(ABSENT_SUBSCRIBER_SM), "seed {seed}");
+        }
+        assert_eq!(world.core().registered, [200; 3]);
+        world.assert_nothing_is_left(1);
+    }
+}
+
+#[test]
+fn a_gateway_that_stops_takes_nothing_new_and_shuts_its_associations_down() {
+    let mut world = World::new(2, 2, 11);
+    world.on_core(|core, _, _| core.ues.insert(0, Ue::Silent));
+    world.on_core(|core, now, cx| core.forward(now, 0, cx));
+    world.pass(Duration::from_millis(10));
+    for mailbox in &mut world.mailboxes {
+        assert!(mailbox.to.push(ToWorker::Stop).is_ok());
+    }
+    world.turn();
+    let submitted = world.on_core(|core, now, cx| core.submit(now, 1, cx));
+    let forwarded = world.on_core(|core, now, cx| core.forward(now, 1, cx));
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.core().mo[&submitted], Mo { status: 503, ..Mo::default() });
+    assert_eq!(world.core().mt[&forwarded], Mt { delivered: 0, outcome: Some(SYSTEM_FAILURE) });
+    world.pass(Duration::from_secs(4));
+    assert!(
+        world.gateway.iter().all(|worker| worker.stack().is_closed()),
+        "in order, although a message is under way"
+    );
+}
