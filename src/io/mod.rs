@@ -4,6 +4,7 @@
 //! hands it to another worker over a ring, or gives it to a port to be sent and never sees it again.
 
 mod batch;
+mod fan;
 mod frame;
 
 #[cfg(feature = "dpdk")]
@@ -12,6 +13,7 @@ pub mod memory;
 pub mod toeplitz;
 
 pub use batch::{BURST, Batch};
+pub use fan::Fan;
 pub use frame::{Frame, ROOM};
 
 use crate::base::{PortId, counts};
