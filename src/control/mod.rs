@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod config;
+pub mod layers;
 pub mod log;
 pub mod metrics;
 mod numbers;

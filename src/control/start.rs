@@ -1,22 +1,22 @@
 //! Puts the gateway together and runs it.
 
-use super::config::{self, Config, M3uaRole, Role, RouteOn};
+use super::config::{self, Config};
+use super::layers;
 #[cfg(feature = "dpdk")]
 use super::log;
 use super::subscribers::Subscribers;
 use super::{Control, Doorbell, Mailbox, StartError, registrar::Registrar};
-use crate::base::{PortId, SipKey};
+use crate::base::SipKey;
 use crate::dataplane::{BackoffMode, Clock, Worker, WorkerEnd};
 use crate::gateway::mailbox::{ToControl, ToWorker};
 use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};
 use crate::ident::{Identity, SccpAddress, Ssn, WorkerId};
 use crate::io::PacketIo;
-use crate::proto::link::{Link, LinkConfig, OwnAddress, PortConfig, Route};
-use crate::proto::m3ua::{AspConfig, Role as AspRole, TrafficMode};
-use crate::proto::sccp::{Destination as Leads, Rule, SccpConfig};
+use crate::proto::link::Link;
+use crate::proto::sccp::SccpConfig;
+use crate::proto::sip;
 use crate::proto::tcap::{DialoguesConfig, PeerMatch};
-use crate::proto::{sctp, sip};
-use crate::stack::{AssociationSetup, Destination, Ims, ImsConfig, Side, Ss7, Ss7Config, Stack, Transport};
+use crate::stack::{Ims, ImsConfig, Side, Ss7, Ss7Config, Stack, Transport};
 use crate::subscriber::{Reader, TableConfig, table};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +25,6 @@ use std::time::Duration;
 const RETRY_AFTER: u32 = 5;
 /// How long messages under way may take when the gateway is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
-/// How many neighbours a worker knows, and how many packets wait for one whose address is not known yet.
-const NEIGHBOURS: (usize, usize) = (1024, 256);
 /// Transaction ids for each dialogue at a time: those that rest outnumber those in use.
 const IDENTIFIERS_PER_DIALOGUE: usize = 16;
 /// Dialogues that peers open and leave: TS 29.002 gives the operations in them at most ten minutes.
@@ -35,6 +33,7 @@ const DIALOGUE_GUARD: Duration = Duration::from_secs(600);
 /// Runs the gateway until it is told to stop.
 #[cfg(feature = "dpdk")]
 pub fn run(config: Config, subscribers: Subscribers) -> Result<(), StartError> {
+    use crate::base::PortId;
     use crate::io::dpdk::{Eal, EalConfig, Ports, PortsConfig};
     log::start(&config.log);
     for (what, room) in config.sizes() {
@@ -230,11 +229,12 @@ impl Assembly<'_> {
         reader: Reader,
     ) -> Result<Worker<IO, Gateway>, StartError> {
         let wrong = |what: String| StartError::new(what, "correct the configuration");
-        let link = Link::new(self.link(&io)).map_err(wrong)?;
+        let config = self.config;
+        let link = layers::link(&config.ports, &config.routes, &config.sip.listen, &io);
+        let link = Link::new(link).map_err(wrong)?;
         let ims = Ims::new(self.ims(id), &self.key);
         let ss7 = Ss7::new(self.ss7(id)).map_err(wrong)?;
         let stack = Stack::new(id, &self.key, link, ims, ss7);
-        let config = self.config;
         let gateway = GatewayConfig {
             worker: id,
             mo: config.capacity.mo as usize,
@@ -244,38 +244,6 @@ impl Assembly<'_> {
             registration_max: registration_max(config),
         };
         Ok(Worker::new(id, io, stack, Gateway::new(gateway, self.networks.clone(), reader), end))
-    }
-
-    fn link<IO: PacketIo>(&self, io: &IO) -> LinkConfig {
-        let config = self.config;
-        let ports = config.ports.iter().enumerate().map(|(at, port)| PortConfig {
-            mac: port.mac.map_or_else(|| io.mac(PortId(at as u8)), |mac| mac.0),
-            mtu: port.mtu,
-            addresses: port
-                .addresses
-                .iter()
-                .map(|own| OwnAddress {
-                    address: own.prefix.address,
-                    prefix: own.prefix.length,
-                    vlan: own.vlan,
-                })
-                .collect(),
-        });
-        let routes = config.routes.iter().map(|route| Route {
-            prefix: route.prefix.address,
-            length: route.prefix.length,
-            gateway: Some(route.gateway),
-            port: PortId(config.ports.iter().position(|port| port.name == route.port).unwrap_or(0) as u8),
-            source: route.source,
-        });
-        LinkConfig {
-            ports: ports.collect(),
-            routes: routes.collect(),
-            udp_ports: config.sip.listen.iter().map(|address| address.port()).collect(),
-            neighbours: NEIGHBOURS.0,
-            waiting: NEIGHBOURS.1,
-            ..LinkConfig::default()
-        }
     }
 
     fn ims(&self, worker: WorkerId) -> ImsConfig {
@@ -312,33 +280,16 @@ impl Assembly<'_> {
             worker,
             point_code,
             config.ss7.network_indicator,
-            config.associations.iter().enumerate().map(|(at, it)| self.association(at, it)).collect(),
-            config.destinations.iter().map(|it| self.destination(it)).collect(),
+            layers::associations(&config.associations, &config.ports, self.workers),
+            layers::destinations(&config.destinations, &config.associations),
             cookies,
             SipKey::new(random),
         );
         // Both subsystems are ours in every network: an SMS-GMSC without GPRS always calls an MSC.
         let subsystems = [Ssn::MSC, Ssn::SGSN];
         let titles: Vec<_> = config.networks.iter().map(|network| network.gateway_title).collect();
+        let rules = layers::rules(point_code, &titles, &config.titles);
         let own = titles.iter().flat_map(|title| subsystems.map(|ssn| SccpAddress::titled(*title, ssn)));
-        let ours = titles.iter().map(|title| Rule {
-            translation_type: None,
-            numbering_plan: None,
-            nature: None,
-            prefix: *title,
-            destination: Leads { point_code, ssn: None, route_on_ssn: false },
-        });
-        let rules = config.titles.iter().map(|title| Rule {
-            translation_type: title.translation_type,
-            numbering_plan: title.numbering_plan.map(crate::ident::NumberingPlan),
-            nature: title.nature.map(crate::ident::NatureOfAddress),
-            prefix: title.prefix,
-            destination: Leads {
-                point_code: title.point_code,
-                ssn: None,
-                route_on_ssn: title.route_on == RouteOn::Ssn,
-            },
-        });
         let dialogues = config.capacity.dialogues as usize;
         // An identifier rests longer than the longest operation takes.
         let rest = config.timers.map_forward + Duration::from_secs(10);
@@ -349,7 +300,7 @@ impl Assembly<'_> {
             own: own.collect(),
             sccp: SccpConfig {
                 limit: usize::from(config.ss7.sif_budget).saturating_sub(4),
-                ..SccpConfig::new(vec![point_code], subsystems.to_vec(), ours.chain(rules).collect())
+                ..SccpConfig::new(vec![point_code], subsystems.to_vec(), rules)
             },
             dialogues: DialoguesConfig {
                 worker,
@@ -365,60 +316,6 @@ impl Assembly<'_> {
             },
             forward_timeout: config.timers.map_forward,
             interworking_msc: false,
-        }
-    }
-
-    fn association(&self, at: usize, association: &config::Association) -> AssociationSetup {
-        let owner = association.worker.unwrap_or(at as u8 % self.workers.max(1));
-        let role = match association.m3ua {
-            M3uaRole::Asp => AspRole::Asp,
-            M3uaRole::IpspClient => AspRole::IpspClient,
-            M3uaRole::IpspServer => AspRole::IpspServer,
-            M3uaRole::Sgp => AspRole::Sgp,
-        };
-        AssociationSetup {
-            name: association.name.clone(),
-            owner: WorkerId(owner),
-            sctp: sctp::AssociationConfig {
-                role: match association.role {
-                    Role::Client => sctp::Role::Client,
-                    Role::Server => sctp::Role::Server,
-                },
-                local: association.local.clone(),
-                local_port: association.local_port,
-                remote: association.remote.clone(),
-                remote_port: association.remote_port,
-                streams: association.streams,
-                max_in_streams: 64,
-                timers: sctp::Timers {
-                    rto_initial: association.rto_initial,
-                    rto_min: association.rto_min,
-                    rto_max: association.rto_max,
-                    heartbeat: association.heartbeat,
-                    sack_delay: association.sack_delay,
-                    ..sctp::Timers::default()
-                },
-                send_ring: 1 << 20,
-                receive_window: 1 << 18,
-                mtu: self.config.ports.iter().map(|port| port.mtu).min().unwrap_or(1500),
-            },
-            m3ua: AspConfig {
-                network_appearance: association.network_appearance,
-                traffic_mode: association.traffic_mode.map(|mode| match mode {
-                    config::TrafficMode::Override => TrafficMode::Override,
-                    config::TrafficMode::Loadshare => TrafficMode::Loadshare,
-                    config::TrafficMode::Broadcast => TrafficMode::Broadcast,
-                }),
-                ..AspConfig::new(role, association.routing_contexts.clone())
-            },
-        }
-    }
-
-    fn destination(&self, destination: &config::Destination) -> Destination {
-        let place = |name: &String| self.config.associations.iter().position(|it| it.name == *name);
-        Destination {
-            point_code: destination.point_code,
-            associations: destination.associations.iter().filter_map(place).map(|at| at as u16).collect(),
         }
     }
 }

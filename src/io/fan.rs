@@ -114,21 +114,24 @@ fn flow(frame: &[u8]) -> Option<Flow> {
     let (source, destination, datagram): (IpAddr, IpAddr, _) = match frame.get(at..at + 2)? {
         [0x08, 0x00] => {
             let header = packet.first_chunk::<20>()?;
-            let address = |at: usize| IpAddr::from([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+            let address =
+                |at: usize| IpAddr::from([header[at], header[at + 1], header[at + 2], header[at + 3]]);
             let is_whole = header[6] & 0x3f == 0 && header[7] == 0;
-            let datagram = (header[9] == UDP && is_whole).then(|| packet.get(usize::from(header[0] & 0xf) * 4..));
+            let datagram =
+                (header[9] == UDP && is_whole).then(|| packet.get(usize::from(header[0] & 0xf) * 4..));
             (address(12), address(16), datagram.flatten())
         }
         [0x86, 0xdd] => {
-            let address = |at: usize| packet.get(at..)?.first_chunk::<16>().map(|octets| IpAddr::from(*octets));
+            let address =
+                |at: usize| packet.get(at..)?.first_chunk::<16>().map(|octets| IpAddr::from(*octets));
             let datagram = (*packet.get(6)? == UDP).then(|| packet.get(40..));
             (address(8)?, address(24)?, datagram.flatten())
         }
         _ => return None,
     };
-    let ports = datagram.and_then(|datagram| datagram.first_chunk::<4>()).map(|&[a, b, c, d]| {
-        (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]))
-    });
+    let ports = datagram
+        .and_then(|datagram| datagram.first_chunk::<4>())
+        .map(|&[a, b, c, d]| (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])));
     Some((source, destination, ports))
 }
 

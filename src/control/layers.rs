@@ -1,0 +1,145 @@
+//! From sections of the configuration to what the layers below are made of: for the gateway, and for the core network
+//! in a box, which has the same sections.
+
+use super::config::{Association, Destination, M3uaRole, Port, Role, Route, RouteOn, Title, TrafficMode};
+use crate::base::PortId;
+use crate::ident::{Digits, NatureOfAddress, NumberingPlan, PointCode, WorkerId};
+use crate::io::PacketIo;
+use crate::proto::{link, m3ua, sccp, sctp};
+use crate::stack;
+use std::net::SocketAddr;
+
+/// How many neighbours a worker knows, and how many packets wait for one whose address is not known yet.
+const NEIGHBOURS: (usize, usize) = (1024, 256);
+
+/// The link layer over `io`, with SIP at `listen`.
+#[must_use]
+pub fn link(ports: &[Port], routes: &[Route], listen: &[SocketAddr], io: &impl PacketIo) -> link::LinkConfig {
+    let place = |name: &str| ports.iter().position(|port| port.name == name).unwrap_or(0);
+    let routes = routes.iter().map(|route| link::Route {
+        prefix: route.prefix.address,
+        length: route.prefix.length,
+        gateway: Some(route.gateway),
+        port: PortId(place(&route.port) as u8),
+        source: route.source,
+    });
+    let own = |port: &Port| {
+        let own = port.addresses.iter().map(|own| link::OwnAddress {
+            address: own.prefix.address,
+            prefix: own.prefix.length,
+            vlan: own.vlan,
+        });
+        own.collect()
+    };
+    let ports = ports.iter().enumerate().map(|(at, port)| link::PortConfig {
+        mac: port.mac.map_or_else(|| io.mac(PortId(at as u8)), |mac| mac.0),
+        mtu: port.mtu,
+        addresses: own(port),
+    });
+    link::LinkConfig {
+        ports: ports.collect(),
+        routes: routes.collect(),
+        udp_ports: listen.iter().map(SocketAddr::port).collect(),
+        neighbours: NEIGHBOURS.0,
+        waiting: NEIGHBOURS.1,
+        ..link::LinkConfig::default()
+    }
+}
+
+/// The associations, those that name no worker given to `workers` in turn.
+#[must_use]
+pub fn associations(
+    associations: &[Association],
+    ports: &[Port],
+    workers: u8,
+) -> Vec<stack::AssociationSetup> {
+    let mtu = ports.iter().map(|port| port.mtu).min().unwrap_or(1500);
+    let setup = |(at, association): (usize, &Association)| stack::AssociationSetup {
+        name: association.name.clone(),
+        owner: WorkerId(association.worker.unwrap_or(at as u8 % workers.max(1))),
+        sctp: sctp(association, mtu),
+        m3ua: m3ua(association),
+    };
+    associations.iter().enumerate().map(setup).collect()
+}
+
+fn sctp(association: &Association, mtu: u16) -> sctp::AssociationConfig {
+    sctp::AssociationConfig {
+        role: match association.role {
+            Role::Client => sctp::Role::Client,
+            Role::Server => sctp::Role::Server,
+        },
+        local: association.local.clone(),
+        local_port: association.local_port,
+        remote: association.remote.clone(),
+        remote_port: association.remote_port,
+        streams: association.streams,
+        max_in_streams: 64,
+        timers: sctp::Timers {
+            rto_initial: association.rto_initial,
+            rto_min: association.rto_min,
+            rto_max: association.rto_max,
+            heartbeat: association.heartbeat,
+            sack_delay: association.sack_delay,
+            ..sctp::Timers::default()
+        },
+        send_ring: 1 << 20,
+        receive_window: 1 << 18,
+        mtu,
+    }
+}
+
+fn m3ua(association: &Association) -> m3ua::AspConfig {
+    let role = match association.m3ua {
+        M3uaRole::Asp => m3ua::Role::Asp,
+        M3uaRole::IpspClient => m3ua::Role::IpspClient,
+        M3uaRole::IpspServer => m3ua::Role::IpspServer,
+        M3uaRole::Sgp => m3ua::Role::Sgp,
+    };
+    m3ua::AspConfig {
+        network_appearance: association.network_appearance,
+        traffic_mode: association.traffic_mode.map(|mode| match mode {
+            TrafficMode::Override => m3ua::TrafficMode::Override,
+            TrafficMode::Loadshare => m3ua::TrafficMode::Loadshare,
+            TrafficMode::Broadcast => m3ua::TrafficMode::Broadcast,
+        }),
+        ..m3ua::AspConfig::new(role, association.routing_contexts.clone())
+    }
+}
+
+/// The signalling points, and which of `associations` reach them.
+#[must_use]
+pub fn destinations(destinations: &[Destination], associations: &[Association]) -> Vec<stack::Destination> {
+    let place = |name: &String| associations.iter().position(|association| association.name == *name);
+    destinations
+        .iter()
+        .map(|destination| stack::Destination {
+            point_code: destination.point_code,
+            associations: destination.associations.iter().filter_map(place).map(|at| at as u16).collect(),
+        })
+        .collect()
+}
+
+/// Where titles lead: `own` to our own point code, the others as configured.
+#[must_use]
+pub fn rules(point_code: PointCode, own: &[Digits], titles: &[Title]) -> Vec<sccp::Rule> {
+    let own = own.iter().map(|title| sccp::Rule {
+        translation_type: None,
+        numbering_plan: None,
+        nature: None,
+        prefix: *title,
+        destination: sccp::Destination { point_code, ssn: None, route_on_ssn: false },
+    });
+    let others = titles.iter().map(|title| sccp::Rule {
+        translation_type: title.translation_type,
+        numbering_plan: title.numbering_plan.map(NumberingPlan),
+        nature: title.nature.map(NatureOfAddress),
+        prefix: title.prefix,
+        destination: sccp::Destination {
+            point_code: title.point_code,
+            ssn: None,
+            route_on_ssn: title.route_on == RouteOn::Ssn,
+        },
+    });
+    own.chain(others).collect()
+}
