@@ -1,2 +1,2 @@
-//! The core network in a box.
+//! The core network in a box, as a program.
 fn main() {}

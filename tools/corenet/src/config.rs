@@ -1,0 +1,423 @@
+//! The configuration: a TOML file in the gateway's own style, with the gateway's own sections for ports and SS7.
+
+use ipsmgw::control::config::{Association, Backoff, Destination, Eal, NodeKind, Port, Route, Ss7, Title};
+use ipsmgw::ident::{Digits, Imsi, Msisdn};
+use ipsmgw::proto::map::SmDeliveryFailureCause;
+use serde::{Deserialize, Deserializer};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The whole configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What every random choice follows from. Default 1.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// `[node]`.
+    #[serde(default)]
+    pub node: Node,
+    /// `[eal]`: DPDK's environment.
+    #[serde(default)]
+    pub eal: Eal,
+    /// `[[port]]`.
+    #[serde(rename = "port")]
+    pub ports: Vec<Port>,
+    /// `[[route]]`.
+    #[serde(rename = "route", default)]
+    pub routes: Vec<Route>,
+    /// `[sip]`.
+    #[serde(default)]
+    pub sip: Sip,
+    /// `[[network]]`: a network that the gateway serves.
+    #[serde(rename = "network")]
+    pub networks: Vec<Network>,
+    /// `[ss7]`: the SMSCs as one signalling point.
+    pub ss7: Ss7,
+    /// `[[association]]`.
+    #[serde(rename = "association")]
+    pub associations: Vec<Association>,
+    /// `[[destination]]`.
+    #[serde(rename = "destination")]
+    pub destinations: Vec<Destination>,
+    /// `[[title]]`: where the gateway's titles lead.
+    #[serde(rename = "title")]
+    pub titles: Vec<Title>,
+    /// `[traffic]`.
+    #[serde(default)]
+    pub traffic: Traffic,
+    /// `[ue]`: UEs that don't do as they should.
+    #[serde(default)]
+    pub ue: Ue,
+    /// `[smsc]`: messages that the SMSC refuses.
+    #[serde(default)]
+    pub smsc: Smsc,
+    /// `[impairment]`: what the network does to packets.
+    #[serde(default)]
+    pub impairment: Impairment,
+    /// `[capture]`.
+    #[serde(default)]
+    pub capture: Capture,
+}
+
+/// `[node]`: the process.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Node {
+    /// How many queues each port has: as many as the gateway has workers. Default 1.
+    pub queues: usize,
+    /// What it does when nothing comes. Default `"yield"`.
+    pub backoff: Backoff,
+    /// Packet buffers for each port and queue. Default 8,192.
+    pub frames: u32,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self { queues: 1, backoff: Backoff::Yield, frames: 8_192 }
+    }
+}
+
+/// `[sip]`: SIP's timers at the S-CSCFs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sip {
+    /// T1. Default 500.
+    #[serde(rename = "t1_ms", deserialize_with = "millis")]
+    pub t1: Duration,
+    /// T2. Default 4,000.
+    #[serde(rename = "t2_ms", deserialize_with = "millis")]
+    pub t2: Duration,
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        Self { t1: Duration::from_millis(500), t2: Duration::from_millis(4_000) }
+    }
+}
+
+/// `[[network]]`: a network with its subscribers, S-CSCF and service centre, as the gateway serves it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Its name.
+    pub name: String,
+    /// Its home domain, the host of public user identities.
+    pub realm: String,
+    /// How many subscribers it has, unless a file lists them.
+    pub subscribers: Option<u32>,
+    /// The beginning of their IMSIs; a running number makes them 15 digits long.
+    pub imsi_prefix: Option<Digits>,
+    /// The beginning of their numbers; six digits follow.
+    pub msisdn_prefix: Option<Digits>,
+    /// Lines of IMSI, MSISDN and public identities, as the gateway reads them too; beside this configuration.
+    pub subscribers_file: Option<PathBuf>,
+    /// The S-CSCF's URI.
+    pub scscf_uri: String,
+    /// The S-CSCF's own address.
+    pub scscf_address: SocketAddr,
+    /// The gateway's address for this network.
+    pub gateway_address: SocketAddr,
+    /// The gateway's URI in this network.
+    pub gateway_uri: String,
+    /// The gateway's title in this network, which the HLR tells as the recipient's node.
+    pub gateway_title: Digits,
+    /// What the gateway appears as. Default `"msc"`.
+    #[serde(default = "msc")]
+    pub gateway_node: NodeKind,
+    /// The service centre: its title, its number in messages, and that of its GMSC and IWMSC.
+    pub service_centre: Digits,
+    /// What the third-party REGISTER tells the gateway. Default `"service-info"`.
+    #[serde(default)]
+    pub register_body: RegisterBody,
+}
+
+/// The body of a third-party REGISTER (TS 24.229 5.4.1.7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RegisterBody {
+    /// None: the gateway has the subscriber's numbers from elsewhere.
+    None,
+    /// `application/3gpp-ims+xml` with the MSISDN in service-info.
+    #[default]
+    ServiceInfo,
+    /// `message/sip`: the UE's REGISTER, whose Authorization tells the private identity.
+    EmbeddedRegister,
+    /// Both, in `multipart/mixed`.
+    Multipart,
+}
+
+/// `[traffic]`: what is sent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Traffic {
+    /// Mobile originated messages. Default 0.
+    pub mo: u32,
+    /// Mobile terminated messages. Default 0.
+    pub mt: u32,
+    /// Messages of a flow under way at a time, at most. Default 64.
+    pub window: u32,
+    /// Messages of a flow begun in a second; 0: as many as the window lets. Default 0.
+    pub rate: f64,
+    /// Mobile terminated messages under way to one user at a time. Default 2.
+    pub mt_per_user: u32,
+    /// How often every UE registers anew before the messages. Default 0.
+    pub refreshes: u32,
+    /// Whether every UE de-registers at the end. Default false.
+    pub deregister: bool,
+    /// Seconds of life that registrations ask for. Default 600,000.
+    pub expires: u32,
+    /// How long a UE waits for its submit report (TS 24.011 TR1M). Default 40,000.
+    #[serde(rename = "mo_report_ms", deserialize_with = "millis")]
+    pub mo_report: Duration,
+    /// The invoke timer of mt-forwardSM. Default 90,000.
+    #[serde(rename = "mt_forward_ms", deserialize_with = "millis")]
+    pub mt_forward: Duration,
+    /// How long the gateway may take to come up. Default 30,000.
+    #[serde(rename = "up_ms", deserialize_with = "millis")]
+    pub up: Duration,
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self {
+            mo: 0,
+            mt: 0,
+            window: 64,
+            rate: 0.0,
+            mt_per_user: 2,
+            refreshes: 0,
+            deregister: false,
+            expires: 600_000,
+            mo_report: Duration::from_secs(40),
+            mt_forward: Duration::from_secs(90),
+            up: Duration::from_secs(30),
+        }
+    }
+}
+
+/// `[ue]`: shares of the UEs, from 0 to 1, that don't do as they should with mobile terminated messages.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ue {
+    /// They don't answer at all.
+    pub silent: f64,
+    /// They answer 200 and never report.
+    pub mute: f64,
+    /// They report RP-ERROR.
+    pub failing: f64,
+    /// With this RP-Cause. Default 22: memory capacity exceeded.
+    pub cause: u8,
+}
+
+impl Default for Ue {
+    fn default() -> Self {
+        Self { silent: 0.0, mute: 0.0, failing: 0.0, cause: 22 }
+    }
+}
+
+/// `[smsc]`: messages that the SMSC refuses.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Smsc {
+    /// This share of the mobile originated messages, from 0 to 1.
+    pub failing: f64,
+    /// With this cause of sm-DeliveryFailure. Default `"sc-congestion"`.
+    #[serde(deserialize_with = "failure_cause")]
+    pub cause: SmDeliveryFailureCause,
+}
+
+impl Default for Smsc {
+    fn default() -> Self {
+        Self { failing: 0.0, cause: SmDeliveryFailureCause::ServiceCentreCongestion }
+    }
+}
+
+/// `[impairment]`: shares of the packets, from 0 to 1, each way on every port.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Impairment {
+    /// They are lost.
+    pub loss: f64,
+    /// They come twice.
+    pub duplicate: f64,
+}
+
+/// `[capture]`: what goes over the ports, as a file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Capture {
+    /// The pcapng file, beside this configuration. Default: none.
+    pub file: Option<PathBuf>,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+const fn msc() -> NodeKind {
+    NodeKind::Msc
+}
+
+fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    u32::deserialize(from).map(|millis| Duration::from_millis(millis.into()))
+}
+
+fn failure_cause<'de, D: Deserializer<'de>>(from: D) -> Result<SmDeliveryFailureCause, D::Error> {
+    use SmDeliveryFailureCause as Cause;
+    const NAMES: [(&str, Cause); 4] = [
+        ("unknown-service-centre", Cause::UnknownServiceCentre),
+        ("sc-congestion", Cause::ServiceCentreCongestion),
+        ("invalid-sme-address", Cause::InvalidSmeAddress),
+        ("subscriber-not-sc-subscriber", Cause::SubscriberNotScSubscriber),
+    ];
+    let text = String::deserialize(from)?;
+    let known = NAMES.iter().find(|(name, _)| *name == text).map(|(_, cause)| *cause);
+    known.ok_or_else(|| {
+        let names = NAMES.map(|(name, _)| name).join(", ");
+        serde::de::Error::custom(format!("unknown cause {text:?}, expected one of {names}"))
+    })
+}
+
+impl Config {
+    /// Reads and checks `file`.
+    ///
+    /// # Errors
+    /// Says what is wrong, where, and what to do.
+    pub fn load(file: &Path) -> Result<Self, String> {
+        let at = file.display();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| format!("{at}: cannot be read: {error}; name a readable file with -c"))?;
+        let mut config = Self::parse(&text).map_err(|what| format!("{at}: {what}"))?;
+        let directory = file.parent().unwrap_or(Path::new("")).to_owned();
+        for network in &mut config.networks {
+            network.subscribers_file = network.subscribers_file.take().map(|file| directory.join(file));
+        }
+        config.capture.file = config.capture.file.take().map(|file| directory.join(file));
+        Ok(config)
+    }
+
+    /// Checks `text` as a configuration.
+    ///
+    /// # Errors
+    /// Says what is wrong and where.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let own = |address: std::net::IpAddr| {
+            self.ports.iter().flat_map(|port| &port.addresses).any(|own| own.prefix.address == address)
+        };
+        for (key, count) in [
+            ("port", self.ports.len()),
+            ("network", self.networks.len()),
+            ("association", self.associations.len()),
+            ("node.queues", self.node.queues),
+            ("traffic.window", self.traffic.window as usize),
+            ("traffic.mt_per_user", self.traffic.mt_per_user as usize),
+        ] {
+            if count == 0 {
+                return Err(format!("{key}: there is none; give at least one"));
+            }
+        }
+        for network in &self.networks {
+            let address = network.scscf_address.ip();
+            if !own(address) {
+                let name = &network.name;
+                return Err(format!(
+                    "network {name}: scscf_address: {address} is no own address; add it to a [[port]]"
+                ));
+            }
+        }
+        for association in &self.associations {
+            if let Some(address) = association.local.iter().find(|&&address| !own(address)) {
+                let name = &association.name;
+                return Err(format!(
+                    "association {name}: local: {address} is no own address; add it to a [[port]]"
+                ));
+            }
+        }
+        let shares = [
+            ("ue.silent", self.ue.silent),
+            ("ue.mute", self.ue.mute),
+            ("ue.failing", self.ue.failing),
+            ("smsc.failing", self.smsc.failing),
+            ("impairment.loss", self.impairment.loss),
+            ("impairment.duplicate", self.impairment.duplicate),
+        ];
+        match shares.iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
+            Some((key, share)) => Err(format!("{key}: {share} is no share; give 0 to 1")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A subscriber as it is configured.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// The IMSI.
+    pub imsi: Imsi,
+    /// The number.
+    pub msisdn: Msisdn,
+    /// Public user identities, the one that registers first.
+    pub identities: Vec<String>,
+}
+
+impl Network {
+    /// Its subscribers, from the file or made from the prefixes.
+    ///
+    /// # Errors
+    /// Says what is wrong with the file, or which key is missing.
+    pub fn lines(&self) -> Result<Vec<Line>, String> {
+        if let Some(file) = &self.subscribers_file {
+            let text =
+                std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+            return lines
+                .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+                .map(|(at, line)| self.read(line).map_err(|what| format!("{}:{at}: {what}", file.display())))
+                .collect();
+        }
+        let (Some(count), Some(imsi), Some(msisdn)) =
+            (self.subscribers, self.imsi_prefix, self.msisdn_prefix)
+        else {
+            return Err(format!(
+                "network {}: no subscribers; give subscribers, imsi_prefix and msisdn_prefix, or subscribers_file",
+                self.name
+            ));
+        };
+        (1..=count).map(|number| self.generate(imsi, msisdn, number)).collect()
+    }
+
+    fn generate(&self, imsi: Digits, msisdn: Digits, number: u32) -> Result<Line, String> {
+        let wrong = |what: &str| format!("network {}: {what}", self.name);
+        let width = 15usize.saturating_sub(imsi.len());
+        let imsi = format!("{imsi}{number:0width$}").parse().map_err(wrong)?;
+        let msisdn: Msisdn = format!("{msisdn}{number:06}").parse().map_err(wrong)?;
+        Ok(Line { imsi, msisdn, identities: vec![format!("sip:+{msisdn}@{}", self.realm)] })
+    }
+
+    fn read(&self, line: &str) -> Result<Line, String> {
+        let mut fields = line.splitn(3, ',').map(str::trim);
+        let mut field = || fields.next().ok_or("has fewer than three fields; write imsi,msisdn,identities");
+        let imsi = field()?.parse()?;
+        let number = field()?;
+        let msisdn: Msisdn = number.strip_prefix('+').unwrap_or(number).parse()?;
+        let mut identities: Vec<String> = field()?.split_ascii_whitespace().map(str::to_owned).collect();
+        if identities.is_empty() {
+            identities.push(format!("sip:+{msisdn}@{}", self.realm));
+        }
+        Ok(Line { imsi, msisdn, identities })
+    }
+}
+
+impl core::fmt::Display for Line {
+    /// As the gateway's subscriber file has it.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{},{},{}", self.imsi, self.msisdn, self.identities.join(" "))
+    }
+}

@@ -1,0 +1,19 @@
+//! The core network in a box: HLR, SMSC (with its SMS-GMSC and SMS-IWMSC), S-CSCF and UEs on one worker, over the
+//! gateway's own protocol stack. It makes traffic, and judges what comes out at the other end.
+
+pub mod capture;
+pub mod config;
+pub mod hlr;
+pub mod impairment;
+pub mod node;
+pub mod random;
+pub mod report;
+pub mod scscf;
+pub mod short_message;
+pub mod smsc;
+pub mod start;
+pub mod traffic;
+pub mod ue;
+
+pub use config::Config;
+pub use node::Node;

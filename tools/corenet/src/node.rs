@@ -1,0 +1,250 @@
+//! The core network as one application on the stack: it dispatches what arrives to its nodes, and keeps the scenario
+//! going.
+
+use crate::config::Config;
+use crate::hlr::{Hlr, RoutingInfo};
+use crate::random::Random;
+use crate::scscf::{self, Scscf};
+use crate::smsc::{Smsc, gmsc, iwmsc};
+use crate::traffic::{Phase, Traffic};
+use crate::ue::{self, Behaviour, Ue};
+use core::convert::Infallible;
+use ipsmgw::base::{Counts, Time};
+use ipsmgw::stack::{Application, Context, Indication};
+use std::collections::BTreeMap;
+
+/// What the nodes use to reach the protocols. There is one worker and no control thread.
+pub type Cx<'a> = Context<'a, Infallible, Infallible>;
+
+/// Whose answer a user word brings back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum User {
+    /// A registration of a UE.
+    Registration(u32),
+    /// A mobile originated message.
+    Submission(u32),
+    /// The delivery report of a mobile terminated message.
+    DeliverReport(u32),
+    /// mt-forwardSM.
+    MtForwardSm(u32),
+}
+
+impl User {
+    pub(crate) fn to_u64(self) -> u64 {
+        match self {
+            Self::Registration(number) => u64::from(number),
+            Self::Submission(number) => 1 << 32 | u64::from(number),
+            Self::DeliverReport(number) => 2 << 32 | u64::from(number),
+            Self::MtForwardSm(number) => 3 << 32 | u64::from(number),
+        }
+    }
+
+    fn from_u64(word: u64) -> Self {
+        let number = word as u32;
+        match word >> 32 {
+            0 => Self::Registration(number),
+            1 => Self::Submission(number),
+            2 => Self::DeliverReport(number),
+            _ => Self::MtForwardSm(number),
+        }
+    }
+}
+
+/// The core network.
+pub struct Node {
+    pub(crate) hlr: Hlr,
+    pub(crate) scscfs: Vec<Scscf>,
+    pub(crate) ues: Vec<Ue>,
+    pub(crate) by_identity: BTreeMap<String, u32>,
+    pub(crate) smsc: Smsc,
+    /// The scenario.
+    pub traffic: Traffic,
+    associations: u16,
+    up_by: Option<Time>,
+    stopping: bool,
+}
+
+impl Node {
+    /// As configured; nothing is registered yet.
+    ///
+    /// # Errors
+    /// Says which subscribers are wrong.
+    pub fn new(config: &Config) -> Result<Self, String> {
+        let mut random = Random::new(config.seed);
+        let (mut hlr, mut ues, mut by_identity) = (Hlr::default(), vec![], BTreeMap::new());
+        for (at, network) in config.networks.iter().enumerate() {
+            for line in network.lines()? {
+                let number = ues.len() as u32;
+                let routing = RoutingInfo {
+                    imsi: line.imsi,
+                    node: network.gateway_title,
+                    ssn: network.gateway_node.ssn(),
+                };
+                let twice = |what: &str| format!("network {}: {what} is given twice", network.name);
+                hlr.add(line.msisdn, routing).map_err(|msisdn| twice(&msisdn.to_string()))?;
+                for identity in line.identities.iter().cloned().chain([format!("tel:+{}", line.msisdn)]) {
+                    let before = by_identity.insert(identity.clone(), number);
+                    if before.is_some_and(|before| before != number) {
+                        return Err(twice(&identity));
+                    }
+                }
+                let behaviour = Behaviour::choose(&config.ue, &mut random);
+                ues.push(Ue::new(at, line, behaviour));
+            }
+        }
+        let count = u32::try_from(ues.len()).map_err(|_| "too many subscribers".to_owned())?;
+        Ok(Self {
+            hlr,
+            scscfs: config.networks.iter().map(Scscf::new).collect(),
+            ues,
+            by_identity,
+            smsc: Smsc::new(config),
+            traffic: Traffic::new(&config.traffic, count, random.bits()),
+            associations: config.associations.len() as u16,
+            up_by: None,
+            stopping: false,
+        })
+    }
+
+    /// Whether the scenario has ended, well or not.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.traffic.phase == Phase::Finished
+    }
+
+    /// Ends the scenario and leaves the SS7 network in order.
+    pub fn stop(&mut self, now: Time, cx: &mut Cx<'_>) {
+        self.traffic.phase = Phase::Finished;
+        if !core::mem::replace(&mut self.stopping, true) {
+            cx.stack.stop(now, cx.outside);
+        }
+    }
+
+    /// Begins what the flows' pace allows.
+    fn proceed(&mut self, now: Time, cx: &mut Cx<'_>) {
+        match self.traffic.phase {
+            Phase::Rising => {
+                let transport = cx.stack.ss7().transport();
+                let up_by = *self.up_by.get_or_insert(now + self.traffic.config.up);
+                if (0..self.associations).all(|association| transport.is_active(association)) {
+                    self.traffic.phase = Phase::Registration;
+                } else if now >= up_by {
+                    self.traffic.registration.surprise(0, "an association has not become active in time");
+                    self.traffic.phase = Phase::Finished;
+                }
+            }
+            Phase::Registration => {
+                while let Some(intended) = self.traffic.registration.due(now)
+                    && scscf::register(self, now, intended, cx)
+                {}
+                self.advance(self.traffic.registration.is_done(), Phase::Messages);
+            }
+            Phase::Messages => {
+                while let Some(intended) = self.traffic.mo.due(now)
+                    && ue::submit(self, now, intended, cx)
+                {}
+                while let Some(intended) = self.traffic.mt.due(now)
+                    && gmsc::forward(self, now, intended, cx)
+                {}
+                let done = self.traffic.mo.is_done() && self.traffic.mt.is_done();
+                self.advance(done, Phase::Deregistration);
+            }
+            Phase::Deregistration => {
+                while let Some(intended) = self.traffic.deregistration.due(now) {
+                    scscf::deregister(self, now, intended, cx);
+                }
+                self.advance(self.traffic.deregistration.is_done(), Phase::Finished);
+            }
+            Phase::Finished => {}
+        }
+    }
+
+    fn advance(&mut self, done: bool, next: Phase) {
+        if done {
+            self.traffic.phase = next;
+        }
+    }
+}
+
+impl Application for Node {
+    type Crossing = Infallible;
+    type Request = Infallible;
+    type Reply = Infallible;
+
+    fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Cx<'_>) {
+        match indication {
+            Indication::Register(register) => {
+                self.traffic.counts.not_for_us += 1;
+                cx.stack.answer(now, &register.request, 403, cx.outside);
+            }
+            Indication::Message(message) => scscf::on_message(self, now, &message, cx),
+            Indication::Answered { user, status } => match User::from_u64(user) {
+                User::Registration(ue) => scscf::on_registered(self, now, ue, status),
+                User::Submission(number) => ue::on_submission_answered(self, number, status),
+                User::DeliverReport(number) => ue::on_report_answered(self, number, status),
+                User::MtForwardSm(_) => {}
+            },
+            Indication::Invoke(invoke) => iwmsc::on_invoke(self, now, &invoke, cx),
+            Indication::Ended { user, outcome } => {
+                if let User::MtForwardSm(number) = User::from_u64(user) {
+                    gmsc::on_outcome(self, now, number, &outcome);
+                }
+            }
+            // We answer in the turn of the question.
+            Indication::Gone { .. } => {}
+        }
+        self.proceed(now, cx);
+    }
+
+    fn handle_crossing(&mut self, _now: Time, crossing: Infallible, _cx: &mut Cx<'_>) {
+        match crossing {}
+    }
+
+    fn handle_reply(&mut self, _now: Time, reply: Infallible, _cx: &mut Cx<'_>) {
+        match reply {}
+    }
+
+    fn handle_timeout(&mut self, now: Time, cx: &mut Cx<'_>) {
+        ue::on_timeout(self, now);
+        self.proceed(now, cx);
+    }
+
+    fn poll_timeout(&self) -> Time {
+        self.traffic.waiting.front().map_or(Time::NEVER, |(deadline, _)| *deadline)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    fn quiescent(&mut self) {}
+
+    fn counts(&self) -> &dyn Counts {
+        &self.traffic.counts
+    }
+
+    fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
+        visit("mo", self.traffic.mo.under_way() as usize, self.traffic.mo.asked as usize);
+        visit("mt", self.traffic.mt.under_way() as usize, self.traffic.mt.asked as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_words_bring_back_what_they_were_made_of() {
+        for number in [0, 7, u32::MAX] {
+            for user in [
+                User::Registration(number),
+                User::Submission(number),
+                User::DeliverReport(number),
+                User::MtForwardSm(number),
+            ] {
+                assert_eq!(User::from_u64(user.to_u64()), user);
+                assert_eq!(user.to_u64() >> 63, 0, "the stack's own bit");
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Random numbers that a seed determines.
+
+/// SplitMix64: a generator for traffic, not for secrets.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// The same numbers for the same `seed`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// A number below `end`, or 0 if there is none.
+    pub fn below(&mut self, end: usize) -> usize {
+        ((u128::from(self.bits()) * end as u128) >> 64) as usize
+    }
+
+    /// True in this share of the calls.
+    pub fn chance(&mut self, share: f64) -> bool {
+        share > 0.0 && ((self.bits() >> 11) as f64) < share * (1u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_follow_from_the_seed_and_keep_their_bounds() {
+        let numbers = |seed| {
+            let mut random = Random::new(seed);
+            (0..1000).map(|_| random.below(7)).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(1), numbers(1));
+        assert_ne!(numbers(1), numbers(2));
+        assert!((0..7).all(|number| numbers(1).contains(&number)));
+        let mut random = Random::new(3);
+        let hits = (0..10_000).filter(|_| random.chance(0.01)).count();
+        assert!((50..200).contains(&hits), "{hits}");
+        assert!(!random.chance(0.0) && random.chance(1.0));
+        assert_eq!(random.below(0), 0);
+    }
+}

@@ -1,0 +1,106 @@
+//! The SMS-GMSC: asks the HLR where a recipient is, sends mt-forwardSM there, and takes the result.
+
+use crate::node::{Cx, Node, User};
+use crate::short_message;
+use crate::traffic::Delivery;
+use crate::ue::{self, Behaviour};
+use ipsmgw::base::Time;
+use ipsmgw::ident::{Digits, Ssn};
+use ipsmgw::stack::{AbsentSubscriberDiagnostic, MtForward, Outcome, SmDeliveryFailureCause, UserError};
+
+/// 8.10 steps 1 to 4: the service centre has a message for somebody. Whether there was anybody who may get one now.
+pub(crate) fn forward(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_>) -> bool {
+    let traffic = &mut node.traffic;
+    let most = traffic.config.mt_per_user;
+    let Some(at) = ue::free(&node.ues, &mut traffic.random, |ue| ue.awaited < most) else { return false };
+    let number = traffic.mt.begun;
+    let body = short_message::body(&mut traffic.random, number);
+    let originator = originator(number);
+    let ue = &mut node.ues[at];
+    ue.awaited += 1;
+    let service_centre = node.scscfs[ue.network].service_centre;
+    let tpdu = short_message::deliver(originator, &body);
+    let sent = match node.hlr.send_routing_info_for_sm(ue.msisdn) {
+        None => Err("the HLR does not know the recipient".to_owned()),
+        Some(routing) => {
+            let forward = MtForward {
+                title: service_centre,
+                ssn: Ssn::MSC,
+                node: (routing.node, routing.ssn),
+                imsi: routing.imsi,
+                service_centre,
+                tpdu: &tpdu,
+            };
+            let user = User::MtForwardSm(number).to_u64();
+            let sent = cx.stack.mt_forward_sm(now, &forward, user, cx.outside);
+            sent.map_err(|refusal| format!("mt-forwardSM not sent: {refusal:?}"))
+        }
+    };
+    traffic.by_delivery.insert(tpdu.clone(), number);
+    traffic.deliveries.push(Delivery { ue: at as u32, tpdu, intended, arrived: 0, ended: false });
+    traffic.mt.begun += 1;
+    if let Err(why) = sent {
+        end(node, number);
+        node.traffic.mt.fail(number, &why);
+    }
+    true
+}
+
+/// Who sends message `number`.
+fn originator(number: u32) -> Digits {
+    format!("44770{:06}", number % 1_000_000).parse().unwrap_or(Digits::EMPTY)
+}
+
+/// Message `number` has ended; whether only now.
+fn end(node: &mut Node, number: u32) -> bool {
+    let Some(delivery) = node.traffic.deliveries.get_mut(number as usize) else { return false };
+    let first = !core::mem::replace(&mut delivery.ended, true);
+    node.ues[delivery.ue as usize].awaited -= u32::from(first);
+    first
+}
+
+/// 8.10 step 11: the result, which must be what the UE had reported, or what its behaviour leads to.
+pub(crate) fn on_outcome(node: &mut Node, now: Time, number: u32, outcome: &Outcome<'_>) {
+    if !end(node, number) {
+        node.traffic.counts.late += 1;
+        return;
+    }
+    let delivery = &node.traffic.deliveries[number as usize];
+    let (intended, arrived) = (delivery.intended, delivery.arrived);
+    let behaviour = node.ues[delivery.ue as usize].behaviour;
+    let mt = &mut node.traffic.mt;
+    let report = |failure| short_message::deliver_report(number, failure);
+    match (behaviour, outcome) {
+        (Behaviour::Good, Outcome::Result(_)) if arrived == 0 => {
+            mt.fail(number, "acknowledged, but the UE never got it");
+        }
+        (Behaviour::Good, Outcome::Result(Some(tpdu))) if *tpdu == report(None) => mt.succeed(now, intended),
+        (Behaviour::Good, Outcome::Result(tpdu)) => {
+            mt.fail(number, &format!("the DELIVER-REPORT is not the UE's: {tpdu:02x?}"));
+        }
+        (
+            Behaviour::Failing(rp_cause),
+            Outcome::Error(UserError::SmDeliveryFailure { cause, diagnostic_info }),
+        ) if *cause == expected(rp_cause) && *diagnostic_info == Some(&report(Some(ue::FAILURE))[..]) => {
+            mt.fail_as_configured();
+        }
+        (
+            Behaviour::Silent | Behaviour::Mute,
+            Outcome::Error(UserError::AbsentSubscriberSm {
+                diagnostic: Some(AbsentSubscriberDiagnostic::NO_RESPONSE_VIA_IP_SM_GW),
+                ..
+            }),
+        ) => mt.fail_as_configured(),
+        (_, outcome) => {
+            mt.fail(number, &format!("{behaviour:?} UE, which got it {arrived} times: {outcome:?}"));
+        }
+    }
+}
+
+/// The MAP cause of a UE's RP-Cause (TS 29.002 12.9, TS 24.011 8.2.5.4).
+fn expected(rp_cause: u8) -> SmDeliveryFailureCause {
+    match rp_cause {
+        22 => SmDeliveryFailureCause::MemoryCapacityExceeded,
+        _ => SmDeliveryFailureCause::EquipmentProtocolError,
+    }
+}

@@ -1,0 +1,282 @@
+//! What is sent and what becomes of it: flows with their pace, and every message until its report.
+
+use crate::config;
+use crate::random::Random;
+use hdrhistogram::Histogram;
+use ipsmgw::base::{Time, counts};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+counts! {
+    /// What was seen besides the flows' own outcomes.
+    pub struct TrafficCounts {
+        /// Mobile originated messages that the SMS-IWMSC got again.
+        iwmsc_twice,
+        /// Mobile terminated messages that a UE got again.
+        ue_twice,
+        /// Messages that nobody sent, or not so.
+        altered,
+        /// MESSAGEs for nobody we know.
+        unknown_recipient,
+        /// SIP requests from somebody who isn't the gateway.
+        foreign_source,
+        /// SIP requests that an S-CSCF does not take.
+        not_for_us,
+        /// Submit reports without an In-Reply-To of ours.
+        report_unmatched,
+        /// Answers to what had ended already.
+        late,
+    }
+}
+
+/// Attempts of one kind.
+pub struct Flow {
+    /// Its name.
+    pub name: &'static str,
+    /// How many were asked for.
+    pub asked: u32,
+    /// How many have begun.
+    pub begun: u32,
+    /// How many arrived unchanged and were reported to the sender.
+    pub delivered: u32,
+    /// How many ended otherwise, as configured or not.
+    pub failed: u32,
+    /// How many ended otherwise than configured.
+    pub surprises: u32,
+    /// What the first surprises were.
+    pub first_surprises: Vec<String>,
+    latency: Histogram<u64>,
+    window: u32,
+    interval: Option<Duration>,
+    since: Option<Time>,
+}
+
+/// How many surprises are told.
+const TOLD: usize = 5;
+
+impl Flow {
+    fn new(name: &'static str, asked: u32, pace: &config::Traffic) -> Self {
+        Self {
+            name,
+            asked,
+            begun: 0,
+            delivered: 0,
+            failed: 0,
+            surprises: 0,
+            first_surprises: Vec::new(),
+            latency: Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed")),
+            window: pace.window,
+            interval: (pace.rate > 0.0).then(|| Duration::from_secs_f64(pace.rate.recip())),
+            since: None,
+        }
+    }
+
+    /// When the next attempt was meant to begin, if it may begin now.
+    pub fn due(&mut self, now: Time) -> Option<Time> {
+        if self.begun == self.asked || self.under_way() >= self.window {
+            return None;
+        }
+        let since = *self.since.get_or_insert(now);
+        let intended = self.interval.map_or(now, |interval| since + interval.saturating_mul(self.begun));
+        (intended <= now).then_some(intended)
+    }
+
+    /// Attempts that have not ended.
+    #[must_use]
+    pub fn under_way(&self) -> u32 {
+        self.begun - self.ended()
+    }
+
+    /// Attempts that have ended.
+    #[must_use]
+    pub fn ended(&self) -> u32 {
+        self.delivered + self.failed
+    }
+
+    /// Whether nothing is left to do.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.ended() == self.asked
+    }
+
+    /// An attempt has ended well. Its latency counts from when it was meant to begin.
+    pub fn succeed(&mut self, now: Time, intended: Time) {
+        self.delivered += 1;
+        let micros = now.since(intended).as_nanos().div_ceil(1000);
+        // It grows with what is recorded, and holds more than any clock gives.
+        let _ = self.latency.record(u64::try_from(micros).unwrap_or(u64::MAX));
+    }
+
+    /// An attempt has failed as configured.
+    pub fn fail_as_configured(&mut self) {
+        self.failed += 1;
+    }
+
+    /// An attempt has failed, and should not have.
+    pub fn fail(&mut self, number: u32, why: &str) {
+        self.failed += 1;
+        self.surprise(number, why);
+    }
+
+    /// Something about attempt `number` is not as it should be.
+    pub fn surprise(&mut self, number: u32, why: &str) {
+        self.surprises += 1;
+        if self.first_surprises.len() < TOLD {
+            self.first_surprises.push(format!("{} {number}: {why}", self.name));
+        }
+    }
+
+    /// The latency that this share of the attempts had at the most, in microseconds.
+    #[must_use]
+    pub fn latency_us(&self, quantile: f64) -> u64 {
+        self.latency.value_at_quantile(quantile)
+    }
+}
+
+/// A mobile originated message.
+#[derive(Debug)]
+pub struct Submission {
+    /// Who sends it.
+    pub ue: u32,
+    /// RP-MR.
+    pub reference: u8,
+    /// The TPDU.
+    pub tpdu: Vec<u8>,
+    /// When it was meant to begin.
+    pub intended: Time,
+    /// How often the SMS-IWMSC got it.
+    pub arrived: u32,
+    /// Whether the SMSC refuses it, as configured.
+    pub refused: bool,
+    /// Whether it has ended.
+    pub ended: bool,
+}
+
+/// A mobile terminated message.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Whom it is for.
+    pub ue: u32,
+    /// The TPDU.
+    pub tpdu: Vec<u8>,
+    /// When it was meant to begin.
+    pub intended: Time,
+    /// How often the UE got it.
+    pub arrived: u32,
+    /// Whether it has ended.
+    pub ended: bool,
+}
+
+/// What the scenario is at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// Waits for the associations.
+    Rising,
+    /// UEs register, for the first time or anew.
+    Registration,
+    /// Messages go both ways.
+    Messages,
+    /// UEs de-register.
+    Deregistration,
+    /// Everything has ended.
+    Finished,
+}
+
+/// All flows and messages.
+pub struct Traffic {
+    /// How it goes.
+    pub(crate) config: config::Traffic,
+    /// What it is at.
+    pub phase: Phase,
+    /// Registrations, first ones and refreshes.
+    pub registration: Flow,
+    /// Mobile originated messages.
+    pub mo: Flow,
+    /// Mobile terminated messages.
+    pub mt: Flow,
+    /// De-registrations.
+    pub deregistration: Flow,
+    pub(crate) submissions: Vec<Submission>,
+    pub(crate) by_submission: BTreeMap<Vec<u8>, u32>,
+    /// Submissions in the order of their deadlines.
+    pub(crate) waiting: VecDeque<(Time, u32)>,
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) by_delivery: BTreeMap<Vec<u8>, u32>,
+    pub(crate) random: Random,
+    /// What was seen besides.
+    pub counts: TrafficCounts,
+}
+
+impl Traffic {
+    /// Of `ues` UEs.
+    #[must_use]
+    pub fn new(config: &config::Traffic, ues: u32, seed: u64) -> Self {
+        Self {
+            phase: Phase::Rising,
+            registration: Flow::new("registration", ues * (1 + config.refreshes), config),
+            mo: Flow::new("mo", config.mo, config),
+            mt: Flow::new("mt", config.mt, config),
+            deregistration: Flow::new("deregistration", if config.deregister { ues } else { 0 }, config),
+            submissions: Vec::new(),
+            by_submission: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            deliveries: Vec::new(),
+            by_delivery: BTreeMap::new(),
+            random: Random::new(seed),
+            counts: TrafficCounts::default(),
+            config: config.clone(),
+        }
+    }
+
+    /// The flows in order, without those of which nothing is asked.
+    pub fn flows(&self) -> impl Iterator<Item = &Flow> {
+        [&self.registration, &self.mo, &self.mt, &self.deregistration]
+            .into_iter()
+            .filter(|flow| flow.asked > 0)
+    }
+
+    /// Whether everything that was asked for has gone as configured.
+    #[must_use]
+    pub fn is_as_configured(&self) -> bool {
+        self.counts.altered == 0 && self.flows().all(|flow| flow.is_done() && flow.surprises == 0)
+    }
+
+    /// A submission has ended: its UE may send again. `None` if it had ended before.
+    pub(crate) fn end_submission(&mut self, number: u32) -> Option<&Submission> {
+        let submission = self.submissions.get_mut(number as usize)?;
+        if core::mem::replace(&mut submission.ended, true) { None } else { Some(submission) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_keeps_its_window_and_its_pace() {
+        let pace = config::Traffic { window: 2, ..config::Traffic::default() };
+        let mut flow = Flow::new("x", 3, &pace);
+        let now = Time::from_millis(5);
+        for _ in 0..2 {
+            assert_eq!(flow.due(now), Some(now));
+            flow.begun += 1;
+        }
+        assert_eq!(flow.due(now), None, "the window is full");
+        flow.succeed(now, now);
+        assert_eq!(flow.due(now), Some(now));
+        flow.begun += 1;
+        flow.fail_as_configured();
+        assert_eq!((flow.due(now), flow.is_done()), (None, false), "none is left to begin");
+        flow.fail(2, "gone");
+        assert!(flow.is_done() && flow.surprises == 1);
+        assert_eq!(flow.first_surprises, ["x 2: gone"]);
+
+        let pace = config::Traffic { rate: 100.0, ..config::Traffic::default() };
+        let mut flow = Flow::new("y", 3, &pace);
+        assert_eq!(flow.due(now), Some(now));
+        flow.begun += 1;
+        assert_eq!(flow.due(now + Duration::from_millis(9)), None);
+        let late = now + Duration::from_millis(25);
+        assert_eq!(flow.due(late), Some(Time::from_millis(15)), "from when it was meant to begin");
+    }
+}

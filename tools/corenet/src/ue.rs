@@ -1,0 +1,300 @@
+//! The UEs: submit short messages and take their reports, take short messages and report on them (TS 24.341 5.3.2).
+
+use crate::config;
+use crate::node::{Cx, Node, User};
+use crate::random::Random;
+use crate::scscf::ACCESS_NETWORK;
+use crate::short_message;
+use crate::traffic::Submission;
+use ipsmgw::base::{Key, Time};
+use ipsmgw::ident::{Digits, Imsi, Msisdn, WorkerId};
+use ipsmgw::stack::{Message, MessageRequest, Rp};
+
+/// Of a key, which says what it is a key of: a submission.
+const SUBMISSIONS: u32 = 0;
+/// Of a key: a delivery report.
+const REPORTS: u32 = 1;
+/// TP-FCS of a failing UE: memory capacity exceeded.
+pub(crate) const FAILURE: u8 = 0xd3;
+
+/// What a UE does with mobile terminated messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Behaviour {
+    /// Takes and acknowledges them.
+    Good,
+    /// Does not answer at all.
+    Silent,
+    /// Answers 200 and never reports.
+    Mute,
+    /// Reports RP-ERROR with this RP-Cause.
+    Failing(u8),
+}
+
+impl Behaviour {
+    /// By the configured shares.
+    pub fn choose(shares: &config::Ue, random: &mut Random) -> Self {
+        if random.chance(shares.silent) {
+            Self::Silent
+        } else if random.chance(shares.mute) {
+            Self::Mute
+        } else if random.chance(shares.failing) {
+            Self::Failing(shares.cause)
+        } else {
+            Self::Good
+        }
+    }
+}
+
+/// A UE with its subscription.
+#[derive(Clone, Debug)]
+pub struct Ue {
+    /// Its network, by its place in the configuration.
+    pub network: usize,
+    /// Its IMSI.
+    pub imsi: Imsi,
+    /// Its number.
+    pub msisdn: Msisdn,
+    /// Its public user identities, the one it registers first; at least one.
+    pub identities: Vec<String>,
+    /// What it does.
+    pub behaviour: Behaviour,
+    /// Whether a registration waits for its answer.
+    pub(crate) registering: bool,
+    /// CSeq of its latest registration.
+    pub(crate) sequence: u32,
+    /// When its latest registration was meant to begin.
+    pub(crate) register_intended: Time,
+    /// RP-MR and TP-MR of its next submission.
+    reference: u8,
+    /// Whether a submission waits for its report: the relay layer has one at a time.
+    submitting: bool,
+    /// Mobile terminated messages on their way to it.
+    pub(crate) awaited: u32,
+}
+
+impl Ue {
+    /// A UE that has not registered.
+    #[must_use]
+    pub fn new(network: usize, line: config::Line, behaviour: Behaviour) -> Self {
+        Self {
+            network,
+            imsi: line.imsi,
+            msisdn: line.msisdn,
+            identities: line.identities,
+            behaviour,
+            registering: false,
+            sequence: 0,
+            register_intended: Time::ZERO,
+            reference: 0,
+            submitting: false,
+            awaited: 0,
+        }
+    }
+}
+
+/// 8.9 steps 1 to 3: a UE that has none under way submits a message. Whether there was one.
+pub(crate) fn submit(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_>) -> bool {
+    let traffic = &mut node.traffic;
+    let Some(at) = free(&node.ues, &mut traffic.random, |ue| !ue.submitting) else { return false };
+    let number = traffic.mo.begun;
+    let body = short_message::body(&mut traffic.random, number);
+    let destination = destination(&mut traffic.random);
+    let ue = &mut node.ues[at];
+    let reference = ue.reference;
+    ue.reference = reference.wrapping_add(1);
+    ue.submitting = true;
+    let scscf = &node.scscfs[ue.network];
+    let tpdu = short_message::submit(reference, destination, &body);
+    let request = MessageRequest {
+        local: scscf.address,
+        remote: scscf.gateway,
+        request_uri: &format!("tel:+{}", scscf.service_centre),
+        from: &ue.identities[0],
+        route: None,
+        in_reply_to: None,
+        key: Key { slot: number, generation: SUBMISSIONS },
+        towards_ue: false,
+        access_network_info: ACCESS_NETWORK,
+        rp: Rp::Submit { reference, service_centre: Some(scscf.service_centre), tpdu: &tpdu },
+    };
+    let sent = cx.stack.message(now, &request, User::Submission(number).to_u64(), cx.outside);
+    let refused = node.smsc.refuses(&mut traffic.random);
+    traffic.by_submission.insert(tpdu.clone(), number);
+    let ue = at as u32;
+    traffic.submissions.push(Submission { ue, reference, tpdu, intended, arrived: 0, refused, ended: false });
+    traffic.waiting.push_back((now + traffic.config.mo_report, number));
+    traffic.mo.begun += 1;
+    if let Err(refusal) = sent {
+        fail(node, number, &format!("MESSAGE not sent: {refusal:?}"));
+    }
+    true
+}
+
+/// One of `ues` that `fits`, chosen at random.
+pub(crate) fn free(ues: &[Ue], random: &mut Random, fits: impl Fn(&Ue) -> bool) -> Option<usize> {
+    let first = random.below(ues.len());
+    (first..ues.len()).chain(0..first).find(|&at| fits(&ues[at]))
+}
+
+fn destination(random: &mut Random) -> Digits {
+    let len = 8 + random.below(5);
+    (0..len).try_fold(Digits::EMPTY, |digits, _| digits.with(random.below(10) as u8)).unwrap_or(Digits::EMPTY)
+}
+
+fn fail(node: &mut Node, number: u32, why: &str) {
+    let Some(submission) = node.traffic.end_submission(number) else { return };
+    node.ues[submission.ue as usize].submitting = false;
+    node.traffic.mo.fail(number, why);
+}
+
+/// 8.9 step 5: the gateway's answer, which is not the report yet.
+pub(crate) fn on_submission_answered(node: &mut Node, number: u32, status: u16) {
+    if !(200..300).contains(&status) {
+        fail(node, number, &format!("submission answered {status}"));
+    }
+}
+
+/// TR1M: no report came in time.
+pub(crate) fn on_timeout(node: &mut Node, now: Time) {
+    while let Some(&(deadline, number)) = node.traffic.waiting.front()
+        && deadline <= now
+    {
+        node.traffic.waiting.pop_front();
+        let arrived =
+            node.traffic.submissions.get(number as usize).map_or(0, |submission| submission.arrived);
+        fail(node, number, &format!("no submit report; the SMS-IWMSC got the message {arrived} times"));
+    }
+}
+
+/// A MESSAGE for UE `number`: a submit report or a short message.
+pub(crate) fn on_message(node: &mut Node, now: Time, number: u32, message: &Message<'_>, cx: &mut Cx<'_>) {
+    match message.rp {
+        Rp::Ack { .. } | Rp::Error { .. } => {
+            cx.stack.answer(now, &message.request, 200, cx.outside);
+            on_submit_report(node, now, number, message);
+        }
+        Rp::Deliver { reference, service_centre, tpdu } => {
+            on_deliver(node, now, number, message, (reference, service_centre, tpdu), cx);
+        }
+        Rp::Submit { .. } | Rp::MemoryAvailable { .. } | Rp::Faulty { .. } => {
+            node.traffic.counts.not_for_us += 1;
+            cx.stack.answer(now, &message.request, 400, cx.outside);
+        }
+    }
+}
+
+/// 8.9 steps 11 and 12: the submit report. It must be for this UE's own message, and what the SMSC had said.
+fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) {
+    let submission = match message.in_reply_to {
+        Some((WorkerId(0), Key { slot, generation: SUBMISSIONS })) => Some(slot),
+        _ => None,
+    };
+    let Some(number) = submission.filter(|&number| (number as usize) < node.traffic.submissions.len()) else {
+        node.traffic.counts.report_unmatched += 1;
+        return;
+    };
+    let Some(submission) = node.traffic.end_submission(number) else {
+        node.traffic.counts.late += 1;
+        return;
+    };
+    let (sender, expected, intended) = (submission.ue, submission.reference, submission.intended);
+    let (arrived, refused) = (submission.arrived, submission.refused);
+    node.ues[sender as usize].submitting = false;
+    let (reference, failed, report) = match message.rp {
+        Rp::Ack { reference, tpdu } => (reference, None, tpdu),
+        Rp::Error { reference, cause, tpdu } => (reference, Some(cause), tpdu),
+        _ => return,
+    };
+    let said = short_message::submit_report(number, refused.then(|| node.smsc.failure()));
+    let mo = &mut node.traffic.mo;
+    if sender != ue {
+        mo.fail(number, "the report went to another UE");
+    } else if reference != expected {
+        mo.fail(number, &format!("the report has RP-MR {reference}, not {expected}"));
+    } else if failed.is_some() != refused {
+        mo.fail(number, &format!("RP-Cause {failed:?}; the SMS-IWMSC got it {arrived} times"));
+    } else if report != Some(&said[..]) {
+        mo.fail(number, "the SUBMIT-REPORT is not the SMSC's");
+    } else if arrived == 0 {
+        mo.fail(number, "acknowledged, but the SMS-IWMSC never got it");
+    } else if refused {
+        mo.fail_as_configured();
+    } else {
+        mo.succeed(now, intended);
+    }
+}
+
+/// 8.10 steps 6 to 9: a short message arrives; the UE takes it, and reports.
+fn on_deliver(
+    node: &mut Node,
+    now: Time,
+    ue: u32,
+    message: &Message<'_>,
+    (reference, service_centre, tpdu): (u8, Option<Digits>, &[u8]),
+    cx: &mut Cx<'_>,
+) {
+    let UeNow { behaviour, network } = UeNow::of(&node.ues[ue as usize]);
+    let traffic = &mut node.traffic;
+    let Some(&number) = traffic.by_delivery.get(tpdu) else {
+        traffic.counts.altered += 1;
+        traffic.mt.surprise(u32::MAX, "a UE got a message that nobody sent");
+        return cx.stack.answer(now, &message.request, 200, cx.outside);
+    };
+    let delivery = &mut traffic.deliveries[number as usize];
+    delivery.arrived += 1;
+    if delivery.arrived > 1 {
+        traffic.counts.ue_twice += 1;
+    }
+    if delivery.ue != ue {
+        traffic.mt.surprise(number, "another UE got it");
+    }
+    let scscf = &node.scscfs[network];
+    if service_centre != Some(scscf.service_centre) {
+        traffic.mt.surprise(number, &format!("RP-OA is {service_centre:?}"));
+    }
+    if behaviour == Behaviour::Silent {
+        return;
+    }
+    cx.stack.answer(now, &message.request, 200, cx.outside);
+    let report =
+        short_message::deliver_report(number, matches!(behaviour, Behaviour::Failing(_)).then_some(FAILURE));
+    let rp = match behaviour {
+        Behaviour::Failing(cause) => Rp::Error { reference, cause, tpdu: Some(&report) },
+        Behaviour::Good => Rp::Ack { reference, tpdu: Some(&report) },
+        Behaviour::Mute | Behaviour::Silent => return,
+    };
+    let request = MessageRequest {
+        local: scscf.address,
+        remote: scscf.gateway,
+        request_uri: &scscf.gateway_uri,
+        from: &node.ues[ue as usize].identities[0],
+        route: None,
+        in_reply_to: Some(message.call_id),
+        key: Key { slot: number, generation: REPORTS },
+        towards_ue: false,
+        access_network_info: ACCESS_NETWORK,
+        rp,
+    };
+    if cx.stack.message(now, &request, User::DeliverReport(number).to_u64(), cx.outside).is_err() {
+        traffic.mt.surprise(number, "delivery report not sent");
+    }
+}
+
+/// What is needed of a UE while others change.
+struct UeNow {
+    behaviour: Behaviour,
+    network: usize,
+}
+
+impl UeNow {
+    fn of(ue: &Ue) -> Self {
+        Self { behaviour: ue.behaviour, network: ue.network }
+    }
+}
+
+/// 8.10 step 14: the answer to the delivery report.
+pub(crate) fn on_report_answered(node: &mut Node, number: u32, status: u16) {
+    if !(200..300).contains(&status) {
+        node.traffic.mt.surprise(number, &format!("delivery report answered {status}"));
+    }
+}

@@ -1,0 +1,239 @@
+//! The gateway and the core network in one process, over cables in memory and on a virtual clock: whole procedures, and
+//! what loss and duplication do to them, by a seed.
+
+use corenet::config::RegisterBody;
+use corenet::impairment::Impaired;
+use corenet::traffic::Traffic;
+use corenet::{Config, Node, report, start};
+use ipsmgw::base::Time;
+use ipsmgw::control::config::Config as GatewayConfig;
+use ipsmgw::control::registrar::Registrar;
+use ipsmgw::control::subscribers::Subscribers;
+use ipsmgw::control::{Mailbox, start as gateway_start};
+use ipsmgw::dataplane::Worker;
+use ipsmgw::gateway::Gateway;
+use ipsmgw::gateway::mailbox::{ToControl, ToWorker};
+use ipsmgw::io::Fan;
+use ipsmgw::io::memory::{MemoryIo, Pool, pair, views};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Frames for everybody.
+const FRAMES: usize = 8192;
+/// How far the clock goes in a turn in which somebody had something to do, and in one in which nobody had.
+const STEPS: (Duration, Duration) = (Duration::from_micros(20), Duration::from_micros(500));
+/// How long a scenario may take on the virtual clock.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+struct World {
+    now: Time,
+    pool: Pool,
+    gateway: Vec<Worker<MemoryIo, Gateway>>,
+    mailboxes: Vec<Mailbox>,
+    registrar: Registrar,
+    corenet: Worker<Impaired<Fan<MemoryIo>>, Node>,
+}
+
+/// The demo's two configurations, changed by `change`.
+fn world(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -> World {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("demo/gateway.toml");
+    let mut gateway = GatewayConfig::load(&file).unwrap();
+    gateway.node.workers = workers;
+    for association in &mut gateway.associations {
+        association.worker = association.worker.map(|worker| worker % workers);
+    }
+    let mut corenet = Config::load(&file.with_file_name("corenet.toml")).unwrap();
+    corenet.node.queues = workers.into();
+    corenet.capture.file = None;
+    for network in &mut corenet.networks {
+        network.subscribers = Some(20);
+    }
+    (corenet.traffic.mo, corenet.traffic.mt) = (200, 200);
+    change(&mut gateway, &mut corenet);
+    // Subscriber files are the core network's own subscribers.
+    let directory = std::env::temp_dir().join(format!(
+        "corenet-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    std::fs::create_dir_all(&directory).unwrap();
+    for (network, ours) in gateway.networks.iter_mut().zip(&corenet.networks) {
+        if let Some(file) = &mut network.subscribers {
+            *file = directory.join(format!("{}.csv", network.name));
+            let lines: Vec<String> = ours.lines().unwrap().iter().map(ToString::to_string).collect();
+            std::fs::write(file, lines.join("\n")).unwrap();
+        }
+    }
+    let subscribers = Subscribers::load(&gateway).unwrap();
+    std::fs::remove_dir_all(directory).unwrap();
+
+    let pool = Pool::new(FRAMES);
+    let queues = usize::from(workers);
+    let (ims, peer_ims) = pair(queues, 512, &pool);
+    let (ss7, peer_ss7) = pair(queues, 512, &pool);
+    let parts = gateway_start::build(gateway, subscribers, views(queues, &[ims, ss7], &pool)).unwrap();
+    let fan = Fan::new(views(queues, &[peer_ims, peer_ss7], &pool));
+    let corenet = start::build(&corenet, fan).unwrap();
+    let now = Time::from_millis(1000);
+    let (gateway, mailboxes, registrar) = (parts.workers, parts.mailboxes, parts.registrar);
+    World { now, pool, gateway, mailboxes, registrar, corenet }
+}
+
+impl World {
+    fn turn(&mut self) {
+        let mut busy = self.corenet.turn(self.now);
+        for worker in &mut self.gateway {
+            busy |= worker.turn(self.now);
+        }
+        for mailbox in &mut self.mailboxes {
+            while let Some(ToControl::Register(request)) = mailbox.from.pop() {
+                let outcome = self.registrar.register(self.now, &request);
+                assert!(mailbox.to.push(ToWorker::RegisterDone(outcome)).is_ok());
+                busy = true;
+            }
+        }
+        self.now += if busy { STEPS.0 } else { STEPS.1 };
+    }
+
+    fn run_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
+        let deadline = self.now + PATIENCE;
+        while !done(self) {
+            assert!(self.now < deadline, "{what} is not reached:\n{}", self.surprises());
+            self.turn();
+        }
+    }
+
+    /// Runs the scenario, then lets transactions and associations end, and looks for lost frames.
+    fn run(&mut self) {
+        self.run_until("the end of the scenario", |world| world.corenet.application_ref().is_finished());
+        assert_eq!(self.surprises(), "");
+        assert!(self.traffic().is_as_configured());
+    }
+
+    fn stop(&mut self) {
+        for mailbox in &mut self.mailboxes {
+            assert!(mailbox.to.push(ToWorker::Stop).is_ok());
+        }
+        self.run_until("an idle gateway", |world| world.gateway.iter().all(Worker::is_idle));
+        self.run_until("closed associations", |world| world.corenet.stack().is_closed());
+        for _ in 0..100 {
+            self.turn();
+        }
+        // Each worker keeps one empty buffer to write into.
+        let kept = self.gateway.len() + 1;
+        assert!(self.pool.available() + kept >= FRAMES, "{} frames are left", self.pool.available());
+    }
+
+    fn traffic(&self) -> &Traffic {
+        &self.corenet.application_ref().traffic
+    }
+
+    fn surprises(&self) -> String {
+        report::surprises(self.traffic())
+    }
+
+    fn sum(&self, count: impl Fn(&Worker<MemoryIo, Gateway>) -> u64) -> u64 {
+        self.gateway.iter().map(count).sum()
+    }
+}
+
+fn outcomes(world: &World) -> Vec<(&'static str, u32, u32)> {
+    world.traffic().flows().map(|flow| (flow.name, flow.delivered, flow.failed)).collect()
+}
+
+#[test]
+fn everything_arrives_unchanged_and_is_reported_by_one_worker() {
+    let mut world = world(1, |_, corenet| corenet.traffic.deregister = true);
+    world.run();
+    assert_eq!(
+        outcomes(&world),
+        [("registration", 40, 0), ("mo", 200, 0), ("mt", 200, 0), ("deregistration", 40, 0)]
+    );
+    let counts = &world.traffic().counts;
+    assert_eq!((counts.iwmsc_twice, counts.ue_twice), (0, 0));
+    world.stop();
+}
+
+#[test]
+fn two_workers_hand_over_frames_and_messages() {
+    let mut world = world(2, |_, corenet| (corenet.traffic.mo, corenet.traffic.mt) = (1000, 1000));
+    world.run();
+    assert_eq!(outcomes(&world), [("registration", 40, 0), ("mo", 1000, 0), ("mt", 1000, 0)]);
+    assert!(world.sum(|worker| worker.counts().1.frames_handed_off) > 1000);
+    assert!(world.sum(|worker| worker.counts().1.messages_handed_off) > 500);
+    for worker in &world.gateway {
+        assert!(worker.application_ref().counts.mo_accepted > 300, "both workers take messages");
+    }
+    world.stop();
+}
+
+#[test]
+fn nothing_is_lost_with_loss_and_duplication() {
+    for seed in 1..=3 {
+        let mut world = world(2, |_, corenet| {
+            corenet.seed = seed;
+            (corenet.impairment.loss, corenet.impairment.duplicate) = (0.01, 0.01);
+            (corenet.traffic.mo, corenet.traffic.mt) = (500, 500);
+            corenet.traffic.deregister = true;
+        });
+        world.run();
+        assert_eq!(outcomes(&world)[1..3], [("mo", 500, 0), ("mt", 500, 0)], "seed {seed}");
+        let (lost, doubled) = world.corenet.io().counts;
+        assert!(lost > 20 && doubled > 20, "{lost} lost, {doubled} doubled");
+        let counts = &world.traffic().counts;
+        assert_eq!((counts.iwmsc_twice, counts.ue_twice), (0, 0), "seed {seed}");
+        world.stop();
+    }
+}
+
+#[test]
+fn an_unchanged_registration_stays_on_the_worker() {
+    let mut world = world(2, |_, corenet| {
+        corenet.traffic.refreshes = 2;
+        (corenet.traffic.mo, corenet.traffic.mt) = (0, 0);
+    });
+    world.run();
+    assert_eq!(outcomes(&world), [("registration", 120, 0)]);
+    let refreshed = world.sum(|worker| worker.application_ref().counts.registration_refreshed);
+    assert_eq!((refreshed, world.registrar.counts.registered), (80, 40));
+    world.stop();
+}
+
+#[test]
+fn identities_come_by_any_body() {
+    for body in [
+        RegisterBody::None,
+        RegisterBody::ServiceInfo,
+        RegisterBody::EmbeddedRegister,
+        RegisterBody::Multipart,
+    ] {
+        let mut world = world(1, |_, corenet| {
+            for network in &mut corenet.networks {
+                // Without a file the IMSI must come from the body.
+                if network.name == "home1"
+                    || matches!(body, RegisterBody::EmbeddedRegister | RegisterBody::Multipart)
+                {
+                    network.register_body = body;
+                }
+            }
+            (corenet.traffic.mo, corenet.traffic.mt) = (50, 50);
+        });
+        world.run();
+        assert_eq!(outcomes(&world), [("registration", 40, 0), ("mo", 50, 0), ("mt", 50, 0)], "{body:?}");
+    }
+}
+
+#[test]
+fn ues_and_service_centres_that_refuse_are_understood() {
+    let mut world = world(2, |gateway, corenet| {
+        gateway.timers.mt_report = Duration::from_secs(2);
+        (corenet.ue.silent, corenet.ue.mute, corenet.ue.failing) = (0.1, 0.1, 0.2);
+        corenet.smsc.failing = 0.2;
+        corenet.traffic.deregister = true;
+    });
+    world.run();
+    let [_, mo, mt, _] = outcomes(&world)[..] else { panic!("{:?}", outcomes(&world)) };
+    assert!(mo.1 > 100 && mo.2 > 20 && mo.1 + mo.2 == 200, "{mo:?}");
+    assert!(mt.1 > 50 && mt.2 > 20 && mt.1 + mt.2 == 200, "{mt:?}");
+    world.stop();
+}
