@@ -8,6 +8,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// The slow path allocates; workers don't.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// An IP Short Message Gateway: SMS between IMS and SS7.
 #[derive(Parser)]
 #[command(version)]

@@ -15,8 +15,8 @@ pub struct Ss7 {
     /// 0 international, 1 international spare, 2 national, 3 national spare. Default 2.
     #[serde(default = "super::default::network_indicator")]
     pub network_indicator: u8,
-    /// The largest SCCP message that the network takes in one piece, in octets: an MTP signalling information field
-    /// less the routing label. Default 272.
+    /// The largest MTP signalling information field that the network takes, in octets: an SCCP message and the four
+    /// octets of the routing label. Default 272.
     #[serde(default = "super::default::sif_budget")]
     pub sif_budget: u16,
 }
