@@ -1,0 +1,386 @@
+//! The real gateway as a child process, its configuration, and the ports towards it.
+
+use super::peers::{Cable, Peers};
+use super::wire::{GATEWAY_MAC, ROUTER_MAC};
+use ipsmgw::base::{PortId, Time};
+use ipsmgw::io::dpdk::{DpdkIo, Eal, EalConfig, Ports, PortsConfig};
+use ipsmgw::io::{Batch, PacketIo};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::ops::{Deref, DerefMut};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+/// What differs between tests.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub associations: usize,
+    pub mt_report_ms: u32,
+    pub map_forward_ms: u32,
+    /// How the gateway appears to the SMSC of the first network: "msc" or "sgsn".
+    pub node: &'static str,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { associations: 1, mt_report_ms: 40_000, map_forward_ms: 90_000, node: "msc" }
+    }
+}
+
+/// The configuration of the gateway under test.
+pub fn configuration(place: &Path, options: Options) -> String {
+    let Options { associations, mt_report_ms, map_forward_ms, node } = options;
+    let mac = |at: usize| GATEWAY_MAC[at].map(|octet| format!("{octet:02x}")).join(":");
+    let device = |at: usize, name: &str| {
+        let socket = place.join(format!("{name}.sock"));
+        format!(
+            "net_memif{at},role=client,id=0,socket-abstract=no,socket={},bsize=2048,rsize=10",
+            socket.display()
+        )
+    };
+    let sg = |at: usize| {
+        format!(
+            "[[association]]\nname = \"sg{at}\"\nrole = \"client\"\nlocal = [\"10.7.0.1\"]\nremote = [\"10.9.0.1{at}\"]\n\
+             worker = {}\nrouting_contexts = [100]\ntraffic_mode = \"loadshare\"\n",
+            at - 1
+        )
+    };
+    let names = (1..=associations).map(|at| format!("\"sg{at}\"")).collect::<Vec<_>>().join(", ");
+    format!(
+        r#"
+[node]
+name = "gw1"
+workers = 2
+[capacity]
+dialogues = 4096
+client_transactions = 4096
+server_transactions = 32768
+pending_requests = 1024
+mo = 2048
+mt = 2048
+subscribers = 4096
+identities = 16384
+frames = 2048
+[eal]
+memory_mb = 128
+file_prefix = "ipsmgw-gw-{pid}"
+extra = ["--no-telemetry"]
+[[port]]
+name = "ims"
+device = "{ims}"
+mac = "{ims_mac}"
+addresses = ["10.0.0.1/24"]
+[[port]]
+name = "ss7"
+device = "{ss7}"
+mac = "{ss7_mac}"
+addresses = ["10.7.0.1/24"]
+[[route]]
+prefix = "10.1.0.0/16"
+gateway = "10.0.0.254"
+port = "ims"
+[[route]]
+prefix = "0.0.0.0/0"
+gateway = "10.7.0.254"
+port = "ss7"
+[sip]
+listen = ["10.0.0.1:5060"]
+uri = "sip:ipsmgw.home1.net"
+[[network]]
+name = "home1"
+mcc = "262"
+mnc = "01"
+gateway_title = "491710999001"
+node = "{node}"
+service_centres = ["49171076"]
+scscf = [{{ uri = "sip:scscf1.home1.net", address = "10.1.0.5:5060" }}]
+r1 = "preconfigured"
+subscribers = "home1.csv"
+[[network]]
+name = "home2"
+mcc = "234"
+mnc = "015"
+gateway_title = "447000000001"
+node = "sgsn"
+scscf = [{{ uri = "sip:scscf1.home2.net", address = "10.1.0.6:5060" }}]
+gateway_uri = "sip:ipsmgw.home2.net"
+r1 = "preconfigured"
+report_answer = 202
+report_unmatched = "488"
+[timers]
+mt_report_ms = {mt_report_ms}
+map_forward_ms = {map_forward_ms}
+[ss7]
+point_code = "2.100.3"
+{sgs}
+[[destination]]
+point_code = "2.100.4"
+associations = [{names}]
+[[title]]
+prefix = ""
+point_code = "2.100.4"
+[admin]
+socket = "{admin}"
+[log]
+format = "text"
+"#,
+        pid = process::id(),
+        ims = device(0, "ims"),
+        ss7 = device(1, "ss7"),
+        ims_mac = mac(0),
+        ss7_mac = mac(1),
+        sgs = (1..=associations).map(sg).collect::<String>(),
+        admin = place.join("admin.sock").display(),
+    )
+}
+
+/// A subscriber that no registration tells of: the file of the first network.
+pub const SUBSCRIBERS: &str = "262019999999999,491709999999,sip:filed@home1.net\n";
+
+/// The peers' ends of the memif ports, polled by one thread.
+struct Memif {
+    ports: Vec<DpdkIo>,
+    batch: Batch,
+    started: Instant,
+    idle: u32,
+}
+
+impl Cable for Memif {
+    fn now(&self) -> Time {
+        Time::from_millis(1000) + self.started.elapsed()
+    }
+
+    fn queues(&self) -> usize {
+        self.ports.len()
+    }
+
+    fn send(&mut self, port: usize, queue: usize, frame: &[u8]) {
+        let io = &mut self.ports[queue];
+        let mut sent = io.alloc().expect("a frame");
+        assert!(sent.copy_from(frame));
+        let mut batch = Batch::new();
+        batch.push(sent).unwrap();
+        let deadline = Instant::now() + super::peers::PATIENCE;
+        while io.tx_burst(PortId(port as u8), &mut batch) == 0 {
+            assert!(Instant::now() < deadline, "the gateway takes no more frames");
+            thread::yield_now();
+        }
+    }
+
+    fn receive(&mut self, port: usize, queue: usize) -> Vec<Vec<u8>> {
+        self.ports[queue].rx_burst(PortId(port as u8), &mut self.batch);
+        std::iter::from_fn(|| self.batch.pop()).map(|frame| frame.bytes().to_vec()).collect()
+    }
+
+    /// Leaves the processor to the gateway when nothing comes.
+    fn rest(&mut self, busy: bool) {
+        self.idle = if busy { 0 } else { self.idle + 1 };
+        match self.idle {
+            0..8 => {}
+            8..32 => thread::yield_now(),
+            _ => thread::park_timeout(Duration::from_micros(50)),
+        }
+    }
+}
+
+/// The gateway, running, and the network around it.
+pub struct Bench {
+    peers: Peers,
+    ports: Ports,
+    gateway: Child,
+    place: PathBuf,
+}
+
+impl Deref for Bench {
+    type Target = Peers;
+    fn deref(&self) -> &Peers {
+        &self.peers
+    }
+}
+
+impl DerefMut for Bench {
+    fn deref_mut(&mut self) -> &mut Peers {
+        &mut self.peers
+    }
+}
+
+impl Bench {
+    /// Opens the ports, starts the gateway and waits until its associations carry traffic.
+    pub fn start(place: &Path, options: Options) -> Self {
+        let text = configuration(place, options);
+        let memif = |at: usize, name: &str| {
+            let socket = place.join(format!("{name}.sock"));
+            let mac = ROUTER_MAC.map(|octet| format!("{octet:02x}")).join(":");
+            format!(
+                "net_memif{at},role=server,id=0,socket-abstract=no,socket={},bsize=2048,rsize=10,mac={mac}",
+                socket.display()
+            )
+        };
+        let eal = Eal::init(&EalConfig {
+            file_prefix: format!("ipsmgw-peers-{}", process::id()),
+            huge: false,
+            memory_mb: 128,
+            devices: vec![memif(0, "ims"), memif(1, "ss7")],
+            extra: vec!["--no-telemetry".into()],
+        })
+        .unwrap();
+        let config = PortsConfig { workers: 2, frames: 8192, ..PortsConfig::default() };
+        let (ports, mut io) = Ports::open(&eal, &config).unwrap();
+        io[0].enter().unwrap();
+        let file = place.join("gateway.toml");
+        fs::write(&file, text).unwrap();
+        fs::write(place.join("home1.csv"), SUBSCRIBERS).unwrap();
+        let log = File::create(place.join("gateway.log")).unwrap();
+        let gateway = Command::new(env!("CARGO_BIN_EXE_ipsmgw"))
+            .arg("run")
+            .arg("-c")
+            .arg(&file)
+            .env("XDG_RUNTIME_DIR", place)
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + super::peers::PATIENCE;
+        let memif = Memif { ports: io, batch: Batch::new(), started: Instant::now(), idle: 0 };
+        let peers = Peers::new(Box::new(memif), options.associations);
+        let mut bench = Self { peers, gateway, place: place.to_owned(), ports };
+        while !(bench.ports.is_up(PortId(0)) && bench.ports.is_up(PortId(1))) {
+            assert!(Instant::now() < deadline, "the links do not come up");
+            assert_eq!(bench.gateway.try_wait().unwrap(), None, "the gateway has ended");
+            thread::yield_now();
+        }
+        bench.until("traffic on every association", |peers| {
+            peers.ss7.active.iter().all(|it| *it).then_some(())
+        });
+        let socket = place.join("admin.sock");
+        bench.until("the admin socket", |_| UnixStream::connect(&socket).ok());
+        bench.until_workers_know(options.associations);
+        bench
+    }
+
+    /// The owner of an association knows first; the others learn of it in one of their next turns.
+    fn until_workers_know(&mut self, associations: usize) {
+        let deadline = Instant::now() + super::peers::PATIENCE;
+        let mut turns = None;
+        loop {
+            assert!(Instant::now() < deadline, "associations do not become active");
+            let workers = self.workers();
+            let active = |it: &Value| {
+                let states = it["numbers"]["association"].as_object().into_iter().flatten();
+                states.filter(|(_, numbers)| numbers["state"] == "active").count()
+            };
+            let now: Vec<u64> =
+                workers.iter().map(|it| it["numbers"]["worker"]["turns"].as_u64().unwrap()).collect();
+            if workers.iter().map(active).sum::<usize>() == associations {
+                let before = turns.get_or_insert_with(|| now.clone());
+                if now.iter().zip(before).all(|(now, before)| *now > *before + 2) {
+                    return;
+                }
+            }
+            self.step();
+        }
+    }
+
+    /// What the admin socket says of each worker.
+    pub fn workers(&self) -> Vec<Value> {
+        let mut socket = UnixStream::connect(self.place.join("admin.sock")).unwrap();
+        socket.write_all(b"GET /v1/workers HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        let mut body: Value = serde_json::from_str(body).unwrap();
+        match body["workers"].take() {
+            Value::Array(workers) => workers,
+            other => panic!("no workers: {other}"),
+        }
+    }
+
+    /// The sum over the workers of a number, as in `application.mo_accepted`.
+    pub fn total(&self, name: &str) -> u64 {
+        self.by_worker(name).iter().sum()
+    }
+
+    /// A number of each worker.
+    pub fn by_worker(&self, name: &str) -> Vec<u64> {
+        let of = |worker: &Value| {
+            name.split('.').fold(&worker["numbers"], |numbers, part| &numbers[part]).as_u64().unwrap_or(0)
+        };
+        self.workers().iter().map(of).collect()
+    }
+
+    /// Waits until a number has this value: workers publish every 10 ms.
+    #[track_caller]
+    pub fn until_total(&mut self, name: &str, value: u64) {
+        let deadline = Instant::now() + super::peers::PATIENCE;
+        loop {
+            let now = self.total(name);
+            if now == value {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{name} is {now}, not {value}: {:#?}", self.workers());
+            self.step();
+        }
+    }
+
+    /// Ends the gateway by SIGTERM: it must leave the SS7 network in order and end well.
+    pub fn end(mut self) {
+        let pid = self.gateway.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.until("SHUTDOWN of every association", |peers| {
+            (0..peers.ss7.active.len()).all(|at| !peers.ss7.is_up(at)).then_some(())
+        });
+        // From here on nobody polls, so that memif may take its rings down.
+        let status = self.gateway.wait().unwrap();
+        assert!(status.success(), "the gateway ended with {status}");
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = self.gateway.kill();
+        let _ = self.gateway.wait();
+        if thread::panicking() {
+            eprintln!("{}", fs::read_to_string(self.place.join("gateway.log")).unwrap_or_default());
+        }
+    }
+}
+
+/// A fresh directory, removed at the end.
+struct Place(PathBuf);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Set for a child process: the test that it runs.
+const ALONE: &str = "IPSMGW_CONFORMANCE_ALONE";
+
+/// Runs a test in a process of its own, since EAL starts once in a process: this binary again, which then runs `body`
+/// with a gateway started for it alone. `body` must stand in the test function itself, whose name is in its type's.
+pub fn isolated<Body: FnOnce(&mut Bench)>(options: Options, body: Body) {
+    let path = std::any::type_name::<Body>().trim_end_matches("::{{closure}}");
+    let name = path.split_once("::").map_or(path, |(_, name)| name);
+    if env::var_os(ALONE).is_none_or(|alone| alone != name) {
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture", "--test-threads=1"])
+            .env(ALONE, name)
+            .output()
+            .unwrap();
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+        return;
+    }
+    let place = Place(env::temp_dir().join(format!("ipsmgw-{}", process::id())));
+    let _ = fs::remove_dir_all(&place.0);
+    fs::create_dir_all(&place.0).unwrap();
+    let mut bench = Bench::start(&place.0, options);
+    body(&mut bench);
+    bench.end();
+}

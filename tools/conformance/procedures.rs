@@ -1,0 +1,15 @@
+//! A test for each procedure of TR 23.804 that the gateway has, against the real binary over real packets: what is
+//! checked is the fields, octet by octet where the octets are ours to choose (PROTOCOLS 1, 2, 5 to 7).
+
+mod harness;
+
+#[path = "procedures/mo.rs"]
+mod mo;
+#[path = "procedures/mt.rs"]
+mod mt;
+#[path = "procedures/network.rs"]
+mod network;
+#[path = "procedures/registration.rs"]
+mod registration;
+#[path = "procedures/unsuccessful.rs"]
+mod unsuccessful;
