@@ -8,6 +8,8 @@ pub mod impairment;
 pub mod node;
 pub mod random;
 pub mod report;
+#[cfg(feature = "dpdk")]
+pub mod run;
 pub mod scscf;
 pub mod short_message;
 pub mod smsc;

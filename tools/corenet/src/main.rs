@@ -1,2 +1,209 @@
 //! The core network in a box, as a program.
-fn main() {}
+
+use clap::{Parser, Subcommand};
+use corenet::Config;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// HLR, SMSC, S-CSCF and UEs for an IP-SM-GW to talk to. It sends messages both ways and checks what arrives.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the configured traffic. Exits with 0 if everything went as configured, with 1 if not.
+    Run {
+        /// The configuration (TOML).
+        #[arg(short, long, value_name = "FILE")]
+        config: PathBuf,
+        /// Print one JSON object instead of a table.
+        #[arg(long)]
+        json: bool,
+        /// Write that object to a file too, when the traffic has ended.
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+        /// Create this file when the ports are up and the gateway may start.
+        #[arg(long, value_name = "FILE")]
+        ready: Option<PathBuf>,
+        /// When the traffic has ended, wait for the gateway to close its associations.
+        #[arg(long)]
+        stay: bool,
+    },
+    /// Check a configuration.
+    Check {
+        /// The configuration (TOML).
+        #[arg(short, long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Print a network's subscribers, as the gateway's subscriber file has them.
+    Subscribers {
+        /// The configuration (TOML).
+        #[arg(short, long, value_name = "FILE")]
+        config: PathBuf,
+        /// The network's name.
+        network: String,
+    },
+}
+
+/// Exit code for a configuration that is wrong.
+const WRONG_CONFIGURATION: u8 = 2;
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command;
+    let (Command::Run { config: file, .. }
+    | Command::Check { config: file }
+    | Command::Subscribers { config: file, .. }) = &command;
+    let config = match Config::load(file) {
+        Ok(config) => config,
+        Err(what) => return refused(&what),
+    };
+    match command {
+        Command::Run { json, report, ready, stay, .. } => run(&config, Output { json, report, ready }, stay),
+        Command::Check { config: file } => match corenet::Node::new(&config) {
+            Ok(_) => print(&format!("{}: correct\n", file.display())),
+            Err(what) => refused(&what),
+        },
+        Command::Subscribers { network: name, .. } => {
+            let network = config.networks.iter().find(|network| network.name == name);
+            let network = network.ok_or_else(|| format!("there is no network {name:?} in the configuration"));
+            match network.and_then(corenet::config::Network::lines) {
+                Ok(lines) => print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>()),
+                Err(what) => refused(&what),
+            }
+        }
+    }
+}
+
+/// Where a run's outcome goes.
+struct Output {
+    json: bool,
+    report: Option<PathBuf>,
+    ready: Option<PathBuf>,
+}
+
+#[cfg(feature = "dpdk")]
+fn run(config: &Config, output: Output, stay: bool) -> ExitCode {
+    use corenet::run::Core;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        if let Err(error) = signal_hook::flag::register(signal, stop.clone()) {
+            return failed(&format!("no signals: {error}"));
+        }
+    }
+    let mut core = match Core::open(config) {
+        Ok(core) => core,
+        Err(what) => return failed(&what),
+    };
+    let pcap = config.capture.file.as_ref().map(|file| file.display().to_string());
+    let mut told = progress::Told::new(output, pcap);
+    if let Err(what) = core.run(&stop, stay, &mut told) {
+        return failed(&what);
+    }
+    if told.failure.is_none() && core.traffic().is_as_configured() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Without DPDK there are no ports to run on.
+#[cfg(not(feature = "dpdk"))]
+fn run(_config: &Config, Output { json: _, report: _, ready: _ }: Output, _stay: bool) -> ExitCode {
+    failed("this build has no ports; build it with the feature `dpdk`")
+}
+
+#[cfg(feature = "dpdk")]
+mod progress {
+    //! What people and programs are told while it runs.
+
+    use super::{Output, failed, print};
+    use corenet::report::{self, Report};
+    use corenet::run::Observer;
+    use corenet::traffic::Traffic;
+    use std::io::{IsTerminal, Write};
+    use std::path::Path;
+
+    pub(crate) struct Told {
+        output: Output,
+        pcap: Option<String>,
+        on_terminal: bool,
+        shown: String,
+        /// What could not be written.
+        pub(crate) failure: Option<String>,
+    }
+
+    impl Told {
+        pub(crate) fn new(output: Output, pcap: Option<String>) -> Self {
+            let on_terminal = std::io::stderr().is_terminal();
+            Self { output, pcap, on_terminal, shown: String::new(), failure: None }
+        }
+
+        fn write(&mut self, file: &Path, text: &str) {
+            // Whoever waits for it must find it whole.
+            let new = file.with_extension("new");
+            if let Err(error) = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, file)) {
+                let what = format!("{}: {error}", file.display());
+                failed(&what);
+                self.failure = Some(what);
+            }
+        }
+    }
+
+    impl Observer for Told {
+        fn ready(&mut self) {
+            if let Some(file) = self.output.ready.clone() {
+                self.write(&file, "");
+            }
+        }
+
+        fn progress(&mut self, traffic: &Traffic) {
+            let flow =
+                |flow: &corenet::traffic::Flow| format!("{} {}/{}", flow.name, flow.ended(), flow.asked);
+            let text = traffic.flows().map(flow).collect::<Vec<_>>().join("   ");
+            if self.on_terminal && text != self.shown {
+                eprint!("\r{text}\x1b[K");
+                let _ = std::io::stderr().flush();
+                self.shown = text;
+            }
+        }
+
+        fn finished(&mut self, traffic: &Traffic, remarks: &str) {
+            self.progress(traffic);
+            if self.on_terminal {
+                eprintln!();
+            }
+            eprint!("{}{remarks}", report::surprises(traffic));
+            let report = Report::new(traffic, self.pcap.clone());
+            let _ = match self.output.json {
+                true => print(&format!("{}\n", report.json())),
+                false => print(&report.table()),
+            };
+            if let Some(file) = self.output.report.clone() {
+                self.write(&file, &format!("{}\n", report.json()));
+            }
+        }
+    }
+}
+
+/// Prints to standard output; a reader that has gone away is no error.
+fn print(text: &str) -> ExitCode {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn failed(what: &str) -> ExitCode {
+    eprintln!("corenet: {what}");
+    ExitCode::FAILURE
+}
+
+fn refused(what: &str) -> ExitCode {
+    eprintln!("corenet: {what}");
+    ExitCode::from(WRONG_CONFIGURATION)
+}

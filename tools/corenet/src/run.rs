@@ -1,0 +1,153 @@
+//! Runs the core network over DPDK ports until its scenario has ended.
+
+use crate::capture::{Capture, CaptureFile, WallClock};
+use crate::config::Config;
+use crate::impairment::Impaired;
+use crate::node::Node;
+use crate::start;
+use crate::traffic::Traffic;
+use ipsmgw::base::{PortId, Time};
+use ipsmgw::control::config::Backoff as BackoffSetting;
+use ipsmgw::dataplane::{Backoff, BackoffMode, Clock, Worker};
+use ipsmgw::io::dpdk::{DpdkIo, Eal, EalConfig, Ports, PortsConfig};
+use ipsmgw::io::{Fan, PacketIo};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How often progress is told, and it is looked whether to stop.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long leaving the SS7 network may take.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What the one who runs it is told.
+pub trait Observer {
+    /// The ports are up: the gateway may start.
+    fn ready(&mut self);
+    /// How far the scenario is.
+    fn progress(&mut self, traffic: &Traffic);
+    /// The scenario has ended, and the capture is complete but for the leaving. `remarks` are about the network, a line
+    /// each.
+    fn finished(&mut self, traffic: &Traffic, remarks: &str);
+}
+
+/// The core network over DPDK ports.
+pub struct Core {
+    worker: Worker<Impaired<Fan<Capture<DpdkIo>>>, Node>,
+    ports: Ports,
+    capture: Option<CaptureFile>,
+    clock: Clock,
+    backoff: Backoff,
+}
+
+impl Core {
+    /// Starts DPDK and opens the ports.
+    ///
+    /// # Errors
+    /// Says what does not fit or does not start.
+    #[allow(clippy::disallowed_methods)] // a capture tells the time of day
+    pub fn open(config: &Config) -> Result<Self, String> {
+        let eal = Eal::init(&EalConfig {
+            file_prefix: config.eal.file_prefix.clone(),
+            huge: config.eal.huge,
+            memory_mb: config.eal.memory_mb,
+            devices: config.ports.iter().map(|port| port.device.clone()).collect(),
+            extra: config.eal.extra.clone(),
+        })?;
+        let frames = config.node.frames * (config.ports.len() * config.node.queues) as u32;
+        let queues = PortsConfig { workers: config.node.queues, frames, ..PortsConfig::default() };
+        let (ports, io) = Ports::open(&eal, &queues)?;
+        let names = config.ports.iter().map(|port| port.name.as_str());
+        let capture = config.capture.file.as_deref().map(|file| {
+            CaptureFile::create(file, names).map_err(|error| {
+                format!("capture {}: {error}; give a path that can be written", file.display())
+            })
+        });
+        let capture = capture.transpose()?;
+        let clock = Clock::start();
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let since = since.saturating_sub(clock.now().since(Time::ZERO));
+        let wall = move || -> WallClock {
+            Box::new(move || u64::try_from((since + clock.now().since(Time::ZERO)).as_nanos()).unwrap_or(0))
+        };
+        let captured = |io| Capture::new(io, capture.clone().map(|file| (file, wall())));
+        let worker = start::build(config, Fan::new(io.into_iter().map(captured).collect()))?;
+        let mode = match config.node.backoff {
+            BackoffSetting::Spin => BackoffMode::Spin,
+            BackoffSetting::Yield => BackoffMode::Yield,
+        };
+        Ok(Self { worker, ports, capture, clock, backoff: Backoff::new(mode) })
+    }
+
+    /// The scenario.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.worker.application_ref().traffic
+    }
+
+    /// What the network did besides: losses, doubles and what they led to. Empty if there was nothing.
+    fn remarks(&mut self) -> String {
+        let (lost, doubled) = self.worker.io().counts;
+        let (clients, _) = self.worker.stack().ims().transaction_counts();
+        let counts = &self.traffic().counts;
+        let remarks = [
+            (lost, "packets lost by the impairment"),
+            (doubled, "packets doubled by the impairment"),
+            (clients.retransmitted, "SIP requests sent again"),
+            (self.worker.stack().ims().counts.repeated, "SIP requests received again"),
+            (self.worker.stack().ss7().transport().sctp_counts().data_again, "SCTP chunks sent again"),
+            (counts.iwmsc_twice, "messages that the SMS-IWMSC got again"),
+            (counts.ue_twice, "messages that a UE got again"),
+        ];
+        let seen = remarks.into_iter().filter(|(count, _)| *count > 0);
+        seen.map(|(count, what)| format!("{count} {what}\n")).collect()
+    }
+
+    /// Runs the scenario, or what of it there is before `stop`. Then leaves the SS7 network; or, to `stay`, lets the
+    /// gateway leave first, as memif wants it: a side must not go while the other polls.
+    ///
+    /// # Errors
+    /// Says what failed at the ports or the capture.
+    pub fn run(&mut self, stop: &AtomicBool, stay: bool, observer: &mut dyn Observer) -> Result<(), String> {
+        self.worker.io().enter()?;
+        observer.ready();
+        let (mut next, mut stop_by, mut told) = (Time::ZERO, Time::NEVER, false);
+        loop {
+            let now = self.clock.now();
+            let busy = self.worker.turn(now);
+            self.backoff.after_turn(busy);
+            let node = self.worker.application_ref();
+            let finished = node.is_finished();
+            if finished && !told {
+                told = true;
+                self.flush()?;
+                let remarks = self.remarks();
+                observer.finished(self.traffic(), &remarks);
+            }
+            if finished && told && self.worker.stack().is_closed() {
+                break;
+            }
+            if now < next {
+                continue;
+            }
+            next = now + LOOK;
+            observer.progress(self.traffic());
+            if let Some(fault) = (0..self.ports.len()).find_map(|at| self.ports.fault(PortId(at as u8))) {
+                return Err(fault);
+            }
+            if stop_by == Time::NEVER && (stop.load(Ordering::Relaxed) || (finished && !stay)) {
+                stop_by = now + GRACE;
+                self.worker.with_application(|node, cx| node.stop(now, cx));
+            }
+            if now >= stop_by {
+                break;
+            }
+        }
+        self.worker.io().leave();
+        self.flush()
+    }
+
+    fn flush(&self) -> Result<(), String> {
+        let flushed = self.capture.as_ref().map_or(Ok(()), CaptureFile::flush);
+        flushed.map_err(|error| format!("capture: {error}; free disk space"))
+    }
+}
