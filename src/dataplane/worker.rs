@@ -180,13 +180,11 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
         let mut any = false;
         for port in 0..self.transmit.io.ports() {
             let port = PortId(port as u8);
-            let mut batch = core::mem::take(&mut self.batch);
-            self.counts.frames_received += self.transmit.io.rx_burst(port, &mut batch) as u64;
-            while let Some(frame) = batch.pop() {
+            self.counts.frames_received += self.transmit.io.rx_burst(port, &mut self.batch) as u64;
+            while let Some(frame) = self.batch.pop() {
                 any = true;
                 self.handle_frame(now, port, frame);
             }
-            self.batch = batch;
         }
         any
     }

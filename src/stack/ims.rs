@@ -180,7 +180,7 @@ impl Ims {
             if owner != self.config.worker {
                 return Next::HandOff(owner);
             }
-            return self.handle_request(now, datagram.payload, &message, source, local, embedded, out);
+            return self.handle_request(now, &message, source, local, embedded, out);
         }
         match self.clients.handle_response(now, &message) {
             ResponseOutcome::Elsewhere(worker) => Next::HandOff(worker),
@@ -211,7 +211,6 @@ impl Ims {
     fn handle_request<'a>(
         &mut self,
         now: Time,
-        bytes: &'a [u8],
         message: &sip::Message<'a>,
         source: SocketAddr,
         local: SocketAddr,
@@ -247,10 +246,10 @@ impl Ims {
                 return Next::Done;
             }
         };
-        let request = Request { key, bytes, source, local };
-        let indication = self.check(message).and_then(|()| match message.method() {
-            Method::Register => register(&request, message, embedded).map(Indication::Register),
-            Method::Message => self.message_of(&request, message).map(Indication::Message),
+        let request = Request { key, message: *message, source, local };
+        let indication = self.check(message).and_then(|uri| match message.method() {
+            Method::Register => register(&request, embedded).map(Indication::Register),
+            Method::Message => self.message_of(&request, &uri).map(Indication::Message),
             // A peer that asks whether we are alive.
             Method::Options => Err(200),
             _ => Err(405),
@@ -266,18 +265,16 @@ impl Ims {
         }
     }
 
-    /// What every request must get right (RFC 3261 8.2), or the status that says what is wrong.
-    fn check(&self, message: &sip::Message<'_>) -> Result<(), u16> {
+    /// The Request-URI of a request that gets right what every one must (RFC 3261 8.2), or the status that says what is
+    /// wrong.
+    fn check<'a>(&self, message: &sip::Message<'a>) -> Result<Uri<'a>, u16> {
         if message.max_forwards() == Some(0) && message.method() != Method::Options {
             return Err(483);
         }
         if message.header(Name::Require).is_some() {
             return Err(420);
         }
-        match Uri::parse(message.request_uri()).map(|uri| uri.scheme) {
-            Some(Scheme::Other) | None => Err(416),
-            Some(_) => Ok(()),
-        }
+        Uri::parse(message.request_uri()).filter(|uri| uri.scheme != Scheme::Other).ok_or(416)
     }
 
     fn count_refusal(&mut self, status: u16) {
@@ -293,7 +290,8 @@ impl Ims {
     }
 
     /// The SM-RP message in a MESSAGE, and who sends it.
-    fn message_of<'a>(&self, request: &Request<'a>, message: &sip::Message<'a>) -> Result<Message<'a>, u16> {
+    fn message_of<'a>(&self, request: &Request<'a>, uri: &Uri<'a>) -> Result<Message<'a>, u16> {
+        let message = &request.message;
         if !message.content_type().is_some_and(|media_type| media_type.is(SMS)) {
             return Err(415);
         }
@@ -307,15 +305,13 @@ impl Ims {
         Ok(Message {
             request: *request,
             asserted,
-            to: Uri::parse(message.request_uri()).and_then(|uri| uri.canonical()),
+            to: uri.canonical(),
             call_id: message.call_id(),
             in_reply_to: token.map(|token| {
                 (token.worker, crate::base::Key { slot: token.slot, generation: token.generation })
             }),
             has_in_reply_to: message.header(Name::InReplyTo).is_some(),
-            request_digits: Uri::parse(message.request_uri())
-                .and_then(|uri| uri.digits())
-                .map(|number| number.digits),
+            request_digits: uri.digits().map(|number| number.digits),
             access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
             rp,
         })
@@ -350,11 +346,8 @@ fn identity(value: &[u8]) -> Option<Identity> {
 }
 
 /// A third-party REGISTER, or the status that refuses it.
-fn register<'a>(
-    request: &Request<'a>,
-    message: &sip::Message<'a>,
-    embedded: &'a mut Slots,
-) -> Result<Register<'a>, u16> {
+fn register<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result<Register<'a>, u16> {
+    let message = &request.message;
     let contact = message.values(Name::Contact).next().and_then(NameAddr::parse).ok_or(400u16)?;
     let public_identity = Uri::parse(message.to().uri).and_then(|uri| uri.canonical()).ok_or(400u16)?;
     let mut service_info: &[u8] = &[];

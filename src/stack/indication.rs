@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use crate::base::Key;
 use crate::ident::{Digits, Identity, Imsi, Msisdn, WorkerId};
 use crate::proto::map::UserError;
-use crate::proto::sip::ServerKey;
+use crate::proto::sip::{self, ServerKey};
 use crate::proto::tcap::DialogueId;
 
 /// A SIP request whose final answer the application owes: answer it in the same turn, or defer it.
@@ -13,8 +13,8 @@ use crate::proto::tcap::DialogueId;
 pub struct Request<'a> {
     /// The server transaction.
     pub(crate) key: ServerKey,
-    /// The request's own octets, from which the answer is made.
-    pub(crate) bytes: &'a [u8],
+    /// The request itself, from which the answer is made.
+    pub(crate) message: sip::Message<'a>,
     /// Where it came from.
     pub source: SocketAddr,
     /// Our address that it came to.

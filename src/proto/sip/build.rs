@@ -1,6 +1,6 @@
 //! Writes requests and responses, forwards, into a transmit buffer (RFC 3261 8.1.1, 8.2.6, RFC 3581).
 
-use super::headers::{NameAddr, Via, ip_address};
+use super::headers::{Via, ip_address};
 use super::mint::{Minter, Tag};
 use super::name::Name;
 use super::scan::{control, is_token, is_uri_text, spell};
@@ -281,7 +281,7 @@ pub(super) fn response_head(request: &Fragment<'_>, to_tag: &Tag, source: Socket
         let Some(field) = request.fields(name).next() else { continue };
         w.name(name);
         w.copied(field);
-        if name == Name::To && NameAddr::parse(field.value).is_some_and(|to| to.tag().is_none()) {
+        if name == Name::To && request.lacks_to_tag {
             w.bytes(b";tag=");
             w.bytes(to_tag.as_bytes());
         }

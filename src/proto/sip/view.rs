@@ -363,7 +363,7 @@ impl<'a> Message<'a> {
     }
 
     pub(super) fn fragment(&self) -> Fragment<'a> {
-        Fragment { headers: self.headers(), top_via: self.top_via }
+        Fragment { headers: self.headers(), top_via: self.top_via, lacks_to_tag: self.to.tag().is_none() }
     }
 
     /// Whether this is a request.
@@ -498,6 +498,8 @@ pub(super) struct Field<'a> {
 pub(super) struct Fragment<'a> {
     headers: Headers<'a>,
     pub(super) top_via: Via<'a>,
+    /// To can be read and has no tag yet.
+    pub(super) lacks_to_tag: bool,
 }
 
 impl<'a> Fragment<'a> {
@@ -513,7 +515,8 @@ impl<'a> Fragment<'a> {
         slots.fill_leniently(bytes, end + 2);
         let headers = Headers { bytes, slots };
         let top_via = Via::parse(headers.first(Name::Via).1)?;
-        Some(Self { headers, top_via })
+        let lacks_to_tag = NameAddr::parse(headers.first(Name::To).1).is_some_and(|to| to.tag().is_none());
+        Some(Self { headers, top_via, lacks_to_tag })
     }
 
     pub(super) fn fields(&self, name: Name) -> impl Iterator<Item = Field<'a>> + use<'a> {

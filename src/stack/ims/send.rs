@@ -20,20 +20,15 @@ impl Ims {
         status: u16,
         out: &mut dyn Out,
     ) {
-        let mut slots = Slots::new();
-        if let Ok(message) = sip::Message::parse(request.bytes, &mut slots) {
-            self.respond(&message, status, request.source, request.local, out);
-        }
+        self.respond(&request.message, status, request.source, request.local, out);
         self.servers.complete_now(now, request.key, status);
     }
 
     /// Keeps what the answer needs.
     pub(in crate::stack) fn defer(&mut self, now: Time, request: &Request<'_>) -> Option<Deferred> {
-        let mut slots = Slots::new();
-        let message = sip::Message::parse(request.bytes, &mut slots).ok()?;
-        let to_tag = self.minter.to_tag(&message);
+        let to_tag = self.minter.to_tag(&request.message);
         self.servers
-            .defer(now, request.key, &message, &to_tag, request.source, request.local)
+            .defer(now, request.key, &request.message, &to_tag, request.source, request.local)
             .ok()
             .map(|()| Deferred(request.key))
     }
