@@ -135,11 +135,6 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
         self.application.is_idle() && self.waiting() == 0 && self.stack.is_closed()
     }
 
-    /// Leaves the SS7 network in order, whatever is still under way.
-    pub fn leave(&mut self, now: Time) {
-        self.stack.stop(now, &mut self.transmit);
-    }
-
     /// How many items wait in the rings towards this worker.
     #[must_use]
     pub fn waiting(&self) -> usize {
