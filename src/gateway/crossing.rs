@@ -26,6 +26,13 @@ pub enum Crossing {
         /// The end.
         result: MtResult,
     },
+    /// Behind a MAP result, to the worker that has the association it leaves by: whom to tell when it has gone.
+    ResultPasses {
+        /// The holder.
+        worker: WorkerId,
+        /// The holder's entry.
+        key: Key,
+    },
     /// Back to the holder: the MAP result has gone, so the UE's report may be answered (8.10 steps 11 and 14).
     ResultSent {
         /// The holder's entry.

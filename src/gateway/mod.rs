@@ -319,6 +319,7 @@ impl Application for Gateway {
             Crossing::Result { asked, holder, result } => {
                 mt::on_result_elsewhere(self, now, asked, holder, &result, cx)
             }
+            Crossing::ResultPasses { worker, key } => mt::on_result_passes(self, now, worker, key, cx),
             Crossing::ResultSent { key } => mt::on_result_sent(self, now, key, cx),
             Crossing::Report { subscriber, report } => {
                 mt::on_report_elsewhere(self, now, subscriber, &report, cx)

@@ -141,10 +141,14 @@ pub(super) fn on_forward_sm(
     let asked = invoke.asked;
     let subscriber = match find(gateway, now, forward.imsi) {
         Ok(subscriber) => subscriber,
-        Err(failure) => return send_result(gateway, now, asked, &MtResult::failed(failure), cx),
+        Err(failure) => {
+            send_result(gateway, now, asked, &MtResult::failed(failure), cx);
+            return;
+        }
     };
     let Some(tpdu) = Inline::new(forward.tpdu) else {
-        return send_result(gateway, now, asked, &MtResult::failed(Failure::EquipmentProtocolError), cx);
+        send_result(gateway, now, asked, &MtResult::failed(Failure::EquipmentProtocolError), cx);
+        return;
     };
     begin(gateway, now, subscriber, &Arrived { asked, service_centre: forward.service_centre, tpdu }, cx);
 }
@@ -453,17 +457,47 @@ fn finish(
     if let Some(timer) = mt.timer.take() {
         gateway.timers.cancel(timer);
     }
-    let asked = mt.asked;
-    if asked.worker != gateway.config.worker {
+    let (asked, worker) = (mt.asked, gateway.config.worker);
+    if asked.worker != worker {
+        await_result(gateway, now, key, report);
+        return conclude(gateway, now, asked, Some((worker, key)), result, cx);
+    }
+    let way = send_result(gateway, now, asked, result, cx);
+    match way.filter(|way| *way != worker && report.is_some()) {
+        Some(way) => {
+            await_result(gateway, now, key, report);
+            gateway.tell(way, Crossing::ResultPasses { worker, key }, cx);
+        }
+        None => {
+            if report.is_some() {
+                cx.stack.send_off(now, cx.outside);
+            }
+            release(gateway, now, key, report, cx);
+        }
+    }
+}
+
+/// Other workers say when the result has gone.
+fn await_result(gateway: &mut Gateway, now: Time, key: Key, report: Option<ReportRequest>) {
+    if let Some(mt) = gateway.mt.get_mut(key) {
         mt.awaiting = Awaiting::ResultSent(report);
         mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, key).ok();
-        conclude(gateway, now, asked, Some((gateway.config.worker, key)), result, cx);
+    }
+}
+
+/// Step 11 for another worker's dialogue: the result came by the same ring just before, and leaves now.
+pub(super) fn on_result_passes(
+    gateway: &mut Gateway,
+    now: Time,
+    worker: WorkerId,
+    key: Key,
+    cx: &mut Cx<'_>,
+) {
+    cx.stack.send_off(now, cx.outside);
+    if worker == gateway.config.worker {
+        on_result_sent(gateway, now, key, cx);
     } else {
-        send_result(gateway, now, asked, result, cx);
-        if report.is_some() {
-            cx.stack.send_off(now, cx.outside);
-        }
-        release(gateway, now, key, report, cx);
+        gateway.tell(worker, Crossing::ResultSent { key }, cx);
     }
 }
 
@@ -555,28 +589,36 @@ pub(super) fn on_result_elsewhere(
     result: &MtResult,
     cx: &mut Cx<'_>,
 ) {
-    send_result(gateway, now, asked, result, cx);
-    if let Some((worker, key)) = holder {
-        cx.stack.send_off(now, cx.outside);
-        gateway.tell(worker, Crossing::ResultSent { key }, cx);
+    let way = send_result(gateway, now, asked, result, cx);
+    let Some((worker, key)) = holder else { return };
+    match way.filter(|way| *way != gateway.config.worker) {
+        Some(way) => gateway.tell(way, Crossing::ResultPasses { worker, key }, cx),
+        None => on_result_passes(gateway, now, worker, key, cx),
     }
 }
 
-/// Step 11: the MAP result, or the user error of 8.5 step 6; nothing if the SMS-GMSC has given up meanwhile.
-fn send_result(gateway: &mut Gateway, now: Time, asked: Asked, result: &MtResult, cx: &mut Cx<'_>) {
+/// Step 11: the MAP result, or the user error of 8.5 step 6; nothing if the SMS-GMSC has given up meanwhile. Gives the
+/// worker whose association it leaves by, if it is sent.
+fn send_result(
+    gateway: &mut Gateway,
+    now: Time,
+    asked: Asked,
+    result: &MtResult,
+    cx: &mut Cx<'_>,
+) -> Option<WorkerId> {
     if !cx.stack.is_open(asked.dialogue) {
-        return;
+        return None;
     }
     let report = (!result.report.is_empty()).then_some(&result.report[..]);
     match result.failure {
         None => {
             gateway.counts.mt_delivered += 1;
-            cx.stack.mt_forward_sm_result(now, &asked, report, cx.outside);
+            cx.stack.mt_forward_sm_result(now, &asked, report, cx.outside)
         }
         Some(failure) => {
             gateway.counts.mt_failed += 1;
             let error = cause::map_error(failure, report);
-            cx.stack.user_error(now, &asked, &error, cx.outside);
+            cx.stack.user_error(now, &asked, &error, cx.outside)
         }
     }
 }

@@ -244,7 +244,8 @@ impl Stack {
         self.ss7.transport.endpoint.flush(now, &mut wire);
     }
 
-    /// What was written so far leaves now: nothing written later, to whatever port, is seen before it.
+    /// What was written so far leaves now: nothing written later, to whatever port, is seen before it. What was handed
+    /// to another worker leaves when that worker says the same.
     pub fn send_off(&mut self, now: Time, outside: &mut dyn Outside) {
         self.flush(now, outside);
         outside.drain();
@@ -357,15 +358,16 @@ impl Stack {
         self.ss7.mt_forward_sm(now, forward, user, outside)
     }
 
-    /// The result of an mt-forwardSM that a peer invoked, with the UE's DELIVER-REPORT if there is one.
+    /// The result of an mt-forwardSM that a peer invoked, with the UE's DELIVER-REPORT if there is one. Gives the worker
+    /// whose association it leaves by, if it is sent.
     pub fn mt_forward_sm_result(
         &mut self,
         now: Time,
         asked: &Asked,
         tpdu: Option<&[u8]>,
         outside: &mut dyn Outside,
-    ) {
-        self.ss7.forward_sm_result(now, asked, operation::MT_FORWARD_SM, tpdu, outside);
+    ) -> Option<WorkerId> {
+        self.ss7.forward_sm_result(now, asked, operation::MT_FORWARD_SM, tpdu, outside)
     }
 
     /// The result of an mo-forwardSM that a peer invoked, with the service centre's SUBMIT-REPORT if there is one.
@@ -379,9 +381,15 @@ impl Stack {
         self.ss7.forward_sm_result(now, asked, operation::MO_FORWARD_SM, tpdu, outside);
     }
 
-    /// A user error as the answer to what a peer invoked.
-    pub fn user_error(&mut self, now: Time, asked: &Asked, error: &UserError<'_>, outside: &mut dyn Outside) {
-        self.ss7.user_error(now, asked, error, outside);
+    /// A user error as the answer to what a peer invoked. Gives the worker whose association it leaves by, if it is sent.
+    pub fn user_error(
+        &mut self,
+        now: Time,
+        asked: &Asked,
+        error: &UserError<'_>,
+        outside: &mut dyn Outside,
+    ) -> Option<WorkerId> {
+        self.ss7.user_error(now, asked, error, outside)
     }
 
     /// A keyed hash of texts and addresses, to compare by.

@@ -241,7 +241,8 @@ impl Ss7 {
         self.own.get(own).copied().unwrap_or(nobody)
     }
 
-    /// Wraps a TCAP message that stands in `w` into UDT and sends it to `to`.
+    /// Wraps a TCAP message that stands in `w` into UDT and sends it to `to`. Gives the worker whose association it
+    /// leaves by.
     fn send_unitdata(
         &mut self,
         w: &mut Prepend<'_>,
@@ -250,7 +251,7 @@ impl Ss7 {
         from: &SccpAddress,
         selection: u8,
         outside: &mut dyn Outside,
-    ) -> Result<(), Refusal> {
+    ) -> Result<WorkerId, Refusal> {
         let Some((destination, called)) = self.route(to) else {
             self.counts.no_route += 1;
             return Err(Refusal::NoRoute);

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{Class, MoForward, MtForward, ROOM, Refusal, Ss7, count};
 use crate::base::{MalformedCounts, Time};
 use crate::codec::Prepend;
-use crate::ident::SccpAddress;
+use crate::ident::{SccpAddress, WorkerId};
 use crate::proto::map::{self, AddressString, SmRpDa, SmRpOa, UserError, context, operation};
 use crate::proto::tcap::{
     self, AbortReason, Code, Component, Components, DialogueId, Indication as Tcap, Problem, build,
@@ -185,7 +185,7 @@ impl Ss7 {
         if sent.is_err() {
             self.dialogues.close(now, dialogue);
         }
-        sent
+        sent.map(|_| ())
     }
 
     /// mo-forwardSM towards the SMS-IWMSC.
@@ -241,11 +241,11 @@ impl Ss7 {
         opcode: u8,
         tpdu: Option<&[u8]>,
         outside: &mut dyn Outside,
-    ) {
+    ) -> Option<WorkerId> {
         self.answer(now, dialogue, true, outside, |w| {
             let has_result = map::ForwardSmResult { ui: tpdu }.write(w);
             build::result_last(w, 0, invoke_id, has_result.then_some(opcode));
-        });
+        })
     }
 
     /// A user error as the answer to an invoke.
@@ -255,14 +255,14 @@ impl Ss7 {
         &Asked { dialogue, invoke_id, .. }: &Asked,
         error: &UserError<'_>,
         outside: &mut dyn Outside,
-    ) {
+    ) -> Option<WorkerId> {
         self.answer(now, dialogue, true, outside, |w| {
             error.write(w);
             build::error(w, 0, invoke_id, error.code());
-        });
+        })
     }
 
-    /// Sends `component` in an End, or in a Continue.
+    /// Sends `component` in an End, or in a Continue. Gives the worker whose association it leaves by, if it is sent.
     fn answer(
         &mut self,
         now: Time,
@@ -270,9 +270,9 @@ impl Ss7 {
         ends: bool,
         outside: &mut dyn Outside,
         component: impl FnOnce(&mut Prepend<'_>),
-    ) {
+    ) -> Option<WorkerId> {
         let own = own_place(self.dialogues.user(dialogue).unwrap_or(0));
-        self.answer_from(now, own, dialogue, ends, outside, component);
+        self.answer_from(now, own, dialogue, ends, outside, component)
     }
 
     fn answer_from(
@@ -283,7 +283,7 @@ impl Ss7 {
         ends: bool,
         outside: &mut dyn Outside,
         component: impl FnOnce(&mut Prepend<'_>),
-    ) {
+    ) -> Option<WorkerId> {
         let own = self.calling(own);
         let mut room = [0; ROOM];
         let mut w = Prepend::new(&mut room);
@@ -293,10 +293,8 @@ impl Ss7 {
         } else {
             self.dialogues.write_continue(&mut w, 0, dialogue, None)
         };
-        if let Some(to) = to {
-            // What can't be sent is counted; the peer's own timer ends its side.
-            let _ = self.send_unitdata(&mut w, IN_SEQUENCE_RETURNED, &to, &own, selection(dialogue), outside);
-        }
+        // What can't be sent is counted; the peer's own timer ends its side.
+        self.send_unitdata(&mut w, IN_SEQUENCE_RETURNED, &to?, &own, selection(dialogue), outside).ok()
     }
 
     fn abort(&mut self, now: Time, dialogue: DialogueId, reason: AbortReason, outside: &mut dyn Outside) {

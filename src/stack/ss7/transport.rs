@@ -209,13 +209,14 @@ impl Transport {
     }
 
     /// Sends the SCCP message that stands in `w`, for which room for padding was left first, to `destination`.
+    /// Gives the worker whose association it leaves by.
     pub(super) fn send(
         &mut self,
         w: &mut Prepend<'_>,
         destination: PointCode,
         selection: u8,
         outside: &mut dyn Outside,
-    ) -> Result<(), Refusal> {
+    ) -> Result<WorkerId, Refusal> {
         let association = self.choose(destination, selection).ok_or(Refusal::NoRoute)?;
         let label = Label {
             direction: Direction::Out,
@@ -227,9 +228,9 @@ impl Transport {
         let message = w.finish().ok_or(Refusal::TooLong)?;
         let owner = self.setups.get(usize::from(association)).map_or(self.worker, |setup| setup.owner);
         if owner == self.worker {
-            self.send_on(&label, message)
+            self.send_on(&label, message).map(|()| owner)
         } else if outside.hand_off(owner, label, message) {
-            Ok(())
+            Ok(owner)
         } else {
             Err(Refusal::Full)
         }

@@ -39,6 +39,23 @@ fn p_8_10_mt_message_and_its_report() {
     });
 }
 
+/// Steps 11 and 14: the MAP result leaves before the report is answered, whichever worker has the dialogue, the
+/// association and the report.
+#[test]
+fn p_8_10_mt_result_precedes_the_answer_to_the_report() {
+    isolated(Options { ..Options::default() }, |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        for _ in 0..64 {
+            let (otid, message) = delivery(bench, &alice, &deliver());
+            let report = bench.report(&alice, &message, &rp_ack(&message));
+            let answer = bench.transact(&report);
+            let end = bench.expect_end(&otid);
+            assert!(end.round <= answer.round, "answered in round {}, result in {}", answer.round, end.round);
+        }
+    });
+}
+
 /// Nobody known, and somebody known who is not registered, have their MAP error at once and no SIP packet.
 #[test]
 fn p_8_10_mt_for_somebody_absent_is_refused_at_once() {

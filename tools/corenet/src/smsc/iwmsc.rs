@@ -9,7 +9,8 @@ use ipsmgw::stack::{ForwardSm, Invoke, Operation, SmDeliveryFailureCause, UserEr
 pub(crate) fn on_invoke(node: &mut Node, now: Time, invoke: &Invoke<'_>, cx: &mut Cx<'_>) {
     let Operation::MoForwardSm(ref forward) = invoke.operation else {
         node.traffic.counts.not_for_us += 1;
-        return cx.stack.user_error(now, &invoke.asked, &UserError::FacilityNotSupported, cx.outside);
+        cx.stack.user_error(now, &invoke.asked, &UserError::FacilityNotSupported, cx.outside);
+        return;
     };
     let (report, cause) = match take(node, forward) {
         Ok(number) if node.traffic.submissions[number as usize].refused => {
