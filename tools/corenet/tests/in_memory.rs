@@ -237,3 +237,19 @@ fn ues_and_service_centres_that_refuse_are_understood() {
     assert!(mt.1 > 50 && mt.2 > 20 && mt.1 + mt.2 == 200, "{mt:?}");
     world.stop();
 }
+
+#[test]
+fn what_goes_wrong_is_noticed() {
+    let mut world = world(1, |gateway, corenet| {
+        // The gateway never learns the IMSIs of home1: the SMS-IWMSC misses them, and no message finds its recipient.
+        gateway.networks[0].subscribers = None;
+        corenet.networks.truncate(1);
+        corenet.titles.truncate(1);
+        (corenet.traffic.mo, corenet.traffic.mt) = (20, 20);
+    });
+    world.run_until("the end of the scenario", |world| world.corenet.application_ref().is_finished());
+    assert_eq!(outcomes(&world), [("registration", 20, 0), ("mo", 0, 20), ("mt", 0, 20)]);
+    assert!(!world.traffic().is_as_configured());
+    let surprises = world.surprises();
+    assert!(surprises.contains("SM-RP-OA is") && surprises.contains("AbsentSubscriberSm"), "{surprises}");
+}
