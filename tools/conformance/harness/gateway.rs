@@ -193,6 +193,8 @@ pub struct Bench {
     ports: Ports,
     gateway: Child,
     place: PathBuf,
+    /// Free frames as each worker saw them at the start.
+    frames_free: Vec<u64>,
 }
 
 impl Deref for Bench {
@@ -247,7 +249,7 @@ impl Bench {
         let deadline = Instant::now() + super::peers::PATIENCE;
         let memif = Memif { ports: io, batch: Batch::new(), started: Instant::now(), idle: 0 };
         let peers = Peers::new(Box::new(memif), options.associations);
-        let mut bench = Self { peers, gateway, place: place.to_owned(), ports };
+        let mut bench = Self { peers, gateway, place: place.to_owned(), ports, frames_free: vec![] };
         while !(bench.ports.is_up(PortId(0)) && bench.ports.is_up(PortId(1))) {
             assert!(Instant::now() < deadline, "the links do not come up");
             assert_eq!(bench.gateway.try_wait().unwrap(), None, "the gateway has ended");
@@ -259,6 +261,7 @@ impl Bench {
         let socket = place.join("admin.sock");
         bench.until("the admin socket", |_| UnixStream::connect(&socket).ok());
         bench.until_workers_know(options.associations);
+        bench.frames_free = bench.by_worker("worker.frames_free");
         bench
     }
 
@@ -323,6 +326,21 @@ impl Bench {
                 return;
             }
             assert!(Instant::now() < deadline, "{name} is {now}, not {value}: {:#?}", self.workers());
+            self.step();
+        }
+    }
+
+    /// Waits until every worker sees as many free frames as at the start. A worker may have had an empty one in hand
+    /// then, which it has put to use since.
+    #[track_caller]
+    pub fn until_frames_are_back(&mut self) {
+        let deadline = Instant::now() + super::peers::PATIENCE;
+        loop {
+            let free = self.by_worker("worker.frames_free");
+            if free.iter().zip(&self.frames_free).all(|(now, before)| now >= before) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "frames are lost: {free:?}, before {:?}", self.frames_free);
             self.step();
         }
     }

@@ -108,6 +108,8 @@ pub struct Peers {
     /// SCTP packets take turns between the queues instead of keeping to one.
     pub spread_sctp: bool,
     sctp_packets: usize,
+    /// SCTP packets sent with more than one DATA chunk.
+    pub bundled_packets: usize,
 }
 
 impl Peers {
@@ -121,6 +123,7 @@ impl Peers {
             impairment: None,
             spread_sctp: false,
             sctp_packets: 0,
+            bundled_packets: 0,
         }
     }
 
@@ -186,6 +189,7 @@ impl Peers {
         while let Some((source, packet)) = self.ss7.packets.waiting.pop_front() {
             any = true;
             self.sctp_packets += 1;
+            self.bundled_packets += usize::from(wire::data_chunks(&packet) > 1);
             let queues = self.cable.queues();
             let hash = queue(toeplitz(source.into(), ss7::GATEWAY.into(), None), queues);
             let queue = if self.spread_sctp { self.sctp_packets % queues } else { hash };

@@ -62,6 +62,17 @@ pub fn udp(port: usize, source: SocketAddrV4, destination: SocketAddrV4, payload
     ipv4(port, *source.ip(), *destination.ip(), UDP, &datagram)
 }
 
+/// How many DATA chunks an SCTP packet has.
+pub fn data_chunks(packet: &[u8]) -> usize {
+    let mut rest = packet.get(12..).unwrap_or(&[]);
+    let mut count = 0;
+    while let [kind, _, a, b, ..] = *rest {
+        count += usize::from(kind == 0);
+        rest = rest.get(usize::from(u16::from_be_bytes([a, b])).next_multiple_of(4).max(4)..).unwrap_or(&[]);
+    }
+    count
+}
+
 /// What a frame from the gateway holds.
 #[derive(Debug)]
 pub enum Received<'a> {
