@@ -39,7 +39,7 @@ const ALONE: &[(&str, &[&str])] =
 
 /// Files that may contain `unsafe`, and what for. (`ffi/dpdk-sys` has only what bindgen writes.)
 const UNSAFE: &[(&str, &str)] = &[
-    ("benches/turns.rs", "counts what the global allocator is asked for"),
+    ("benches/support/measure.rs", "counts what the global allocator is asked for"),
     ("src/base/ring.rs", "the two ends of a ring share its slots without a lock"),
     ("src/codec/crc32c.rs", "calls the processor's CRC32c instruction after asking for it"),
     ("src/io/dpdk/eal.rs", "calls DPDK and libc at start"),

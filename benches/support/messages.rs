@@ -1,0 +1,205 @@
+//! The messages that layers are timed with, ours and the peers' the same: each kind for 64 users, with bodies and header
+//! values of different lengths, so that no branch predictor learns one message by heart.
+#![allow(dead_code, unreachable_pub, missing_docs)] // each benchmark uses its part
+
+/// How many there are of a kind.
+pub const MIX: usize = 64;
+
+pub fn number(user: usize) -> String {
+    format!("49170{:07}", user * 7_919 + 1)
+}
+
+pub fn imsi(user: usize) -> String {
+    format!("26201{:010}", user * 104_729 + 1)
+}
+
+/// An SMS-SUBMIT: 8-bit data of 10 to 140 octets, of any value.
+pub fn submit(user: usize) -> Vec<u8> {
+    let length = 10 + user * 130 / (MIX - 1);
+    let mut tpdu = vec![0x11, user as u8, 0x0c, 0x91, 0x94, 0x71, 0x10, 0x32, 0x54, 0x76, 0x00, 0x04, 0xa7];
+    tpdu.push(length as u8);
+    tpdu.extend((0..length).map(|at| (at * 31 + user * 7) as u8));
+    tpdu
+}
+
+/// An RP-DATA with an SMS-SUBMIT for service centre 491710760000.
+pub fn rp_data(user: usize) -> Vec<u8> {
+    let tpdu = submit(user);
+    let mut rpdu = vec![0x00, user as u8, 0x00, 0x07, 0x91, 0x94, 0x71, 0x01, 0x67, 0x00, 0x00];
+    rpdu.push(tpdu.len() as u8);
+    rpdu.extend(tpdu);
+    rpdu
+}
+
+/// A MESSAGE as an S-CSCF sends it: about 900 octets with three Via and a binary body.
+pub fn message(user: usize) -> Vec<u8> {
+    let (number, body) = (number(user), rp_data(user));
+    let mut text = format!(
+        "MESSAGE sip:+491710760000@home1.net;user=phone SIP/2.0\r\n\
+         Via: SIP/2.0/UDP scscf1.home1.net:5060;branch=z9hG4bK{:016x};rport\r\n\
+         Via: SIP/2.0/UDP pcscf{}.visited1.net:5060;branch=z9hG4bK240f34.1\r\n\
+         Via: SIP/2.0/UDP [2001:db8:aaa:bbb::{}]:1357;comp=sigcomp;branch=z9hG4bKnashds7\r\n\
+         Max-Forwards: {}\r\n\
+         Route: <sip:ipsmgw.home1.net;lr>\r\n\
+         P-Asserted-Identity: \"User {user}\" <sip:+{number}@home1.net>, <tel:+{number}>\r\n\
+         P-Access-Network-Info: 3GPP-E-UTRAN-FDD; utran-cell-id-3gpp=26201D0FCE{user:02}\r\n\
+         P-Visited-Network-ID: \"Visited network number {user}\"\r\n\
+         P-Charging-Vector: icid-value=\"AyretyU0dm+6O2IrT5tAFrbHLso={user:03}\"; orig-ioi=home1.net\r\n\
+         From: <sip:+{number}@home1.net>;tag={:x}\r\n\
+         To: <sip:+491710760000@home1.net;user=phone>\r\n\
+         Call-ID: {:024x}@10.9.{}.{}\r\n\
+         CSeq: {} MESSAGE\r\n\
+         Request-Disposition: no-fork\r\n\
+         Content-Type: application/vnd.3gpp.sms\r\n\
+         Content-Length: {}\r\n\r\n",
+        user * 0x9e37_79b9,
+        user % 7,
+        user * 13,
+        68 + user % 3,
+        user * 0x01f3_57bd,
+        user * 0x0123_4567,
+        user % 200,
+        user * 3,
+        user * 17 + 1,
+        body.len()
+    )
+    .into_bytes();
+    text.extend(body);
+    text
+}
+
+/// A third-party REGISTER with service-info and the UE's own REGISTER: about 1,000 octets.
+pub fn register(user: usize) -> Vec<u8> {
+    let (number, imsi) = (number(user), imsi(user));
+    let body = format!(
+        "REGISTER sip:home1.net SIP/2.0\r\n\
+         Via: SIP/2.0/UDP [2001:db8:aaa:bbb::{}]:1357;branch=z9hG4bKnashds{user}\r\n\
+         From: <sip:+{number}@home1.net>;tag=4fa3\r\nTo: <sip:+{number}@home1.net>\r\n\
+         Call-ID: apb03a0s09dkjdfglkj{user}\r\nCSeq: 2 REGISTER\r\nMax-Forwards: 70\r\n\
+         Authorization: Digest username=\"{imsi}@ims.mnc001.mcc262.3gppnetwork.org\", realm=\"home1.net\", nonce=\"\"\r\n\
+         Contact: <sip:[2001:db8:aaa:bbb::{}]:1357>;+g.3gpp.smsip;expires=600000\r\nContent-Length: 0\r\n\r\n",
+        user * 11,
+        user * 11
+    );
+    format!(
+        "REGISTER sip:ipsmgw.home1.net SIP/2.0\r\n\
+         Via: SIP/2.0/UDP scscf1.home1.net:5060;branch=z9hG4bK{:016x}\r\n\
+         Max-Forwards: 70\r\n\
+         From: <sip:scscf1.home1.net>;tag={:x}\r\n\
+         To: <sip:+{number}@home1.net>\r\n\
+         Call-ID: {:024x}@scscf1\r\n\
+         CSeq: {} REGISTER\r\n\
+         Contact: <sip:scscf1.home1.net>\r\n\
+         Expires: 600000\r\n\
+         P-Access-Network-Info: 3GPP-E-UTRAN-FDD; utran-cell-id-3gpp=26201D0FCE{user:02}\r\n\
+         P-Charging-Vector: icid-value=\"AyretyU0dm+6O2IrT5tAFrbHLso={user:03}\"\r\n\
+         Content-Type: message/sip\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        user * 0x9e37_79b9,
+        user * 0x01f3_57bd,
+        user * 0x0123_4567,
+        user + 1,
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// A 200 to a MESSAGE of the gateway's.
+pub fn response(user: usize) -> Vec<u8> {
+    let number = number(user);
+    format!(
+        "SIP/2.0 200 OK\r\n\
+         Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK{:034x};rport=5060;received=10.0.0.1\r\n\
+         From: <sip:ipsmgw.home1.net>;tag={:034x}\r\n\
+         To: <tel:+{number}>;tag={:x}\r\n\
+         Call-ID: {:034x}@ipsmgw.home1.net\r\n\
+         CSeq: {} MESSAGE\r\n\
+         Content-Length: 0\r\n\r\n",
+        user * 0x9e37_79b9,
+        user * 0x01f3_57bd,
+        user * 0x0123_4567,
+        user * 0x3243_f6a8,
+        user + 1
+    )
+    .into_bytes()
+}
+
+/// Digits packed two to an octet, filled up with `f`.
+fn packed(digits: &str) -> Vec<u8> {
+    let digit = |at: Option<&u8>| at.map_or(0xf, |digit| digit - b'0');
+    digits.as_bytes().chunks(2).map(|pair| digit(pair.get(1)) << 4 | digit(pair.first())).collect()
+}
+
+fn tlv(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
+    let contents = contents.concat();
+    let mut element = vec![tag];
+    match contents.len() {
+        short @ 0..0x80 => element.push(short as u8),
+        long => element.extend([0x81, long as u8]),
+    }
+    element.extend(contents);
+    element
+}
+
+/// The argument of mo-forwardSM.
+pub fn mo_forward_sm(user: usize) -> Vec<u8> {
+    let centre = tlv(0x84, &[&[0x91], &packed("491710760000")]);
+    let originator = tlv(0x82, &[&[0x91], &packed(&number(user))]);
+    let ui = tlv(0x04, &[&submit(user)]);
+    let imsi = tlv(0x04, &[&packed(&imsi(user))]);
+    tlv(0x30, &[&centre, &originator, &ui, &imsi])
+}
+
+/// A TCAP Begin with AARQ for shortMsgMO-RelayContext-v3 and mo-forwardSM.
+pub fn begin(user: usize) -> Vec<u8> {
+    let context = tlv(0xa1, &[&tlv(0x06, &[&[4, 0, 0, 1, 0, 21, 3]])]);
+    let request = tlv(0x60, &[&tlv(0x80, &[&[0x07, 0x80]]), &context]);
+    let external =
+        tlv(0x28, &[&tlv(0x06, &[&[0x00, 0x11, 0x86, 0x05, 0x01, 0x01, 0x01]]), &tlv(0xa0, &[&request])]);
+    let invoke = tlv(0xa1, &[&[0x02, 0x01, 0x01, 0x02, 0x01, 46], &mo_forward_sm(user)]);
+    let otid = tlv(0x48, &[&(user as u32 * 0x0101_0101).to_be_bytes()]);
+    tlv(0x62, &[&otid, &tlv(0x6b, &[&external]), &tlv(0x6c, &[&invoke])])
+}
+
+/// An SCCP address with a global title: numbering plan E.164, international, routed on the title.
+fn titled(digits: &str, ssn: u8) -> Vec<u8> {
+    let mut address = vec![0x12, ssn, 0x00, 0x12, 0x04];
+    address.extend(packed(digits).iter().map(|octet| if octet >> 4 == 0xf { octet & 0xf } else { *octet }));
+    if digits.len() % 2 != 0 {
+        address[3] = 0x11;
+    }
+    address
+}
+
+/// A UDT, class 1 with return, from a gateway to a service centre, with that Begin. The longest bodies don't fit one,
+/// so these are shorter.
+pub fn udt(user: usize) -> Vec<u8> {
+    let (called, calling) = (titled("491710760000", 8), titled(&format!("49171099{:04}", user * 13), 8));
+    let data = begin(user / 2);
+    let mut udt = vec![0x09, 0x81, 3, 3 + called.len() as u8, 3 + (called.len() + calling.len()) as u8];
+    for part in [&called, &calling, &data] {
+        udt.push(part.len() as u8);
+        udt.extend(part);
+    }
+    udt
+}
+
+/// An M3UA DATA with that UDT.
+pub fn m3ua_data(user: usize) -> Vec<u8> {
+    let udt = udt(user);
+    let padding = udt.len().wrapping_neg() & 3;
+    let mut parameters = vec![0, 6, 0, 8, 0, 0, 0, 100, 0x02, 0x10];
+    parameters.extend((16 + udt.len() as u16).to_be_bytes());
+    parameters.extend([0, 0, 0, 100, 0, 0, 0, 200, 3, 2, 0, user as u8 % 16]);
+    parameters.extend(udt);
+    parameters.extend(&[0; 3][..padding]);
+    let mut message = vec![1, 0, 1, 1];
+    message.extend((8 + parameters.len() as u32).to_be_bytes());
+    message.extend(parameters);
+    message
+}
+
+/// All of a kind.
+pub fn mix(of: impl Fn(usize) -> Vec<u8>) -> Vec<Vec<u8>> {
+    (0..MIX).map(of).collect()
+}
