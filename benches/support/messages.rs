@@ -165,7 +165,7 @@ pub fn begin(user: usize) -> Vec<u8> {
 fn titled(digits: &str, ssn: u8) -> Vec<u8> {
     let mut address = vec![0x12, ssn, 0x00, 0x12, 0x04];
     address.extend(packed(digits).iter().map(|octet| if octet >> 4 == 0xf { octet & 0xf } else { *octet }));
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         address[3] = 0x11;
     }
     address
