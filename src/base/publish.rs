@@ -39,8 +39,8 @@ pub trait Show {
         self.number(&About { group, object, name, help, kind: Kind::State(states) }, state as u64);
     }
 
-    /// Shows what was refused as malformed; `why` holds each layer's `WHY` table.
-    fn malformed(&mut self, counts: &MalformedCounts, why: &[&'static [&'static str]; Layer::COUNT]) {
+    /// Shows what was refused as malformed, added up over `counts`; `why` holds each layer's `WHY` table.
+    fn malformed(&mut self, counts: &[&MalformedCounts], why: &[&'static [&'static str]; Layer::COUNT]) {
         for (layer, reasons) in Layer::ALL.into_iter().zip(why) {
             for (number, name) in reasons.iter().enumerate().take(64) {
                 let about = About {
@@ -50,7 +50,7 @@ pub trait Show {
                     help: "",
                     kind: Kind::Malformed,
                 };
-                self.number(&about, counts.get(layer, number as u8));
+                self.number(&about, counts.iter().map(|counts| counts.get(layer, number as u8)).sum());
             }
         }
     }
@@ -195,7 +195,7 @@ mod tests {
             to.counts("link", "", &self.traffic);
             to.level(("worker", "", "queue", "Waiting."), self.queue, 16);
             to.state(("association", "sg1", "state", "Its state."), self.state, &["closed", "up"]);
-            to.malformed(&self.malformed, &WHY);
+            to.malformed(&[&self.malformed], &WHY);
         }
     }
 

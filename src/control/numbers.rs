@@ -168,7 +168,7 @@ pub(super) mod tests {
             to.counts("link", "", &self.link);
             to.level(("tcap", "", "dialogues", "Dialogues open."), self.dialogues, 16);
             to.state(("association", "sg1", "state", "State."), 1, &["closed", "established"]);
-            to.malformed(&self.malformed, &WHY);
+            to.malformed(&[&self.malformed], &WHY);
         }
     }
 

@@ -65,6 +65,6 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
         for (name, asp) in stack.ss7().transport().asps() {
             to.counts("m3ua", name, &asp.counts);
         }
-        to.malformed(&stack.malformed, &WHY);
+        to.malformed(&[&stack.malformed, stack.ss7().transport().sctp_malformed()], &WHY);
     }
 }

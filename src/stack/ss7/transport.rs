@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::base::{Malformed, SipKey, Time, counts};
+use crate::base::{Malformed, MalformedCounts, SipKey, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{PointCode, WorkerId};
 use crate::proto::m3ua::{self, Asp, AspConfig};
@@ -376,6 +376,12 @@ impl Transport {
     #[must_use]
     pub fn sctp_counts(&self) -> &sctp::SctpCounts {
         &self.endpoint.counts
+    }
+
+    /// What SCTP refused as malformed.
+    #[must_use]
+    pub fn sctp_malformed(&self) -> &MalformedCounts {
+        &self.endpoint.malformed
     }
 
     /// Whether an association carries traffic.
