@@ -108,6 +108,10 @@ pub struct Peers {
     /// SCTP packets take turns between the queues instead of keeping to one.
     pub spread_sctp: bool,
     sctp_packets: usize,
+    /// The tag that the gateway's packets must carry, by association.
+    pub tags: [[u8; 4]; 2],
+    /// SCTP packets to addresses of no signalling gateway.
+    pub foreign: Vec<Vec<u8>>,
     /// SCTP packets sent with more than one DATA chunk.
     pub bundled_packets: usize,
 }
@@ -123,6 +127,8 @@ impl Peers {
             impairment: None,
             spread_sctp: false,
             sctp_packets: 0,
+            tags: [[0; 4]; 2],
+            foreign: vec![],
             bundled_packets: 0,
         }
     }
@@ -178,7 +184,12 @@ impl Peers {
             }
             Received::Sctp { source, destination, payload } => {
                 assert_eq!(port, SS7, "SCTP on the IMS link");
-                self.ss7.input(now, self.round, source, destination, payload);
+                assert!(wire::sctp_is_sound(payload), "SCTP checksum: {payload:02x?}");
+                if ss7::SIGNALLING_GATEWAYS.contains(&destination) {
+                    self.ss7.input(now, self.round, source, destination, payload);
+                } else {
+                    self.foreign.push(payload.to_vec());
+                }
             }
             Received::Other => {}
         }
@@ -189,6 +200,9 @@ impl Peers {
         while let Some((source, packet)) = self.ss7.packets.waiting.pop_front() {
             any = true;
             self.sctp_packets += 1;
+            if let Some(at) = ss7::SIGNALLING_GATEWAYS.iter().position(|own| *own == source) {
+                self.tags[at].copy_from_slice(&packet[4..8]);
+            }
             self.bundled_packets += usize::from(wire::data_chunks(&packet) > 1);
             let queues = self.cable.queues();
             let hash = queue(toeplitz(source.into(), ss7::GATEWAY.into(), None), queues);

@@ -30,7 +30,7 @@ impl std::fmt::Debug for Sip {
 impl Sip {
     pub fn parse(raw: &[u8], source: SocketAddrV4, destination: SocketAddrV4) -> Self {
         let end = raw.windows(4).position(|four| four == b"\r\n\r\n").expect("an end of the headers");
-        let head = std::str::from_utf8(&raw[..end]).expect("headers in UTF-8");
+        let head = String::from_utf8_lossy(&raw[..end]);
         let mut lines = head.split("\r\n");
         let start = lines.next().unwrap().to_owned();
         let headers: Vec<_> = lines

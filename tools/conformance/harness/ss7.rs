@@ -21,7 +21,7 @@ const ROUTING_CONTEXT: [u8; 4] = [0, 0, 0, 100];
 pub const MO_RELAY: [u8; 2] = [21, 3];
 pub const MT_RELAY: [u8; 2] = [25, 3];
 
-/// A unitdata message from the gateway, with all that is around it.
+/// A unitdata message, or one that came back, from the gateway, with all that is around it.
 #[derive(Clone, Debug)]
 pub struct Unitdata {
     pub association: usize,
@@ -50,7 +50,7 @@ impl Unitdata {
         assert_eq!(tag, 0x0210, "protocol data comes last");
         let number = |at: usize| u32::from_be_bytes([data[at], data[at + 1], data[at + 2], data[at + 3]]);
         let sccp = data[12..].to_vec();
-        assert_eq!(sccp[0], 0x09, "UDT: {sccp:02x?}");
+        assert!([0x09, 0x0a].contains(&sccp[0]), "UDT or UDTS: {sccp:02x?}");
         let part = |pointer: usize| {
             let place = pointer + usize::from(sccp[pointer]);
             sccp[place + 1..=place + usize::from(sccp[place])].to_vec()
@@ -100,7 +100,7 @@ impl Unitdata {
     }
 }
 
-fn parameters(message: &[u8]) -> Vec<(u16, Vec<u8>)> {
+pub fn parameters(message: &[u8]) -> Vec<(u16, Vec<u8>)> {
     let mut rest = &message[8..];
     let mut all = vec![];
     while let [a, b, c, d, ..] = *rest {
@@ -111,7 +111,7 @@ fn parameters(message: &[u8]) -> Vec<(u16, Vec<u8>)> {
     all
 }
 
-fn m3ua(class: u8, kind: u8, parameters: &[(u16, &[u8])]) -> Vec<u8> {
+pub fn m3ua(class: u8, kind: u8, parameters: &[(u16, &[u8])]) -> Vec<u8> {
     let mut body = vec![];
     for (tag, value) in parameters {
         body.extend(tag.to_be_bytes());

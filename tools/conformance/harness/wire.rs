@@ -62,6 +62,26 @@ pub fn udp(port: usize, source: SocketAddrV4, destination: SocketAddrV4, payload
     ipv4(port, *source.ip(), *destination.ip(), UDP, &datagram)
 }
 
+/// CRC32c, a bit at a time (RFC 9260 A).
+fn crc32c(octets: &[u8]) -> u32 {
+    !octets.iter().fold(!0, |crc, octet| {
+        (0..8).fold(crc ^ u32::from(*octet), |crc, _| crc >> 1 ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 })
+    })
+}
+
+/// An SCTP packet to the gateway's M3UA port, with these chunks as they are.
+pub fn sctp(tag: [u8; 4], chunks: &[u8]) -> Vec<u8> {
+    let mut packet = [&2905u16.to_be_bytes()[..], &2905u16.to_be_bytes(), &tag, &[0; 4], chunks].concat();
+    let sum = crc32c(&packet);
+    packet[8..12].copy_from_slice(&sum.to_le_bytes());
+    packet
+}
+
+/// Whether a packet's checksum is right.
+pub fn sctp_is_sound(packet: &[u8]) -> bool {
+    crc32c(&[&packet[..8], &[0; 4], &packet[12..]].concat()).to_le_bytes() == packet[8..12]
+}
+
 /// How many DATA chunks an SCTP packet has.
 pub fn data_chunks(packet: &[u8]) -> usize {
     let mut rest = packet.get(12..).unwrap_or(&[]);
