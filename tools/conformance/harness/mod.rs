@@ -6,11 +6,11 @@
 #![allow(clippy::disallowed_methods)] // real time and real processes are what is tested here
 
 pub mod ber;
+pub mod config;
 #[cfg(feature = "dpdk")]
 pub mod gateway;
 pub mod peers;
 pub mod sip;
 pub mod ss7;
-#[cfg(feature = "dpdk")]
 pub mod steps;
 pub mod wire;

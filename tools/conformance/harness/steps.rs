@@ -1,8 +1,7 @@
 //! Steps of the procedures that many tests take, and what holds of every message in them (PROTOCOLS 1, 2, 5 to 7).
 
 use super::ber::{at, elements, hex, spell, tlv};
-use super::gateway::Bench;
-use super::peers::{GATEWAY, SCSCF, Ue, rp_data, submit};
+use super::peers::{GATEWAY, Peers, SCSCF, Ue, rp_data, submit};
 use super::sip::{Draft, Sip};
 use super::ss7::{Unitdata, mo_result};
 use std::time::Duration;
@@ -71,29 +70,29 @@ pub fn plain(text: &str) -> String {
 
 /// A submission up to its Begin.
 #[track_caller]
-pub fn submission(bench: &mut Bench, ue: &Ue, reference: u8) -> (Draft, Unitdata) {
-    let draft = bench.message(ue, CENTRE_URI, &rp_data(reference, CENTRE, &submit()));
-    let accepted = bench.transact(&draft);
+pub fn submission(peers: &mut Peers, ue: &Ue, reference: u8) -> (Draft, Unitdata) {
+    let draft = peers.message(ue, CENTRE_URI, &rp_data(reference, CENTRE, &submit()));
+    let accepted = peers.transact(&draft);
     assert_eq!(accepted.status(), 202, "{accepted:#?}");
-    (draft, bench.expect_unitdata(0x62))
+    (draft, peers.expect_unitdata(0x62))
 }
 
 /// A message for a UE up to its MESSAGE, which the S-CSCF answers 200.
 #[track_caller]
-pub fn delivery(bench: &mut Bench, ue: &Ue, tpdu: &[u8]) -> ([u8; 4], Sip) {
-    let otid = bench.send_mt(&ue.imsi, tpdu);
-    let message = bench.expect_message();
-    bench.answer(&message, "200 OK");
+pub fn delivery(peers: &mut Peers, ue: &Ue, tpdu: &[u8]) -> ([u8; 4], Sip) {
+    let otid = peers.send_mt(&ue.imsi, tpdu);
+    let message = peers.expect_message();
+    peers.answer(&message, "200 OK");
     (otid, message)
 }
 
 /// A message for a UE from its Begin to its End; its MESSAGE.
 #[track_caller]
-pub fn delivered(bench: &mut Bench, ue: &Ue, tpdu: &[u8]) -> Sip {
-    let (otid, message) = delivery(bench, ue, tpdu);
-    let report = bench.report(ue, &message, &rp_ack(&message));
-    assert!((200..=202).contains(&bench.transact(&report).status()));
-    bench.expect_end(&otid).component(0xa2);
+pub fn delivered(peers: &mut Peers, ue: &Ue, tpdu: &[u8]) -> Sip {
+    let (otid, message) = delivery(peers, ue, tpdu);
+    let report = peers.report(ue, &message, &rp_ack(&message));
+    assert!((200..=202).contains(&peers.transact(&report).status()));
+    peers.expect_end(&otid).component(0xa2);
     message
 }
 
@@ -122,22 +121,22 @@ pub fn assert_error(end: &Unitdata, (code, parameter): (u8, &str)) {
 }
 
 /// Steps until this much time has passed.
-pub fn pass(bench: &mut Bench, span: Duration) {
-    let end = bench.now() + span;
-    while bench.now() < end {
-        bench.step();
+pub fn pass(peers: &mut Peers, span: Duration) {
+    let end = peers.now() + span;
+    while peers.now() < end {
+        peers.step();
     }
 }
 
 /// The numbers with which `ue` submits: sm-RP-OA's MSISDN and the imsi, where they are known.
 #[track_caller]
-pub fn submitted_as(bench: &mut Bench, ue: &Ue) -> (String, Option<String>) {
-    let (_, begin) = submission(bench, ue, 1);
+pub fn submitted_as(peers: &mut Peers, ue: &Ue) -> (String, Option<String>) {
+    let (_, begin) = submission(peers, ue, 1);
     let argument = at(begin.component(0xa1), &[0x30]);
     let number = spell(at(argument, &[0x82]));
     let imsi = elements(argument).iter().skip(3).find(|(tag, _)| *tag == 4).map(|(_, imsi)| spell(imsi));
-    bench.end_mo(&begin, &mo_result(None));
-    let report = bench.expect_message();
-    bench.answer(&report, "200 OK");
+    peers.end_mo(&begin, &mo_result(None));
+    let report = peers.expect_message();
+    peers.answer(&report, "200 OK");
     (number, imsi)
 }
