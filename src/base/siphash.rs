@@ -90,15 +90,15 @@ impl State {
 
     fn parts(&mut self, parts: &[&[u8]]) {
         for part in parts {
-            let mut words = part.chunks_exact(8);
-            for word in &mut words {
-                self.word(u64::from_le_bytes(core::array::from_fn(|i| word[i])));
+            let (words, rest) = part.as_chunks::<8>();
+            for word in words {
+                self.word(u64::from_le_bytes(*word));
             }
-            let mut last = (part.len() as u64) << 56;
-            for (at, &octet) in words.remainder().iter().enumerate() {
-                last |= u64::from(octet) << (8 * at);
+            let mut last = [0; 8];
+            for (to, from) in last.iter_mut().zip(rest) {
+                *to = *from;
             }
-            self.word(last);
+            self.word(u64::from_le_bytes(last) | (part.len() as u64) << 56);
         }
     }
 

@@ -29,11 +29,13 @@ struct Slot<T> {
 }
 
 /// A table of at most `capacity` values, allocated once. Freed slots are reused oldest first, so that a slot rests
-/// as long as possible between two uses.
+/// as long as possible between two uses; or, where generations are wide enough to do without, newest first, so that
+/// few slots are in use and those stay in the processor's cache.
 pub struct Slab<T> {
     slots: Vec<Slot<T>>,
     free: std::collections::VecDeque<u32>,
     generations: u32,
+    newest_first: bool,
 }
 
 impl<T> Slab<T> {
@@ -41,6 +43,12 @@ impl<T> Slab<T> {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self::with_generation_bits(capacity, 32)
+    }
+
+    /// The same, but the slot that was freed last is used first.
+    #[must_use]
+    pub fn newest_first(capacity: usize) -> Self {
+        Self { newest_first: true, ..Self::new(capacity) }
     }
 
     /// A slab whose generations wrap after `bits` bits (1..=32), for keys that must fit a narrow field.
@@ -51,6 +59,7 @@ impl<T> Slab<T> {
             slots: (0..capacity).map(|_| Slot { generation: 0, value: None }).collect(),
             free: (0..capacity as u32).collect(),
             generations: if bits == 32 { u32::MAX } else { (1 << bits) - 1 },
+            newest_first: false,
         }
     }
 
@@ -115,7 +124,11 @@ impl<T> Slab<T> {
         }
         let value = entry.value.take()?;
         entry.generation = entry.generation.wrapping_add(1) & self.generations;
-        self.free.push_back(key.slot);
+        if self.newest_first {
+            self.free.push_front(key.slot);
+        } else {
+            self.free.push_back(key.slot);
+        }
         Some(value)
     }
 
@@ -146,6 +159,18 @@ mod tests {
         assert_eq!(slab.get(a), None);
         assert_eq!(slab.get(c), Some(&'c'));
         assert_eq!(Key::from_u64(c.to_u64()), c);
+    }
+
+    #[test]
+    fn the_slot_freed_last_is_used_first_where_that_was_asked_for() {
+        let mut slab = Slab::newest_first(3);
+        let keys = ['a', 'b'].map(|value| slab.insert(value).unwrap());
+        for key in keys {
+            slab.remove(key);
+        }
+        let again = slab.insert('c').unwrap();
+        assert_eq!((again.slot, again.generation), (keys[1].slot, 1));
+        assert_eq!(slab.get(keys[1]), None);
     }
 
     #[test]

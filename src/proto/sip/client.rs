@@ -122,7 +122,7 @@ impl ClientTransactions {
     pub fn new(config: ClientConfig, minter: Minter) -> Self {
         Self {
             counts: SipClientCounts::default(),
-            transactions: Slab::new(config.capacity),
+            transactions: Slab::newest_first(config.capacity),
             requests: vec![[0; MAX_REQUEST]; config.capacity],
             wheel: Wheel::new(config.capacity),
             expired: VecDeque::with_capacity(config.capacity),
