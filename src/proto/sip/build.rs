@@ -60,6 +60,7 @@ impl<'b> Writer<'b> {
         self.end_line();
     }
 
+    #[inline(always)] // most texts are constants, which then need no call to be copied
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         match self
             .len

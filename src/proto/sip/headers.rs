@@ -1,7 +1,7 @@
 //! Header values that we understand: Via, name-addr, parameters, lists and media types (RFC 3261 20, 25.1).
 
 use super::scan::{
-    decimal, is_lws, is_token, is_uri_text, octet, quoted, skip_lws, split_host, split_once,
+    decimal, is_lws, is_token, is_uri_text, list_mark, octet, quoted, skip_lws, split_host, split_once,
     split_param_value, split_token, trim,
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -299,14 +299,14 @@ pub(super) fn take_value<'a>(list: &mut &'a [u8]) -> Option<&'a [u8]> {
             *list = text;
             return None;
         }
-        let mut at = 0;
-        while let Some(&c) = text.get(at) {
-            match c {
-                b',' => break,
-                b'"' => at += text.get(at..).and_then(quoted).unwrap_or(text.len()),
-                b'<' => at = octet(text, at, b'>'),
-                _ => at += 1,
+        let mut at = list_mark(text, 0);
+        loop {
+            match text.get(at) {
+                Some(b'"') => at += text.get(at..).and_then(quoted).unwrap_or(text.len()),
+                Some(b'<') => at = octet(text, at, b'>'),
+                _ => break,
             }
+            at = list_mark(text, at);
         }
         let (value, rest) = text.split_at_checked(at).unwrap_or((text, &[]));
         *list = rest.get(1..).unwrap_or(&[]);
@@ -344,9 +344,10 @@ impl<'a> MediaType<'a> {
     /// Whether this is `kind/subtype`, without regard to case and parameters.
     #[must_use]
     pub fn is(&self, media_type: &str) -> bool {
-        media_type.split_once('/').is_some_and(|(kind, subtype)| {
-            self.kind.eq_ignore_ascii_case(kind.as_bytes())
-                && self.subtype.eq_ignore_ascii_case(subtype.as_bytes())
+        let text = media_type.as_bytes();
+        text.split_at_checked(self.kind.len()).is_some_and(|(kind, rest)| {
+            let subtype = rest.strip_prefix(b"/").unwrap_or(&[]);
+            kind.eq_ignore_ascii_case(self.kind) && subtype.eq_ignore_ascii_case(self.subtype)
         })
     }
 }

@@ -1,7 +1,6 @@
 //! Identifiers that we mint: branches, Call-IDs and tags that name the state they belong to, under a keyed check.
 
 use super::headers::MAGIC_COOKIE;
-use super::uri::hex;
 use super::view::Message;
 use crate::base::SipKey;
 use crate::ident::WorkerId;
@@ -49,10 +48,10 @@ impl<const N: usize> Text<N> {
 
     /// Appends the last `digits` hexadecimal digits of `number`, at most 16.
     fn push_hex(&mut self, number: u64, digits: usize) {
-        let text: [u8; 16] = core::array::from_fn(|at| {
-            let nibble = (number >> (60 - 4 * at)) as u8 & 0xf;
-            nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
-        });
+        let mut text = [0; 16];
+        let (high, low) = text.split_at_mut(8);
+        high.copy_from_slice(&hex_of((number >> 32) as u32).to_be_bytes());
+        low.copy_from_slice(&hex_of(number as u32).to_be_bytes());
         self.push(text.get(16 - digits.min(16)..).unwrap_or(&[]));
     }
 }
@@ -176,7 +175,36 @@ fn read_token(key: &SipKey, text: &[u8]) -> Option<Token> {
     (read_hex(given)? == check(key, token)).then_some(token)
 }
 
-/// At most sixteen hexadecimal digits.
+/// A one in each octet.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// Eight hexadecimal digits, the first in the top octet.
+const fn hex_of(number: u32) -> u64 {
+    let mut nibbles = number as u64;
+    nibbles = (nibbles | nibbles << 16) & 0x0000_ffff_0000_ffff;
+    nibbles = (nibbles | nibbles << 8) & 0x00ff_00ff_00ff_00ff;
+    nibbles = (nibbles | nibbles << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    let letters = (nibbles + EACH * 6) >> 4 & EACH;
+    nibbles + EACH * b'0' as u64 + letters * (b'a' - b'0' - 10) as u64
+}
+
+/// At most sixteen hexadecimal digits, in either case.
 fn read_hex(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0, |number, &digit| Some(number << 4 | u64::from(hex(digit)?)))
+    let mut text = [b'0'; 16];
+    text.get_mut(16_usize.checked_sub(digits.len())?..)?.copy_from_slice(digits);
+    let (high, low) = text.split_first_chunk::<8>()?;
+    let low = low.first_chunk::<8>()?;
+    Some(u64::from(read_eight(*high)?) << 32 | u64::from(read_eight(*low)?))
+}
+
+fn read_eight(digits: [u8; 8]) -> Option<u32> {
+    let text = u64::from_be_bytes(digits);
+    // Letters have bit 6, and bit 5 in lower case.
+    let letters = text >> 6 & EACH;
+    let mut number = (text & (EACH * 0xf)).wrapping_add(letters * 9) & (EACH * 0xf);
+    number = (number | number >> 4) & 0x00ff_00ff_00ff_00ff;
+    number = (number | number >> 8) & 0x0000_ffff_0000_ffff;
+    let number = (number | number >> 16) as u32;
+    // What was no digit is spelt otherwise.
+    (hex_of(number) == text | letters << 5).then_some(number)
 }

@@ -2,25 +2,38 @@
 
 /// Offset of the first octet below 0x20 at or after `from`, or the length if there is none.
 pub(super) fn control(bytes: &[u8], from: usize) -> usize {
-    position(bytes, from, |word| word.wrapping_sub(EACH * 0x20) & !word & TOPS)
+    by_words(bytes, from, |word| below(word, 0x20))
 }
 
 /// Offset of the first `octet` at or after `from`, or the length if there is none.
 #[inline]
 pub(super) fn octet(bytes: &[u8], from: usize, octet: u8) -> usize {
-    position(bytes, from, |word| {
-        let word = word ^ (EACH * u64::from(octet));
-        word.wrapping_sub(EACH) & !word & TOPS
-    })
+    by_words(bytes, from, |word| equal(word, octet))
+}
+
+/// Offset of the first comma, quote or angle bracket that opens, or the length if there is none.
+#[inline]
+pub(super) fn list_mark(bytes: &[u8], from: usize) -> usize {
+    by_words(bytes, from, |word| equal(word, b',') | equal(word, b'"') | equal(word, b'<'))
 }
 
 const EACH: u64 = 0x0101_0101_0101_0101;
 const TOPS: u64 = 0x8080_8080_8080_8080;
 
+#[inline(always)]
+fn below(word: u64, octet: u8) -> u64 {
+    word.wrapping_sub(EACH * u64::from(octet)) & !word & TOPS
+}
+
+#[inline(always)]
+fn equal(word: u64, octet: u8) -> u64 {
+    below(word ^ (EACH * u64::from(octet)), 1)
+}
+
 /// `hits` sets the top bit of each octet that is wanted; above the first one it may err, since a subtraction borrows
 /// from the octets above.
 #[inline(always)]
-fn position(bytes: &[u8], from: usize, hits: impl Fn(u64) -> u64) -> usize {
+fn by_words(bytes: &[u8], from: usize, hits: impl Fn(u64) -> u64) -> usize {
     let (words, rest) = bytes.get(from..).unwrap_or(&[]).as_chunks::<8>();
     let mut at = from;
     for word in words {
@@ -40,10 +53,7 @@ fn position(bytes: &[u8], from: usize, hits: impl Fn(u64) -> u64) -> usize {
 }
 
 const TOKEN: u8 = 1;
-const URI: u8 = 2;
-const HOST: u8 = 4;
-/// Ends a parameter's value: white space, `;`, `,`, `"`.
-const VALUE_END: u8 = 8;
+const HOST: u8 = 2;
 
 #[allow(clippy::indexing_slicing)] // evaluated at compile time
 static CLASSES: [u8; 256] = {
@@ -55,16 +65,8 @@ static CLASSES: [u8; 256] = {
         if c.is_ascii_alphanumeric() || among(c, b"-.!%*_+`'~") {
             class |= TOKEN;
         }
-        // RFC 3261 25.1: reserved, unreserved, "%" of escapes, the brackets of an IPv6 reference; and "#", which
-        // handsets leave unescaped in service codes.
-        if c.is_ascii_alphanumeric() || among(c, b"-_.!~*'();/?:@&=+$,%[]#") {
-            class |= URI;
-        }
         if c.is_ascii_alphanumeric() || among(c, b"-._") {
             class |= HOST;
-        }
-        if among(c, b" \t\r\n;,\"") {
-            class |= VALUE_END;
         }
         classes[octet] = class;
         octet += 1;
@@ -90,6 +92,20 @@ fn classes(octet: u8) -> u8 {
     CLASSES.get(usize::from(octet)).copied().unwrap_or(0)
 }
 
+/// Whether no octet of `text` is `unwanted`. That is asked of sixteen octets at once, which compilers make vector
+/// instructions of; so it has to be a few comparisons without branches.
+#[inline(always)]
+fn none(text: &[u8], unwanted: impl Fn(u8) -> bool) -> bool {
+    let any = |octets: &[u8]| octets.iter().fold(false, |any, &octet| any | unwanted(octet));
+    let (blocks, rest) = text.as_chunks::<16>();
+    let any_of_rest = match text.last_chunk::<16>() {
+        // Some of these are looked at twice.
+        Some(last) => !rest.is_empty() && any(last),
+        None => any(rest),
+    };
+    !any_of_rest && !blocks.iter().any(|block| any(block))
+}
+
 /// Whether all octets of `text` are of `class`, and there is one.
 #[inline(always)]
 fn all(text: &[u8], class: u8) -> bool {
@@ -103,7 +119,17 @@ pub(super) fn is_token(text: &[u8]) -> bool {
 
 /// Whether `text` has only octets that a URI may have, not empty.
 pub(super) fn is_uri_text(text: &[u8]) -> bool {
-    all(text, URI)
+    // RFC 3261 25.1 without "<", ">", backslash, "^", braces, bar, quote and grave accent: reserved, unreserved, "%" of
+    // escapes, the brackets of an IPv6 reference; and "#", which handsets leave unescaped in service codes.
+    let other = |octet: u8| {
+        (octet.wrapping_sub(b'!') > b'~' - b'!')
+            | (octet | 2 == b'>')
+            | (octet | 2 == b'^')
+            | (octet.wrapping_sub(b'{') < 3)
+            | (octet == b'"')
+            | (octet == b'`')
+    };
+    !text.is_empty() && none(text, other)
 }
 
 /// Whether `text` has only octets of a host name or IPv4 address, not empty.
@@ -122,10 +148,12 @@ pub(super) fn split_token(text: &[u8]) -> (&[u8], &[u8]) {
     split_at(text, |octet| classes(octet) & TOKEN == 0)
 }
 
-/// Splits `text` before what ends a parameter's value.
+/// Splits `text` before what ends a parameter's value: white space, a semicolon, a comma or a quote.
 #[inline]
 pub(super) fn split_param_value(text: &[u8]) -> (&[u8], &[u8]) {
-    split_at(text, |octet| classes(octet) & VALUE_END != 0)
+    let ends = |word| below(word, 0x21) | equal(word, b';') | equal(word, b',') | equal(word, b'"');
+    let at = by_words(text, 0, ends);
+    text.split_at_checked(at).unwrap_or((text, &[]))
 }
 
 /// Splits `text` after the host name, IPv4 address or port that it begins with, which may be empty.
@@ -215,4 +243,51 @@ pub(super) fn quoted(text: &[u8]) -> Option<usize> {
 pub(super) fn split_once(text: &[u8], wanted: u8) -> Option<(&[u8], &[u8])> {
     let (before, rest) = text.split_at_checked(octet(text, 0, wanted))?;
     Some((before, rest.get(1..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uris_have_these_octets_and_no_others() {
+        for octet in 0..=u8::MAX {
+            let wanted = octet.is_ascii_alphanumeric() || b"-_.!~*'();/?:@&=+$,%[]#".contains(&octet);
+            for length in [1, 15, 16, 17, 40] {
+                for at in 0..length {
+                    let mut text = [b'a'; 40];
+                    text[at] = octet;
+                    assert_eq!(is_uri_text(&text[..length]), wanted, "{octet:#x} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn searches_find_the_first_at_or_after() {
+        let find = |bytes: &[u8], from: usize| {
+            bytes
+                .iter()
+                .enumerate()
+                .position(|(at, &c)| at >= from && c == b':')
+                .unwrap_or(bytes.len().max(from))
+        };
+        for length in 0..70 {
+            for first in 0..=length {
+                for second in [first, first + 1, first + 16, first + 20] {
+                    let mut text = vec![b'a'; length];
+                    for at in [first, second] {
+                        text.get_mut(at).into_iter().for_each(|octet| *octet = b':');
+                    }
+                    for from in [0, 1, 15, 16, 17, 33, length, length + 1] {
+                        assert_eq!(
+                            octet(&text, from, b':'),
+                            find(&text, from),
+                            "{length} {first} {second} {from}"
+                        );
+                    }
+                }
+            }
+        }
+    }
 }

@@ -247,7 +247,7 @@ fn escapes_are_whole(text: &[u8]) -> bool {
 }
 
 /// The value of a hexadecimal digit in either case.
-pub(super) fn hex(digit: u8) -> Option<u8> {
+fn hex(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
