@@ -5,7 +5,7 @@ mod send;
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::base::{Flow, MalformedCounts, Out, SipKey, Time, Transport, counts};
+use crate::base::{Flow, Inline, MalformedCounts, Out, SipKey, Time, Transport, counts};
 use crate::ident::{Identity, WorkerId};
 use crate::proto::link::Datagram;
 use crate::proto::sip::{
@@ -104,9 +104,10 @@ impl Deferred {
 pub struct Ims {
     config: ImsConfig,
     minter: Minter,
-    spread: SipKey,
     clients: ClientTransactions,
     servers: ServerTransactions,
+    /// Our addresses as Via names them.
+    hosts: Vec<(IpAddr, Inline<48>)>,
     sequence: u32,
     /// What was refused.
     pub counts: ImsCounts,
@@ -117,6 +118,7 @@ impl Ims {
     #[must_use]
     pub fn new(config: ImsConfig, key: &SipKey) -> Self {
         let minter = Minter::new(*key);
+        let hosts = config.listen.iter().map(|local| (local.ip(), spell_host(local.ip()))).collect();
         let clients = ClientConfig {
             capacity: config.client_transactions,
             worker: config.worker,
@@ -131,7 +133,7 @@ impl Ims {
             clients: ClientTransactions::new(clients, minter.clone()),
             servers: ServerTransactions::new(servers, key),
             minter,
-            spread: key.derive("sip request owner"),
+            hosts,
             config,
             sequence: 1,
             counts: ImsCounts::default(),
@@ -176,11 +178,13 @@ impl Ims {
             }
         };
         if message.is_request() {
-            let owner = self.owner(&message);
+            let (key, in_reply_to) = (self.servers.key(&message), self.in_reply_to(&message));
+            let owner = self.owner(key, in_reply_to);
             if owner != self.config.worker {
                 return Next::HandOff(owner);
             }
-            return self.handle_request(now, &message, source, local, embedded, out);
+            let request = Request { key, message, in_reply_to, source, local };
+            return self.handle_request(now, &request, embedded, out);
         }
         match self.clients.handle_response(now, &message) {
             ResponseOutcome::Elsewhere(worker) => Next::HandOff(worker),
@@ -192,16 +196,13 @@ impl Ims {
     }
 
     /// The worker that a request belongs to, the same for every retransmission: the one that sent what it answers, or
-    /// else one chosen by the transaction's branch.
-    fn owner(&self, request: &sip::Message<'_>) -> WorkerId {
-        let workers = self.config.workers.max(1);
-        if let Some(token) = self.in_reply_to(request)
-            && token.worker.0 < workers
-        {
-            return token.worker;
+    /// else one chosen by the transaction.
+    fn owner(&self, key: ServerKey, in_reply_to: Option<sip::Token>) -> WorkerId {
+        let workers = self.config.workers;
+        match in_reply_to {
+            Some(token) if token.worker.0 < workers => token.worker,
+            _ => WorkerId(key.spread(workers)),
         }
-        let hash = self.spread.hash(&[request.top_via().branch.unwrap_or(&[]), request.call_id()]);
-        WorkerId((hash % u64::from(workers)) as u8)
     }
 
     fn in_reply_to(&self, request: &sip::Message<'_>) -> Option<sip::Token> {
@@ -211,18 +212,17 @@ impl Ims {
     fn handle_request<'a>(
         &mut self,
         now: Time,
-        message: &sip::Message<'a>,
-        source: SocketAddr,
-        local: SocketAddr,
+        request: &Request<'a>,
         embedded: &'a mut Slots,
         out: &mut dyn Out,
     ) -> Next<'a> {
+        let Request { key, ref message, source, local, .. } = *request;
         self.counts.requests += 1;
         if message.method() == Method::Ack {
             return Next::Done;
         }
-        let key = match self.servers.receive(now, message) {
-            Received::New(key) => key,
+        match self.servers.receive(now, key, message) {
+            Received::New(_) => {}
             Received::InProgress { trying } => {
                 self.counts.repeated += 1;
                 if trying {
@@ -245,11 +245,10 @@ impl Ims {
                 self.respond(message, 400, source, local, out);
                 return Next::Done;
             }
-        };
-        let request = Request { key, message: *message, source, local };
+        }
         let indication = self.check(message).and_then(|uri| match message.method() {
-            Method::Register => register(&request, embedded).map(Indication::Register),
-            Method::Message => self.message_of(&request, &uri).map(Indication::Message),
+            Method::Register => register(request, embedded).map(Indication::Register),
+            Method::Message => self.message_of(request, &uri).map(Indication::Message),
             // A peer that asks whether we are alive.
             Method::Options => Err(200),
             _ => Err(405),
@@ -301,13 +300,12 @@ impl Ims {
         for (place, identity) in asserted.iter_mut().zip(identities) {
             *place = Some(identity);
         }
-        let token = self.in_reply_to(message);
         Ok(Message {
             request: *request,
             asserted,
             to: uri.canonical(),
             call_id: message.call_id(),
-            in_reply_to: token.map(|token| {
+            in_reply_to: request.in_reply_to.map(|token| {
                 (token.worker, crate::base::Key { slot: token.slot, generation: token.generation })
             }),
             has_in_reply_to: message.header(Name::InReplyTo).is_some(),
@@ -396,13 +394,10 @@ fn flow(local: SocketAddr, remote: SocketAddr) -> Flow {
 }
 
 /// A host as Via names it.
-fn spell_host(ip: IpAddr, room: &mut [u8; 48]) -> &[u8] {
-    use std::io::Write as _;
-    let mut rest = &mut room[..];
-    let written = match ip {
-        IpAddr::V4(ip) => write!(rest, "{ip}"),
-        IpAddr::V6(ip) => write!(rest, "[{ip}]"),
+fn spell_host(ip: IpAddr) -> Inline<48> {
+    let text = match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
     };
-    let left = if written.is_ok() { rest.len() } else { 48 };
-    room.get(..48 - left).unwrap_or(&[])
+    Inline::new(text.as_bytes()).unwrap_or(Inline::EMPTY)
 }

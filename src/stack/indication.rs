@@ -15,6 +15,8 @@ pub struct Request<'a> {
     pub(crate) key: ServerKey,
     /// The request itself, from which the answer is made.
     pub(crate) message: sip::Message<'a>,
+    /// Which request of ours In-Reply-To names.
+    pub(crate) in_reply_to: Option<sip::Token>,
     /// Where it came from.
     pub source: SocketAddr,
     /// Our address that it came to.

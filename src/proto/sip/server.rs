@@ -67,9 +67,15 @@ pub struct ServerConfig {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct ServerKey(u128);
 
-#[cfg(test)]
 impl ServerKey {
+    /// A number below `count`, the same for every retransmission and on every worker, to spread requests by.
+    #[must_use]
+    pub const fn spread(self, count: u8) -> u8 {
+        if count == 0 { 0 } else { ((self.0 >> 64) as u64 % count as u64) as u8 }
+    }
+
     /// A key that no request has.
+    #[cfg(test)]
     pub(crate) const fn numbered(number: u128) -> Self {
         Self(number)
     }
@@ -175,7 +181,9 @@ impl ServerTransactions {
         }
     }
 
-    fn key(&self, request: &Message<'_>) -> ServerKey {
+    /// The transaction that a request belongs to.
+    #[must_use]
+    pub fn key(&self, request: &Message<'_>) -> ServerKey {
         let via = request.top_via();
         let port = via.sent_by_port.unwrap_or(0).to_be_bytes();
         ServerKey(self.fingerprint.hash_u128(&[
@@ -186,14 +194,13 @@ impl ServerTransactions {
         ]))
     }
 
-    /// Tells a new request from a retransmission.
-    pub fn receive(&mut self, now: Time, request: &Message<'_>) -> Received {
+    /// Tells a new request, whose transaction is `key`, from a retransmission.
+    pub fn receive(&mut self, now: Time, key: ServerKey, request: &Message<'_>) -> Received {
         self.expire(now);
         if !request.top_via().has_magic_cookie() {
             self.counts.legacy += 1;
             return Received::Legacy;
         }
-        let key = self.key(request);
         match self.find(key) {
             Some((_, Place::Pending(slot))) => {
                 self.counts.retransmitted_in_progress += 1;

@@ -1,9 +1,9 @@
 //! What the IMS side sends: requests with identifiers of ours, and responses made from the request alone.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
-use super::{Deferred, Ims, SMS, flow, rpdu, spell_host};
-use crate::base::{Key, Malformed, Out, Time};
+use super::{Deferred, Ims, SMS, flow, rpdu};
+use crate::base::{Inline, Key, Malformed, Out, Time};
 use crate::codec::Prepend;
 use crate::proto::sip::{self, Method, Name, NameAddr, Slots, Token, Writer, build};
 use crate::stack::{MessageRequest, Refusal, RegisterRequest, Request};
@@ -115,6 +115,11 @@ impl Ims {
         Token { worker: self.config.worker, slot: key.slot, generation: key.generation }
     }
 
+    /// One of our addresses as Via names it; nothing for another's, with which no request can be written.
+    fn host(&self, ip: IpAddr) -> Inline<48> {
+        self.hosts.iter().find(|(own, _)| *own == ip).map_or(Inline::EMPTY, |(_, host)| *host)
+    }
+
     /// A MESSAGE with an SM-RP message.
     pub(in crate::stack) fn message(
         &mut self,
@@ -129,17 +134,16 @@ impl Ims {
         let body = body.finish().ok_or(Refusal::TooLong)?;
         let mut route_text = [0; 160];
         let route = request.route.and_then(|uri| spell_route(uri, &mut route_text));
-        let mut host = [0; 48];
         let token = self.token(request.key);
         let (call_id, tag) =
             (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
         let cseq = self.next_sequence();
-        let host = spell_host(request.local.ip(), &mut host);
+        let host = self.host(request.local.ip());
         let build = |w: &mut Writer<'_>, branch: &[u8]| {
             let head = build::Request {
                 method: Method::Message,
                 uri: request.request_uri.as_bytes(),
-                host,
+                host: &host,
                 port: request.local.port(),
                 branch,
                 routes: route.as_slice(),
@@ -175,11 +179,10 @@ impl Ims {
         user: u64,
         out: &mut dyn Out,
     ) -> Result<(), Refusal> {
-        let mut host = [0; 48];
         let token = self.token(request.key);
         let (call_id, tag) =
             (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
-        let host = spell_host(request.local.ip(), &mut host);
+        let host = self.host(request.local.ip());
         let (media_type, body) = request.body;
         let content =
             (!body.is_empty()).then_some(build::Content { media_type: media_type.as_bytes(), body });
@@ -187,7 +190,7 @@ impl Ims {
             let head = build::Request {
                 method: Method::Register,
                 uri: request.request_uri.as_bytes(),
-                host,
+                host: &host,
                 port: request.local.port(),
                 branch,
                 routes: &[],

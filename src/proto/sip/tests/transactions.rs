@@ -171,7 +171,7 @@ fn server(pending: usize, completed: usize) -> ServerTransactions {
 }
 
 fn receive(server: &mut ServerTransactions, now: Time, request: &[u8]) -> Received {
-    let received = parse(request, |request| server.receive(now, &request));
+    let received = parse(request, |request| server.receive(now, server.key(&request), &request));
     server.assert_invariants();
     received
 }
@@ -332,7 +332,7 @@ fn a_client_and_a_server_meet_over_a_lossy_network() {
             for _ in 0..[0, 0, 1, 1, 1, 2][random.below(6)] {
                 parse(&datagram, |request| {
                     let tag = minter().to_tag(&request);
-                    match server.receive(now, &request) {
+                    match server.receive(now, server.key(&request), &request) {
                         Received::New(key) if random.below(2) == 0 => {
                             server.complete_now(now, key, 200);
                             to_client.datagrams.push((answer_to(&datagram, 200), flow()));
