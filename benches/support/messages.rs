@@ -10,7 +10,7 @@ pub fn number(user: usize) -> String {
 }
 
 pub fn imsi(user: usize) -> String {
-    format!("26201{:010}", user * 104_729 + 1)
+    format!("26201{:010}", user * 10_007 + 1)
 }
 
 /// An SMS-SUBMIT: 8-bit data of 10 to 140 octets, of any value.

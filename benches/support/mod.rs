@@ -364,7 +364,8 @@ fn core_stack(key: &SipKey, io: &MemoryIo) -> Stack {
 impl Pair {
     /// Both ends, with the association active and `users` registered.
     pub fn new(users: u32) -> Self {
-        let pool = Pool::new(2048);
+        // As many as a driver's cache of free buffers holds.
+        let pool = Pool::new(512);
         let (ims_gateway, ims_core) = pair(1, 1024, &pool);
         let (ss7_gateway, ss7_core) = pair(1, 1024, &pool);
         let gateway_io = views(1, &[ims_gateway, ss7_gateway], &pool);
