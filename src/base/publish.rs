@@ -10,6 +10,11 @@ pub trait Shown {
     fn show(&self, to: &mut dyn Show);
 }
 
+/// Nothing to show.
+impl Shown for () {
+    fn show(&self, _: &mut dyn Show) {}
+}
+
 /// Who the numbers are shown to: what learns their names at start, and what stores their values afterwards.
 pub trait Show {
     /// Shows one number. `object` is the association, port or worker that it is about, or `""`.

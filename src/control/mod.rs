@@ -17,7 +17,7 @@ mod tests;
 
 pub use numbers::Numbers;
 
-use crate::base::publish::{Published, Publisher, publish};
+use crate::base::publish::{Published, Publisher, Shown, publish};
 use crate::base::{Bell, Consumer, Producer, Time};
 use crate::gateway::mailbox::{ToControl, ToWorker};
 use crate::ident::WorkerId;
@@ -138,32 +138,39 @@ pub struct Control {
     clock: Box<dyn Fn() -> Time>,
     registrar: Registrar,
     publisher: Publisher,
+    ports: Box<dyn Shown>,
+    ports_publisher: Publisher,
     numbers: Arc<Numbers>,
     posts: Vec<Post>,
     doorbell: Doorbell,
 }
 
 impl Control {
-    /// `published` are the workers' numbers, in the order of the workers; `clock` is the clock that workers read too;
-    /// `doorbell` is the one whose bells the workers have.
+    /// `ports` shows what the ports count, `published` are the workers' numbers, in the order of the workers; `clock` is
+    /// the clock that workers read too; `doorbell` is the one whose bells the workers have.
     #[must_use]
     pub fn new(
         config: Arc<Config>,
         registrar: Registrar,
+        ports: Box<dyn Shown>,
         mailboxes: Vec<Mailbox>,
         published: Vec<(WorkerId, Published)>,
         clock: Box<dyn Fn() -> Time>,
         doorbell: Doorbell,
     ) -> Self {
         let (publisher, own) = publish(&registrar);
+        let (ports_publisher, of_ports) = publish(&*ports);
         let sources = published.into_iter().map(|(worker, published)| (Some(worker), published));
-        let numbers = Numbers::new(&config.node.name, sources.chain([(None, own)]).collect());
+        let numbers =
+            Numbers::new(&config.node.name, sources.chain([(None, own), (None, of_ports)]).collect());
         let post = |mailbox| Post { mailbox, waiting: VecDeque::new() };
         Self {
             config,
             clock,
             registrar,
             publisher,
+            ports,
+            ports_publisher,
             numbers: Arc::new(numbers),
             posts: mailboxes.into_iter().map(post).collect(),
             doorbell,
@@ -263,6 +270,7 @@ impl Control {
         let now = (self.clock)();
         self.registrar.sweep(now);
         self.publisher.publish(&self.registrar);
+        self.ports_publisher.publish(&*self.ports);
         self.numbers.sample(now);
     }
 

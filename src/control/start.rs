@@ -7,6 +7,9 @@ use super::log;
 use super::subscribers::Subscribers;
 use super::{Control, Doorbell, Mailbox, StartError, registrar::Registrar};
 use crate::base::SipKey;
+#[cfg(feature = "dpdk")]
+use crate::base::publish::Show;
+use crate::base::publish::Shown;
 use crate::dataplane::{BackoffMode, Clock, Worker, WorkerEnd};
 use crate::gateway::mailbox::{ToControl, ToWorker};
 use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};
@@ -55,12 +58,35 @@ pub fn run(config: Config, subscribers: Subscribers) -> Result<(), StartError> {
     for at in 0..ports.len() {
         tracing::info!(port = config.ports[at].name, device = ports.describe(PortId(at as u8)), "port");
     }
-    let started = start(config, subscribers, io)?;
+    let names = config.ports.iter().map(|port| port.name.clone()).collect();
+    // Closed by this thread, after the workers have ended.
+    let ports = std::rc::Rc::new(NamedPorts { ports: ports.into(), names });
+    let started = start(config, subscribers, io, Box::new(ports.clone()))?;
     let result = started.control.run();
     for thread in started.threads {
         let _ = thread.join();
     }
     result
+}
+
+/// The ports and what the operator calls them, as the control thread shows them.
+#[cfg(feature = "dpdk")]
+struct NamedPorts {
+    ports: std::cell::RefCell<crate::io::dpdk::Ports>,
+    names: Vec<String>,
+}
+
+#[cfg(feature = "dpdk")]
+impl Shown for std::rc::Rc<NamedPorts> {
+    fn show(&self, to: &mut dyn Show) {
+        let mut ports = self.ports.borrow_mut();
+        for (at, name) in self.names.iter().enumerate() {
+            let port = crate::base::PortId(at as u8);
+            to.counts("port", name, &ports.counts(port));
+            let link = ("port", name.as_str(), "link", "Whether the port's link is up.");
+            to.state(link, usize::from(ports.is_up(port)), &["down", "up"]);
+        }
+    }
 }
 
 /// Without DPDK there are no ports to run on.
@@ -77,7 +103,7 @@ pub struct Started {
     pub threads: Vec<std::thread::JoinHandle<()>>,
 }
 
-/// Starts the workers over `io`, one for each, and makes the control thread.
+/// Starts the workers over `io`, one for each, and makes the control thread, which shows the counts of `ports`.
 ///
 /// # Errors
 /// Says which part of the configuration does not fit.
@@ -86,6 +112,7 @@ pub fn start<IO: PacketIo + 'static>(
     config: Config,
     subscribers: Subscribers,
     io: Vec<IO>,
+    ports: Box<dyn Shown>,
 ) -> Result<Started, StartError> {
     let clock = Clock::start();
     let Parts { workers, mailboxes, registrar, config } = build(config, subscribers, io)?;
@@ -111,7 +138,7 @@ pub fn start<IO: PacketIo + 'static>(
             .push(thread.map_err(|error| StartError::new(format!("no thread: {error}"), "free resources"))?);
     }
     let clock = Box::new(move || clock.now());
-    let control = Control::new(config, registrar, mailboxes, published, clock, doorbell);
+    let control = Control::new(config, registrar, ports, mailboxes, published, clock, doorbell);
     Ok(Started { control, threads })
 }
 

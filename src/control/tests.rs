@@ -60,7 +60,7 @@ fn play(name: &str) -> Played {
         let began = std::time::Instant::now();
         let clock = Box::new(move || Time::ZERO + began.elapsed());
         let mailbox = Mailbox { worker: WorkerId(0), from, to };
-        Control::new(config, registrar, vec![mailbox], vec![], clock, doorbell).run()
+        Control::new(config, registrar, Box::new(()), vec![mailbox], vec![], clock, doorbell).run()
     });
     Played { socket, to_control, from_control, bell, control }
 }
@@ -90,7 +90,7 @@ fn a_worker_is_answered_and_told_to_stop() {
     }
     // It has answered, so it serves, and has put its signal handler in place.
     assert!(socket.exists());
-    let kill = Command::new("kill").args(["-TERM", &std::process::id().to_string()]).status();
+    let kill = Command::new("sh").args(["-c", &format!("kill -TERM {}", std::process::id())]).status();
     assert!(kill.unwrap().success());
     assert_eq!(next(&mut from_control), ToWorker::Stop);
     assert!(!control.is_finished(), "it waits for the worker");

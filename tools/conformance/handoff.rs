@@ -8,6 +8,7 @@ use harness::gateway::{Bench, Options, isolated};
 use harness::peers::{Impairment, Ue, rp_data};
 use harness::sip::{Draft, Sip};
 use harness::ss7::{self, Unitdata, mo_result, udt};
+use harness::steps::submission;
 use ipsmgw::base::Time;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -27,6 +28,37 @@ fn two_workers_share_one_association() {
     isolated(Options::default(), |bench| {
         let carried = Traffic::new(bench, MESSAGES).run(bench);
         carried.assert_crossings(bench);
+    });
+}
+
+/// Answers to dialogues of both workers, in one SCTP packet.
+#[test]
+fn one_packet_carries_payloads_for_both_workers() {
+    isolated(Options::default(), |bench| {
+        const DIALOGUES: u64 = 6; // whose answers fit one packet
+        let ues: Vec<_> = (0..DIALOGUES).map(Ue::home1).collect();
+        let submissions: Vec<_> = ues
+            .iter()
+            .map(|ue| {
+                bench.register(ue);
+                submission(bench, ue, 7).1
+            })
+            .collect();
+        let handed_off = bench.total("transmit.messages_handed_off");
+        let (now, bundled) = (bench.now(), bench.bundled_packets);
+        for begin in &submissions {
+            let end = ss7::end(begin.otid(), ss7::MO_RELAY, &mo_result(None));
+            bench.ss7.send(now, 0, 0, &udt(&begin.calling, &begin.called, &end));
+        }
+        for ue in &ues {
+            let report = bench.expect_sip("a submit report", |sip| {
+                sip.is_request() && sip.request().1 == ue.impu && sip.body[0] == 0x03
+            });
+            bench.answer(&report, "200 OK");
+        }
+        assert_eq!(bench.bundled_packets - bundled, 1, "all answers in one packet");
+        let others = bench.total("transmit.messages_handed_off") - handed_off;
+        assert!((1..DIALOGUES).contains(&others), "{others} of {DIALOGUES} payloads were the other worker's");
     });
 }
 

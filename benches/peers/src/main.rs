@@ -14,10 +14,7 @@ use measure::Figures;
 use messages::{MIX, mix};
 
 fn sip(figures: &mut Figures) {
-    let kinds = [
-        ("sip.parse", mix(messages::message)),
-        ("sip.parse_register", mix(messages::register)),
-    ];
+    let kinds = [("sip.parse", mix(messages::message)), ("sip.parse_register", mix(messages::register))];
     for (name, texts) in kinds {
         let context = "the request with all headers as texts, then top Via, From, To and CSeq as values";
         figures.time(name, "rsip", MIX, &format!("rsip 0.4: {context}"), || {
@@ -77,7 +74,9 @@ fn ss7_parse(figures: &mut Figures) {
         other => panic!("{other:?}"),
     };
     let map = |argument: &[u8]| {
-        black_box(gsm_map::decode::<gsm_map::operations::mo_forward_sm::MoForwardSmArg>(argument).expect("MAP"));
+        black_box(
+            gsm_map::decode::<gsm_map::operations::mo_forward_sm::MoForwardSmArg>(argument).expect("MAP"),
+        );
     };
     let udts: Vec<_> = datas.iter().map(|data| payload(data)).collect();
     let begins: Vec<_> = udts.iter().map(|udt| user_data(udt)).collect();
@@ -121,11 +120,17 @@ fn ss7_build(figures: &mut Figures) {
             black_box(gsm_map::encode(argument).expect("MAP"));
         }
     });
-    figures.time("tcap.build", "tcap", MIX, "tcap 3: the Begin alone, without a dialogue or the MAP argument", || {
-        for message in &messages {
-            black_box(tcap::encode(message).expect("TCAP"));
-        }
-    });
+    figures.time(
+        "tcap.build",
+        "tcap",
+        MIX,
+        "tcap 3: the Begin alone, without a dialogue or the MAP argument",
+        || {
+            for message in &messages {
+                black_box(tcap::encode(message).expect("TCAP"));
+            }
+        },
+    );
     let title = |digits: &str| {
         let title = sccp::GlobalTitle::Gt0100 {
             translation_type: 0,
@@ -146,9 +151,15 @@ fn ss7_build(figures: &mut Figures) {
         m3ua::M3uaMessage::data(None, Some(100), protocol_data, None).encode()
     };
     let payload = vec![0x5a; 230];
-    figures.time("m3ua.build", "m3ua", 1, "m3ua 1: a copy of the payload included, since the message owns it", || {
-        black_box(data(payload.clone()));
-    });
+    figures.time(
+        "m3ua.build",
+        "m3ua",
+        1,
+        "m3ua 1: a copy of the payload included, since the message owns it",
+        || {
+            black_box(data(payload.clone()));
+        },
+    );
     figures.time("ss7.build", "sigtran", MIX, "gsm_map, tcap, sccp and m3ua one after the other", || {
         for (message, argument) in messages.iter().zip(&arguments) {
             black_box(gsm_map::encode(argument).expect("MAP"));
@@ -162,13 +173,20 @@ fn tables(figures: &mut Figures) {
     const SUBSCRIBERS: usize = 200_000;
     if figures.wants("subscriber.") {
         let digits = |user| messages::imsi(user).parse::<u64>().expect("digits");
-        let map: dashmap::DashMap<u64, [u64; 8]> = (0..SUBSCRIBERS).map(|user| (digits(user), [user as u64; 8])).collect();
+        let map: dashmap::DashMap<u64, [u64; 8]> =
+            (0..SUBSCRIBERS).map(|user| (digits(user), [user as u64; 8])).collect();
         let order: Vec<u64> = (0..1024).map(|step| digits(step * 104_729 % SUBSCRIBERS)).collect();
-        figures.time("subscriber.lookup", "dashmap", order.len(), "dashmap 6: by a number, 64 octets each", || {
-            for key in &order {
-                black_box(map.get(key).expect("a subscriber")[0]);
-            }
-        });
+        figures.time(
+            "subscriber.lookup",
+            "dashmap",
+            order.len(),
+            "dashmap 6: by a number, 64 octets each",
+            || {
+                for key in &order {
+                    black_box(map.get(key).expect("a subscriber")[0]);
+                }
+            },
+        );
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let _entered = runtime.enter();

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sctp_proto::{
-    Association, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload, PayloadProtocolIdentifier,
-    ServerConfig, StreamEvent, Transmit,
+    Association, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
+    PayloadProtocolIdentifier, ServerConfig, StreamEvent, Transmit,
 };
 
 use crate::measure::Figures;
@@ -128,8 +128,10 @@ pub fn messages(figures: &mut Figures) {
     if !figures.wants("sctp.") {
         return;
     }
-    let mut pair = Pair { a: End::new(false, "10.7.0.2:5000"), b: End::new(true, "10.7.0.1:5000"), now: Instant::now() };
-    let (_, association) = pair.a.endpoint.connect(ClientConfig::default(), pair.a.peer).expect("an association");
+    let mut pair =
+        Pair { a: End::new(false, "10.7.0.2:5000"), b: End::new(true, "10.7.0.1:5000"), now: Instant::now() };
+    let (_, association) =
+        pair.a.endpoint.connect(ClientConfig::default(), pair.a.peer).expect("an association");
     pair.a.association = Some(association);
     pair.exchange();
     for stream in 0..STREAMS {

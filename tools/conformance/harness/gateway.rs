@@ -166,17 +166,28 @@ impl Bench {
 
     /// What the admin socket says of each worker.
     pub fn workers(&self) -> Vec<Value> {
+        self.shown("workers")
+    }
+
+    /// What the admin socket says of each of `subject`: workers, ports, associations.
+    pub fn shown(&self, subject: &str) -> Vec<Value> {
         let mut socket = UnixStream::connect(self.place.join("admin.sock")).unwrap();
-        socket.write_all(b"GET /v1/workers HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n").unwrap();
+        let request = format!("GET /v1/{subject} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
         let mut body: Value = serde_json::from_str(body).unwrap();
-        match body["workers"].take() {
-            Value::Array(workers) => workers,
-            other => panic!("no workers: {other}"),
+        match body[subject].take() {
+            Value::Array(shown) => shown,
+            other => panic!("no {subject}: {other}"),
         }
+    }
+
+    /// How many frames of the gateway's have come, by port.
+    pub fn received(&mut self) -> [u64; 2] {
+        [0, 1].map(|port| self.ports.counts(PortId(port)).received)
     }
 
     /// The sum over the workers of a number, as in `application.mo_accepted`.
@@ -223,8 +234,8 @@ impl Bench {
 
     /// Ends the gateway by SIGTERM: it must leave the SS7 network in order and end well.
     pub fn end(mut self) {
-        let pid = self.gateway.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let kill = format!("kill -TERM {}", self.gateway.id()); // the shell has it built in
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         self.until("SHUTDOWN of every association", |peers| {
             (0..peers.ss7.active.len()).all(|at| !peers.ss7.is_up(at)).then_some(())
         });

@@ -2,9 +2,10 @@
 
 use super::harness::ber::{at, bcd, hex, international, spell, tlv};
 use super::harness::gateway::{Options, isolated};
-use super::harness::peers::{Ue, deliver, rp_data};
+use super::harness::peers::{PATIENCE, Ue, deliver, rp_data};
 use super::harness::ss7::{self, address, mo_result, udt};
 use super::harness::steps::*;
+use serde_json::json;
 
 /// G-7: an MSC towards one network's SMSC and an SGSN towards the other's; an SMS-GMSC may call either subsystem.
 #[test]
@@ -151,5 +152,32 @@ fn r_6_dialogue_opened_before_its_message() {
         let end = bench.expect_end(&otid);
         assert_eq!(spell(end.component(0xa2)), plain("020101 3009 02012c 3004 0402 0000"));
         bench.assert_silent();
+    });
+}
+
+/// What the ports count is shown: as many frames sent as came out at the other end.
+#[test]
+fn the_ports_tell_what_they_have_sent_and_received() {
+    isolated(Options::default(), |bench| {
+        bench.register(&Ue::home1(0));
+        bench.settle();
+        let deadline = bench.now() + PATIENCE;
+        loop {
+            let ports = bench.shown("ports");
+            let told: Vec<_> =
+                ports.iter().map(|port| (&port["name"], &port["link"], &port["sent"])).collect();
+            let came = bench.received();
+            if told
+                == [
+                    (&json!("ims"), &json!("up"), &json!(came[0])),
+                    (&json!("ss7"), &json!("up"), &json!(came[1])),
+                ]
+            {
+                assert!(came.iter().all(|&frames| frames > 0));
+                return;
+            }
+            assert!(bench.now() < deadline, "{ports:#?} {came:?}");
+            bench.step();
+        }
     });
 }
