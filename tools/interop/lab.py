@@ -168,6 +168,11 @@ class LabError(Exception):
     """The stage could not be set."""
 
 
+def within(namespace):
+    """How a command is begun in a network namespace: `ip netns exec` remounts "/", which in a chroot is no mount."""
+    return ("nsenter", f"--net=/run/netns/{namespace}")
+
+
 def run(*command, **options):
     """Runs a command to its end; its output if it succeeds."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, **options)
@@ -217,21 +222,21 @@ class Lab:
     def _wire(self):
         for namespace in self.namespaces.values():
             run("ip", "netns", "add", namespace)
-            settings = ["net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"]
-            run("ip", "netns", "exec", namespace, "sysctl", "-qw", *settings)
-            run("ip", "-n", namespace, "link", "set", "lo", "up")
+            settings = {"ipv4/conf/all/rp_filter": 0, "ipv4/conf/default/rp_filter": 0, "ipv6/conf/all/disable_ipv6": 1, "ipv6/conf/default/disable_ipv6": 1}
+            run(*within(namespace), "sh", "-ec", "; ".join(f"echo {value} > /proc/sys/net/{name}" for name, value in settings.items()))
+            run(*within(namespace), "ip", "link", "set", "lo", "up")
         inner = self.namespaces["gateway"]
         for side, addresses in {
             "ims": [f"{ROUTER_IMS}/24", *[f"{ip}/32" for ip in SCSCF]],
             "ss7": [f"{PEER_SS7[0]}/24", f"{PEER_SS7[1]}/32"],
         }.items():
             outer = self.namespaces[side]
-            run("ip", "-n", inner, "link", "add", side, "address", MACS[side], "type", "veth", "peer", "name", "peer", "netns", outer)
-            run("ip", "netns", "exec", outer, "ethtool", "-K", "peer", "tx", "off")
+            run(*within(inner), "ip", "link", "add", side, "address", MACS[side], "type", "veth", "peer", "name", "peer", "netns", outer)
+            run(*within(outer), "ethtool", "-K", "peer", "tx", "off")
             for address in addresses:
-                run("ip", "-n", outer, "address", "add", address, "dev", "peer")
-            run("ip", "-n", outer, "link", "set", "peer", "up")
-            run("ip", "-n", inner, "link", "set", side, "up")
+                run(*within(outer), "ip", "address", "add", address, "dev", "peer")
+            run(*within(outer), "ip", "link", "set", "peer", "up")
+            run(*within(inner), "ip", "link", "set", side, "up")
 
     @contextmanager
     def inside(self, role):
@@ -259,7 +264,7 @@ class Lab:
     def spawn(self, role, *command, log):
         """Starts a process in a namespace; its output goes to a file of the results."""
         with open(self.keep / log, "wb") as output:
-            child = subprocess.Popen(["ip", "netns", "exec", self.namespaces[role], *command], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+            child = subprocess.Popen([*within(self.namespaces[role]), *command], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         self.children.append(child)
         return child
 
@@ -302,7 +307,7 @@ class Lab:
 
     def kernel_sent(self, side):
         """What the veth has taken from the gateway."""
-        statistics = json.loads(run("ip", "-n", self.namespaces["gateway"], "-s", "-j", "link", "show", side))
+        statistics = json.loads(run(*within(self.namespaces["gateway"]), "ip", "-s", "-j", "link", "show", side))
         return statistics[0]["stats64"]["tx"]["packets"]
 
     def own_sent(self):
