@@ -373,7 +373,7 @@ impl Pair {
         let config = Config::parse(Path::new("bench.toml"), CONFIG).expect("a correct configuration");
         let subscribers = Subscribers::load(&config).expect("no files");
         let Parts { mut workers, mut mailboxes, registrar, .. } =
-            start::build(config, subscribers, gateway_io).expect("a gateway");
+            start::build(config, subscribers, gateway_io, [1; 16]).expect("a gateway");
         let key = SipKey::new([9; 16]);
         let stack = core_stack(&key, &core_io);
         let core = Core { counts: CoreCounts::default(), reference: 0, serial: 0 };

@@ -115,7 +115,11 @@ pub fn start<IO: PacketIo + 'static>(
     ports: Box<dyn Shown>,
 ) -> Result<Started, StartError> {
     let clock = Clock::start();
-    let Parts { workers, mailboxes, registrar, config } = build(config, subscribers, io)?;
+    let mut life = [0; 16];
+    getrandom::fill(&mut life).map_err(|error| {
+        StartError::new(format!("no random numbers: {error}"), "see to the kernel's entropy")
+    })?;
+    let Parts { workers, mailboxes, registrar, config } = build(config, subscribers, io, life)?;
     let doorbell = Doorbell::default();
     let mode = match config.node.backoff {
         config::Backoff::Spin => BackoffMode::Spin,
@@ -154,7 +158,9 @@ pub struct Parts<IO> {
     pub config: Arc<Config>,
 }
 
-/// Builds the workers, one for each of `io`, and what the control thread needs.
+/// Builds the workers, one for each of `io`, and what the control thread needs. `life` is drawn anew for each life of a
+/// process, so that identifiers of an earlier one are strangers, whose slots and generations begin anew; all random
+/// numbers follow from it, and a simulation's from its seed.
 ///
 /// # Errors
 /// Says which part of the configuration does not fit.
@@ -162,14 +168,13 @@ pub fn build<IO: PacketIo>(
     config: Config,
     subscribers: Subscribers,
     io: Vec<IO>,
+    life: [u8; 16],
 ) -> Result<Parts<IO>, StartError> {
     let secret = config.secret().map_err(|error| StartError::new(error.what, error.remedy))?;
-    // Identifiers of an earlier life of this process must be strangers: slots and generations begin anew.
-    let mut life = [0; 16];
-    getrandom::fill(&mut life).map_err(|error| {
-        StartError::new(format!("no random numbers: {error}"), "see to the kernel's entropy")
-    })?;
-    let key = SipKey::new(SipKey::new(secret).hash_u128(&[b"life", &life]).to_be_bytes());
+    let key = match secret {
+        Some(secret) => SipKey::new(SipKey::new(secret).hash_u128(&[b"life", &life]).to_be_bytes()),
+        None => SipKey::new(life),
+    };
     let (writer, readers) = table(&TableConfig {
         subscribers: config.capacity.subscribers as usize,
         identities: config.capacity.identities as usize,
@@ -299,10 +304,7 @@ impl Assembly<'_> {
         {
             place.copy_from_slice(&self.key.derive(purpose).hash_u64(worker.0.into()).to_be_bytes());
         }
-        let mut random = [0; 16];
-        if getrandom::fill(&mut random).is_err() {
-            random = [worker.0; 16];
-        }
+        let random = self.key.derive("SCTP tags").hash_u128(&[&[worker.0]]);
         let transport = Transport::new(
             worker,
             point_code,
@@ -310,7 +312,7 @@ impl Assembly<'_> {
             layers::associations(&config.associations, &config.ports, self.workers),
             layers::destinations(&config.destinations, &config.associations),
             cookies,
-            SipKey::new(random),
+            SipKey::new(random.to_be_bytes()),
         );
         // Both subsystems are ours in every network: an SMS-GMSC without GPRS always calls an MSC.
         let subsystems = [Ssn::MSC, Ssn::SGSN];

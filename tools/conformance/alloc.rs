@@ -47,7 +47,7 @@ impl Turned {
         std::fs::remove_dir_all(&place).unwrap();
         let pool = Pool::new(4096);
         let ((ims, ims_peer), (ss7, ss7_peer)) = (pair(2, 1024, &pool), pair(2, 1024, &pool));
-        let parts = start::build(config, subscribers, views(2, &[ims, ss7], &pool)).unwrap();
+        let parts = start::build(config, subscribers, views(2, &[ims, ss7], &pool), [1; 16]).unwrap();
         Self { now: Time::from_millis(1000), parts, ends: [ims_peer, ss7_peer], allocations }
     }
 

@@ -190,19 +190,9 @@ impl Config {
         }
     }
 
-    /// The secret behind minted identifiers: the content of `secret_file`, or random without one.
-    pub fn secret(&self) -> Result<[u8; 16], ConfigError> {
-        let mut secret = [0; 16];
-        let Some(file) = &self.node.secret_file else {
-            return match getrandom::fill(&mut secret) {
-                Ok(()) => Ok(secret),
-                Err(error) => Err(ConfigError::of_file(
-                    &self.file,
-                    format!("no random numbers: {error}"),
-                    "give [node] secret_file",
-                )),
-            };
-        };
+    /// The secret behind minted identifiers, beside what is random in each life: the content of `secret_file`.
+    pub fn secret(&self) -> Result<Option<[u8; 16]>, ConfigError> {
+        let Some(file) = &self.node.secret_file else { return Ok(None) };
         let wrong = |what: String| {
             let remedy = "make it with: (umask 077; od -An -N16 -tx1 /dev/urandom | tr -d ' ' > FILE)";
             ConfigError::of_file(file, what, remedy)
@@ -216,7 +206,7 @@ impl Config {
         let digits = text.trim();
         let written = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
         match u128::from_str_radix(digits, 16) {
-            Ok(number) if written => Ok(number.to_be_bytes()),
+            Ok(number) if written => Ok(Some(number.to_be_bytes())),
             _ => Err(wrong("does not hold 32 hexadecimal digits".into())),
         }
     }

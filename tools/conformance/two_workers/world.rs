@@ -194,7 +194,7 @@ impl World {
         let config = config(associations);
         let subscribers = Subscribers::load(&config).expect("no files");
         let Parts { workers, mailboxes, registrar, .. } =
-            start::build(config, subscribers, views(2, &gateway_ends, &pool)).expect("a gateway");
+            start::build(config, subscribers, views(2, &gateway_ends, &pool), [2; 16]).expect("a gateway");
         let io = views(1, &core_ends, &pool).pop().expect("a view");
         let key = SipKey::new([9; 16]);
         let stack = core_stack(&key, &io, associations);

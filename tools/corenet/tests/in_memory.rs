@@ -71,7 +71,8 @@ fn world(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -> W
     let queues = usize::from(workers);
     let (ims, peer_ims) = pair(queues, 512, &pool);
     let (ss7, peer_ss7) = pair(queues, 512, &pool);
-    let parts = gateway_start::build(gateway, subscribers, views(queues, &[ims, ss7], &pool)).unwrap();
+    let parts =
+        gateway_start::build(gateway, subscribers, views(queues, &[ims, ss7], &pool), [1; 16]).unwrap();
     let fan = Fan::new(views(queues, &[peer_ims, peer_ss7], &pool));
     let corenet = start::build(&corenet, fan).unwrap();
     let now = Time::from_millis(1000);
