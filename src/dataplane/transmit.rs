@@ -65,6 +65,11 @@ where
         }
     }
 
+    /// Whether frames wait for the end of the turn.
+    pub(super) fn is_pending(&self) -> bool {
+        self.batches.iter().any(|batch| !batch.is_empty())
+    }
+
     /// The end of a turn.
     pub(super) fn flush(&mut self) {
         for port in 0..self.batches.len() {

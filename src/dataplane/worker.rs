@@ -163,6 +163,17 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
         busy
     }
 
+    /// When the next turn has something to do, if no frame comes until then; a time that has passed when it has already.
+    /// Walks over every timer: for simulations, whose clock jumps to it.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Time {
+        if self.waiting() > 0 || !self.transmit.ends.from_control.is_empty() || self.transmit.is_pending() {
+            return Time::ZERO;
+        }
+        // A turn looks at timers in steps.
+        self.stack.poll_timeout().min(self.application.poll_timeout()).max(self.next_timers)
+    }
+
     /// Something to call with what an application does on its own, between turns: start traffic, stop.
     pub fn with_application<T>(
         &mut self,

@@ -361,7 +361,18 @@ impl Application for Gateway {
     }
 
     fn poll_timeout(&self) -> Time {
-        self.timers.next_deadline()
+        let leaving = match self.stopping {
+            Some(since) if !self.stopped => {
+                if self.is_idle() {
+                    since
+                } else {
+                    since + LEAVE_AFTER
+                }
+            }
+            _ => Time::NEVER,
+        };
+        let telling = if self.unsent.is_empty() { Time::NEVER } else { Time::ZERO };
+        self.timers.next_deadline().min(leaving).min(telling)
     }
 
     fn quiescent(&mut self) {

@@ -321,6 +321,16 @@ impl Ims {
         self.servers.handle_timeout(now, out);
     }
 
+    /// When [`Self::handle_timeout`] has something to do, or earlier.
+    pub(super) fn poll_timeout(&self) -> Time {
+        self.clients
+            .poll_timeout()
+            .into_iter()
+            .chain(self.servers.poll_timeout())
+            .min()
+            .unwrap_or(Time::NEVER)
+    }
+
     /// The user word of a request of ours that got no final answer in time.
     pub(super) fn poll_expired(&mut self) -> Option<u64> {
         self.clients.poll_expired()

@@ -267,6 +267,12 @@ impl Stack {
         self.ss7.transport.announce(now, outside);
     }
 
+    /// When [`Stack::handle_timeout`] has something to do, or earlier. Walks over every timer: for simulations.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Time {
+        self.link.poll_timeout().min(self.ims.poll_timeout()).min(self.ss7.poll_timeout())
+    }
+
     /// What timers brought about. Call until `None`.
     pub fn poll_indication(&mut self, now: Time, outside: &mut dyn Outside) -> Option<Indication<'static>> {
         if let Some(user) = self.ims.poll_expired() {

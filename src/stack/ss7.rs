@@ -305,6 +305,11 @@ impl Ss7 {
         }
     }
 
+    /// When timers have something to do, or earlier.
+    pub(super) fn poll_timeout(&self) -> Time {
+        self.dialogues.poll_timeout().unwrap_or(Time::NEVER).min(self.transport.poll_timeout())
+    }
+
     /// What must hold between any two calls.
     pub fn assert_invariants(&self) {
         self.dialogues.assert_invariants();

@@ -355,6 +355,15 @@ impl Transport {
         }
     }
 
+    /// When [`Self::handle_timeout`] or [`Self::announce`] has something to do, or earlier.
+    pub(in crate::stack) fn poll_timeout(&self) -> Time {
+        if !self.started {
+            return Time::ZERO;
+        }
+        let timers = self.links.iter().flatten().map(|link| link.asp.poll_timeout());
+        timers.fold(self.endpoint.poll_timeout().min(self.next_announcement), Time::min)
+    }
+
     /// Leaves the traffic in order: ASPIA, and SHUTDOWN after everything that was sent.
     pub(in crate::stack) fn stop(&mut self, now: Time, out: &mut dyn crate::base::Out) {
         for link in self.links.iter_mut().flatten() {
