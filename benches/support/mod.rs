@@ -19,12 +19,13 @@ use ipsmgw::ident::{Digits, Imsi, PointCode, SccpAddress, Ssn, WorkerId};
 use ipsmgw::io::memory::{MemoryIo, Pool, pair, views};
 use ipsmgw::proto::link::{Link, LinkConfig, OwnAddress, PortConfig};
 use ipsmgw::proto::m3ua::{AspConfig, Role as AspRole};
+use ipsmgw::proto::map::{context, operation};
 use ipsmgw::proto::sccp::{Destination as Leads, Rule, SccpConfig};
 use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
 use ipsmgw::proto::{sctp, sip};
 use ipsmgw::stack::{
     Application, AssociationSetup, Context, Destination, Ims, ImsConfig, Indication, MessageRequest,
-    MtForward, Operation, Outcome, RegisterRequest, Rp, Side, Ss7, Ss7Config, Stack, Transport,
+    MtForward, Offer, Operation, Outcome, RegisterRequest, Rp, Side, Ss7, Ss7Config, Stack, Transport,
 };
 
 const CONFIG: &str = r#"
@@ -212,7 +213,7 @@ impl Application for Core {
                     let report = [0x01, 0x00, 0x62, 0x11, 0x22, 0x01, 0x00, 0x00, 0x00];
                     cx.stack.mo_forward_sm_result(now, &invoke.asked, Some(&report), cx.outside);
                 }
-                Operation::MtForwardSm(_) => self.counts.wrong += 1,
+                Operation::MtForwardSm(_) | Operation::Other { .. } => self.counts.wrong += 1,
             },
             Indication::Message(message) => match message.rp {
                 Rp::Ack { .. } => {
@@ -356,7 +357,10 @@ fn core_stack(key: &SipKey, io: &MemoryIo) -> Stack {
             peer_match: PeerMatch::default(),
         },
         forward_timeout: Duration::from_secs(60),
-        interworking_msc: true,
+        offers: vec![
+            Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
+            Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
+        ],
     });
     Stack::new(WorkerId(0), key, link.expect("a link"), Ims::new(ims, key), ss7.expect("SS7"))
 }

@@ -16,10 +16,11 @@ use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedRepor
 use crate::ident::{Identity, SccpAddress, Ssn, WorkerId};
 use crate::io::PacketIo;
 use crate::proto::link::Link;
+use crate::proto::map::{context, operation};
 use crate::proto::sccp::SccpConfig;
 use crate::proto::sip;
 use crate::proto::tcap::{DialoguesConfig, PeerMatch};
-use crate::stack::{Ims, ImsConfig, Side, Ss7, Ss7Config, Stack, Transport};
+use crate::stack::{Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport};
 use crate::subscriber::{Reader, TableConfig, table};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,17 @@ const RETRY_AFTER: u32 = 5;
 const GRACE: Duration = Duration::from_secs(5);
 /// Transaction ids for each dialogue at a time: those that rest outnumber those in use.
 const IDENTIFIERS_PER_DIALOGUE: usize = 16;
+/// What SMS-GMSCs and HLRs may ask of the gateway; first what they ask most often.
+const OFFERS: [Offer; 7] = [
+    Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
+    Offer { context: context::LOCATION_CANCELLATION_V3, opcode: operation::CANCEL_LOCATION },
+    Offer { context: context::LOCATION_CANCELLATION_V2, opcode: operation::CANCEL_LOCATION },
+    Offer { context: context::SUBSCRIBER_DATA_MANAGEMENT_V3, opcode: operation::INSERT_SUBSCRIBER_DATA },
+    Offer { context: context::SUBSCRIBER_DATA_MANAGEMENT_V3, opcode: operation::DELETE_SUBSCRIBER_DATA },
+    Offer { context: context::RESET_V3, opcode: operation::RESET },
+    Offer { context: context::RESET_V2, opcode: operation::RESET },
+];
+
 /// Dialogues that peers open and leave: TS 29.002 gives the operations in them at most ten minutes.
 const DIALOGUE_GUARD: Duration = Duration::from_secs(600);
 
@@ -344,7 +356,7 @@ impl Assembly<'_> {
                 peer_match: PeerMatch::default(),
             },
             forward_timeout: config.timers.map_forward,
-            interworking_msc: false,
+            offers: OFFERS.to_vec(),
         }
     }
 }

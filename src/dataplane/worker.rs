@@ -251,7 +251,7 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
 
     fn handle_timeout(&mut self, now: Time) {
         self.stack.handle_timeout(now, &mut self.transmit);
-        while let Some(indication) = self.stack.poll_indication(now, &mut self.transmit) {
+        while let Some(indication) = self.stack.poll_indication(now, &mut self.cursor, &mut self.transmit) {
             let mut cx = Context { stack: &mut self.stack, outside: &mut self.transmit };
             self.application.handle(now, indication, &mut cx);
         }

@@ -121,7 +121,9 @@ pub(super) fn on_outcome(gateway: &mut Gateway, now: Time, key: Key, outcome: &O
     let report: SubmitReport<'_> = match *outcome {
         Outcome::Result(tpdu) => Ok(tpdu),
         Outcome::Error(ref error) => Err((cause::of_map_error(error), cause::diagnostic(error))),
-        Outcome::Aborted | Outcome::TimedOut => Err((cause::NETWORK_OUT_OF_ORDER, None)),
+        Outcome::Returned { .. } | Outcome::Aborted | Outcome::TimedOut => {
+            Err((cause::NETWORK_OUT_OF_ORDER, None))
+        }
     };
     send_report(gateway, now, key, report, cx);
 }

@@ -232,7 +232,7 @@ impl Gateway {
                 cx.stack.user_error(now, &invoke.asked, &error, cx.outside);
             }
             Operation::MtForwardSm(ref forward) => mt::on_forward_sm(self, now, invoke, forward, cx),
-            Operation::MoForwardSm(_) => {
+            Operation::MoForwardSm(_) | Operation::Other { .. } => {
                 self.counts.operation_refused += 1;
                 let error = crate::stack::UserError::FacilityNotSupported;
                 cx.stack.user_error(now, &invoke.asked, &error, cx.outside);

@@ -1,5 +1,6 @@
 //! What the stack tells the application: one value for each message that arrived, named as the standards name it.
 
+use core::fmt;
 use core::net::SocketAddr;
 
 use crate::base::Key;
@@ -134,35 +135,75 @@ pub struct ForwardSm<'a> {
     pub more_messages: bool,
 }
 
-/// An operation that a peer invoked in a dialogue it opened.
+/// An operation that a peer invoked.
 #[derive(Clone, Copy, Debug)]
 pub struct Invoke<'a> {
     /// Whom to answer.
     pub asked: Asked,
     /// What is asked.
     pub operation: Operation<'a>,
+    /// The word of our own dialogue that it came in, if it came in one of ours.
+    pub within: Option<u64>,
 }
 
 /// What a peer may ask.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Operation<'a> {
     /// mt-forwardSM, from an SMS-GMSC.
     MtForwardSm(ForwardSm<'a>),
     /// mo-forwardSM, as an SMS-IWMSC gets it.
     MoForwardSm(ForwardSm<'a>),
+    /// Another that is offered, its argument unread.
+    Other {
+        /// The operation's local code.
+        opcode: u8,
+        /// The argument: a whole element, or nothing.
+        argument: &'a [u8],
+    },
+}
+
+/// Without the octets of an argument: they may be private.
+impl fmt::Debug for Operation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MtForwardSm(forward) => f.debug_tuple("MtForwardSm").field(forward).finish(),
+            Self::MoForwardSm(forward) => f.debug_tuple("MoForwardSm").field(forward).finish(),
+            Self::Other { opcode, argument } => write!(f, "Other({opcode}, {} octets)", argument.len()),
+        }
+    }
 }
 
 /// How an operation that we invoked ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Outcome<'a> {
-    /// A result, with the TPDU of SM-RP-UI if it had one.
+    /// A result of forwardSM, with the TPDU of SM-RP-UI if it had one.
     Result(Option<&'a [u8]>),
+    /// A result of another operation. Of a result in several parts it is the first: the others are not waited for.
+    Returned {
+        /// The operation's local code.
+        opcode: u8,
+        /// The result: a whole element, or nothing.
+        result: &'a [u8],
+    },
     /// A user error.
     Error(UserError<'a>),
     /// The dialogue was refused or aborted, the operation rejected, or SCCP returned the message.
     Aborted,
     /// No answer in time.
     TimedOut,
+}
+
+/// Without the octets of a result, which may be keys.
+impl fmt::Debug for Outcome<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Result(tpdu) => f.debug_tuple("Result").field(tpdu).finish(),
+            Self::Returned { opcode, result } => write!(f, "Returned({opcode}, {} octets)", result.len()),
+            Self::Error(error) => f.debug_tuple("Error").field(error).finish(),
+            Self::Aborted => f.write_str("Aborted"),
+            Self::TimedOut => f.write_str("TimedOut"),
+        }
+    }
 }
 
 /// What happened.

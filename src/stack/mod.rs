@@ -18,7 +18,8 @@ pub use indication::{
     RegisterRequest, Request, Rp,
 };
 pub use ss7::{
-    AssociationSetup, Destination, MoForward, MtForward, Refusal, Ss7, Ss7Config, Ss7Counts, Transport,
+    AssociationSetup, Destination, MapInvoke, MoForward, MtForward, Offer, Refusal, Ss7, Ss7Config,
+    Ss7Counts, Transport,
 };
 
 use crate::base::{MalformedCounts, PortId, SipKey, Time, counts};
@@ -47,6 +48,7 @@ pub struct Cursor {
     sctp: sctp::Cursor,
     sip: sip::Slots,
     embedded: sip::Slots,
+    components: ss7::Octets,
 }
 
 impl Default for Cursor {
@@ -65,6 +67,7 @@ impl Cursor {
             sctp: sctp::Cursor::new(),
             sip: sip::Slots::new(),
             embedded: sip::Slots::new(),
+            components: ss7::Octets::EMPTY,
         }
     }
 
@@ -254,7 +257,7 @@ impl Stack {
     /// Whether a dialogue that a peer opened still waits for our answer.
     #[must_use]
     pub fn is_open(&self, dialogue: DialogueId) -> bool {
-        self.ss7.dialogues.user(dialogue).is_some()
+        self.ss7.is_open(dialogue)
     }
 
     /// Runs every protocol's timers. What they bring about for the application comes from [`Stack::poll_indication`].
@@ -273,12 +276,17 @@ impl Stack {
         self.link.poll_timeout().min(self.ims.poll_timeout()).min(self.ss7.poll_timeout())
     }
 
-    /// What timers brought about. Call until `None`.
-    pub fn poll_indication(&mut self, now: Time, outside: &mut dyn Outside) -> Option<Indication<'static>> {
+    /// What timers brought about, and what waited for the application; the cursor holds it. Call until `None`.
+    pub fn poll_indication<'a>(
+        &mut self,
+        now: Time,
+        cursor: &'a mut Cursor,
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'a>> {
         if let Some(user) = self.ims.poll_expired() {
             return Some(Indication::Answered { user, status: 408 });
         }
-        self.ss7.expired(now, outside)
+        self.ss7.poll(now, &mut cursor.components, &mut self.malformed, outside)
     }
 
     /// Answers a SIP request with its final status. The headers that belong to the status follow from the request:
@@ -336,7 +344,7 @@ impl Stack {
         self.ims.register(now, request, user, &mut wire)
     }
 
-    /// Sends mo-forwardSM. Its end comes as [`Indication::Ended`] with `user`, whose top bit is the stack's.
+    /// Sends mo-forwardSM. Its end comes as [`Indication::Ended`] with `user`.
     ///
     /// # Errors
     /// When it can't be sent.
@@ -362,6 +370,51 @@ impl Stack {
         outside: &mut dyn Outside,
     ) -> Result<(), Refusal> {
         self.ss7.mt_forward_sm(now, forward, user, outside)
+    }
+
+    /// Invokes any operation in a dialogue of its own. Its end comes as [`Indication::Ended`] with `user`, whose top two
+    /// bits are clear. What the peer invokes meanwhile comes as [`Indication::Invoke`] with the same word.
+    ///
+    /// # Errors
+    /// When it can't be sent.
+    pub fn invoke(
+        &mut self,
+        now: Time,
+        invoke: &MapInvoke<'_>,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        self.ss7.invoke(now, invoke, user, outside)
+    }
+
+    /// Invokes an operation in the dialogue of one that a peer invoked and that waits for our answer. Its end comes as
+    /// [`Indication::Ended`] with `user`; the peer's own goes on waiting.
+    ///
+    /// # Errors
+    /// When it can't be sent, or the dialogue is gone.
+    pub fn invoke_within(
+        &mut self,
+        now: Time,
+        asked: &Asked,
+        opcode: u8,
+        argument: &[u8],
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        self.ss7.invoke_within(now, asked, opcode, argument, user, outside)
+    }
+
+    /// The result of any operation that a peer invoked: a whole element, or nothing. The dialogue ends if the peer opened
+    /// it and waits for nothing else. Gives the worker whose association it leaves by, if it is sent.
+    pub fn returned(
+        &mut self,
+        now: Time,
+        asked: &Asked,
+        opcode: u8,
+        result: Option<&[u8]>,
+        outside: &mut dyn Outside,
+    ) -> Option<WorkerId> {
+        self.ss7.returned(now, asked, opcode, result, outside)
     }
 
     /// The result of an mt-forwardSM that a peer invoked, with the UE's DELIVER-REPORT if there is one. Gives the worker

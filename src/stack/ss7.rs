@@ -1,17 +1,25 @@
 //! The SS7 side: SCTP, M3UA, SCCP, TCAP and MAP, from an SCTP packet to an operation and back.
 
+mod component;
 mod dialogue;
+mod invocation;
 mod transport;
 
 use core::time::Duration;
+use std::collections::VecDeque;
 
+pub(super) use invocation::Octets;
+pub use invocation::Offer;
 pub use transport::{AssociationSetup, Destination, Transport};
 
 use crate::base::{Malformed, MalformedCounts, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{Digits, Imsi, Msisdn, PointCode, SccpAddress, Ssn, WorkerId};
 use crate::proto::sccp::{self, Sccp};
-use crate::proto::tcap::{self, Dialogues, DialoguesConfig, Owner};
+use crate::proto::tcap::{self, DialogueId, Dialogues, DialoguesConfig, Owner};
+
+use dialogue::gone;
+use invocation::{KEPT, Kept, Party, WITHIN, Within};
 
 use super::{Direction, Indication, Label, Outcome, Outside};
 
@@ -26,10 +34,14 @@ counts! {
         too_long,
         /// Dialogues asked for in an application context that we don't offer.
         context_refused,
-        /// Operations rejected: unknown, or not of their application context.
+        /// Operations rejected: unknown, not of their application context, a duplicate, or one too many.
         operation_rejected,
         /// Operations rejected for their argument.
         argument_rejected,
+        /// Components of one message refused because no more can wait.
+        components_refused,
+        /// Answers to operations whose dialogue is gone, or that were answered already.
+        answer_late,
     }
 }
 
@@ -49,8 +61,10 @@ pub struct Ss7Config {
     pub dialogues: DialoguesConfig,
     /// How long mo-forwardSM may take (TS 29.002 17.1.2, ml).
     pub forward_timeout: Duration,
-    /// Whether operations of an SMS-IWMSC are offered, as the core network in a box does.
-    pub interworking_msc: bool,
+    /// What peers may open dialogues for: mt- and mo-forwardSM come taken apart, all else as [`Operation::Other`].
+    ///
+    /// [`Operation::Other`]: super::Operation::Other
+    pub offers: Vec<Offer>,
 }
 
 /// mo-forwardSM to send.
@@ -87,6 +101,23 @@ pub struct MtForward<'a> {
     pub tpdu: &'a [u8],
 }
 
+/// An operation to invoke in a dialogue of its own, argument encoded.
+#[derive(Clone, Copy)]
+pub struct MapInvoke<'a> {
+    /// Our own title and subsystem number.
+    pub from: (Digits, Ssn),
+    /// Those of the node that is called.
+    pub to: (Digits, Ssn),
+    /// The application context, from [`context`](crate::proto::map::context).
+    pub context: &'static [u8],
+    /// The operation's local code, from [`operation`](crate::proto::map::operation).
+    pub opcode: u8,
+    /// The argument: a whole element, or nothing.
+    pub argument: &'a [u8],
+    /// How long it may take (TS 29.002 17.1.2).
+    pub timeout: Duration,
+}
+
 /// Why an operation could not be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
@@ -106,9 +137,13 @@ pub struct Ss7 {
     own: Vec<SccpAddress>,
     sccp: Sccp,
     budget: usize,
-    pub(super) dialogues: Dialogues,
+    dialogues: Dialogues<Party>,
     forward_timeout: Duration,
-    interworking_msc: bool,
+    offers: Vec<Offer>,
+    /// Our invocations in dialogues that peers opened.
+    within: Vec<Within>,
+    /// Components that wait for the application.
+    kept: VecDeque<Kept>,
     /// What was refused or could not be sent.
     pub counts: Ss7Counts,
 }
@@ -129,7 +164,9 @@ impl Ss7 {
                 .map_err(|duplicate| format!("two rules for the same titles: {duplicate:?}"))?,
             dialogues: Dialogues::new(config.dialogues)?,
             forward_timeout: config.forward_timeout,
-            interworking_msc: config.interworking_msc,
+            offers: config.offers,
+            within: Vec::with_capacity(WITHIN),
+            kept: VecDeque::with_capacity(KEPT),
             counts: Ss7Counts::default(),
         })
     }
@@ -138,6 +175,10 @@ impl Ss7 {
     #[must_use]
     pub fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    pub(super) fn is_open(&self, dialogue: DialogueId) -> bool {
+        self.dialogues.user(dialogue).is_some()
     }
 
     /// How full the tables are: name, used, size.
@@ -232,7 +273,7 @@ impl Ss7 {
         }
         // Whom it was going to is now the calling address.
         let returned = self.dialogues.handle_returned(now, &service.calling, service.data)?;
-        Some(Indication::Ended { user: returned.user, outcome: Outcome::Aborted })
+        Some(gone(returned.dialogue, &returned.user, Outcome::Aborted))
     }
 
     /// An address of ours as the calling party: no point code beside a title (TS 29.002 6.1.3.1).
@@ -305,13 +346,19 @@ impl Ss7 {
         }
     }
 
-    /// When timers have something to do, or earlier.
+    /// When timers have something to do, or [`Ss7::poll`] something to say; or earlier.
     pub(super) fn poll_timeout(&self) -> Time {
-        self.dialogues.poll_timeout().unwrap_or(Time::NEVER).min(self.transport.poll_timeout())
+        let within =
+            |within: &Within| if self.is_open(within.dialogue) { within.deadline } else { Time::ZERO };
+        let kept = if self.kept.is_empty() { Time::NEVER } else { Time::ZERO };
+        let dialogues = self.dialogues.poll_timeout().unwrap_or(Time::NEVER);
+        let others = kept.min(dialogues).min(self.transport.poll_timeout());
+        self.within.iter().map(within).fold(others, Time::min)
     }
 
     /// What must hold between any two calls.
     pub fn assert_invariants(&self) {
+        assert!(self.within.len() <= WITHIN && self.kept.len() <= KEPT);
         self.dialogues.assert_invariants();
     }
 }

@@ -30,6 +30,16 @@ use crate::ident::Imsi;
 
 /// Local codes of operations (TS 29.002 17.5).
 pub mod operation {
+    /// cancelLocation.
+    pub const CANCEL_LOCATION: u8 = 3;
+    /// insertSubscriberData.
+    pub const INSERT_SUBSCRIBER_DATA: u8 = 7;
+    /// deleteSubscriberData.
+    pub const DELETE_SUBSCRIBER_DATA: u8 = 8;
+    /// updateGprsLocation.
+    pub const UPDATE_GPRS_LOCATION: u8 = 23;
+    /// reset.
+    pub const RESET: u8 = 37;
     /// mt-ForwardSM, in version 3 of [`MT_RELAY_V3`](super::context::MT_RELAY_V3).
     pub const MT_FORWARD_SM: u8 = 44;
     /// sendRoutingInfoForSM.
@@ -38,6 +48,24 @@ pub mod operation {
     pub const MO_FORWARD_SM: u8 = 46;
     /// reportSM-DeliveryStatus.
     pub const REPORT_SM_DELIVERY_STATUS: u8 = 47;
+    /// sendAuthenticationInfo.
+    pub const SEND_AUTHENTICATION_INFO: u8 = 56;
+    /// anyTimeModification.
+    pub const ANY_TIME_MODIFICATION: u8 = 65;
+    /// purgeMS.
+    pub const PURGE_MS: u8 = 67;
+
+    /// Whether nothing answers it: class 4 (TS 29.002 17.1.2).
+    #[must_use]
+    pub const fn is_unanswered(opcode: u8) -> bool {
+        opcode == RESET
+    }
+
+    /// Whether the responder of `of` may invoke it before it answers (TS 29.002 17.3.2).
+    #[must_use]
+    pub const fn is_within(opcode: u8, of: u8) -> bool {
+        of == UPDATE_GPRS_LOCATION && opcode == INSERT_SUBSCRIBER_DATA
+    }
 }
 
 /// Why octets are not what MAP expects there, by [`Malformed::why`]. All are answered by Reject, mistyped parameter

@@ -57,10 +57,14 @@ impl Problem {
     pub const UNRECOGNISED_OPERATION: Self = Self::Invoke(1);
     /// The operation's argument can't be read.
     pub const MISTYPED_ARGUMENT: Self = Self::Invoke(2);
+    /// There is no room for the invocation.
+    pub const RESOURCE_LIMITATION: Self = Self::Invoke(3);
     /// No operation of ours has this id.
     pub const UNRECOGNISED_INVOKE_ID: Self = Self::ReturnResult(0);
     /// The operation's result can't be read.
     pub const MISTYPED_RESULT: Self = Self::ReturnResult(2);
+    /// No operation of ours has this id; an error.
+    pub const UNRECOGNISED_INVOKE_ID_OF_ERROR: Self = Self::ReturnError(0);
     /// The error is none that the operation has.
     pub const UNRECOGNISED_ERROR: Self = Self::ReturnError(2);
     /// The error's parameter can't be read.
@@ -147,6 +151,12 @@ impl<'a> Components<'a> {
     #[must_use]
     pub const fn new(portion: &'a [u8]) -> Self {
         Self { rest: Reader::new(portion), left: MAX_COMPONENTS }
+    }
+
+    /// The octets of those that are left.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest.rest()
     }
 
     /// Whether none is left.

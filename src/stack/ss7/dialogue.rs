@@ -1,16 +1,16 @@
-//! TCAP dialogues with MAP in them: what peers invoke, what becomes of what we invoke, and our answers.
+//! TCAP dialogues with MAP in them: what peers open, what we open, and what is said in either.
 
 use core::time::Duration;
 
-use super::{Class, MoForward, MtForward, ROOM, Refusal, Ss7, count};
+use super::component::outcome_of;
+use super::invocation::{Octets, Opener, Party, WITHIN, Within};
+use super::{Class, MapInvoke, MoForward, MtForward, ROOM, Refusal, Ss7, count};
 use crate::base::{MalformedCounts, Time};
 use crate::codec::Prepend;
-use crate::ident::{SccpAddress, WorkerId};
+use crate::ident::{Digits, SccpAddress, Ssn, WorkerId};
 use crate::proto::map::{self, AddressString, SmRpDa, SmRpOa, UserError, context, operation};
-use crate::proto::tcap::{
-    self, AbortReason, Code, Component, Components, DialogueId, Indication as Tcap, Problem, build,
-};
-use crate::stack::{Asked, ForwardSm, Indication, Invoke, Operation, Outcome, Outside};
+use crate::proto::tcap::{self, AbortReason, Component, Components, DialogueId, Indication as Tcap, build};
+use crate::stack::{Asked, Indication, Outcome, Outside};
 
 /// SCCP class 1, returned on error: a dialogue's messages keep their order, and we learn of what can't be delivered.
 const IN_SEQUENCE_RETURNED: Class = Class { number: 1, return_on_error: true };
@@ -18,16 +18,12 @@ const IN_SEQUENCE_RETURNED: Class = Class { number: 1, return_on_error: true };
 const BASIC: Class = Class { number: 0, return_on_error: false };
 
 /// The one invoke of a dialogue of ours.
-const INVOKE_ID: i8 = 1;
-
-/// Marks the user word of a dialogue that a peer opened. The low 32 bits of the word are the place of our own address,
-/// the next eight the operation that the dialogue is for. Applications' words leave this bit clear.
-const PEER_OPENED: u64 = 1 << 63;
-/// Marks such a dialogue while its operation is under way: one at a time.
-const INVOKED: u64 = 1 << 62;
+pub(super) const INVOKE_ID: i8 = 1;
 
 /// How long a peer that has opened a dialogue without an operation may take to ask for one.
 const HANDSHAKE: Duration = Duration::from_secs(30);
+/// How long a peer may take over what we invoke in a dialogue of its own (TS 29.002 17.1.2, m).
+const WITHIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Ss7 {
     /// A TCAP message for `own`, one of our addresses.
@@ -42,41 +38,26 @@ impl Ss7 {
     ) -> Option<Indication<'a>> {
         match count(self.dialogues.handle_input(now, peer, bytes), malformed)? {
             Tcap::Begin { dialogue, application_context, components, .. } => {
-                self.dialogues.set_user(dialogue, PEER_OPENED | own as u64);
                 self.on_begin(now, dialogue, own, application_context, components, malformed, outside)
             }
-            Tcap::Continue { dialogue, user, components, .. } if user & PEER_OPENED == 0 => {
-                let outcome = outcome_of(components, malformed)?;
-                // The peer leaves the dialogue open after its answer: there is nothing more to say in it. We are whom
-                // it calls now, for so we called ourselves.
-                self.answer_from(now, own, dialogue, true, outside, |_| {});
-                Some(Indication::Ended { user, outcome })
+            Tcap::Continue { dialogue, components, .. } => {
+                self.take(now, dialogue, components, malformed, outside)
             }
-            // After the handshake (TS 29.002 23.3.1) the operation comes in a Continue.
-            Tcap::Continue { dialogue, user, components, .. } if user & INVOKED == 0 => {
-                self.on_operation(now, dialogue, user, components, malformed, outside)
+            Tcap::End { dialogue, user: party, components, .. } => {
+                let outcome = match party.opener {
+                    Opener::Us { opcode, .. } => last_of(components, opcode, malformed),
+                    Opener::Peer { .. } => None,
+                };
+                Some(gone(dialogue, &party, outcome.unwrap_or(Outcome::Aborted)))
             }
-            // Another operation before the first is answered.
-            Tcap::Continue { dialogue, .. } => {
-                self.counts.operation_rejected += 1;
-                self.abort(now, dialogue, AbortReason::User, outside);
-                Some(Indication::Gone { dialogue })
-            }
-            Tcap::End { dialogue, user, components, .. } => match user & PEER_OPENED {
-                0 => {
-                    let outcome = outcome_of(components, malformed).unwrap_or(Outcome::Aborted);
-                    Some(Indication::Ended { user, outcome })
-                }
-                _ => Some(Indication::Gone { dialogue }),
-            },
-            Tcap::Abort { dialogue, user, answer, .. } => {
+            Tcap::Abort { dialogue, user: party, answer, .. } => {
                 if let Some(refusal) = answer {
-                    self.refuse(own, peer, &refusal, malformed, outside);
+                    self.refuse(&self.calling(own), peer, &refusal, malformed, outside);
                 }
-                Some(lost(dialogue, user, Outcome::Aborted))
+                Some(gone(dialogue, &party, Outcome::Aborted))
             }
             Tcap::Refuse(refusal) => {
-                self.refuse(own, peer, &refusal, malformed, outside);
+                self.refuse(&self.calling(own), peer, &refusal, malformed, outside);
                 None
             }
             Tcap::Ignored => None,
@@ -94,93 +75,48 @@ impl Ss7 {
         malformed: &mut MalformedCounts,
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
-        let offered = match application_context {
-            Some(context::MT_RELAY_V3) => Some(operation::MT_FORWARD_SM),
-            Some(context::MO_RELAY_V3) if self.interworking_msc => Some(operation::MO_FORWARD_SM),
-            _ => None,
-        };
-        let Some(offered) = offered else {
+        let offer = self.offers.iter().position(|offer| Some(offer.context) == application_context);
+        let opener = Opener::Peer { own: own as u16, offer: offer.unwrap_or(0) as u16 };
+        self.dialogues.set_user(dialogue, Party { opener, ..Party::default() });
+        if offer.is_none() {
             self.counts.context_refused += 1;
             self.abort(now, dialogue, AbortReason::ContextNotSupported, outside);
             return None;
-        };
-        let user = PEER_OPENED | u64::from(offered) << 32 | own as u64;
-        self.dialogues.set_user(dialogue, user);
+        }
         if components.is_empty() {
             // The handshake of TS 29.002 23.3.1: the dialogue is opened first.
-            self.answer(now, dialogue, false, outside, |_| {});
+            self.send(now, dialogue, false, outside, |_| {});
             self.dialogues.set_timer(now, dialogue, HANDSHAKE);
             return None;
         }
-        self.on_operation(now, dialogue, user, components, malformed, outside)
+        self.take(now, dialogue, components, malformed, outside)
     }
 
-    /// What a peer asks in a dialogue that it opened.
-    fn on_operation<'a>(
+    /// Opens a dialogue of ours from `from` and sends the invocation of `opcode`, whose argument `argument` writes.
+    fn open(
         &mut self,
         now: Time,
-        dialogue: DialogueId,
-        user: u64,
-        components: Components<'a>,
-        malformed: &mut MalformedCounts,
-        outside: &mut dyn Outside,
-    ) -> Option<Indication<'a>> {
-        let offered = (user >> 32) as u8;
-        let component = components.into_iter().next()?;
-        let (id, problem) = match component {
-            Component::Invoke { id, opcode: Code::Local(opcode), argument, .. } if opcode == offered => {
-                match argument_of(opcode, argument) {
-                    Ok(operation) => {
-                        self.dialogues.set_user(dialogue, user | INVOKED);
-                        let asked = Asked { worker: self.worker, dialogue, invoke_id: id };
-                        return Some(Indication::Invoke(Invoke { asked, operation }));
-                    }
-                    Err(why) => {
-                        malformed.add(why);
-                        self.counts.argument_rejected += 1;
-                        (Some(id), Problem::MISTYPED_ARGUMENT)
-                    }
-                }
-            }
-            Component::Invoke { id, .. } => {
-                self.counts.operation_rejected += 1;
-                (Some(id), Problem::UNRECOGNISED_OPERATION)
-            }
-            Component::Malformed { id, problem } => (id, problem),
-            Component::ResultLast { id, .. } | Component::ResultNotLast { id, .. } => {
-                (Some(id), Problem::UNRECOGNISED_INVOKE_ID)
-            }
-            Component::Error { id, .. } => (Some(id), Problem::ReturnError(0)),
-            Component::Reject { .. } => {
-                self.abort(now, dialogue, AbortReason::User, outside);
-                return None;
-            }
-        };
-        self.answer(now, dialogue, true, outside, |w| build::reject(w, id, problem));
-        None
-    }
-
-    /// Opens a dialogue and sends `component` in its Begin.
-    fn invoke(
-        &mut self,
-        now: Time,
-        from: &SccpAddress,
-        to: &SccpAddress,
+        (from, to): ((Digits, Ssn), (Digits, Ssn)),
         application_context: &[u8],
+        (opcode, timeout): (u8, Duration),
         user: u64,
         outside: &mut dyn Outside,
-        component: impl FnOnce(&mut Prepend<'_>),
+        argument: impl FnOnce(&mut Prepend<'_>),
     ) -> Result<(), Refusal> {
-        let dialogue = self.dialogues.open(now, to, user, self.forward_timeout).ok_or(Refusal::Full)?;
+        let party = Party::ours(user, from, opcode);
+        let to = SccpAddress::titled(to.0, to.1);
+        let dialogue = self.dialogues.open(now, &to, party, timeout).ok_or(Refusal::Full)?;
         let mut room = [0; ROOM];
         let mut w = Prepend::new(&mut room);
-        component(&mut w);
+        argument(&mut w);
+        build::invoke(&mut w, 0, INVOKE_ID, opcode);
         let sent = self
             .dialogues
             .write_begin(&mut w, 0, dialogue, application_context, None)
             .ok_or(Refusal::TooLong)
             .and_then(|peer| {
-                self.send_unitdata(&mut w, IN_SEQUENCE_RETURNED, &peer, from, selection(dialogue), outside)
+                let from = SccpAddress::titled(from.0, from.1);
+                self.send_unitdata(&mut w, IN_SEQUENCE_RETURNED, &peer, &from, selection(dialogue), outside)
             });
         if sent.is_err() {
             self.dialogues.close(now, dialogue);
@@ -196,8 +132,6 @@ impl Ss7 {
         user: u64,
         outside: &mut dyn Outside,
     ) -> Result<(), Refusal> {
-        let from = SccpAddress::titled(forward.title, forward.ssn);
-        let to = SccpAddress::titled(forward.service_centre, crate::ident::Ssn::MSC);
         let international = |digits| AddressString::international(digits);
         let argument = map::MoForwardSm {
             service_centre: SmRpDa::ServiceCentre(international(forward.service_centre)),
@@ -209,10 +143,9 @@ impl Ss7 {
             correlation_id: None,
             delivery_outcome: None,
         };
-        self.invoke(now, &from, &to, context::MO_RELAY_V3, user, outside, |w| {
-            argument.write(w);
-            build::invoke(w, 0, INVOKE_ID, operation::MO_FORWARD_SM);
-        })
+        let between = ((forward.title, forward.ssn), (forward.service_centre, Ssn::MSC));
+        let invoked = (operation::MO_FORWARD_SM, self.forward_timeout);
+        self.open(now, between, context::MO_RELAY_V3, invoked, user, outside, |w| argument.write(w))
     }
 
     /// mt-forwardSM, as an SMS-GMSC sends it.
@@ -223,28 +156,79 @@ impl Ss7 {
         user: u64,
         outside: &mut dyn Outside,
     ) -> Result<(), Refusal> {
-        let from = SccpAddress::titled(forward.title, forward.ssn);
-        let to = SccpAddress::titled(forward.node.0, forward.node.1);
         let origin = SmRpOa::ServiceCentre(AddressString::international(forward.service_centre));
         let argument = map::MtForwardSm::new(SmRpDa::Imsi(forward.imsi), origin, forward.tpdu);
-        self.invoke(now, &from, &to, context::MT_RELAY_V3, user, outside, |w| {
-            argument.write(w);
-            build::invoke(w, 0, INVOKE_ID, operation::MT_FORWARD_SM);
-        })
+        let between = ((forward.title, forward.ssn), forward.node);
+        let invoked = (operation::MT_FORWARD_SM, self.forward_timeout);
+        self.open(now, between, context::MT_RELAY_V3, invoked, user, outside, |w| argument.write(w))
+    }
+
+    /// Any operation, in a dialogue of its own.
+    pub(in crate::stack) fn invoke(
+        &mut self,
+        now: Time,
+        invoke: &MapInvoke<'_>,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        let between = (invoke.from, invoke.to);
+        let invoked = (invoke.opcode, invoke.timeout);
+        self.open(now, between, invoke.context, invoked, user, outside, |w| w.bytes(invoke.argument))
+    }
+
+    /// An operation inside a dialogue that a peer opened, whose invocation waits for our answer.
+    pub(in crate::stack) fn invoke_within(
+        &mut self,
+        now: Time,
+        &Asked { dialogue, .. }: &Asked,
+        opcode: u8,
+        argument: &[u8],
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        let is_peers = self.dialogues.user(dialogue).is_some_and(|party| party.is_peers());
+        if !is_peers {
+            return Err(Refusal::NoRoute);
+        }
+        let taken = |id: i8| self.within.iter().any(|other| other.dialogue == dialogue && other.id == id);
+        let id = (INVOKE_ID..=i8::MAX).find(|&id| !taken(id)).filter(|_| self.within.len() < WITHIN);
+        let id = id.ok_or(Refusal::Full)?;
+        let write = |w: &mut Prepend<'_>| {
+            w.bytes(argument);
+            build::invoke(w, 0, id, opcode);
+        };
+        self.try_send(now, dialogue, false, outside, write)?;
+        self.within.push(Within { dialogue, id, opcode, user, deadline: now + WITHIN_TIMEOUT });
+        Ok(())
     }
 
     /// The result of an mt- or mo-forwardSM that a peer invoked, with the report's TPDU if there is one.
     pub(in crate::stack) fn forward_sm_result(
         &mut self,
         now: Time,
-        &Asked { dialogue, invoke_id, .. }: &Asked,
+        asked: &Asked,
         opcode: u8,
         tpdu: Option<&[u8]>,
         outside: &mut dyn Outside,
     ) -> Option<WorkerId> {
-        self.answer(now, dialogue, true, outside, |w| {
+        self.answer(now, asked, outside, |w| {
             let has_result = map::ForwardSmResult { ui: tpdu }.write(w);
-            build::result_last(w, 0, invoke_id, has_result.then_some(opcode));
+            build::result_last(w, 0, asked.invoke_id, has_result.then_some(opcode));
+        })
+    }
+
+    /// The result of any operation that a peer invoked: a whole element, or nothing.
+    pub(in crate::stack) fn returned(
+        &mut self,
+        now: Time,
+        asked: &Asked,
+        opcode: u8,
+        result: Option<&[u8]>,
+        outside: &mut dyn Outside,
+    ) -> Option<WorkerId> {
+        self.answer(now, asked, outside, |w| {
+            w.bytes(result.unwrap_or(&[]));
+            build::result_last(w, 0, asked.invoke_id, result.map(|_| opcode));
         })
     }
 
@@ -252,39 +236,59 @@ impl Ss7 {
     pub(in crate::stack) fn user_error(
         &mut self,
         now: Time,
-        &Asked { dialogue, invoke_id, .. }: &Asked,
+        asked: &Asked,
         error: &UserError<'_>,
         outside: &mut dyn Outside,
     ) -> Option<WorkerId> {
-        self.answer(now, dialogue, true, outside, |w| {
+        self.answer(now, asked, outside, |w| {
             error.write(w);
-            build::error(w, 0, invoke_id, error.code());
+            build::error(w, 0, asked.invoke_id, error.code());
         })
     }
 
-    /// Sends `component` in an End, or in a Continue. Gives the worker whose association it leaves by, if it is sent.
+    /// Answers an invoke of a peer's: the last of a dialogue that the peer opened in an End, else in a Continue. Gives
+    /// the worker whose association the answer leaves by, if it is sent.
     fn answer(
         &mut self,
         now: Time,
-        dialogue: DialogueId,
-        ends: bool,
+        &Asked { dialogue, invoke_id, .. }: &Asked,
         outside: &mut dyn Outside,
         component: impl FnOnce(&mut Prepend<'_>),
     ) -> Option<WorkerId> {
-        let own = own_place(self.dialogues.user(dialogue).unwrap_or(0));
-        self.answer_from(now, own, dialogue, ends, outside, component)
+        let mut party = self.dialogues.user(dialogue);
+        if !party.as_mut().is_some_and(|party| party.pending.remove(invoke_id)) {
+            self.counts.answer_late += 1;
+            return None;
+        }
+        let party = party?;
+        if !party.is_done() {
+            self.dialogues.set_user(dialogue, party);
+        }
+        self.send(now, dialogue, party.is_done(), outside, component)
     }
 
-    fn answer_from(
+    /// Sends `component` in an End, or in a Continue. What can't be sent is counted; the peer's own timer ends its
+    /// side.
+    pub(super) fn send(
         &mut self,
         now: Time,
-        own: usize,
         dialogue: DialogueId,
         ends: bool,
         outside: &mut dyn Outside,
         component: impl FnOnce(&mut Prepend<'_>),
     ) -> Option<WorkerId> {
-        let own = self.calling(own);
+        self.try_send(now, dialogue, ends, outside, component).ok()
+    }
+
+    fn try_send(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        ends: bool,
+        outside: &mut dyn Outside,
+        component: impl FnOnce(&mut Prepend<'_>),
+    ) -> Result<WorkerId, Refusal> {
+        let from = self.address_in(&self.dialogues.user(dialogue).unwrap_or_default());
         let mut room = [0; ROOM];
         let mut w = Prepend::new(&mut room);
         component(&mut w);
@@ -293,23 +297,29 @@ impl Ss7 {
         } else {
             self.dialogues.write_continue(&mut w, 0, dialogue, None)
         };
-        // What can't be sent is counted; the peer's own timer ends its side.
-        self.send_unitdata(&mut w, IN_SEQUENCE_RETURNED, &to?, &own, selection(dialogue), outside).ok()
+        let to = to.ok_or(Refusal::TooLong)?;
+        self.send_unitdata(&mut w, IN_SEQUENCE_RETURNED, &to, &from, selection(dialogue), outside)
     }
 
-    fn abort(&mut self, now: Time, dialogue: DialogueId, reason: AbortReason, outside: &mut dyn Outside) {
-        let own = self.own_of(dialogue);
+    pub(super) fn abort(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        reason: AbortReason,
+        outside: &mut dyn Outside,
+    ) {
+        let from = self.address_in(&self.dialogues.user(dialogue).unwrap_or_default());
         let mut room = [0; ROOM];
         let mut w = Prepend::new(&mut room);
         if let Some(to) = self.dialogues.write_abort(now, &mut w, dialogue, reason, None) {
-            let _ = self.send_unitdata(&mut w, BASIC, &to, &own, selection(dialogue), outside);
+            let _ = self.send_unitdata(&mut w, BASIC, &to, &from, selection(dialogue), outside);
         }
     }
 
     /// Sends the Abort that a message without a dialogue gets.
     fn refuse(
         &mut self,
-        own: usize,
+        from: &SccpAddress,
         peer: &SccpAddress,
         refusal: &tcap::Refusal<'_>,
         malformed: &mut MalformedCounts,
@@ -318,43 +328,58 @@ impl Ss7 {
         if let Some(why) = refusal.malformed {
             malformed.add(why);
         }
-        let from = self.calling(own);
         let mut room = [0; ROOM];
         let mut w = Prepend::new(&mut room);
         build::refusal(&mut w, refusal, None);
-        let _ = self.send_unitdata(&mut w, BASIC, peer, &from, 0, outside);
+        let _ = self.send_unitdata(&mut w, BASIC, peer, from, 0, outside);
     }
 
-    /// Our address in a dialogue: the one that the peer called, or, in dialogues of ours, any of ours with its title.
-    fn own_of(&self, dialogue: DialogueId) -> SccpAddress {
-        let user = self.dialogues.user(dialogue).unwrap_or(0);
-        self.calling(own_place(user))
+    /// Our address in a dialogue: the one that it was opened from, or that the peer called.
+    fn address_in(&self, party: &Party) -> SccpAddress {
+        match party.opener {
+            Opener::Us { title, ssn, .. } => SccpAddress::titled(title, ssn),
+            Opener::Peer { own, .. } => self.calling(own.into()),
+        }
     }
 
-    /// The next dialogue that took too long.
-    pub(in crate::stack) fn expired(
+    /// What came of itself: dialogues and invocations that took too long, and components that were kept, which stand
+    /// in `room`. Call until `None`.
+    pub(in crate::stack) fn poll<'a>(
         &mut self,
         now: Time,
+        room: &'a mut Octets,
+        malformed: &mut MalformedCounts,
         outside: &mut dyn Outside,
-    ) -> Option<Indication<'static>> {
-        let expired = self.dialogues.handle_timeout(now)?;
-        if let Some(abort) = expired.abort {
-            let own = own_place(expired.user);
-            self.refuse(own, &expired.peer, &abort, &mut MalformedCounts::default(), outside);
+    ) -> Option<Indication<'a>> {
+        if let Some(expired) = self.dialogues.handle_timeout(now) {
+            if let Some(abort) = expired.abort {
+                let from = self.address_in(&expired.user);
+                self.refuse(&from, &expired.peer, &abort, malformed, outside);
+            }
+            return Some(gone(expired.dialogue, &expired.user, Outcome::TimedOut));
         }
-        Some(lost(expired.dialogue, expired.user, Outcome::TimedOut))
+        if let Some(ended) = self.ended_within(now) {
+            return Some(ended);
+        }
+        self.next_kept(now, room, malformed, outside)
+    }
+
+    /// The next invocation of ours in a peer's dialogue that took too long, or whose dialogue is gone.
+    fn ended_within(&mut self, now: Time) -> Option<Indication<'static>> {
+        let over = |within: &Within| within.deadline <= now || !self.is_open(within.dialogue);
+        let at = self.within.iter().position(over)?;
+        let within = self.within.swap_remove(at);
+        let outcome = if within.deadline <= now { Outcome::TimedOut } else { Outcome::Aborted };
+        Some(Indication::Ended { user: within.user, outcome })
     }
 }
 
-/// A dialogue is gone without an answer.
-fn lost(dialogue: DialogueId, user: u64, outcome: Outcome<'static>) -> Indication<'static> {
-    if user & PEER_OPENED != 0 { Indication::Gone { dialogue } } else { Indication::Ended { user, outcome } }
-}
-
-/// The place of our address in a dialogue with this user word: the one that the peer called, or, in a dialogue of
-/// ours, the first.
-fn own_place(user: u64) -> usize {
-    if user & PEER_OPENED == 0 { 0 } else { user as u32 as usize }
+/// A dialogue is gone, with or without an answer to what we invoked in it.
+pub(super) fn gone<'a>(dialogue: DialogueId, party: &Party, outcome: Outcome<'a>) -> Indication<'a> {
+    match party.opener {
+        Opener::Us { user, .. } => Indication::Ended { user, outcome },
+        Opener::Peer { .. } => Indication::Gone { dialogue },
+    }
 }
 
 /// Signalling link selection: the same for all messages of a dialogue, spread over dialogues.
@@ -362,60 +387,17 @@ fn selection(dialogue: DialogueId) -> u8 {
     dialogue.to_u64() as u8 & 0xf
 }
 
-/// What became of the one invoke of a dialogue of ours, if these components tell.
-fn outcome_of<'a>(components: Components<'a>, malformed: &mut MalformedCounts) -> Option<Outcome<'a>> {
+/// What became of the one invoke of a dialogue of ours, if the components of its End tell.
+fn last_of<'a>(
+    components: Components<'a>,
+    opcode: u8,
+    malformed: &mut MalformedCounts,
+) -> Option<Outcome<'a>> {
     components.into_iter().find_map(|component| match component {
-        Component::ResultLast { id: INVOKE_ID, result: [], .. } => Some(Outcome::Result(None)),
-        Component::ResultLast { id: INVOKE_ID, result, .. } => match map::ForwardSmResult::parse(result) {
-            Ok(result) => Some(Outcome::Result(result.ui)),
-            Err(why) => {
-                // The service centre has taken the message: only its report is lost.
-                malformed.add(why);
-                Some(Outcome::Result(None))
-            }
-        },
-        Component::Error { id: INVOKE_ID, code: Code::Local(code), parameter } => {
-            Some(Outcome::Error(UserError::parse(code, parameter).unwrap_or_else(|why| {
-                malformed.add(why);
-                UserError::system_failure()
-            })))
-        }
-        Component::Error { id: INVOKE_ID, .. } | Component::Reject { .. } => Some(Outcome::Aborted),
+        Component::ResultLast { id: INVOKE_ID, .. }
+        | Component::ResultNotLast { id: INVOKE_ID, .. }
+        | Component::Error { id: INVOKE_ID, .. }
+        | Component::Reject { .. } => outcome_of(&component, opcode, malformed),
         _ => None,
     })
-}
-
-/// The argument of an operation that we offer.
-fn argument_of(opcode: u8, argument: &[u8]) -> Result<Operation<'_>, crate::base::Malformed> {
-    if opcode == operation::MO_FORWARD_SM {
-        let forward = map::MoForwardSm::parse(argument)?;
-        Ok(Operation::MoForwardSm(ForwardSm {
-            imsi: forward.imsi,
-            msisdn: match forward.originator {
-                SmRpOa::Msisdn(number) => number.msisdn(),
-                SmRpOa::ServiceCentre(_) | SmRpOa::None => None,
-            },
-            service_centre: match forward.service_centre {
-                SmRpDa::ServiceCentre(number) => Some(number.digits),
-                SmRpDa::Imsi(_) | SmRpDa::Lmsi(_) | SmRpDa::None => None,
-            },
-            tpdu: forward.ui,
-            more_messages: false,
-        }))
-    } else {
-        let forward = map::MtForwardSm::parse(argument)?;
-        Ok(Operation::MtForwardSm(ForwardSm {
-            imsi: match forward.destination {
-                SmRpDa::Imsi(imsi) => Some(imsi),
-                SmRpDa::Lmsi(_) | SmRpDa::ServiceCentre(_) | SmRpDa::None => None,
-            },
-            msisdn: None,
-            service_centre: match forward.origin {
-                SmRpOa::ServiceCentre(number) => Some(number.digits),
-                SmRpOa::Msisdn(_) | SmRpOa::None => None,
-            },
-            tpdu: forward.ui,
-            more_messages: forward.more_messages,
-        }))
-    }
 }

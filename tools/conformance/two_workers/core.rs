@@ -282,7 +282,7 @@ impl Application for Core {
                     let report = [0x01, 0x00, 0x62, 0x11, 0x22, 0x01, 0x00, 0x00, 0x00];
                     cx.stack.mo_forward_sm_result(now, &invoke.asked, Some(&report), cx.outside);
                 }
-                Operation::MtForwardSm(_) => self.unexpected += 1,
+                Operation::MtForwardSm(_) | Operation::Other { .. } => self.unexpected += 1,
             },
             Indication::Message(message) => {
                 let submission = message.in_reply_to.and_then(|(_, key)| self.mo.get_mut(&key.slot));
@@ -309,7 +309,9 @@ impl Application for Core {
                 let told = match outcome {
                     Outcome::Result(Some([0, 0])) => 0,
                     Outcome::Error(error) => error.code(),
-                    Outcome::Result(_) | Outcome::Aborted | Outcome::TimedOut => u8::MAX,
+                    Outcome::Result(_) | Outcome::Returned { .. } | Outcome::Aborted | Outcome::TimedOut => {
+                        u8::MAX
+                    }
                 };
                 let mt = self.mt.get_mut(&(user as u32)).expect("a message that was sent");
                 assert_eq!(mt.outcome.replace(told), None, "one outcome for each message");

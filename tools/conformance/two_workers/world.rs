@@ -18,10 +18,13 @@ use ipsmgw::io::PacketIo as _;
 use ipsmgw::io::memory::{End, MemoryIo, Pool, pair, views};
 use ipsmgw::proto::link::{Link, LinkConfig, OwnAddress, PortConfig};
 use ipsmgw::proto::m3ua::{AspConfig, Role as AspRole};
+use ipsmgw::proto::map::{context, operation};
 use ipsmgw::proto::sccp::{Destination as Leads, Rule, SccpConfig};
 use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
 use ipsmgw::proto::{sctp, sip};
-use ipsmgw::stack::{AssociationSetup, Destination, Ims, ImsConfig, Side, Ss7, Ss7Config, Stack, Transport};
+use ipsmgw::stack::{
+    AssociationSetup, Destination, Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport,
+};
 
 use crate::core_network::{CENTRE, CORE_SIP, Core, Cx, imsi};
 
@@ -154,7 +157,10 @@ fn core_stack(key: &SipKey, io: &MemoryIo, associations: u16) -> Stack {
             peer_match: PeerMatch::default(),
         },
         forward_timeout: Duration::from_secs(600),
-        interworking_msc: true,
+        offers: vec![
+            Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
+            Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
+        ],
     });
     Stack::new(WorkerId(0), key, link.expect("a link"), Ims::new(ims, key), ss7.expect("SS7"))
 }

@@ -10,10 +10,11 @@ use ipsmgw::dataplane::{Worker, rings};
 use ipsmgw::ident::{Digits, SccpAddress, Ssn, WorkerId};
 use ipsmgw::io::PacketIo;
 use ipsmgw::proto::link::Link;
+use ipsmgw::proto::map::{context, operation};
 use ipsmgw::proto::sccp::SccpConfig;
 use ipsmgw::proto::sip;
 use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
-use ipsmgw::stack::{Ims, ImsConfig, Side, Ss7, Ss7Config, Stack, Transport};
+use ipsmgw::stack::{Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -98,6 +99,9 @@ fn ss7(config: &Config, key: &SipKey, dialogues: usize) -> Ss7Config {
             peer_match: PeerMatch::default(),
         },
         forward_timeout: config.traffic.mt_forward,
-        interworking_msc: true,
+        offers: vec![
+            Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
+            Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
+        ],
     }
 }

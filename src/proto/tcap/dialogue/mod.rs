@@ -103,9 +103,9 @@ pub enum Owner {
     None,
 }
 
-/// What a message means to the user of its dialogue.
+/// What a message means to the user of its dialogue, which keeps a `U` with it.
 #[derive(Clone, Debug)]
-pub enum Indication<'a> {
+pub enum Indication<'a, U = u64> {
     /// The peer opened a dialogue. It lives until the user ends or aborts it.
     Begin {
         /// The new dialogue.
@@ -122,7 +122,7 @@ pub enum Indication<'a> {
         /// Which.
         dialogue: DialogueId,
         /// What [`Dialogues::open`] or [`Dialogues::set_user`] left there.
-        user: u64,
+        user: U,
         /// What the peer's user tells ours; only in the first backward message.
         user_information: Option<&'a [u8]>,
         /// Components.
@@ -133,7 +133,7 @@ pub enum Indication<'a> {
         /// Which.
         dialogue: DialogueId,
         /// What [`Dialogues::open`] or [`Dialogues::set_user`] left there.
-        user: u64,
+        user: U,
         /// What the peer's user tells ours; only in the first backward message.
         user_information: Option<&'a [u8]>,
         /// Components.
@@ -144,7 +144,7 @@ pub enum Indication<'a> {
         /// Which.
         dialogue: DialogueId,
         /// What [`Dialogues::open`] or [`Dialogues::set_user`] left there.
-        user: u64,
+        user: U,
         /// Why.
         cause: AbortCause<'a>,
         /// What to send back, if we are the ones who abort.
@@ -195,11 +195,11 @@ pub enum AbortReason {
 
 /// A dialogue that took too long; it is gone.
 #[derive(Clone, Copy, Debug)]
-pub struct Expired {
+pub struct Expired<U = u64> {
     /// Which.
     pub dialogue: DialogueId,
     /// What [`Dialogues::open`] or [`Dialogues::set_user`] left there.
-    pub user: u64,
+    pub user: U,
     /// Whether we had opened it, and so an operation of ours has timed out.
     pub initiator: bool,
     /// The peer.
@@ -210,11 +210,11 @@ pub struct Expired {
 
 /// A dialogue that failed because SCCP could not deliver a message of it; it is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Returned {
+pub struct Returned<U = u64> {
     /// Which.
     pub dialogue: DialogueId,
     /// What [`Dialogues::open`] or [`Dialogues::set_user`] left there.
-    pub user: u64,
+    pub user: U,
 }
 
 counts! {
@@ -307,7 +307,7 @@ enum State {
     Active,
 }
 
-struct Dialogue {
+struct Dialogue<U> {
     id: DialogueId,
     state: State,
     initiator: bool,
@@ -317,18 +317,19 @@ struct Dialogue {
     remote: Option<TransactionId>,
     peer: SccpAddress,
     context: Context,
-    user: u64,
+    user: U,
     timer: TimerId,
 }
 
-/// One worker's dialogues. Nothing is allocated after construction.
-pub struct Dialogues {
+/// One worker's dialogues. Their user keeps a `U` with each, which comes back with whatever happens to it; one that a
+/// peer opens begins with the default. Nothing is allocated after construction.
+pub struct Dialogues<U = u64> {
     /// What happened.
     pub counts: TcapCounts,
     worker: WorkerId,
     scheme: Scheme,
     slots: Slots,
-    dialogues: Vec<Option<Dialogue>>,
+    dialogues: Vec<Option<Dialogue<U>>>,
     free: Vec<u32>,
     timers: Wheel<DialogueId>,
     otid_key: SipKey,
@@ -336,7 +337,7 @@ pub struct Dialogues {
     peer_match: PeerMatch,
 }
 
-impl Dialogues {
+impl<U: Copy + Default> Dialogues<U> {
     /// An empty table.
     ///
     /// # Errors
@@ -402,16 +403,16 @@ impl Dialogues {
         self.len() == 0
     }
 
-    fn find(&self, id: DialogueId) -> Option<&Dialogue> {
+    fn find(&self, id: DialogueId) -> Option<&Dialogue<U>> {
         self.dialogues.get(self.slots.place(id)? as usize)?.as_ref()
     }
 
-    fn find_mut(&mut self, id: DialogueId) -> Option<&mut Dialogue> {
+    fn find_mut(&mut self, id: DialogueId) -> Option<&mut Dialogue<U>> {
         self.dialogues.get_mut(self.slots.place(id)? as usize)?.as_mut()
     }
 
     /// The dialogue that a transaction id of ours names.
-    fn find_local(&self, id: TransactionId) -> Option<&Dialogue> {
+    fn find_local(&self, id: TransactionId) -> Option<&Dialogue<U>> {
         let (worker, id) = self.scheme.invert(id)?;
         if worker != self.worker {
             return None;
@@ -425,7 +426,7 @@ impl Dialogues {
         peer: &SccpAddress,
         remote: Option<TransactionId>,
         context: Context,
-        user: u64,
+        user: U,
         timeout: Duration,
     ) -> Option<DialogueId> {
         let place = *self.free.last()?;
@@ -452,7 +453,7 @@ impl Dialogues {
         Some(id)
     }
 
-    fn remove(&mut self, now: Time, id: DialogueId) -> Option<Dialogue> {
+    fn remove(&mut self, now: Time, id: DialogueId) -> Option<Dialogue<U>> {
         let place = self.slots.place(id)?;
         let dialogue = self.dialogues.get_mut(place as usize)?.take()?;
         self.timers.cancel(dialogue.timer);
@@ -468,7 +469,7 @@ impl Dialogues {
         &mut self,
         now: Time,
         peer: &SccpAddress,
-        user: u64,
+        user: U,
         invoke_timeout: Duration,
     ) -> Option<DialogueId> {
         let id = self.insert(now, peer, None, Context::new(&[])?, user, invoke_timeout);
@@ -505,14 +506,14 @@ impl Dialogues {
         self.find(id)?.remote
     }
 
-    /// The word that [`Dialogues::open`] or [`Dialogues::set_user`] left with the dialogue.
+    /// What [`Dialogues::open`] or [`Dialogues::set_user`] left with the dialogue.
     #[must_use]
-    pub fn user(&self, id: DialogueId) -> Option<u64> {
+    pub fn user(&self, id: DialogueId) -> Option<U> {
         self.find(id).map(|dialogue| dialogue.user)
     }
 
-    /// Leaves a word with the dialogue, to come back in its indications.
-    pub fn set_user(&mut self, id: DialogueId, user: u64) {
+    /// Leaves something with the dialogue, to come back in its indications.
+    pub fn set_user(&mut self, id: DialogueId, user: U) {
         if let Some(dialogue) = self.find_mut(id) {
             dialogue.user = user;
         }
@@ -537,7 +538,7 @@ impl Dialogues {
     }
 
     /// Ends the next dialogue that took too long. Call until `None`.
-    pub fn handle_timeout(&mut self, now: Time) -> Option<Expired> {
+    pub fn handle_timeout(&mut self, now: Time) -> Option<Expired<U>> {
         loop {
             let id = self.timers.poll(now)?;
             let Some(place) = self.slots.place(id) else { continue };
@@ -584,7 +585,7 @@ impl Dialogues {
     }
 }
 
-impl Dialogue {
+impl<U> Dialogue<U> {
     /// An Abort by our user: without a dialogue portion if the dialogue has none.
     fn plain_abort(&self) -> RefusalReason<'static> {
         if self.context.is_none() { RefusalReason::Bare } else { RefusalReason::User }

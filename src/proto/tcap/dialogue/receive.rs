@@ -8,7 +8,7 @@ use crate::proto::tcap::{
     TransactionPortion, p_abort, view,
 };
 
-impl Dialogues {
+impl<U: Copy + Default> Dialogues<U> {
     /// Takes a message from `peer`, the calling address (with the OPC in it, if the point code is to be matched or
     /// is needed to answer).
     ///
@@ -19,7 +19,7 @@ impl Dialogues {
         now: Time,
         peer: &SccpAddress,
         bytes: &'a [u8],
-    ) -> Result<Indication<'a>, Malformed> {
+    ) -> Result<Indication<'a, U>, Malformed> {
         let portion = TransactionPortion::parse(bytes).inspect_err(|_| self.counts.malformed += 1)?;
         match portion.message_type {
             MessageType::Begin => self.on_begin(now, peer, &portion),
@@ -42,7 +42,7 @@ impl Dialogues {
         now: Time,
         peer: &SccpAddress,
         portion: &TransactionPortion<'a>,
-    ) -> Result<Indication<'a>, Malformed> {
+    ) -> Result<Indication<'a, U>, Malformed> {
         let (Ok(message), Some(otid)) = (Message::after(portion), portion.otid) else {
             self.counts.malformed += 1;
             return refuse_malformed(portion, p_abort::BADLY_FORMATTED);
@@ -70,7 +70,7 @@ impl Dialogues {
             let diagnostic = Diagnostic::CONTEXT_NOT_SUPPORTED;
             return refuse(RefusalReason::Rejected { application_context: value, diagnostic });
         };
-        let Some(dialogue) = self.insert(now, peer, Some(otid), remembered, 0, self.guard) else {
+        let Some(dialogue) = self.insert(now, peer, Some(otid), remembered, U::default(), self.guard) else {
             self.counts.refused_full += 1;
             return refuse(RefusalReason::Provider(p_abort::RESOURCE_LIMITATION));
         };
@@ -89,7 +89,7 @@ impl Dialogues {
         now: Time,
         peer: &SccpAddress,
         portion: &TransactionPortion<'a>,
-    ) -> Result<Indication<'a>, Malformed> {
+    ) -> Result<Indication<'a, U>, Malformed> {
         let Some(dtid) = portion.dtid else {
             self.counts.malformed += 1;
             return refuse_malformed(portion, p_abort::BADLY_FORMATTED);
@@ -138,7 +138,7 @@ impl Dialogues {
         peer: &SccpAddress,
         id: DialogueId,
         message: Message<'a>,
-    ) -> Indication<'a> {
+    ) -> Indication<'a, U> {
         let Some(dialogue) = self.find_mut(id) else { return Indication::Ignored };
         let first = dialogue.state == State::InitiationSent;
         let mut user_information = None;
@@ -190,7 +190,7 @@ impl Dialogues {
         Indication::Continue { dialogue: id, user, user_information, components }
     }
 
-    fn on_abort<'a>(&mut self, now: Time, id: DialogueId, message: &Message<'a>) -> Indication<'a> {
+    fn on_abort<'a>(&mut self, now: Time, id: DialogueId, message: &Message<'a>) -> Indication<'a, U> {
         self.counts.aborts_received += 1;
         let cause = match (message.p_abort, message.dialogue) {
             (Some(cause), _) => AbortCause::Provider(cause),
@@ -213,7 +213,7 @@ impl Dialogues {
         id: DialogueId,
         cause: AbortCause<'a>,
         answer: Option<Refusal<'a>>,
-    ) -> Indication<'a> {
+    ) -> Indication<'a, U> {
         match self.remove(now, id) {
             Some(dialogue) => Indication::Abort { dialogue: id, user: dialogue.user, cause, answer },
             None => Indication::Ignored,
@@ -222,7 +222,7 @@ impl Dialogues {
 
     /// Takes a message of ours that SCCP returned ((X)UDTS, for N-NOTICE): the dialogue fails at once. `peer` is
     /// where it was going. `None` if it is of no dialogue of ours.
-    pub fn handle_returned(&mut self, now: Time, peer: &SccpAddress, bytes: &[u8]) -> Option<Returned> {
+    pub fn handle_returned(&mut self, now: Time, peer: &SccpAddress, bytes: &[u8]) -> Option<Returned<U>> {
         let otid = view::returned_otid(bytes);
         let Some(dialogue) = otid.and_then(|otid| self.find_local(otid)) else {
             self.counts.unrecognised_transaction += 1;
@@ -241,7 +241,10 @@ impl Dialogues {
 }
 
 /// A P-Abort for a message that can't be read, if it has an OTID; else the reason why it can't.
-fn refuse_malformed<'a>(portion: &TransactionPortion<'a>, cause: u8) -> Result<Indication<'a>, Malformed> {
+fn refuse_malformed<'a, U>(
+    portion: &TransactionPortion<'a>,
+    cause: u8,
+) -> Result<Indication<'a, U>, Malformed> {
     match (Message::after(portion), portion.otid) {
         (Err(malformed), Some(to)) => {
             let reason = RefusalReason::Provider(cause);

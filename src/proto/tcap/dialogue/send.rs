@@ -6,7 +6,7 @@ use crate::codec::{Prepend, ber};
 use crate::ident::SccpAddress;
 use crate::proto::tcap::{Diagnostic, DialogueId, Refusal, RefusalReason, build};
 
-impl Dialogues {
+impl<U: Copy + Default> Dialogues<U> {
     /// Makes a Begin of the components that stand since `mark`, and gives the address to send it to. An empty
     /// application context stands for no dialogue portion. `None`, and nothing done, if the writer has overflowed, the
     /// context is longer than 15 octets, or the dialogue is gone or already begun.
@@ -122,7 +122,7 @@ impl Dialogues {
     }
 }
 
-impl Dialogue {
+impl<U> Dialogue<U> {
     /// Puts the AARE in front, if this is our first answer to a Begin with an AARQ.
     fn put_response(&self, w: &mut Prepend<'_>, user_information: Option<&[u8]>) {
         if self.state == State::InitiationReceived && !self.context.is_none() {

@@ -157,7 +157,7 @@ fn schemes_that_do_not_fit_are_refused() {
     let new = |change: fn(&mut DialoguesConfig)| {
         let mut config = config();
         change(&mut config);
-        Dialogues::new(config).map(|_| ())
+        Dialogues::<u64>::new(config).map(|_| ())
     };
     let text = new(|config| {
         config.prefix_bits = 8;

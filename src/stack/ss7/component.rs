@@ -1,0 +1,313 @@
+//! What components mean in a dialogue: invocations of the peer's, and what becomes of ours.
+
+use super::dialogue::INVOKE_ID;
+use super::invocation::{KEPT, Kept, Octets, Opener, Party};
+use super::{Ss7, count};
+use crate::base::{Malformed, MalformedCounts, Time};
+use crate::proto::map::{self, SmRpDa, SmRpOa, UserError, operation};
+use crate::proto::tcap::{AbortReason, Code, Component, Components, DialogueId, Problem, build};
+use crate::stack::{Asked, ForwardSm, Indication, Invoke, Operation, Outcome, Outside};
+
+/// What one component brings about.
+enum Step<'a> {
+    /// The peer invokes an operation.
+    Invoked(Invoke<'a>),
+    /// What we invoked with this word has ended.
+    Ended(u64, Outcome<'a>),
+    /// A Reject.
+    Reject(Option<i8>, Problem),
+    /// Nothing.
+    Pass,
+    /// The peer has broken the rules: the dialogue is over.
+    Abort,
+}
+
+impl Ss7 {
+    /// Takes the components of a Begin or Continue, up to one that is for the application; those behind it are kept
+    /// for later.
+    pub(super) fn take<'a>(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        mut components: Components<'a>,
+        malformed: &mut MalformedCounts,
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'a>> {
+        while let Some(component) = components.next() {
+            let mut party = self.dialogues.user(dialogue)?;
+            party.more = !components.is_empty();
+            match self.step(dialogue, &mut party, component, malformed) {
+                Step::Invoked(invoke) => {
+                    self.pause(now, dialogue, &mut party, components, outside);
+                    // Nothing answers it (class 4), and nothing else waits: a prearranged end.
+                    if party.is_done() {
+                        self.dialogues.close(now, dialogue);
+                    }
+                    return Some(Indication::Invoke(invoke));
+                }
+                Step::Ended(user, outcome) => {
+                    if party.is_peers() {
+                        self.pause(now, dialogue, &mut party, components, outside);
+                    } else {
+                        // The peer leaves its answer's dialogue open: there is nothing more to say in it.
+                        self.send(now, dialogue, true, outside, |_| {});
+                    }
+                    return Some(Indication::Ended { user, outcome });
+                }
+                Step::Reject(id, problem) => {
+                    self.dialogues.set_user(dialogue, party);
+                    self.send(now, dialogue, party.is_done(), outside, |w| build::reject(w, id, problem));
+                }
+                Step::Pass => self.dialogues.set_user(dialogue, party),
+                Step::Abort => {
+                    self.abort(now, dialogue, AbortReason::User, outside);
+                    let waited = party.is_peers() && !party.pending.is_empty();
+                    return waited.then_some(Indication::Gone { dialogue });
+                }
+            }
+        }
+        None
+    }
+
+    fn step<'a>(
+        &mut self,
+        dialogue: DialogueId,
+        party: &mut Party,
+        component: Component<'a>,
+        malformed: &mut MalformedCounts,
+    ) -> Step<'a> {
+        match component {
+            Component::Invoke { id, opcode, argument, .. } => {
+                self.on_invoke(dialogue, party, id, opcode, argument, malformed)
+            }
+            Component::Malformed { id, problem } => Step::Reject(id, problem),
+            Component::ResultLast { id, .. }
+            | Component::ResultNotLast { id, .. }
+            | Component::Error { id, .. } => match self.invocation(dialogue, party, Some(id)) {
+                Some((user, opcode)) => match outcome_of(&component, opcode, malformed) {
+                    Some(outcome) => {
+                        self.forget(dialogue, id);
+                        Step::Ended(user, outcome)
+                    }
+                    None => Step::Pass,
+                },
+                None => {
+                    let error = matches!(component, Component::Error { .. });
+                    Step::Reject(
+                        Some(id),
+                        if error {
+                            Problem::UNRECOGNISED_INVOKE_ID_OF_ERROR
+                        } else {
+                            Problem::UNRECOGNISED_INVOKE_ID
+                        },
+                    )
+                }
+            },
+            Component::Reject { id, problem } => {
+                let of_invoke = matches!(problem, Problem::General(_) | Problem::Invoke(_));
+                match self.invocation(dialogue, party, id).filter(|_| of_invoke) {
+                    Some((user, _)) => {
+                        self.forget(dialogue, id.unwrap_or(INVOKE_ID));
+                        Step::Ended(user, Outcome::Aborted)
+                    }
+                    // An answer of ours is not understood.
+                    None => match party.opener {
+                        Opener::Us { .. } => Step::Pass,
+                        Opener::Peer { .. } => Step::Abort,
+                    },
+                }
+            }
+        }
+    }
+
+    fn on_invoke<'a>(
+        &mut self,
+        dialogue: DialogueId,
+        party: &mut Party,
+        id: i8,
+        code: Code<'a>,
+        argument: &'a [u8],
+        malformed: &mut MalformedCounts,
+    ) -> Step<'a> {
+        let Code::Local(opcode) = code else { return self.unrecognised(id) };
+        let (within, operation) = match party.opener {
+            Opener::Us { user, opcode: of, .. } if operation::is_within(opcode, of) => {
+                (Some(user), Ok(Operation::Other { opcode, argument }))
+            }
+            Opener::Peer { offer, .. } if self.offers_in(offer, opcode) => match opcode {
+                // Short messages come one at a time.
+                operation::MT_FORWARD_SM | operation::MO_FORWARD_SM if !party.pending.is_empty() => {
+                    self.counts.operation_rejected += 1;
+                    return Step::Abort;
+                }
+                operation::MT_FORWARD_SM => (None, mt_forward_sm(argument)),
+                operation::MO_FORWARD_SM => (None, mo_forward_sm(argument)),
+                _ => (None, Ok(Operation::Other { opcode, argument })),
+            },
+            Opener::Us { .. } | Opener::Peer { .. } => return self.unrecognised(id),
+        };
+        let Some(operation) = count(operation, malformed) else {
+            self.counts.argument_rejected += 1;
+            return Step::Reject(Some(id), Problem::MISTYPED_ARGUMENT);
+        };
+        if !operation::is_unanswered(opcode)
+            && let Err(problem) = party.pending.add(id)
+        {
+            self.counts.operation_rejected += 1;
+            return Step::Reject(Some(id), problem);
+        }
+        let asked = Asked { worker: self.worker, dialogue, invoke_id: id };
+        Step::Invoked(Invoke { asked, operation, within })
+    }
+
+    fn unrecognised(&mut self, id: i8) -> Step<'static> {
+        self.counts.operation_rejected += 1;
+        Step::Reject(Some(id), Problem::UNRECOGNISED_OPERATION)
+    }
+
+    /// Whether an operation is offered in the application context of the offer at this place.
+    fn offers_in(&self, place: u16, opcode: u8) -> bool {
+        let Some(first) = self.offers.get(usize::from(place)) else { return false };
+        first.opcode == opcode
+            || self.offers.iter().any(|offer| offer.opcode == opcode && offer.context == first.context)
+    }
+
+    /// The word and the operation of an invocation of ours; of a dialogue's only one if the peer could not tell which.
+    fn invocation(&self, dialogue: DialogueId, party: &Party, id: Option<i8>) -> Option<(u64, u8)> {
+        match party.opener {
+            Opener::Us { user, opcode, .. } => id.is_none_or(|id| id == INVOKE_ID).then_some((user, opcode)),
+            Opener::Peer { .. } => self
+                .within
+                .iter()
+                .find(|within| within.dialogue == dialogue && Some(within.id) == id)
+                .map(|within| (within.user, within.opcode)),
+        }
+    }
+
+    /// An invocation of ours in a peer's dialogue has ended.
+    fn forget(&mut self, dialogue: DialogueId, id: i8) {
+        self.within.retain(|within| within.dialogue != dialogue || within.id != id);
+    }
+
+    /// Leaves a dialogue until the application has seen what comes of one component; those behind it are kept, or
+    /// rejected if they find no room.
+    fn pause(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        party: &mut Party,
+        components: Components<'_>,
+        outside: &mut dyn Outside,
+    ) {
+        if party.more && !self.keep(dialogue, &components) {
+            self.counts.components_refused += 1;
+            party.more = false;
+            for component in components {
+                if let Component::Invoke { id, .. } = component {
+                    let problem = Problem::RESOURCE_LIMITATION;
+                    self.send(now, dialogue, false, outside, |w| build::reject(w, Some(id), problem));
+                }
+            }
+        }
+        self.dialogues.set_user(dialogue, *party);
+    }
+
+    fn keep(&mut self, dialogue: DialogueId, components: &Components<'_>) -> bool {
+        let octets = Octets::new(components.rest()).filter(|_| self.kept.len() < KEPT);
+        octets.map(|components| self.kept.push_back(Kept { dialogue, components })).is_some()
+    }
+
+    /// What the next kept components are for the application; `room` holds them meanwhile.
+    pub(super) fn next_kept<'a>(
+        &mut self,
+        now: Time,
+        room: &'a mut Octets,
+        malformed: &mut MalformedCounts,
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'a>> {
+        let kept = loop {
+            let kept = self.kept.pop_front()?;
+            if self.is_open(kept.dialogue) {
+                break kept;
+            }
+        };
+        *room = kept.components;
+        self.take(now, kept.dialogue, Components::new(room), malformed, outside)
+    }
+}
+
+/// What a component says of the invocation that it answers, if that is all there is to come.
+pub(super) fn outcome_of<'a>(
+    component: &Component<'a>,
+    invoked: u8,
+    malformed: &mut MalformedCounts,
+) -> Option<Outcome<'a>> {
+    match *component {
+        Component::ResultLast { opcode, result, .. } => Some(result_of(invoked, opcode, result, malformed)),
+        // One part is as good as another: whoever asks for authentication vectors needs one.
+        Component::ResultNotLast { result: [], .. } => None,
+        Component::ResultNotLast { opcode, result, .. } => {
+            Some(result_of(invoked, opcode, result, malformed))
+        }
+        Component::Error { code: Code::Local(code), parameter, .. } => {
+            Some(Outcome::Error(UserError::parse(code, parameter).unwrap_or_else(|why| {
+                malformed.add(why);
+                UserError::system_failure()
+            })))
+        }
+        Component::Error { .. } | Component::Reject { .. } => Some(Outcome::Aborted),
+        Component::Invoke { .. } | Component::Malformed { .. } => None,
+    }
+}
+
+fn result_of<'a>(
+    invoked: u8,
+    opcode: Option<Code<'_>>,
+    result: &'a [u8],
+    malformed: &mut MalformedCounts,
+) -> Outcome<'a> {
+    match invoked {
+        // The service centre has taken the message: at worst its report is lost.
+        operation::MO_FORWARD_SM | operation::MT_FORWARD_SM => Outcome::Result(
+            count(map::ForwardSmResult::parse(result), malformed).and_then(|result| result.ui),
+        ),
+        _ if opcode.is_none_or(|code| code == Code::Local(invoked)) => {
+            Outcome::Returned { opcode: invoked, result }
+        }
+        _ => Outcome::Aborted,
+    }
+}
+
+fn mo_forward_sm(argument: &[u8]) -> Result<Operation<'_>, Malformed> {
+    let forward = map::MoForwardSm::parse(argument)?;
+    Ok(Operation::MoForwardSm(ForwardSm {
+        imsi: forward.imsi,
+        msisdn: match forward.originator {
+            SmRpOa::Msisdn(number) => number.msisdn(),
+            SmRpOa::ServiceCentre(_) | SmRpOa::None => None,
+        },
+        service_centre: match forward.service_centre {
+            SmRpDa::ServiceCentre(number) => Some(number.digits),
+            SmRpDa::Imsi(_) | SmRpDa::Lmsi(_) | SmRpDa::None => None,
+        },
+        tpdu: forward.ui,
+        more_messages: false,
+    }))
+}
+
+fn mt_forward_sm(argument: &[u8]) -> Result<Operation<'_>, Malformed> {
+    let forward = map::MtForwardSm::parse(argument)?;
+    Ok(Operation::MtForwardSm(ForwardSm {
+        imsi: match forward.destination {
+            SmRpDa::Imsi(imsi) => Some(imsi),
+            SmRpDa::Lmsi(_) | SmRpDa::ServiceCentre(_) | SmRpDa::None => None,
+        },
+        msisdn: None,
+        service_centre: match forward.origin {
+            SmRpOa::ServiceCentre(number) => Some(number.digits),
+            SmRpOa::Msisdn(_) | SmRpOa::None => None,
+        },
+        tpdu: forward.ui,
+        more_messages: forward.more_messages,
+    }))
+}

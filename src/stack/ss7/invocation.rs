@@ -1,0 +1,149 @@
+//! Who opened a dialogue, and which invocations are under way in it (Q.774 3.2.2).
+
+use crate::base::{Inline, Time};
+use crate::ident::{Digits, Ssn};
+use crate::proto::tcap::{DialogueId, Problem};
+
+/// An operation that peers may invoke in a dialogue that they open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Offer {
+    /// The application context, with its version: the value of the object identifier, as in
+    /// [`context`](crate::proto::map::context).
+    pub context: &'static [u8],
+    /// The operation's local code.
+    pub opcode: u8,
+}
+
+/// What is kept with each dialogue.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Party {
+    pub(super) opener: Opener,
+    /// What the peer has invoked and we have not answered.
+    pub(super) pending: Pending,
+    /// Components of its last message wait in the queue of those kept.
+    pub(super) more: bool,
+}
+
+/// Who opened a dialogue.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Opener {
+    /// We did, from this address, to invoke this operation.
+    Us {
+        /// The application's word.
+        user: u64,
+        title: Digits,
+        ssn: Ssn,
+        opcode: u8,
+    },
+    /// The peer did.
+    Peer {
+        /// The place of our address that it called.
+        own: u16,
+        /// The place of the first offer with its application context.
+        offer: u16,
+    },
+}
+
+impl Default for Opener {
+    fn default() -> Self {
+        Self::Peer { own: 0, offer: 0 }
+    }
+}
+
+impl Party {
+    pub(super) fn ours(user: u64, (title, ssn): (Digits, Ssn), opcode: u8) -> Self {
+        Self { opener: Opener::Us { user, title, ssn, opcode }, ..Self::default() }
+    }
+
+    pub(super) fn is_peers(&self) -> bool {
+        matches!(self.opener, Opener::Peer { .. })
+    }
+
+    /// Whether our next component ends the dialogue: it is the peer's, and nothing else waits in it.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_peers() && self.pending.is_empty() && !self.more
+    }
+}
+
+/// Invoke ids of a peer that wait for our answer, few at a time.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Pending {
+    len: u8,
+    ids: [i8; 7],
+}
+
+impl Pending {
+    fn ids(&self) -> &[i8] {
+        self.ids.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds one, or says what is wrong with it.
+    pub(super) fn add(&mut self, id: i8) -> Result<(), Problem> {
+        if self.ids().contains(&id) {
+            return Err(Problem::DUPLICATE_INVOKE_ID);
+        }
+        let place = self.ids.get_mut(usize::from(self.len)).ok_or(Problem::RESOURCE_LIMITATION)?;
+        *place = id;
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Takes one out; whether it was there.
+    pub(super) fn remove(&mut self, id: i8) -> bool {
+        let Some(at) = self.ids().iter().position(|&other| other == id) else { return false };
+        self.len -= 1;
+        self.ids.swap(at, usize::from(self.len));
+        true
+    }
+}
+
+/// An invocation of ours in a dialogue that a peer opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Within {
+    pub(super) dialogue: DialogueId,
+    pub(super) id: i8,
+    pub(super) opcode: u8,
+    /// The application's word.
+    pub(super) user: u64,
+    pub(super) deadline: Time,
+}
+
+/// How many invocations of ours there may be in dialogues that peers opened.
+pub(super) const WITHIN: usize = 256;
+/// How many messages may have components that wait.
+pub(super) const KEPT: usize = 32;
+
+/// Components of a message that come after one which the application is busy with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    pub(super) dialogue: DialogueId,
+    pub(super) components: Octets,
+}
+
+/// As many as a UDT carries.
+pub(in crate::stack) type Octets = Inline<256>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pending_invocations_are_few_and_different() {
+        let mut pending = Pending::default();
+        for id in -3..4 {
+            assert_eq!(pending.add(id), Ok(()));
+        }
+        assert_eq!(pending.add(0), Err(Problem::DUPLICATE_INVOKE_ID));
+        assert_eq!(pending.add(9), Err(Problem::RESOURCE_LIMITATION));
+        assert!(pending.remove(-3) && !pending.remove(-3));
+        assert_eq!(pending.add(9), Ok(()));
+        for id in [9, 3, 2, 1, 0, -1, -2] {
+            assert!(!pending.is_empty() && pending.remove(id));
+        }
+        assert!(pending.is_empty());
+    }
+}
