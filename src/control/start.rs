@@ -297,6 +297,12 @@ impl Assembly<'_> {
             workers: self.workers,
             side: Side::Network,
             listen: config.sip.listen.clone(),
+            trusted: config
+                .networks
+                .iter()
+                .flat_map(|network| &network.scscf)
+                .map(|s| s.address.ip())
+                .collect(),
             host: config.sip.host.clone(),
             registration_max: registration_max(config),
             retry_after: RETRY_AFTER,

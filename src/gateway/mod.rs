@@ -21,7 +21,7 @@ pub use network::{Network, Node, Scscf, UnmatchedReport};
 
 use crate::base::{Counts, Key, Slab, Time, Wheel, counts};
 use crate::ident::{Imsi, Msisdn, WorkerId};
-use crate::stack::{Application, Context, Indication, Invoke, Message, Operation, Rp};
+use crate::stack::{Answer, Application, Context, Indication, Invoke, Message, Operation, Rp};
 use crate::subscriber::Reader;
 use mailbox::{ToControl, ToWorker};
 
@@ -301,6 +301,12 @@ impl Application for Gateway {
                 User::Mo(key) => mo::on_report_answered(self, key, status),
                 User::Mt(key) => mt::on_answered(self, now, key, status, cx),
             },
+            // As if the UE had not answered in time (RFC 3261 8.1.3.1).
+            Indication::Unreachable { user, .. } => match User::from_u64(user) {
+                User::Mo(key) => mo::on_report_answered(self, key, 408),
+                User::Mt(key) => mt::on_answered(self, now, key, 408, cx),
+            },
+            Indication::KeepAlive { .. } => {}
             Indication::Ended { user, outcome } => {
                 if let User::Mo(key) = User::from_u64(user) {
                     mo::on_outcome(self, now, key, &outcome, cx);
@@ -325,7 +331,7 @@ impl Application for Gateway {
                 mt::on_report_elsewhere(self, now, subscriber, &report, cx)
             }
             Crossing::ReportAnswer { request, status } => {
-                cx.stack.answer_deferred(now, request, status, None, cx.outside);
+                cx.stack.answer_deferred(now, request, status, &Answer::default(), cx.outside);
             }
         }
     }

@@ -8,7 +8,7 @@ use super::cause::{self, Failure};
 use super::{Crossing, Cx, Gateway, UnmatchedReport, User};
 use crate::base::{Inline, Key, Time, TimerId};
 use crate::ident::{Digits, Identity, Imsi, WorkerId};
-use crate::stack::{Asked, Deferred, ForwardSm, Invoke, Message, MessageRequest, Rp};
+use crate::stack::{Answer, Asked, Deferred, ForwardSm, Invoke, Message, MessageRequest, Rp};
 use crate::subscriber::{AccessKind, Holder, SubscriberId};
 
 /// The longest queue per user that can be configured.
@@ -285,7 +285,9 @@ fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arrived, cx: &m
                 local: binding.local,
                 remote: binding.remote,
                 request_uri: target.as_str(),
+                to: None,
                 from: &network.uri,
+                asserted: true,
                 route: Some(binding.contact.as_str()),
                 in_reply_to: None,
                 key: User::Mt(key).call(),
@@ -299,7 +301,7 @@ fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arrived, cx: &m
         },
     );
     match sent {
-        Ok(()) => mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, key).ok(),
+        Ok(_) => mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, key).ok(),
         Err(failure) => finish(gateway, now, key, &MtResult::failed(failure), None, cx),
     }
 }
@@ -365,7 +367,7 @@ pub(super) fn on_report(
         (None, Some((holder, _))) => {
             if cx.outside.to_worker(holder.worker, Crossing::Report { subscriber, report }).is_err() {
                 gateway.counts.crossing_full += 1;
-                cx.stack.answer_deferred(now, request, 503, None, cx.outside);
+                cx.stack.answer_deferred(now, request, 503, &Answer::default(), cx.outside);
             }
         }
         _ => accept(gateway, now, None, subscriber, &report, cx),
@@ -557,7 +559,7 @@ fn deliver_next(
 
 fn answer_report(gateway: &mut Gateway, now: Time, report: ReportRequest, cx: &mut Cx<'_>) {
     if report.worker == gateway.config.worker {
-        cx.stack.answer_deferred(now, report.request, report.status, None, cx.outside);
+        cx.stack.answer_deferred(now, report.request, report.status, &Answer::default(), cx.outside);
     } else {
         let answer = Crossing::ReportAnswer { request: report.request, status: report.status };
         gateway.tell(report.worker, answer, cx);

@@ -9,7 +9,7 @@ use super::mailbox::{RegisterAnswer, RegisterOutcome, RegisterRequest, ToControl
 use super::{Cx, Gateway};
 use crate::base::Time;
 use crate::ident::Identity;
-use crate::stack::{Register, identities};
+use crate::stack::{Answer, Register};
 use crate::subscriber::{AccessKind, AccessNetworkInfo};
 
 /// 8.7 step 4: the S-CSCF informs us of the registration.
@@ -19,7 +19,11 @@ pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<
         cx.stack.answer(now, &register.request, 403, cx.outside);
         return;
     };
-    let fingerprint = fingerprint(cx, register);
+    let Some(contact) = register.contact else {
+        cx.stack.answer(now, &register.request, 400, cx.outside);
+        return;
+    };
+    let fingerprint = fingerprint(cx, register, &contact);
     if refresh(gateway, now, register, fingerprint) {
         gateway.counts.registration_refreshed += 1;
         cx.stack.answer(now, &register.request, 200, cx.outside);
@@ -42,18 +46,20 @@ fn refresh(gateway: &Gateway, now: Time, register: &Register<'_>, fingerprint: u
 }
 
 /// A keyed hash of everything in the REGISTER that the binding depends on, but its expiry.
-fn fingerprint(cx: &Cx<'_>, register: &Register<'_>) -> u64 {
-    cx.stack.fingerprint(
+fn fingerprint(cx: &Cx<'_>, register: &Register<'_>, contact: &Identity) -> u64 {
+    let of_one = cx.stack.fingerprint(
         &[
             register.public_identity.as_bytes(),
-            register.contact.as_bytes(),
+            contact.as_bytes(),
             register.private_identity.as_ref().map_or(&[][..], Identity::as_bytes),
             register.service_info,
-            register.associated,
             register.access_network_info,
         ],
         &[register.request.source, register.request.local],
-    )
+    );
+    register
+        .associated_values()
+        .fold(of_one, |hash, value| cx.stack.fingerprint(&[&hash.to_be_bytes(), value], &[]))
 }
 
 /// Steps 5 and 6 are the control thread's; the answer of step 7 waits for it.
@@ -65,6 +71,10 @@ pub(super) fn forward(
     fingerprint: u64,
     cx: &mut Cx<'_>,
 ) {
+    let Some(contact) = register.contact else {
+        cx.stack.answer(now, &register.request, 400, cx.outside);
+        return;
+    };
     let Some(reply_to) = cx.stack.defer(now, &register.request) else {
         gateway.counts.registration_full += 1;
         cx.stack.answer(now, &register.request, 503, cx.outside);
@@ -73,12 +83,12 @@ pub(super) fn forward(
     let request = RegisterRequest {
         network,
         public_identity: register.public_identity,
-        contact: register.contact,
+        contact,
         remote: gateway.scscf_address(network, register.request.source),
         local: register.request.local,
         expires_s: register.expires,
         private_identity: register.private_identity,
-        associated: identities(register.associated).collect(),
+        associated: register.associated().collect(),
         service_info: register.service_info.to_vec(),
         access_network_info: AccessNetworkInfo::new(register.access_network_info),
         worker: gateway.config.worker,
@@ -88,7 +98,7 @@ pub(super) fn forward(
     gateway.counts.registration_forwarded += 1;
     if cx.outside.to_control(ToControl::Register(Box::new(request))).is_err() {
         gateway.counts.registration_full += 1;
-        cx.stack.answer_deferred(now, reply_to, 503, None, cx.outside);
+        cx.stack.answer_deferred(now, reply_to, 503, &Answer::default(), cx.outside);
     }
 }
 
@@ -98,5 +108,6 @@ pub(super) fn on_registered(now: Time, outcome: &RegisterOutcome, cx: &mut Cx<'_
         RegisterAnswer::Accepted { expires_s } => (200, Some((outcome.contact.as_str(), expires_s))),
         RegisterAnswer::Refused { status } => (status, None),
     };
-    cx.stack.answer_deferred(now, outcome.reply_to, status, contact, cx.outside);
+    let answer = Answer { contacts: contact.as_slice(), ..Answer::default() };
+    cx.stack.answer_deferred(now, outcome.reply_to, status, &answer, cx.outside);
 }

@@ -1,26 +1,24 @@
 //! The IMS side: SIP transactions over UDP, and the SM-RP messages that MESSAGE carries (TS 24.341).
 
+mod register;
 mod rpdu;
 mod send;
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::base::{Flow, Inline, MalformedCounts, Out, SipKey, Time, Transport, counts};
+use crate::base::{Flow, Inline, Key, MalformedCounts, Out, SipKey, Time, Transport, counts};
 use crate::ident::{Identity, WorkerId};
-use crate::proto::link::Datagram;
+use crate::proto::link::{self, Datagram};
 use crate::proto::sip::{
-    self, ClientConfig, ClientTransactions, MediaType, Method, Minter, Name, NameAddr, Received,
-    ResponseOutcome, Scheme, ServerConfig, ServerKey, ServerTransactions, Slots, Uri, multipart,
+    self, ClientConfig, ClientTransactions, Method, Minter, Name, NameAddr, Origin, Received,
+    ResponseOutcome, Scheme, ServerConfig, ServerKey, ServerTransactions, Slots, Uri,
+    keep_alive::{self, KeepAlive},
 };
 
-use super::{Indication, Message, Next, Register, Request};
+use super::{Indication, Message, Next, Request};
 
 /// The body type of SM-RP messages (TS 24.341 5.3.1.2).
 const SMS: &str = "application/vnd.3gpp.sms";
-/// The body type that carries service-info (TS 24.229 7.6).
-const IMS_XML: &str = "application/3gpp-ims+xml";
-/// A SIP message as a body (RFC 3420).
-const EMBEDDED: &str = "message/sip";
 
 counts! {
     /// What the IMS side refused, beside what SIP's transactions count themselves.
@@ -29,8 +27,12 @@ counts! {
         requests,
         /// Retransmissions answered again.
         repeated,
-        /// Datagrams to a port where SIP does not listen, keep-alives included.
+        /// Datagrams to a port where SIP does not listen.
         not_sip,
+        /// Keep-alives: line ends, a zero or nothing, and STUN Binding requests.
+        keep_alive,
+        /// STUN Binding requests answered.
+        keep_alive_answered,
         /// Requests refused as malformed, with 400 or 505.
         bad_request,
         /// Requests refused with 405: a method that we don't have.
@@ -49,6 +51,8 @@ counts! {
         bad_rp,
         /// Requests of ours not sent because no transaction was free or they did not fit.
         not_sent,
+        /// ICMP errors about SIP of ours that do not prove to be about an open request.
+        unreachable_unproved,
     }
 }
 
@@ -72,6 +76,8 @@ pub struct ImsConfig {
     pub side: Side,
     /// Our addresses.
     pub listen: Vec<SocketAddr>,
+    /// Hosts that are known by configuration, the S-CSCFs: a response may go there that is longer than its request.
+    pub trusted: Vec<IpAddr>,
     /// The host part of Call-IDs.
     pub host: String,
     /// The longest registration that is granted, in seconds.
@@ -91,6 +97,10 @@ pub struct ImsConfig {
 /// A deferred SIP request. It can cross to other threads and come back to its worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Deferred(ServerKey);
+
+/// A SIP request of ours whose final answer is awaited, to be given up by [`super::Stack::cancel_request`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RequestId(Key);
 
 #[cfg(test)]
 impl Deferred {
@@ -151,6 +161,7 @@ impl Ims {
         visit("client_transactions", self.clients.len(), self.config.client_transactions);
         visit("pending_requests", self.servers.pending(), self.config.pending_requests);
         visit("server_transactions", self.servers.completed(), self.config.server_transactions);
+        visit("kept_answers", self.servers.kept(), self.config.pending_requests);
     }
 
     /// A UDP datagram.
@@ -165,15 +176,21 @@ impl Ims {
     ) -> Next<'a> {
         let source = SocketAddr::new(datagram.source, datagram.source_port);
         let local = SocketAddr::new(datagram.destination, datagram.destination_port);
-        if !self.config.listen.contains(&local) || datagram.payload.iter().all(u8::is_ascii_whitespace) {
+        if !self.config.listen.contains(&local) {
             self.counts.not_sip += 1;
             return Next::Done;
+        }
+        let known = self.config.trusted.contains(&source.ip());
+        if let Some(keep_alive) = KeepAlive::read(datagram.payload) {
+            let origin = Origin { source, local, octets: datagram.payload.len(), known };
+            return self.handle_keep_alive(keep_alive, &origin, out);
         }
         let message = match sip::Message::parse(datagram.payload, slots) {
             Ok(message) => message,
             Err(why) => {
                 malformed.add(why);
-                self.refuse_malformed(datagram.payload, why, source, local, embedded, out);
+                let origin = Origin { source, local, octets: datagram.payload.len(), known };
+                self.refuse_malformed(datagram.payload, why, &origin, embedded, out);
                 return Next::Done;
             }
         };
@@ -183,7 +200,8 @@ impl Ims {
             if owner != self.config.worker {
                 return Next::HandOff(owner);
             }
-            let request = Request { key, message, in_reply_to, source, local };
+            let octets = datagram.payload.len();
+            let request = Request { key, message, in_reply_to, source, local, octets, known };
             return self.handle_request(now, &request, embedded, out);
         }
         match self.clients.handle_response(now, &message) {
@@ -216,38 +234,40 @@ impl Ims {
         embedded: &'a mut Slots,
         out: &mut dyn Out,
     ) -> Next<'a> {
-        let Request { key, ref message, source, local, .. } = *request;
+        let Request { key, ref message, source, octets, .. } = *request;
         self.counts.requests += 1;
         if message.method() == Method::Ack {
             return Next::Done;
         }
-        match self.servers.receive(now, key, message) {
+        match self.servers.receive(now, key, message, source.ip()) {
             Received::New(_) => {}
-            Received::InProgress { trying } => {
+            Received::InProgress { trying: false } => {
                 self.counts.repeated += 1;
-                if trying {
-                    self.respond(message, 100, source, local, out);
-                }
                 return Next::Done;
             }
-            Received::Completed { status } => {
+            Received::InProgress { trying: true } | Received::Kept => {
                 self.counts.repeated += 1;
-                self.respond(message, status, source, local, out);
+                self.servers.repeat(key, octets, out);
+                return Next::Done;
+            }
+            Received::Completed { status, known } => {
+                self.counts.repeated += 1;
+                self.respond(&Request { known: request.known || known, ..*request }, status, out);
                 return Next::Done;
             }
             Received::Full => {
                 self.counts.full += 1;
-                self.respond(message, 503, source, local, out);
+                self.respond(request, 503, out);
                 return Next::Done;
             }
             Received::Legacy => {
                 self.counts.bad_request += 1;
-                self.respond(message, 400, source, local, out);
+                self.respond(request, 400, out);
                 return Next::Done;
             }
         }
         let indication = self.check(message).and_then(|uri| match message.method() {
-            Method::Register => register(request, embedded).map(Indication::Register),
+            Method::Register => register::read(request, embedded).map(Indication::Register),
             Method::Message => self.message_of(request, &uri).map(Indication::Message),
             // A peer that asks whether we are alive.
             Method::Options => Err(200),
@@ -257,8 +277,7 @@ impl Ims {
             Ok(indication) => Next::Indication(indication),
             Err(status) => {
                 self.count_refusal(status);
-                self.respond(message, status, source, local, out);
-                self.servers.complete_now(now, key, status);
+                self.answer(now, request, status, out);
                 Next::Done
             }
         }
@@ -315,6 +334,53 @@ impl Ims {
         })
     }
 
+    /// A keep-alive. Its answer, where it has one, tells the address that we see, which is longer than the request
+    /// unless that is padded: then the application has to know the source.
+    fn handle_keep_alive<'a>(
+        &mut self,
+        keep_alive: KeepAlive,
+        origin: &Origin,
+        out: &mut dyn Out,
+    ) -> Next<'a> {
+        self.counts.keep_alive += 1;
+        let &Origin { source, local, .. } = origin;
+        let KeepAlive::Binding(transaction) = keep_alive else { return Next::Done };
+        if !origin.takes(keep_alive::binding_answer_len(source.ip())) {
+            return Next::Indication(Indication::KeepAlive { source, local, transaction });
+        }
+        self.answer_keep_alive(source, local, &transaction, out);
+        Next::Done
+    }
+
+    /// An ICMP error about a datagram that claims to be ours. It counts if what it quotes is the beginning of a request
+    /// that we sent by that very flow, and that is open: nobody else knows its branch but who got the request.
+    pub(super) fn handle_unreachable<'a>(&mut self, told: &link::Unreachable<'_>) -> Next<'a> {
+        let Flow { source, destination, transport: Transport::Udp { source_port, destination_port } } =
+            told.flow
+        else {
+            return Next::Done;
+        };
+        let local = SocketAddr::new(source, source_port);
+        let token = told.quoted.get(8..).and_then(|text| self.minter.read_quoted(text));
+        let Some(token) = token.filter(|_| self.config.listen.contains(&local)) else {
+            self.counts.unreachable_unproved += 1;
+            return Next::Done;
+        };
+        if token.worker != self.config.worker && token.worker.0 < self.config.workers {
+            return Next::HandOff(token.worker);
+        }
+        match self.clients.unreachable(token, &told.flow).filter(|_| token.worker == self.config.worker) {
+            Some(user) => {
+                let remote = SocketAddr::new(destination, destination_port);
+                Next::Indication(Indication::Unreachable { user, remote })
+            }
+            None => {
+                self.counts.unreachable_unproved += 1;
+                Next::Done
+            }
+        }
+    }
+
     /// Runs the transactions' timers.
     pub(super) fn handle_timeout(&mut self, now: Time, out: &mut dyn Out) {
         self.clients.handle_timeout(now, out);
@@ -343,55 +409,9 @@ impl Ims {
     }
 }
 
-/// The canonical identities in the value of a header such as P-Associated-URI.
-pub fn identities(value: &[u8]) -> impl Iterator<Item = Identity> {
-    sip::split_values(value).filter_map(identity)
-}
-
 /// The canonical identity of a name-addr or addr-spec.
-fn identity(value: &[u8]) -> Option<Identity> {
+pub(super) fn identity(value: &[u8]) -> Option<Identity> {
     Uri::parse(NameAddr::parse(value)?.uri)?.canonical()
-}
-
-/// A third-party REGISTER, or the status that refuses it.
-fn register<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result<Register<'a>, u16> {
-    let message = &request.message;
-    let contact = message.values(Name::Contact).next().and_then(NameAddr::parse).ok_or(400u16)?;
-    let public_identity = Uri::parse(message.to().uri).and_then(|uri| uri.canonical()).ok_or(400u16)?;
-    let mut service_info: &[u8] = &[];
-    let mut private_identity = None;
-    let mut take = |media_type: &MediaType<'_>, body: &'a [u8], slots: &mut Slots| {
-        if media_type.is(IMS_XML) {
-            service_info = body;
-        } else if media_type.is(EMBEDDED)
-            && let Ok(inner) = sip::Message::parse(body, slots)
-            && inner.is_request()
-        {
-            private_identity =
-                inner.header(Name::Authorization).and_then(sip::auth::username).and_then(Identity::new);
-        }
-    };
-    match message.content_type() {
-        Some(media_type) if media_type.is("multipart/mixed") => {
-            for part in multipart::parts(media_type, message.body()).map_err(|_| 400u16)?.iter() {
-                if let Some(media_type) = part.content_type {
-                    take(&media_type, part.body, embedded);
-                }
-            }
-        }
-        Some(media_type) => take(&media_type, message.body(), embedded),
-        None => {}
-    }
-    Ok(Register {
-        request: *request,
-        public_identity,
-        contact: Identity::new(contact.uri).ok_or(400u16)?,
-        expires: message.expires().unwrap_or(3600),
-        private_identity,
-        service_info,
-        associated: message.header(Name::PAssociatedUri).unwrap_or(&[]),
-        access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
-    })
 }
 
 /// The flow of a datagram from `local` to `remote`.

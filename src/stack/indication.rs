@@ -22,27 +22,80 @@ pub struct Request<'a> {
     pub source: SocketAddr,
     /// Our address that it came to.
     pub local: SocketAddr,
+    /// Octets of its datagram.
+    pub octets: usize,
+    /// Whether the source is known: see [`Request::from_known`].
+    pub(crate) known: bool,
 }
 
-/// A third-party REGISTER of an S-CSCF (TS 24.229 5.4.1.7).
+impl Request<'_> {
+    /// The same request, from a source that is known: it has shown that what is sent there arrives (a binding's
+    /// address), or the operator says so. Only to such a source does a response go that is longer than its request, and
+    /// only its requests are remembered after their answer (but for a 2xx, which always is). The stack itself knows
+    /// those of [`super::ImsConfig::trusted`].
+    #[must_use]
+    pub const fn from_known(self) -> Self {
+        Self { known: true, ..self }
+    }
+
+    /// What the transaction layer has to know of where it came from.
+    pub(crate) const fn origin(&self) -> sip::Origin {
+        sip::Origin { source: self.source, local: self.local, octets: self.octets, known: self.known }
+    }
+}
+
+/// A REGISTER: an S-CSCF's for one of its users (TS 24.229 5.4.1.7), or a UE's own, with direct access. Which of the two
+/// is told by its source.
 #[derive(Clone, Copy, Debug)]
 pub struct Register<'a> {
     /// What to answer.
     pub request: Request<'a>,
     /// The public user identity being registered (To), canonical.
     pub public_identity: Identity,
-    /// The S-CSCF's URI (Contact).
-    pub contact: Identity,
-    /// Seconds of life asked for; 0 ends the registration.
+    /// The URI of To as it is spelt.
+    pub to_uri: &'a [u8],
+    /// The Request-URI.
+    pub request_uri: &'a [u8],
+    /// The URI of the first Contact: the S-CSCF's, or the UE's. Without one, and without
+    /// [`Register::contact_wildcard`], the REGISTER is a query (RFC 3261 10.2.3).
+    pub contact: Option<Identity>,
+    /// Contact's host and port, if the host is an IP address; behind a NAT it is not where the UE can be reached.
+    pub contact_address: Option<SocketAddr>,
+    /// Contact's `q`, in thousandths.
+    pub contact_q: Option<u16>,
+    /// `Contact: *` with `Expires: 0`: all bindings end (RFC 3261 10.2.2).
+    pub contact_wildcard: bool,
+    /// Contact's `+sip.instance` without quotes, or empty.
+    pub instance: &'a [u8],
+    /// Seconds of life asked for, by Contact's parameter, else by Expires, else 3600 (RFC 3261 10.3); 0 ends the
+    /// registration.
     pub expires: u32,
+    /// The value of the first Authorization, perhaps folded.
+    pub authorization: Option<&'a [u8]>,
+    /// The Call-ID.
+    pub call_id: &'a [u8],
+    /// The number of CSeq.
+    pub cseq: u32,
+    /// Whether the topmost Via asks for `rport` (RFC 3581).
+    pub rport: bool,
     /// The private identity in the UE's own REGISTER, if the S-CSCF put that into the body.
     pub private_identity: Option<Identity>,
     /// The body of type `application/3gpp-ims+xml`, which may tell the MSISDN; empty if there is none.
     pub service_info: &'a [u8],
-    /// P-Associated-URI as received, or empty.
-    pub associated: &'a [u8],
     /// P-Access-Network-Info, or empty.
     pub access_network_info: &'a [u8],
+}
+
+impl<'a> Register<'a> {
+    /// The values of all P-Associated-URI headers, as they are spelt.
+    pub fn associated_values(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.request.message.values(sip::Name::PAssociatedUri)
+    }
+
+    /// The canonical identities in P-Associated-URI.
+    pub fn associated(&self) -> impl Iterator<Item = Identity> + use<'a> {
+        self.associated_values().filter_map(super::ims::identity)
+    }
 }
 
 /// A MESSAGE with an SM-RP message inside.
@@ -209,7 +262,7 @@ impl fmt::Debug for Outcome<'_> {
 /// What happened.
 #[derive(Clone, Copy, Debug)]
 pub enum Indication<'a> {
-    /// A third-party REGISTER.
+    /// A REGISTER.
     Register(Register<'a>),
     /// A MESSAGE with an SM-RP message.
     Message(Message<'a>),
@@ -219,6 +272,23 @@ pub enum Indication<'a> {
         user: u64,
         /// The status, 408 if none came in time.
         status: u16,
+    },
+    /// One of our SIP requests can't be delivered, as ICMP tells about that very request: it has ended.
+    Unreachable {
+        /// The user word given with the request.
+        user: u64,
+        /// Where it was sent.
+        remote: SocketAddr,
+    },
+    /// A STUN Binding request whose answer is longer, from a source that the stack does not know: if the application
+    /// does, it calls [`super::Stack::answer_keep_alive`].
+    KeepAlive {
+        /// Where it came from.
+        source: SocketAddr,
+        /// Our address that it came to.
+        local: SocketAddr,
+        /// STUN's transaction id.
+        transaction: [u8; 12],
     },
     /// A peer invoked an operation.
     Invoke(Invoke<'a>),
@@ -241,24 +311,83 @@ pub enum Indication<'a> {
 pub struct MessageRequest<'a> {
     /// Our address.
     pub local: SocketAddr,
-    /// Where it is sent: the S-CSCF.
+    /// Where it is sent: the S-CSCF, or the UE with direct access.
     pub remote: SocketAddr,
-    /// Request-URI and To: the user's public identity.
+    /// Request-URI: the user's public identity, or with direct access the UE's contact.
     pub request_uri: &'a str,
-    /// Our own URI, in From and P-Asserted-Identity.
+    /// To: the user's public identity, where the Request-URI is another.
+    pub to: Option<&'a str>,
+    /// Our own URI, in From.
     pub from: &'a str,
-    /// Route, without angle brackets.
+    /// Whether P-Asserted-Identity says the same (RFC 3325). It does so towards the core; and towards a UE that is told
+    /// it: the UE sends its report there (TS 24.341 5.3.2.4), and no privacy is asked for our own identity.
+    pub asserted: bool,
+    /// Route, without angle brackets; none with direct access.
     pub route: Option<&'a str>,
     /// The Call-ID that this answers.
     pub in_reply_to: Option<&'a [u8]>,
     /// The application's own key, which the Call-ID carries and an In-Reply-To brings back.
     pub key: Key,
-    /// Towards a UE: asks for no forking and for a contact that takes short messages (TS 24.341 5.3.3.4).
+    /// Towards a UE through the core: asks for no forking and for a contact that takes short messages (TS 24.341
+    /// 5.3.3.4). There is nobody to ask with direct access.
     pub towards_ue: bool,
     /// P-Access-Network-Info, or empty.
     pub access_network_info: &'a [u8],
     /// What it carries.
     pub rp: Rp<'a>,
+}
+
+/// A MESSAGE with any content, to a UE with direct access.
+#[derive(Clone, Copy)]
+pub struct InformRequest<'a> {
+    /// Our address.
+    pub local: SocketAddr,
+    /// Where it is sent.
+    pub remote: SocketAddr,
+    /// Request-URI: the UE's contact.
+    pub request_uri: &'a str,
+    /// To: the user's public identity.
+    pub to: &'a str,
+    /// Our own URI, in From.
+    pub from: &'a str,
+    /// The application's own key, which the Call-ID carries and an In-Reply-To brings back.
+    pub key: Key,
+    /// Content-Type, as in `text/plain;charset=UTF-8`.
+    pub content_type: &'a str,
+    /// The content.
+    pub body: &'a [u8],
+}
+
+/// What the final answer to a deferred request carries beside what follows from the request.
+#[derive(Clone, Copy, Default)]
+pub struct Answer<'a> {
+    /// Contact: URIs and their seconds of life (200 to REGISTER).
+    pub contacts: &'a [(&'a str, u32)],
+    /// Values of WWW-Authenticate, each a header of its own (401).
+    pub challenges: &'a [&'a str],
+    /// P-Associated-URI (200 to REGISTER).
+    pub associated: &'a [Identity],
+    /// Retry-After in seconds; a 503 has what is configured without it.
+    pub retry_after: Option<u32>,
+    /// Min-Expires in seconds (423).
+    pub min_expires: Option<u32>,
+    /// Date, as RFC 3261 20.17 spells it.
+    pub date: Option<&'a str>,
+    /// The request has shown that its source gets what is sent there: it brought back a nonce. As
+    /// [`Request::from_known`], after the deferral.
+    pub known: bool,
+}
+
+impl Answer<'_> {
+    /// Whether a retransmission's answer can't be made from the request again.
+    pub(crate) const fn is_whole(&self) -> bool {
+        !self.contacts.is_empty()
+            || !self.challenges.is_empty()
+            || !self.associated.is_empty()
+            || self.retry_after.is_some()
+            || self.min_expires.is_some()
+            || self.date.is_some()
+    }
 }
 
 /// A dialogue of some worker and the invoke in it that waits for an answer.

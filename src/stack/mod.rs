@@ -12,10 +12,10 @@ use core::net::{IpAddr, SocketAddr};
 pub use crate::proto::map::{AbsentSubscriberDiagnostic, SmDeliveryFailureCause, UserError};
 pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
-pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, Side, identities};
+pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, RequestId, Side};
 pub use indication::{
-    Asked, ForwardSm, Indication, Invoke, Message, MessageRequest, Operation, Outcome, Register,
-    RegisterRequest, Request, Rp,
+    Answer, Asked, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Operation, Outcome,
+    Register, RegisterRequest, Request, Rp,
 };
 pub use ss7::{
     AssociationSetup, Destination, MapInvoke, MoForward, MtForward, Offer, Refusal, Ss7, Ss7Config,
@@ -34,7 +34,7 @@ counts! {
     pub struct StackCounts {
         /// Frames for an exception port, of which there is none: TCP, for example.
         other_protocol,
-        /// ICMP errors about packets of ours.
+        /// ICMP errors about packets of ours, proved or not.
         unreachable,
     }
 }
@@ -185,9 +185,17 @@ impl Stack {
                 outside.tell_all(News::Neighbour(neighbour));
                 Next::Done
             }
-            link::Input::Unreachable(_) => {
+            link::Input::Unreachable(told) => {
                 self.counts.unreachable += 1;
-                Next::Done
+                cursor.datagram = true;
+                match told.cause {
+                    link::Cause::Network
+                    | link::Cause::Host
+                    | link::Cause::Protocol
+                    | link::Cause::Port
+                    | link::Cause::Prohibited => self.ims.handle_unreachable(&told),
+                    link::Cause::TooBig(_) | link::Cause::HopLimit | link::Cause::Parameter => Next::Done,
+                }
             }
             link::Input::Other => {
                 self.counts.other_protocol += 1;
@@ -301,20 +309,35 @@ impl Stack {
         self.ims.defer(now, request)
     }
 
-    /// Answers a deferred request; a REGISTER's success with its contact and seconds of life.
+    /// Answers a deferred request. What `answer` adds is kept for retransmissions, in the place where the request has
+    /// waited, until Timer J ends or the place is needed; after that a retransmission is a new request.
     pub fn answer_deferred(
         &mut self,
         now: Time,
         request: Deferred,
         status: u16,
-        contact: Option<(&str, u32)>,
+        answer: &Answer<'_>,
         outside: &mut dyn Outside,
     ) {
         let mut wire = Wire { now, link: &mut self.link, outside };
-        self.ims.answer_deferred(now, request, status, contact, &mut wire);
+        self.ims.answer_deferred(now, request, status, answer, &mut wire);
     }
 
-    /// Sends a MESSAGE. Its final answer comes as [`Indication::Answered`] with `user`.
+    /// Answers the keep-alive of [`Indication::KeepAlive`], whose source the application knows.
+    pub fn answer_keep_alive(
+        &mut self,
+        now: Time,
+        source: SocketAddr,
+        local: SocketAddr,
+        transaction: &[u8; 12],
+        outside: &mut dyn Outside,
+    ) {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        self.ims.answer_keep_alive(source, local, transaction, &mut wire);
+    }
+
+    /// Sends a MESSAGE with an SM-RP message. Its final answer comes as [`Indication::Answered`] with `user`, or
+    /// [`Indication::Unreachable`].
     ///
     /// # Errors
     /// When no transaction is free.
@@ -324,9 +347,30 @@ impl Stack {
         request: &MessageRequest<'_>,
         user: u64,
         outside: &mut dyn Outside,
-    ) -> Result<(), Refusal> {
+    ) -> Result<RequestId, Refusal> {
         let mut wire = Wire { now, link: &mut self.link, outside };
         self.ims.message(now, request, user, &mut wire)
+    }
+
+    /// Sends a MESSAGE with any content. It ends as that of [`Stack::message`] does.
+    ///
+    /// # Errors
+    /// When no transaction is free, or it does not fit a datagram.
+    pub fn inform(
+        &mut self,
+        now: Time,
+        request: &InformRequest<'_>,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<RequestId, Refusal> {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        self.ims.inform(now, request, user, &mut wire)
+    }
+
+    /// Stops repeating a request whose answer nobody waits for any more: there is no [`Indication::Answered`] then, and
+    /// a late answer is absorbed. Whether it was open. (SIP has no CANCEL for it, RFC 3261 9.1.)
+    pub fn cancel_request(&mut self, request: RequestId) -> bool {
+        self.ims.cancel(request)
     }
 
     /// Sends a third-party REGISTER, as an S-CSCF does.
@@ -339,7 +383,7 @@ impl Stack {
         request: &RegisterRequest<'_>,
         user: u64,
         outside: &mut dyn Outside,
-    ) -> Result<(), Refusal> {
+    ) -> Result<RequestId, Refusal> {
         let mut wire = Wire { now, link: &mut self.link, outside };
         self.ims.register(now, request, user, &mut wire)
     }

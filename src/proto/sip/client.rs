@@ -43,6 +43,8 @@ counts! {
         timed_out,
         /// Transactions given up by their user.
         cancelled,
+        /// Transactions that ended because ICMP proved their request undeliverable.
+        unreachable,
     }
 }
 
@@ -66,6 +68,8 @@ pub enum Refused {
     Unwritable,
     /// The transaction is over, or was never deferred.
     Gone,
+    /// The response is longer than its request, whose source is not known.
+    Withheld,
 }
 
 /// What a response was.
@@ -279,6 +283,17 @@ impl ClientTransactions {
     pub fn cancel(&mut self, key: Key) -> Option<u64> {
         let user = self.remove(key)?.user;
         self.counts.cancelled += 1;
+        Some(user)
+    }
+
+    /// Ends the transaction of an ICMP error about a request of ours that was sent by `flow`, quoted with a branch that
+    /// says `token`. Gives what it was started with, or nothing unless it is open and was sent by that very flow.
+    pub fn unreachable(&mut self, token: Token, flow: &Flow) -> Option<u64> {
+        let key = Key { slot: token.slot, generation: token.generation };
+        let found = self.transactions.get(key).filter(|found| found.timer.is_some() && found.flow == *flow);
+        found?;
+        let user = self.remove(key)?.user;
+        self.counts.unreachable += 1;
         Some(user)
     }
 

@@ -1,8 +1,8 @@
 //! Header values that we understand: Via, name-addr, parameters, lists and media types (RFC 3261 20, 25.1).
 
 use super::scan::{
-    decimal, is_lws, is_token, is_uri_text, list_mark, octet, quoted, skip_lws, split_host, split_once,
-    split_param_value, split_token, trim,
+    decimal, is_lws, is_token, is_uri_text, list_mark, octet, quoted, seconds, skip_lws, split_host,
+    split_once, split_param_value, split_token, trim,
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -140,6 +140,40 @@ impl<'a> NameAddr<'a> {
         }
         let params = rest.is_empty().then_some(Params { rest: params })?;
         Some(Self { display, uri, params, tag })
+    }
+
+    /// The `expires` parameter of a Contact, in seconds; one that is no number counts as an hour (RFC 3261 10.2.1.1).
+    #[must_use]
+    pub fn expires(&self) -> Option<u32> {
+        let param = self.params.get(b"expires")?;
+        Some(param.value.and_then(seconds).unwrap_or(3600))
+    }
+
+    /// The `q` parameter of a Contact in thousandths (RFC 3261 25.1): 0 to 1 with at most three decimals.
+    #[must_use]
+    pub fn q(&self) -> Option<u16> {
+        let value = self.params.get(b"q")?.value?;
+        let (whole, decimals) = split_once(value, b'.').unwrap_or((value, &[]));
+        let whole = match whole {
+            b"0" => 0,
+            b"1" => 1000,
+            _ => return None,
+        };
+        if decimals.len() > 3 {
+            return None;
+        }
+        let mut thousandths = 0;
+        for at in 0..3 {
+            let digit = decimals.get(at).copied().unwrap_or(b'0');
+            thousandths = thousandths * 10 + u16::from(digit.checked_sub(b'0').filter(|&digit| digit < 10)?);
+        }
+        Some(whole + thousandths).filter(|&q| q <= 1000)
+    }
+
+    /// The `+sip.instance` parameter of a Contact without its quotes, as in `<urn:gsma:imei:…>` (RFC 5626 4.1).
+    #[must_use]
+    pub fn instance(&self) -> Option<&'a [u8]> {
+        self.params.get(b"+sip.instance")?.value.map(unquoted)
     }
 
     /// The `tag` parameter (RFC 3261 19.3).

@@ -1,6 +1,7 @@
 //! Identifiers that we mint: branches, Call-IDs and tags that name the state they belong to, under a keyed check.
 
 use super::headers::MAGIC_COOKIE;
+use super::scan::split_once;
 use super::view::Message;
 use crate::base::SipKey;
 use crate::ident::WorkerId;
@@ -130,6 +131,17 @@ impl Minter {
     #[must_use]
     pub fn read_branch(&self, branch: &[u8]) -> Option<Token> {
         read_token(&self.branch, branch.strip_prefix(MAGIC_COOKIE)?)
+    }
+
+    /// Whose request a text begins with, if we wrote it: that of an ICMP error quotes what we sent, at least up to the
+    /// branch of its only Via.
+    #[must_use]
+    pub fn read_quoted(&self, text: &[u8]) -> Option<Token> {
+        let (_, rest) = split_once(text, b'\r')?;
+        let via = rest.strip_prefix(b"\nVia: SIP/2.0/UDP ")?;
+        let (_, rest) = split_once(via, b';')?;
+        let branch = rest.strip_prefix(b"branch=")?;
+        self.read_branch(branch.get(..MAGIC_COOKIE.len() + TOKEN_TEXT)?)
     }
 
     /// Whose Call-ID this is, if we minted it; also for a value of In-Reply-To. The host is not looked at.

@@ -7,6 +7,7 @@ pub mod build;
 mod client;
 mod headers;
 mod index;
+pub mod keep_alive;
 mod mint;
 pub mod multipart;
 mod name;
@@ -21,7 +22,9 @@ pub use client::{ClientConfig, ClientTransactions, MAX_REQUEST, Refused, Respons
 pub use headers::{MediaType, NameAddr, Param, Params, Via, split_values};
 pub use mint::{Branch, CallId, Minter, Tag, Text, Token};
 pub use name::Name;
-pub use server::{MAX_DEFERRED, Received, ServerConfig, ServerKey, ServerTransactions, SipServerCounts};
+pub use server::{
+    MAX_DEFERRED, Origin, Received, ServerConfig, ServerKey, ServerTransactions, SipServerCounts,
+};
 pub use timers::Timers;
 pub use uri::{Scheme, Telephone, Uri};
 pub use view::{MAX_HEADERS, Message, Method, Slots, WHY, Why};

@@ -212,6 +212,14 @@ pub(super) fn decimal(text: &[u8]) -> Option<u32> {
     })
 }
 
+/// A number of seconds; one too great counts as the greatest (RFC 3261 20.19).
+pub(super) fn seconds(text: &[u8]) -> Option<u32> {
+    match decimal(text) {
+        None if !text.is_empty() && text.iter().all(u8::is_ascii_digit) => Some(u32::MAX),
+        seconds => seconds,
+    }
+}
+
 /// `number` in decimal digits.
 pub(super) fn spell(number: u32, buffer: &mut [u8; 10]) -> &[u8] {
     let mut start = buffer.len();

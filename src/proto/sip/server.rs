@@ -3,6 +3,13 @@
 //! An answered transaction is a 16-byte fingerprint and a status until Timer J ends: the To tag is a keyed hash of the
 //! branch, so that the same response can be written from the retransmitted request. Only a transaction whose answer
 //! comes later keeps octets, and only those that the answer needs.
+//!
+//! An answer that does not follow from the request, such as a challenge or a list of contacts, stays in the place where
+//! its request waited, whole, until Timer J ends or a new request needs the place: the oldest goes first, and its
+//! retransmission is then a new request.
+//!
+//! A response that is longer than its request goes only to sources that are known ([`Origin`]), and requests of others
+//! are not remembered once they are answered: no stranger can make us flood a third party, or fill this table.
 
 use super::build::{
     Writer, reason_phrase, response_end, response_head, response_target, status_line, timestamp,
@@ -13,7 +20,9 @@ use super::mint::Tag;
 use super::timers::Timers;
 use super::view::Message;
 use crate::base::{Flow, Out, SipKey, Time, TimerId, Transport, Wheel, counts};
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::collections::VecDeque;
 
 /// Octets kept of a request whose answer comes later: Via, From, To, Call-ID and CSeq as the response will have them.
 pub const MAX_DEFERRED: usize = 2048;
@@ -49,6 +58,10 @@ counts! {
         no_buffer,
         /// Answers that did not fit a datagram.
         unwritable,
+        /// Responses not sent because they were longer than their request, whose source is not known.
+        reply_withheld,
+        /// Whole answers forgotten before Timer J had ended, because a new request needed the place.
+        forgotten_early,
     }
 }
 
@@ -81,12 +94,36 @@ impl ServerKey {
     }
 }
 
+/// Where a request came from, and what may go back there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// Our address that it came to.
+    pub local: SocketAddr,
+    /// Octets of its datagram.
+    pub octets: usize,
+    /// Whether the source is known: anybody can write an address there, unless it has shown that it gets what is sent
+    /// there.
+    pub known: bool,
+}
+
+impl Origin {
+    /// Whether a response of `len` octets may go there: to a source that is not known, none that is longer than the
+    /// request.
+    #[must_use]
+    pub const fn takes(&self, len: usize) -> bool {
+        self.known || len <= self.octets
+    }
+}
+
 /// What a request is to the transaction layer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Received {
     /// A new request. Nothing is remembered until it is completed or deferred.
     New(ServerKey),
-    /// A retransmission before the answer: drop it, or, if the last response was a 100, answer 100 again.
+    /// A retransmission before the answer: drop it, or, if the last response was a 100, send that again
+    /// ([`ServerTransactions::repeat`]).
     InProgress {
         /// Whether a 100 was sent.
         trying: bool,
@@ -95,7 +132,11 @@ pub enum Received {
     Completed {
         /// The status of the answer.
         status: u16,
+        /// Whether it comes from the address that the first request came from, which was known.
+        known: bool,
     },
+    /// A retransmission of a request whose answer is kept whole: send it again ([`ServerTransactions::repeat`]).
+    Kept,
     /// No room to remember it: 503 with Retry-After, statelessly.
     Full,
     /// No branch of RFC 3261, so retransmissions can't be told from new requests: 400, statelessly.
@@ -105,19 +146,45 @@ pub enum Received {
 #[derive(Clone, Copy)]
 struct Completed {
     fingerprint: [u64; 2],
-    /// End of Timer J in milliseconds, and the status in the low 16 bits; 0 if the client gave up.
+    /// End of Timer J in milliseconds; six bits of [`mark`]; and in the low ten the status, 0 if the client gave up.
     expires_and_status: u64,
 }
 
+const STATUS: u64 = 0x3ff;
+
+/// Six bits that tell, but for chance, whether an address is the one that the request came from: of the fingerprint,
+/// which nobody else knows, and the address.
+fn mark(key: ServerKey, source: IpAddr) -> u64 {
+    let address = match source {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    let mixed = key.0 ^ address;
+    (mixed as u64 ^ (mixed >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58
+}
+
+#[derive(Clone, Copy)]
 struct Pending {
     key: ServerKey,
     arrived: Time,
+    origin: Origin,
+    /// Where the response goes.
     flow: Flow,
     timer: Option<TimerId>,
-    /// Octets kept, the last of which are for a 100 alone.
+    /// Octets kept of the request, and after them those that are for a 100 alone; or, once it is answered, of the answer.
     len: u16,
     timestamp_len: u16,
-    trying: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// RFC 3261 17.2.2: Trying.
+    Trying,
+    /// Proceeding: a 100 was sent.
+    Proceeding,
+    /// Completed, the answer kept whole.
+    Answered,
 }
 
 /// The server transactions of one worker.
@@ -134,6 +201,8 @@ pub struct ServerTransactions {
     pending: Vec<Option<Pending>>,
     free: Vec<u32>,
     kept: Vec<[u8; MAX_DEFERRED]>,
+    /// The places in state Answered with the ends of their Timers J, in the order of these.
+    answered: VecDeque<(Time, u32)>,
     /// A timer for each pending transaction, by its slot.
     wheel: Wheel<u32>,
 }
@@ -177,6 +246,7 @@ impl ServerTransactions {
             pending: (0..config.pending).map(|_| None).collect(),
             free: (0..config.pending as u32).rev().collect(),
             kept: vec![[0; MAX_DEFERRED]; config.pending],
+            answered: VecDeque::with_capacity(config.pending),
             wheel: Wheel::new(config.pending),
         }
     }
@@ -194,32 +264,38 @@ impl ServerTransactions {
         ]))
     }
 
-    /// Tells a new request, whose transaction is `key`, from a retransmission.
-    pub fn receive(&mut self, now: Time, key: ServerKey, request: &Message<'_>) -> Received {
+    /// Tells a new request, whose transaction is `key` and which came from `source`, from a retransmission.
+    pub fn receive(&mut self, now: Time, key: ServerKey, request: &Message<'_>, source: IpAddr) -> Received {
         self.expire(now);
         if !request.top_via().has_magic_cookie() {
             self.counts.legacy += 1;
             return Received::Legacy;
         }
         match self.find(key) {
-            Some((_, Place::Pending(slot))) => {
-                self.counts.retransmitted_in_progress += 1;
-                Received::InProgress { trying: self.pending_at(slot).is_some_and(|entry| entry.trying) }
-            }
+            Some((_, Place::Pending(slot))) => match self.pending_at(slot).map(|entry| entry.state) {
+                Some(State::Answered) => {
+                    self.counts.retransmitted_completed += 1;
+                    Received::Kept
+                }
+                state => {
+                    self.counts.retransmitted_in_progress += 1;
+                    Received::InProgress { trying: state == Some(State::Proceeding) }
+                }
+            },
             Some((_, Place::Completed(at))) => {
                 let entry = self.completed.get(at as usize).map_or(0, |entry| entry.expires_and_status);
-                match entry as u16 {
+                match (entry & STATUS) as u16 {
                     0 => {
                         self.counts.retransmitted_in_progress += 1;
                         Received::InProgress { trying: false }
                     }
                     status => {
                         self.counts.retransmitted_completed += 1;
-                        Received::Completed { status }
+                        Received::Completed { status, known: entry as u16 >> 10 == mark(key, source) as u16 }
                     }
                 }
             }
-            None if self.is_full() => {
+            None if self.is_full() && self.answered.is_empty() => {
                 self.counts.refused_full += 1;
                 Received::Full
             }
@@ -230,38 +306,36 @@ impl ServerTransactions {
         }
     }
 
-    /// Remembers that a new request was answered with `status` in the same turn.
-    pub fn complete_now(&mut self, now: Time, key: ServerKey, status: u16) {
-        if self.find(key).is_some() || self.is_full() {
+    /// Remembers that a new request from `source` was answered with `status` in the same turn.
+    pub fn complete_now(&mut self, now: Time, key: ServerKey, status: u16, source: IpAddr) {
+        if self.find(key).is_some() || !self.make_room() {
             return;
         }
-        self.remember(now, key, status);
+        self.remember(now, key, status, source);
         self.counts.completed += 1;
     }
 
-    fn remember(&mut self, now: Time, key: ServerKey, status: u16) {
+    fn remember(&mut self, now: Time, key: ServerKey, status: u16, source: IpAddr) {
         let expires = (now + self.timers.transaction()).as_millis() + 1;
         let at = (self.head + self.len) % self.completed.len().max(1);
         if let Some(place) = self.completed.get_mut(at) {
             place.fingerprint = [key.0 as u64, (key.0 >> 64) as u64];
-            place.expires_and_status = expires << 16 | u64::from(status);
+            place.expires_and_status = expires << 16 | mark(key, source) << 10 | u64::from(status) & STATUS;
             self.len += 1;
             self.index.insert(key.0, Place::Completed(at as u32).number());
         }
     }
 
-    /// Keeps what the answer to a new request needs, until [`ServerTransactions::answer`]. The request came from `source`
-    /// to `local`.
+    /// Keeps what the answer to a new request needs, until [`ServerTransactions::answer`].
     pub fn defer(
         &mut self,
         now: Time,
         key: ServerKey,
         request: &Message<'_>,
         to_tag: &Tag,
-        source: SocketAddr,
-        local: SocketAddr,
+        origin: Origin,
     ) -> Result<(), Refused> {
-        let refused = self.keep(now, key, request, to_tag, source, local);
+        let refused = self.keep(now, key, request, to_tag, origin);
         match refused {
             Ok(()) => self.counts.deferred += 1,
             Err(_) => self.counts.refused_defer += 1,
@@ -275,32 +349,38 @@ impl ServerTransactions {
         key: ServerKey,
         request: &Message<'_>,
         to_tag: &Tag,
-        source: SocketAddr,
-        local: SocketAddr,
+        origin: Origin,
     ) -> Result<(), Refused> {
-        if self.find(key).is_some() || self.is_full() {
+        if self.find(key).is_some() || !self.make_room() {
             return Err(Refused::Full);
+        }
+        if self.free.is_empty() {
+            self.forget_oldest();
         }
         let &slot = self.free.last().ok_or(Refused::Full)?;
         let kept = self.kept.get_mut(slot as usize).ok_or(Refused::Full)?;
         let mut w = Writer::new(kept);
-        response_head(&request.fragment(), to_tag, source, &mut w);
+        response_head(&request.fragment(), to_tag, origin.source, &mut w);
         let len = w.finish().ok_or(Refused::Unwritable)?;
         timestamp(&request.fragment(), &mut w);
         let with_timestamp = w.finish().ok_or(Refused::Unwritable)?;
-        let target = response_target(&request.top_via(), source);
+        let target = response_target(&request.top_via(), origin.source);
         let entry = Pending {
             key,
             arrived: now,
+            origin,
             flow: Flow {
-                source: local.ip(),
+                source: origin.local.ip(),
                 destination: target.ip(),
-                transport: Transport::Udp { source_port: local.port(), destination_port: target.port() },
+                transport: Transport::Udp {
+                    source_port: origin.local.port(),
+                    destination_port: target.port(),
+                },
             },
             timer: self.wheel.insert(now + self.timers.trying(), slot).ok(),
             len: len as u16,
             timestamp_len: (with_timestamp - len) as u16,
-            trying: false,
+            state: State::Trying,
         };
         *self.pending.get_mut(slot as usize).ok_or(Refused::Full)? = Some(entry);
         self.free.pop();
@@ -309,16 +389,47 @@ impl ServerTransactions {
     }
 
     fn is_full(&self) -> bool {
-        self.len + self.pending() >= self.completed.len()
+        self.len + self.pending.len() - self.free.len() >= self.completed.len()
+    }
+
+    /// Room for one more transaction, if need be in the place of an answer that was kept.
+    fn make_room(&mut self) -> bool {
+        if self.is_full() {
+            self.forget_oldest();
+        }
+        !self.is_full()
+    }
+
+    /// Forgets the answer that has been kept for the longest time.
+    fn forget_oldest(&mut self) {
+        if let Some((_, slot)) = self.answered.pop_front() {
+            self.release(slot);
+            self.counts.forgotten_early += 1;
+        }
     }
 
     fn pending_at(&self, slot: u32) -> Option<&Pending> {
         self.pending.get(slot as usize)?.as_ref()
     }
 
-    /// Takes a pending transaction out; its octets stay until the slot is used again.
-    fn take_pending(&mut self, slot: u32) -> Option<Pending> {
-        let entry = self.pending.get_mut(slot as usize)?.take()?;
+    fn pending_mut(&mut self, slot: u32) -> Option<&mut Pending> {
+        self.pending.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// The place of a request that waits for its answer.
+    fn waiting(&self, key: ServerKey) -> Option<(u32, Pending)> {
+        match self.find(key) {
+            Some((_, Place::Pending(slot))) => {
+                let entry = self.pending_at(slot).filter(|entry| entry.state != State::Answered)?;
+                Some((slot, *entry))
+            }
+            _ => None,
+        }
+    }
+
+    /// Gives a place free; its octets stay until it is used again.
+    fn release(&mut self, slot: u32) {
+        let Some(entry) = self.pending.get_mut(slot as usize).and_then(Option::take) else { return };
         self.free.push(slot);
         if let Some(timer) = entry.timer {
             self.wheel.cancel(timer);
@@ -328,89 +439,161 @@ impl ServerTransactions {
         {
             self.index.remove(place);
         }
-        Some(entry)
     }
 
-    /// Answers a deferred request with `status`, its reason phrase and the headers that `extra` adds.
+    /// The transaction in that place is over: remembers its status, 0 if the client gave up, unless its source is not
+    /// known.
+    fn end(&mut self, now: Time, slot: u32, entry: &Pending, status: u16) {
+        self.release(slot);
+        if entry.origin.known {
+            self.remember(now, entry.key, status, entry.origin.source.ip());
+        }
+    }
+
+    /// Says of a deferred request that its source is known now: it has shown that it gets what is sent there.
+    pub fn vouch(&mut self, key: ServerKey) {
+        if let Some((slot, _)) = self.waiting(key)
+            && let Some(entry) = self.pending_mut(slot)
+        {
+            entry.origin.known = true;
+        }
+    }
+
+    /// Answers a deferred request with `status`, its reason phrase and the headers that `extra` adds. `whole` keeps the
+    /// answer for retransmissions; otherwise they are answered from the request alone, without `extra`.
     pub fn answer(
         &mut self,
         now: Time,
         key: ServerKey,
         status: u16,
+        whole: bool,
         extra: impl FnOnce(&mut Writer<'_>),
         out: &mut dyn Out,
     ) -> Result<(), Refused> {
-        let slot = match self.find(key) {
-            Some((_, Place::Pending(slot))) => Some(slot),
-            _ => None,
-        };
-        let Some((slot, entry)) = slot.and_then(|slot| Some((slot, self.take_pending(slot)?))) else {
+        let Some((slot, entry)) = self.waiting(key) else {
             self.counts.late_answers += 1;
             return Err(Refused::Gone);
         };
         // Nothing is sent once the client has given up (RFC 4320 4.2).
         if now >= entry.arrived + self.timers.transaction() {
-            self.remember(now, key, 0);
+            self.end(now, slot, &entry, 0);
             self.counts.late_answers += 1;
             return Err(Refused::Gone);
         }
-        self.remember(now, key, status);
         self.counts.answered += 1;
-        self.send(slot, &entry, status, extra, out)
+        let sent = self.send(slot, &entry, status, whole, extra, out);
+        match sent {
+            Ok(len) if whole && len > 0 => self.stay(now, slot, len),
+            // What found no buffer is not there to be sent again: the retransmission is a new request.
+            _ if whole => self.release(slot),
+            _ => self.end(now, slot, &entry, status),
+        }
+        sent.map(|_| ())
     }
 
+    /// The answer of `len` octets stays in its place.
+    fn stay(&mut self, now: Time, slot: u32, len: usize) {
+        let until = now + self.timers.transaction();
+        let Some(entry) = self.pending_mut(slot) else { return };
+        entry.state = State::Answered;
+        (entry.len, entry.timestamp_len) = (len as u16, 0);
+        if let Some(timer) = entry.timer.take() {
+            self.wheel.cancel(timer);
+        }
+        self.answered.push_back((until, slot));
+    }
+
+    /// Writes the response to a deferred request, and gives its length; 0 if there was no buffer. `whole` copies it to
+    /// where the request was.
     fn send(
         &mut self,
         slot: u32,
         entry: &Pending,
         status: u16,
+        whole: bool,
         extra: impl FnOnce(&mut Writer<'_>),
         out: &mut dyn Out,
-    ) -> Result<(), Refused> {
+    ) -> Result<usize, Refused> {
         let len = entry.len + if status == 100 { entry.timestamp_len } else { 0 };
-        let kept = self.kept.get(slot as usize).and_then(|kept| kept.get(..usize::from(len)));
         let Some(room) = out.room() else {
             self.counts.no_buffer += 1;
-            return Ok(());
+            return Ok(0);
         };
         let mut w = Writer::new(room);
         status_line(status, reason_phrase(status), &mut w);
-        w.bytes(kept.unwrap_or(&[]));
+        let kept = self.kept.get_mut(slot as usize);
+        w.bytes(kept.as_deref().and_then(|kept| kept.get(..usize::from(len))).unwrap_or(&[]));
         response_end(extra, &mut w);
-        match w.finish() {
-            Some(len) => {
-                out.commit(len, entry.flow);
-                Ok(())
-            }
-            None => {
+        let Some(len) = w.finish() else {
+            self.counts.unwritable += 1;
+            return Err(Refused::Unwritable);
+        };
+        if !entry.origin.takes(len) {
+            self.counts.reply_withheld += 1;
+            return Err(Refused::Withheld);
+        }
+        if whole {
+            let place = kept.and_then(|kept| kept.get_mut(..len)).zip(room.get(..len));
+            let Some((place, written)) = place else {
                 self.counts.unwritable += 1;
-                Err(Refused::Unwritable)
+                return Err(Refused::Unwritable);
+            };
+            place.copy_from_slice(written);
+        }
+        out.commit(len, entry.flow);
+        Ok(len)
+    }
+
+    /// Sends a deferred request's response again, for a retransmission of `octets`: the 100, or the answer that was kept.
+    /// It goes where the first went.
+    pub fn repeat(&mut self, key: ServerKey, octets: usize, out: &mut dyn Out) {
+        let Some((_, Place::Pending(slot))) = self.find(key) else { return };
+        let Some(mut entry) = self.pending_at(slot).copied() else { return };
+        entry.origin.octets = octets;
+        if entry.state != State::Answered {
+            let _counted = self.send(slot, &entry, 100, false, |_| (), out);
+            return;
+        }
+        let len = usize::from(entry.len);
+        if !entry.origin.takes(len) {
+            self.counts.reply_withheld += 1;
+            return;
+        }
+        let kept = self.kept.get(slot as usize).and_then(|kept| kept.get(..len)).unwrap_or(&[]);
+        match out.room().and_then(|room| room.get_mut(..kept.len())) {
+            Some(room) => {
+                room.copy_from_slice(kept);
+                out.commit(kept.len(), entry.flow);
             }
+            None => self.counts.no_buffer += 1,
         }
     }
 
     /// Sends the 100s that are due, gives up requests whose client has given up, and forgets what Timer J has ended.
     pub fn handle_timeout(&mut self, now: Time, out: &mut dyn Out) {
         while let Some(slot) = self.wheel.poll(now) {
-            let Some(Some(entry)) = self.pending.get_mut(slot as usize) else { continue };
+            let Some(entry) = self.pending_at(slot).copied() else { continue };
             let end = entry.arrived + self.timers.transaction();
             if now >= end {
-                let key = entry.key;
-                self.take_pending(slot);
-                self.remember(now, key, 0);
+                self.end(now, slot, &entry, 0);
                 self.counts.unanswered += 1;
                 continue;
             }
-            entry.trying = true;
-            entry.timer = self.wheel.insert(end, slot).ok();
-            let copy = Pending { ..*entry };
+            let timer = self.wheel.insert(end, slot).ok();
+            if let Some(entry) = self.pending_mut(slot) {
+                (entry.state, entry.timer) = (State::Proceeding, timer);
+            }
             self.counts.trying += 1;
-            let _counted = self.send(slot, &copy, 100, |_| (), out);
+            let _counted = self.send(slot, &entry, 100, false, |_| (), out);
         }
         self.expire(now);
     }
 
     fn expire(&mut self, now: Time) {
+        while let Some(&(_, slot)) = self.answered.front().filter(|(until, _)| now > *until) {
+            self.answered.pop_front();
+            self.release(slot);
+        }
         while self.len > 0 {
             let Some(&oldest) = self.completed.get(self.head) else { return };
             if now.as_millis() < oldest.expires_and_status >> 16 {
@@ -430,13 +613,20 @@ impl ServerTransactions {
         let oldest = (self.len > 0).then(|| self.completed.get(self.head)).flatten();
         let timer_j = oldest.map(|entry| Time::from_millis(entry.expires_and_status >> 16));
         let pending = (!self.wheel.is_empty()).then(|| self.wheel.next_deadline());
-        timer_j.into_iter().chain(pending).min()
+        let kept = self.answered.front().map(|&(until, _)| until + Duration::from_millis(1));
+        timer_j.into_iter().chain(kept).chain(pending).min()
     }
 
     /// How many requests wait for their answer.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.pending.len() - self.free.len()
+        self.pending.len() - self.free.len() - self.answered.len()
+    }
+
+    /// How many answers are kept whole.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.answered.len()
     }
 
     /// How many answered requests are remembered.
@@ -455,8 +645,8 @@ impl ServerTransactions {
 
     /// Panics unless every transaction is in the index once, and the remembered ones are in order.
     pub fn assert_invariants(&self) {
-        assert!(self.len + self.pending() <= self.completed.len());
-        assert_eq!(self.index.len(), self.len + self.pending());
+        assert!(self.len + self.pending() + self.kept() <= self.completed.len());
+        assert_eq!(self.index.len(), self.len + self.pending() + self.kept());
         assert_eq!(self.wheel.len(), self.pending());
         let mut last = 0;
         for at in 0..self.len {
@@ -470,7 +660,10 @@ impl ServerTransactions {
         for (slot, entry) in self.pending.iter().enumerate() {
             let Some(entry) = entry else { continue };
             assert!(self.find(entry.key).is_some_and(|(_, place)| place == Place::Pending(slot as u32)));
+            let queued = self.answered.iter().filter(|(_, other)| *other == slot as u32).count();
+            assert_eq!(queued, usize::from(entry.state == State::Answered));
         }
+        assert!(self.answered.iter().is_sorted_by_key(|(until, _)| *until));
     }
 }
 

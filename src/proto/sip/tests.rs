@@ -86,6 +86,11 @@ fn local() -> SocketAddr {
     "192.0.2.1:5060".parse().unwrap()
 }
 
+/// Of a request whose source is known.
+fn origin() -> Origin {
+    Origin { source: source(), local: local(), octets: 0, known: true }
+}
+
 fn flow() -> Flow {
     Flow {
         source: local().ip(),

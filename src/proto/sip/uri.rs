@@ -3,6 +3,7 @@
 use super::headers::ip_address;
 use super::scan::{decimal, is_host_text, is_token, is_uri_text, octet, spell, split_once};
 use crate::ident::{Digits, Identity};
+use core::net::SocketAddr;
 
 /// A URI's scheme.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,6 +94,13 @@ impl<'a> Uri<'a> {
             Some(_) => return None,
         };
         Some(Self { user, host, port, params, ..self })
+    }
+
+    /// Host and port, if the host is an IP address; without a port, the one that SIP has there (RFC 3261 19.1.2).
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        let port = self.port.unwrap_or(if self.scheme == Scheme::Sips { 5061 } else { 5060 });
+        Some(SocketAddr::new(ip_address(self.host)?, port)).filter(|address| address.port() != 0)
     }
 
     /// The value of a parameter, empty if it has none; `None` if the parameter is absent.

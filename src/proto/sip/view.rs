@@ -3,7 +3,7 @@
 use super::headers::{MediaType, NameAddr, Via, take_value};
 use super::name::Name;
 use super::scan::{
-    control, decimal, has_lws, is_lws, is_token, is_uri_text, octet, skip_lws, split_once, trim,
+    control, decimal, has_lws, is_lws, is_token, is_uri_text, octet, seconds, skip_lws, split_once, trim,
 };
 use crate::base::{Layer, Malformed};
 
@@ -442,11 +442,7 @@ impl<'a> Message<'a> {
     /// (RFC 3261 20.19, 10.3).
     #[must_use]
     pub fn expires(&self) -> Option<u32> {
-        let value = self.header(Name::Expires)?;
-        match decimal(value) {
-            None if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => Some(u32::MAX),
-            seconds => seconds,
-        }
+        seconds(self.header(Name::Expires)?)
     }
 
     /// Content-Type, if there is one and it is a media type.

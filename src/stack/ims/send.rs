@@ -2,17 +2,20 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use super::{Deferred, Ims, SMS, flow, rpdu};
+use super::register::{self, Contact};
+use super::{Deferred, Ims, RequestId, SMS, flow, rpdu};
 use crate::base::{Inline, Key, Malformed, Out, Time};
 use crate::codec::Prepend;
-use crate::proto::sip::{self, Method, Name, NameAddr, Slots, Token, Writer, build};
-use crate::stack::{MessageRequest, Refusal, RegisterRequest, Request};
+use crate::proto::sip::{self, Method, Name, Origin, Slots, Token, Writer, build, keep_alive};
+use crate::stack::{Answer, InformRequest, MessageRequest, Refusal, RegisterRequest, Request};
 
 /// The contact that TS 24.341 asks the core for: one that takes short messages.
 const ACCEPT_CONTACT: &[u8] = b"*;+g.3gpp.smsip;require;explicit";
 
 impl Ims {
-    /// Answers a request of this turn. What else the response carries follows from the request and the status.
+    /// Answers a request of this turn. What else the response carries follows from the request and the status. Of
+    /// sources that are not known nothing is remembered but what was accepted, so that nobody fills the table: a
+    /// retransmission is refused again.
     pub(in crate::stack) fn answer(
         &mut self,
         now: Time,
@@ -20,69 +23,104 @@ impl Ims {
         status: u16,
         out: &mut dyn Out,
     ) {
-        self.respond(&request.message, status, request.source, request.local, out);
-        self.servers.complete_now(now, request.key, status);
+        self.respond(request, status, out);
+        if request.known || status < 300 {
+            self.servers.complete_now(now, request.key, status, request.source.ip());
+        }
     }
 
     /// Keeps what the answer needs.
     pub(in crate::stack) fn defer(&mut self, now: Time, request: &Request<'_>) -> Option<Deferred> {
         let to_tag = self.minter.to_tag(&request.message);
         self.servers
-            .defer(now, request.key, &request.message, &to_tag, request.source, request.local)
+            .defer(now, request.key, &request.message, &to_tag, request.origin())
             .ok()
             .map(|()| Deferred(request.key))
     }
 
-    /// Answers a deferred request: a REGISTER with the contact and its seconds of life.
+    /// Answers a deferred request.
     pub(in crate::stack) fn answer_deferred(
         &mut self,
         now: Time,
         request: Deferred,
         status: u16,
-        contact: Option<(&str, u32)>,
+        answer: &Answer<'_>,
         out: &mut dyn Out,
     ) {
-        let extra = match (status, contact) {
-            (503, _) => Extra::RetryAfter(self.config.retry_after),
-            (_, Some((uri, expires))) => Extra::Contact { uri: uri.as_bytes(), expires },
-            _ => Extra::None,
+        if answer.known {
+            self.servers.vouch(request.0);
+        }
+        let retry_after = answer.retry_after.or((status == 503).then_some(self.config.retry_after));
+        let extra = |w: &mut Writer<'_>| {
+            for challenge in answer.challenges {
+                w.header(Name::WwwAuthenticate, &[challenge.as_bytes()]);
+            }
+            for &(uri, expires) in answer.contacts {
+                write_contact(uri.as_bytes(), expires, w);
+            }
+            for identity in answer.associated {
+                w.address(Name::PAssociatedUri, identity.as_bytes(), &[]);
+            }
+            if let Some(seconds) = retry_after {
+                w.number(Name::RetryAfter, seconds);
+            }
+            if let Some(seconds) = answer.min_expires {
+                w.number(Name::MinExpires, seconds);
+            }
+            if let Some(date) = answer.date {
+                w.header(Name::Date, &[date.as_bytes()]);
+            }
         };
-        let extra = |w: &mut Writer<'_>| extra.write(w);
         // Too late means that the client has given up: there is nobody to answer.
-        let _ = self.servers.answer(now, request.0, status, extra, out);
+        let _counted = self.servers.answer(now, request.0, status, answer.is_whole(), extra, out);
     }
 
-    /// Writes the response to `request`. The same request and status give the same octets, so that no response needs
-    /// to be kept for retransmissions.
-    pub(super) fn respond(
-        &mut self,
-        request: &sip::Message<'_>,
-        status: u16,
-        source: SocketAddr,
-        local: SocketAddr,
-        out: &mut dyn Out,
-    ) {
-        let to_tag = self.minter.to_tag(request);
-        let extra = self.extra(request, status);
+    /// Writes the response to `request`, unless it is too long for its source. The same request and status give the same
+    /// octets, so that no response needs to be kept for retransmissions.
+    pub(super) fn respond(&mut self, request: &Request<'_>, status: u16, out: &mut dyn Out) {
+        let message = &request.message;
+        let to_tag = self.minter.to_tag(message);
+        let extra = self.extra(message, status);
         let Some(room) = out.room() else { return };
         let mut w = Writer::new(room);
         let reason = build::reason_phrase(status);
-        build::response(request, status, reason, &to_tag, source, |w| extra.write(w), &mut w);
-        if let Some(len) = w.finish() {
-            out.commit(len, flow(local, build::response_target(&request.top_via(), source)));
+        build::response(message, status, reason, &to_tag, request.source, |w| extra.write(w), &mut w);
+        let target = build::response_target(&message.top_via(), request.source);
+        self.commit(w.finish(), &request.origin(), target, out);
+    }
+
+    /// Sends the response of `len` octets in the room last given, as far as its source may get it.
+    fn commit(&mut self, len: Option<usize>, origin: &Origin, target: SocketAddr, out: &mut dyn Out) {
+        match len {
+            Some(len) if origin.takes(len) => out.commit(len, flow(origin.local, target)),
+            Some(_) => self.servers.counts.reply_withheld += 1,
+            None => {}
+        }
+    }
+
+    /// Answers a STUN Binding request.
+    pub(in crate::stack) fn answer_keep_alive(
+        &mut self,
+        source: SocketAddr,
+        local: SocketAddr,
+        transaction: &[u8; 12],
+        out: &mut dyn Out,
+    ) {
+        let Some(room) = out.room() else { return };
+        if let Some(len) = keep_alive::write_binding_answer(transaction, source, room) {
+            self.counts.keep_alive_answered += 1;
+            out.commit(len, flow(local, source));
         }
     }
 
     /// The headers that a response carries beyond the mandatory ones.
     fn extra<'a>(&self, request: &sip::Message<'a>, status: u16) -> Extra<'a> {
         match (status, request.method()) {
-            (200, Method::Register) => Extra::Contact {
-                uri: request
-                    .values(Name::Contact)
-                    .next()
-                    .and_then(NameAddr::parse)
-                    .map_or(&[], |contact| contact.uri),
-                expires: request.expires().unwrap_or(3600).min(self.config.registration_max),
+            (200, Method::Register) => match register::contact(request) {
+                Ok((Contact::First(contact), expires)) => {
+                    Extra::Contact { uri: contact.uri, expires: expires.min(self.config.registration_max) }
+                }
+                _ => Extra::None,
             },
             (503, _) => Extra::RetryAfter(self.config.retry_after),
             (200, Method::Options) | (405, _) => Extra::Allow,
@@ -97,17 +135,15 @@ impl Ims {
         &mut self,
         bytes: &[u8],
         why: Malformed,
-        source: SocketAddr,
-        local: SocketAddr,
+        origin: &Origin,
         slots: &mut Slots,
         out: &mut dyn Out,
     ) {
         let Some(room) = out.room() else { return };
         let mut w = Writer::new(room);
-        let target = build::refusal(bytes, why, &self.minter, source, slots, &mut w);
-        if let (Some(target), Some(len)) = (target, w.finish()) {
+        if let Some(target) = build::refusal(bytes, why, &self.minter, origin.source, slots, &mut w) {
             self.counts.bad_request += 1;
-            out.commit(len, flow(local, target));
+            self.commit(w.finish(), origin, target, out);
         }
     }
 
@@ -127,7 +163,7 @@ impl Ims {
         request: &MessageRequest<'_>,
         user: u64,
         out: &mut dyn Out,
-    ) -> Result<(), Refusal> {
+    ) -> Result<RequestId, Refusal> {
         let mut body = [0; 256];
         let mut body = Prepend::new(&mut body);
         rpdu::write(self.config.side, &request.rp, &mut body);
@@ -149,12 +185,14 @@ impl Ims {
                 routes: route.as_slice(),
                 from: request.from.as_bytes(),
                 from_tag: tag.as_bytes(),
-                to: request.request_uri.as_bytes(),
+                to: request.to.unwrap_or(request.request_uri).as_bytes(),
                 call_id: call_id.as_bytes(),
                 cseq,
             };
             let extra = |w: &mut Writer<'_>| {
-                w.address(Name::PAssertedIdentity, request.from.as_bytes(), &[]);
+                if request.asserted {
+                    w.address(Name::PAssertedIdentity, request.from.as_bytes(), &[]);
+                }
                 if !request.access_network_info.is_empty() {
                     w.header(Name::PAccessNetworkInfo, &[request.access_network_info]);
                 }
@@ -171,6 +209,44 @@ impl Ims {
         self.start(now, request.local, request.remote, user, out, build)
     }
 
+    /// A MESSAGE with any content.
+    pub(in crate::stack) fn inform(
+        &mut self,
+        now: Time,
+        request: &InformRequest<'_>,
+        user: u64,
+        out: &mut dyn Out,
+    ) -> Result<RequestId, Refusal> {
+        let token = self.token(request.key);
+        let (call_id, tag) =
+            (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
+        let cseq = self.next_sequence();
+        let host = self.host(request.local.ip());
+        let content = build::Content { media_type: request.content_type.as_bytes(), body: request.body };
+        let build = |w: &mut Writer<'_>, branch: &[u8]| {
+            let head = build::Request {
+                method: Method::Message,
+                uri: request.request_uri.as_bytes(),
+                host: &host,
+                port: request.local.port(),
+                branch,
+                routes: &[],
+                from: request.from.as_bytes(),
+                from_tag: tag.as_bytes(),
+                to: request.to.as_bytes(),
+                call_id: call_id.as_bytes(),
+                cseq,
+            };
+            build::request(&head, |_| (), Some(content), w);
+        };
+        self.start(now, request.local, request.remote, user, out, build)
+    }
+
+    /// Stops repeating a request, whose answer nobody waits for any more. Whether it was open.
+    pub(in crate::stack) fn cancel(&mut self, request: RequestId) -> bool {
+        self.clients.cancel(request.0).is_some()
+    }
+
     /// A third-party REGISTER.
     pub(in crate::stack) fn register(
         &mut self,
@@ -178,7 +254,7 @@ impl Ims {
         request: &RegisterRequest<'_>,
         user: u64,
         out: &mut dyn Out,
-    ) -> Result<(), Refusal> {
+    ) -> Result<RequestId, Refusal> {
         let token = self.token(request.key);
         let (call_id, tag) =
             (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
@@ -220,12 +296,12 @@ impl Ims {
         user: u64,
         out: &mut dyn Out,
         build: impl FnOnce(&mut Writer<'_>, &[u8]),
-    ) -> Result<(), Refusal> {
-        self.clients.start(now, flow(local, remote), user, out, build).map(|_| ()).map_err(|refused| {
+    ) -> Result<RequestId, Refusal> {
+        self.clients.start(now, flow(local, remote), user, out, build).map(RequestId).map_err(|refused| {
             self.counts.not_sent += 1;
             match refused {
                 sip::Refused::Unwritable => Refusal::TooLong,
-                sip::Refused::Full | sip::Refused::Gone => Refusal::Full,
+                sip::Refused::Full | sip::Refused::Gone | sip::Refused::Withheld => Refusal::Full,
             }
         })
     }
@@ -252,26 +328,29 @@ impl Extra<'_> {
     fn write(&self, w: &mut Writer<'_>) {
         match *self {
             Self::None => {}
-            Self::Contact { uri, expires } => {
-                let mut digits = [0; 10];
-                let mut at = digits.len();
-                let mut left = expires;
-                loop {
-                    at -= 1;
-                    digits[at] = b'0' + (left % 10) as u8;
-                    left /= 10;
-                    if left == 0 {
-                        break;
-                    }
-                }
-                w.address(Name::Contact, uri, &[b";expires=", &digits[at..]]);
-            }
+            Self::Contact { uri, expires } => write_contact(uri, expires, w),
             Self::RetryAfter(seconds) => w.number(Name::RetryAfter, seconds),
             Self::Allow => w.header(Name::Allow, &[b"MESSAGE, REGISTER, OPTIONS"]),
             Self::Accept => w.header(Name::Accept, &[SMS.as_bytes()]),
             Self::Unsupported(options) => w.header(Name::Unsupported, &[options]),
         }
     }
+}
+
+/// A Contact with its seconds of life.
+fn write_contact(uri: &[u8], expires: u32, w: &mut Writer<'_>) {
+    let mut digits = [0; 10];
+    let mut at = digits.len();
+    let mut left = expires;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    w.address(Name::Contact, uri, &[b";expires=", &digits[at..]]);
 }
 
 /// A Route value: `<uri;lr>`.

@@ -230,6 +230,8 @@ impl Core {
             local: CORE_SIP.parse().expect("an address"),
             remote: GATEWAY_SIP.parse().expect("an address"),
             request_uri: "sip:ipsmgw.home1.net",
+            to: None,
+            asserted: true,
             from: &identity(user),
             route: None,
             in_reply_to,

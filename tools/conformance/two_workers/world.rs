@@ -98,6 +98,7 @@ fn core_stack(key: &SipKey, io: &MemoryIo, associations: u16) -> Stack {
         workers: 1,
         side: Side::Mobile,
         listen: vec![CORE_SIP.parse().expect("an address")],
+        trusted: vec!["10.0.0.1".parse().expect("an address")],
         host: "home1.net".into(),
         registration_max: 600_000,
         retry_after: 1,

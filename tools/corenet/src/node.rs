@@ -191,7 +191,11 @@ impl Application for Node {
                 }
             }
             // We answer in the turn of the question.
-            Indication::Gone { .. } => {}
+            // A transport error is a 503 (RFC 3261 8.1.3.1).
+            Indication::Unreachable { user, .. } => {
+                self.handle(now, Indication::Answered { user, status: 503 }, cx);
+            }
+            Indication::Gone { .. } | Indication::KeepAlive { .. } => {}
         }
         self.proceed(now, cx);
     }

@@ -146,6 +146,7 @@ fn send(
     };
     cx.stack
         .register(now, &request, User::Registration(number).to_u64(), cx.outside)
+        .map(|_| ())
         .map_err(|refusal| format!("REGISTER not sent: {refusal:?}"))
 }
 

@@ -42,6 +42,7 @@ pub fn build<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO
         workers: 1,
         side: Side::Mobile,
         listen,
+        trusted: config.networks.iter().map(|network| network.gateway_address.ip()).collect(),
         host: "corenet".into(),
         registration_max: u32::MAX,
         retry_after: RETRY_AFTER,

@@ -171,7 +171,8 @@ fn server(pending: usize, completed: usize) -> ServerTransactions {
 }
 
 fn receive(server: &mut ServerTransactions, now: Time, request: &[u8]) -> Received {
-    let received = parse(request, |request| server.receive(now, server.key(&request), &request));
+    let received =
+        parse(request, |request| server.receive(now, server.key(&request), &request, source().ip()));
     server.assert_invariants();
     received
 }
@@ -193,9 +194,9 @@ fn a_retransmission_gets_the_same_answer_until_timer_j_ends() {
     let request = mo_message();
     let key = new_key(&mut server, ms(0), &request);
     let first = answer_to(&request, 202);
-    server.complete_now(ms(3), key, 202);
+    server.complete_now(ms(3), key, 202, source().ip());
     for at in [503, 31_000, 32_002] {
-        assert_eq!(receive(&mut server, ms(at), &request), Received::Completed { status: 202 });
+        assert_eq!(receive(&mut server, ms(at), &request), Received::Completed { status: 202, known: true });
         assert_eq!(answer_to(&request, 202), first, "octet for octet");
     }
     assert_eq!(server.completed(), 1);
@@ -211,7 +212,7 @@ fn what_tells_transactions_apart_is_branch_sent_by_and_method() {
     let mut server = server(1, 64);
     let whole = String::from_utf8(third_party_register()).unwrap();
     let key = new_key(&mut server, ms(0), whole.as_bytes());
-    server.complete_now(ms(0), key, 200);
+    server.complete_now(ms(0), key, 200, source().ip());
     for (from, to) in [
         ("bK499ffhy", "bK499ffhz"),
         ("scscf1.home1.net;branch", "scscf2.home1.net;branch"),
@@ -221,20 +222,22 @@ fn what_tells_transactions_apart_is_branch_sent_by_and_method() {
         let other = whole.replace(from, to);
         let other = new_key(&mut server, ms(0), other.as_bytes());
         assert_ne!(other, key);
-        server.complete_now(ms(0), other, 200);
+        server.complete_now(ms(0), other, 200, source().ip());
     }
     // Another Call-ID or a longer body doesn't make it another transaction.
     let same = whole.replace("1asdaddlrfjflslj40a222", "other");
-    assert_eq!(receive(&mut server, ms(0), same.as_bytes()), Received::Completed { status: 200 });
+    assert_eq!(
+        receive(&mut server, ms(0), same.as_bytes()),
+        Received::Completed { status: 200, known: true }
+    );
     assert_eq!(receive(&mut server, ms(0), &with_branch("499ffhy")), Received::Legacy);
     assert_eq!(receive(&mut server, ms(0), &with_branch("z9hG4bK")), Received::Legacy, "the cookie alone");
 }
 
 fn defer(server: &mut ServerTransactions, now: Time, request: &[u8]) -> Result<ServerKey, Refused> {
     let key = new_key(server, now, request);
-    let deferred = parse(request, |request| {
-        server.defer(now, key, &request, &minter().to_tag(&request), source(), local())
-    });
+    let deferred =
+        parse(request, |request| server.defer(now, key, &request, &minter().to_tag(&request), origin()));
     server.assert_invariants();
     deferred.map(|()| key)
 }
@@ -255,12 +258,12 @@ fn a_deferred_answer_is_the_one_that_its_retransmissions_get() {
     let back = Transport::Udp { source_port: 5060, destination_port: 5060 };
     assert_eq!(out.datagrams[0].1, Flow { transport: back, ..flow() });
     assert_eq!(receive(&mut server, ms(3_600), &request), Received::InProgress { trying: true });
-    assert_eq!(server.answer(ms(9_000), key, 202, |_| (), &mut out), Ok(()));
+    assert_eq!(server.answer(ms(9_000), key, 202, false, |_| (), &mut out), Ok(()));
     server.assert_invariants();
     assert_eq!(out.datagrams[1].0, answer_to(&request, 202));
     assert_eq!((server.pending(), server.completed()), (0, 1));
-    assert_eq!(server.answer(ms(9_001), key, 202, |_| (), &mut out), Err(Refused::Gone));
-    assert_eq!(receive(&mut server, ms(40_999), &request), Received::Completed { status: 202 });
+    assert_eq!(server.answer(ms(9_001), key, 202, false, |_| (), &mut out), Err(Refused::Gone));
+    assert_eq!(receive(&mut server, ms(40_999), &request), Received::Completed { status: 202, known: true });
     server.handle_timeout(ms(41_001), &mut out);
     assert_eq!(out.datagrams.len(), 2);
     assert!(matches!(receive(&mut server, ms(41_001), &request), Received::New(_)));
@@ -275,10 +278,10 @@ fn nothing_is_sent_after_the_client_has_given_up() {
     server.handle_timeout(ms(4_000), &mut out);
     assert_eq!(out.datagrams.len(), 2);
     // Asked before the timer was polled, and after.
-    assert_eq!(server.answer(ms(32_000), late, 200, |_| (), &mut out), Err(Refused::Gone));
+    assert_eq!(server.answer(ms(32_000), late, 200, false, |_| (), &mut out), Err(Refused::Gone));
     server.handle_timeout(ms(32_010), &mut out);
     server.assert_invariants();
-    assert_eq!(server.answer(ms(32_020), dropped, 200, |_| (), &mut out), Err(Refused::Gone));
+    assert_eq!(server.answer(ms(32_020), dropped, 200, false, |_| (), &mut out), Err(Refused::Gone));
     assert_eq!(out.datagrams.len(), 2);
     // A request that the network delayed is not taken for a new one.
     assert_eq!(receive(&mut server, ms(33_000), &first), Received::InProgress { trying: false });
@@ -294,16 +297,22 @@ fn servers_are_bounded_and_refusals_counted() {
     assert_eq!(defer(&mut server, ms(0), &with_branch("z9hG4bK2")), Err(Refused::Full));
     let second = new_key(&mut server, ms(0), &with_branch("z9hG4bK2"));
     let third = new_key(&mut server, ms(0), &with_branch("z9hG4bK3"));
-    server.complete_now(ms(0), second, 200);
-    server.complete_now(ms(0), second, 200);
-    server.complete_now(ms(0), third, 200);
+    server.complete_now(ms(0), second, 200, source().ip());
+    server.complete_now(ms(0), second, 200, source().ip());
+    server.complete_now(ms(0), third, 200, source().ip());
     server.assert_invariants();
     assert_eq!(receive(&mut server, ms(0), &with_branch("z9hG4bK3")), Received::Full);
-    assert_eq!(receive(&mut server, ms(0), &with_branch("z9hG4bK2")), Received::Completed { status: 200 });
+    assert_eq!(
+        receive(&mut server, ms(0), &with_branch("z9hG4bK2")),
+        Received::Completed { status: 200, known: true }
+    );
     out.full = true;
-    assert_eq!(server.answer(ms(1), first, 200, |_| (), &mut out), Ok(()));
+    assert_eq!(server.answer(ms(1), first, 200, false, |_| (), &mut out), Ok(()));
     assert_eq!(server.counts.no_buffer, 1);
-    assert_eq!(receive(&mut server, ms(2), &with_branch("z9hG4bK1")), Received::Completed { status: 200 });
+    assert_eq!(
+        receive(&mut server, ms(2), &with_branch("z9hG4bK1")),
+        Received::Completed { status: 200, known: true }
+    );
     assert_eq!(receive(&mut server, ms(32_000), &with_branch("z9hG4bK3")), Received::Full);
     server.handle_timeout(ms(32_003), &mut out);
     let long = with_branch(&format!("z9hG4bK{}", "x".repeat(MAX_DEFERRED)));
@@ -332,18 +341,18 @@ fn a_client_and_a_server_meet_over_a_lossy_network() {
             for _ in 0..[0, 0, 1, 1, 1, 2][random.below(6)] {
                 parse(&datagram, |request| {
                     let tag = minter().to_tag(&request);
-                    match server.receive(now, server.key(&request), &request) {
+                    match server.receive(now, server.key(&request), &request, source().ip()) {
                         Received::New(key) if random.below(2) == 0 => {
-                            server.complete_now(now, key, 200);
+                            server.complete_now(now, key, 200, source().ip());
                             to_client.datagrams.push((answer_to(&datagram, 200), flow()));
                             executed += 1;
                         }
                         Received::New(key) => {
-                            server.defer(now, key, &request, &tag, source(), local()).unwrap();
+                            server.defer(now, key, &request, &tag, origin()).unwrap();
                             deferred.push((key, step + random.below(300) as u64));
                             executed += 1;
                         }
-                        Received::Completed { status } => {
+                        Received::Completed { status, .. } => {
                             to_client.datagrams.push((answer_to(&datagram, status), flow()));
                         }
                         Received::InProgress { .. } => {}
@@ -354,7 +363,7 @@ fn a_client_and_a_server_meet_over_a_lossy_network() {
         }
         deferred.retain(|&(key, due)| {
             if due <= step {
-                server.answer(now, key, 200, |_| (), &mut to_client).unwrap();
+                server.answer(now, key, 200, false, |_| (), &mut to_client).unwrap();
             }
             due > step
         });

@@ -1,0 +1,104 @@
+//! What a REGISTER says, of an S-CSCF for its user and of a UE for itself (RFC 3261 10.3, TS 24.229 5.4.1.7).
+
+use super::Request;
+use crate::ident::Identity;
+use crate::proto::sip::{self, MediaType, Name, NameAddr, Slots, Uri, multipart};
+use crate::stack::Register;
+
+/// The body type that carries service-info (TS 24.229 7.6).
+const IMS_XML: &str = "application/3gpp-ims+xml";
+/// A SIP message as a body (RFC 3420).
+const EMBEDDED: &str = "message/sip";
+/// Seconds of life where none are asked for (RFC 3261 10.3).
+const EXPIRES: u32 = 3600;
+
+/// The first Contact, where it is no wildcard.
+pub(super) enum Contact<'a> {
+    /// There is none: a query.
+    None,
+    /// `*`: all of them.
+    All,
+    /// The first.
+    First(NameAddr<'a>),
+}
+
+/// The first Contact of a REGISTER and the seconds of life that are asked for, or the status that refuses it.
+pub(super) fn contact<'a>(message: &sip::Message<'a>) -> Result<(Contact<'a>, u32), u16> {
+    let mut contacts = message.values(Name::Contact);
+    let expires = message.expires().unwrap_or(EXPIRES);
+    match contacts.next() {
+        None => Ok((Contact::None, expires)),
+        // RFC 3261 10.3 step 6.
+        Some(b"*") if expires == 0 && contacts.next().is_none() => Ok((Contact::All, 0)),
+        Some(value) => {
+            let contact = NameAddr::parse(value).ok_or(400u16)?;
+            Ok((Contact::First(contact), contact.expires().unwrap_or(expires)))
+        }
+    }
+}
+
+/// A REGISTER, or the status that refuses it.
+pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result<Register<'a>, u16> {
+    let message = &request.message;
+    let public_identity = Uri::parse(message.to().uri).and_then(|uri| uri.canonical()).ok_or(400u16)?;
+    let (contact, expires) = contact(message)?;
+    let contact_wildcard = matches!(contact, Contact::All);
+    let contact = match contact {
+        Contact::First(contact) => Some(contact),
+        Contact::None | Contact::All => None,
+    };
+    let content = content(message, embedded)?;
+    let uri = contact.map(|contact| contact.uri);
+    Ok(Register {
+        request: *request,
+        public_identity,
+        to_uri: message.to().uri,
+        request_uri: message.request_uri(),
+        contact: uri.map(|uri| Identity::new(uri).ok_or(400u16)).transpose()?,
+        contact_address: uri.and_then(Uri::parse).and_then(|uri| uri.address()),
+        contact_q: contact.and_then(|contact| contact.q()),
+        contact_wildcard,
+        instance: contact.and_then(|contact| contact.instance()).unwrap_or(&[]),
+        expires,
+        authorization: message.header(Name::Authorization),
+        call_id: message.call_id(),
+        cseq: message.cseq().0,
+        rport: message.top_via().rport.is_some(),
+        private_identity: content.private_identity,
+        service_info: content.service_info,
+        access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
+    })
+}
+
+/// What an S-CSCF puts into the body.
+struct Content<'a> {
+    service_info: &'a [u8],
+    private_identity: Option<Identity>,
+}
+
+fn content<'a>(message: &sip::Message<'a>, embedded: &mut Slots) -> Result<Content<'a>, u16> {
+    let mut content = Content { service_info: &[], private_identity: None };
+    let mut take = |media_type: &MediaType<'_>, body: &'a [u8], slots: &mut Slots| {
+        if media_type.is(IMS_XML) {
+            content.service_info = body;
+        } else if media_type.is(EMBEDDED)
+            && let Ok(inner) = sip::Message::parse(body, slots)
+            && inner.is_request()
+        {
+            content.private_identity =
+                inner.header(Name::Authorization).and_then(sip::auth::username).and_then(Identity::new);
+        }
+    };
+    match message.content_type() {
+        Some(media_type) if media_type.is("multipart/mixed") => {
+            for part in multipart::parts(media_type, message.body()).map_err(|_| 400u16)?.iter() {
+                if let Some(media_type) = part.content_type {
+                    take(&media_type, part.body, embedded);
+                }
+            }
+        }
+        Some(media_type) => take(&media_type, message.body(), embedded),
+        None => {}
+    }
+    Ok(content)
+}
