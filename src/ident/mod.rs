@@ -2,10 +2,12 @@
 
 mod digits;
 mod identity;
+mod nai;
 mod sccp_address;
 
 pub use digits::{Digits, Imsi, Msisdn};
 pub use identity::Identity;
+pub use nai::{Nai, NaiError, ServedRealms};
 pub use sccp_address::{GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn};
 
 /// A worker, by its number from 0.
