@@ -18,7 +18,9 @@ fn exercise(bytes: &[u8]) {
                 }
             }
             let _ = (message.expires(), Uri::parse(message.request_uri()));
-            let _ = message.header(Name::Authorization).map(auth::username);
+            let _ = message
+                .header(Name::Authorization)
+                .map(|it| (auth::username(it), auth::Authorization::parse(it)));
             let _ = message.content_type().map(|media| multipart::parts(media, message.body()).is_ok());
             let tag = minter().to_tag(&message);
             let mut w = Writer::new(&mut room);

@@ -1,6 +1,7 @@
 //! Views of messages, header values and URIs.
 
 use super::*;
+use crate::proto::sip::auth::{Authorization, Unreadable};
 
 fn shown(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
@@ -334,4 +335,52 @@ fn the_private_identity_of_an_authorization() {
     ] {
         assert_eq!(user(none), None, "{none}");
     }
+}
+
+#[test]
+fn an_authorization_is_read_whole() {
+    let value = b"digest username=\"a\\\"b\",realm = \"r,=\" , nonce=\"\",uri=\"sip:a\",response=\"x\", Algorithm=AKAv1-MD5,\r\n \
+        cnonce=\"c\",nc=00000001,qop=\"auth\",auts=\"QQ==\",opaque=\"o\",x-other=\"y\",x-other=z,";
+    let read = Authorization::parse(value).unwrap();
+    let all = [
+        read.username,
+        read.realm,
+        read.nonce,
+        read.uri,
+        read.response,
+        read.algorithm,
+        read.cnonce,
+        read.nc,
+        read.qop,
+        read.auts,
+        read.opaque,
+    ];
+    let text = ["a\\\"b", "r,=", "", "sip:a", "x", "AKAv1-MD5", "c", "00000001", "auth", "QQ==", "o"];
+    assert_eq!(all.map(|value| value.map(shown)), text.map(Some));
+    assert!(!format!("{read:?}").contains("sip:a"), "private");
+    for end in 0..value.len() {
+        let _ = Authorization::parse(&value[..end]);
+    }
+    let why = |value: &'static str| Authorization::parse(value.as_bytes()).err();
+    for value in ["", "Digest", "Basic a=b", "Digestnonce=a", "nonce=a"] {
+        assert_eq!(why(value), Some(Unreadable::Scheme), "{value}");
+    }
+    for value in [
+        "Digest nonce",
+        "Digest nonce=",
+        "Digest nonce=\"a",
+        "Digest nonce=\"a\\\"",
+        "Digest nonce=\"a\"b",
+        "Digest =a",
+        "Digest nonce=a b",
+        "Digest nonce=a\"b\"",
+        "Digest ,nonce=a",
+        "Digest no nce=a",
+        "Digest a=b,,c=d",
+        "Digest a=,b=c",
+    ] {
+        assert_eq!(why(value), Some(Unreadable::Grammar), "{value}");
+    }
+    assert_eq!(why("Digest nonce=a, NONCE=\"a\""), Some(Unreadable::Duplicate));
+    assert_eq!(why("Digest "), None);
 }
