@@ -4,6 +4,7 @@
 //! signal or the clock wakes it.
 
 pub mod admin;
+pub mod authentication;
 pub mod config;
 pub mod layers;
 pub mod log;
