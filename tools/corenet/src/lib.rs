@@ -3,8 +3,10 @@
 
 pub mod capture;
 pub mod config;
+pub mod digest;
 pub mod hlr;
 pub mod impairment;
+pub mod milenage;
 pub mod node;
 pub mod random;
 pub mod report;
@@ -12,6 +14,7 @@ pub mod report;
 pub mod run;
 pub mod scscf;
 pub mod short_message;
+pub mod sim_card;
 pub mod smsc;
 pub mod start;
 pub mod traffic;
