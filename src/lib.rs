@@ -10,5 +10,6 @@ pub mod gateway;
 pub mod ident;
 pub mod io;
 pub mod proto;
+pub mod sim;
 pub mod stack;
 pub mod subscriber;

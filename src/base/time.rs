@@ -51,6 +51,17 @@ impl Time {
     }
 }
 
+impl Time {
+    /// The first multiple of `grain` that is not earlier, counted from the beginning; itself for a grain of zero.
+    #[must_use]
+    pub fn next_multiple_of(self, grain: Duration) -> Self {
+        match u64::try_from(grain.as_nanos()).unwrap_or(u64::MAX) {
+            0 | 1 => self,
+            grain => Self(self.0.checked_next_multiple_of(grain).unwrap_or(u64::MAX)),
+        }
+    }
+}
+
 impl Add<Duration> for Time {
     type Output = Self;
     fn add(self, span: Duration) -> Self {

@@ -63,7 +63,7 @@ impl<IO: PacketIo> PacketIo for Fan<IO> {
     /// What a queue has no room for stays in `batch`; frames of one queue stay in order.
     fn tx_burst(&mut self, port: PortId, batch: &mut Batch) -> usize {
         while let Some(frame) = batch.pop() {
-            let to = choose(frame.bytes(), self.queues.len());
+            let to = receive_queue(frame.bytes(), self.queues.len());
             let _ = self.leaving[to].push(frame); // as roomy as `batch`
         }
         let mut sent = 0;
@@ -98,7 +98,8 @@ impl<IO: PacketIo> PacketIo for Fan<IO> {
 }
 
 /// The queue for a frame: by its IP addresses, and by the ports of a whole UDP datagram; 0 for what isn't IP.
-fn choose(frame: &[u8], queues: usize) -> usize {
+#[must_use]
+pub fn receive_queue(frame: &[u8], queues: usize) -> usize {
     flow(frame).map_or(0, |(source, destination, ports)| queue(toeplitz(source, destination, ports), queues))
 }
 
@@ -191,7 +192,7 @@ mod tests {
         let mut each = [0; 2];
         for (at, count) in each.iter_mut().enumerate() {
             while let Some(frame) = theirs.receive(at) {
-                assert_eq!(choose(frame.bytes(), 2), at);
+                assert_eq!(receive_queue(frame.bytes(), 2), at);
                 *count += 1;
             }
         }

@@ -13,7 +13,7 @@ pub mod memory;
 pub mod toeplitz;
 
 pub use batch::{BURST, Batch};
-pub use fan::Fan;
+pub use fan::{Fan, receive_queue};
 pub use frame::{Frame, ROOM};
 
 use crate::base::{PortId, counts};

@@ -23,6 +23,21 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("io", &["base"]),
     ("dataplane", &["base", "ident", "io", "stack", "gateway", "subscriber"]),
     ("control", &["base", "ident", "codec", "proto/*", "stack", "subscriber", "gateway", "io", "dataplane"]),
+    (
+        "sim",
+        &[
+            "base",
+            "ident",
+            "codec",
+            "proto/*",
+            "stack",
+            "subscriber",
+            "gateway",
+            "io",
+            "dataplane",
+            "control",
+        ],
+    ),
     ("main", &["control"]),
 ];
 
@@ -456,7 +471,7 @@ fn planted_imports_are_found() {
     let tree = Tree::new(
         "imports",
         &[
-            ("src/lib.rs", "pub mod base; pub mod proto; pub mod stack; pub mod io;"),
+            ("src/lib.rs", "pub mod base; pub mod proto; pub mod stack; pub mod io; pub mod sim;"),
             ("src/base/mod.rs", "//! crate::stack in a comment\nconst A: &str = \"crate::stack\";"),
             ("src/stack/mod.rs", "use crate::{base::Time, proto::{sip, map::{self, Error}}};"),
             ("src/io/mod.rs", "use crate::base::{self, Time as T};"),
@@ -465,6 +480,7 @@ fn planted_imports_are_found() {
                 "use crate::base::Time; mod tests { use super::*; use crate::proto::sip::view; }",
             ),
             ("src/proto/map/mod.rs", ""),
+            ("src/sim/mod.rs", "use crate::stack::Stack;"),
         ],
     );
     none(forbidden_imports(&tree.0));
@@ -490,7 +506,8 @@ fn planted_imports_are_found() {
     plant("src/io/mod.rs", "macro_rules! m { () => { $crate::stack::x() } }", "`stack::x`");
     plant("src/main.rs", "use ipsmgw::base::Time;", "`main` may not import `base::Time`");
     plant("src/stack/ims.rs", "fn f() { dpdk_sys::rte_eal_init(); }", "may not name `dpdk_sys`");
-    plant("src/sim/mod.rs", "", "no line of the import table is for `sim`");
+    plant("src/stack/mod.rs", "use crate::sim::Random;", "`stack` may not import `sim::Random`");
+    plant("src/attic/mod.rs", "", "no line of the import table is for `attic`");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use ipsmgw::gateway::mailbox::ToWorker;
+use ipsmgw::sim::{Clock, Simulation};
 
 #[path = "two_workers/core.rs"]
 mod core_network;
@@ -27,10 +27,8 @@ fn traffic(world: &mut World, users: u32, messages: u32) {
             core.submit(now, from, cx);
             core.forward(now, to, cx);
         });
-        let turns = world.chance(8);
-        for _ in 0..turns {
-            world.turn();
-        }
+        let pause = world.chance(80);
+        world.pass(Duration::from_micros(pause));
     }
     world.until("every message has come to its end", |world| {
         let core = world.core();
@@ -77,7 +75,7 @@ fn every_message_arrives_once_when_frames_are_lost_and_repeated() {
     for (associations, seed) in [(1, 3), (2, 4)] {
         let mut world = World::new(associations, 100, seed);
         some_are_bare(&mut world, 100);
-        world.disturbed = 10;
+        world.disturb(10);
         // No more than may wait: a lost frame costs its user half a second.
         traffic(&mut world, 100, 900);
         assert!(world.sum(|worker| worker.stack().ims().counts.repeated) > 0);
@@ -159,10 +157,9 @@ fn a_gateway_that_stops_takes_nothing_new_and_shuts_its_associations_down() {
     world.on_core(|core, _, _| core.ues.insert(0, Ue::Silent));
     world.on_core(|core, now, cx| core.forward(now, 0, cx));
     world.pass(Duration::from_millis(10));
-    for mailbox in &mut world.mailboxes {
-        assert!(mailbox.to.push(ToWorker::Stop).is_ok());
-    }
-    world.turn();
+    let gateway = world.gateway;
+    world.stop(gateway);
+    world.pass(Duration::from_micros(100));
     let submitted = world.on_core(|core, now, cx| core.submit(now, 1, cx));
     let forwarded = world.on_core(|core, now, cx| core.forward(now, 1, cx));
     world.pass(Duration::from_secs(1));
@@ -170,7 +167,67 @@ fn a_gateway_that_stops_takes_nothing_new_and_shuts_its_associations_down() {
     assert_eq!(world.core().mt[&forwarded], Mt { delivered: 0, outcome: Some(SYSTEM_FAILURE) });
     world.pass(Duration::from_secs(4));
     assert!(
-        world.gateway.iter().all(|worker| worker.stack().is_closed()),
+        world.workers(gateway).iter().all(|worker| worker.stack().is_closed()),
         "in order, although a message is under way"
     );
+}
+
+/// What a short run with loss and with timers of every kind has been.
+fn run(clock: Clock, seed: u64) -> (Simulation, Vec<Mo>, Vec<Mt>) {
+    let mut world = World::with_clock(clock, 2, 8, seed);
+    world.on_core(|core, _, _| core.ues.extend([(0, Ue::Silent), (1, Ue::Bare)]));
+    world.disturb(30);
+    for _ in 0..30 {
+        let (from, to, pause) = (world.chance(8) as u32, world.chance(8) as u32, world.chance(300));
+        world.on_core(|core, now, cx| {
+            core.submit(now, from, cx);
+            core.forward(now, to, cx);
+        });
+        world.pass(Duration::from_millis(pause));
+    }
+    world.pass(Duration::from_secs(130));
+    let core = world.core();
+    let (mo, mt) = (core.mo.values().copied().collect(), core.mt.values().copied().collect());
+    (world.into_simulation(), mo, mt)
+}
+
+#[test]
+fn a_clock_that_jumps_misses_no_timer() {
+    const STEP: Duration = Duration::from_micros(500);
+    for seed in 12..18 {
+        let (jumping, mo, mt) = run(Clock::Grid(STEP), seed);
+        let (stepping, mo_by_steps, mt_by_steps) = run(Clock::Steps(STEP), seed);
+        assert_eq!(jumping.trace(), stepping.trace(), "seed {seed}");
+        assert_eq!((mo, mt), (mo_by_steps, mt_by_steps));
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run_and_another_is_another() {
+    let [first, again, other] = [15, 15, 16].map(|seed| run(Clock::Jumps, seed));
+    assert_eq!(first.0.trace(), again.0.trace());
+    assert_eq!((first.1, first.2), (again.1, again.2));
+    assert_ne!(first.0.trace(), other.0.trace());
+}
+
+#[test]
+fn a_gateway_that_crashes_comes_back_as_a_stranger() {
+    let mut world = World::new(2, 2, 17);
+    world.on_core(|core, _, _| core.ues.insert(0, Ue::Held));
+    let under_way = world.on_core(|core, now, cx| core.forward(now, 0, cx));
+    world.pass(Duration::from_millis(10));
+    world.crash();
+    // The UE reports to a gateway that knows neither it nor the message.
+    world.on_core(|core, now, cx| core.release(now, cx));
+    world.until_active();
+    world.on_core(|core, now, cx| core.register(now, 1, 3600, cx));
+    world.pass(Duration::from_secs(1));
+    let delivered = world.on_core(|core, now, cx| core.forward(now, 1, cx));
+    let absent = world.on_core(|core, now, cx| core.forward(now, 0, cx));
+    world.pass(Duration::from_secs(1));
+    let mt = |serial| world.core().mt[&serial];
+    assert_eq!(mt(delivered), DELIVERED);
+    assert_eq!(mt(absent), Mt { delivered: 0, outcome: Some(ABSENT_SUBSCRIBER_SM) });
+    assert_eq!(mt(under_way), Mt { delivered: 1, outcome: None }, "never told that it arrived");
+    assert_eq!(world.core().registered, [200; 3]);
 }

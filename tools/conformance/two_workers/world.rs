@@ -1,29 +1,28 @@
-//! A gateway of two workers and a core network of one, on a virtual clock; between them a switch that chooses the
-//! gateway's queue by chance, and can lose and repeat frames.
+//! A gateway of two workers and a core network of one, in a simulation whose network chooses the gateway's queues by
+//! chance, and can lose and repeat frames.
 
+use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 use std::path::Path;
 
 use ipsmgw::base::{PortId, SipKey, Time};
-use ipsmgw::control::Mailbox;
 use ipsmgw::control::config::Config;
-use ipsmgw::control::registrar::Registrar;
-use ipsmgw::control::start::{self, Parts};
 use ipsmgw::control::subscribers::Subscribers;
 use ipsmgw::dataplane::{Worker, rings};
 use ipsmgw::gateway::Gateway;
-use ipsmgw::gateway::mailbox::{ToControl, ToWorker};
 use ipsmgw::ident::{Digits, PointCode, SccpAddress, Ssn, WorkerId};
 use ipsmgw::io::PacketIo as _;
-use ipsmgw::io::memory::{End, MemoryIo, Pool, pair, views};
+use ipsmgw::io::memory::MemoryIo;
 use ipsmgw::proto::link::{Link, LinkConfig, OwnAddress, PortConfig};
 use ipsmgw::proto::m3ua::{AspConfig, Role as AspRole};
 use ipsmgw::proto::map::{context, operation};
 use ipsmgw::proto::sccp::{Destination as Leads, Rule, SccpConfig};
 use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
 use ipsmgw::proto::{sctp, sip};
+use ipsmgw::sim::{Clock, GatewayId, PeerId, Quality, Simulation};
 use ipsmgw::stack::{
-    AssociationSetup, Destination, Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport,
+    Application as _, AssociationSetup, Destination, Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack,
+    Transport,
 };
 
 use crate::core_network::{CENTRE, CORE_SIP, Core, Cx, imsi};
@@ -39,6 +38,7 @@ mo = 1024
 mt = 1024
 subscribers = 2048
 identities = 8192
+frames = 2048
 [[port]]
 name = "ims"
 device = "net_memory0"
@@ -166,161 +166,144 @@ fn core_stack(key: &SipKey, io: &MemoryIo, associations: u16) -> Stack {
     Stack::new(WorkerId(0), key, link.expect("a link"), Ims::new(ims, key), ss7.expect("SS7"))
 }
 
-/// A cable between the gateway's port and the core network's, cut in the middle.
-struct Cable {
-    gateway: End,
-    core: End,
-}
+/// The core network, as the simulation has it.
+type CoreWorker = Worker<MemoryIo, Core>;
 
 /// Everything.
 pub(crate) struct World {
-    pub(crate) now: Time,
-    pub(crate) gateway: Vec<Worker<MemoryIo, Gateway>>,
-    pub(crate) core: Worker<MemoryIo, Core>,
-    pub(crate) mailboxes: Vec<Mailbox>,
-    pub(crate) registrar: Registrar,
-    pub(crate) pool: Pool,
-    cables: Vec<Cable>,
-    seed: u64,
-    /// Of a thousand frames, how many are lost, and as many repeated.
-    pub(crate) disturbed: u64,
+    simulation: Simulation,
+    pub(crate) gateway: GatewayId,
+    core: PeerId<CoreWorker>,
+    associations: u16,
+}
+
+impl Deref for World {
+    type Target = Simulation;
+
+    fn deref(&self) -> &Simulation {
+        &self.simulation
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Simulation {
+        &mut self.simulation
+    }
 }
 
 impl World {
     /// A gateway whose associations are active and whose users are registered.
     pub(crate) fn new(associations: u16, users: u32, seed: u64) -> Self {
-        let pool = Pool::new(16384);
-        let (mut gateway_ends, mut core_ends, mut cables) = (vec![], vec![], vec![]);
-        for _ in 0..2 {
-            let (near_gateway, gateway) = pair(2, 2048, &pool);
-            let (core, near_core) = pair(1, 4096, &pool);
-            gateway_ends.push(near_gateway);
-            core_ends.push(near_core);
-            cables.push(Cable { gateway, core });
-        }
+        Self::with_clock(Clock::Jumps, associations, users, seed)
+    }
+
+    /// The same on a clock that goes like this; if not by jumps, everything takes as long as one of its steps.
+    pub(crate) fn with_clock(clock: Clock, associations: u16, users: u32, seed: u64) -> Self {
+        let mut simulation = Simulation::new(seed);
+        simulation.clock = clock;
+        let bridges = [simulation.add_bridge(), simulation.add_bridge()];
         let config = config(associations);
         let subscribers = Subscribers::load(&config).expect("no files");
-        let Parts { workers, mailboxes, registrar, .. } =
-            start::build(config, subscribers, views(2, &gateway_ends, &pool), [2; 16]).expect("a gateway");
-        let io = views(1, &core_ends, &pool).pop().expect("a view");
-        let key = SipKey::new([9; 16]);
-        let stack = core_stack(&key, &io, associations);
-        let (mut ends, _control) = rings::<(), (), ()>(1, 16, 16);
-        let core = Worker::new(WorkerId(0), io, stack, Core::new(), ends.pop().expect("ends"));
-        let now = Time::from_millis(1000);
-        let mut world =
-            Self { now, gateway: workers, core, mailboxes, registrar, pool, cables, seed, disturbed: 0 };
-        for association in 0..associations {
-            world.until("the association is active", |world| {
-                let active = |stack: &Stack| stack.ss7().transport().is_active(association);
-                active(world.core.stack()) && world.gateway.iter().all(|worker| active(worker.stack()))
-            });
+        let gateway = simulation.add_gateway("gateway", &bridges, config, subscribers).expect("a gateway");
+        let core = simulation.add_peer("core", &bridges, |io, secret| {
+            let stack = core_stack(&SipKey::new(secret), &io, associations);
+            let (mut ends, _control) = rings::<(), (), ()>(1, 16, 16);
+            Worker::new(WorkerId(0), io, stack, Core::new(), ends.pop().expect("ends"))
+        });
+        if let Clock::Grid(step) | Clock::Steps(step) = clock {
+            simulation.pace = step..=step;
+            simulation.control_delay = Duration::ZERO;
+            for bridge in bridges {
+                simulation.set_quality(bridge, Quality { delay: step, ..Quality::PERFECT });
+            }
         }
+        let mut world = Self { simulation, gateway, core, associations };
+        world.until_active();
         for user in 0..users {
             world.on_core(|core, now, cx| core.register(now, user, 3600, cx));
-            world.turn();
+            world.pass(Duration::from_micros(10));
         }
         world.until("all are registered", |world| world.core().registered.len() as u32 == users);
         assert!(world.core().registered.iter().all(|status| *status == 200));
         world
     }
 
+    /// Goes on until every association is active at both ends, and every worker knows.
+    pub(crate) fn until_active(&mut self) {
+        let associations = self.associations;
+        self.until("the associations are active", |world| {
+            (0..associations).all(|association| {
+                let active = |stack: &Stack| stack.ss7().transport().is_active(association);
+                active(world.core_worker().stack())
+                    && world.workers(world.gateway).iter().all(|worker| active(worker.stack()))
+            })
+        });
+    }
+
+    pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
+        let end = self.now() + Duration::from_secs(300);
+        while !done(self) {
+            assert!(self.step(end), "never: {what}");
+        }
+    }
+
+    fn core_worker(&self) -> &CoreWorker {
+        self.peer(self.core)
+    }
+
     /// The core network, to look at.
     pub(crate) fn core(&self) -> &Core {
-        self.core.application_ref()
+        self.core_worker().application_ref()
     }
 
     pub(crate) fn on_core<T>(&mut self, act: impl FnOnce(&mut Core, Time, &mut Cx<'_>) -> T) -> T {
-        let now = self.now;
-        self.core.with_application(|core, cx| act(core, now, cx))
+        let core = self.core;
+        self.simulation.at(core, act)
     }
 
     /// A number below `below`.
     pub(crate) fn chance(&mut self, below: u64) -> u64 {
-        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.seed >> 33) % below
+        self.random.below(below)
     }
 
-    /// How often a frame that is sent arrives.
-    fn copies(&mut self) -> usize {
-        match self.chance(1000) {
-            lost if lost < self.disturbed => 0,
-            repeated if repeated < 2 * self.disturbed => 2,
-            _ => 1,
+    /// From now on so many of a thousand frames are lost, and as many repeated.
+    pub(crate) fn disturb(&mut self, of_a_thousand: u32) {
+        let links = [self.links_of_gateway(self.gateway), self.links_of_peer(self.core)].concat();
+        for link in links {
+            let link = self.link(link);
+            // A frame crosses two links; one of them disturbs.
+            link.from_node.quality.loss = of_a_thousand * 1000;
+            link.from_node.quality.duplicate = of_a_thousand * 1000;
         }
     }
 
-    fn carry(&mut self) {
-        for at in 0..self.cables.len() {
-            let Cable { gateway, core } = &self.cables[at];
-            let (gateway, core) = (gateway.clone(), core.clone());
-            for queue in 0..2 {
-                while let Some(frame) = gateway.receive(queue) {
-                    for _ in 0..self.copies() {
-                        assert!(core.send(0, frame.bytes()), "room on the cable");
-                    }
-                }
-            }
-            while let Some(frame) = core.receive(0) {
-                for _ in 0..self.copies() {
-                    let queue = self.chance(2) as usize;
-                    assert!(gateway.send(queue, frame.bytes()), "room on the cable");
-                }
-            }
-        }
+    /// Its end.
+    pub(crate) fn into_simulation(self) -> Simulation {
+        self.simulation
     }
 
-    fn control(&mut self) {
-        for mailbox in &mut self.mailboxes {
-            while let Some(ToControl::Register(request)) = mailbox.from.pop() {
-                let outcome = self.registrar.register(self.now, &request);
-                assert!(mailbox.to.push(ToWorker::RegisterDone(outcome)).is_ok(), "room in the mailbox");
-            }
-        }
-    }
-
-    /// A turn of everybody: 10 µs, or half a millisecond when nobody has anything to do.
-    pub(crate) fn turn(&mut self) {
-        let mut busy = self.core.turn(self.now);
-        self.carry();
-        for worker in &mut self.gateway {
-            busy |= worker.turn(self.now);
-            worker.application_ref().assert_invariants();
-        }
-        self.carry();
-        self.control();
-        self.now += Duration::from_micros(if busy { 10 } else { 500 });
-    }
-
-    pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
-        let end = self.now + Duration::from_secs(300);
-        while !done(self) {
-            assert!(self.now < end, "never: {what}");
-            self.turn();
-        }
-    }
-
-    pub(crate) fn pass(&mut self, time: Duration) {
-        let end = self.now + time;
-        while self.now < end {
-            self.turn();
-        }
+    /// The gateway dies, and comes back as another life that knows nothing.
+    pub(crate) fn crash(&mut self) {
+        let gateway = self.gateway;
+        self.simulation.crash(gateway);
+        let config = config(self.associations);
+        let subscribers = Subscribers::load(&config).expect("no files");
+        self.simulation.start(gateway, config, subscribers).expect("a gateway");
     }
 
     /// The sum of a counter over the gateway's workers.
     pub(crate) fn sum(&self, of: impl Fn(&Worker<MemoryIo, Gateway>) -> u64) -> u64 {
-        self.gateway.iter().map(of).sum()
+        self.workers(self.gateway).iter().map(of).sum()
     }
 
     /// Everything has come to its end: nothing is held anywhere.
     pub(crate) fn assert_nothing_is_left(&mut self, users: u32) {
-        self.disturbed = 0;
+        self.disturb(0);
         self.until("nothing is under way", |world| {
-            use ipsmgw::stack::Application as _;
             let mut left = 0;
             let mut add = |name, used, _| left += if name == "server_transactions" { 0 } else { used };
-            world.core.stack().fill(&mut add);
-            for worker in &world.gateway {
+            world.core_worker().stack().fill(&mut add);
+            for worker in world.workers(world.gateway) {
                 worker.stack().fill(&mut add);
                 worker.application_ref().fill(&mut add);
             }
@@ -328,12 +311,11 @@ impl World {
         });
         self.pass(Duration::from_secs(1));
         for user in 0..users {
-            if let Some(subscriber) = self.registrar.table().by_imsi(imsi(user)) {
+            if let Some(subscriber) = self.registrar(self.gateway).table().by_imsi(imsi(user)) {
                 assert_eq!(subscriber.mt_holder(), None, "nobody holds user {user}");
             }
         }
         assert_eq!(self.core().unexpected, 0);
-        // Each worker keeps one frame to write into.
-        assert!(self.pool.available() + 3 >= self.pool.capacity(), "frames lost");
+        self.assert_no_frame_is_lost();
     }
 }
