@@ -85,7 +85,7 @@ pub(super) fn host(source: IpAddr) -> [u8; 16] {
 const WAYS: usize = 8;
 
 /// What is known about the most recent of many keys, in bounded room. A key's hash, which strangers can't know, chooses
-/// a set of eight places; in it, the one that was not asked for the longest is forgotten.
+/// a set of eight places; in it, the one that was not changed for the longest is forgotten.
 pub(super) struct Recent<V> {
     key: SipKey,
     sets: Box<[[Place<V>; WAYS]]>,
@@ -95,8 +95,8 @@ pub(super) struct Recent<V> {
 #[derive(Clone, Copy, Default)]
 struct Place<V> {
     hash: u64,
-    /// When it was asked for last, by the count of questions; 0 if it is free.
-    asked: u64,
+    /// When it was changed last, by the count of changes; 0 if it is free.
+    changed: u64,
     value: V,
 }
 
@@ -112,19 +112,30 @@ impl<V: Copy + Default> Recent<V> {
         (self.sets.len() * WAYS) as u64
     }
 
-    /// What is known about the key of these parts, or a new place for it.
-    pub(super) fn of(&mut self, parts: &[&[u8]]) -> &mut V {
+    /// What is known about the key of these parts. To ask takes nobody's place.
+    pub(super) fn get(&self, parts: &[&[u8]]) -> Option<&V> {
+        let hash = self.key.hash(parts);
+        let found = self.sets[self.set(hash)].iter().find(|place| place.changed > 0 && place.hash == hash);
+        found.map(|place| &place.value)
+    }
+
+    /// What is known about the key of these parts, or a new place for it, to be changed.
+    pub(super) fn change(&mut self, parts: &[&[u8]]) -> &mut V {
         let hash = self.key.hash(parts);
         self.clock += 1;
-        let set = ((u128::from(hash) * self.sets.len() as u128) >> 64) as usize;
+        let set = self.set(hash);
         let set = &mut self.sets[set];
-        let found = set.iter().position(|place| place.asked > 0 && place.hash == hash);
+        let found = set.iter().position(|place| place.changed > 0 && place.hash == hash);
         let at = found.unwrap_or_else(|| {
-            let oldest = (0..WAYS).min_by_key(|&at| set[at].asked).unwrap_or(0);
+            let oldest = (0..WAYS).min_by_key(|&at| set[at].changed).unwrap_or(0);
             set[oldest] = Place { hash, ..Place::default() };
             oldest
         });
-        set[at].asked = self.clock;
+        set[at].changed = self.clock;
         &mut set[at].value
+    }
+
+    fn set(&self, hash: u64) -> usize {
+        ((u128::from(hash) * self.sets.len() as u128) >> 64) as usize
     }
 }

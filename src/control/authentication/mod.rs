@@ -100,9 +100,10 @@ pub struct AuthenticatorConfig {
     /// Of how many identities, of how many sources, and of how many identities at their sources something is known.
     /// Default 65,536.
     pub places: u32,
-    /// The most challenges for an identity. Default 10 in 10 s.
+    /// The most challenges for an identity, and for it at each source from which it was right before. Default 10 in 10 s.
     pub per_identity: Rate,
-    /// The most challenges for a source: an IPv4 address or an IPv6 /64. Default 100 in 10 s.
+    /// The most challenges for a source, an IPv4 address or an IPv6 /64, to identities that were not right from there
+    /// before. Default 100 in 10 s.
     pub per_source: Rate,
     /// Pauses after wrong answers. Default after 5, from 1 s to 60 s.
     pub pauses: Pauses,
@@ -273,7 +274,8 @@ impl Authenticator {
         };
         let mut digits = [0; Digits::MAX];
         let identity = attempt.scheme.identity(&mut digits);
-        if let Some(left) = self.standing(attempt, identity).pause(now) {
+        let pair = attempt.pair(identity);
+        if let Some(left) = self.standings.get(&pair.parts()).and_then(|standing| standing.pause(now)) {
             self.counts.limited_failures += 1;
             return limited(left);
         }
@@ -287,7 +289,7 @@ impl Authenticator {
         match found {
             Found::Right => {
                 self.counts.verified += 1;
-                self.standing(attempt, identity).passed();
+                self.standings.change(&pair.parts()).passed();
                 Verdict::Authenticated
             }
             Found::Nothing => self.challenge(now, network, attempt, identity, false, None),
@@ -299,8 +301,7 @@ impl Authenticator {
             Found::Wrong(reason) => {
                 self.count(reason);
                 if reason == Reason::WrongResponse {
-                    let pauses = self.pauses;
-                    self.standing(attempt, identity).failed(now, pauses);
+                    self.standings.change(&pair.parts()).failed(now, self.pauses);
                 }
                 Verdict::Refused(reason)
             }
@@ -321,11 +322,6 @@ impl Authenticator {
             Reason::ChallengeRefused => &mut counts.challenge_refused,
             Reason::WrongResponse => &mut counts.wrong_response,
         } += 1;
-    }
-
-    fn standing(&mut self, attempt: &Attempt<'_>, identity: &str) -> &mut Standing {
-        let network = attempt.network.to_le_bytes();
-        self.standings.of(&[&network, &limits::host(attempt.source), identity.as_bytes()])
     }
 
     /// Checks an answer. It uses its nonce up, whether it is right or wrong.
@@ -417,18 +413,7 @@ impl Authenticator {
             self.counts.not_offered += 1;
             return Verdict::Refused(Reason::NotOffered);
         }
-        let (per_identity, per_source) = self.rates;
-        let host = limits::host(attempt.source);
-        // The source pays first, so that one that has nothing left takes nothing from the identity.
-        if let Err(left) = self.sources.of(&[&host]).take(now, per_source) {
-            self.counts.limited_source += 1;
-            return limited(left);
-        }
-        let proven = self.standing(attempt, identity).proven;
-        let host: &[u8] = if proven { &host } else { &[] };
-        let bucket = self.identities.of(&[&attempt.network.to_le_bytes(), host, identity.as_bytes()]);
-        if let Err(left) = bucket.take(now, per_identity) {
-            self.counts.limited_identity += 1;
+        if let Err(left) = self.take(now, &attempt.pair(identity)) {
             return limited(left);
         }
         match attempt.scheme {
@@ -444,6 +429,23 @@ impl Authenticator {
                 Verdict::Challenge(vec![www_authenticate(network, Algorithm::Md5, &nonce, stale)])
             }
         }
+    }
+
+    /// Takes what a challenge costs, or says how long it takes until there is enough.
+    fn take(&mut self, now: Time, pair: &Pair<'_>) -> Result<(), Duration> {
+        let (per_identity, per_source) = self.rates;
+        let [network, host, identity] = pair.parts();
+        // Who was right before, from there, has a bucket that strangers can't empty, whatever source they pretend.
+        let proven = self.standings.get(&pair.parts()).is_some_and(|standing| standing.proven);
+        if proven {
+            let own = self.identities.change(&[network, host, identity]);
+            return own.take(now, per_identity).inspect_err(|_| self.counts.limited_identity += 1);
+        }
+        // The source pays first, so that one that has nothing left takes nothing from the identity.
+        let of_source = self.sources.change(&[host]);
+        of_source.take(now, per_source).inspect_err(|_| self.counts.limited_source += 1)?;
+        let of_all = self.identities.change(&[network, b"", identity]);
+        of_all.take(now, per_identity).inspect_err(|_| self.counts.limited_identity += 1)
     }
 
     /// The values of WWW-Authenticate for a 401 with this vector, one for each algorithm of the network. None if XRES
@@ -471,6 +473,25 @@ impl Authenticator {
             www_authenticate(network, algorithm, &nonce, pending.stale)
         })
         .collect()
+    }
+}
+
+/// An identity of a network at a source: what wrong and right answers are kept for.
+struct Pair<'a> {
+    network: [u8; 2],
+    host: [u8; 16],
+    identity: &'a str,
+}
+
+impl Pair<'_> {
+    fn parts(&self) -> [&[u8]; 3] {
+        [&self.network, &self.host, self.identity.as_bytes()]
+    }
+}
+
+impl Attempt<'_> {
+    fn pair<'a>(&self, identity: &'a str) -> Pair<'a> {
+        Pair { network: self.network.to_le_bytes(), host: limits::host(self.source), identity }
     }
 }
 

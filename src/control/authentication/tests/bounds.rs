@@ -150,17 +150,100 @@ fn pauses_do_not_overflow() {
 }
 
 #[test]
-fn what_was_not_asked_for_the_longest_is_forgotten() {
+fn what_was_not_changed_for_the_longest_is_forgotten() {
     let mut recent = Recent::<u32>::new(SipKey::new([1; 16]), 8);
     assert_eq!(recent.capacity(), 8);
+    assert_eq!(recent.get(&[&1u32.to_le_bytes()]), None);
     for number in 1..=8u32 {
-        *recent.of(&[&number.to_le_bytes()]) = number;
+        *recent.change(&[&number.to_le_bytes()]) = number;
     }
-    assert_eq!(*recent.of(&[&1u32.to_le_bytes()]), 1, "asked again");
-    *recent.of(&[&9u32.to_le_bytes()]) = 9;
-    let kept: Vec<_> =
-        [1, 3, 4, 5, 6, 7, 8, 9].iter().map(|it: &u32| *recent.of(&[&it.to_le_bytes()])).collect();
-    assert_eq!(kept, [1, 3, 4, 5, 6, 7, 8, 9]);
-    assert_eq!(*recent.of(&[&2u32.to_le_bytes()]), 0);
+    assert_eq!(*recent.change(&[&1u32.to_le_bytes()]), 1, "changed again");
+    assert_eq!(recent.get(&[&2u32.to_le_bytes()]), Some(&2), "but only asked for");
+    *recent.change(&[&9u32.to_le_bytes()]) = 9;
+    let kept = (1..=9u32).map(|number| recent.get(&[&number.to_le_bytes()]).copied().unwrap_or(0));
+    assert_eq!(kept.collect::<Vec<_>>(), [1, 0, 3, 4, 5, 6, 7, 8, 9]);
     assert_eq!(Recent::<u32>::new(SipKey::new([1; 16]), 9).capacity(), 16);
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ mixed >> 31) as usize % end
+    }
+}
+
+/// Strangers who know everything but passwords, and answer with what they see, from their own sources or from home.
+#[test]
+fn of_ten_thousand_strangers_none_passes_and_the_user_always_does() {
+    let mut authenticator = authenticator();
+    let mut random = Random(1);
+    let alice = attempt(Scheme::Digest("alice"));
+    let right = |challenge: &str| Credential::new("alice", b"open sesame", challenge);
+    let mut seen = vec![];
+    for number in 0..10_000u64 {
+        let now = at(number * 10);
+        if number % 100 == 0 {
+            let credential = right(&challenge(authenticator.examine(now, &alice)));
+            assert_eq!(authenticator.examine(now, &with(&alice, &credential.text())), Verdict::Authenticated);
+            seen.push(credential);
+        }
+        let source = format!("198.51.100.{}", random.below(40));
+        let user = ["alice", "bob", "mallory"][random.below(3)];
+        let asked = from(&source, user);
+        if let Verdict::Challenge(values) = authenticator.examine(now, &asked) {
+            seen.push(Credential::new(user, b"guess", &values[0]));
+        }
+        // A right answer that was overheard too: it was used. Some claim to come from home, not so
+        // many that home's own bucket is empty: from there nobody can tell them from the user.
+        let mut credential = seen[random.below(seen.len())].clone();
+        match random.below(4) {
+            0 => credential.username = user.into(),
+            1 => credential.nonce = seen[random.below(seen.len())].nonce.clone(),
+            2 => credential.nc = format!("{:08x}", random.below(3)),
+            _ => {}
+        }
+        let text = credential.text();
+        let source = if random.below(64) == 0 { HOME } else { source.as_str() };
+        let verdict = authenticator.examine(now, &with(&from(source, user), &text));
+        assert_ne!(verdict, Verdict::Authenticated, "{number}");
+    }
+    let counts = &authenticator.counts;
+    assert_eq!(counts.verified, 100);
+    assert!(
+        counts.wrong_response > 20 && counts.stale > 1000 && counts.limited_identity > 1000,
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn no_octets_panic() {
+    let mut random = Random(2);
+    let mut authenticator = authenticator();
+    let aka = Scheme::Aka("262011234567890".parse().unwrap());
+    let whole = format!(
+        "Digest username=\"alice\",realm=\"{REALM}\",nonce=\"{}\",uri=\"{URI}\",response=\"{}\",algorithm=AKAv1-MD5,\
+         cnonce=\"a\",nc=00000001,qop=auth,auts=\"AAAA\"",
+        "A".repeat(108),
+        "a".repeat(32)
+    );
+    for number in 0..20_000 {
+        let mut octets = whole.clone().into_bytes();
+        for _ in 0..=random.below(4) {
+            let at = random.below(octets.len());
+            match random.below(4) {
+                0 => drop(octets.remove(at)),
+                1 => octets.insert(at, random.below(256) as u8),
+                2 => octets[at] = b"\",=\\ \r\n\t%"[random.below(9)],
+                _ => octets[at] ^= 1 << random.below(8),
+            }
+        }
+        let scheme = if number % 2 == 0 { aka } else { Scheme::Digest("alice") };
+        let attempt = Attempt { authorization: Some(&octets), ..attempt(scheme) };
+        assert_ne!(authenticator.examine(at(number), &attempt), Verdict::Authenticated);
+    }
 }
