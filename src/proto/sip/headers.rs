@@ -114,8 +114,9 @@ impl<'a> NameAddr<'a> {
                 Some(open)
             }
             _ => {
+                // One behind a quote is within a parameter, as in `sip:a@b;+sip.instance="<urn:…>"`.
                 let open = octet(value, 0, b'<');
-                (open < value.len()).then_some(open)
+                (open < value.len() && open < octet(value, 0, b'"')).then_some(open)
             }
         };
         let (display, uri, params) = match open {

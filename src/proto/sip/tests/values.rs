@@ -384,3 +384,15 @@ fn an_authorization_is_read_whole() {
     assert_eq!(why("Digest nonce=a, NONCE=\"a\""), Some(Unreadable::Duplicate));
     assert_eq!(why("Digest "), None);
 }
+
+#[test]
+fn a_bracket_in_a_quoted_parameter_does_not_make_what_precedes_it_a_name() {
+    let bare = b"sip:a@10.1.2.3:5070;+sip.instance=\"<urn:uuid:0>\";q=0.25;expires=60";
+    let contact = NameAddr::parse(bare).unwrap();
+    assert_eq!((contact.display, shown(contact.uri)), (&b""[..], "sip:a@10.1.2.3:5070"));
+    assert_eq!(contact.instance().map(shown), Some("<urn:uuid:0>"));
+    assert_eq!((contact.q(), contact.expires()), (Some(250), Some(60)));
+    let named = NameAddr::parse(b"A B <sip:a@b>;+sip.instance=\"<urn:uuid:0>\"").unwrap();
+    assert_eq!((shown(named.display), shown(named.uri)), ("A B", "sip:a@b"));
+    assert_eq!((named.q(), named.expires()), (None, None));
+}
