@@ -3,6 +3,8 @@
 mod register;
 mod rpdu;
 mod send;
+#[cfg(test)]
+mod tests;
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -276,8 +278,11 @@ impl Ims {
         match indication {
             Ok(indication) => Next::Indication(indication),
             Err(status) => {
-                self.count_refusal(status);
-                self.answer(now, request, status, out);
+                self.count_refusal(message.method(), status);
+                self.respond(request, status, out);
+                if request.known {
+                    self.servers.complete_now(now, key, status, source.ip());
+                }
                 Next::Done
             }
         }
@@ -295,8 +300,9 @@ impl Ims {
         Uri::parse(message.request_uri()).filter(|uri| uri.scheme != Scheme::Other).ok_or(416)
     }
 
-    fn count_refusal(&mut self, status: u16) {
+    fn count_refusal(&mut self, method: Method<'_>, status: u16) {
         match status {
+            400 if method == Method::Register => self.counts.bad_request += 1,
             400 => self.counts.bad_rp += 1,
             405 => self.counts.bad_method += 1,
             415 => self.counts.bad_media_type += 1,

@@ -326,7 +326,7 @@ fn a_client_and_a_server_meet_over_a_lossy_network() {
     let mut random = Random(5);
     let (mut client, mut server) = (client(64), server(64, 4096));
     let (mut to_server, mut to_client) = (Sent::default(), Sent::default());
-    let (mut started, mut executed, mut finals, mut expired) = (0u64, 0, 0, 0);
+    let (mut started, mut executed, mut finals, mut expired, mut repeated) = (0u64, 0, 0, 0, 0);
     let mut deferred: Vec<(ServerKey, u64)> = Vec::new();
     for step in 0..40_000u64 {
         let now = ms(step * 25);
@@ -356,6 +356,10 @@ fn a_client_and_a_server_meet_over_a_lossy_network() {
                             to_client.datagrams.push((answer_to(&datagram, status), flow()));
                         }
                         Received::InProgress { .. } => {}
+                        Received::Kept => {
+                            repeated += 1;
+                            server.repeat(server.key(&request), datagram.len(), &mut to_client);
+                        }
                         other => panic!("{other:?}"),
                     }
                 });
@@ -363,7 +367,8 @@ fn a_client_and_a_server_meet_over_a_lossy_network() {
         }
         deferred.retain(|&(key, due)| {
             if due <= step {
-                server.answer(now, key, 200, false, |_| (), &mut to_client).unwrap();
+                let whole = random.below(2) == 0;
+                server.answer(now, key, 200, whole, |_| (), &mut to_client).unwrap();
             }
             due > step
         });
@@ -384,7 +389,8 @@ fn a_client_and_a_server_meet_over_a_lossy_network() {
     }
     assert!(started > 1_000 && finals + expired == started, "each has one outcome");
     assert!(executed <= started && executed >= finals, "none is executed twice");
-    assert_eq!((client.len(), server.pending()), (0, 0));
+    assert!(repeated > 100, "kept answers are sent again: {repeated}");
+    assert_eq!((client.len(), server.pending(), server.counts.forgotten_early), (0, 0, 0));
 }
 
 #[test]
