@@ -42,8 +42,6 @@ use core::time::Duration;
 use network::Network;
 use std::ops::RangeInclusive;
 
-/// Frames of a peer.
-const PEER_FRAMES: usize = 256;
 /// Frames that a port's queue holds.
 const QUEUE: usize = 512;
 /// The last time that a clock may show, for who waits without an end.
@@ -137,6 +135,8 @@ pub struct Simulation {
     pub pace: RangeInclusive<Duration>,
     /// How long the control thread may take to come to what a worker asks.
     pub control_delay: Duration,
+    /// How many frames a peer has that is added from now on.
+    pub peer_frames: usize,
     /// For the scenario: what it draws does not disturb the network.
     pub random: Random,
     seed: u64,
@@ -158,6 +158,7 @@ impl Simulation {
             clock: Clock::Jumps,
             pace: Duration::from_micros(1)..=Duration::from_micros(20),
             control_delay: Duration::from_micros(200),
+            peer_frames: 256,
             random: Random::stream(seed, 0),
             seed,
             now: Time::from_millis(1000),
@@ -231,7 +232,7 @@ impl Simulation {
         bridges: &[BridgeId],
         build: impl FnOnce(MemoryIo, [u8; 16]) -> P,
     ) -> PeerId<P> {
-        let node = self.add_node(name, bridges, 1, PEER_FRAMES);
+        let node = self.add_node(name, bridges, 1, self.peer_frames);
         let Node { ends, pool, .. } = &self.nodes[node];
         let io = views(1, ends, pool).pop().expect("one view");
         let peer = Box::new(build(io, self.turns.octets()));

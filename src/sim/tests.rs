@@ -237,7 +237,7 @@ fn a_node_without_room_loses_frames_and_they_are_counted() {
     simulation.actors[actor].ready = simulation.now + Duration::from_millis(500);
     simulation.pass(Duration::from_secs(1));
     let refused = simulation.link(link).to_node.counts.refused;
-    assert_eq!((refused, heard.take().len()), (1000 - PEER_FRAMES as u64, PEER_FRAMES));
+    assert_eq!((refused, heard.take().len()), (1000 - 256, 256));
     simulation.assert_no_frame_is_lost();
 }
 

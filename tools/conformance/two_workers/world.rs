@@ -31,14 +31,15 @@ const CONFIG: &str = r#"
 [node]
 workers = 2
 [capacity]
-dialogues = 1024
-client_transactions = 2048
-server_transactions = 32768
-mo = 1024
-mt = 1024
-subscribers = 2048
-identities = 8192
-frames = 2048
+dialogues = ROOM
+client_transactions = ROOM
+pending_requests = ROOM
+server_transactions = LIVES
+mo = ROOM
+mt = ROOM
+subscribers = ROOM
+identities = LIVES
+frames = ROOM
 [[port]]
 name = "ims"
 device = "net_memory0"
@@ -67,9 +68,16 @@ prefix = "49171076"
 point_code = 200
 "#;
 
-fn config(associations: u16) -> Config {
+/// Room for what so many users have under way; small, since every seed builds a world.
+fn room(users: u32) -> u32 {
+    64 + 16 * users
+}
+
+fn config(associations: u16, users: u32) -> Config {
     let names: Vec<_> = (0..associations).map(|at| format!("\"sg{at}\"")).collect();
-    let mut text = CONFIG.replace("ASSOCIATIONS", &names.join(", "));
+    let (room, lives) = (room(users).to_string(), (20 * room(users)).to_string());
+    let mut text =
+        CONFIG.replace("ASSOCIATIONS", &names.join(", ")).replace("ROOM", &room).replace("LIVES", &lives);
     for at in 0..associations {
         text += &format!(
             "[[association]]\nname = \"sg{at}\"\nrole = \"client\"\nlocal = [\"10.7.0.1\"]\nremote = [\"10.7.0.2\"]\n\
@@ -80,7 +88,8 @@ fn config(associations: u16) -> Config {
     Config::parse(Path::new("two_workers.toml"), &text).expect("a correct configuration")
 }
 
-fn core_stack(key: &SipKey, io: &MemoryIo, associations: u16) -> Stack {
+fn core_stack(key: &SipKey, io: &MemoryIo, associations: u16, users: u32) -> Stack {
+    let room = 4 * room(users) as usize;
     let port = |at: u8, address: &str| PortConfig {
         mac: io.mac(PortId(at)),
         mtu: 1500,
@@ -103,9 +112,9 @@ fn core_stack(key: &SipKey, io: &MemoryIo, associations: u16) -> Stack {
         registration_max: 600_000,
         retry_after: 1,
         timers: sip::Timers::RFC_3261,
-        client_transactions: 4096,
+        client_transactions: room,
         pending_requests: 64,
-        server_transactions: 65536,
+        server_transactions: 10 * room,
     };
     let title = |text: &str| -> Digits { text.parse().expect("digits") };
     let leads = |prefix: &str, point_code| Rule {
@@ -148,8 +157,8 @@ fn core_stack(key: &SipKey, io: &MemoryIo, associations: u16) -> Stack {
         dialogues: DialoguesConfig {
             worker: WorkerId(0),
             workers: 1,
-            capacity: 4096,
-            identifiers: 1 << 20,
+            capacity: room,
+            identifiers: (16 * room).next_power_of_two(),
             prefix: 0,
             prefix_bits: 0,
             key: key.derive("core dialogues"),
@@ -175,6 +184,7 @@ pub(crate) struct World {
     pub(crate) gateway: GatewayId,
     core: PeerId<CoreWorker>,
     associations: u16,
+    users: u32,
 }
 
 impl Deref for World {
@@ -202,11 +212,11 @@ impl World {
         let mut simulation = Simulation::new(seed);
         simulation.clock = clock;
         let bridges = [simulation.add_bridge(), simulation.add_bridge()];
-        let config = config(associations);
+        let config = config(associations, users);
         let subscribers = Subscribers::load(&config).expect("no files");
         let gateway = simulation.add_gateway("gateway", &bridges, config, subscribers).expect("a gateway");
         let core = simulation.add_peer("core", &bridges, |io, secret| {
-            let stack = core_stack(&SipKey::new(secret), &io, associations);
+            let stack = core_stack(&SipKey::new(secret), &io, associations, users);
             let (mut ends, _control) = rings::<(), (), ()>(1, 16, 16);
             Worker::new(WorkerId(0), io, stack, Core::new(), ends.pop().expect("ends"))
         });
@@ -217,7 +227,7 @@ impl World {
                 simulation.set_quality(bridge, Quality { delay: step, ..Quality::PERFECT });
             }
         }
-        let mut world = Self { simulation, gateway, core, associations };
+        let mut world = Self { simulation, gateway, core, associations, users };
         world.until_active();
         for user in 0..users {
             world.on_core(|core, now, cx| core.register(now, user, 3600, cx));
@@ -286,7 +296,7 @@ impl World {
     pub(crate) fn crash(&mut self) {
         let gateway = self.gateway;
         self.simulation.crash(gateway);
-        let config = config(self.associations);
+        let config = config(self.associations, self.users);
         let subscribers = Subscribers::load(&config).expect("no files");
         self.simulation.start(gateway, config, subscribers).expect("a gateway");
     }

@@ -5,33 +5,26 @@ use corenet::config::RegisterBody;
 use corenet::impairment::Impaired;
 use corenet::traffic::Traffic;
 use corenet::{Config, Node, report, start};
-use ipsmgw::base::Time;
 use ipsmgw::control::config::Config as GatewayConfig;
-use ipsmgw::control::registrar::Registrar;
 use ipsmgw::control::subscribers::Subscribers;
-use ipsmgw::control::{Mailbox, start as gateway_start};
 use ipsmgw::dataplane::Worker;
 use ipsmgw::gateway::Gateway;
-use ipsmgw::gateway::mailbox::{ToControl, ToWorker};
-use ipsmgw::io::Fan;
-use ipsmgw::io::memory::{MemoryIo, Pool, pair, views};
+use ipsmgw::io::memory::MemoryIo;
+use ipsmgw::sim::{GatewayId, PeerId, Queues, Simulation};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Frames for everybody.
-const FRAMES: usize = 8192;
-/// How far the clock goes in a turn in which somebody had something to do, and in one in which nobody had.
-const STEPS: (Duration, Duration) = (Duration::from_micros(20), Duration::from_micros(500));
+/// Frames of the core network, and of the gateway for each worker and port.
+const FRAMES: u32 = 2048;
+/// How often the core network looks at its pace.
+const STEP: Duration = Duration::from_micros(500);
 /// How long a scenario may take on the virtual clock.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 struct World {
-    now: Time,
-    pool: Pool,
-    gateway: Vec<Worker<MemoryIo, Gateway>>,
-    mailboxes: Vec<Mailbox>,
-    registrar: Registrar,
-    corenet: Worker<Impaired<Fan<MemoryIo>>, Node>,
+    simulation: Simulation,
+    gateway: GatewayId,
+    corenet: PeerId<Worker<Impaired<MemoryIo>, Node>>,
 }
 
 /// The demo's two configurations, changed by `change`.
@@ -39,6 +32,7 @@ fn world(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -> W
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("demo/gateway.toml");
     let mut gateway = GatewayConfig::load(&file).unwrap();
     gateway.node.workers = workers;
+    gateway.capacity.frames = FRAMES;
     for association in &mut gateway.associations {
         association.worker = association.worker.map(|worker| worker % workers);
     }
@@ -67,66 +61,52 @@ fn world(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -> W
     let subscribers = Subscribers::load(&gateway).unwrap();
     std::fs::remove_dir_all(directory).unwrap();
 
-    let pool = Pool::new(FRAMES);
-    let queues = usize::from(workers);
-    let (ims, peer_ims) = pair(queues, 512, &pool);
-    let (ss7, peer_ss7) = pair(queues, 512, &pool);
-    let parts =
-        gateway_start::build(gateway, subscribers, views(queues, &[ims, ss7], &pool), [1; 16]).unwrap();
-    let fan = Fan::new(views(queues, &[peer_ims, peer_ss7], &pool));
-    let corenet = start::build(&corenet, fan).unwrap();
-    let now = Time::from_millis(1000);
-    let (gateway, mailboxes, registrar) = (parts.workers, parts.mailboxes, parts.registrar);
-    World { now, pool, gateway, mailboxes, registrar, corenet }
+    let mut simulation = Simulation::new(corenet.seed);
+    let bridges = [simulation.add_bridge(), simulation.add_bridge()];
+    let gateway = simulation.add_gateway("gateway", &bridges, gateway, subscribers).unwrap();
+    for link in simulation.links_of_gateway(gateway).to_vec() {
+        simulation.link(link).queues = Queues::Toeplitz;
+    }
+    simulation.peer_frames = FRAMES as usize;
+    let corenet = simulation.add_peer("corenet", &bridges, |io, _| start::build(&corenet, io).unwrap());
+    World { simulation, gateway, corenet }
 }
 
 impl World {
-    fn turn(&mut self) {
-        let mut busy = self.corenet.turn(self.now);
-        for worker in &mut self.gateway {
-            busy |= worker.turn(self.now);
-        }
-        for mailbox in &mut self.mailboxes {
-            while let Some(ToControl::Register(request)) = mailbox.from.pop() {
-                let outcome = self.registrar.register(self.now, &request);
-                assert!(mailbox.to.push(ToWorker::RegisterDone(outcome)).is_ok());
-                busy = true;
-            }
-        }
-        self.now += if busy { STEPS.0 } else { STEPS.1 };
-    }
-
     fn run_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
-        let deadline = self.now + PATIENCE;
+        let deadline = self.simulation.now() + PATIENCE;
         while !done(self) {
-            assert!(self.now < deadline, "{what} is not reached:\n{}", self.surprises());
-            self.turn();
+            assert!(self.simulation.now() < deadline, "{what} is not reached:\n{}", self.surprises());
+            self.simulation.peer_mut(self.corenet);
+            self.simulation.pass(STEP);
         }
     }
 
     /// Runs the scenario, then lets transactions and associations end, and looks for lost frames.
     fn run(&mut self) {
-        self.run_until("the end of the scenario", |world| world.corenet.application_ref().is_finished());
+        self.run_until("the end of the scenario", |world| world.corenet().application_ref().is_finished());
         assert_eq!(self.surprises(), "");
         assert!(self.traffic().is_as_configured());
     }
 
     fn stop(&mut self) {
-        for mailbox in &mut self.mailboxes {
-            assert!(mailbox.to.push(ToWorker::Stop).is_ok());
-        }
-        self.run_until("an idle gateway", |world| world.gateway.iter().all(Worker::is_idle));
-        self.run_until("closed associations", |world| world.corenet.stack().is_closed());
-        for _ in 0..100 {
-            self.turn();
-        }
-        // Each worker keeps one empty buffer to write into.
-        let kept = self.gateway.len() + 1;
-        assert!(self.pool.available() + kept >= FRAMES, "{} frames are left", self.pool.available());
+        self.simulation.stop(self.gateway);
+        self.run_until("an idle gateway", |world| world.gateway().iter().all(Worker::is_idle));
+        self.run_until("closed associations", |world| world.corenet().stack().is_closed());
+        self.simulation.pass(Duration::from_millis(50));
+        self.simulation.assert_no_frame_is_lost();
+    }
+
+    fn gateway(&self) -> &[Worker<MemoryIo, Gateway>] {
+        self.simulation.workers(self.gateway)
+    }
+
+    fn corenet(&self) -> &Worker<Impaired<MemoryIo>, Node> {
+        self.simulation.peer(self.corenet)
     }
 
     fn traffic(&self) -> &Traffic {
-        &self.corenet.application_ref().traffic
+        &self.corenet().application_ref().traffic
     }
 
     fn surprises(&self) -> String {
@@ -134,7 +114,7 @@ impl World {
     }
 
     fn sum(&self, count: impl Fn(&Worker<MemoryIo, Gateway>) -> u64) -> u64 {
-        self.gateway.iter().map(count).sum()
+        self.gateway().iter().map(count).sum()
     }
 }
 
@@ -162,7 +142,7 @@ fn two_workers_hand_over_frames_and_messages() {
     assert_eq!(outcomes(&world), [("registration", 40, 0), ("mo", 1000, 0), ("mt", 1000, 0)]);
     assert!(world.sum(|worker| worker.counts().1.frames_handed_off) > 1000);
     assert!(world.sum(|worker| worker.counts().1.messages_handed_off) > 500);
-    for worker in &world.gateway {
+    for worker in world.gateway() {
         assert!(worker.application_ref().counts.mo_accepted > 300, "both workers take messages");
     }
     world.stop();
@@ -179,7 +159,7 @@ fn nothing_is_lost_with_loss_and_duplication() {
         });
         world.run();
         assert_eq!(outcomes(&world)[1..3], [("mo", 500, 0), ("mt", 500, 0)], "seed {seed}");
-        let (lost, doubled) = world.corenet.io().counts;
+        let (lost, doubled) = world.simulation.peer_mut(world.corenet).io().counts;
         assert!(lost > 20 && doubled > 20, "{lost} lost, {doubled} doubled");
         let counts = &world.traffic().counts;
         assert_eq!((counts.iwmsc_twice, counts.ue_twice), (0, 0), "seed {seed}");
@@ -196,7 +176,7 @@ fn an_unchanged_registration_stays_on_the_worker() {
     world.run();
     assert_eq!(outcomes(&world), [("registration", 120, 0)]);
     let refreshed = world.sum(|worker| worker.application_ref().counts.registration_refreshed);
-    assert_eq!((refreshed, world.registrar.counts.registered), (80, 40));
+    assert_eq!((refreshed, world.simulation.registrar(world.gateway).counts.registered), (80, 40));
     world.stop();
 }
 
@@ -248,7 +228,7 @@ fn what_goes_wrong_is_noticed() {
         corenet.titles.truncate(1);
         (corenet.traffic.mo, corenet.traffic.mt) = (20, 20);
     });
-    world.run_until("the end of the scenario", |world| world.corenet.application_ref().is_finished());
+    world.run_until("the end of the scenario", |world| world.corenet().application_ref().is_finished());
     assert_eq!(outcomes(&world), [("registration", 20, 0), ("mo", 0, 20), ("mt", 0, 20)]);
     assert!(!world.traffic().is_as_configured());
     let surprises = world.surprises();
