@@ -13,6 +13,8 @@ pub mod error_code {
     pub const UNIDENTIFIED_SUBSCRIBER: u8 = 5;
     /// absentSubscriberSM.
     pub const ABSENT_SUBSCRIBER_SM: u8 = 6;
+    /// roamingNotAllowed.
+    pub const ROAMING_NOT_ALLOWED: u8 = 8;
     /// illegalSubscriber.
     pub const ILLEGAL_SUBSCRIBER: u8 = 9;
     /// teleserviceNotProvisioned.
@@ -39,6 +41,10 @@ pub mod error_code {
     pub const UNEXPECTED_DATA_VALUE: u8 = 36;
     /// resourceLimitation.
     pub const RESOURCE_LIMITATION: u8 = 51;
+    /// atm-NotAllowed.
+    pub const ATM_NOT_ALLOWED: u8 = 61;
+    /// informationNotAvailable.
+    pub const INFORMATION_NOT_AVAILABLE: u8 = 62;
 }
 
 /// Why a subscriber is absent for short messages (TS 23.040 3.3.2).
@@ -97,7 +103,10 @@ impl SmDeliveryFailureCause {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum UserError<'a> {
     /// There is no such subscriber.
-    UnknownSubscriber,
+    UnknownSubscriber {
+        /// 0 IMSI unknown, 1 no GPRS or EPS subscription, 2 number ported away.
+        diagnostic: Option<u8>,
+    },
     /// The subscriber is not served here.
     UnidentifiedSubscriber,
     /// The subscriber is not there.
@@ -108,6 +117,11 @@ pub enum UserError<'a> {
         additional: Option<AbsentSubscriberDiagnostic>,
         /// From an HLR to an IP-SM-GW: the subscriber may be there in IMS yet.
         imsi: Option<Imsi>,
+    },
+    /// The subscriber may not be served there.
+    RoamingNotAllowed {
+        /// 0 not in that PLMN, 3 barred by the operator.
+        cause: Option<u8>,
     },
     /// The subscriber is not allowed.
     IllegalSubscriber,
@@ -148,6 +162,10 @@ pub enum UserError<'a> {
     UnexpectedDataValue,
     /// Too much to do.
     ResourceLimitation,
+    /// The asker may not modify the subscriber's data.
+    AtmNotAllowed,
+    /// What was asked for can't be told.
+    InformationNotAvailable,
     /// Another.
     Other {
         /// Its code.
@@ -183,9 +201,10 @@ impl<'a> UserError<'a> {
     #[must_use]
     pub const fn code(&self) -> u8 {
         match self {
-            Self::UnknownSubscriber => error_code::UNKNOWN_SUBSCRIBER,
+            Self::UnknownSubscriber { .. } => error_code::UNKNOWN_SUBSCRIBER,
             Self::UnidentifiedSubscriber => error_code::UNIDENTIFIED_SUBSCRIBER,
             Self::AbsentSubscriberSm { .. } => error_code::ABSENT_SUBSCRIBER_SM,
+            Self::RoamingNotAllowed { .. } => error_code::ROAMING_NOT_ALLOWED,
             Self::IllegalSubscriber => error_code::ILLEGAL_SUBSCRIBER,
             Self::IllegalEquipment => error_code::ILLEGAL_EQUIPMENT,
             Self::TeleserviceNotProvisioned => error_code::TELESERVICE_NOT_PROVISIONED,
@@ -199,6 +218,8 @@ impl<'a> UserError<'a> {
             Self::DataMissing => error_code::DATA_MISSING,
             Self::UnexpectedDataValue => error_code::UNEXPECTED_DATA_VALUE,
             Self::ResourceLimitation => error_code::RESOURCE_LIMITATION,
+            Self::AtmNotAllowed => error_code::ATM_NOT_ALLOWED,
+            Self::InformationNotAvailable => error_code::INFORMATION_NOT_AVAILABLE,
             Self::Other { code, .. } => *code,
         }
     }
@@ -209,9 +230,16 @@ impl<'a> UserError<'a> {
     /// If the parameter is mistyped.
     pub fn parse(code: u8, parameter: &'a [u8]) -> Result<Self, Malformed> {
         Ok(match code {
-            error_code::UNKNOWN_SUBSCRIBER => Self::UnknownSubscriber,
+            error_code::UNKNOWN_SUBSCRIBER => {
+                let (diagnostic, _) = read_enumerated_or_sequence(parameter, 0)?;
+                Self::UnknownSubscriber { diagnostic }
+            }
             error_code::UNIDENTIFIED_SUBSCRIBER => Self::UnidentifiedSubscriber,
             error_code::ABSENT_SUBSCRIBER_SM => read_absent_subscriber_sm(parameter)?,
+            error_code::ROAMING_NOT_ALLOWED => {
+                let (cause, _) = read_enumerated_or_sequence(parameter, 0)?;
+                Self::RoamingNotAllowed { cause }
+            }
             error_code::ILLEGAL_SUBSCRIBER => Self::IllegalSubscriber,
             error_code::ILLEGAL_EQUIPMENT => Self::IllegalEquipment,
             error_code::TELESERVICE_NOT_PROVISIONED => Self::TeleserviceNotProvisioned,
@@ -231,6 +259,8 @@ impl<'a> UserError<'a> {
             error_code::DATA_MISSING => Self::DataMissing,
             error_code::UNEXPECTED_DATA_VALUE => Self::UnexpectedDataValue,
             error_code::RESOURCE_LIMITATION => Self::ResourceLimitation,
+            error_code::ATM_NOT_ALLOWED => Self::AtmNotAllowed,
+            error_code::INFORMATION_NOT_AVAILABLE => Self::InformationNotAvailable,
             code => Self::Other { code, parameter },
         })
     }
@@ -262,8 +292,10 @@ impl<'a> UserError<'a> {
                 }
                 w.bytes(&[0x0a, 1, cause as u8]);
             }
-            Self::SystemFailure { network_resource: Some(resource) } => {
-                ber::put_integer(w, 0x0a, i32::from(resource));
+            Self::RoamingNotAllowed { cause: Some(cause) }
+            | Self::UnknownSubscriber { diagnostic: Some(cause) }
+            | Self::SystemFailure { network_resource: Some(cause) } => {
+                ber::put_integer(w, 0x0a, i32::from(cause));
             }
             Self::Other { parameter, .. } => return w.bytes(parameter),
             _ => {}

@@ -10,7 +10,7 @@ const SRI_RESULT: &str = "301d040862021132547698f0a009810791947101990910a5060201
 const REPORT: &str = "301a0407919471103254760407919471016700000a010180010c8600";
 const ABSENT: &str = "300302010c";
 
-fn hex(text: &str) -> Vec<u8> {
+pub(super) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
@@ -22,15 +22,15 @@ fn written(write: impl FnOnce(&mut Prepend<'_>)) -> Vec<u8> {
     w.finish().expect("it fits").to_vec()
 }
 
-fn number(digits: &str) -> AddressString {
+pub(super) fn number(digits: &str) -> AddressString {
     AddressString::international(digits.parse().unwrap())
 }
 
-fn imsi() -> Imsi {
+pub(super) fn imsi() -> Imsi {
     "262011234567890".parse().unwrap()
 }
 
-fn why(result: Result<impl core::fmt::Debug, Malformed>) -> &'static str {
+pub(super) fn why(result: Result<impl core::fmt::Debug, Malformed>) -> &'static str {
     let malformed = result.unwrap_err();
     assert_eq!(malformed.layer, Layer::Map);
     WHY[usize::from(malformed.why)]
@@ -202,7 +202,8 @@ fn delivery_status_is_the_golden_one() {
 
 fn errors() -> Vec<UserError<'static>> {
     vec![
-        UserError::UnknownSubscriber,
+        UserError::UnknownSubscriber { diagnostic: None },
+        UserError::UnknownSubscriber { diagnostic: Some(1) },
         UserError::UnidentifiedSubscriber,
         UserError::absent_subscriber_sm(AbsentSubscriberDiagnostic::NO_RESPONSE_VIA_IP_SM_GW),
         UserError::AbsentSubscriberSm {
@@ -210,6 +211,8 @@ fn errors() -> Vec<UserError<'static>> {
             additional: Some(AbsentSubscriberDiagnostic::IMSI_DETACHED),
             imsi: Some(imsi()),
         },
+        UserError::RoamingNotAllowed { cause: Some(3) },
+        UserError::RoamingNotAllowed { cause: None },
         UserError::IllegalSubscriber,
         UserError::IllegalEquipment,
         UserError::TeleserviceNotProvisioned,
@@ -226,7 +229,9 @@ fn errors() -> Vec<UserError<'static>> {
         UserError::DataMissing,
         UserError::UnexpectedDataValue,
         UserError::ResourceLimitation,
-        UserError::Other { code: 61, parameter: &[0x30, 0] },
+        UserError::AtmNotAllowed,
+        UserError::InformationNotAvailable,
+        UserError::Other { code: 211, parameter: &[0x30, 0] },
     ]
 }
 
@@ -241,6 +246,13 @@ fn every_error_round_trips() {
     let cause = SmDeliveryFailureCause::EquipmentProtocolError;
     let failure = UserError::sm_delivery_failure(cause, Some(&[0, 0xff, 0]));
     assert_eq!(written(|w| failure.write(w)), hex("3008 0a0101 040300ff00"));
+    // By pycrate 0.8.1, TS 29.002; tshark 4.0 finds nothing wrong with them.
+    let unknown = UserError::UnknownSubscriber { diagnostic: Some(0) };
+    assert_eq!(written(|w| unknown.write(w)), hex("30030a0100"));
+    let barred = UserError::RoamingNotAllowed { cause: Some(3) };
+    assert_eq!(written(|w| barred.write(w)), hex("30030a0103"));
+    let elsewhere = UserError::RoamingNotAllowed { cause: Some(0) };
+    assert_eq!(UserError::parse(error_code::ROAMING_NOT_ALLOWED, &hex("30060a0100800100")), Ok(elsewhere));
 }
 
 #[test]
@@ -374,7 +386,7 @@ fn read_everything(bytes: &[u8]) {
     let _ = (SendRoutingInfoForSm::parse(bytes), SendRoutingInfoForSmResult::parse(bytes));
     let _ = (ReportSmDeliveryStatus::parse(bytes), ReportSmDeliveryStatusResult::parse(bytes));
     let _ = (DialoguePdu::parse(bytes), AddressString::read(bytes), context::parse(bytes));
-    for code in 0..=52 {
+    for code in 0..=64 {
         let _ = UserError::parse(code, bytes);
     }
 }
