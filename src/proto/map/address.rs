@@ -63,9 +63,14 @@ impl AddressString {
     /// Puts it in front under `tag`.
     pub fn put(self, w: &mut Prepend<'_>, tag: u8) {
         let mark = w.len();
+        self.write(w);
+        ber::wrap(w, tag, mark);
+    }
+
+    /// Puts its contents octets in front.
+    pub fn write(self, w: &mut Prepend<'_>) {
         tbcd::write(w, self.digits);
         w.u8(0x80 | (self.nature.0 & 7) << 4 | self.plan.0 & 0xf);
-        ber::wrap(w, tag, mark);
     }
 
     /// The number, if it is an international E.164 one.

@@ -13,6 +13,7 @@ mod dialogue_pdu;
 mod errors;
 mod forward_sm;
 mod routing_info;
+pub mod subscription;
 
 pub use address::{AddressString, Plan, TypeOfNumber};
 pub use delivery_status::{DeliveryOutcome, ReportSmDeliveryStatus, ReportSmDeliveryStatusResult};
