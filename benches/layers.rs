@@ -469,10 +469,14 @@ fn subscribers(figures: &mut Figures) {
             priority: 0,
             contact: identity("sip:scscf1.home1.net"),
             remote: address,
+            target: address,
             local: address,
             network: 0,
             access_network_info: AccessNetworkInfo::EMPTY,
             fingerprint: 1,
+            registration: 1,
+            call: 1,
+            sequence: 1,
         };
         let record =
             Record::new(Some(*imsi), Some(*number), None, &[identity(uri)], &[binding]).expect("a record");

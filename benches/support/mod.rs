@@ -9,12 +9,11 @@ use std::path::Path;
 use ipsmgw::base::{Counts, Inline, Key, SipKey, Time, counts};
 use ipsmgw::control::Mailbox;
 use ipsmgw::control::config::Config;
-use ipsmgw::control::registrar::Registrar;
+use ipsmgw::control::registrar::{Outbox, Registrar};
 use ipsmgw::control::start::{self, Parts};
 use ipsmgw::control::subscribers::Subscribers;
 use ipsmgw::dataplane::{Worker, rings};
 use ipsmgw::gateway::Gateway;
-use ipsmgw::gateway::mailbox::{ToControl, ToWorker};
 use ipsmgw::ident::{Digits, Imsi, PointCode, SccpAddress, Ssn, WorkerId};
 use ipsmgw::io::memory::{MemoryIo, Pool, pair, views};
 use ipsmgw::proto::link::{Link, LinkConfig, OwnAddress, PortConfig};
@@ -418,9 +417,12 @@ impl Pair {
 
     /// The control thread's part.
     pub fn control(&mut self) {
-        while let Some(ToControl::Register(request)) = self.mailbox.from.pop() {
-            let outcome = self.registrar.register(self.now, &request);
-            let _ = self.mailbox.to.push(ToWorker::RegisterDone(outcome));
+        let mut out = Outbox::new();
+        while let Some(message) = self.mailbox.from.pop() {
+            self.registrar.handle(self.now, message, &mut out);
+        }
+        for (_, message) in out {
+            let _ = self.mailbox.to.push(message);
         }
     }
 

@@ -23,7 +23,7 @@ use crate::base::{Bell, Consumer, Producer, Time};
 use crate::gateway::mailbox::{ToControl, ToWorker};
 use crate::ident::WorkerId;
 use config::{Config, ConfigError};
-use registrar::Registrar;
+use registrar::{Outbox, Registrar};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::IntoFuture;
@@ -219,7 +219,9 @@ impl Control {
                 continue;
             }
             let soon = stopping.is_some() || self.posts.iter().any(|post| !post.waiting.is_empty());
+            let pause = self.registrar.poll_timeout().since((self.clock)()).min(TICK);
             tokio::select! {
+                () = tokio::time::sleep(pause) => self.handle_timeout(),
                 () = self.doorbell.rung.notified() => {}
                 _ = tick.tick() => self.tick(),
                 () = tokio::time::sleep(RETRY), if soon => {}
@@ -252,24 +254,40 @@ impl Control {
     /// Carries out what workers ask for; whether there was anything.
     fn take_post(&mut self) -> bool {
         let mut any = false;
+        let mut out = Outbox::new();
         for post in &mut self.posts {
             post.flush();
             for _ in 0..BATCH {
-                let Some(ToControl::Register(request)) = post.mailbox.from.pop() else { break };
-                let outcome = self.registrar.register((self.clock)(), &request);
-                post.send(ToWorker::RegisterDone(outcome));
+                let Some(message) = post.mailbox.from.pop() else { break };
+                self.registrar.handle((self.clock)(), message, &mut out);
                 any = true;
             }
         }
+        self.post(out);
         if any {
             self.publisher.publish(&self.registrar);
         }
         any
     }
 
+    /// Hands the workers what the registrar has for them.
+    fn post(&mut self, out: Outbox) {
+        for (worker, message) in out {
+            if let Some(post) = self.posts.iter_mut().find(|post| post.mailbox.worker == worker) {
+                post.send(message);
+            }
+        }
+    }
+
+    /// Deadlines of registrations have passed.
+    fn handle_timeout(&mut self) {
+        let mut out = Outbox::new();
+        self.registrar.handle_timeout((self.clock)(), &mut out);
+        self.post(out);
+    }
+
     fn tick(&mut self) {
         let now = (self.clock)();
-        self.registrar.sweep(now);
         self.publisher.publish(&self.registrar);
         self.ports_publisher.publish(&*self.ports);
         self.numbers.sample(now);

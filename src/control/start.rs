@@ -1,5 +1,6 @@
 //! Puts the gateway together and runs it.
 
+use super::authentication::{Algorithm, Authenticator, AuthenticatorConfig, NetworkAuthentication};
 use super::config::{self, Config};
 use super::layers;
 #[cfg(feature = "dpdk")]
@@ -51,6 +52,22 @@ pub fn run(config: Config, subscribers: Subscribers) -> Result<(), StartError> {
     use crate::base::PortId;
     use crate::io::dpdk::{Eal, EalConfig, Ports, PortsConfig};
     log::start(&config.log);
+    for network in &config.networks {
+        if network.direct.as_ref().is_some_and(|it| it.authentication == config::Authentication::None) {
+            let network = &network.name;
+            tracing::warn!(
+                network,
+                "UEs register here without authentication: everybody can be anybody; for a laboratory only"
+            );
+        }
+        if network.r1 == config::R1::UpdateGprsLocation {
+            let network = &network.name;
+            tracing::warn!(
+                network,
+                "r1 is updateGprsLocation: a plain HLR cancels the real SGSN of everybody who registers here"
+            );
+        }
+    }
     for (what, room) in config.sizes() {
         tracing::info!(what, room, "capacity");
     }
@@ -178,7 +195,7 @@ pub struct Parts<IO> {
 /// Says which part of the configuration does not fit.
 pub fn build<IO: PacketIo>(
     config: Config,
-    subscribers: Subscribers,
+    mut subscribers: Subscribers,
     io: Vec<IO>,
     life: [u8; 16],
 ) -> Result<Parts<IO>, StartError> {
@@ -216,8 +233,36 @@ pub fn build<IO: PacketIo>(
         .enumerate()
         .map(|(at, ((io, end), reader))| assembly.worker(WorkerId(at as u8), io, end, reader))
         .collect::<Result<_, _>>()?;
-    let registrar = Registrar::new(config.clone(), subscribers, writer);
+    let authenticator = authenticator(&config, &mut subscribers, &key);
+    let registrar = Registrar::new(config.clone(), subscribers, writer, authenticator, count, &key);
     Ok(Parts { workers, mailboxes, registrar, config })
+}
+
+/// What UEs that register here themselves are authenticated with.
+fn authenticator(config: &Config, subscribers: &mut Subscribers, key: &SipKey) -> Authenticator {
+    let networks = config.networks.iter().enumerate().map(|(at, network)| {
+        let algorithms = match &network.direct {
+            Some(direct) if direct.authentication == config::Authentication::Aka => {
+                let algorithm = |aka: &config::Aka| match aka {
+                    config::Aka::V1 => Algorithm::AkaV1Md5,
+                    config::Aka::V2 => Algorithm::AkaV2Md5,
+                };
+                direct.aka.iter().map(algorithm).collect()
+            }
+            Some(direct) if direct.authentication == config::Authentication::Digest => vec![Algorithm::Md5],
+            _ => vec![],
+        };
+        NetworkAuthentication {
+            realm: network.realms.first().cloned().unwrap_or_default(),
+            mcc: network.mcc,
+            mnc: network.mnc,
+            realms: network.realms.clone(),
+            algorithms,
+            credentials: subscribers.take_credentials(at as u16),
+        }
+    });
+    let bounds = AuthenticatorConfig::new(networks.collect());
+    Authenticator::new(AuthenticatorConfig { lifetime: config.timers.nonce, ..bounds }, key)
 }
 
 /// The served networks as the procedures see them.
@@ -246,6 +291,8 @@ fn networks(config: &Config) -> Result<Arc<[Network]>, StartError> {
                 uri: network.gateway_uri.clone(),
                 service_centres: network.service_centres.clone(),
                 scscfs: scscfs.collect::<Result<_, StartError>>()?,
+                direct: network.direct.is_some(),
+                mo_preferred_only: network.mo_not_preferred == config::MoNotPreferred::Refuse,
                 report_answer: network.report_answer,
                 report_unmatched: match network.report_unmatched {
                     config::ReportUnmatched::Accept => UnmatchedReport::Accept,
@@ -332,8 +379,9 @@ impl Assembly<'_> {
             cookies,
             SipKey::new(random.to_be_bytes()),
         );
-        // Both subsystems are ours in every network: an SMS-GMSC without GPRS always calls an MSC.
-        let subsystems = [Ssn::MSC, Ssn::SGSN];
+        // Both subsystems are ours in every network: an SMS-GMSC without GPRS always calls an MSC. Towards the HLR we are a
+        // gsmSCF when we modify its data.
+        let subsystems = [Ssn::MSC, Ssn::SGSN, Ssn::GSM_SCF];
         let titles: Vec<_> = config.networks.iter().map(|network| network.gateway_title).collect();
         let rules = layers::rules(point_code, &titles, &config.titles);
         let own = titles.iter().flat_map(|title| subsystems.map(|ssn| SccpAddress::titled(*title, ssn)));

@@ -1,9 +1,11 @@
 //! The file of subscribers of a network: what a third-party REGISTER may not tell (8.7).
 //!
 //! One subscriber a line: IMSI, MSISDN and public identities, separated by commas, the identities by spaces; what is
-//! unknown stays empty. Lines that begin with `#` and empty lines don't count.
+//! unknown stays empty. Among the identities may stand the access that the user prefers, as in `access=ims,direct`
+//! (G-6). Lines that begin with `#` and empty lines don't count.
 
-use super::config::{Config, ConfigError, Network};
+use super::authentication::Credentials;
+use super::config::{Access, Config, ConfigError, Network};
 use crate::ident::{Digits, Identity, Imsi, Msisdn};
 use ahash::AHashMap;
 use std::collections::hash_map::Entry;
@@ -23,6 +25,8 @@ pub struct Known {
 #[derive(Default, Debug)]
 pub struct NetworkSubscribers {
     known: Vec<Known>,
+    access_orders: AHashMap<Digits, Vec<Access>>,
+    credentials: Credentials,
     by_imsi: AHashMap<Digits, u32>,
     by_msisdn: AHashMap<Digits, u32>,
     by_identity: AHashMap<Identity, u32>,
@@ -33,23 +37,40 @@ pub struct NetworkSubscribers {
 pub struct Subscribers(Vec<NetworkSubscribers>);
 
 impl Subscribers {
-    /// Reads the files that the configuration names.
+    /// Reads the files that the configuration names: subscribers, and passwords.
     pub fn load(config: &Config) -> Result<Self, Vec<ConfigError>> {
         let mut errors = vec![];
         let networks = config.networks.iter().map(|network| {
-            let Some(file) = &network.subscribers else { return NetworkSubscribers::default() };
-            match std::fs::read_to_string(file) {
-                Ok(text) => NetworkSubscribers::parse(network, file, &text, &mut errors),
-                Err(error) => {
-                    let what = format!("cannot be read: {error}");
-                    let remedy = format!("correct subscribers of network {:?}", network.name);
-                    errors.push(ConfigError::of_file(file, what, remedy));
-                    NetworkSubscribers::default()
+            let mut subscribers =
+                match network.subscribers.as_ref().map(|file| (file, std::fs::read_to_string(file))) {
+                    None => NetworkSubscribers::default(),
+                    Some((file, Ok(text))) => NetworkSubscribers::parse(network, file, &text, &mut errors),
+                    Some((file, Err(error))) => {
+                        let what = format!("cannot be read: {error}");
+                        let remedy = format!("correct subscribers of network {:?}", network.name);
+                        errors.push(ConfigError::of_file(file, what, remedy));
+                        NetworkSubscribers::default()
+                    }
+                };
+            if let Some(file) = network.direct.as_ref().and_then(|direct| direct.credentials.as_ref()) {
+                let realm = network.realms.first().map_or("", String::as_str);
+                match Credentials::load(file, realm) {
+                    Ok(credentials) => subscribers.credentials = credentials,
+                    Err(wrong) => errors.extend(wrong),
                 }
             }
+            subscribers
         });
         let subscribers = Self(networks.collect());
         if errors.is_empty() { Ok(subscribers) } else { Err(errors) }
+    }
+
+    /// The passwords of the network at this place in the configuration, which are left to the caller.
+    pub(super) fn take_credentials(&mut self, network: u16) -> Credentials {
+        self.0
+            .get_mut(usize::from(network))
+            .map(|it| core::mem::take(&mut it.credentials))
+            .unwrap_or_default()
     }
 
     /// Those of the network at this place in the configuration.
@@ -117,6 +138,25 @@ impl NetworkSubscribers {
             insert(&mut self.by_msisdn, msisdn.digits(), number).ok_or_else(|| twice("msisdn"))?;
         }
         for text in identities.split_ascii_whitespace() {
+            if let Some(order) = text.strip_prefix("access=") {
+                let wrong = || {
+                    (
+                        "access",
+                        "is no order".to_owned(),
+                        "write access=ims,direct or access=direct,ims".to_owned(),
+                    )
+                };
+                let order = order.split(',').map(|name| match name {
+                    "ims" => Some(Access::Ims),
+                    "direct" => Some(Access::Direct),
+                    _ => None,
+                });
+                let order = order.collect::<Option<Vec<_>>>().ok_or_else(wrong)?;
+                let imsi =
+                    imsi.ok_or_else(|| ("access", "needs an IMSI".to_owned(), "give it".to_owned()))?;
+                self.access_orders.insert(imsi.digits(), order);
+                continue;
+            }
             let uri = ["sip:", "sips:", "tel:"].iter().any(|scheme| text.starts_with(scheme));
             let identity = Identity::new(text.as_bytes()).filter(|_| uri).ok_or_else(|| {
                 let remedy = "write SIP or tel URIs of at most 127 octets, separated by spaces";
@@ -130,6 +170,12 @@ impl NetworkSubscribers {
 
     fn get(&self, number: Option<&u32>) -> Option<Known> {
         self.known.get(*number? as usize).copied()
+    }
+
+    /// Which access a user prefers, the first most, if he has said so.
+    #[must_use]
+    pub fn access_order(&self, imsi: Imsi) -> Option<&[Access]> {
+        self.access_orders.get(&imsi.digits()).map(Vec::as_slice)
     }
 
     /// By public user identity.

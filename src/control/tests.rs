@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::base::{SipKey, ring};
-use crate::gateway::mailbox::{RegisterAnswer, RegisterRequest};
+use crate::control::authentication::{Authenticator, AuthenticatorConfig};
+use crate::gateway::mailbox::{RegisterRequest, Registrant};
 use crate::ident::Identity;
 use crate::stack::Deferred;
 use crate::subscriber::{AccessNetworkInfo, TableConfig, table};
@@ -12,15 +13,19 @@ const EXAMPLE: &str = include_str!("../../docs/operating/examples/gateway.toml")
 
 fn request(reply_to: u64) -> ToControl {
     ToControl::Register(Box::new(RegisterRequest {
-        network: 0,
+        registrant: Registrant::Scscf {
+            network: 0,
+            private_identity: None,
+            associated: vec![],
+            service_info: b"491710000001".to_vec(),
+        },
         public_identity: Identity::new(b"sip:alice@home1.net").unwrap(),
-        contact: Identity::new(b"sip:scscf1.home1.net").unwrap(),
+        contact: Identity::new(b"sip:scscf1.home1.net"),
         remote: "10.1.0.5:5060".parse().unwrap(),
         local: "10.0.0.1:5060".parse().unwrap(),
         expires_s: 60,
-        private_identity: None,
-        associated: vec![],
-        service_info: b"491710000001".to_vec(),
+        call: 1,
+        sequence: reply_to as u32 + 1,
         access_network_info: AccessNetworkInfo::EMPTY,
         worker: WorkerId(0),
         reply_to: Deferred::numbered(reply_to),
@@ -56,7 +61,10 @@ fn play(name: &str) -> Played {
             key: SipKey::new([1; 16]),
         });
         let config = Arc::new(config);
-        let registrar = Registrar::new(config.clone(), Subscribers::default(), writer);
+        let key = SipKey::new([2; 16]);
+        let authenticator = Authenticator::new(AuthenticatorConfig::new(vec![]), &key);
+        let registrar =
+            Registrar::new(config.clone(), Subscribers::default(), writer, authenticator, 1, &key);
         let began = std::time::Instant::now();
         let clock = Box::new(move || Time::ZERO + began.elapsed());
         let mailbox = Mailbox { worker: WorkerId(0), from, to };
@@ -84,15 +92,15 @@ fn a_worker_is_answered_and_told_to_stop() {
     for reply_to in 0..50 {
         let ToWorker::RegisterDone(outcome) = next(&mut from_control) else { panic!("stopped") };
         assert_eq!(
-            (outcome.reply_to, outcome.answer),
-            (Deferred::numbered(reply_to), RegisterAnswer::Accepted { expires_s: 60 })
+            (outcome.reply_to, outcome.status, outcome.contacts[0].1),
+            (Deferred::numbered(reply_to), 200, 60)
         );
     }
     // It has answered, so it serves, and has put its signal handler in place.
     assert!(socket.exists());
     let kill = Command::new("sh").args(["-c", &format!("kill -TERM {}", std::process::id())]).status();
     assert!(kill.unwrap().success());
-    assert_eq!(next(&mut from_control), ToWorker::Stop);
+    assert!(matches!(next(&mut from_control), ToWorker::Stop));
     assert!(!control.is_finished(), "it waits for the worker");
     drop(from_control);
     control.join().unwrap().unwrap();

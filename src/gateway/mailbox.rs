@@ -1,48 +1,106 @@
 //! What a worker and the control thread tell each other.
 
-use crate::ident::{Identity, WorkerId};
-use crate::stack::Deferred;
-use crate::subscriber::AccessNetworkInfo;
+use crate::ident::{Digits, Identity, Ssn, WorkerId};
+use crate::stack::{Asked, Deferred, UserError};
+use crate::subscriber::{AccessNetworkInfo, SubscriberId};
 use core::fmt;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 /// From a worker to the control thread.
 #[derive(Debug)]
 pub enum ToControl {
     /// A registration that changes something, or a de-registration; a plain refresh stays on the worker.
     Register(Box<RegisterRequest>),
+    /// An operation that the control thread had invoked has ended.
+    Ended {
+        /// Its number.
+        operation: u64,
+        /// How.
+        outcome: MapOutcome,
+    },
+    /// A peer has invoked an operation that is not about short messages.
+    Invoked(Box<Invoked>),
+    /// A UE that registered here itself can't be reached.
+    Unreachable {
+        /// Whose.
+        subscriber: SubscriberId,
+        /// Which of its bindings, by [`Binding::registration`](crate::subscriber::Binding::registration).
+        registration: u64,
+    },
 }
 
 /// From the control thread to a worker.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub enum ToWorker {
     /// What became of a registration.
-    RegisterDone(RegisterOutcome),
+    RegisterDone(Box<RegisterOutcome>),
+    /// An operation to invoke.
+    Invoke(Box<MapOperation>),
+    /// The answer to a peer's operation.
+    Answer(Box<MapAnswer>),
+    /// A UE is to be told that its registration has ended.
+    Inform(Box<Inform>),
     /// Finish what is under way, shut associations down and end.
     Stop,
 }
 
-/// A third-party REGISTER (8.7 step 4, 8.8 step 4) as far as the binding depends on it.
+/// Who has sent a REGISTER.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Registrant {
+    /// The S-CSCF of a served network (8.7 step 4, 8.8 step 4), for a subscriber.
+    Scscf {
+        /// The network, by its place in the configuration.
+        network: u16,
+        /// The user name of the UE's own REGISTER, if that is embedded.
+        private_identity: Option<Identity>,
+        /// P-Associated-URI: the other identities of the implicitly registered set.
+        associated: Vec<Identity>,
+        /// The body of type application/3gpp-ims+xml, or the text of its service-info; empty if there is none.
+        service_info: Vec<u8>,
+    },
+    /// A UE, for itself (8.1 step 2, 8.2.1 step 1).
+    Ue(UeRegister),
+}
+
+/// What only the REGISTER of a UE tells.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UeRegister {
+    /// The To header's URI, as written: the NAI may stand there.
+    pub to: Vec<u8>,
+    /// The Request-URI, which a digest covers.
+    pub request_uri: Vec<u8>,
+    /// The Authorization header.
+    pub authorization: Option<Vec<u8>>,
+    /// Whether Contact is `*`: every binding of the UE ends.
+    pub wildcard: bool,
+    /// The Contact's q-value, in thousandths.
+    pub q: Option<u16>,
+    /// The Contact's +sip.instance, which names the device, or empty.
+    pub instance: Vec<u8>,
+    /// Where requests to the UE go, where that is not where the REGISTER came from.
+    pub target: Option<SocketAddr>,
+}
+
+/// A REGISTER as far as the binding depends on it.
 #[derive(Clone)]
 pub struct RegisterRequest {
-    /// The served network whose S-CSCF sent it, by its place in the configuration.
-    pub network: u16,
+    /// Who has sent it.
+    pub registrant: Registrant,
     /// The To header's public user identity.
     pub public_identity: Identity,
-    /// The Contact header: the S-CSCF's URI.
-    pub contact: Identity,
+    /// The Contact header: the S-CSCF's URI, or the UE's; none in a REGISTER that only asks.
+    pub contact: Option<Identity>,
     /// Where it came from.
     pub remote: SocketAddr,
     /// Our address that it came to.
     pub local: SocketAddr,
     /// How long it asks for, in seconds; 0 de-registers.
     pub expires_s: u32,
-    /// The user name of the UE's own REGISTER, if that is embedded.
-    pub private_identity: Option<Identity>,
-    /// P-Associated-URI: the other identities of the implicitly registered set.
-    pub associated: Vec<Identity>,
-    /// The body of type application/3gpp-ims+xml, or the text of its service-info; empty if there is none.
-    pub service_info: Vec<u8>,
+    /// A keyed hash of the Call-ID.
+    pub call: u64,
+    /// CSeq: of two REGISTERs with one Call-ID, the higher is the newer (RFC 3261 10.3).
+    pub sequence: u32,
     /// P-Access-Network-Info.
     pub access_network_info: AccessNetworkInfo,
     /// The worker that waits for the outcome.
@@ -53,11 +111,11 @@ pub struct RegisterRequest {
     pub fingerprint: u64,
 }
 
-/// Without service-info, which may hold anything.
+/// Without service-info and Authorization, which may hold anything.
 impl fmt::Debug for RegisterRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RegisterRequest")
-            .field("network", &self.network)
+            .field("direct", &matches!(self.registrant, Registrant::Ue(_)))
             .field("public_identity", &self.public_identity)
             .field("expires_s", &self.expires_s)
             .field("worker", &self.worker)
@@ -66,29 +124,126 @@ impl fmt::Debug for RegisterRequest {
 }
 
 /// What became of a [`RegisterRequest`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RegisterOutcome {
-    /// The worker that waits for it.
-    pub worker: WorkerId,
     /// The REGISTER that waits for it.
     pub reply_to: Deferred,
-    /// The contact that was registered.
-    pub contact: Identity,
-    /// The answer to give.
-    pub answer: RegisterAnswer,
+    /// The status of the answer.
+    pub status: u16,
+    /// The contacts that are registered now, each with its seconds.
+    pub contacts: Vec<(Identity, u32)>,
+    /// WWW-Authenticate, with 401.
+    pub challenges: Vec<String>,
+    /// P-Associated-URI: the identities of a UE that registered here itself.
+    pub associated: Vec<Identity>,
+    /// Date.
+    pub date: Option<String>,
 }
 
-/// The answer to a REGISTER.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RegisterAnswer {
-    /// 200: registered for so many seconds; 0: de-registered.
-    Accepted {
-        /// The Contact's expires.
-        expires_s: u32,
-    },
-    /// Refused.
-    Refused {
-        /// The status code: 403, or 503 when there is no room.
-        status: u16,
-    },
+/// An operation to invoke in a dialogue of its own.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MapOperation {
+    /// Its number, below 2^56, which comes back with its end.
+    pub operation: u64,
+    /// Our own title and subsystem.
+    pub from: (Digits, Ssn),
+    /// The HLR's.
+    pub to: (Digits, Ssn),
+    /// The application context.
+    pub context: &'static [u8],
+    /// The operation code.
+    pub opcode: u8,
+    /// The argument, encoded.
+    pub argument: Vec<u8>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// Without the argument, which tells numbers.
+impl fmt::Debug for MapOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapOperation")
+            .field("operation", &self.operation)
+            .field("opcode", &self.opcode)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How an operation of the control thread's ended.
+#[derive(Clone, PartialEq, Eq)]
+pub enum MapOutcome {
+    /// A result, encoded; empty if there was none.
+    Returned(Vec<u8>),
+    /// A user error, by its code.
+    Error(u8),
+    /// The dialogue was refused or aborted, the operation rejected, or SCCP returned the message.
+    Aborted,
+    /// No answer in time.
+    TimedOut,
+    /// It could not be sent.
+    NotSent,
+}
+
+/// Without the result, which may hold keys.
+impl fmt::Debug for MapOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Returned(_) => f.write_str("Returned"),
+            Self::Error(code) => write!(f, "Error({code})"),
+            Self::Aborted => f.write_str("Aborted"),
+            Self::TimedOut => f.write_str("TimedOut"),
+            Self::NotSent => f.write_str("NotSent"),
+        }
+    }
+}
+
+/// An operation that a peer has invoked, in a dialogue that it opened or in one of the control thread's operations.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Invoked {
+    /// Whom to answer.
+    pub asked: Asked,
+    /// The operation of ours in whose dialogue it came.
+    pub within: Option<u64>,
+    /// The operation code.
+    pub opcode: u8,
+    /// The argument, encoded.
+    pub argument: Vec<u8>,
+}
+
+/// Without the argument, which tells numbers.
+impl fmt::Debug for Invoked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invoked")
+            .field("within", &self.within)
+            .field("opcode", &self.opcode)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answer to an [`Invoked`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MapAnswer {
+    /// Whom to answer.
+    pub asked: Asked,
+    /// The operation code.
+    pub opcode: u8,
+    /// The result, encoded, if the operation has one; or the error.
+    pub answer: Result<Option<Vec<u8>>, UserError<'static>>,
+}
+
+/// What a UE is told that has been de-registered (8.2.2 step 4).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Inform {
+    /// The served network.
+    pub network: u16,
+    /// Our address.
+    pub local: SocketAddr,
+    /// Where the UE is.
+    pub remote: SocketAddr,
+    /// Its contact.
+    pub contact: Identity,
+    /// Whom it is about.
+    pub identity: Identity,
+    /// Type and octets of what it is told.
+    pub content: (&'static str, Vec<u8>),
 }

@@ -1,12 +1,14 @@
-//! Mobile originated short messages over IMS: TR 23.804 8.9 (P-8.9), TS 23.204 6.3, TS 24.341 5.3.3.4.
+//! Mobile originated short messages: over IMS, TR 23.804 8.9 (P-8.9), TS 23.204 6.3, TS 24.341 5.3.3.4; and directly,
+//! TR 23.804 8.3 (P-8.3). Steps are those of 8.9; 8.3 has the same ones in fewer.
 
 use core::net::SocketAddr;
 
+use super::sender::{Sender, Tried};
 use super::{Cx, Gateway, User, cause};
 use crate::base::{Inline, Key, Time};
 use crate::ident::Identity;
 use crate::stack::{Message, MessageRequest, MoForward, Outcome, Rp};
-use crate::subscriber::Subscriber;
+use crate::subscriber::{AccessKind, SubscriberId};
 
 /// A submission between its 202 and its submit report's answer, named by what is awaited.
 #[derive(Clone, Copy, Debug)]
@@ -15,12 +17,32 @@ pub(crate) struct Mo {
     network: u16,
     /// The RP-MR that the report repeats.
     reference: u8,
-    /// Whom the report goes to: the identity that the core asserted.
+    /// Whether the report goes straight to the UE.
+    direct: bool,
+    /// Whom the report goes to: the identity that the core asserted, or the UE's contact.
     originator: Identity,
+    subscriber: SubscriberId,
     /// The submission's Call-ID, for the report's In-Reply-To.
     call_id: Inline<256>,
     remote: SocketAddr,
     local: SocketAddr,
+    /// The bindings that the report was sent over, the first of which is the submission's.
+    tried: Tried,
+    /// The report, kept as long as there is another binding to send it over.
+    report: Option<Key>,
+}
+
+impl Mo {
+    pub(super) fn has_report(&self) -> bool {
+        self.report.is_some()
+    }
+}
+
+/// A submit report: RP-ACK, or RP-ERROR with its cause; and the SUBMIT-REPORT, empty if there is none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Report {
+    cause: Option<u8>,
+    tpdu: Inline<233>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,27 +56,32 @@ enum Awaiting {
 /// What the originator is told: RP-ACK or RP-ERROR with its cause, and the SUBMIT-REPORT if there is one.
 type SubmitReport<'a> = Result<Option<&'a [u8]>, (u8, Option<&'a [u8]>)>;
 
-/// Step 3: a MESSAGE from the S-CSCF. Step 4: 202 Accepted. Step 6: mo-forwardSM towards the SMS-IWMSC.
+/// Step 3 (8.3 step 2): a MESSAGE from the S-CSCF, or from the UE. Step 4: 202 Accepted. Step 6 (8.3 step 3):
+/// mo-forwardSM towards the SMS-IWMSC, with the MSISDN of the binding.
 pub(super) fn on_message(
     gateway: &mut Gateway,
     now: Time,
-    network: u16,
+    sender: &Sender,
     message: &Message<'_>,
     cx: &mut Cx<'_>,
 ) {
-    let subscriber = message
-        .asserted
-        .iter()
-        .flatten()
-        .find_map(|identity| Some((*identity, gateway.subscribers.by_identity(identity.as_bytes())?)));
-    let Some((originator, subscriber)) =
-        subscriber.filter(|(_, subscriber)| is_served(subscriber, now, network))
-    else {
+    let network = sender.network;
+    let found = sender.subscriber.and_then(|id| gateway.subscribers.get(id));
+    let found =
+        found.and_then(|subscriber| Some((subscriber, sender.binding(now, &subscriber)?, sender.identity?)));
+    let Some((subscriber, binding, originator)) = found else {
         gateway.counts.mo_not_registered += 1;
         cx.stack.answer(now, &message.request, 403, cx.outside);
         return;
     };
+    let preferred = subscriber.registered(now).all(|(_, other)| other.priority <= binding.priority);
+    if !preferred && gateway.networks.get(usize::from(network)).is_some_and(|it| it.mo_preferred_only) {
+        gateway.counts.mo_not_preferred += 1;
+        cx.stack.answer(now, &message.request, 403, cx.outside);
+        return;
+    }
     let (msisdn, imsi) = (subscriber.record().msisdn(), subscriber.record().imsi());
+    let subscriber = subscriber.id();
     let (Some(call_id), false) = (Inline::new(message.call_id), gateway.mo.len() == gateway.mo.capacity())
     else {
         gateway.counts.mo_full += 1;
@@ -77,14 +104,25 @@ pub(super) fn on_message(
     };
     gateway.counts.mo_accepted += 1;
     cx.stack.answer(now, &message.request, 202, cx.outside);
+    let direct = sender.access == AccessKind::Direct;
+    let remote = match direct {
+        true => binding.target,
+        false => gateway.scscf_address(network, message.request.source),
+    };
+    let mut tried = Tried::default();
+    tried.add(&binding);
     let mo = Mo {
         awaiting: Awaiting::Outcome,
         network,
         reference,
+        direct,
         originator,
+        subscriber,
         call_id,
-        remote: gateway.scscf_address(network, message.request.source),
+        remote,
         local: message.request.local,
+        tried,
+        report: None,
     };
     let Ok(key) = gateway.mo.insert(mo) else { return };
     if let Err(cause) = submission.and_then(|(centre, tpdu)| {
@@ -107,12 +145,6 @@ pub(super) fn on_message(
     }
 }
 
-/// Whether the subscriber is registered in the network whose S-CSCF speaks for it: no network's core may speak for
-/// another's subscribers.
-fn is_served(subscriber: &Subscriber<'_>, now: Time, network: u16) -> bool {
-    subscriber.registered(now).any(|(_, binding)| binding.network == network)
-}
-
 /// Step 9: the SMS-IWMSC's delivery report, or the failure of the way there.
 pub(super) fn on_outcome(gateway: &mut Gateway, now: Time, key: Key, outcome: &Outcome<'_>, cx: &mut Cx<'_>) {
     if gateway.mo.get(key).is_none_or(|mo| mo.awaiting != Awaiting::Outcome) {
@@ -128,44 +160,96 @@ pub(super) fn on_outcome(gateway: &mut Gateway, now: Time, key: Key, outcome: &O
     send_report(gateway, now, key, report, cx);
 }
 
-/// Step 10: the submit report goes to the UE as a MESSAGE of its own.
+/// Step 10 (8.3 step 7): the submit report goes to the UE as a MESSAGE of its own.
 fn send_report(gateway: &mut Gateway, now: Time, key: Key, report: SubmitReport<'_>, cx: &mut Cx<'_>) {
+    match report {
+        Ok(_) => gateway.counts.mo_acknowledged += 1,
+        Err(_) => gateway.counts.mo_failed += 1,
+    }
     let Some(mo) = gateway.mo.get_mut(key) else { return };
-    let Some(network) = gateway.networks.get(usize::from(mo.network)) else { return };
     mo.awaiting = Awaiting::ReportAnswer;
+    let subscriber = gateway.subscribers.get(mo.subscriber);
+    if subscriber.is_some_and(|subscriber| mo.tried.next(now, &subscriber).is_some()) {
+        let (cause, tpdu) = match report {
+            Ok(tpdu) => (None, tpdu),
+            Err((cause, tpdu)) => (Some(cause), tpdu),
+        };
+        let tpdu = tpdu.and_then(Inline::new).unwrap_or(Inline::EMPTY);
+        mo.report = gateway.reports.insert(Report { cause, tpdu }).ok();
+    }
+    send(gateway, now, key, report, cx);
+}
+
+fn send(gateway: &mut Gateway, now: Time, key: Key, report: SubmitReport<'_>, cx: &mut Cx<'_>) {
+    let Some(mo) = gateway.mo.get(key) else { return };
+    let Some(network) = gateway.networks.get(usize::from(mo.network)) else { return };
     let reference = mo.reference;
     let rp = match report {
         Ok(tpdu) => Rp::Ack { reference, tpdu },
         Err((cause, tpdu)) => Rp::Error { reference, cause, tpdu },
     };
-    match report {
-        Ok(_) => gateway.counts.mo_acknowledged += 1,
-        Err(_) => gateway.counts.mo_failed += 1,
-    }
-    let route = network.scscf(mo.remote).map(|scscf| scscf.uri);
+    let route = network.scscf(mo.remote).filter(|_| !mo.direct).map(|scscf| scscf.uri);
     let request = MessageRequest {
         local: mo.local,
         remote: mo.remote,
         request_uri: mo.originator.as_str(),
         to: None,
         from: &network.uri,
-        asserted: true,
+        asserted: !mo.direct,
         route: route.as_ref().map(Identity::as_str),
         in_reply_to: Some(&mo.call_id),
         key: User::Mo(key).call(),
-        towards_ue: true,
+        towards_ue: !mo.direct,
         access_network_info: &[],
         rp,
     };
     if cx.stack.message(now, &request, User::Mo(key).to_u64(), cx.outside).is_err() {
-        gateway.counts.mo_report_undelivered += 1;
-        gateway.mo.remove(key);
+        give_up(gateway, key);
     }
 }
 
-/// Steps 12 and 13: the UE has acknowledged the report, or has not taken it; then it repeats its submission.
-pub(super) fn on_report_answered(gateway: &mut Gateway, key: Key, status: u16) {
-    if gateway.mo.remove(key).is_some() && !(200..300).contains(&status) {
+/// Steps 12 and 13: the UE has acknowledged the report, or has not taken it. Then it gets it over another binding, if
+/// there is one (G-6); else it repeats its submission.
+pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, status: u16, cx: &mut Cx<'_>) {
+    let Some(mo) = gateway.mo.get_mut(key) else { return };
+    if (200..300).contains(&status) {
+        if let Some(report) = mo.report.take() {
+            gateway.reports.remove(report);
+        }
+        gateway.mo.remove(key);
+        return;
+    }
+    let next = gateway.subscribers.get(mo.subscriber).and_then(|subscriber| {
+        let binding = mo.tried.next(now, &subscriber)?;
+        let identity = match binding.access {
+            AccessKind::Ims => subscriber.record().default_identity()?,
+            AccessKind::Direct => binding.contact,
+        };
+        Some((binding, identity))
+    });
+    let report = mo.report.and_then(|report| gateway.reports.get(report).copied());
+    let (Some((binding, identity)), Some(report)) = (next, report) else { return give_up(gateway, key) };
+    gateway.counts.mo_report_again += 1;
+    mo.tried.add(&binding);
+    mo.network = binding.network;
+    mo.direct = binding.access == AccessKind::Direct;
+    mo.originator = identity;
+    mo.remote = binding.target;
+    mo.local = binding.local;
+    let tpdu = (!report.tpdu.is_empty()).then_some(&report.tpdu[..]);
+    let report = match report.cause {
+        None => Ok(tpdu),
+        Some(cause) => Err((cause, tpdu)),
+    };
+    send(gateway, now, key, report, cx);
+}
+
+/// The UE does not get its report.
+fn give_up(gateway: &mut Gateway, key: Key) {
+    if let Some(mo) = gateway.mo.remove(key) {
         gateway.counts.mo_report_undelivered += 1;
+        if let Some(report) = mo.report {
+            gateway.reports.remove(report);
+        }
     }
 }

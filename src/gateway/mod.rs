@@ -5,10 +5,12 @@ pub mod cause;
 mod crossing;
 pub mod deregistration;
 pub mod mailbox;
+mod map;
 pub mod mo;
 pub mod mt;
 mod network;
 pub mod registration;
+mod sender;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -37,14 +39,24 @@ counts! {
         registration_forwarded,
         /// Third-party REGISTERs refused with 503: no room to keep them, or the control thread is behind.
         registration_full,
-        /// REGISTERs and MESSAGEs refused because the sender is no S-CSCF of a served network.
+        /// REGISTERs and MESSAGEs refused: the sender is no S-CSCF, nor a UE that may register, or has registered, here.
         untrusted_source,
+        /// Messages to the control thread lost or refused because its mailbox was full.
+        control_full,
+        /// UEs told that the gateway has ended their registration.
+        informed,
+        /// Of these, how many did not take it.
+        inform_undelivered,
         /// Mobile originated messages accepted with 202.
         mo_accepted,
         /// Mobile originated messages refused with 403: the sender is not registered here.
         mo_not_registered,
         /// Mobile originated messages refused with 503: no room for another.
         mo_full,
+        /// Mobile originated messages refused with 403: another access than the one they came over is preferred.
+        mo_not_preferred,
+        /// Submit reports sent once more, over another binding.
+        mo_report_again,
         /// RP-ACKs sent to the originator.
         mo_acknowledged,
         /// RP-ERRORs sent to the originator.
@@ -71,6 +83,10 @@ counts! {
         mt_abandoned,
         /// Messages that the UE took with a 2xx and then never reported on.
         mt_no_report,
+        /// Mobile terminated messages sent once more, over another binding.
+        mt_again,
+        /// UEs that could not be reached where they had registered.
+        mt_unreachable,
         /// Delivery reports that match nothing that we wait for.
         report_unmatched,
         /// RP messages that no UE may send, or that are not understood.
@@ -111,6 +127,10 @@ pub struct Gateway {
     pub(crate) mo: Slab<mo::Mo>,
     pub(crate) mt: Slab<mt::Mt>,
     pub(crate) waiting: Slab<mt::Arrived>,
+    /// Submit reports that can be sent over another binding, should the first fail.
+    pub(crate) reports: Slab<mo::Report>,
+    /// UEs informed so far.
+    pub(crate) informs: u32,
     pub(crate) timers: Wheel<Key>,
     /// What had no room in the ring to its worker, oldest first.
     unsent: VecDeque<(WorkerId, Crossing)>,
@@ -128,6 +148,10 @@ pub(crate) enum User {
     Mo(Key),
     /// A mobile terminated message.
     Mt(Key),
+    /// An operation of the control thread's, by its number.
+    Map(u64),
+    /// A UE told that its registration has ended, by a running number.
+    Inform(u32),
 }
 
 /// Messages to other workers that may wait for room in a ring.
@@ -145,12 +169,19 @@ impl User {
         match self {
             Self::Mo(key) => key.to_u64(),
             Self::Mt(key) => 1 << 56 | key.to_u64(),
+            Self::Map(operation) => 2 << 56 | operation & 0xff_ffff_ffff_ffff,
+            Self::Inform(number) => 3 << 56 | u64::from(number),
         }
     }
 
     pub(crate) fn from_u64(word: u64) -> Self {
         let key = Key { slot: word as u32 & 0xff_ffff, generation: (word >> 32) as u32 & 0xff_ffff };
-        if word >> 56 == 0 { Self::Mo(key) } else { Self::Mt(key) }
+        match word >> 56 {
+            0 => Self::Mo(key),
+            1 => Self::Mt(key),
+            2 => Self::Map(word & 0xff_ffff_ffff_ffff),
+            _ => Self::Inform(word as u32),
+        }
     }
 
     /// The key that the Call-ID of its request names. Those of submit reports have a bit above the generation: entries
@@ -159,6 +190,8 @@ impl User {
         match self {
             Self::Mo(key) => Key { generation: key.generation | 1 << GENERATION_BITS, ..key },
             Self::Mt(key) => key,
+            Self::Map(operation) => Key { slot: operation as u32, generation: 3 << GENERATION_BITS },
+            Self::Inform(number) => Key { slot: number, generation: 2 << GENERATION_BITS },
         }
     }
 }
@@ -171,6 +204,8 @@ impl Gateway {
             mo: Slab::with_generation_bits(config.mo, GENERATION_BITS),
             mt: Slab::with_generation_bits(config.mt, GENERATION_BITS),
             waiting: Slab::with_generation_bits(config.mt, GENERATION_BITS),
+            reports: Slab::new(config.mo),
+            informs: 0,
             timers: Wheel::new(config.mt),
             unsent: VecDeque::with_capacity(UNSENT),
             stopping: None,
@@ -203,7 +238,7 @@ impl Gateway {
 
     /// Dispatches a MESSAGE by what its SM-RP message is: submission, report or notice of free memory.
     fn on_message(&mut self, now: Time, message: &Message<'_>, cx: &mut Cx<'_>) {
-        let Some(network) = self.network_of(message.request.source) else {
+        let Some((sender, message)) = sender::find(self, now, message) else {
             self.counts.untrusted_source += 1;
             cx.stack.answer(now, &message.request, 403, cx.outside);
             return;
@@ -214,9 +249,9 @@ impl Gateway {
                 cx.stack.answer(now, &message.request, 503, cx.outside);
             }
             Rp::Submit { .. } | Rp::MemoryAvailable { .. } | Rp::Faulty { .. } => {
-                mo::on_message(self, now, network, message, cx)
+                mo::on_message(self, now, &sender, &message, cx)
             }
-            Rp::Ack { .. } | Rp::Error { .. } => mt::on_report(self, now, network, message, cx),
+            Rp::Ack { .. } | Rp::Error { .. } => mt::on_report(self, now, &sender, &message, cx),
             Rp::Deliver { .. } => {
                 self.counts.rp_faulty += 1;
                 cx.stack.answer(now, &message.request, 400, cx.outside);
@@ -232,11 +267,21 @@ impl Gateway {
                 cx.stack.user_error(now, &invoke.asked, &error, cx.outside);
             }
             Operation::MtForwardSm(ref forward) => mt::on_forward_sm(self, now, invoke, forward, cx),
-            Operation::MoForwardSm(_) | Operation::Other { .. } => {
+            Operation::MoForwardSm(_) => {
                 self.counts.operation_refused += 1;
                 let error = crate::stack::UserError::FacilityNotSupported;
                 cx.stack.user_error(now, &invoke.asked, &error, cx.outside);
             }
+            Operation::Other { opcode, argument } => map::on_invoked(self, now, invoke, opcode, argument, cx),
+        }
+    }
+
+    fn on_answered(&mut self, now: Time, user: u64, status: u16, cx: &mut Cx<'_>) {
+        match User::from_u64(user) {
+            User::Mo(key) => mo::on_report_answered(self, now, key, status, cx),
+            User::Mt(key) => mt::on_answered(self, now, key, status, cx),
+            User::Inform(_) => deregistration::on_inform_answered(self, status),
+            User::Map(_) => {}
         }
     }
 
@@ -280,6 +325,8 @@ impl Gateway {
     pub fn assert_invariants(&self) {
         assert!(self.timers.len() <= self.mt.len(), "a timer without a message");
         let waiting: usize = self.mt.iter().map(|(_, mt)| mt.waiting()).sum();
+        let reports = self.mo.iter().filter(|(_, mo)| mo.has_report()).count();
+        assert_eq!(reports, self.reports.len(), "a report that nobody will send");
         assert_eq!(waiting, self.waiting.len(), "a waiting message that nobody will deliver");
     }
 }
@@ -297,21 +344,19 @@ impl Application for Gateway {
             Indication::Register(register) => registration::on_register(self, now, &register, cx),
             Indication::Message(message) => self.on_message(now, &message, cx),
             Indication::Invoke(invoke) => self.on_invoke(now, &invoke, cx),
-            Indication::Answered { user, status } => match User::from_u64(user) {
-                User::Mo(key) => mo::on_report_answered(self, key, status),
-                User::Mt(key) => mt::on_answered(self, now, key, status, cx),
-            },
+            Indication::Answered { user, status } => self.on_answered(now, user, status, cx),
             // As if the UE had not answered in time (RFC 3261 8.1.3.1).
-            Indication::Unreachable { user, .. } => match User::from_u64(user) {
-                User::Mo(key) => mo::on_report_answered(self, key, 408),
-                User::Mt(key) => mt::on_answered(self, now, key, 408, cx),
-            },
-            Indication::KeepAlive { .. } => {}
-            Indication::Ended { user, outcome } => {
-                if let User::Mo(key) = User::from_u64(user) {
-                    mo::on_outcome(self, now, key, &outcome, cx);
+            Indication::Unreachable { user, .. } => self.on_answered(now, user, 408, cx),
+            Indication::KeepAlive { source, local, transaction } => {
+                if self.subscribers.by_address(source).is_some() {
+                    cx.stack.answer_keep_alive(now, source, local, &transaction, cx.outside);
                 }
             }
+            Indication::Ended { user, outcome } => match User::from_u64(user) {
+                User::Mo(key) => mo::on_outcome(self, now, key, &outcome, cx),
+                User::Map(operation) => map::on_ended(self, operation, &outcome, cx),
+                User::Mt(_) | User::Inform(_) => {}
+            },
             // Its message, if it has one, is found without an asker when its turn comes or its report.
             Indication::Gone { .. } => self.counts.mt_abandoned += 1,
         }
@@ -339,6 +384,9 @@ impl Application for Gateway {
     fn handle_reply(&mut self, now: Time, reply: ToWorker, cx: &mut Cx<'_>) {
         match reply {
             ToWorker::RegisterDone(outcome) => registration::on_registered(now, &outcome, cx),
+            ToWorker::Invoke(operation) => map::on_operation(self, now, &operation, cx),
+            ToWorker::Answer(answer) => map::on_answer(now, &answer, cx),
+            ToWorker::Inform(inform) => deregistration::on_inform(self, now, &inform, cx),
             // What is under way goes on; when it is done, the next timeout leaves the SS7 network.
             ToWorker::Stop => self.stopping = self.stopping.or(Some(now)),
         }
@@ -403,7 +451,7 @@ mod tests {
     #[test]
     fn user_words_bring_back_what_they_were_made_of() {
         let key = Key { slot: 0xabcdef, generation: 0x123456 };
-        for user in [User::Mo(key), User::Mt(key)] {
+        for user in [User::Mo(key), User::Mt(key), User::Map(0xff_1234_5678_9abc), User::Inform(u32::MAX)] {
             assert_eq!(User::from_u64(user.to_u64()), user);
         }
     }

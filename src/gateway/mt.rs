@@ -1,15 +1,17 @@
-//! Mobile terminated short messages over IMS: TR 23.804 8.10 (P-8.10) and 8.5 steps 5 and 6 (P-8.5),
-//! TS 23.204 6.4, TS 24.341 5.3.3.4.
+//! Mobile terminated short messages: over IMS, TR 23.804 8.10 (P-8.10), TS 23.204 6.4, TS 24.341 5.3.3.4; directly,
+//! TR 23.804 8.4 (P-8.4); and 8.5 steps 5 and 6 (P-8.5). Steps are those of 8.10 where no other clause is named.
 //!
 //! A user takes one message at a time (RP has one RP-DATA outstanding each way). The worker that got in first holds the
 //! user's *MT in progress* word; later messages wait with the holder, whichever worker has their dialogues.
 
 use super::cause::{self, Failure};
+use super::mailbox::ToControl;
+use super::sender::{Sender, Tried};
 use super::{Crossing, Cx, Gateway, UnmatchedReport, User};
 use crate::base::{Inline, Key, Time, TimerId};
 use crate::ident::{Digits, Identity, Imsi, WorkerId};
-use crate::stack::{Answer, Asked, Deferred, ForwardSm, Invoke, Message, MessageRequest, Rp};
-use crate::subscriber::{AccessKind, Holder, SubscriberId};
+use crate::stack::{Answer, Asked, Deferred, ForwardSm, Invoke, Message, MessageRequest, RequestId, Rp};
+use crate::subscriber::{AccessKind, Binding, Holder, Record, SubscriberId};
 
 /// The longest queue per user that can be configured.
 pub const MAX_QUEUE: usize = 16;
@@ -45,6 +47,8 @@ impl MtResult {
 /// A delivery report on its way to the holder.
 #[derive(Clone, Copy, Debug)]
 pub struct Report {
+    /// Whose it is: another name in the table means the same subscriber who has registered again.
+    pub imsi: Option<Imsi>,
     /// The RP-MR that it repeats.
     pub reference: u8,
     /// What it says.
@@ -61,11 +65,20 @@ pub struct Report {
 #[derive(Debug)]
 pub(crate) struct Mt {
     subscriber: SubscriberId,
+    imsi: Option<Imsi>,
     network: u16,
     reference: u8,
     asked: Asked,
     /// Step 8: the UE has the MESSAGE.
     answered: bool,
+    /// The MESSAGE, as long as it may have to be repeated.
+    request: Option<RequestId>,
+    /// The bindings that it was sent over.
+    tried: Tried,
+    /// The UE's own binding that it was sent over last.
+    direct: Option<u64>,
+    /// The message, kept as long as there is another binding to send it over.
+    again: Option<Key>,
     awaiting: Awaiting,
     timer: Option<TimerId>,
     queue: Queue,
@@ -124,8 +137,9 @@ impl Gateway {
 }
 
 impl Mt {
+    /// How many messages of ours wait in the gateway's slab.
     pub(super) fn waiting(&self) -> usize {
-        self.queue.len
+        self.queue.len + usize::from(self.again.is_some())
     }
 }
 
@@ -219,10 +233,15 @@ fn hold(
 ) {
     let mt = Mt {
         subscriber,
+        imsi: None,
         network: 0,
         reference,
         asked: arrived.asked,
         answered: false,
+        request: None,
+        tried: Tried::default(),
+        direct: None,
+        again: None,
         awaiting: Awaiting::Report,
         timer: None,
         queue,
@@ -266,56 +285,117 @@ pub(super) fn on_arrived_elsewhere(
     begin(gateway, now, id, arrived, cx);
 }
 
-/// Step 5: the message goes towards the S-CSCF, with the user's tel URI as Request-URI.
+/// Step 5: the message goes towards the S-CSCF, with the user's tel URI as Request-URI; or to the UE itself (8.4 step 5),
+/// at the address of its binding.
 fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arrived, cx: &mut Cx<'_>) {
     let Some(mt) = gateway.mt.get_mut(key) else { return };
-    let reference = mt.reference;
-    let sent = gateway.subscribers.get(mt.subscriber).ok_or(Failure::Absent(cause::DEREGISTERED)).and_then(
-        |subscriber| {
-            let record = subscriber.record();
-            let (_, binding) = subscriber
-                .registered(now)
-                .find(|(_, binding)| binding.access == AccessKind::Ims)
-                .ok_or(Failure::Absent(cause::DEREGISTERED))?;
-            mt.network = binding.network;
-            let network = gateway.networks.get(usize::from(binding.network)).ok_or(Failure::SystemFailure)?;
-            let tel = record.msisdn().and_then(Identity::tel);
-            let target = tel.or_else(|| record.default_identity()).ok_or(Failure::SystemFailure)?;
-            let request = MessageRequest {
-                local: binding.local,
-                remote: binding.remote,
-                request_uri: target.as_str(),
-                to: None,
-                from: &network.uri,
-                asserted: true,
-                route: Some(binding.contact.as_str()),
-                in_reply_to: None,
-                key: User::Mt(key).call(),
-                towards_ue: true,
-                access_network_info: &[],
-                rp: Rp::Deliver { reference, service_centre: arrived.service_centre, tpdu: &arrived.tpdu },
-            };
-            cx.stack
-                .message(now, &request, User::Mt(key).to_u64(), cx.outside)
-                .map_err(|_| Failure::SystemFailure)
-        },
-    );
+    let found = gateway.subscribers.get(mt.subscriber);
+    let found = found.and_then(|subscriber| Some((subscriber, mt.tried.next(now, &subscriber)?)));
+    let sent = found.ok_or(Failure::Absent(cause::DEREGISTERED)).and_then(|(subscriber, binding)| {
+        mt.imsi = subscriber.record().imsi();
+        mt.network = binding.network;
+        mt.direct = (binding.access == AccessKind::Direct).then_some(binding.registration);
+        mt.answered = false;
+        mt.tried.add(&binding);
+        // Only where it may be needed once more.
+        if mt.again.is_none() && mt.tried.next(now, &subscriber).is_some() {
+            mt.again = gateway.waiting.insert(*arrived).ok();
+        }
+        let network = gateway.networks.get(usize::from(binding.network)).ok_or(Failure::SystemFailure)?;
+        let user = User::Mt(key);
+        let rp = Rp::Deliver {
+            reference: mt.reference,
+            service_centre: arrived.service_centre,
+            tpdu: &arrived.tpdu,
+        };
+        send(now, &network.uri, subscriber.record(), &binding, user, rp, cx)
+    });
     match sent {
-        Ok(_) => mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, key).ok(),
+        Ok(request) => {
+            mt.request = Some(request);
+            mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, key).ok();
+        }
         Err(failure) => finish(gateway, now, key, &MtResult::failed(failure), None, cx),
     }
 }
 
-/// Step 8: the S-CSCF's answer. A 2xx is not the report; anything else ends the attempt (8.5 step 5).
+fn send(
+    now: Time,
+    from: &str,
+    record: &Record,
+    binding: &Binding,
+    user: User,
+    rp: Rp<'_>,
+    cx: &mut Cx<'_>,
+) -> Result<RequestId, Failure> {
+    let direct = binding.access == AccessKind::Direct;
+    let tel = record.msisdn().and_then(Identity::tel);
+    let target = tel.or_else(|| record.default_identity()).ok_or(Failure::SystemFailure)?;
+    let request = MessageRequest {
+        local: binding.local,
+        remote: binding.target,
+        request_uri: if direct { binding.contact.as_str() } else { target.as_str() },
+        to: direct.then(|| target.as_str()),
+        from,
+        asserted: !direct,
+        route: (!direct).then(|| binding.contact.as_str()),
+        in_reply_to: None,
+        key: user.call(),
+        towards_ue: !direct,
+        access_network_info: &[],
+        rp,
+    };
+    cx.stack.message(now, &request, user.to_u64(), cx.outside).map_err(|_| Failure::SystemFailure)
+}
+
+/// Step 8: the answer of the S-CSCF or of the UE. A 2xx is not the report; anything else ends the attempt (8.5 step 5).
 pub(super) fn on_answered(gateway: &mut Gateway, now: Time, key: Key, status: u16, cx: &mut Cx<'_>) {
     let Some(mt) = gateway.mt.get_mut(key) else { return };
     if !matches!(mt.awaiting, Awaiting::Report) {
         return;
     }
+    mt.request = None;
     if (200..300).contains(&status) {
         mt.answered = true;
     } else {
-        finish(gateway, now, key, &MtResult::failed(cause::failure_of_status(status)), None, cx);
+        if status == 408 {
+            tell_unreachable(gateway, key, cx);
+        }
+        fail(gateway, now, key, cause::failure_of_status(status), cx);
+    }
+}
+
+/// An attempt has failed: the next binding is tried, if there is one (G-6), before failure is reported.
+fn fail(gateway: &mut Gateway, now: Time, key: Key, failure: Failure, cx: &mut Cx<'_>) {
+    let Some(mt) = gateway.mt.get_mut(key) else { return };
+    stop_repeating(mt, cx);
+    if let Some(timer) = mt.timer.take() {
+        gateway.timers.cancel(timer);
+    }
+    let next = gateway.subscribers.get(mt.subscriber).and_then(|subscriber| mt.tried.next(now, &subscriber));
+    match mt.again.and_then(|again| gateway.waiting.get(again).copied()).filter(|_| next.is_some()) {
+        Some(arrived) => {
+            gateway.counts.mt_again += 1;
+            deliver(gateway, now, key, &arrived, cx);
+        }
+        None => finish(gateway, now, key, &MtResult::failed(failure), None, cx),
+    }
+}
+
+/// Nobody waits for the answer to the MESSAGE any more.
+fn stop_repeating(mt: &mut Mt, cx: &mut Cx<'_>) {
+    if let Some(request) = mt.request.take() {
+        cx.stack.cancel_request(request);
+    }
+}
+
+/// G-5: the control thread learns that a UE is not where it registered from.
+fn tell_unreachable(gateway: &mut Gateway, key: Key, cx: &mut Cx<'_>) {
+    let Some(mt) = gateway.mt.get(key) else { return };
+    let Some(registration) = mt.direct else { return };
+    gateway.counts.mt_unreachable += 1;
+    if cx.outside.to_control(ToControl::Unreachable { subscriber: mt.subscriber, registration }).is_err() {
+        gateway.counts.control_full += 1;
     }
 }
 
@@ -324,10 +404,11 @@ pub(super) fn on_answered(gateway: &mut Gateway, now: Time, key: Key, status: u1
 pub(super) fn on_report(
     gateway: &mut Gateway,
     now: Time,
-    network: u16,
+    sender: &Sender,
     message: &Message<'_>,
     cx: &mut Cx<'_>,
 ) {
+    let network = sender.network;
     let (reference, result) = match message.rp {
         Rp::Ack { reference, tpdu } => (
             reference,
@@ -342,20 +423,16 @@ pub(super) fn on_report(
         ),
         _ => return,
     };
-    let reporter = message
-        .asserted
-        .iter()
-        .flatten()
-        .find_map(|identity| gateway.subscribers.by_identity(identity.as_bytes()))
-        .map(|subscriber| (subscriber.id(), subscriber.mt_holder()));
-    let Some((subscriber, holder)) = reporter else {
+    let reporter = sender.subscriber.and_then(|id| gateway.subscribers.get(id));
+    let reporter = reporter.map(|it| (it.id(), it.record().imsi(), it.mt_holder()));
+    let Some((subscriber, imsi, holder)) = reporter else {
         return unmatched(gateway, now, network, message, cx);
     };
     let Some(request) = cx.stack.defer(now, &message.request) else {
         cx.stack.answer(now, &message.request, 503, cx.outside);
         return;
     };
-    let report = Report { reference, result, request, worker: gateway.config.worker, network };
+    let report = Report { imsi, reference, result, request, worker: gateway.config.worker, network };
     match (message.in_reply_to, holder) {
         (Some((worker, key)), _) if worker == gateway.config.worker => {
             accept(gateway, now, Some(key), subscriber, &report, cx);
@@ -399,8 +476,8 @@ fn accept(
     cx: &mut Cx<'_>,
 ) {
     let fits = |mt: &&Mt| {
-        mt.subscriber == subscriber
-            && mt.network == report.network
+        let same = mt.subscriber == subscriber || mt.imsi.is_some() && mt.imsi == report.imsi;
+        same && mt.network == report.network
             && mt.reference == report.reference
             && matches!(mt.awaiting, Awaiting::Report)
     };
@@ -436,10 +513,11 @@ pub(super) fn on_report_timeout(gateway: &mut Gateway, now: Time, key: Key, cx: 
     mt.timer = None;
     match mt.awaiting {
         Awaiting::Report => {
-            if mt.answered {
-                gateway.counts.mt_no_report += 1;
+            match mt.answered {
+                true => gateway.counts.mt_no_report += 1,
+                false => tell_unreachable(gateway, key, cx),
             }
-            finish(gateway, now, key, &MtResult::failed(Failure::Absent(cause::NO_RESPONSE)), None, cx);
+            fail(gateway, now, key, Failure::Absent(cause::NO_RESPONSE), cx);
         }
         // The worker with the dialogue never said that the result has gone: its ring was full.
         Awaiting::ResultSent(report) => release(gateway, now, key, report, cx),
@@ -456,6 +534,10 @@ fn finish(
     cx: &mut Cx<'_>,
 ) {
     let Some(mt) = gateway.mt.get_mut(key) else { return };
+    stop_repeating(mt, cx);
+    if let Some(again) = mt.again.take() {
+        gateway.waiting.remove(again);
+    }
     if let Some(timer) = mt.timer.take() {
         gateway.timers.cancel(timer);
     }

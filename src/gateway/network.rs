@@ -59,6 +59,10 @@ pub struct Network {
     pub service_centres: Vec<Digits>,
     /// Its S-CSCFs.
     pub scscfs: Vec<Scscf>,
+    /// Whether its UEs may register here themselves.
+    pub direct: bool,
+    /// Whether messages are refused that come over another access than the one that is preferred (G-6).
+    pub mo_preferred_only: bool,
     /// What a delivery report is answered with: 200 (TR 23.804 8.10 step 14) or 202 (TS 24.341).
     pub report_answer: u16,
     /// What a delivery report that matches nothing is answered with.

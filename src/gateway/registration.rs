@@ -1,23 +1,22 @@
-//! Registration by the S-CSCF: TR 23.804 8.7 (P-8.7), TS 24.229 5.4.1.7.
+//! Registration: by the S-CSCF, TR 23.804 8.7 (P-8.7), TS 24.229 5.4.1.7; and by the UE itself, TR 23.804 8.1 (P-8.1).
 //!
-//! A REGISTER that changes nothing but the expiry is answered here, on the worker. Any other goes to the control
-//! thread, which completes the identities, exchanges R1 with the HLR where configured, and publishes the binding.
+//! A third-party REGISTER that changes nothing but the expiry is answered here, on the worker. Any other goes to the
+//! control thread, which finds out who it is about, lets a UE prove who it is, exchanges R1 with the HLR where
+//! configured, and publishes the binding.
 
 use core::time::Duration;
 
-use super::mailbox::{RegisterAnswer, RegisterOutcome, RegisterRequest, ToControl};
+use super::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToControl, UeRegister};
 use super::{Cx, Gateway};
 use crate::base::Time;
 use crate::ident::Identity;
 use crate::stack::{Answer, Register};
 use crate::subscriber::{AccessKind, AccessNetworkInfo};
 
-/// 8.7 step 4: the S-CSCF informs us of the registration.
+/// 8.7 step 4: the S-CSCF informs us of the registration. 8.1 step 2: a UE registers.
 pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
     let Some(network) = gateway.network_of(register.request.source) else {
-        gateway.counts.untrusted_source += 1;
-        cx.stack.answer(now, &register.request, 403, cx.outside);
-        return;
+        return on_ue_register(gateway, now, register, cx);
     };
     let Some(contact) = register.contact else {
         cx.stack.answer(now, &register.request, 400, cx.outside);
@@ -28,7 +27,7 @@ pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<
         gateway.counts.registration_refreshed += 1;
         cx.stack.answer(now, &register.request, 200, cx.outside);
     } else {
-        forward(gateway, now, network, register, fingerprint, cx);
+        forward_third_party(gateway, now, network, register, fingerprint, cx);
     }
 }
 
@@ -62,8 +61,8 @@ fn fingerprint(cx: &Cx<'_>, register: &Register<'_>, contact: &Identity) -> u64 
         .fold(of_one, |hash, value| cx.stack.fingerprint(&[&hash.to_be_bytes(), value], &[]))
 }
 
-/// Steps 5 and 6 are the control thread's; the answer of step 7 waits for it.
-pub(super) fn forward(
+/// 8.7 steps 5 and 6, 8.8.1 steps 5 and 6 are the control thread's; the answer of step 7 waits for it.
+pub(super) fn forward_third_party(
     gateway: &mut Gateway,
     now: Time,
     network: u16,
@@ -71,25 +70,66 @@ pub(super) fn forward(
     fingerprint: u64,
     cx: &mut Cx<'_>,
 ) {
-    let Some(contact) = register.contact else {
-        cx.stack.answer(now, &register.request, 400, cx.outside);
-        return;
+    let registrant = Registrant::Scscf {
+        network,
+        private_identity: register.private_identity,
+        associated: register.associated().collect(),
+        service_info: register.service_info.to_vec(),
     };
+    let remote = gateway.scscf_address(network, register.request.source);
+    forward(gateway, now, register, registrant, remote, fingerprint, cx);
+}
+
+/// 8.1 step 2, 8.2.1 step 1: a UE's own REGISTER. Steps 3 to 5 are the control thread's; the answer of step 6, or 8.2.1
+/// step 5, waits for it.
+pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
+    if !gateway.networks.iter().any(|network| network.direct) {
+        gateway.counts.untrusted_source += 1;
+        cx.stack.answer(now, &register.request, 403, cx.outside);
+        return;
+    }
+    let source = register.request.source;
+    // Without rport the UE may receive where its Contact says; behind a NAT it never does.
+    let beside = |address: &core::net::SocketAddr| !register.rport && address.ip() == source.ip();
+    let registrant = Registrant::Ue(UeRegister {
+        to: register.to_uri.to_vec(),
+        request_uri: register.request_uri.to_vec(),
+        authorization: register.authorization.map(<[u8]>::to_vec),
+        wildcard: register.contact_wildcard,
+        q: register.contact_q,
+        instance: register.instance.to_vec(),
+        target: register.contact_address.filter(beside),
+    });
+    let mut register = *register;
+    if gateway.subscribers.by_address(source).is_some() {
+        register.request = register.request.from_known();
+    }
+    forward(gateway, now, &register, registrant, source, 0, cx);
+}
+
+fn forward(
+    gateway: &mut Gateway,
+    now: Time,
+    register: &Register<'_>,
+    registrant: Registrant,
+    remote: core::net::SocketAddr,
+    fingerprint: u64,
+    cx: &mut Cx<'_>,
+) {
     let Some(reply_to) = cx.stack.defer(now, &register.request) else {
         gateway.counts.registration_full += 1;
         cx.stack.answer(now, &register.request, 503, cx.outside);
         return;
     };
     let request = RegisterRequest {
-        network,
+        registrant,
         public_identity: register.public_identity,
-        contact,
-        remote: gateway.scscf_address(network, register.request.source),
+        contact: register.contact,
+        remote,
         local: register.request.local,
         expires_s: register.expires,
-        private_identity: register.private_identity,
-        associated: register.associated().collect(),
-        service_info: register.service_info.to_vec(),
+        call: cx.stack.fingerprint(&[register.call_id], &[]),
+        sequence: register.cseq,
         access_network_info: AccessNetworkInfo::new(register.access_network_info),
         worker: gateway.config.worker,
         reply_to,
@@ -102,12 +142,19 @@ pub(super) fn forward(
     }
 }
 
-/// 8.7 step 7, 8.8.1 step 7: the control thread is done, the S-CSCF gets its answer.
+/// 8.1 step 6, 8.2.1 step 5, 8.7 step 7, 8.8.1 step 7: the control thread is done, whoever registered gets the answer.
 pub(super) fn on_registered(now: Time, outcome: &RegisterOutcome, cx: &mut Cx<'_>) {
-    let (status, contact) = match outcome.answer {
-        RegisterAnswer::Accepted { expires_s } => (200, Some((outcome.contact.as_str(), expires_s))),
-        RegisterAnswer::Refused { status } => (status, None),
+    let contacts: Vec<(&str, u32)> =
+        outcome.contacts.iter().map(|(contact, expires)| (contact.as_str(), *expires)).collect();
+    let challenges: Vec<&str> = outcome.challenges.iter().map(String::as_str).collect();
+    let answer = Answer {
+        contacts: &contacts,
+        challenges: &challenges,
+        associated: &outcome.associated,
+        date: outcome.date.as_deref(),
+        // Who has been authenticated has shown that what is sent there arrives.
+        known: outcome.status == 200,
+        ..Answer::default()
     };
-    let answer = Answer { contacts: contact.as_slice(), ..Answer::default() };
-    cx.stack.answer_deferred(now, outcome.reply_to, status, &answer, cx.outside);
+    cx.stack.answer_deferred(now, outcome.reply_to, outcome.status, &answer, cx.outside);
 }

@@ -3,8 +3,8 @@
 use super::random::Random;
 use crate::base::Time;
 use crate::control::Mailbox;
-use crate::control::registrar::Registrar;
-use crate::gateway::mailbox::{ToControl, ToWorker};
+use crate::control::registrar::{Outbox, Registrar};
+use crate::gateway::mailbox::ToWorker;
 use crate::ident::WorkerId;
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -13,16 +13,13 @@ use std::collections::VecDeque;
 const BATCH: u64 = 64;
 /// How soon a full ring to a worker is tried again.
 const RETRY: Duration = Duration::from_millis(1);
-/// How often bindings are swept.
-const SWEEP: Duration = Duration::from_secs(1);
 
 /// The control thread's part of a gateway.
 pub(super) struct Control {
     pub(super) registrar: Registrar,
     posts: Vec<Post>,
     /// What the logic says to workers, between its call and the posts.
-    said: Vec<(WorkerId, ToWorker)>,
-    next_sweep: Time,
+    said: Outbox,
 }
 
 struct Post {
@@ -34,7 +31,7 @@ struct Post {
 impl Control {
     pub(super) fn new(registrar: Registrar, mailboxes: Vec<Mailbox>) -> Self {
         let posts = mailboxes.into_iter().map(|mailbox| Post { mailbox, waiting: VecDeque::new() }).collect();
-        Self { registrar, posts, said: vec![], next_sweep: Time::ZERO }
+        Self { registrar, posts, said: vec![] }
     }
 
     /// Whether a worker has asked for something.
@@ -51,9 +48,8 @@ impl Control {
     /// was anything; `told` gets to know which workers have something to read.
     pub(super) fn turn(&mut self, now: Time, random: &mut Random, told: &mut dyn FnMut(WorkerId)) -> bool {
         let mut any = false;
-        if now >= self.next_sweep {
-            self.next_sweep = now + SWEEP;
-            self.registrar.sweep(now);
+        if now >= self.registrar.poll_timeout() {
+            self.registrar.handle_timeout(now, &mut self.said);
         }
         if self.has_post() {
             any = true;
@@ -62,7 +58,7 @@ impl Control {
             for at in (first..count).chain(0..first) {
                 for _ in 0..=random.below(BATCH) {
                     let Some(request) = self.posts[at].mailbox.from.pop() else { break };
-                    self.handle(now, request);
+                    self.registrar.handle(now, request, &mut self.said);
                 }
             }
         }
@@ -82,17 +78,11 @@ impl Control {
         any
     }
 
-    fn handle(&mut self, now: Time, request: ToControl) {
-        let ToControl::Register(request) = request;
-        let outcome = self.registrar.register(now, &request);
-        self.said.push((outcome.worker, ToWorker::RegisterDone(outcome)));
-    }
-
     /// When there is something to do, if no worker asks until then.
     pub(super) fn poll_timeout(&self, now: Time) -> Time {
         match self.posts.iter().all(|post| post.waiting.is_empty()) {
-            true => self.next_sweep,
-            false => self.next_sweep.min(now + RETRY),
+            true => self.registrar.poll_timeout(),
+            false => self.registrar.poll_timeout().min(now + RETRY),
         }
     }
 }

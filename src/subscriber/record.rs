@@ -68,8 +68,10 @@ pub struct Binding {
     pub priority: u8,
     /// Where SIP goes: the S-CSCF's URI (the Contact of its REGISTER), or the UE's contact.
     pub contact: Identity,
-    /// The signalling address of the S-CSCF, or of the UE.
+    /// The signalling address of the S-CSCF, or of the UE as it sends: behind a NAT, the NAT's.
     pub remote: SocketAddr,
+    /// Where requests are sent: `remote`, but for a UE that receives at another port than it sends from.
+    pub target: SocketAddr,
     /// Our address that the registration came to.
     pub local: SocketAddr,
     /// Index of the served network.
@@ -78,6 +80,12 @@ pub struct Binding {
     pub access_network_info: AccessNetworkInfo,
     /// A keyed hash of all that the registration said but its expiry: the same again is a mere refresh.
     pub fingerprint: u64,
+    /// A keyed hash of what names this binding among those of the subscriber: access and device, or contact.
+    pub registration: u64,
+    /// A keyed hash of the REGISTER's Call-ID.
+    pub call: u64,
+    /// The REGISTER's CSeq.
+    pub sequence: u32,
 }
 
 /// A subscriber's identities and bindings. Never changed once published.

@@ -28,10 +28,14 @@ fn binding(n: u64, version: u64) -> Binding {
         priority: version as u8,
         contact: identity(&format!("sip:{n}@{version}.example")),
         remote: address(n),
+        target: address(n),
         local: SocketAddr::from(([192, 0, 2, 1], 5060)),
         network: n as u16,
         access_network_info: AccessNetworkInfo::new(format!("{n} {version}").as_bytes()),
         fingerprint: version,
+        registration: n << 32 | version,
+        call: n,
+        sequence: version as u32,
     }
 }
 

@@ -114,7 +114,7 @@ impl core::ops::Deref for Writer {
 impl Writer {
     /// Adds a subscriber, or replaces the record of the same one (by IMSI, else MSISDN, else default identity), whose
     /// name and words live on. `expiries` has one entry for each binding: a time, or `None` to keep that of the present
-    /// binding with the same access and contact, whatever workers have extended it to.
+    /// binding with the same access and registration, whatever workers have extended it to.
     ///
     /// A missing entry counts as `None`, and with no such binding before, that binding has already ended.
     ///
@@ -254,7 +254,7 @@ impl Writer {
                 let kept = present.freeze(index);
                 for (at, new) in record.bindings().enumerate() {
                     if new.access == old.access
-                        && new.contact == old.contact
+                        && new.registration == old.registration
                         && let Some(time) = times.get_mut(at)
                     {
                         *time = kept;
@@ -422,14 +422,18 @@ fn digest_of(key: &SipKey, record: &Record) -> u64 {
             priority,
             contact,
             remote,
+            target,
             local,
             network,
             access_network_info,
             fingerprint: _,
+            registration: _,
+            call: _,
+            sequence: _,
         } = binding;
         parts.push(contact.as_bytes().to_vec());
         parts.push(access_network_info.as_str().into());
-        parts.push(format!("{access:?} {priority} {remote} {local} {network}").into());
+        parts.push(format!("{access:?} {priority} {remote} {target} {local} {network}").into());
     }
     key.hash(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }

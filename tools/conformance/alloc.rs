@@ -10,11 +10,11 @@ use harness::peers::{Cable, Peers, Ue, deliver};
 use harness::steps::{delivered, submitted_as};
 use ipsmgw::base::Time;
 use ipsmgw::control::config::Config;
+use ipsmgw::control::registrar::Outbox;
 use ipsmgw::control::start::{self, Parts};
 use ipsmgw::control::subscribers::Subscribers;
 use ipsmgw::dataplane::Worker;
 use ipsmgw::gateway::Gateway;
-use ipsmgw::gateway::mailbox::{ToControl, ToWorker};
 use ipsmgw::io::memory::{End, MemoryIo, Pool, pair, views};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -53,11 +53,14 @@ impl Turned {
 
     fn control(&mut self) {
         let Parts { mailboxes, registrar, .. } = &mut self.parts;
-        for mailbox in mailboxes {
-            while let Some(ToControl::Register(request)) = mailbox.from.pop() {
-                let outcome = registrar.register(self.now, &request);
-                assert!(mailbox.to.push(ToWorker::RegisterDone(outcome)).is_ok());
+        let mut out = Outbox::new();
+        for mailbox in mailboxes.iter_mut() {
+            while let Some(message) = mailbox.from.pop() {
+                registrar.handle(self.now, message, &mut out);
             }
+        }
+        for (worker, message) in out {
+            assert!(mailboxes[usize::from(worker.0)].to.push(message).is_ok());
         }
     }
 }

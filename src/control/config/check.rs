@@ -1,7 +1,7 @@
 //! What the types of the configuration don't say: ranges, and that names, addresses and point codes refer to each other.
 
-use super::Config;
 use super::source::Source;
+use super::{Authentication, Config, Network, R1};
 use crate::gateway::mt::MAX_QUEUE;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -291,10 +291,12 @@ impl Check<'_, '_, '_> {
                 let what = format!("{} is no answer to a report", network.report_answer);
                 self.error(place("report_answer"), what, "give 200 or 202");
             }
-            if network.scscf.is_empty() {
-                let remedy = "give at least one { uri = …, address = … }";
+            if network.scscf.is_empty() && network.direct.is_none() {
+                let remedy = "give at least one { uri = …, address = … }, or a [network.direct] section";
                 self.error(place("scscf"), "there is none", remedy);
             }
+            self.hlrs(at, network);
+            self.direct(at, network);
             for (n, scscf) in network.scscf.iter().enumerate() {
                 self.uri(place(&format!("scscf[{n}].uri")), &scscf.uri);
                 let place = place(&format!("scscf[{n}].address"));
@@ -307,8 +309,60 @@ impl Check<'_, '_, '_> {
         }
     }
 
+    /// Who is asked to register subscribers and to authenticate them.
+    fn hlrs(&mut self, at: usize, network: &Network) {
+        let place = |key: &str| format!("network[{at}].{key}");
+        let aka = network.direct.as_ref().is_some_and(|it| it.authentication == Authentication::Aka);
+        if network.hlr.is_empty() && (network.r1 != R1::Preconfigured || aka) {
+            let what = match aka {
+                true => "there is none, but UEs authenticate with their SIM",
+                false => "there is none, but r1 is not \"preconfigured\"",
+            };
+            self.error(place("hlr"), what, "give at least one { title = … }");
+        }
+        let prefixes = network.hlr.iter().enumerate();
+        self.unique(
+            prefixes.map(|(n, hlr)| (place(&format!("hlr[{n}].imsi_prefix")), hlr.imsi_prefix.to_string())),
+        );
+        for (n, hlr) in network.hlr.iter().enumerate() {
+            self.count(place(&format!("hlr[{n}].title")), hlr.title.len(), "digits", 4..=15);
+        }
+        let order = network.access_order.iter().enumerate();
+        self.unique(order.map(|(n, access)| (place(&format!("access_order[{n}]")), format!("{access:?}"))));
+        self.count(place("access_order"), network.access_order.len(), "names", 1..=2);
+    }
+
+    fn direct(&mut self, at: usize, network: &Network) {
+        let place = |key: &str| format!("network[{at}].direct.{key}");
+        let Some(direct) = &network.direct else { return };
+        match (direct.authentication, &direct.credentials) {
+            (Authentication::Digest, None) => {
+                let remedy = "name a file of users as htdigest writes it";
+                self.error(
+                    place("credentials"),
+                    "there is none, but UEs authenticate with a password",
+                    remedy,
+                );
+            }
+            (Authentication::Aka | Authentication::None, Some(_)) => {
+                let remedy = "leave it out, or give authentication = \"digest\"";
+                self.error(place("credentials"), "is not used with this authentication", remedy);
+            }
+            _ => {}
+        }
+        self.count(place("aka"), direct.aka.len(), "algorithms", 1..=2);
+        let algorithms = direct.aka.iter().enumerate();
+        self.unique(algorithms.map(|(n, aka)| (place(&format!("aka[{n}]")), format!("{aka:?}"))));
+    }
+
     fn timers(&mut self) {
         let timers = &self.config.timers;
+        self.range("timers.guard_s", timers.guard.as_secs(), 0..=604_800);
+        self.range("timers.r1_answer_ms", timers.r1_answer.as_millis(), 100..=25_000);
+        self.range("timers.r1_repair_s", timers.r1_repair.as_secs(), 4..=3_600);
+        self.range("timers.r1_per_second", timers.r1_per_second, 1..=1_000_000);
+        self.range("timers.map_registration_ms", timers.map_registration.as_millis(), 100..=600_000);
+        self.range("timers.nonce_s", timers.nonce.as_secs(), 2..=600);
         self.range("timers.mt_report_ms", timers.mt_report.as_millis(), 100..=600_000);
         self.range("timers.mt_queue", timers.mt_queue, 0..=MAX_QUEUE as u8);
         self.range("timers.map_forward_ms", timers.map_forward.as_millis(), 100..=600_000);

@@ -1,8 +1,8 @@
 //! What holds where the configuration says nothing.
 
 use super::{
-    Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, M3uaRole, Node, NodeKind, ReportUnmatched,
-    RouteOn, Timers,
+    Access, Admin, Aka, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred, Node,
+    NodeKind, R1, R1Order, ReportUnmatched, RouteOn, Timers, UnreachablePolicy,
 };
 use std::time::Duration;
 
@@ -62,6 +62,12 @@ impl Default for Timers {
             mt_queue: 8,
             map_forward: Duration::from_secs(90),
             registration_max: Duration::from_secs(604_800),
+            guard: Duration::from_secs(600),
+            r1_answer: Duration::from_secs(2),
+            r1_repair: Duration::from_secs(60),
+            r1_per_second: 500,
+            map_registration: Duration::from_secs(20),
+            nonce: Duration::from_secs(30),
         }
     }
 }
@@ -73,7 +79,19 @@ macro_rules! defaults {
     };
 }
 
+pub(super) fn aka() -> Vec<Aka> {
+    vec![Aka::V2, Aka::V1]
+}
+
+pub(super) fn access_order() -> Vec<Access> {
+    vec![Access::Direct, Access::Ims]
+}
+
 defaults! {
+    r1: R1 = R1::AnyTimeModification;
+    r1_order: R1Order = R1Order::Before200;
+    mo_not_preferred: MoNotPreferred = MoNotPreferred::Accept;
+    unreachable: UnreachablePolicy = UnreachablePolicy::Deregister;
     mtu: u16 = 1500;
     t1: Duration = Duration::from_millis(500);
     t2: Duration = Duration::from_millis(4_000);

@@ -12,7 +12,10 @@ mod tests;
 mod text;
 
 pub use ip::{Port, Route, Sip};
-pub use network::{Network, NodeKind, R1, ReportUnmatched, Scscf, Timers};
+pub use network::{
+    Access, Aka, Authentication, Direct, HlrRoute, MoNotPreferred, Network, NodeKind, R1, R1Order,
+    ReportUnmatched, Scscf, Timers, UnreachablePolicy,
+};
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
 pub use ss7::{Association, Destination, M3uaRole, Role, RouteOn, Ss7, Title, TrafficMode};
 pub use text::{Mac, PortAddress, Prefix};
@@ -181,6 +184,9 @@ impl Config {
                 network.gateway_uri.clone_from(&self.sip.uri);
             }
             network.subscribers = network.subscribers.take().map(|file| directory.join(file));
+            if let Some(direct) = &mut network.direct {
+                direct.credentials = direct.credentials.take().map(|file| directory.join(file));
+            }
         }
         self.node.secret_file = self.node.secret_file.take().map(|file| directory.join(file));
         for association in &mut self.associations {

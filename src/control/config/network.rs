@@ -34,13 +34,35 @@ pub struct Network {
     /// Beginnings of the service centres that its subscribers may use. Default: any.
     #[serde(default)]
     pub service_centres: Vec<Digits>,
-    /// Its S-CSCFs: SIP requests are taken from these alone, and messages to subscribers go there.
+    /// Its S-CSCFs, which register subscribers as a third party; messages to such subscribers go there. Without one, UEs
+    /// must be able to register here themselves (`direct`).
+    #[serde(default)]
     pub scscf: Vec<Scscf>,
+    /// How UEs register here themselves (8.1). Without it, only S-CSCFs are listened to.
+    pub direct: Option<Direct>,
     /// The gateway's own URI towards this network. Default: `uri` of `[sip]`.
     #[serde(default)]
     pub gateway_uri: String,
-    /// How the gateway registers a subscriber with the HLR.
+    /// How the gateway registers a subscriber with the HLR. Default `"any_time_modification"`.
+    #[serde(default = "super::default::r1")]
     pub r1: R1,
+    /// Whether a REGISTER is answered after the HLR (TR 23.804) or before (TS 23.204). Default `"before_200"`: the HLR comes
+    /// first.
+    #[serde(default = "super::default::r1_order")]
+    pub r1_order: R1Order,
+    /// The HLRs, by beginnings of IMSIs; the longest wins. Needed unless `r1` is preconfigured and no UE authenticates with
+    /// its SIM.
+    #[serde(default)]
+    pub hlr: Vec<HlrRoute>,
+    /// Which access is preferred where a subscriber has several (G-6), the first most. Default `["direct", "ims"]`.
+    #[serde(default = "super::default::access_order")]
+    pub access_order: Vec<Access>,
+    /// Whether the user's own order (subscriber file, q-values) goes before `access_order`. Default false.
+    #[serde(default)]
+    pub user_order: bool,
+    /// What becomes of a message that a UE submits over another access than the preferred one. Default `"accept"`.
+    #[serde(default = "super::default::mo_not_preferred")]
+    pub mo_not_preferred: MoNotPreferred,
     /// The final answer to a delivery report from a UE: 200 (TR 23.804 8.10 step 14) or 202 (TS 24.341). Default 200.
     #[serde(default = "super::default::report_answer")]
     pub report_answer: u16,
@@ -83,10 +105,107 @@ pub struct Scscf {
     pub address: SocketAddr,
 }
 
+/// `[network.direct]`: UEs that register at the gateway itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Direct {
+    /// How a UE proves who it is.
+    pub authentication: Authentication,
+    /// With `"aka"`: which algorithms are offered, the preferred one first. Default `["AKAv2-MD5", "AKAv1-MD5"]`.
+    #[serde(default = "super::default::aka")]
+    pub aka: Vec<Aka>,
+    /// With `"digest"`: a file of users and hashed passwords as `htdigest` writes it, beside this one unless the path is
+    /// absolute.
+    pub credentials: Option<PathBuf>,
+    /// Whether a UE that can't be reached is de-registered (G-5). Default `"deregister"`.
+    #[serde(default = "super::default::unreachable")]
+    pub unreachable: UnreachablePolicy,
+}
+
+/// How a UE proves who it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Authentication {
+    /// With its SIM: digest AKA (RFC 3310, RFC 4169), with vectors of the HLR.
+    Aka,
+    /// With a password: digest with MD5 (RFC 7616).
+    Digest,
+    /// Not at all. For a laboratory: everybody can be anybody.
+    None,
+}
+
+/// A digest algorithm with AKA.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+pub enum Aka {
+    /// RFC 3310.
+    #[serde(rename = "AKAv1-MD5")]
+    V1,
+    /// RFC 4169.
+    #[serde(rename = "AKAv2-MD5")]
+    V2,
+}
+
+/// What becomes of the registration of a UE that can't be reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnreachablePolicy {
+    /// It ends.
+    Deregister,
+    /// It stays until its time has passed.
+    Keep,
+}
+
+/// A way to reach a subscriber.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// The UE itself registered here.
+    Direct,
+    /// Through an S-CSCF.
+    Ims,
+}
+
+/// What becomes of a message over an access that is not the preferred one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MoNotPreferred {
+    /// It is forwarded.
+    Accept,
+    /// It is answered 403.
+    Refuse,
+}
+
+/// An HLR.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HlrRoute {
+    /// The beginning of its subscribers' IMSIs. Default: any.
+    #[serde(default)]
+    pub imsi_prefix: Digits,
+    /// Its global title: E.164, international, without `+`.
+    pub title: Digits,
+}
+
+/// Which goes first: the HLR's answer or ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum R1Order {
+    /// The HLR's (TR 23.804 8.1, 8.7), for at most `r1_answer_ms`.
+    #[serde(rename = "before_200")]
+    Before200,
+    /// Ours (TS 23.204 6.1, 6.2).
+    #[serde(rename = "after_200")]
+    After200,
+}
+
 /// How the gateway registers a subscriber with the HLR.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum R1 {
+    /// anyTimeModification, as an IP-SM-GW (TS 29.002 22.4).
+    AnyTimeModification,
+    /// updateGprsLocation and purgeMS, as an SGSN: a plain HLR then cancels the subscriber's real SGSN.
+    UpdateGprsLocation,
     /// Not at all: the HLR knows the gateway's address beforehand (8.7 step 5, 8.8 step 5).
     Preconfigured,
 }
@@ -118,4 +237,22 @@ pub struct Timers {
     /// The longest registration; a longer one is cut, and the answer says so. Default 604,800 (a week).
     #[serde(rename = "registration_max_s", deserialize_with = "seconds")]
     pub registration_max: Duration,
+    /// The long guard timer of 8.2.2: how much longer than asked for a direct registration lives before the gateway ends
+    /// it. Default 600.
+    #[serde(rename = "guard_s", deserialize_with = "seconds")]
+    pub guard: Duration,
+    /// How long a REGISTER waits for the HLR; then it is answered, and the exchange goes on. Default 2,000.
+    #[serde(rename = "r1_answer_ms", deserialize_with = "millis")]
+    pub r1_answer: Duration,
+    /// How long subscriber table and HLR may differ while both are up. Default 60.
+    #[serde(rename = "r1_repair_s", deserialize_with = "seconds")]
+    pub r1_repair: Duration,
+    /// Operations towards HLRs in a second, at most. Default 500.
+    pub r1_per_second: u32,
+    /// The invoke timer of operations towards HLRs (TS 29.002 17.1.2: medium). Default 20,000.
+    #[serde(rename = "map_registration_ms", deserialize_with = "millis")]
+    pub map_registration: Duration,
+    /// How long a challenge may be answered. Default 30.
+    #[serde(rename = "nonce_s", deserialize_with = "seconds")]
+    pub nonce: Duration,
 }

@@ -65,6 +65,7 @@ fn the_example_tells_the_true_defaults() {
         "translation_type",
         "numbering_plan",
         "nature",
+        "credentials",
     ];
     let full: Vec<_> = EXAMPLE
         .lines()

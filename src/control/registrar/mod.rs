@@ -1,16 +1,28 @@
-//! The slow path of registration over IMS (8.7, 8.8): from a third-party REGISTER to a record of the subscriber table.
+//! The slow path of registration (8.1, 8.2, 8.7, 8.8): from a REGISTER to a record of the subscriber table, with the
+//! exchange over R1 in between.
+//!
+//! One function for each thing that arrives, in step order. It knows no clock and no thread: messages go in, messages
+//! for workers come out, so that a simulation runs the same code.
 
+mod bindings;
+mod direct;
+mod hlr;
+mod identities;
+mod r1;
 mod service_info;
 #[cfg(test)]
 mod tests;
 
-use super::config::{Config, Network};
-use super::subscribers::{Known, NetworkSubscribers, Subscribers, belongs};
+use super::authentication::Authenticator;
+use super::config::{Config, R1 as Form, R1Order, UnreachablePolicy};
+use super::subscribers::{Known, Subscribers};
 use crate::base::publish::{Show, Shown};
-use crate::base::{Time, counts};
-use crate::gateway::mailbox::{RegisterAnswer, RegisterOutcome, RegisterRequest};
-use crate::ident::{Identity, Imsi, Msisdn};
-use crate::subscriber::{AccessKind, Binding, Record, Refused, Subscriber, SubscriberId, Writer};
+use crate::base::{SipKey, Time, counts};
+use crate::gateway::mailbox::{Inform, RegisterRequest, Registrant, ToControl, ToWorker};
+use crate::ident::{Imsi, WorkerId};
+use crate::subscriber::{Binding, SubscriberId, Writer};
+pub use r1::R1Counts;
+use r1::{Event, Lack, Party, R1, Settled, Times};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,11 +35,17 @@ counts! {
         deregistered,
         /// De-registrations of somebody who was not registered.
         deregistered_unknown,
-        /// Bindings removed because their time had passed.
+        /// Bindings removed because their time had passed: by the guard timer of 8.2.2 where UEs register themselves.
         expired,
+        /// Bindings removed because the UE could not be reached.
+        unreachable,
+        /// Bindings removed because the HLR said so: cancelLocation, or short messages no longer subscribed to.
+        cancelled,
+        /// Bindings removed because the HLR refused the registration after it had been answered.
+        refused_late,
         /// Registrations accepted without an IMSI: no message can be sent to the subscriber.
         without_imsi,
-        /// Registrations accepted without an MSISDN: the subscriber can send no message.
+        /// Registrations accepted without an MSISDN: the subscriber sends under no number of its own.
         without_msisdn,
         /// Registrations accepted with a number or identity that another subscriber had until then.
         taken_over,
@@ -37,36 +55,154 @@ counts! {
         refused_network,
         /// Registrations refused because there is no room.
         refused_full,
+        /// Registrations refused because the HLR refused them.
+        refused_hlr,
+        /// Registrations and de-registrations refused because a newer one has come before them.
+        refused_stale,
+        /// Registrations of UEs refused: no served network has their realm, or they give no IMSI.
+        refused_realm,
+        /// Registrations of UEs refused: the identity in To is not theirs.
+        refused_identity,
+        /// Registrations of UEs refused because the HLR gave no authentication vector.
+        refused_vector,
+        /// Registrations refused because another is under way for the same subscriber, or too many challenges were asked for.
+        refused_busy,
         /// Bodies in which no MSISDN could be found.
         service_info_without_msisdn,
+        /// Operations of HLRs that were carried out.
+        invoked,
+        /// Operations of HLRs refused: not understood, or about somebody unknown.
+        invoked_refused,
     }
 }
+
+/// Messages for workers.
+pub type Outbox = Vec<(WorkerId, ToWorker)>;
 
 /// Registers, de-registers and sweeps; the one user of the table's writing end.
 pub struct Registrar {
     config: Arc<Config>,
     subscribers: Subscribers,
     writer: Writer,
+    authenticator: Authenticator,
+    r1: R1<Waiter>,
+    /// Hashes that name bindings.
+    names: SipKey,
+    workers: u8,
+    /// The calendar's time, in seconds since 1970, at a moment of ours.
+    calendar: Option<(Time, u64)>,
+    next_sweep: Time,
+    out: Outbox,
     /// What happened so far.
     pub counts: RegistrarCounts,
 }
 
+/// Who waits for the HLR.
+#[derive(Debug)]
+enum Waiter {
+    /// A registration: 8.1 step 5, 8.7 step 6.
+    Join(Box<Joining>),
+    /// A de-registration: 8.2.1 step 4, 8.8 step 6.
+    Leave(Box<Leaving>),
+    /// A UE that is to be told: 8.2.2 step 3.
+    Inform(Box<Inform>),
+    /// A REGISTER that is to be challenged.
+    Challenge(Box<direct::Unproved>),
+}
+
+/// A registration whose subscriber is known.
+#[derive(Debug)]
+struct Joining {
+    request: RegisterRequest,
+    network: u16,
+    known: Known,
+    expires_s: u32,
+}
+
+/// A de-registration of bindings that are there.
+#[derive(Debug)]
+struct Leaving {
+    request: RegisterRequest,
+    subscriber: SubscriberId,
+    bindings: Vec<Version>,
+}
+
+/// A binding as it was at some time: with the same name and another version it is a newer one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Version {
+    registration: u64,
+    call: u64,
+    sequence: u32,
+}
+
+impl Version {
+    fn of(binding: &Binding) -> Self {
+        Self { registration: binding.registration, call: binding.call, sequence: binding.sequence }
+    }
+
+    /// Whether `request` is older than what it is about (RFC 3261 10.3 step 7).
+    fn is_newer_than(&self, request: &RegisterRequest) -> bool {
+        self.call == request.call && self.sequence >= request.sequence
+    }
+}
+
+/// How much longer than its invoke timer an operation may take until we are told of its end.
+const MARGIN: Duration = Duration::from_secs(10);
+/// How often expired bindings are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+
 impl Shown for Registrar {
     fn show(&self, to: &mut dyn Show) {
         to.counts("registration", "", &self.counts);
+        to.counts("r1", "", &self.r1.counts);
+        to.counts("authentication", "", &self.authenticator.counts);
         to.counts("subscriber", "", &self.writer.counts);
         let about = ("subscriber", "", "subscribers", "Subscribers in the table.");
         to.level(about, self.writer.len() as u64, self.config.capacity.subscribers.into());
         let about = ("subscriber", "", "unreclaimed", "Old records that wait for readers.");
         to.level(about, self.writer.unreclaimed() as u64, 0);
+        let about = ("r1", "", "differing", "Subscribers of whom HLR and table differ, or may.");
+        to.level(about, self.r1.differing() as u64, 0);
     }
 }
 
 impl Registrar {
-    /// A registrar for the networks of `config`.
+    /// A registrar for the networks of `config`, whose messages go to `workers` workers. All its random-looking numbers
+    /// follow from `key`.
     #[must_use]
-    pub fn new(config: Arc<Config>, subscribers: Subscribers, writer: Writer) -> Self {
-        Self { config, subscribers, writer, counts: RegistrarCounts::default() }
+    pub fn new(
+        config: Arc<Config>,
+        subscribers: Subscribers,
+        writer: Writer,
+        authenticator: Authenticator,
+        workers: u8,
+        key: &SipKey,
+    ) -> Self {
+        let timers = &config.timers;
+        let times = Times {
+            answer: timers.r1_answer,
+            repair: timers.r1_repair,
+            lost: timers.map_registration + MARGIN,
+            per_second: timers.r1_per_second,
+        };
+        Self {
+            r1: R1::new(times),
+            names: key.derive("bindings"),
+            config,
+            subscribers,
+            writer,
+            authenticator,
+            workers,
+            calendar: None,
+            next_sweep: Time::ZERO,
+            out: vec![],
+            counts: RegistrarCounts::default(),
+        }
+    }
+
+    /// From now on answers carry the date: `now` is `since_1970` seconds after the beginning of 1970.
+    pub fn set_calendar(&mut self, now: Time, since_1970: u64) {
+        self.calendar = Some((now, since_1970));
     }
 
     /// The subscriber table.
@@ -75,223 +211,244 @@ impl Registrar {
         &self.writer
     }
 
-    /// Carries out a third-party REGISTER.
-    pub fn register(&mut self, now: Time, request: &RegisterRequest) -> RegisterOutcome {
-        let RegisterRequest { worker, reply_to, contact, .. } = *request;
-        let answer = match self.try_register(now, request) {
-            Ok(expires_s) => RegisterAnswer::Accepted { expires_s },
-            Err(status) => RegisterAnswer::Refused { status },
-        };
-        RegisterOutcome { worker, reply_to, contact, answer }
+    /// Subscribers of whom HLR and table differ, or may.
+    #[must_use]
+    pub fn differing(&self) -> usize {
+        self.r1.differing()
     }
 
-    /// How many seconds it is registered for, or the status code of the refusal.
-    fn try_register(&mut self, now: Time, request: &RegisterRequest) -> Result<u32, u16> {
+    /// Checks what must hold between any two calls. A walk over the whole table: for tests and simulation.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn assert_invariants(&self) {
+        self.writer.assert_invariants();
+        self.r1.assert_invariants();
+    }
+
+    /// Something that a worker says. What it brings about for workers is appended to `out`.
+    pub fn handle(&mut self, now: Time, message: ToControl, out: &mut Outbox) {
+        match message {
+            ToControl::Register(request) => self.on_register(now, *request),
+            ToControl::Ended { operation, outcome } => self.r1.ended(now, operation, outcome),
+            ToControl::Invoked(invoked) => self.on_invoked(now, &invoked),
+            ToControl::Unreachable { subscriber, registration } => {
+                self.on_unreachable(now, subscriber, registration);
+            }
+        }
+        self.finish(now, out);
+    }
+
+    /// Deadlines have passed: HLRs that take too long, tries that are due, bindings that have ended.
+    pub fn handle_timeout(&mut self, now: Time, out: &mut Outbox) {
+        self.r1.handle_timeout(now);
+        if now >= self.next_sweep {
+            self.next_sweep = now + SWEEP;
+            self.sweep(now);
+        }
+        self.finish(now, out);
+    }
+
+    /// The earliest deadline.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Time {
+        self.r1.poll_timeout().min(self.next_sweep)
+    }
+
+    /// Works off what the exchange with the HLRs has brought about.
+    fn finish(&mut self, now: Time, out: &mut Outbox) {
+        while let Some(event) = self.r1.poll_event() {
+            self.on_r1(now, event);
+        }
+        while let Some(send) = self.r1.poll_send() {
+            self.send(now, send);
+        }
+        // An operation that can't be sent has ended.
+        while let Some(event) = self.r1.poll_event() {
+            self.on_r1(now, event);
+        }
+        out.append(&mut self.out);
+    }
+
+    fn on_register(&mut self, now: Time, request: RegisterRequest) {
+        match &request.registrant {
+            Registrant::Scscf { network, .. } => {
+                let network = *network;
+                self.on_third_party(now, network, request);
+            }
+            Registrant::Ue(_) => self.on_ue(now, request),
+        }
+    }
+
+    /// 8.7 step 4 and 8.8 step 4: the S-CSCF informs us.
+    fn on_third_party(&mut self, now: Time, network: u16, request: RegisterRequest) {
         let config = self.config.clone();
-        let network = config.networks.get(usize::from(request.network)).ok_or(403u16)?;
-        if request.expires_s == 0 {
-            return self.deregister(request);
-        }
-        let known = self.find(network, request);
-        let known = self.complete(known, request);
-        let Known { imsi, msisdn } = known;
-        let identity = request.public_identity;
-        if imsi.is_none() && msisdn.is_none() {
-            self.counts.refused_unknown += 1;
-            tracing::warn!(
-                ?identity,
-                network = network.name,
-                "registration refused: neither IMSI nor MSISDN is known"
-            );
-            return Err(403);
-        }
-        let most = u32::try_from(config.timers.registration_max.as_secs()).unwrap_or(u32::MAX);
-        let expires_s = request.expires_s.min(most);
-        let binding = Binding {
-            access: AccessKind::Ims,
-            priority: 0,
-            contact: request.contact,
-            remote: request.remote,
-            local: request.local,
-            network: request.network,
-            access_network_info: request.access_network_info,
-            fingerprint: request.fingerprint,
+        let Some(served) = config.networks.get(usize::from(network)) else {
+            return self.answer(now, &request, 403, &[]);
         };
-        let ends = now + Duration::from_secs(expires_s.into());
-        self.publish(known, request, binding, ends)?;
+        if request.expires_s == 0 {
+            return self.on_deregister(now, request);
+        }
+        let known = self.find(served, &request);
+        let known = self.complete(known, network, &request);
+        if known.imsi.is_none() && known.msisdn.is_none() {
+            self.counts.refused_unknown += 1;
+            let (identity, network) = (request.public_identity, &served.name);
+            tracing::warn!(?identity, network, "registration refused: neither IMSI nor MSISDN is known");
+            return self.answer(now, &request, 403, &[]);
+        }
+        self.join(now, request, network, known);
+    }
+
+    /// 8.1 step 3, 8.7 step 5: the HLR is told, before or after the answer.
+    fn join(&mut self, now: Time, request: RegisterRequest, network: u16, known: Known) {
+        let most = u32::try_from(self.config.timers.registration_max.as_secs()).unwrap_or(u32::MAX);
+        let expires_s = request.expires_s.min(most);
+        let joining = Box::new(Joining { request, network, known, expires_s });
+        match (self.party(network, known.imsi), self.order(network)) {
+            (None, _) => {
+                self.on_joined(now, *joining, Settled::Agreed);
+            }
+            (Some(party), R1Order::Before200) => {
+                // Already so: nothing has to be said.
+                if let Some(Waiter::Join(joining)) =
+                    self.r1.wish(now, party, true, Some(Waiter::Join(joining)))
+                {
+                    self.on_joined(now, *joining, Settled::Agreed);
+                }
+            }
+            (Some(party), R1Order::After200) => {
+                if self.on_joined(now, *joining, Settled::Late) {
+                    self.r1.wish(now, party, true, None);
+                }
+            }
+        }
+    }
+
+    /// 8.1 steps 5 and 6, 8.7 steps 6 and 7: the HLR has answered, or takes too long; the mapping is stored and the UE or
+    /// the S-CSCF answered. Whether it was stored.
+    fn on_joined(&mut self, now: Time, mut joining: Joining, how: Settled) -> bool {
+        match how {
+            Settled::Agreed | Settled::Late => {}
+            Settled::Refused(error) => {
+                self.counts.refused_hlr += 1;
+                self.answer(now, &joining.request, hlr::status_of(error), &[]);
+                return false;
+            }
+            Settled::Superseded => {
+                self.counts.refused_busy += 1;
+                self.answer(now, &joining.request, 503, &[]);
+                return false;
+            }
+        }
+        let party = self.party(joining.network, joining.known.imsi);
+        let told = party.and_then(|party| self.r1.msisdn(party));
+        joining.known.msisdn = told.or(joining.known.msisdn);
+        match self.store(now, &joining) {
+            Ok(()) => {
+                self.note(&joining);
+                let contacts = self.contacts(now, &joining);
+                self.answer(now, &joining.request, 200, &contacts);
+                true
+            }
+            Err(status) => {
+                // The HLR must not go on believing what we have refused.
+                if let Some(party) = party.filter(|&party| !self.is_registered(now, party)) {
+                    self.r1.wish(now, party, false, None);
+                }
+                self.answer(now, &joining.request, status, &[]);
+                false
+            }
+        }
+    }
+
+    fn note(&mut self, joining: &Joining) {
+        let Known { imsi, msisdn } = joining.known;
+        let identity = joining.request.public_identity;
         self.counts.registered += 1;
         if imsi.is_none() {
             self.counts.without_imsi += 1;
-            tracing::warn!(
-                ?identity,
-                network = network.name,
-                "registered without IMSI: no message can be sent to it"
-            );
+            tracing::warn!(?identity, "registered without IMSI: no message can be sent to it");
         }
         if msisdn.is_none() {
             self.counts.without_msisdn += 1;
-            tracing::warn!(
-                ?identity,
-                network = network.name,
-                "registered without MSISDN: it can send no message"
-            );
+            tracing::warn!(?identity, "registered without MSISDN: its messages carry no number of its own");
         }
-        tracing::debug!(?identity, ?imsi, ?msisdn, network = network.name, expires_s, "registered");
-        Ok(expires_s)
+        tracing::debug!(?identity, ?imsi, ?msisdn, expires_s = joining.expires_s, "registered");
     }
 
-    /// IMSI and MSISDN of who registers, in the order of requirement R-1.
-    fn find(&mut self, network: &Network, request: &RegisterRequest) -> Known {
-        let identities = || [request.public_identity].into_iter().chain(request.associated.iter().copied());
-        let mut msisdn = None;
-        if !request.service_info.is_empty() {
-            msisdn = service_info::msisdn(&request.service_info);
-            self.counts.service_info_without_msisdn += u64::from(msisdn.is_none());
-        }
-        let mut msisdn = msisdn.or_else(|| identities().find_map(|identity| number_of(&identity)));
-        let private = request.private_identity.and_then(|identity| imsi_of(network, identity.as_str()));
-        let mut imsi = private.or_else(|| {
-            identities().find_map(|identity| imsi_of(network, identity.as_str().strip_prefix("sip:")?))
-        });
-        if let Some(file) = self.subscribers.of(request.network) {
-            // By what is surest first: one line must not lend a number to another line's subscriber.
-            let known =
-                imsi.and_then(|imsi| file.by_imsi(imsi)).or_else(|| in_file(file, msisdn, identities()));
-            imsi = imsi.or(known.and_then(|known| known.imsi));
-            let same = known.filter(|known| known.imsi.is_none() || known.imsi == imsi);
-            msisdn = msisdn.or(same.and_then(|known| known.msisdn));
-        }
-        Known { imsi, msisdn }
-    }
-
-    /// What a re-registration doesn't tell again is as it was.
-    fn complete(&self, known: Known, request: &RegisterRequest) -> Known {
-        let present = self.present(known, &request.public_identity).map(|present| present.record());
-        let present = present.filter(|present| present.bindings().all(|it| it.network == request.network));
-        Known {
-            imsi: known.imsi.or_else(|| present?.imsi()),
-            msisdn: known.msisdn.or_else(|| present?.msisdn()),
-        }
-    }
-
-    fn publish(
-        &mut self,
-        known: Known,
-        request: &RegisterRequest,
-        binding: Binding,
-        ends: Time,
-    ) -> Result<(), u16> {
-        let keys = self.holders(known, request);
-        if keys.iter().any(|&id| self.is_of_another_network(id, request.network)) {
-            self.counts.refused_network += 1;
-            let identity = request.public_identity;
-            tracing::warn!(
-                ?identity,
-                "registration refused: a subscriber of another network has one of its keys"
-            );
-            return Err(403);
-        }
-        // Each round frees the keys of one other subscriber.
-        for _ in 0..=keys.len() {
-            let (record, expiries) = self.record(known, request, binding, ends).ok_or(403u16)?;
-            match self.writer.register(record, &expiries) {
-                Ok(_) => return Ok(()),
-                Err(Refused::Taken(other)) => {
-                    self.writer.deregister(other);
-                    self.counts.taken_over += 1;
-                    let identity = request.public_identity;
-                    tracing::info!(?identity, "registered with a key that another subscriber had");
-                }
-                Err(Refused::Full) => break,
-            }
-        }
-        self.counts.refused_full += 1;
-        tracing::warn!("registration refused: the subscriber table is full");
-        Err(503)
-    }
-
-    /// Everybody in the table who has one of the keys.
-    fn holders(&self, known: Known, request: &RegisterRequest) -> Vec<SubscriberId> {
-        let table = &self.writer;
-        let by_imsi = known.imsi.and_then(|imsi| table.by_imsi(imsi));
-        let by_msisdn = known.msisdn.and_then(|msisdn| table.by_msisdn(msisdn));
-        let identities = identities(known, request);
-        let by_identity = identities.iter().filter_map(|identity| table.by_identity(identity.as_bytes()));
-        by_imsi.into_iter().chain(by_msisdn).chain(by_identity).map(|subscriber| subscriber.id()).collect()
-    }
-
-    fn is_of_another_network(&self, id: SubscriberId, network: u16) -> bool {
-        let subscriber = self.writer.get(id);
-        subscriber.is_some_and(|subscriber| {
-            subscriber.record().bindings().any(|binding| binding.network != network)
-        })
-    }
-
-    /// The subscriber's new record: bindings over other accesses are kept, and identities too that registered apart.
-    fn record(
-        &self,
-        known: Known,
-        request: &RegisterRequest,
-        binding: Binding,
-        ends: Time,
-    ) -> Option<(Record, Vec<Option<Time>>)> {
-        let present = self.present(known, &request.public_identity).map(|present| present.record());
-        let others = present.into_iter().flat_map(|present| present.bindings());
-        let others = others.filter(|other| other.access != AccessKind::Ims).take(Record::BINDINGS - 1);
-        let bindings: Vec<_> = [binding].into_iter().chain(others).collect();
-        let expiries = (0..bindings.len()).map(|at| (at == 0).then_some(ends)).collect();
-        let mut identities = identities(known, request);
-        if request.associated.is_empty() {
-            let before = present.into_iter().flat_map(|present| present.identities());
-            let number = present.and_then(|present| Identity::tel(present.msisdn()?));
-            let added = |identity: &Identity| !identities.contains(identity) && Some(*identity) != number;
-            let before: Vec<_> = before.filter(added).collect();
-            identities.extend(before);
-        }
-        identities.truncate(Record::IDENTITIES);
-        let private = request.private_identity.or_else(|| present?.private_identity());
-        Some((Record::new(known.imsi, known.msisdn, private, &identities, &bindings)?, expiries))
-    }
-
-    /// The same subscriber in the table, if it is there.
-    fn present(&self, known: Known, identity: &Identity) -> Option<Subscriber<'_>> {
-        let table = &self.writer;
-        let same = |found: &Subscriber<'_>| {
-            known.imsi.is_none() || found.record().imsi().is_none_or(|it| Some(it) == known.imsi)
+    /// 8.2.1 step 1, 8.8 step 4: bindings are to end. Steps 2 and 5: the HLR is told if no other binding is left.
+    fn on_deregister(&mut self, now: Time, request: RegisterRequest) {
+        let Some((subscriber, leaving)) = self.leaving(&request) else {
+            self.counts.deregistered_unknown += 1;
+            return self.answer(now, &request, 200, &[]);
         };
-        let by_imsi = known.imsi.and_then(|imsi| table.by_imsi(imsi));
-        let by_msisdn = || known.msisdn.and_then(|msisdn| table.by_msisdn(msisdn)).filter(same);
-        by_imsi.or_else(by_msisdn).or_else(|| table.by_identity(identity.as_bytes()).filter(same))
-    }
-
-    /// 8.8 step 4: the subscriber's binding over IMS goes, whichever identity of the set is named.
-    fn deregister(&mut self, request: &RegisterRequest) -> Result<u32, u16> {
-        let identity = request.public_identity;
-        let found = self.writer.by_identity(identity.as_bytes()).and_then(|subscriber| {
-            let binding =
-                |binding: &Binding| binding.access == AccessKind::Ims && binding.network == request.network;
-            let at = subscriber.record().bindings().position(|it| binding(&it))?;
-            Some((subscriber.id(), at))
-        });
-        match found {
-            Some((id, at)) => {
-                self.remove(id, at);
-                self.counts.deregistered += 1;
-                tracing::debug!(?identity, "de-registered");
-            }
-            None => self.counts.deregistered_unknown += 1,
+        if leaving.iter().any(|version| version.is_newer_than(&request)) {
+            self.counts.refused_stale += 1;
+            return self.answer(now, &request, 500, &[]);
         }
-        Ok(0)
+        let names: Vec<u64> = leaving.iter().map(|version| version.registration).collect();
+        let party = self.last_of(now, subscriber, &names);
+        let network = self.network_of(subscriber).unwrap_or(0);
+        let leaving = Box::new(Leaving { request, subscriber, bindings: leaving });
+        match (party, self.order(network)) {
+            (Some(party), R1Order::Before200) => {
+                if let Some(Waiter::Leave(leaving)) =
+                    self.r1.wish(now, party, false, Some(Waiter::Leave(leaving)))
+                {
+                    self.on_left(now, &leaving, Settled::Agreed);
+                }
+            }
+            (party, _) => {
+                self.on_left(now, &leaving, Settled::Agreed);
+                if let Some(party) = party {
+                    self.r1.wish(now, party, false, None);
+                }
+            }
+        }
     }
 
-    /// Removes a binding, and with the last one the subscriber.
-    fn remove(&mut self, id: SubscriberId, binding: usize) {
-        let last = self.writer.get(id).is_some_and(|subscriber| subscriber.record().bindings().len() == 1);
-        let _ = if last { self.writer.deregister(id) } else { self.writer.remove_binding(id, binding) };
+    /// 8.2.1 steps 4 and 5, 8.8 steps 6 and 7: the mapping is deleted and the answer given, unless a newer registration
+    /// has come meanwhile.
+    fn on_left(&mut self, now: Time, leaving: &Leaving, how: Settled) {
+        if how != Settled::Superseded {
+            for binding in &leaving.bindings {
+                if self.remove_named(leaving.subscriber, *binding) {
+                    self.counts.deregistered += 1;
+                    tracing::debug!(identity = ?leaving.request.public_identity, "de-registered");
+                }
+            }
+        }
+        let contacts = self.direct_contacts(now, leaving.subscriber);
+        self.answer(now, &leaving.request, 200, &contacts);
     }
 
-    /// Removes bindings whose time has passed, and frees what readers have let go; to be called about every second.
-    pub fn sweep(&mut self, now: Time) {
+    /// 8.2.2 step 1: the guard timer of a binding has expired, or its UE is gone: de-registration goes to the HLR, then the
+    /// mapping is deleted. Step 4, if it has to be, follows the HLR's answer.
+    fn end(&mut self, now: Time, id: SubscriberId, at: usize, event: Option<&str>) {
+        let Some(subscriber) = self.writer.get(id) else { return };
+        let Some(binding) = subscriber.record().binding(at) else { return };
+        let inform = event.and_then(|event| direct::inform(subscriber.record(), &binding, event));
+        let party = self.last_of(now, id, &[binding.registration]);
+        let inform = inform.map(|inform| Waiter::Inform(Box::new(inform)));
+        let waits = match party {
+            Some(party) => self.r1.wish(now, party, false, inform),
+            None => inform,
+        };
+        self.remove(id, at);
+        if let Some(Waiter::Inform(inform)) = waits {
+            self.inform(*inform);
+        }
+    }
+
+    /// 8.2.2 step 4: the UE is told.
+    fn inform(&mut self, inform: Inform) {
+        let worker = self.worker(u64::from(inform.remote.port()));
+        self.out.push((worker, ToWorker::Inform(Box::new(inform))));
+    }
+
+    /// Bindings whose time has passed.
+    fn sweep(&mut self, now: Time) {
         let mut ended = vec![];
         self.writer.expired(now, &mut |id| ended.push(id));
         for id in ended {
@@ -303,51 +460,101 @@ impl Registrar {
                     expiry <= now && subscriber.extend(at, expiry, Time::ZERO)
                 })
                 .collect();
-            let imsi = subscriber.record().imsi();
-            let msisdn = subscriber.record().msisdn();
+            let (imsi, msisdn) = (subscriber.record().imsi(), subscriber.record().msisdn());
             for &at in claimed.iter().rev() {
-                self.remove(id, at);
+                self.end(now, id, at, Some("expired"));
                 self.counts.expired += 1;
                 tracing::info!(?imsi, ?msisdn, "registration expired");
             }
         }
         self.writer.reclaim();
     }
-}
 
-/// The public identities of the record: the one that registers first, the set it belongs to, and the number's own URI.
-fn identities(known: Known, request: &RegisterRequest) -> Vec<Identity> {
-    let mut identities = vec![request.public_identity];
-    let number = known.msisdn.and_then(Identity::tel);
-    for identity in number.into_iter().chain(request.associated.iter().copied()) {
-        if !identities.contains(&identity) && identities.len() < Record::IDENTITIES {
-            identities.push(identity);
+    /// G-5: a UE can't be reached.
+    fn on_unreachable(&mut self, now: Time, id: SubscriberId, registration: u64) {
+        let Some(subscriber) = self.writer.get(id) else { return };
+        let of_this = |binding: &Binding| binding.registration == registration;
+        let Some(at) = subscriber.record().bindings().position(|binding| of_this(&binding)) else { return };
+        let network = subscriber.record().binding(at).map_or(0, |binding| binding.network);
+        let direct =
+            self.config.networks.get(usize::from(network)).and_then(|network| network.direct.as_ref());
+        if direct.is_some_and(|direct| direct.unreachable == UnreachablePolicy::Deregister) {
+            self.counts.unreachable += 1;
+            tracing::info!(imsi = ?subscriber.record().imsi(), "de-registered: it can't be reached");
+            self.end(now, id, at, None);
         }
     }
-    identities
-}
 
-/// What a subscriber file says of a number, or of one of the identities.
-fn in_file(
-    file: &NetworkSubscribers,
-    msisdn: Option<Msisdn>,
-    mut identities: impl Iterator<Item = Identity>,
-) -> Option<Known> {
-    let by_msisdn = msisdn.and_then(|msisdn| file.by_msisdn(msisdn));
-    by_msisdn.or_else(|| identities.find_map(|identity| file.by_identity(&identity)))
-}
+    /// What the exchange with an HLR has brought about.
+    fn on_r1(&mut self, now: Time, event: Event<Waiter>) {
+        match event {
+            Event::Settled(Waiter::Join(joining), how) => {
+                self.on_joined(now, *joining, how);
+            }
+            Event::Settled(Waiter::Leave(leaving), how) => self.on_left(now, &leaving, how),
+            // Somebody who has registered again need not be told that he is gone.
+            Event::Settled(Waiter::Inform(_), Settled::Superseded) => {}
+            Event::Settled(Waiter::Inform(inform), _) => self.inform(*inform),
+            Event::Registered(party, msisdn) => self.on_number(now, party, msisdn),
+            Event::Refused(party, error) => {
+                let ended = self.end_all(now, party, "rejected");
+                self.counts.refused_late += ended;
+                tracing::warn!(imsi = ?party.imsi, error, "the HLR refuses the registration");
+            }
+            Event::Vector(Waiter::Challenge(unproved), vector) => self.on_vector(now, *unproved, vector),
+            Event::Settled(Waiter::Challenge(_), _) | Event::Vector(..) => {}
+        }
+    }
 
-/// The number of a global tel URI, or of a SIP URI whose user part is one (RFC 3261 19.1.6).
-fn number_of(identity: &Identity) -> Option<Msisdn> {
-    let text = identity.as_str();
-    let user = text.strip_prefix("tel:").or_else(|| text.strip_prefix("sip:")?.split('@').next())?;
-    let digits: String = user.strip_prefix('+')?.chars().filter(|c| !"-.()".contains(*c)).collect();
-    digits.parse().ok()
-}
+    /// Ends all bindings of a subscriber in one network, since the HLR no longer knows it here; how many those were.
+    fn end_all(&mut self, now: Time, party: Party, event: &str) -> u64 {
+        let mut ended = 0;
+        let first = |registrar: &Self| {
+            let subscriber = registrar.writer.by_imsi(party.imsi)?;
+            let at = subscriber.record().bindings().position(|it| it.network == party.network)?;
+            Some((subscriber.id(), at))
+        };
+        while let Some((id, at)) = first(self) {
+            self.end(now, id, at, Some(event));
+            ended += 1;
+        }
+        ended
+    }
 
-/// The IMSI before the `@` of a private identity or a temporary public identity (TS 23.003 13.3, 13.4B), if it is one
-/// of the network's: other user names may consist of digits too.
-fn imsi_of(network: &Network, text: &str) -> Option<Imsi> {
-    let (user, _) = text.split_once('@')?;
-    user.parse().ok().filter(|&imsi| belongs(network, imsi))
+    /// Whom the HLR has to be told about: nobody where it knows us beforehand.
+    fn party(&self, network: u16, imsi: Option<Imsi>) -> Option<Party> {
+        let served = self.config.networks.get(usize::from(network))?;
+        (served.r1 != Form::Preconfigured).then_some(Party { network, imsi: imsi? })
+    }
+
+    /// Whom the HLR has to be told about when these bindings of a subscriber end: nobody as long as others live or are on
+    /// their way.
+    fn last_of(&self, now: Time, id: SubscriberId, names: &[u64]) -> Option<Party> {
+        let subscriber = self.writer.get(id)?;
+        let mut bindings = subscriber.record().bindings();
+        let network = bindings.find(|binding| names.contains(&binding.registration))?.network;
+        let party = self.party(network, subscriber.record().imsi())?;
+        let stays = |binding: &Binding| binding.network == network && !names.contains(&binding.registration);
+        let others = subscriber.registered(now).any(|(_, binding)| stays(&binding));
+        (!others && !self.r1.is_registering(party)).then_some(party)
+    }
+
+    /// Whether the subscriber has a live binding in the network.
+    fn is_registered(&self, now: Time, party: Party) -> bool {
+        let subscriber = self.writer.by_imsi(party.imsi);
+        subscriber.is_some_and(|it| it.registered(now).any(|(_, binding)| binding.network == party.network))
+    }
+
+    fn network_of(&self, id: SubscriberId) -> Option<u16> {
+        Some(self.writer.get(id)?.record().binding(0)?.network)
+    }
+
+    fn order(&self, network: u16) -> R1Order {
+        self.config.networks.get(usize::from(network)).map_or(R1Order::Before200, |network| network.r1_order)
+    }
+
+    /// Any worker, by something that spreads.
+    fn worker(&self, spread: u64) -> WorkerId {
+        WorkerId((spread % u64::from(self.workers.max(1))) as u8)
+    }
 }

@@ -1,10 +1,14 @@
 //! 8.7 and 8.8 on the slow path, with two networks and a subscriber file.
 
+use super::identities::number_of;
 use super::*;
 use crate::base::SipKey;
+use crate::control::authentication::{Authenticator, AuthenticatorConfig};
+use crate::ident::Identity;
 use crate::ident::WorkerId;
 use crate::subscriber::{AccessNetworkInfo, Reader, TableConfig, table};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const EXAMPLE: &str = include_str!("../../../docs/operating/examples/gateway.toml");
 const ALICE: &str = "sip:alice@home1.net";
@@ -20,24 +24,32 @@ fn registrar(places: usize) -> (Registrar, Reader) {
         readers: 1,
         key: SipKey::new([1; 16]),
     });
-    (Registrar::new(config, subscribers, writer), readers.remove(0))
+    let key = SipKey::new([2; 16]);
+    let authenticator = Authenticator::new(AuthenticatorConfig::new(vec![]), &key);
+    (Registrar::new(config, subscribers, writer, authenticator, 2, &key), readers.remove(0))
 }
 
 fn identity(text: &str) -> Identity {
     Identity::new(text.as_bytes()).unwrap()
 }
 
+/// A third-party REGISTER, newer than those before it.
 fn request(public: &str) -> RegisterRequest {
+    static SEQUENCE: AtomicU32 = AtomicU32::new(1);
     RegisterRequest {
-        network: 0,
+        registrant: Registrant::Scscf {
+            network: 0,
+            private_identity: None,
+            associated: vec![],
+            service_info: vec![],
+        },
         public_identity: identity(public),
-        contact: identity("sip:scscf1.home1.net"),
+        contact: Some(identity("sip:scscf1.home1.net")),
         remote: "10.1.0.5:5060".parse().unwrap(),
         local: "10.0.0.1:5060".parse().unwrap(),
         expires_s: 3_600,
-        private_identity: None,
-        associated: vec![],
-        service_info: vec![],
+        call: 1,
+        sequence: SEQUENCE.fetch_add(1, Ordering::Relaxed),
         access_network_info: AccessNetworkInfo::new(b"IEEE-802.11"),
         worker: WorkerId(1),
         reply_to: crate::stack::Deferred::numbered(77),
@@ -45,17 +57,64 @@ fn request(public: &str) -> RegisterRequest {
     }
 }
 
+/// What the S-CSCF says in a REGISTER of [`request`].
+trait Said: Sized {
+    fn network(self, number: u16) -> Self;
+    fn private(self, text: &str) -> Self;
+    fn associated(self, texts: &[&str]) -> Self;
+    fn service_info(self, body: &str) -> Self;
+}
+
+impl Said for RegisterRequest {
+    fn network(mut self, number: u16) -> Self {
+        if let Registrant::Scscf { network, .. } = &mut self.registrant {
+            *network = number;
+        }
+        self
+    }
+
+    fn private(mut self, text: &str) -> Self {
+        if let Registrant::Scscf { private_identity, .. } = &mut self.registrant {
+            *private_identity = Some(identity(text));
+        }
+        self
+    }
+
+    fn associated(mut self, texts: &[&str]) -> Self {
+        if let Registrant::Scscf { associated, .. } = &mut self.registrant {
+            *associated = texts.iter().map(|text| identity(text)).collect();
+        }
+        self
+    }
+
+    fn service_info(mut self, body: &str) -> Self {
+        if let Registrant::Scscf { service_info, .. } = &mut self.registrant {
+            *service_info = body.into();
+        }
+        self
+    }
+}
+
 const NOW: Time = Time::from_millis(1_000);
 
-fn register(registrar: &mut Registrar, request: &RegisterRequest) -> RegisterAnswer {
-    let outcome = registrar.register(NOW, request);
-    assert_eq!((outcome.worker, outcome.reply_to), (request.worker, request.reply_to));
-    outcome.answer
+/// Status, and the seconds of the first contact.
+type Answered = (u16, Option<u32>);
+
+/// Carries out a REGISTER that is answered at once.
+fn register(registrar: &mut Registrar, request: &RegisterRequest) -> Answered {
+    let mut out = Outbox::new();
+    registrar.handle(NOW, ToControl::Register(Box::new(request.clone())), &mut out);
+    registrar.assert_invariants();
+    let [(worker, ToWorker::RegisterDone(outcome))] = &out[..] else { panic!("{out:?}") };
+    assert_eq!((*worker, outcome.reply_to), (request.worker, request.reply_to));
+    (outcome.status, outcome.contacts.first().map(|(_, seconds)| *seconds))
 }
 
-const fn accepted(expires_s: u32) -> RegisterAnswer {
-    RegisterAnswer::Accepted { expires_s }
+const fn accepted(expires_s: u32) -> Answered {
+    (200, Some(expires_s))
 }
+
+const ENDED: Answered = accepted(0);
 
 /// IMSI and MSISDN under which the subscriber stands in the table.
 fn found(reader: &Reader, public: &str) -> Option<(String, String)> {
@@ -88,13 +147,11 @@ fn the_binding_is_what_the_register_said() {
 #[test]
 fn the_msisdn_comes_from_service_info_then_a_tel_identity_then_the_file() {
     let (mut registrar, reader) = registrar(16);
-    let mut all = request(ALICE);
-    all.associated = vec![identity("tel:+49-171-2")];
-    all.service_info = b"<ims-3gpp version=\"1\"><service-info>491713</service-info></ims-3gpp>".to_vec();
-    register(&mut registrar, &all);
+    let all = || request(ALICE).associated(&["tel:+49-171-2"]);
+    let body = "<ims-3gpp version=\"1\"><service-info>491713</service-info></ims-3gpp>";
+    register(&mut registrar, &all().service_info(body));
     assert_eq!(found(&reader, ALICE), pair("262010000000001", "491713"));
-    all.service_info = b"<ims-3gpp version=\"1\"/>".to_vec();
-    register(&mut registrar, &all);
+    register(&mut registrar, &all().service_info("<ims-3gpp version=\"1\"/>"));
     assert_eq!(found(&reader, ALICE), pair("262010000000001", "491712"));
     assert_eq!(found(&reader, "tel:+491713"), None, "the old number's URI goes with the number");
     assert_eq!(registrar.counts.service_info_without_msisdn, 1);
@@ -108,18 +165,14 @@ fn the_msisdn_comes_from_service_info_then_a_tel_identity_then_the_file() {
 fn the_imsi_comes_from_the_embedded_register_then_a_temporary_identity_then_the_file() {
     let (mut registrar, reader) = registrar(16);
     let temporary = "sip:262010000000008@ims.mnc001.mcc262.3gppnetwork.org";
-    let mut all = request(temporary);
-    all.private_identity = Some(identity("262010000000009@ims.mnc001.mcc262.3gppnetwork.org"));
-    register(&mut registrar, &all);
+    let private = "262010000000009@ims.mnc001.mcc262.3gppnetwork.org";
+    register(&mut registrar, &request(temporary).private(private));
     assert_eq!(found(&reader, temporary), pair("262010000000009", ""));
     // A user name of digits that is no IMSI of this network says nothing.
-    all.public_identity = identity("sip:262010000000007@ims.mnc001.mcc262.3gppnetwork.org");
-    all.private_identity = Some(identity("491711234567@home1.net"));
-    register(&mut registrar, &all);
-    assert_eq!(found(&reader, all.public_identity.as_str()), pair("262010000000007", ""));
-    let mut by_number = request("tel:+491710000002");
-    by_number.private_identity = Some(identity("bob@home1.net"));
-    register(&mut registrar, &by_number);
+    let other = "sip:262010000000007@ims.mnc001.mcc262.3gppnetwork.org";
+    register(&mut registrar, &request(other).private("491711234567@home1.net"));
+    assert_eq!(found(&reader, other), pair("262010000000007", ""));
+    register(&mut registrar, &request("tel:+491710000002").private("bob@home1.net"));
     assert_eq!(found(&reader, "tel:+491710000002"), pair("262010000000002", "491710000002"));
     assert_eq!(registrar.counts.without_msisdn, 2);
 }
@@ -127,21 +180,18 @@ fn the_imsi_comes_from_the_embedded_register_then_a_temporary_identity_then_the_
 #[test]
 fn one_line_of_the_file_lends_nothing_to_another_subscriber() {
     let (mut registrar, reader) = registrar(16);
-    let mut other = request(ALICE);
-    other.private_identity = Some(identity("262010000000099@home1.net"));
-    register(&mut registrar, &other);
+    register(&mut registrar, &request(ALICE).private("262010000000099@home1.net"));
     assert_eq!(found(&reader, ALICE), pair("262010000000099", ""), "alice's number is 262010000000001's");
 }
 
 #[test]
 fn somebody_of_whom_nothing_is_known_is_refused() {
     let (mut registrar, reader) = registrar(16);
-    let refused = RegisterAnswer::Refused { status: 403 };
+    let refused = (403, None);
     assert_eq!(register(&mut registrar, &request("sip:carol@home1.net")), refused);
     assert_eq!(registrar.counts.refused_unknown, 1);
     assert!(found(&reader, "sip:carol@home1.net").is_none());
-    let nowhere = RegisterRequest { network: 9, ..request(ALICE) };
-    assert_eq!(register(&mut registrar, &nowhere), refused);
+    assert_eq!(register(&mut registrar, &request(ALICE).network(9)), refused);
 }
 
 #[test]
@@ -156,35 +206,32 @@ fn a_registration_is_cut_to_the_longest_allowed() {
 #[test]
 fn a_changed_registration_keeps_what_it_does_not_tell_again() {
     let (mut registrar, reader) = registrar(16);
-    let mut first = request("sip:dora@home1.net");
-    first.private_identity = Some(identity("262010000000055@home1.net"));
-    first.service_info = b"491715".to_vec();
-    register(&mut registrar, &first);
+    let private = "262010000000055@home1.net";
+    register(&mut registrar, &request("sip:dora@home1.net").private(private).service_info("491715"));
     let id = reader.by_identity(b"sip:dora@home1.net").unwrap().id();
     let mut second = request("sip:dora@home1.net");
-    second.contact = identity("sip:scscf2.home1.net");
+    second.contact = Some(identity("sip:scscf2.home1.net"));
     second.expires_s = 60;
     assert_eq!(register(&mut registrar, &second), accepted(60));
     let subscriber = reader.by_imsi("262010000000055".parse().unwrap()).unwrap();
     assert_eq!(subscriber.id(), id);
     assert_eq!(subscriber.record().msisdn(), "491715".parse().ok());
-    assert_eq!(subscriber.record().private_identity(), first.private_identity);
-    assert_eq!(subscriber.record().binding(0).unwrap().contact, second.contact);
+    assert_eq!(subscriber.record().private_identity(), Some(identity(private)));
+    assert_eq!(subscriber.record().binding(0).unwrap().contact, second.contact.unwrap());
     assert_eq!(subscriber.record().bindings().len(), 1);
 }
 
 #[test]
 fn identities_that_register_apart_belong_to_one_subscriber() {
     let (mut registrar, reader) = registrar(16);
-    let private = Some(identity("262010000000001@home1.net"));
-    register(&mut registrar, &RegisterRequest { private_identity: private, ..request(ALICE) });
-    register(&mut registrar, &RegisterRequest { private_identity: private, ..request("sip:work@home1.net") });
+    let private = "262010000000001@home1.net";
+    register(&mut registrar, &request(ALICE).private(private));
+    register(&mut registrar, &request("sip:work@home1.net").private(private));
     let ids = [ALICE, "sip:work@home1.net", "tel:+491710000001"];
     let ids = ids.map(|text| reader.by_identity(text.as_bytes()).unwrap().id());
     assert!(ids[0] == ids[1] && ids[1] == ids[2]);
     // A whole set replaces what was there.
-    let set = RegisterRequest { associated: vec![identity("sip:a2@home1.net")], ..request(ALICE) };
-    register(&mut registrar, &set);
+    register(&mut registrar, &request(ALICE).associated(&["sip:a2@home1.net"]));
     assert!(found(&reader, "sip:work@home1.net").is_none());
     assert!(found(&reader, "sip:a2@home1.net").is_some());
 }
@@ -193,13 +240,12 @@ fn identities_that_register_apart_belong_to_one_subscriber() {
 fn expires_zero_removes_the_binding() {
     let (mut registrar, reader) = registrar(16);
     register(&mut registrar, &request(ALICE));
-    let leave = RegisterRequest { expires_s: 0, ..request("tel:+491710000001") };
-    let elsewhere = RegisterRequest { network: 1, ..leave.clone() };
-    assert_eq!(register(&mut registrar, &elsewhere), accepted(0));
+    let leave = || RegisterRequest { expires_s: 0, ..request("tel:+491710000001") };
+    assert_eq!(register(&mut registrar, &leave().network(1)), ENDED);
     assert!(found(&reader, ALICE).is_some(), "another network's S-CSCF can't");
-    assert_eq!(register(&mut registrar, &leave), accepted(0));
+    assert_eq!(register(&mut registrar, &leave()), ENDED);
     assert!(found(&reader, ALICE).is_none());
-    assert_eq!(register(&mut registrar, &leave), accepted(0));
+    assert_eq!(register(&mut registrar, &leave()), ENDED);
     assert_eq!((registrar.counts.deregistered, registrar.counts.deregistered_unknown), (1, 2));
     assert!(registrar.table().by_imsi("262010000000001".parse().unwrap()).is_none());
 }
@@ -208,15 +254,13 @@ fn expires_zero_removes_the_binding() {
 fn a_number_that_moves_to_another_sim_is_taken_over_within_the_network_only() {
     let (mut registrar, reader) = registrar(16);
     register(&mut registrar, &request(ALICE));
-    let mut moved = request("sip:eve@home1.net");
-    moved.private_identity = Some(identity("262010000000066@home1.net"));
-    moved.service_info = b"491710000001".to_vec();
-    assert_eq!(register(&mut registrar, &moved), accepted(3_600));
+    let moved = request("sip:eve@home1.net").service_info("491710000001");
+    let with_sim = moved.clone().private("262010000000066@home1.net");
+    assert_eq!(register(&mut registrar, &with_sim), accepted(3_600));
     assert_eq!(found(&reader, "tel:+491710000001"), pair("262010000000066", "491710000001"));
     assert!(found(&reader, ALICE).is_none());
     assert_eq!(registrar.counts.taken_over, 1);
-    let stranger = RegisterRequest { network: 1, private_identity: None, ..moved };
-    assert_eq!(register(&mut registrar, &stranger), RegisterAnswer::Refused { status: 403 });
+    assert_eq!(register(&mut registrar, &moved.network(1)), (403, None));
     assert_eq!(found(&reader, "tel:+491710000001"), pair("262010000000066", "491710000001"));
     assert_eq!(registrar.counts.refused_network, 1);
 }
@@ -225,10 +269,7 @@ fn a_number_that_moves_to_another_sim_is_taken_over_within_the_network_only() {
 fn a_full_table_refuses_with_503() {
     let (mut registrar, _reader) = registrar(1);
     assert_eq!(register(&mut registrar, &request(ALICE)), accepted(3_600));
-    assert_eq!(
-        register(&mut registrar, &request("sip:bob@home1.net")),
-        RegisterAnswer::Refused { status: 503 }
-    );
+    assert_eq!(register(&mut registrar, &request("sip:bob@home1.net")), (503, None));
     assert_eq!(register(&mut registrar, &request(ALICE)), accepted(3_600));
     assert_eq!(registrar.counts.refused_full, 1);
 }
@@ -241,14 +282,16 @@ fn what_has_expired_is_swept_and_what_a_worker_extends_stays() {
     let ends = NOW + Duration::from_secs(10);
     let bob = reader.by_identity(b"sip:bob@home1.net").unwrap();
     assert!(bob.extend(0, ends, ends + Duration::from_secs(60)));
-    registrar.sweep(ends - Duration::from_millis(1));
+    let mut out = Outbox::new();
+    registrar.handle_timeout(ends - Duration::from_secs(2), &mut out);
     assert_eq!(registrar.counts.expired, 0);
-    registrar.sweep(ends);
+    registrar.handle_timeout(ends, &mut out);
     assert_eq!(registrar.counts.expired, 1);
     assert!(found(&reader, ALICE).is_none());
     assert!(found(&reader, "sip:bob@home1.net").is_some());
     reader.quiescent();
-    registrar.sweep(ends);
+    registrar.handle_timeout(ends, &mut out);
+    assert!(out.is_empty(), "an S-CSCF is told nothing");
     assert_eq!(
         registrar.table().by_imsi("262010000000002".parse().unwrap()).map(|it| it.is_registered(ends)),
         Some(true)

@@ -1,0 +1,348 @@
+//! From a registration to a record of the subscriber table: which bindings and identities it has then, and in which
+//! order they are tried (G-6).
+
+use super::identities::{associated, identities};
+use super::{Joining, Registrar, Version};
+use crate::base::Time;
+use crate::control::config::{Access, Network};
+use crate::control::subscribers::Known;
+use crate::gateway::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToWorker};
+use crate::ident::{Identity, Msisdn};
+use crate::subscriber::{AccessKind, Binding, Record, Refused, SubscriberId};
+use std::time::Duration;
+
+/// Ranks of accesses are this far apart, so that q-values, in hundredths, decide within one.
+const RANK: u8 = 101;
+
+impl Registrar {
+    /// Stores the mapping (8.1 step 6), or says with which status the REGISTER is refused.
+    pub(super) fn store(&mut self, now: Time, joining: &Joining) -> Result<(), u16> {
+        let Joining { request, network, known, .. } = joining;
+        let direct = matches!(request.registrant, Registrant::Ue(_));
+        if direct && !self.is_own(*network, *known, &request.public_identity) {
+            self.counts.refused_identity += 1;
+            tracing::warn!(identity = ?request.public_identity, "registration refused: the identity is not the UE's own");
+            return Err(403);
+        }
+        let served = self.config.clone();
+        let served = served.networks.get(usize::from(*network)).ok_or(403u16)?;
+        let binding = self.binding(served, joining);
+        if self.is_stale(*known, request, &binding) {
+            self.counts.refused_stale += 1;
+            return Err(500);
+        }
+        let mut ends = now + Duration::from_secs(joining.expires_s.into());
+        if direct {
+            ends += self.config.timers.guard;
+        }
+        self.publish(now, *known, *network, request, binding, ends)
+    }
+
+    fn binding(&self, served: &Network, joining: &Joining) -> Binding {
+        let Joining { request, network, known, .. } = joining;
+        let access = match request.registrant {
+            Registrant::Scscf { .. } => AccessKind::Ims,
+            Registrant::Ue(_) => AccessKind::Direct,
+        };
+        let target = match &request.registrant {
+            Registrant::Ue(ue) => ue.target.unwrap_or(request.remote),
+            Registrant::Scscf { .. } => request.remote,
+        };
+        let file = self.subscribers.of(*network);
+        let user_order = file.and_then(|file| file.access_order(known.imsi?)).filter(|_| served.user_order);
+        let order = user_order.unwrap_or(&served.access_order);
+        Binding {
+            access,
+            priority: priority(order, access, request, served.user_order),
+            contact: request.contact.unwrap_or(request.public_identity),
+            remote: request.remote,
+            target,
+            local: request.local,
+            network: *network,
+            access_network_info: request.access_network_info,
+            fingerprint: request.fingerprint,
+            registration: self.name_of(request),
+            call: request.call,
+            sequence: request.sequence,
+        }
+    }
+
+    /// What names a binding: the S-CSCF has one for a subscriber; a UE has one for each device, or else contact.
+    pub(super) fn name_of(&self, request: &RegisterRequest) -> u64 {
+        match &request.registrant {
+            Registrant::Scscf { .. } => self.names.hash(&[b"ims"]),
+            Registrant::Ue(ue) if ue.instance.is_empty() => {
+                let contact = request.contact.unwrap_or(request.public_identity);
+                self.names.hash(&[b"contact", contact.as_bytes()])
+            }
+            Registrant::Ue(ue) => self.names.hash(&[b"instance", &ue.instance]),
+        }
+    }
+
+    /// Whether the same registration has got a newer REGISTER already (RFC 3261 10.3 step 7).
+    fn is_stale(&self, known: Known, request: &RegisterRequest, binding: &Binding) -> bool {
+        let present = self.present(known, &request.public_identity);
+        present.is_some_and(|present| {
+            present.record().bindings().any(|it| {
+                let same = it.network == binding.network && it.registration == binding.registration;
+                same && Version::of(&it).is_newer_than(request)
+            })
+        })
+    }
+
+    fn publish(
+        &mut self,
+        now: Time,
+        known: Known,
+        network: u16,
+        request: &RegisterRequest,
+        binding: Binding,
+        ends: Time,
+    ) -> Result<(), u16> {
+        let keys = self.holders(known, request);
+        if keys.iter().any(|&id| self.is_of_another_network(id, network)) {
+            self.counts.refused_network += 1;
+            let identity = request.public_identity;
+            tracing::warn!(
+                ?identity,
+                "registration refused: a subscriber of another network has one of its keys"
+            );
+            return Err(403);
+        }
+        self.leave_flow(known, request, &binding);
+        // Each round frees the keys of one other subscriber.
+        for _ in 0..=keys.len() {
+            let (record, expiries) = self.record(known, request, binding, ends).ok_or(403u16)?;
+            match self.writer.register(record, &expiries) {
+                Ok(_) => return Ok(()),
+                Err(Refused::Taken(other)) => {
+                    self.take_over(now, other);
+                    let identity = request.public_identity;
+                    tracing::info!(?identity, "registered with a key that another subscriber had");
+                }
+                Err(Refused::Full) => break,
+            }
+        }
+        self.counts.refused_full += 1;
+        tracing::warn!("registration refused: the subscriber table is full");
+        Err(503)
+    }
+
+    /// Another subscriber's number or identity is this one's now: he goes, and the HLR is told.
+    fn take_over(&mut self, now: Time, other: SubscriberId) {
+        let Some(subscriber) = self.writer.get(other) else { return };
+        let network = subscriber.record().binding(0).map(|binding| binding.network);
+        let party = network.and_then(|network| self.party(network, subscriber.record().imsi()));
+        self.writer.deregister(other);
+        self.counts.taken_over += 1;
+        if let Some(party) = party {
+            self.r1.wish(now, party, false, None);
+        }
+    }
+
+    /// Behind a NAT an address and port can become another UE's: who had them before can't be reached there any more.
+    fn leave_flow(&mut self, known: Known, request: &RegisterRequest, binding: &Binding) {
+        if binding.access != AccessKind::Direct {
+            return;
+        }
+        let present = self.present(known, &request.public_identity).map(|present| present.id());
+        if let Some(other) = self.writer.by_address(binding.remote)
+            && Some(other.id()) != present
+            && let Some(at) = other.record().binding_from(binding.remote)
+        {
+            let id = other.id();
+            self.remove(id, at);
+        }
+    }
+
+    /// Everybody in the table who has one of the keys.
+    fn holders(&self, known: Known, request: &RegisterRequest) -> Vec<SubscriberId> {
+        let table = &self.writer;
+        let by_imsi = known.imsi.and_then(|imsi| table.by_imsi(imsi));
+        let by_msisdn = known.msisdn.and_then(|msisdn| table.by_msisdn(msisdn));
+        let identities = identities(known, request);
+        let by_identity = identities.iter().filter_map(|identity| table.by_identity(identity.as_bytes()));
+        by_imsi.into_iter().chain(by_msisdn).chain(by_identity).map(|subscriber| subscriber.id()).collect()
+    }
+
+    fn is_of_another_network(&self, id: SubscriberId, network: u16) -> bool {
+        let subscriber = self.writer.get(id);
+        subscriber.is_some_and(|subscriber| {
+            subscriber.record().bindings().any(|binding| binding.network != network)
+        })
+    }
+
+    /// The subscriber's new record: other bindings are kept, and identities too that registered apart.
+    fn record(
+        &self,
+        known: Known,
+        request: &RegisterRequest,
+        binding: Binding,
+        ends: Time,
+    ) -> Option<(Record, Vec<Option<Time>>)> {
+        let found = self.present(known, &request.public_identity);
+        let present = found.as_ref().map(|present| present.record());
+        let mut bindings = vec![(binding, Some(ends))];
+        let others = present.into_iter().flat_map(|present| present.bindings());
+        bindings.extend(others.filter(|other| !replaces(&binding, other)).map(|other| (other, None)));
+        // One too many: the UE's oldest goes, and never the S-CSCF's.
+        if bindings.len() > Record::BINDINGS {
+            let last =
+                bindings.iter().rposition(|(it, ends)| ends.is_none() && it.access == AccessKind::Direct)?;
+            bindings.remove(last);
+        }
+        bindings.sort_by_key(|(binding, _)| core::cmp::Reverse(binding.priority));
+        let (bindings, expiries): (Vec<_>, Vec<_>) = bindings.into_iter().unzip();
+        let mut identities = identities(known, request);
+        if associated(request).is_empty() {
+            let before = present.into_iter().flat_map(|present| present.identities());
+            let number = present.and_then(|present| Identity::tel(present.msisdn()?));
+            let added = |identity: &Identity| !identities.contains(identity) && Some(*identity) != number;
+            let before: Vec<_> = before.filter(added).collect();
+            identities.extend(before);
+        }
+        identities.truncate(Record::IDENTITIES);
+        let private = match &request.registrant {
+            Registrant::Scscf { private_identity, .. } => *private_identity,
+            Registrant::Ue(_) => None,
+        };
+        let private = private.or_else(|| present?.private_identity());
+        Some((Record::new(known.imsi, known.msisdn, private, &identities, &bindings)?, expiries))
+    }
+
+    /// The HLR has said which number a subscriber has, after the registration was answered or because it changed.
+    pub(super) fn on_number(&mut self, now: Time, party: super::Party, msisdn: Option<Msisdn>) {
+        let Some(subscriber) = self.writer.by_imsi(party.imsi) else { return };
+        let record = subscriber.record();
+        let Some(msisdn) = msisdn.filter(|&msisdn| record.msisdn() != Some(msisdn)) else { return };
+        let old = record.msisdn().and_then(Identity::tel);
+        let mut identities: Vec<_> = record.identities().filter(|identity| Some(*identity) != old).collect();
+        identities.extend(Identity::tel(msisdn).filter(|tel| !identities.contains(tel)));
+        identities.truncate(Record::IDENTITIES);
+        let bindings: Vec<_> = record.bindings().collect();
+        let private = record.private_identity();
+        let keep = vec![None; bindings.len()];
+        if let Some(record) = Record::new(record.imsi(), Some(msisdn), private, &identities, &bindings)
+            && let Err(Refused::Taken(other)) = self.writer.register(record.clone(), &keep)
+        {
+            self.take_over(now, other);
+            let _ = self.writer.register(record, &keep);
+        }
+    }
+
+    /// The subscriber whose bindings a de-registration names, and those bindings: all of the S-CSCF's, one of the UE's,
+    /// or with a wildcard all of the UE's.
+    pub(super) fn leaving(&self, request: &RegisterRequest) -> Option<(SubscriberId, Vec<Version>)> {
+        let subscriber = self.writer.by_identity(request.public_identity.as_bytes())?;
+        let name = self.name_of(request);
+        let ends = |binding: &Binding| match &request.registrant {
+            Registrant::Scscf { network, .. } => {
+                binding.access == AccessKind::Ims && binding.network == *network
+            }
+            Registrant::Ue(ue) => {
+                binding.access == AccessKind::Direct && (ue.wildcard || binding.registration == name)
+            }
+        };
+        let ending = subscriber.record().bindings().filter(ends);
+        let bindings: Vec<_> = ending.map(|it| Version::of(&it)).collect();
+        (!bindings.is_empty()).then(|| (subscriber.id(), bindings))
+    }
+
+    /// Removes a binding if it is still as it was.
+    pub(super) fn remove_named(&mut self, id: SubscriberId, version: Version) -> bool {
+        let same = |it: Binding| Version::of(&it) == version;
+        let at = self.writer.get(id).and_then(|subscriber| subscriber.record().bindings().position(same));
+        at.inspect(|&at| self.remove(id, at)).is_some()
+    }
+
+    /// Removes a binding, and with the last one the subscriber.
+    pub(super) fn remove(&mut self, id: SubscriberId, binding: usize) {
+        let last = self.writer.get(id).is_some_and(|subscriber| subscriber.record().bindings().len() == 1);
+        let _ = if last { self.writer.deregister(id) } else { self.writer.remove_binding(id, binding) };
+    }
+
+    /// The contacts that a 200 tells: the S-CSCF its own, a UE all of its subscriber's.
+    pub(super) fn contacts(&self, now: Time, joining: &Joining) -> Vec<(Identity, u32)> {
+        match joining.request.registrant {
+            Registrant::Scscf { .. } => {
+                joining.request.contact.map(|contact| (contact, joining.expires_s)).into_iter().collect()
+            }
+            Registrant::Ue(_) => {
+                let found = self.present(joining.known, &joining.request.public_identity);
+                found.map(|found| self.direct_contacts(now, found.id())).unwrap_or_default()
+            }
+        }
+    }
+
+    /// The contacts of a subscriber's UEs, with the seconds that they have left; not the time of the guard timer.
+    pub(super) fn direct_contacts(&self, now: Time, id: SubscriberId) -> Vec<(Identity, u32)> {
+        let Some(subscriber) = self.writer.get(id) else { return vec![] };
+        let guard = self.config.timers.guard;
+        let direct = subscriber.registered(now).filter(|(_, binding)| binding.access == AccessKind::Direct);
+        let left = |at| subscriber.expiry(at).since(now).saturating_sub(guard).as_secs();
+        let contacts =
+            direct.map(|(at, binding)| (binding.contact, u32::try_from(left(at)).unwrap_or(u32::MAX)));
+        contacts.filter(|(_, seconds)| *seconds > 0).collect()
+    }
+
+    /// The final answer to a REGISTER.
+    pub(super) fn answer(
+        &mut self,
+        now: Time,
+        request: &RegisterRequest,
+        status: u16,
+        contacts: &[(Identity, u32)],
+    ) {
+        let mut contacts = contacts.to_vec();
+        if let (Registrant::Scscf { .. }, 200, 0, Some(contact)) =
+            (&request.registrant, status, request.expires_s, request.contact)
+        {
+            contacts.push((contact, 0));
+        }
+        let found = self.writer.by_identity(request.public_identity.as_bytes());
+        let own = matches!(request.registrant, Registrant::Ue(_)) && status == 200 && !contacts.is_empty();
+        let associated = found.filter(|_| own).map(|found| found.record().identities().collect());
+        self.reply(
+            request,
+            RegisterOutcome {
+                reply_to: request.reply_to,
+                status,
+                contacts,
+                challenges: vec![],
+                associated: associated.unwrap_or_default(),
+                date: (status == 200).then(|| self.date(now)).flatten(),
+            },
+        );
+    }
+
+    pub(super) fn reply(&mut self, request: &RegisterRequest, outcome: RegisterOutcome) {
+        self.out.push((request.worker, ToWorker::RegisterDone(Box::new(outcome))));
+    }
+
+    fn date(&self, now: Time) -> Option<String> {
+        let (then, since_1970) = self.calendar?;
+        let moment = std::time::UNIX_EPOCH + Duration::from_secs(since_1970) + now.since(then);
+        Some(httpdate::fmt_http_date(moment))
+    }
+}
+
+/// Whether a new binding takes the place of an old one of the same subscriber.
+fn replaces(new: &Binding, old: &Binding) -> bool {
+    let same_flow = new.remote == old.remote || new.call == old.call;
+    new.registration == old.registration
+        || new.access == AccessKind::Direct && old.access == AccessKind::Direct && same_flow
+}
+
+/// Which binding is tried first: by access, and among those of one access by the UE's q-value where users may choose.
+fn priority(order: &[Access], access: AccessKind, request: &RegisterRequest, user_order: bool) -> u8 {
+    let access = match access {
+        AccessKind::Ims => Access::Ims,
+        AccessKind::Direct => Access::Direct,
+    };
+    let behind = order.iter().rev().position(|it| *it == access).map_or(0, |at| at + 1);
+    let q = match &request.registrant {
+        Registrant::Ue(ue) if user_order => ue.q.unwrap_or(1000).min(1000) / 10,
+        _ => 0,
+    };
+    (behind as u8).saturating_mul(RANK).saturating_add(q as u8)
+}

@@ -1,0 +1,239 @@
+//! What is said to HLRs, and what they say: the operations of R1 (requirement R-1; PROTOCOLS 7.3) and of the HLR itself.
+
+use super::r1::{Request, Send};
+use super::{Form, Party, Registrar};
+use crate::base::{Inline, Time};
+use crate::control::authentication::Vector;
+use crate::control::config::Network;
+use crate::gateway::mailbox::{Invoked, MapAnswer, MapOperation, MapOutcome, ToWorker};
+use crate::ident::{Digits, Imsi, Ssn};
+use crate::proto::map::subscription::{
+    AnyTimeModification, CancelLocation, DeleteSubscriberData, EmptyResult, InsertSubscriberData,
+    ModifyRegistrationStatus, PurgeMs, ReSynchronisation, Reset, SendAuthenticationInfo,
+    SendAuthenticationInfoResult, SubscriberIdentity, Teleservice, UpdateGprsLocation,
+};
+use crate::proto::map::{AddressString, context, operation};
+use crate::stack::UserError;
+
+/// Teleservices with short messages among them (TS 29.002 17.7.9): all, all short messages, mobile terminated, mobile
+/// originated.
+const SMS: [Teleservice; 4] = [Teleservice(0x00), Teleservice(0x20), Teleservice(0x21), Teleservice(0x22)];
+/// RequestingNodeType: sgsn (TS 29.002 17.7.1).
+const SGSN_NODE: u8 = 1;
+
+impl Registrar {
+    /// 8.1 step 3, 8.2.1 step 2, 8.2.2 step 1, 8.7 and 8.8 step 5: an operation goes to the HLR, through any worker.
+    pub(super) fn send(&mut self, now: Time, send: Send) {
+        let Some(operation) = self.operation(&send) else {
+            return self.r1.ended(now, send.operation, MapOutcome::NotSent);
+        };
+        let worker = self.worker(send.operation);
+        self.out.push((worker, ToWorker::Invoke(Box::new(operation))));
+    }
+
+    fn operation(&self, send: &Send) -> Option<MapOperation> {
+        let Party { network, imsi } = send.party;
+        let network = self.config.networks.get(usize::from(network))?;
+        let hlr = hlr_of(network, imsi)?;
+        let ours = network.gateway_title;
+        let gprs = network.r1 == Form::UpdateGprsLocation;
+        let number = AddressString::international(ours);
+        let (context, opcode, ssn, argument) = match send.request {
+            Request::Register | Request::Deregister if !gprs => {
+                let status = match send.request {
+                    Request::Register => ModifyRegistrationStatus::Activate,
+                    _ => ModifyRegistrationStatus::Deactivate,
+                };
+                let argument = AnyTimeModification {
+                    subscriber: SubscriberIdentity::Imsi(imsi),
+                    gsm_scf: number,
+                    registration: Some(status),
+                };
+                let context = context::ANY_TIME_INFO_HANDLING_V3;
+                (context, operation::ANY_TIME_MODIFICATION, Ssn::GSM_SCF, argument.encode())
+            }
+            Request::Register => {
+                let sgsn_address = self.config.sip.listen.first()?.ip();
+                let argument = UpdateGprsLocation { imsi, sgsn_number: number, sgsn_address };
+                (
+                    context::GPRS_LOCATION_UPDATE_V3,
+                    operation::UPDATE_GPRS_LOCATION,
+                    Ssn::SGSN,
+                    argument.encode(),
+                )
+            }
+            Request::Deregister => {
+                let argument = PurgeMs { imsi, vlr_number: None, sgsn_number: Some(number) };
+                (context::MS_PURGING_V3, operation::PURGE_MS, Ssn::SGSN, argument.encode())
+            }
+            Request::Vector(resynchronise) => {
+                let argument = SendAuthenticationInfo {
+                    imsi,
+                    vectors: 1,
+                    segmentation_prohibited: true,
+                    immediate_response_preferred: true,
+                    re_synchronisation: resynchronise.map(|(rand, auts)| ReSynchronisation { rand, auts }),
+                    requesting_node_type: Some(SGSN_NODE),
+                };
+                let context = context::INFO_RETRIEVAL_V3;
+                (context, operation::SEND_AUTHENTICATION_INFO, Ssn::SGSN, argument.encode())
+            }
+        };
+        Some(MapOperation {
+            operation: send.operation,
+            from: (ours, ssn),
+            to: (hlr, Ssn::HLR),
+            context,
+            opcode,
+            argument,
+            timeout: self.config.timers.map_registration,
+        })
+    }
+
+    /// An HLR has invoked an operation, in the dialogue of one of ours or in one that it opened.
+    pub(super) fn on_invoked(&mut self, now: Time, invoked: &Invoked) {
+        let answer = match invoked.opcode {
+            operation::INSERT_SUBSCRIBER_DATA => self.on_insert_subscriber_data(now, invoked),
+            operation::DELETE_SUBSCRIBER_DATA => self.on_delete_subscriber_data(now, invoked),
+            operation::CANCEL_LOCATION => self.on_cancel_location(now, invoked),
+            operation::RESET => return self.on_reset(now, invoked),
+            _ => Err(UserError::FacilityNotSupported),
+        };
+        match answer {
+            Ok(_) => self.counts.invoked += 1,
+            Err(_) => self.counts.invoked_refused += 1,
+        }
+        let answer = MapAnswer { asked: invoked.asked, opcode: invoked.opcode, answer };
+        self.out.push((invoked.asked.worker, ToWorker::Answer(Box::new(answer))));
+    }
+
+    /// insertSubscriberData: inside updateGprsLocation it brings the MSISDN (8.1 step 5); alone, it changes it.
+    fn on_insert_subscriber_data(
+        &mut self,
+        now: Time,
+        invoked: &Invoked,
+    ) -> Result<Option<Vec<u8>>, UserError<'static>> {
+        let argument =
+            InsertSubscriberData::decode(&invoked.argument).map_err(|_| UserError::UnexpectedDataValue)?;
+        let within = invoked.within.and_then(|operation| self.r1.party(operation));
+        let parties = match (within, argument.imsi) {
+            (Some(party), imsi) if imsi.is_none_or(|imsi| imsi == party.imsi) => vec![party],
+            (None, Some(imsi)) => self.parties(imsi),
+            _ => vec![],
+        };
+        if parties.is_empty() {
+            return Err(UserError::UnidentifiedSubscriber);
+        }
+        let msisdn = argument.msisdn.and_then(|number| number.msisdn());
+        for party in parties {
+            self.r1.inserted(party, msisdn);
+            if within.is_none() {
+                self.on_number(now, party, msisdn);
+            }
+        }
+        Ok(Some(EmptyResult.encode()))
+    }
+
+    /// deleteSubscriberData: who may have no short messages any more has no business here.
+    fn on_delete_subscriber_data(
+        &mut self,
+        now: Time,
+        invoked: &Invoked,
+    ) -> Result<Option<Vec<u8>>, UserError<'static>> {
+        let argument =
+            DeleteSubscriberData::decode(&invoked.argument).map_err(|_| UserError::UnexpectedDataValue)?;
+        let parties = self.parties(argument.imsi);
+        if parties.is_empty() {
+            return Err(UserError::UnidentifiedSubscriber);
+        }
+        if argument.teleservices.iter().any(|service| SMS.contains(service)) {
+            for party in parties {
+                self.cancel(now, party);
+            }
+        }
+        Ok(Some(EmptyResult.encode()))
+    }
+
+    /// cancelLocation: the HLR has another node, or nobody, in our place. Somebody unknown is as good as gone.
+    fn on_cancel_location(
+        &mut self,
+        now: Time,
+        invoked: &Invoked,
+    ) -> Result<Option<Vec<u8>>, UserError<'static>> {
+        let argument =
+            CancelLocation::decode(&invoked.argument).map_err(|_| UserError::UnexpectedDataValue)?;
+        for party in self.parties(argument.imsi) {
+            self.cancel(now, party);
+        }
+        Ok(Some(EmptyResult.encode()))
+    }
+
+    fn cancel(&mut self, now: Time, party: Party) {
+        self.r1.cancelled(now, party);
+        // While an exchange is under way it decides; the HLR is asked once more.
+        if !self.r1.is_wanted(party) {
+            self.counts.cancelled += self.end_all(now, party, "deactivated");
+            tracing::info!(imsi = ?party.imsi, "de-registered by the HLR");
+        }
+    }
+
+    /// reset: the HLR has restarted, and every subscriber of its is registered once more, paced. Nobody is answered.
+    fn on_reset(&mut self, now: Time, invoked: &Invoked) {
+        let Ok(argument) = Reset::decode(&invoked.argument) else {
+            self.counts.invoked_refused += 1;
+            return;
+        };
+        let config = self.config.clone();
+        let is_its = |party: Party| {
+            let network = config.networks.get(usize::from(party.network));
+            let hlr = network.and_then(|network| hlr_of(network, party.imsi));
+            hlr == Some(argument.hlr_number.digits)
+                || argument.imsi_prefixes.iter().any(|prefix| party.imsi.digits().starts_with(*prefix))
+        };
+        let again = self.r1.reset(now, is_its);
+        self.counts.invoked += 1;
+        tracing::warn!(hlr = %argument.hlr_number.digits, subscribers = again, "an HLR has restarted: its subscribers are registered again");
+    }
+
+    /// The networks that a subscriber is registered in here, or is about to be.
+    fn parties(&self, imsi: Imsi) -> Vec<Party> {
+        let networks = 0..self.config.networks.len() as u16;
+        let parties = networks.map(|network| Party { network, imsi });
+        let has = |party: &Party| {
+            self.r1.is_known(*party)
+                || self
+                    .writer
+                    .by_imsi(imsi)
+                    .is_some_and(|it| it.record().bindings().any(|it| it.network == party.network))
+        };
+        parties.filter(has).collect()
+    }
+}
+
+/// The title of the HLR that has a subscriber: that of the longest prefix.
+fn hlr_of(network: &Network, imsi: Imsi) -> Option<Digits> {
+    let routes = network.hlr.iter().filter(|route| imsi.digits().starts_with(route.imsi_prefix));
+    routes.max_by_key(|route| route.imsi_prefix.len()).map(|route| route.title)
+}
+
+/// The first vector of a sendAuthenticationInfo result.
+pub(super) fn vector(result: &[u8]) -> Option<Vector> {
+    let result = SendAuthenticationInfoResult::decode(result).ok()?;
+    let first = result.quintuplets.into_iter().next()?;
+    Some(Vector {
+        rand: first.rand,
+        autn: first.autn,
+        xres: Inline::new(&first.xres)?,
+        ck: first.ck,
+        ik: first.ik,
+    })
+}
+
+/// What a REGISTER is answered when the HLR refuses for good (TS 29.002 17.6.6): nobody of that name; or a refusal.
+pub(super) const fn status_of(error: u8) -> u16 {
+    match error {
+        1 | 5 => 404,
+        35 | 36 => 500,
+        _ => 403,
+    }
+}

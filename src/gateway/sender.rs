@@ -1,0 +1,81 @@
+//! Who sends a MESSAGE, and over which of a subscriber's bindings he is reached (REQUIREMENTS G-2, G-6).
+
+use super::Gateway;
+use crate::base::Time;
+use crate::ident::Identity;
+use crate::stack::Message;
+use crate::subscriber::{AccessKind, Binding, Record, Subscriber, SubscriberId};
+
+/// The sender of a MESSAGE, as far as it can be trusted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender {
+    /// The served network that answers for him: its S-CSCF asserts who he is, or he registered in it here.
+    pub(super) network: u16,
+    /// How he reaches us.
+    pub(super) access: AccessKind,
+    /// Who he is, if he is in the table.
+    pub(super) subscriber: Option<SubscriberId>,
+    /// What a request to him is addressed to: the identity that the core asserts, or his contact.
+    pub(super) identity: Option<Identity>,
+}
+
+/// 8.9 step 3: an S-CSCF's MESSAGE is from whom it asserts. 8.3 step 3: a UE's is from whoever registered from its
+/// address and port, whatever the message says. Anybody else is nobody.
+pub(super) fn find<'a>(gateway: &Gateway, now: Time, message: &Message<'a>) -> Option<(Sender, Message<'a>)> {
+    if let Some(network) = gateway.network_of(message.request.source) {
+        let found = message.asserted.iter().flatten().find_map(|identity| {
+            let subscriber = gateway.subscribers.by_identity(identity.as_bytes())?;
+            Some((subscriber.id(), *identity))
+        });
+        let (subscriber, identity) = found.unzip();
+        return Some((Sender { network, access: AccessKind::Ims, subscriber, identity }, *message));
+    }
+    let subscriber = gateway.subscribers.by_address(message.request.source)?;
+    let at = subscriber.record().binding_from(message.request.source)?;
+    let binding = subscriber.record().binding(at).filter(|_| subscriber.expiry(at) > now)?;
+    let sender = Sender {
+        network: binding.network,
+        access: AccessKind::Direct,
+        subscriber: Some(subscriber.id()),
+        identity: Some(binding.contact),
+    };
+    Some((sender, Message { request: message.request.from_known(), ..*message }))
+}
+
+impl Sender {
+    /// The binding that he sends over, if it is registered; no network's core may speak for another's subscribers.
+    pub(super) fn binding(&self, now: Time, subscriber: &Subscriber<'_>) -> Option<Binding> {
+        let is_it = |binding: &Binding| {
+            binding.network == self.network
+                && binding.access == self.access
+                && (self.access == AccessKind::Ims || Some(binding.contact) == self.identity)
+        };
+        subscriber.registered(now).map(|(_, binding)| binding).find(is_it)
+    }
+}
+
+/// The bindings over which something was tried, by their names.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tried {
+    names: [u64; Record::BINDINGS],
+    len: u8,
+}
+
+impl Tried {
+    /// Adds one.
+    pub(super) fn add(&mut self, binding: &Binding) {
+        if let Some(place) = self.names.get_mut(usize::from(self.len)) {
+            *place = binding.registration;
+            self.len += 1;
+        }
+    }
+
+    fn has(&self, binding: &Binding) -> bool {
+        self.names.iter().take(self.len.into()).any(|name| *name == binding.registration)
+    }
+
+    /// The preferred binding among those that were not tried yet: a record has them in the order of preference.
+    pub(super) fn next(&self, now: Time, subscriber: &Subscriber<'_>) -> Option<Binding> {
+        subscriber.registered(now).map(|(_, binding)| binding).find(|binding| !self.has(binding))
+    }
+}
