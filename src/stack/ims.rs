@@ -358,9 +358,14 @@ impl Ims {
         Next::Done
     }
 
-    /// An ICMP error about a datagram that claims to be ours. It counts if what it quotes is the beginning of a request
-    /// that we sent by that very flow, and that is open: nobody else knows its branch but who got the request.
+    /// An ICMP error about a packet that claims to be ours. It counts if nobody is there, and if what it quotes is the
+    /// beginning of a request that we sent by that very flow, and that is open: nobody else knows its branch but who got
+    /// the request.
     pub(super) fn handle_unreachable<'a>(&mut self, told: &link::Unreachable<'_>) -> Next<'a> {
+        use link::Cause::{HopLimit, Parameter, TooBig};
+        if matches!(told.cause, TooBig(_) | HopLimit | Parameter) {
+            return Next::Done;
+        }
         let Flow { source, destination, transport: Transport::Udp { source_port, destination_port } } =
             told.flow
         else {

@@ -188,14 +188,7 @@ impl Stack {
             link::Input::Unreachable(told) => {
                 self.counts.unreachable += 1;
                 cursor.datagram = true;
-                match told.cause {
-                    link::Cause::Network
-                    | link::Cause::Host
-                    | link::Cause::Protocol
-                    | link::Cause::Port
-                    | link::Cause::Prohibited => self.ims.handle_unreachable(&told),
-                    link::Cause::TooBig(_) | link::Cause::HopLimit | link::Cause::Parameter => Next::Done,
-                }
+                self.ims.handle_unreachable(&told)
             }
             link::Input::Other => {
                 self.counts.other_protocol += 1;

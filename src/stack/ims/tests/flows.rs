@@ -108,7 +108,11 @@ fn quoted(bench: &mut Bench, remote: &str) -> (Vec<u8>, Flow) {
 }
 
 fn told(bench: &mut Bench, flow: Flow, quoted: &[u8]) -> Option<(u64, SocketAddr)> {
-    let told = Unreachable { cause: Cause::Port, flow, quoted };
+    told_of(bench, Cause::Port, flow, quoted)
+}
+
+fn told_of(bench: &mut Bench, cause: Cause, flow: Flow, quoted: &[u8]) -> Option<(u64, SocketAddr)> {
+    let told = Unreachable { cause, flow, quoted };
     let next = bench.ims.handle_unreachable(&told);
     bench.ims.assert_invariants();
     match next {
@@ -136,6 +140,20 @@ fn icmp_ends_the_request_that_it_proves_to_be_about() {
     let end = text.find(";rport").unwrap();
     assert_eq!(told(&mut bench, flow, &quoted[..end - 1]), None);
     assert_eq!(told(&mut bench, flow, &quoted[..end]), Some((42, address(UE))));
+}
+
+#[test]
+fn only_that_nobody_is_there_ends_a_request() {
+    let mut bench = Bench::new();
+    let (quoted, flow) = quoted(&mut bench, UE);
+    for cause in [Cause::TooBig(1280), Cause::HopLimit, Cause::Parameter] {
+        assert_eq!(told_of(&mut bench, cause, flow, &quoted), None);
+    }
+    for cause in [Cause::Network, Cause::Host, Cause::Protocol, Cause::Port, Cause::Prohibited] {
+        let (quoted, flow) = self::quoted(&mut bench, UE);
+        assert!(told_of(&mut bench, cause, flow, &quoted).is_some());
+    }
+    assert_eq!((bench.ims.clients.len(), bench.ims.counts.unreachable_unproved), (1, 0));
 }
 
 #[test]
