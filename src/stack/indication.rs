@@ -59,7 +59,8 @@ pub struct Register<'a> {
     /// The URI of the first Contact: the S-CSCF's, or the UE's. Without one, and without
     /// [`Register::contact_wildcard`], the REGISTER is a query (RFC 3261 10.2.3).
     pub contact: Option<Identity>,
-    /// Contact's host and port, if the host is an IP address; behind a NAT it is not where the UE can be reached.
+    /// Contact's host and port, if the host is an IP address; behind a NAT it is not where the UE can be reached. None
+    /// from those of [`super::ImsConfig::trusted`].
     pub contact_address: Option<SocketAddr>,
     /// Contact's `q`, in thousandths.
     pub contact_q: Option<u16>,

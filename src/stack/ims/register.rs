@@ -49,13 +49,15 @@ pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result
     };
     let content = content(message, embedded)?;
     let uri = contact.map(|contact| contact.uri);
+    // Nobody asks for an S-CSCF's: its requests come by the thousand.
+    let of_ue = uri.filter(|_| !request.known);
     Ok(Register {
         request: *request,
         public_identity,
         to_uri: message.to().uri,
         request_uri: message.request_uri(),
         contact: uri.map(|uri| Identity::new(uri).ok_or(400u16)).transpose()?,
-        contact_address: uri.and_then(Uri::parse).and_then(|uri| uri.address()),
+        contact_address: of_ue.and_then(Uri::parse).and_then(|uri| uri.address()),
         contact_q: contact.and_then(|contact| contact.q()),
         contact_wildcard,
         instance: contact.and_then(|contact| contact.instance()).unwrap_or(&[]),
