@@ -377,3 +377,6 @@ const ROOM: usize = 640;
 fn count<T>(result: Result<T, Malformed>, malformed: &mut MalformedCounts) -> Option<T> {
     result.map_err(|why| malformed.add(why)).ok()
 }
+
+#[cfg(test)]
+mod tests;

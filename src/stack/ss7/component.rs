@@ -35,30 +35,31 @@ impl Ss7 {
     ) -> Option<Indication<'a>> {
         while let Some(component) = components.next() {
             let mut party = self.dialogues.user(dialogue)?;
-            party.more = !components.is_empty();
             match self.step(dialogue, &mut party, component, malformed) {
                 Step::Invoked(invoke) => {
-                    self.pause(now, dialogue, &mut party, components, outside);
+                    self.dialogues.set_user(dialogue, party);
+                    self.pause(now, dialogue, components, outside);
                     // Nothing answers it (class 4), and nothing else waits: a prearranged end.
-                    if party.is_done() {
+                    if self.is_done(dialogue, &party) {
                         self.dialogues.close(now, dialogue);
                     }
                     return Some(Indication::Invoke(invoke));
                 }
                 Step::Ended(user, outcome) => {
                     if party.is_peers() {
-                        self.pause(now, dialogue, &mut party, components, outside);
-                    } else {
-                        // The peer leaves its answer's dialogue open: there is nothing more to say in it.
+                        self.pause(now, dialogue, components, outside);
+                    }
+                    // Left open, by the peer after its answer or by us after ours: there is nothing more to say in it.
+                    if !party.is_peers() || self.is_done(dialogue, &party) {
                         self.send(now, dialogue, true, outside, |_| {});
                     }
                     return Some(Indication::Ended { user, outcome });
                 }
                 Step::Reject(id, problem) => {
-                    self.dialogues.set_user(dialogue, party);
-                    self.send(now, dialogue, party.is_done(), outside, |w| build::reject(w, id, problem));
+                    let ends = components.is_empty() && self.is_done(dialogue, &party);
+                    self.send(now, dialogue, ends, outside, |w| build::reject(w, id, problem));
                 }
-                Step::Pass => self.dialogues.set_user(dialogue, party),
+                Step::Pass => {}
                 Step::Abort => {
                     self.abort(now, dialogue, AbortReason::User, outside);
                     let waited = party.is_peers() && !party.pending.is_empty();
@@ -189,19 +190,23 @@ impl Ss7 {
         self.within.retain(|within| within.dialogue != dialogue || within.id != id);
     }
 
+    /// Whether our next component ends a dialogue: it is the peer's, and nothing else waits in it.
+    pub(super) fn is_done(&self, dialogue: DialogueId, party: &Party) -> bool {
+        let waits = || self.kept.iter().any(|kept| kept.dialogue == dialogue);
+        party.is_peers() && party.pending.is_empty() && !waits()
+    }
+
     /// Leaves a dialogue until the application has seen what comes of one component; those behind it are kept, or
     /// rejected if they find no room.
     fn pause(
         &mut self,
         now: Time,
         dialogue: DialogueId,
-        party: &mut Party,
         components: Components<'_>,
         outside: &mut dyn Outside,
     ) {
-        if party.more && !self.keep(dialogue, &components) {
+        if !components.is_empty() && !self.keep(dialogue, &components) {
             self.counts.components_refused += 1;
-            party.more = false;
             for component in components {
                 if let Component::Invoke { id, .. } = component {
                     let problem = Problem::RESOURCE_LIMITATION;
@@ -209,7 +214,6 @@ impl Ss7 {
                 }
             }
         }
-        self.dialogues.set_user(dialogue, *party);
     }
 
     fn keep(&mut self, dialogue: DialogueId, components: &Components<'_>) -> bool {

@@ -261,10 +261,11 @@ impl Ss7 {
             return None;
         }
         let party = party?;
-        if !party.is_done() {
+        let ends = self.is_done(dialogue, &party);
+        if !ends {
             self.dialogues.set_user(dialogue, party);
         }
-        self.send(now, dialogue, party.is_done(), outside, component)
+        self.send(now, dialogue, ends, outside, component)
     }
 
     /// Sends `component` in an End, or in a Continue. What can't be sent is counted; the peer's own timer ends its

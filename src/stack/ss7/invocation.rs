@@ -20,8 +20,6 @@ pub(super) struct Party {
     pub(super) opener: Opener,
     /// What the peer has invoked and we have not answered.
     pub(super) pending: Pending,
-    /// Components of its last message wait in the queue of those kept.
-    pub(super) more: bool,
 }
 
 /// Who opened a dialogue.
@@ -57,11 +55,6 @@ impl Party {
 
     pub(super) fn is_peers(&self) -> bool {
         matches!(self.opener, Opener::Peer { .. })
-    }
-
-    /// Whether our next component ends the dialogue: it is the peer's, and nothing else waits in it.
-    pub(super) fn is_done(&self) -> bool {
-        self.is_peers() && self.pending.is_empty() && !self.more
     }
 }
 
