@@ -228,6 +228,14 @@ impl Gateway {
             .map(|at| at as u16)
     }
 
+    /// Whether a UE has registered from that address and port: what is sent there arrives.
+    pub(crate) fn knows(&self, now: Time, source: SocketAddr) -> bool {
+        self.subscribers.by_address(source).is_some_and(|subscriber| {
+            let at = subscriber.record().binding_from(source);
+            at.is_some_and(|at| subscriber.expiry(at) > now)
+        })
+    }
+
     /// Where the S-CSCF that sent from `source` is sent to.
     pub(crate) fn scscf_address(&self, network: u16, source: SocketAddr) -> SocketAddr {
         self.networks
@@ -348,7 +356,7 @@ impl Application for Gateway {
             // As if the UE had not answered in time (RFC 3261 8.1.3.1).
             Indication::Unreachable { user, .. } => self.on_answered(now, user, 408, cx),
             Indication::KeepAlive { source, local, transaction } => {
-                if self.subscribers.by_address(source).is_some() {
+                if self.knows(now, source) {
                     cx.stack.answer_keep_alive(now, source, local, &transaction, cx.outside);
                 }
             }

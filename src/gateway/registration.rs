@@ -101,7 +101,7 @@ pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Regist
         target: register.contact_address.filter(beside),
     });
     let mut register = *register;
-    if gateway.subscribers.by_address(source).is_some() {
+    if gateway.knows(now, source) {
         register.request = register.request.from_known();
     }
     forward(gateway, now, &register, registrant, source, 0, cx);

@@ -4,10 +4,11 @@ use super::digest::Algorithm;
 use crate::base::{Inline, SipKey, Time};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit, StreamCipher};
 use std::net::IpAddr;
 use std::time::Duration;
+use subtle::ConstantTimeEq;
 
 /// What a nonce is good for: it is genuine for nothing else.
 ///
@@ -28,7 +29,7 @@ pub(super) type RandAutn = [u8; 32];
 /// A genuine nonce.
 pub(super) struct Opened {
     pub(super) sequence: u64,
-    issued: Time,
+    issued: u16,
     /// RAND and AUTN; zeros in a nonce of SIP digest.
     pub(super) rand_autn: RandAutn,
     /// The password that answers an AKA challenge; empty in a nonce of SIP digest.
@@ -46,35 +47,36 @@ pub(super) enum Freshness {
 
 /// Issues nonces and knows its own again.
 ///
-/// In base64: RAND and AUTN (AKA), the sequence number, and sealed by ChaCha20-Poly1305 (RFC 8439) under that number
-/// the time of issue and the password (AKA).
+/// In base64: RAND and AUTN (AKA), the sequence number, the time of issue, the password (AKA) under ChaCha20 (RFC 8439)
+/// with the sequence number as its nonce, and a SipHash-2-4 over all that and what it is bound to. It is as short as can
+/// be: a challenge must not be longer than the REGISTER that it answers.
 pub(super) struct Nonces {
-    cipher: ChaCha20Poly1305,
+    cipher: [u8; 32],
+    check: SipKey,
     lifetime: Duration,
     next: u64,
     /// A bit for each of the last sequence numbers: it was used.
     used: Box<[u64]>,
 }
 
-const SEQUENCE: usize = 8;
-const TIME: usize = 8;
-/// The password's length and room for it.
-const PASSWORD: usize = 1 + 16;
-const TAG: usize = 16;
-/// Octets of a nonce of SIP digest and of AKA, and of the text of the longer one.
-const DIGEST: usize = SEQUENCE + TIME + TAG;
-const AKA: usize = 32 + DIGEST + PASSWORD;
-const TEXT: usize = AKA.div_ceil(3) * 4;
+const SEQUENCE: usize = 5;
+const TIME: usize = 2;
+const CHECK: usize = 8;
+/// Octets of a nonce of SIP digest, and of AKA with its password of 4 to 16 octets; and of the text of the longest.
+const DIGEST: usize = SEQUENCE + TIME + CHECK;
+const AKA: core::ops::RangeInclusive<usize> = 32 + DIGEST + 4..=32 + DIGEST + 16;
+const TEXT: usize = (*AKA.end()).div_ceil(3) * 4;
+/// The time of issue is told in units of 2^30 ns, a little more than a second; after 19 hours it begins again.
+const UNIT: u32 = 30;
 
 impl Nonces {
     /// `key` must be of this life of the process alone: sequence numbers begin again. Of the last `window` nonces is
     /// known whether they were used.
     pub(super) fn new(key: &SipKey, window: u32, lifetime: Duration) -> Self {
         let half = |part: &[u8]| key.hash_u128(&[part]).to_le_bytes();
-        let secret: [u8; 32] = [half(b"nonce/0"), half(b"nonce/1")].concat().try_into().unwrap_or_default();
+        let cipher = [half(b"nonce/0"), half(b"nonce/1")].concat().try_into().unwrap_or_default();
         let words = window.max(1).div_ceil(64) as usize;
-        let cipher = ChaCha20Poly1305::new(Key::from_slice(&secret));
-        Self { cipher, lifetime, next: 0, used: vec![0; words].into() }
+        Self { cipher, check: key.derive("nonce check"), lifetime, next: 0, used: vec![0; words].into() }
     }
 
     /// How many nonces may be outstanding.
@@ -87,7 +89,7 @@ impl Nonces {
         self.seal(now, bound, &[], &[])
     }
 
-    /// A nonce for AKA; `password` is at most 16 octets.
+    /// A nonce for AKA; `password` is of 4 to 16 octets.
     pub(super) fn issue_aka(
         &mut self,
         now: Time,
@@ -95,10 +97,7 @@ impl Nonces {
         rand_autn: &RandAutn,
         password: &Inline<16>,
     ) -> String {
-        let mut sealed = [0; PASSWORD];
-        sealed[0] = password.len() as u8;
-        sealed[1..=password.len()].copy_from_slice(password);
-        self.seal(now, bound, rand_autn, &sealed)
+        self.seal(now, bound, rand_autn, password)
     }
 
     fn seal(&mut self, now: Time, bound: &Bound<'_>, rand_autn: &[u8], password: &[u8]) -> String {
@@ -106,42 +105,62 @@ impl Nonces {
         self.next += 1;
         let (word, bit) = self.place(sequence);
         self.used[word] &= !bit;
-        let plain = [&now.as_nanos().to_le_bytes(), password].concat();
-        let payload = Payload { msg: &plain, aad: &associated(bound, rand_autn) };
-        // It can fail for messages of gigabytes alone; what is then issued is no genuine nonce.
-        let sealed = self.cipher.encrypt(&unique(sequence), payload).unwrap_or_default();
-        STANDARD.encode([rand_autn, &sequence.to_le_bytes(), &sealed].concat())
+        let mut password = password.to_vec();
+        self.cipher(sequence).apply_keystream(&mut password);
+        let number = &sequence.to_be_bytes()[8 - SEQUENCE..];
+        let mut octets = [rand_autn, number, &units(now).to_be_bytes(), &password].concat();
+        let check = self.check(bound, &octets);
+        octets.extend(check.to_be_bytes());
+        STANDARD.encode(octets)
     }
 
     /// The nonce of this text, if it was issued by us for just this.
     pub(super) fn open(&self, bound: &Bound<'_>, text: &[u8]) -> Option<Opened> {
         let octets = STANDARD.decode(text.get(..text.len().min(TEXT + 1))?).ok()?;
-        let (rand_autn, rest) = match (bound.algorithm, octets.len()) {
+        let (octets, check) = octets.split_last_chunk::<CHECK>()?;
+        let (rand_autn, rest) = match (bound.algorithm, octets.len() + CHECK) {
             (Algorithm::Md5, DIGEST) => octets.split_at(0),
-            (Algorithm::AkaV1Md5 | Algorithm::AkaV2Md5, AKA) => octets.split_at(32),
+            (Algorithm::AkaV1Md5 | Algorithm::AkaV2Md5, len) if AKA.contains(&len) => octets.split_at(32),
             _ => return None,
         };
-        let (sequence, sealed) = rest.split_first_chunk::<SEQUENCE>()?;
-        let sequence = u64::from_le_bytes(*sequence);
-        let payload = Payload { msg: sealed, aad: &associated(bound, rand_autn) };
-        let plain = self.cipher.decrypt(&unique(sequence), payload).ok()?;
-        let (issued, password) = plain.split_first_chunk::<TIME>()?;
-        let password = match password.split_first() {
-            Some((&len, password)) => password.get(..usize::from(len))?,
-            None => &[],
-        };
+        if !bool::from(self.check(bound, octets).to_be_bytes().ct_eq(check)) {
+            return None;
+        }
+        let (number, rest) = rest.split_first_chunk::<SEQUENCE>()?;
+        let (issued, password) = rest.split_first_chunk::<TIME>()?;
+        let sequence = number.iter().fold(0, |number, octet| number << 8 | u64::from(*octet));
+        let mut password = password.to_vec();
+        self.cipher(sequence).apply_keystream(&mut password);
         Some(Opened {
             sequence,
-            issued: Time::from_nanos(u64::from_le_bytes(*issued)),
+            issued: u16::from_be_bytes(*issued),
             rand_autn: rand_autn.try_into().unwrap_or([0; 32]),
-            password: Inline::new(password)?,
+            password: Inline::new(&password)?,
         })
+    }
+
+    /// No two passwords have the same keystream under one key.
+    fn cipher(&self, sequence: u64) -> ChaCha20 {
+        let mut unique = [0; 12];
+        unique[..8].copy_from_slice(&sequence.to_le_bytes());
+        ChaCha20::new(&self.cipher.into(), &unique.into())
+    }
+
+    /// Over what is in a nonce before the check, and what it is bound to.
+    fn check(&self, bound: &Bound<'_>, octets: &[u8]) -> u64 {
+        let address = match bound.source {
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+            IpAddr::V6(address) => address.octets(),
+        };
+        let network = bound.network.to_le_bytes();
+        self.check.hash(&[&[bound.algorithm as u8], &network, &address, octets, bound.identity.as_bytes()])
     }
 
     /// Whether it may still be answered.
     pub(super) fn freshness(&self, now: Time, nonce: &Opened) -> Freshness {
         let behind = self.next.saturating_sub(nonce.sequence);
-        if behind > self.window() || now.since(nonce.issued) > self.lifetime {
+        let age = Duration::from_nanos(u64::from(units(now).wrapping_sub(nonce.issued)) << UNIT);
+        if behind > self.window() || age > self.lifetime {
             return Freshness::Old;
         }
         let (word, bit) = self.place(nonce.sequence);
@@ -160,20 +179,7 @@ impl Nonces {
     }
 }
 
-/// The cipher's nonce: no two messages have the same under one key.
-fn unique(sequence: u64) -> Nonce {
-    let mut unique = [0; 12];
-    unique[..SEQUENCE].copy_from_slice(&sequence.to_le_bytes());
-    unique.into()
-}
-
-/// What is authenticated but not in the nonce, or there in clear. Only the last part has no fixed length: how long
-/// `rand_autn` is, follows from the algorithm.
-fn associated(bound: &Bound<'_>, rand_autn: &[u8]) -> Vec<u8> {
-    let address = match bound.source {
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => address.octets(),
-    };
-    let network = bound.network.to_le_bytes();
-    [&[bound.algorithm as u8], &network[..], &address, rand_autn, bound.identity.as_bytes()].concat()
+/// A time of issue as a nonce tells it.
+fn units(time: Time) -> u16 {
+    (time.as_nanos() >> UNIT) as u16
 }

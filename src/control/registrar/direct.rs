@@ -9,7 +9,7 @@ use crate::control::config::{Authentication, Network};
 use crate::control::subscribers::{Known, belongs};
 use crate::gateway::mailbox::{Inform, RegisterOutcome, RegisterRequest, Registrant, UeRegister};
 use crate::ident::{Imsi, Nai, NaiError, ServedRealms};
-use crate::proto::sip::auth;
+use crate::proto::sip::auth::{self, Authorization};
 use crate::subscriber::{AccessKind, Binding, Record};
 
 /// A REGISTER whose sender has to prove who he is, with a vector that the HLR is asked for.
@@ -131,7 +131,14 @@ impl Registrar {
         self.join(now, request, network, known);
     }
 
-    fn challenge(&mut self, request: &RegisterRequest, challenges: Vec<String>) {
+    /// 401 with these challenges, first the one whose algorithm the UE names: for more than one there may be no room.
+    fn challenge(&mut self, request: &RegisterRequest, mut challenges: Vec<String>) {
+        if let Registrant::Ue(UeRegister { authorization: Some(authorization), .. }) = &request.registrant
+            && let Ok(Authorization { algorithm: Some(algorithm), .. }) = Authorization::parse(authorization)
+            && let Ok(algorithm) = core::str::from_utf8(algorithm)
+        {
+            challenges.sort_by_key(|challenge| !challenge.contains(&format!("algorithm={algorithm},")));
+        }
         let outcome = RegisterOutcome {
             reply_to: request.reply_to,
             status: 401,
@@ -150,7 +157,11 @@ impl Registrar {
         let status = match vector {
             Ok(vector) => {
                 let challenges = self.authenticator.challenge_with_vector(now, &pending, &vector);
-                return self.challenge(&request, challenges);
+                // None if the HLR's XRES is too short to be trusted.
+                if !challenges.is_empty() {
+                    return self.challenge(&request, challenges);
+                }
+                503
             }
             Err(Lack::Refused(error)) => hlr::status_of(error),
             Err(Lack::Silent) => 504,

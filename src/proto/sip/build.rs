@@ -220,7 +220,8 @@ pub fn response(
     if status == 100 {
         timestamp(&request.fragment(), w);
     }
-    response_end(extra, w);
+    extra(w);
+    response_end(false, w);
 }
 
 /// Writes a 503 that asks to try again after that many seconds (RFC 3261 21.5.4).
@@ -255,7 +256,7 @@ pub fn refusal(
     }
     let to_tag = minter.to_tag_of(fragment.top_via.branch.unwrap_or(&[]));
     response_head(&fragment, &to_tag, source, w);
-    response_end(|_| (), w);
+    response_end(false, w);
     Some(response_target(&fragment.top_via, source))
 }
 
@@ -299,9 +300,8 @@ pub(super) fn timestamp(request: &Fragment<'_>, w: &mut Writer<'_>) {
     }
 }
 
-pub(super) fn response_end(extra: impl FnOnce(&mut Writer<'_>), w: &mut Writer<'_>) {
-    extra(w);
-    w.bytes(b"Content-Length: 0\r\n\r\n");
+pub(super) fn response_end(short: bool, w: &mut Writer<'_>) {
+    w.bytes(if short { b"\r\n" } else { b"Content-Length: 0\r\n\r\n" });
 }
 
 /// The topmost Via of a response: what the sender said of `received` and `rport` gives way to what we have seen

@@ -123,7 +123,8 @@ impl Minter {
 
     pub(super) fn to_tag_of(&self, branch: &[u8]) -> Tag {
         let mut text = Tag::EMPTY;
-        text.push_hex(self.to_tag.hash(&[branch]), 16);
+        // 32 bits are what RFC 3261 19.3 asks for, and a challenge has no octet to spare.
+        text.push_hex(self.to_tag.hash(&[branch]), 8);
         text
     }
 

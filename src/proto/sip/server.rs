@@ -459,7 +459,8 @@ impl ServerTransactions {
         }
     }
 
-    /// Answers a deferred request with `status`, its reason phrase and the headers that `extra` adds. `whole` keeps the
+    /// Answers a deferred request with `status`, its reason phrase and the headers that `extra` adds; with `true`, no more
+    /// of them than must be. `whole` keeps the
     /// answer for retransmissions; otherwise they are answered from the request alone, without `extra`.
     pub fn answer(
         &mut self,
@@ -467,7 +468,7 @@ impl ServerTransactions {
         key: ServerKey,
         status: u16,
         whole: bool,
-        extra: impl FnOnce(&mut Writer<'_>),
+        extra: impl Fn(&mut Writer<'_>, bool),
         out: &mut dyn Out,
     ) -> Result<(), Refused> {
         let Some((slot, entry)) = self.waiting(key) else {
@@ -504,35 +505,47 @@ impl ServerTransactions {
     }
 
     /// Writes the response to a deferred request, and gives its length; 0 if there was no buffer. `whole` copies it to
-    /// where the request was.
+    /// where the request was. A challenge that is too long for its source is written again as short as can be: without
+    /// reason phrase and Content-Length, which the datagram's end stands for (RFC 3261 7.2, 18.3).
     fn send(
         &mut self,
         slot: u32,
         entry: &Pending,
         status: u16,
         whole: bool,
-        extra: impl FnOnce(&mut Writer<'_>),
+        extra: impl Fn(&mut Writer<'_>, bool),
         out: &mut dyn Out,
     ) -> Result<usize, Refused> {
-        let len = entry.len + if status == 100 { entry.timestamp_len } else { 0 };
-        let Some(room) = out.room() else {
-            self.counts.no_buffer += 1;
-            return Ok(0);
+        let before = entry.len + if status == 100 { entry.timestamp_len } else { 0 };
+        let before =
+            self.kept.get(slot as usize).and_then(|kept| kept.get(..usize::from(before))).unwrap_or(&[]);
+        let mut short = false;
+        let len = loop {
+            let Some(room) = out.room() else {
+                self.counts.no_buffer += 1;
+                return Ok(0);
+            };
+            let mut w = Writer::new(room);
+            status_line(status, if short { "" } else { reason_phrase(status) }, &mut w);
+            w.bytes(before);
+            extra(&mut w, short);
+            response_end(short, &mut w);
+            let Some(len) = w.finish() else {
+                self.counts.unwritable += 1;
+                return Err(Refused::Unwritable);
+            };
+            if entry.origin.takes(len) {
+                break len;
+            }
+            if short || status != 401 {
+                self.counts.reply_withheld += 1;
+                return Err(Refused::Withheld);
+            }
+            short = true;
         };
-        let mut w = Writer::new(room);
-        status_line(status, reason_phrase(status), &mut w);
-        let kept = self.kept.get_mut(slot as usize);
-        w.bytes(kept.as_deref().and_then(|kept| kept.get(..usize::from(len))).unwrap_or(&[]));
-        response_end(extra, &mut w);
-        let Some(len) = w.finish() else {
-            self.counts.unwritable += 1;
-            return Err(Refused::Unwritable);
-        };
-        if !entry.origin.takes(len) {
-            self.counts.reply_withheld += 1;
-            return Err(Refused::Withheld);
-        }
+        let Some(room) = out.room() else { return Ok(0) };
         if whole {
+            let kept = self.kept.get_mut(slot as usize);
             let place = kept.and_then(|kept| kept.get_mut(..len)).zip(room.get(..len));
             let Some((place, written)) = place else {
                 self.counts.unwritable += 1;
@@ -551,7 +564,7 @@ impl ServerTransactions {
         let Some(mut entry) = self.pending_at(slot).copied() else { return };
         entry.origin.octets = octets;
         if entry.state != State::Answered {
-            let _counted = self.send(slot, &entry, 100, false, |_| (), out);
+            let _counted = self.send(slot, &entry, 100, false, |_, _| (), out);
             return;
         }
         let len = usize::from(entry.len);
@@ -584,7 +597,7 @@ impl ServerTransactions {
                 (entry.state, entry.timer) = (State::Proceeding, timer);
             }
             self.counts.trying += 1;
-            let _counted = self.send(slot, &entry, 100, false, |_| (), out);
+            let _counted = self.send(slot, &entry, 100, false, |_, _| (), out);
         }
         self.expire(now);
     }

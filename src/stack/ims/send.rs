@@ -51,8 +51,9 @@ impl Ims {
             self.servers.vouch(request.0);
         }
         let retry_after = answer.retry_after.or((status == 503).then_some(self.config.retry_after));
-        let extra = |w: &mut Writer<'_>| {
-            for challenge in answer.challenges {
+        let extra = |w: &mut Writer<'_>, short: bool| {
+            let challenges = if short { 1 } else { answer.challenges.len() };
+            for challenge in answer.challenges.iter().take(challenges) {
                 w.header(Name::WwwAuthenticate, &[challenge.as_bytes()]);
             }
             for &(uri, expires) in answer.contacts {

@@ -43,11 +43,11 @@ fn a_nonce_serves_once_and_not_for_long() {
     assert_eq!(authenticator.counts.replayed, 2);
 
     let late = right(&ask(&mut authenticator, at(10)));
-    let verdict = authenticator.examine(at(30_011), &with(&attempt(ALICE), &late.text()));
+    let verdict = authenticator.examine(at(32_100), &with(&attempt(ALICE), &late.text()));
     let stale = challenge(verdict);
     assert_eq!((param(&stale, "stale"), authenticator.counts.stale), (Some("true"), 1));
     let answer = right(&stale).text();
-    assert_eq!(authenticator.examine(at(30_012), &with(&attempt(ALICE), &answer)), Verdict::Authenticated);
+    assert_eq!(authenticator.examine(at(32_101), &with(&attempt(ALICE), &answer)), Verdict::Authenticated);
 }
 
 #[test]

@@ -258,11 +258,11 @@ fn a_deferred_answer_is_the_one_that_its_retransmissions_get() {
     let back = Transport::Udp { source_port: 5060, destination_port: 5060 };
     assert_eq!(out.datagrams[0].1, Flow { transport: back, ..flow() });
     assert_eq!(receive(&mut server, ms(3_600), &request), Received::InProgress { trying: true });
-    assert_eq!(server.answer(ms(9_000), key, 202, false, |_| (), &mut out), Ok(()));
+    assert_eq!(server.answer(ms(9_000), key, 202, false, |_, _| (), &mut out), Ok(()));
     server.assert_invariants();
     assert_eq!(out.datagrams[1].0, answer_to(&request, 202));
     assert_eq!((server.pending(), server.completed()), (0, 1));
-    assert_eq!(server.answer(ms(9_001), key, 202, false, |_| (), &mut out), Err(Refused::Gone));
+    assert_eq!(server.answer(ms(9_001), key, 202, false, |_, _| (), &mut out), Err(Refused::Gone));
     assert_eq!(receive(&mut server, ms(40_999), &request), Received::Completed { status: 202, known: true });
     server.handle_timeout(ms(41_001), &mut out);
     assert_eq!(out.datagrams.len(), 2);
@@ -278,10 +278,10 @@ fn nothing_is_sent_after_the_client_has_given_up() {
     server.handle_timeout(ms(4_000), &mut out);
     assert_eq!(out.datagrams.len(), 2);
     // Asked before the timer was polled, and after.
-    assert_eq!(server.answer(ms(32_000), late, 200, false, |_| (), &mut out), Err(Refused::Gone));
+    assert_eq!(server.answer(ms(32_000), late, 200, false, |_, _| (), &mut out), Err(Refused::Gone));
     server.handle_timeout(ms(32_010), &mut out);
     server.assert_invariants();
-    assert_eq!(server.answer(ms(32_020), dropped, 200, false, |_| (), &mut out), Err(Refused::Gone));
+    assert_eq!(server.answer(ms(32_020), dropped, 200, false, |_, _| (), &mut out), Err(Refused::Gone));
     assert_eq!(out.datagrams.len(), 2);
     // A request that the network delayed is not taken for a new one.
     assert_eq!(receive(&mut server, ms(33_000), &first), Received::InProgress { trying: false });
@@ -307,7 +307,7 @@ fn servers_are_bounded_and_refusals_counted() {
         Received::Completed { status: 200, known: true }
     );
     out.full = true;
-    assert_eq!(server.answer(ms(1), first, 200, false, |_| (), &mut out), Ok(()));
+    assert_eq!(server.answer(ms(1), first, 200, false, |_, _| (), &mut out), Ok(()));
     assert_eq!(server.counts.no_buffer, 1);
     assert_eq!(
         receive(&mut server, ms(2), &with_branch("z9hG4bK1")),
@@ -368,7 +368,7 @@ fn a_client_and_a_server_meet_over_a_lossy_network() {
         deferred.retain(|&(key, due)| {
             if due <= step {
                 let whole = random.below(2) == 0;
-                server.answer(now, key, 200, whole, |_| (), &mut to_client).unwrap();
+                server.answer(now, key, 200, whole, |_, _| (), &mut to_client).unwrap();
             }
             due > step
         });

@@ -296,3 +296,44 @@ fn a_retransmission_from_another_address_is_a_strangers() {
     });
     assert!(elsewhere.count() < 8, "six bits tell");
 }
+
+/// The identities of TS 23.003 in a REGISTER without credentials, and the challenges of AKA: the longest that there are.
+#[test]
+fn a_register_of_500_octets_gets_its_challenge() {
+    let realm = "ims.mnc001.mcc262.3gppnetwork.org";
+    let register = |octets: usize| {
+        let lines = |agent: &str| {
+            format!(
+                "REGISTER sip:{realm} SIP/2.0\nVia: SIP/2.0/UDP 10.1.2.3:5060;rport;branch=z9hG4bK{octets:010}\n\
+                 Max-Forwards: 70\nFrom: <sip:262010000000001@{realm}>;tag=4fe1c3a9\n\
+                 To: <sip:262010000000001@{realm}>\nCall-ID: 1-48151623@10.1.2.3\nCSeq: 1 REGISTER\n\
+                 Contact: <sip:262010000000001@10.1.2.3:5060>;+g.3gpp.smsip\nExpires: 600000\n\
+                 User-Agent: {agent}\nContent-Length: 0\n\n"
+            )
+        };
+        let shortest = text(&lines("")).len();
+        text(&lines(&"x".repeat(octets - shortest)))
+    };
+    // RAND, AUTN, number, time, an AKAv2 password and a check.
+    let nonce = "n".repeat((32usize + 5 + 2 + 16 + 8).div_ceil(3) * 4);
+    let [v2, v1] = ["AKAv2-MD5", "AKAv1-MD5"].map(|algorithm| {
+        format!("Digest realm=\"{realm}\",nonce=\"{nonce}\",algorithm={algorithm},qop=\"auth\"")
+    });
+    let mut bench = Bench::new();
+    let challenge = Answer { challenges: &[&v2, &v1], ..Answer::default() };
+    let request = bench.deferred(UE, &register(500));
+    bench.answer_deferred(request, 401, &challenge);
+    let (short, _) = bench.one();
+    assert!(
+        short.len() <= 500 && short.starts_with("SIP/2.0 401 \r\n") && short.ends_with("\r\n\r\n"),
+        "{short}"
+    );
+    assert!(short.contains(&v2) && !short.contains(&v1) && !short.contains("Content-Length"));
+    let request = bench.deferred(UE, &register(900));
+    bench.answer_deferred(request, 401, &challenge);
+    let (whole, _) = bench.one();
+    assert!(whole.starts_with("SIP/2.0 401 Unauthorized\r\n") && whole.contains(&v2) && whole.contains(&v1));
+    let request = bench.deferred(UE, &register(440));
+    bench.answer_deferred(request, 401, &challenge);
+    assert_eq!((bench.taken().len(), bench.withheld()), (0, 1));
+}
