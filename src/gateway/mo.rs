@@ -195,7 +195,7 @@ fn send(gateway: &mut Gateway, now: Time, key: Key, report: SubmitReport<'_>, cx
         request_uri: mo.originator.as_str(),
         to: None,
         from: &network.uri,
-        asserted: !mo.direct,
+        asserted: true,
         route: route.as_ref().map(Identity::as_str),
         in_reply_to: Some(&mo.call_id),
         key: User::Mo(key).call(),

@@ -337,7 +337,7 @@ fn send(
         request_uri: if direct { binding.contact.as_str() } else { target.as_str() },
         to: direct.then(|| target.as_str()),
         from,
-        asserted: !direct,
+        asserted: true,
         route: (!direct).then(|| binding.contact.as_str()),
         in_reply_to: None,
         key: user.call(),
