@@ -18,6 +18,7 @@ pub use limits::{Pauses, Rate};
 use crate::base::publish::{Show, Shown};
 use crate::base::{SipKey, Time, counts};
 use crate::ident::{Digits, Imsi, Nai, ServedRealms};
+use crate::proto::sip::Uri;
 use crate::proto::sip::auth::{Authorization, Unreadable};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -50,7 +51,7 @@ counts! {
         replayed,
         /// Answers whose nonce count is not 1.
         wrong_nc,
-        /// Answers for another URI than the request's.
+        /// Answers for another resource than the Request-URI's.
         wrong_uri,
         /// Answers with the name of another user than the one who registers.
         other_user,
@@ -184,7 +185,7 @@ pub enum Reason {
     NotOffered,
     /// The user name is not that of who registers.
     OtherUser,
-    /// The digest is for another URI than the request's.
+    /// The digest is for another resource than the Request-URI's.
     WrongUri,
     /// The nonce count is not 1.
     WrongNonceCount,
@@ -535,10 +536,17 @@ fn answer<'a>(attempt: &Attempt<'a>, given: &Authorization<'a>) -> Result<(Answe
     if nc != b"00000001" {
         return Err(Found::Wrong(Reason::WrongNonceCount));
     }
-    if uri != attempt.request_uri {
+    if !is_same(uri, attempt.request_uri) {
         return Err(Found::Wrong(Reason::WrongUri));
     }
     Ok((Answer { nonce, nc, cnonce, method: attempt.method, uri }, response))
+}
+
+/// Whether two URIs are for the same resource (RFC 7616 3.4.6, RFC 3261 22.4): octet by octet, or as SIP compares them.
+/// Phones leave out parameters of the Request-URI, or spell the host in another way. The digest is of theirs.
+fn is_same(uri: &[u8], request_uri: &[u8]) -> bool {
+    let canonical = |uri| Uri::parse(uri).and_then(|uri| uri.canonical());
+    uri == request_uri || canonical(uri).is_some_and(|uri| Some(uri) == canonical(request_uri))
 }
 
 /// The header's value (RFC 7616 3.3).

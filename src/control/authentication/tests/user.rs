@@ -74,10 +74,12 @@ fn who_is_unknown_fails_like_a_wrong_password() {
 #[test]
 fn each_field_is_checked() {
     type Change = fn(&mut Credential);
-    let changes: [(Change, Verdict); 8] = [
+    let changes: [(Change, Verdict); 10] = [
         (|it| it.nc = "00000002".into(), Verdict::Refused(Reason::WrongNonceCount)),
         (|it| it.nc = "1".into(), Verdict::Refused(Reason::WrongNonceCount)),
         (|it| it.uri = "sip:else.net".into(), Verdict::Refused(Reason::WrongUri)),
+        (|it| it.uri = format!("{URI}:5070"), Verdict::Refused(Reason::WrongUri)),
+        (|it| it.uri = "*".into(), Verdict::Refused(Reason::WrongUri)),
         (|it| it.username = "bob".into(), Verdict::Refused(Reason::OtherUser)),
         (|it| it.method = "MESSAGE".into(), Verdict::Refused(Reason::WrongResponse)),
         (|it| it.password = vec![], Verdict::Refused(Reason::WrongResponse)),
@@ -89,6 +91,16 @@ fn each_field_is_checked() {
         let mut credential = right(&ask(&mut authenticator, at(0)));
         change(&mut credential);
         assert_eq!(authenticator.examine(at(1), &with(&attempt(ALICE), &credential.text())), verdict);
+    }
+}
+
+#[test]
+fn a_phone_may_spell_the_request_uri_in_another_way() {
+    for uri in [format!("{URI};transport=udp"), URI.to_uppercase().replacen("SIP:", "sip:", 1)] {
+        let mut authenticator = authenticator();
+        let challenge = ask(&mut authenticator, at(0));
+        let answer = Credential { uri, ..right(&challenge) }.text();
+        assert_eq!(authenticator.examine(at(1), &with(&attempt(ALICE), &answer)), Verdict::Authenticated);
     }
 }
 
