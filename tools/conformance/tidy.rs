@@ -315,7 +315,8 @@ fn functions(root: &Path) -> BTreeSet<String> {
             let defined = file
                 .text
                 .lines()
-                .filter_map(|line| line.trim_start().strip_prefix("def ")?.split('(').next());
+                .map(|line| line.trim_start().trim_start_matches("async "))
+                .filter_map(|line| line.strip_prefix("def ")?.split('(').next());
             names.extend(defined.map(String::from));
         }
     }
@@ -571,7 +572,7 @@ fn missing_rows_levels_and_tests_are_found() {
         "conformance",
         &[
             ("tools/x.rs", "#[test] fn g_7_both() {}"),
-            ("tools/y.py", "def judged(peer):"),
+            ("tools/y.py", "async def judged(peer):"),
             ("docs/conformance.md", &table(good)),
         ],
     );

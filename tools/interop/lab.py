@@ -23,6 +23,7 @@ GATEWAY_IMS, ROUTER_IMS = "10.0.0.1", "10.0.0.254"
 GATEWAY_SS7 = ["10.7.0.1", "10.7.0.2"]
 PEER_SS7 = ["10.7.0.11", "10.7.1.12"]  # the second is off-link
 SCSCF = ["10.1.0.5", "10.1.0.6"]  # off-link, one for each network
+PHONES = ["10.0.0.101", "10.0.0.102", "10.1.0.103"]  # the last is off-link
 MACS = {"ims": "02:00:5e:10:00:01", "ss7": "02:00:5e:20:00:01"}
 POINT_CODE, PEER_POINT_CODE, NETWORK_INDICATOR = 2 << 11 | 100 << 3 | 3, 2 << 11 | 100 << 3 | 4, 2
 ROUTING_CONTEXT = 100
@@ -75,6 +76,35 @@ port = "ss7"
 listen = ["{gateway_ims}:5060"]
 uri = "sip:ipsmgw.home1.net"
 
+{networks}
+[timers]
+mt_report_ms = {mt_report_ms}
+map_forward_ms = 30000
+{timers}
+
+[ss7]
+point_code = "2.100.3"
+
+{associations}
+
+[[destination]]
+point_code = "2.100.4"
+associations = {names}
+
+[[title]]
+prefix = ""
+point_code = "2.100.4"
+
+[admin]
+socket = "{directory}/admin.sock"
+
+[log]
+format = "text"
+level = "debug"
+"""
+
+# Networks whose S-CSCFs register their subscribers.
+NETWORKS = """\
 [[network]]
 name = "home1"
 mcc = "262"
@@ -101,30 +131,6 @@ r1 = "preconfigured"
 report_answer = 202
 report_unmatched = "488"
 subscribers = "home2.csv"
-
-[timers]
-mt_report_ms = {mt_report_ms}
-map_forward_ms = 30000
-
-[ss7]
-point_code = "2.100.3"
-
-{associations}
-
-[[destination]]
-point_code = "2.100.4"
-associations = {names}
-
-[[title]]
-prefix = ""
-point_code = "2.100.4"
-
-[admin]
-socket = "{directory}/admin.sock"
-
-[log]
-format = "text"
-level = "debug"
 """
 
 SGP = """
@@ -227,7 +233,7 @@ class Lab:
             run(*within(namespace), "ip", "link", "set", "lo", "up")
         inner = self.namespaces["gateway"]
         for side, addresses in {
-            "ims": [f"{ROUTER_IMS}/24", *[f"{ip}/32" for ip in SCSCF]],
+            "ims": [f"{ROUTER_IMS}/24", *[f"{ip}/32" for ip in SCSCF + PHONES]],
             "ss7": [f"{PEER_SS7[0]}/24", f"{PEER_SS7[1]}/32"],
         }.items():
             outer = self.namespaces[side]
@@ -321,7 +327,7 @@ class Lab:
         """A counter of the gateway, all workers together."""
         return sum(worker["numbers"].get(group, {}).get(name, 0) for worker in self.show("workers")["workers"])
 
-    def configure(self, associations, subscribers, mt_report_ms=2000):
+    def configure(self, associations, subscribers, mt_report_ms=2000, networks=NETWORKS, timers=""):
         """Writes the configuration and the subscriber files."""
         values = {
             "name": self.name, "directory": self.directory, "gateway_ims": GATEWAY_IMS, "router_ims": ROUTER_IMS, "gateway_ss7": GATEWAY_SS7,
@@ -329,7 +335,7 @@ class Lab:
         }
         sections = associations.format(**values)
         names = [line.split('"')[1] for line in sections.splitlines() if line.startswith("name")]
-        text = CONFIGURATION.format(**values, associations=sections, names=json.dumps(names))
+        text = CONFIGURATION.format(**values, associations=sections, names=json.dumps(names), networks=networks.format(**values), timers=timers)
         (self.directory / "gateway.toml").write_text(text)
         for network, lines in subscribers.items():
             (self.directory / f"{network}.csv").write_text("".join(f"{line}\n" for line in lines))

@@ -15,6 +15,7 @@ JUDGES = {
     "tshark_judge": [["--self-test"]],
     "map_judge": [["BINARY", "sgp"], ["BINARY", "ipsp"]],
     "sip_judge": [["BINARY"]],
+    "phone_judge": [["BINARY"]],
 }
 # No run takes longer than this.
 DEADLINE = 150

@@ -35,18 +35,29 @@ class SipJudge(MapJudge):
         self.bodies = []
 
     async def sipp(self, name, scenario, of, call="%u-%p@%s", **values):
-        """One call of a scenario, with a Call-ID of that form."""
-        self.runs += 1
-        text = (SCENARIOS / f"{scenario}.xml").read_text()
+        """One call of a scenario of the S-CSCF, with a Call-ID of that form."""
         values = {"SCSCF": stages.SCSCF_URI[0], "IDENTITY": of.identity, **values}
+        await self.sipp_does(name, SCENARIOS / f"{scenario}.xml", (labs.SCSCF[0], 5071 + self.runs), values, "-cid_str", call, GATEWAY)
+
+    async def sipp_does(self, name, scenario, at, values, *arguments):
+        """SIPp at that address and port goes through one call of a scenario with these values, and is content."""
+        process, path = self.sipp_starts(scenario, at, values, *arguments)
+        await self.sipp_ends(name, process, path)
+
+    def sipp_starts(self, scenario, at, values, *arguments):
+        """SIPp, and the path of its scenario; its other files have that name too."""
+        self.runs += 1
+        text = scenario.read_text()
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
         # A header that isn't there leaves no line: an empty one would end the headers.
         text = text.replace("@NONE@\n", "")
-        path = self.lab.keep / f"{self.runs:02}-{scenario}.xml"
+        path = self.lab.keep / f"{self.runs:02}-{scenario.stem}.xml"
         path.write_text(text)
-        options = ["-nd", "-nostdin", "-m", "1", "-cid_str", call, "-timeout", str(WAIT), "-timeout_error", "-trace_err", "-error_file", str(path.with_suffix(".err")), "-trace_msg", "-message_file", str(path.with_suffix(".msg"))]
-        process = self.lab.spawn("ims", "sipp", "-sf", str(path), "-i", labs.SCSCF[0], "-p", str(5070 + self.runs), *options, GATEWAY, log=f"{path.stem}.log")
+        options = ["-nd", "-nostdin", "-m", "1", "-timeout", str(WAIT), "-timeout_error", "-trace_err", "-error_file", str(path.with_suffix(".err")), "-trace_msg", "-message_file", str(path.with_suffix(".msg"))]
+        return self.lab.spawn("ims", "sipp", "-sf", str(path), "-i", at[0], "-p", str(at[1]), *options, *arguments, log=f"{path.stem}.log"), path
+
+    async def sipp_ends(self, name, process, path):
         try:
             await labs.until("sipp", lambda: process.poll() is not None, WAIT + 5)
         except TimeoutError:
@@ -134,10 +145,10 @@ class SipJudge(MapJudge):
         await labs.until(f"{call} in the capture", look, WAIT)
         return sms.FromNetwork.parse(found[0].body).reference
 
-    def captured(self):
+    def captured(self, ip=labs.SCSCF[0]):
         """The gateway's SIP messages to SIPp, from the capture."""
         mac = bytes.fromhex(labs.MACS["ims"].replace(":", ""))
-        to = bytes(int(part) for part in labs.SCSCF[0].split("."))
+        to = bytes(int(part) for part in ip.split("."))
         for frame in labs.frames(self.lab.keep / "ims.pcap"):
             if frame[6:12] == mac and frame[12:14] == b"\x08\x00" and frame[23] == 17 and frame[30:34] == to:
                 length = int.from_bytes(frame[16:18], "big")

@@ -13,7 +13,7 @@ from map_peer import MapPeer
 
 GATEWAY_URI = ["sip:ipsmgw.home1.net", "sip:ipsmgw.home2.net"]
 SCSCF_URI = ["sip:scscf1.home1.net", "sip:scscf1.home2.net"]
-TITLE, SSN = ["4917100001", "447000000001"], [8, 149]
+TITLE, SSN = ["4917100001", "447000000001", "12025550001"], [8, 149, 8]
 REALM = ["home1.net", "home2.net"]
 PRIVATE_REALM = ["ims.mnc001.mcc262.3gppnetwork.org", "ims.mnc015.mcc234.3gppnetwork.org"]
 IMSI, MSISDN = ["26201", "234015"], ["49171", "44"]
@@ -77,13 +77,18 @@ class Stage:
         self.texts = {"ims": [], "ss7": []}
         self.peer = MapPeer(labs.PEER_POINT_CODE, labs.POINT_CODE, labs.NETWORK_INDICATOR, self.random)
 
-    async def open(self, mode, networks=(0, 1)):
-        """Starts everything; `mode` is "sgp" or "ipsp". The S-CSCFs of `networks` are ours."""
-        lab, files = self.lab, {"home1": [], "home2": []}
+    def configure(self, associations):
+        """Writes the gateway's configuration and files."""
+        files = {"home1": [], "home2": []}
         for of in self.subscribers + self.absent:
             if of.told in ("file", "service-info and file") or of in self.absent:
                 files[f"home{of.network + 1}"].append(f"{of.imsi},{of.msisdn},{of.identity} {of.tel}")
-        lab.configure({"sgp": labs.SGP, "ipsp": labs.IPSP}[mode], files)
+        self.lab.configure(associations, files)
+
+    async def open(self, mode, networks=(0, 1)):
+        """Starts everything; `mode` is "sgp" or "ipsp". The S-CSCFs of `networks` are ours."""
+        lab = self.lab
+        self.configure({"sgp": labs.SGP, "ipsp": labs.IPSP}[mode])
         await lab.start_captures()
         with lab.inside("ss7"):
             usrsctp.start()
