@@ -30,7 +30,7 @@ use std::future::IntoFuture;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use subscribers::Subscribers;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -198,6 +198,7 @@ impl Control {
             (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
         let mut tick = tokio::time::interval(TICK);
         let mut stopping = None;
+        self.tell_date();
         tracing::info!(node = self.config.node.name, "serving");
         loop {
             if self.take_post() {
@@ -288,9 +289,18 @@ impl Control {
 
     fn tick(&mut self) {
         let now = (self.clock)();
+        self.tell_date();
         self.publisher.publish(&self.registrar);
         self.ports_publisher.publish(&*self.ports);
         self.numbers.sample(now);
+    }
+
+    /// The calendar may be set anew at any time, and the date in answers with it.
+    #[allow(clippy::disallowed_methods)] // the process's own clock is looked at here
+    fn tell_date(&mut self) {
+        if let Ok(since_1970) = SystemTime::now().duration_since(UNIX_EPOCH) {
+            self.registrar.set_calendar((self.clock)(), since_1970.as_secs());
+        }
     }
 
     fn stop(&mut self, signal: &str) -> Option<Time> {
