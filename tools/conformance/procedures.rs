@@ -3,13 +3,25 @@
 
 mod harness;
 
+#[path = "procedures/direct.rs"]
+mod direct;
+#[path = "procedures/direct_ends.rs"]
+mod direct_ends;
+#[path = "procedures/direct_messages.rs"]
+mod direct_messages;
 #[path = "procedures/mo.rs"]
 mod mo;
 #[path = "procedures/mt.rs"]
 mod mt;
 #[path = "procedures/network.rs"]
 mod network;
+#[path = "procedures/r1.rs"]
+mod r1;
 #[path = "procedures/registration.rs"]
 mod registration;
+#[path = "procedures/several.rs"]
+mod several;
+#[path = "procedures/spoofing.rs"]
+mod spoofing;
 #[path = "procedures/unsuccessful.rs"]
 mod unsuccessful;

@@ -1,5 +1,8 @@
 //! The configuration of the gateway under test.
 
+use super::hlr::HLR;
+use super::peers::Ue;
+use super::phone::REALM;
 use super::wire::GATEWAY_MAC;
 use std::path::Path;
 use std::process;
@@ -12,17 +15,59 @@ pub struct Options {
     pub map_forward_ms: u32,
     /// How the gateway appears to the SMSC of the first network: "msc" or "sgsn".
     pub node: &'static str,
+    /// The first network's form of R1, and when the HLR is told.
+    pub r1: &'static str,
+    pub r1_order: &'static str,
+    /// How UEs of the first network that register at the gateway itself authenticate: "aka", "digest", "none"; "" if
+    /// there are none.
+    pub direct: &'static str,
+    /// The algorithms offered with "aka", as in the file.
+    pub aka: &'static str,
+    /// Further keys of the first network.
+    pub network: &'static str,
+    /// Further keys of its direct access.
+    pub access: &'static str,
+    pub guard_s: u32,
+    pub r1_answer_ms: u32,
+    pub r1_repair_s: u32,
+    pub map_registration_ms: u32,
+    pub nonce_s: u32,
+    pub t1_ms: u32,
+}
+
+impl Options {
+    /// As the gateway has them by itself, for the most part.
+    pub const DEFAULT: Self = Self {
+        associations: 1,
+        mt_report_ms: 40_000,
+        map_forward_ms: 90_000,
+        node: "msc",
+        r1: "preconfigured",
+        r1_order: "before_200",
+        direct: "",
+        aka: r#"["AKAv2-MD5", "AKAv1-MD5"]"#,
+        network: "",
+        access: "",
+        guard_s: 600,
+        r1_answer_ms: 2_000,
+        r1_repair_s: 60,
+        map_registration_ms: 20_000,
+        nonce_s: 30,
+        t1_ms: 500,
+    };
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { associations: 1, mt_report_ms: 40_000, map_forward_ms: 90_000, node: "msc" }
+        Self::DEFAULT
     }
 }
 
 /// The configuration of the gateway under test.
 pub fn configuration(place: &Path, options: Options) -> String {
-    let Options { associations, mt_report_ms, map_forward_ms, node } = options;
+    let Options { associations, mt_report_ms, map_forward_ms, node, r1, r1_order, network, t1_ms, .. } =
+        options;
+    let Options { guard_s, r1_answer_ms, r1_repair_s, map_registration_ms, nonce_s, .. } = options;
     let mac = |at: usize| GATEWAY_MAC[at].map(|octet| format!("{octet:02x}")).join(":");
     let device = |at: usize, name: &str| {
         let socket = place.join(format!("{name}.sock"));
@@ -79,6 +124,7 @@ port = "ss7"
 [sip]
 listen = ["10.0.0.1:5060"]
 uri = "sip:ipsmgw.home1.net"
+t1_ms = {t1_ms}
 [[network]]
 name = "home1"
 mcc = "262"
@@ -87,8 +133,13 @@ gateway_title = "491710999001"
 node = "{node}"
 service_centres = ["49171076"]
 scscf = [{{ uri = "sip:scscf1.home1.net", address = "10.1.0.5:5060" }}]
-r1 = "preconfigured"
+realms = ["home1.net"]
+r1 = "{r1}"
+r1_order = "{r1_order}"
+hlr = [{{ title = "{HLR}" }}]
 subscribers = "home1.csv"
+{network}
+{direct}
 [[network]]
 name = "home2"
 mcc = "234"
@@ -103,6 +154,11 @@ report_unmatched = "488"
 [timers]
 mt_report_ms = {mt_report_ms}
 map_forward_ms = {map_forward_ms}
+guard_s = {guard_s}
+r1_answer_ms = {r1_answer_ms}
+r1_repair_s = {r1_repair_s}
+map_registration_ms = {map_registration_ms}
+nonce_s = {nonce_s}
 [ss7]
 point_code = "2.100.3"
 {sgs}
@@ -124,8 +180,48 @@ format = "text"
         ss7_mac = mac(1),
         sgs = (1..=associations).map(sg).collect::<String>(),
         admin = place.join("admin.sock").display(),
+        direct = direct_access(options),
     )
 }
 
-/// A subscriber that no registration tells of: the file of the first network.
-pub const SUBSCRIBERS: &str = "262019999999999,491709999999,sip:filed@home1.net\n";
+fn direct_access(options: Options) -> String {
+    let Options { direct, aka, access, .. } = options;
+    let more = match direct {
+        "" => return String::new(),
+        "aka" => format!("aka = {aka}"),
+        "digest" => "credentials = \"home1.htdigest\"".into(),
+        _ => String::new(),
+    };
+    format!("[network.direct]\nauthentication = \"{direct}\"\n{more}\n{access}\n")
+}
+
+/// Subscribers that no registration tells of, the file of the first network: one, and those of [`filed`].
+pub fn subscribers() -> String {
+    let line = |number: u64| {
+        let Ue { imsi, msisdn, impu, .. } = Ue::home1(number);
+        format!("{imsi},{msisdn},{impu}\n")
+    };
+    let ims_first = |number: u64| line(number).replace("\n", " access=ims,direct\n");
+    "262019999999999,491709999999,sip:filed@home1.net\n".to_owned()
+        + &FILED.map(line).collect::<String>()
+        + &ims_first(IMS_FIRST)
+}
+
+/// Numbers of UEs that the subscriber file has.
+pub const FILED: std::ops::Range<u64> = 1000..1100;
+/// The number of one whose file says that he wants his messages over IMS first.
+pub const IMS_FIRST: u64 = 1100;
+
+/// Who has a password: those of the subscriber file, by the user part of their public identities.
+pub fn credentials() -> String {
+    let line = |number: u64| {
+        let user = format!("user{number}");
+        let ha1 = super::phone::md5(&[
+            user.as_bytes(),
+            REALM.as_bytes(),
+            super::phone::password(number).as_bytes(),
+        ]);
+        format!("{user}:{REALM}:{ha1}\n")
+    };
+    FILED.chain([IMS_FIRST]).map(line).collect()
+}

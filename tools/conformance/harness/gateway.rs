@@ -1,7 +1,7 @@
 //! The real gateway as a child process, its configuration, and the ports towards it.
 
 pub use super::config::Options;
-use super::config::{SUBSCRIBERS, configuration};
+use super::config::{configuration, credentials, subscribers};
 use super::peers::{Cable, Peers};
 use super::wire::ROUTER_MAC;
 use ipsmgw::base::{PortId, Time};
@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command};
@@ -111,7 +112,10 @@ impl Bench {
         io[0].enter().unwrap();
         let file = place.join("gateway.toml");
         fs::write(&file, text).unwrap();
-        fs::write(place.join("home1.csv"), SUBSCRIBERS).unwrap();
+        fs::write(place.join("home1.csv"), subscribers()).unwrap();
+        let passwords = place.join("home1.htdigest");
+        fs::write(&passwords, credentials()).unwrap();
+        fs::set_permissions(&passwords, fs::Permissions::from_mode(0o600)).unwrap();
         let log = File::create(place.join("gateway.log")).unwrap();
         let gateway = Command::new(env!("CARGO_BIN_EXE_ipsmgw"))
             .arg("run")

@@ -1,4 +1,5 @@
-//! The gateway under test and the network around it: S-CSCFs, UEs, signalling gateways and an SMSC, played by the test.
+//! The gateway under test and the network around it: S-CSCFs, UEs, signalling gateways, an SMSC and an HLR,
+//! played by the test.
 //!
 //! What the gateway sends is read by code of this folder, down to single octets, and never by the gateway's own; SCTP
 //! alone is shared, since it has a suite of its own.
@@ -7,9 +8,12 @@
 
 pub mod ber;
 pub mod config;
+pub mod direct;
 #[cfg(feature = "dpdk")]
 pub mod gateway;
+pub mod hlr;
 pub mod peers;
+pub mod phone;
 pub mod sip;
 pub mod ss7;
 pub mod steps;

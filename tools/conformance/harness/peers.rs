@@ -289,7 +289,7 @@ impl Peers {
     }
 
     /// A request of an S-CSCF, with new identifiers.
-    fn draft(&mut self, network: usize, method: &'static str, uri: &str) -> Draft {
+    pub fn draft(&mut self, network: usize, method: &'static str, uri: &str) -> Draft {
         let (number, source) = (self.mint(), SCSCF[network]);
         let draft = Draft {
             method,
@@ -298,6 +298,8 @@ impl Peers {
             body: vec![],
             branch: format!("z9hG4bKpeer{number}"),
             source,
+            sent_by: None,
+            rport: false,
         };
         draft.with("Max-Forwards", "70").with("Call-ID", format!("call-{number}@home{}.net", network + 1))
     }
@@ -390,9 +392,13 @@ impl Peers {
 
     /// Answers a dialogue of the gateway by an End with this component.
     pub fn end_mo(&mut self, begin: &Unitdata, component: &[u8]) {
-        let end = ss7::end(begin.otid(), ss7::MO_RELAY, component);
+        self.reply(begin, &ss7::end(begin.otid(), ss7::MO_RELAY, component));
+    }
+
+    /// Sends a TCAP message to where another came from.
+    pub fn reply(&mut self, to: &Unitdata, tcap: &[u8]) {
         let now = self.now();
-        self.ss7.send(now, begin.association, begin.sls, &ss7::udt(&begin.calling, &begin.called, &end));
+        self.ss7.send(now, to.association, to.sls, &ss7::udt(&to.calling, &to.called, tcap));
     }
 
     /// Sends mt-forwardSM; its transaction id.

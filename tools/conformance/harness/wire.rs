@@ -62,6 +62,20 @@ pub fn udp(port: usize, source: SocketAddrV4, destination: SocketAddrV4, payload
     ipv4(port, *source.ip(), *destination.ip(), UDP, &datagram)
 }
 
+/// An ICMP message that a datagram of the gateway's did not reach its port (RFC 792), with all of the datagram in it.
+pub fn port_unreachable(
+    port: usize,
+    source: SocketAddrV4,
+    destination: SocketAddrV4,
+    payload: &[u8],
+) -> Vec<u8> {
+    let quoted = udp(port, source, destination, payload)[14..].to_vec();
+    let mut message = [&[3, 3, 0, 0, 0, 0, 0, 0][..], &quoted[..quoted.len().min(548)]].concat();
+    let sum = internet_checksum(&[&message]);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    ipv4(port, *destination.ip(), *source.ip(), 1, &message)
+}
+
 /// CRC32c, a bit at a time (RFC 9260 A).
 fn crc32c(octets: &[u8]) -> u32 {
     !octets.iter().fold(!0, |crc, octet| {
