@@ -17,7 +17,7 @@ use crate::proto::sip::{
     keep_alive::{self, KeepAlive},
 };
 
-use super::{Indication, Message, Next, Request};
+use super::{Content, Indication, Message, Next, Request};
 
 /// The body type of SM-RP messages (TS 24.341 5.3.1.2).
 const SMS: &str = "application/vnd.3gpp.sms";
@@ -209,7 +209,12 @@ impl Ims {
         match self.clients.handle_response(now, &message) {
             ResponseOutcome::Elsewhere(worker) => Next::HandOff(worker),
             ResponseOutcome::Final { user, status, .. } => {
-                Next::Indication(Indication::Answered { user, status })
+                let challenge = message.header(Name::WwwAuthenticate);
+                let challenge = challenge.filter(|_| self.config.side == Side::Mobile && status == 401);
+                Next::Indication(match challenge {
+                    Some(challenge) => Indication::Challenged { user, challenge },
+                    None => Indication::Answered { user, status },
+                })
             }
             ResponseOutcome::Provisional | ResponseOutcome::Absorbed | ResponseOutcome::NotOurs => Next::Done,
         }
@@ -270,6 +275,11 @@ impl Ims {
         }
         let indication = self.check(message).and_then(|uri| match message.method() {
             Method::Register => register::read(request, embedded).map(Indication::Register),
+            Method::Message if self.config.side == Side::Mobile && !is_sms(message) => {
+                let media_type = message.header(Name::ContentType).unwrap_or(&[]);
+                let body = message.body();
+                Ok(Indication::Content(Content { request: *request, media_type, body }))
+            }
             Method::Message => self.message_of(request, &uri).map(Indication::Message),
             // A peer that asks whether we are alive.
             Method::Options => Err(200),
@@ -316,7 +326,7 @@ impl Ims {
     /// The SM-RP message in a MESSAGE, and who sends it.
     fn message_of<'a>(&self, request: &Request<'a>, uri: &Uri<'a>) -> Result<Message<'a>, u16> {
         let message = &request.message;
-        if !message.content_type().is_some_and(|media_type| media_type.is(SMS)) {
+        if !is_sms(message) {
             return Err(415);
         }
         let rp = rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
@@ -418,6 +428,11 @@ impl Ims {
         self.clients.assert_invariants();
         self.servers.assert_invariants();
     }
+}
+
+/// Whether a MESSAGE says that it carries an SM-RP message.
+fn is_sms(message: &sip::Message<'_>) -> bool {
+    message.content_type().is_some_and(|media_type| media_type.is(SMS))
 }
 
 /// The canonical identity of a name-addr or addr-spec.

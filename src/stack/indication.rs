@@ -123,6 +123,17 @@ pub struct Message<'a> {
     pub rp: Rp<'a>,
 }
 
+/// A MESSAGE to a UE with other content than an SM-RP message.
+#[derive(Clone, Copy, Debug)]
+pub struct Content<'a> {
+    /// What to answer.
+    pub request: Request<'a>,
+    /// Content-Type, or empty.
+    pub media_type: &'a [u8],
+    /// The content.
+    pub body: &'a [u8],
+}
+
 /// An SM-RP message (TS 24.011 7.3), as either side sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rp<'a> {
@@ -274,6 +285,15 @@ pub enum Indication<'a> {
         /// The status, 408 if none came in time.
         status: u16,
     },
+    /// A UE's own REGISTER of ours was answered 401 with a challenge: it has ended.
+    Challenged {
+        /// The user word given with the request.
+        user: u64,
+        /// The value of the first WWW-Authenticate, perhaps folded.
+        challenge: &'a [u8],
+    },
+    /// A MESSAGE to a UE with other content than an SM-RP message.
+    Content(Content<'a>),
     /// One of our SIP requests can't be delivered, as ICMP tells about that very request: it has ended.
     Unreachable {
         /// The user word given with the request.
@@ -402,7 +422,7 @@ pub struct Asked {
     pub invoke_id: i8,
 }
 
-/// A third-party REGISTER to send, as an S-CSCF does (TS 24.229 5.4.1.7).
+/// A REGISTER to send: a third party's, as an S-CSCF does (TS 24.229 5.4.1.7), or a UE's own (RFC 3261 10.2).
 #[derive(Clone, Copy, Debug)]
 pub struct RegisterRequest<'a> {
     /// Our address.
@@ -411,12 +431,16 @@ pub struct RegisterRequest<'a> {
     pub remote: SocketAddr,
     /// Request-URI: the application server's.
     pub request_uri: &'a str,
-    /// The S-CSCF's own URI, in From and Contact.
+    /// The S-CSCF's own URI, or the UE's public identity, in From.
     pub from: &'a str,
     /// The public user identity being registered.
     pub to: &'a str,
     /// Seconds of life.
     pub expires: u32,
+    /// The value of Contact; none: the URI in From.
+    pub contact: Option<&'a str>,
+    /// The value of Authorization.
+    pub authorization: Option<&'a str>,
     /// The application's own key, which the Call-ID carries.
     pub key: Key,
     /// CSeq, growing from one REGISTER of a user to the next.

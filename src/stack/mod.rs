@@ -14,8 +14,8 @@ pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
 pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, RequestId, Side};
 pub use indication::{
-    Answer, Asked, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Operation, Outcome,
-    Register, RegisterRequest, Request, Rp,
+    Answer, Asked, Content, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Operation,
+    Outcome, Register, RegisterRequest, Request, Rp,
 };
 pub use ss7::{
     AssociationSetup, Destination, MapInvoke, MoForward, MtForward, Offer, Refusal, Ss7, Ss7Config,
@@ -366,7 +366,8 @@ impl Stack {
         self.ims.cancel(request)
     }
 
-    /// Sends a third-party REGISTER, as an S-CSCF does.
+    /// Sends a REGISTER, as an S-CSCF or a UE does. Its final answer comes as [`Indication::Answered`] with `user`, or as
+    /// [`Indication::Challenged`].
     ///
     /// # Errors
     /// When no transaction is free.

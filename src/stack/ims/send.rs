@@ -248,7 +248,7 @@ impl Ims {
         self.clients.cancel(request.0).is_some()
     }
 
-    /// A third-party REGISTER.
+    /// A REGISTER.
     pub(in crate::stack) fn register(
         &mut self,
         now: Time,
@@ -278,7 +278,13 @@ impl Ims {
                 cseq: request.sequence,
             };
             let extra = |w: &mut Writer<'_>| {
-                w.address(Name::Contact, request.from.as_bytes(), &[]);
+                match request.contact {
+                    Some(contact) => w.header(Name::Contact, &[contact.as_bytes()]),
+                    None => w.address(Name::Contact, request.from.as_bytes(), &[]),
+                }
+                if let Some(authorization) = request.authorization {
+                    w.header(Name::Authorization, &[authorization.as_bytes()]);
+                }
                 w.number(Name::Expires, request.expires);
                 if !request.access_network_info.is_empty() {
                     w.header(Name::PAccessNetworkInfo, &[request.access_network_info]);

@@ -159,6 +159,8 @@ impl Core {
             from: "sip:scscf.home1.net",
             to: &identity,
             expires,
+            contact: None,
+            authorization: None,
             key,
             sequence: self.serial,
             access_network_info: b"IEEE-802.11",
