@@ -1,6 +1,8 @@
 //! The configuration: a TOML file in the gateway's own style, with the gateway's own sections for ports and SS7.
 
-use ipsmgw::control::config::{Association, Backoff, Destination, Eal, NodeKind, Port, Route, Ss7, Title};
+use ipsmgw::control::config::{
+    Association, Backoff, Destination, Eal, NodeKind, Port, R1, Route, Ss7, Title,
+};
 use ipsmgw::ident::{Digits, Imsi, Msisdn};
 use ipsmgw::proto::map::SmDeliveryFailureCause;
 use serde::{Deserialize, Deserializer};
@@ -128,6 +130,19 @@ pub struct Network {
     pub gateway_node: NodeKind,
     /// The service centre: its title, its number in messages, and that of its GMSC and IWMSC.
     pub service_centre: Digits,
+    /// The HLR's title; without one no gateway can ask it.
+    pub hlr_title: Option<Digits>,
+    /// How the HLR learns which gateway serves a subscriber. Default `"preconfigured"`: it knows.
+    #[serde(default = "preconfigured")]
+    pub r1: R1,
+    /// So many of its subscribers, the first ones, register at the gateway themselves. Default 0.
+    #[serde(default)]
+    pub direct: u32,
+    /// Where the first of them is seen; the others have the addresses after it. Behind the S-CSCF's port.
+    pub direct_address: Option<SocketAddr>,
+    /// How many of them share an address, behind an address translator, with the ports after that of the first. Default 1.
+    #[serde(default = "alone")]
+    pub direct_sharing: u32,
     /// What the third-party REGISTER tells the gateway. Default `"service-info"`.
     #[serde(default)]
     pub register_body: RegisterBody,
@@ -156,6 +171,10 @@ pub struct Traffic {
     pub mo: u32,
     /// Mobile terminated messages. Default 0.
     pub mt: u32,
+    /// Mobile originated messages of UEs with direct access. Default 0.
+    pub direct_mo: u32,
+    /// Mobile terminated messages for UEs with direct access. Default 0.
+    pub direct_mt: u32,
     /// Messages of a flow under way at a time, at most. Default 64.
     pub window: u32,
     /// Messages of a flow begun in a second; 0: as many as the window lets. Default 0.
@@ -184,6 +203,8 @@ impl Default for Traffic {
         Self {
             mo: 0,
             mt: 0,
+            direct_mo: 0,
+            direct_mt: 0,
             window: 64,
             rate: 0.0,
             mt_per_user: 2,
@@ -254,6 +275,14 @@ pub struct Capture {
 
 const fn one() -> u64 {
     1
+}
+
+const fn alone() -> u32 {
+    1
+}
+
+const fn preconfigured() -> R1 {
+    R1::Preconfigured
 }
 
 const fn msc() -> NodeKind {
@@ -331,6 +360,12 @@ impl Config {
                 return Err(format!(
                     "network {name}: scscf_address: {address} is no own address; add it to a [[port]]"
                 ));
+            }
+        }
+        for network in self.networks.iter().filter(|network| network.direct > 0) {
+            let name = &network.name;
+            if network.direct_address.is_none() {
+                return Err(format!("network {name}: direct_address: missing; give the first UE's address"));
             }
         }
         for association in &self.associations {

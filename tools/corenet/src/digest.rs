@@ -119,7 +119,7 @@ impl Client<'_> {
     }
 }
 
-fn hex_md5(text: &[u8]) -> String {
+pub(crate) fn hex_md5(text: &[u8]) -> String {
     Md5::digest(text).iter().map(|octet| format!("{octet:02x}")).collect()
 }
 

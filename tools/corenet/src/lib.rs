@@ -4,6 +4,7 @@
 pub mod capture;
 pub mod config;
 pub mod digest;
+pub mod direct;
 pub mod hlr;
 pub mod impairment;
 pub mod milenage;

@@ -2,16 +2,18 @@
 //! going.
 
 use crate::config::Config;
-use crate::hlr::{Hlr, RoutingInfo};
+use crate::direct::{self, Direct};
+use crate::hlr::{self, Hlr};
 use crate::random::Random;
 use crate::scscf::{self, Scscf};
 use crate::smsc::{Smsc, gmsc, iwmsc};
-use crate::traffic::{Phase, Traffic};
+use crate::traffic::{Flow, Phase, Traffic};
 use crate::ue::{self, Behaviour, Ue};
 use core::convert::Infallible;
 use ipsmgw::base::{Counts, Time};
-use ipsmgw::stack::{Application, Context, Indication};
+use ipsmgw::stack::{Application, Context, Indication, Operation};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// What the nodes use to reach the protocols. There is one worker and no control thread.
 pub type Cx<'a> = Context<'a, Infallible, Infallible>;
@@ -27,6 +29,8 @@ pub(crate) enum User {
     DeliverReport(u32),
     /// mt-forwardSM.
     MtForwardSm(u32),
+    /// insertSubscriberData of the HLR.
+    SubscriberData(u32),
 }
 
 impl User {
@@ -36,6 +40,7 @@ impl User {
             Self::Submission(number) => 1 << 32 | u64::from(number),
             Self::DeliverReport(number) => 2 << 32 | u64::from(number),
             Self::MtForwardSm(number) => 3 << 32 | u64::from(number),
+            Self::SubscriberData(number) => 4 << 32 | u64::from(number),
         }
     }
 
@@ -45,17 +50,26 @@ impl User {
             0 => Self::Registration(number),
             1 => Self::Submission(number),
             2 => Self::DeliverReport(number),
-            _ => Self::MtForwardSm(number),
+            3 => Self::MtForwardSm(number),
+            _ => Self::SubscriberData(number),
         }
     }
 }
 
 /// The core network.
 pub struct Node {
-    pub(crate) hlr: Hlr,
+    /// The HLR.
+    pub hlr: Hlr,
     pub(crate) scscfs: Vec<Scscf>,
-    pub(crate) ues: Vec<Ue>,
+    /// The UEs of all networks.
+    pub ues: Vec<Ue>,
+    /// UEs behind S-CSCFs.
+    pub(crate) behind_ims: Vec<u32>,
+    /// UEs with direct access.
+    pub(crate) direct: Vec<u32>,
     pub(crate) by_identity: BTreeMap<String, u32>,
+    /// UEs with direct access, by where they are seen.
+    pub(crate) by_address: BTreeMap<SocketAddr, u32>,
     pub(crate) smsc: Smsc,
     /// The scenario.
     pub traffic: Traffic,
@@ -71,17 +85,13 @@ impl Node {
     /// Says which subscribers are wrong.
     pub fn new(config: &Config) -> Result<Self, String> {
         let mut random = Random::new(config.seed);
-        let (mut hlr, mut ues, mut by_identity) = (Hlr::default(), vec![], BTreeMap::new());
+        let (mut hlr, mut ues, mut by_identity) = (Hlr::new(config), vec![], BTreeMap::new());
+        let (mut behind_ims, mut direct, mut by_address) = (vec![], vec![], BTreeMap::new());
         for (at, network) in config.networks.iter().enumerate() {
-            for line in network.lines()? {
+            for (place, line) in network.lines()?.into_iter().enumerate() {
                 let number = ues.len() as u32;
-                let routing = RoutingInfo {
-                    imsi: line.imsi,
-                    node: network.gateway_title,
-                    ssn: network.gateway_node.ssn(),
-                };
                 let twice = |what: &str| format!("network {}: {what} is given twice", network.name);
-                hlr.add(line.msisdn, routing).map_err(|msisdn| twice(&msisdn.to_string()))?;
+                hlr.add(at, &line).map_err(|what| twice(&what))?;
                 for identity in line.identities.iter().cloned().chain([format!("tel:+{}", line.msisdn)]) {
                     let before = by_identity.insert(identity.clone(), number);
                     if before.is_some_and(|before| before != number) {
@@ -89,21 +99,50 @@ impl Node {
                     }
                 }
                 let behaviour = Behaviour::choose(&config.ue, &mut random);
-                ues.push(Ue::new(at, line, behaviour));
+                let access = Direct::new(network, place as u32, &line, config.seed);
+                match &access {
+                    None => behind_ims.push(number),
+                    Some(access) => {
+                        direct.push(number);
+                        if by_address.insert(access.address, number).is_some() {
+                            return Err(twice(&access.address.to_string()));
+                        }
+                    }
+                }
+                ues.push(Ue::new(at, line, behaviour, access));
             }
         }
-        let count = u32::try_from(ues.len()).map_err(|_| "too many subscribers".to_owned())?;
+        if u32::try_from(ues.len()).is_err() {
+            return Err("too many subscribers".to_owned());
+        }
+        let counts = [behind_ims.len() as u32, direct.len() as u32];
         Ok(Self {
             hlr,
             scscfs: config.networks.iter().map(Scscf::new).collect(),
             ues,
+            behind_ims,
+            direct,
             by_identity,
+            by_address,
             smsc: Smsc::new(config),
-            traffic: Traffic::new(&config.traffic, count, random.bits()),
+            traffic: Traffic::new(&config.traffic, counts, random.bits()),
             associations: config.associations.len() as u16,
             up_by: None,
             stopping: false,
         })
+    }
+
+    /// Where UEs with direct access are seen.
+    pub(crate) fn direct_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.by_address.keys().copied()
+    }
+
+    /// Where those of the network at place `network` are seen, in order.
+    pub(crate) fn direct_addresses_of(&self, network: usize) -> impl Iterator<Item = SocketAddr> {
+        let of_network = move |(_, number): &(&SocketAddr, &u32)| {
+            self.ues.get(**number as usize).is_some_and(|ue| ue.network == network)
+        };
+        self.by_address.iter().filter(of_network).map(|(address, _)| *address)
     }
 
     /// Whether the scenario has ended, well or not.
@@ -137,26 +176,42 @@ impl Node {
                 while let Some(intended) = self.traffic.registration.due(now)
                     && scscf::register(self, now, intended, cx)
                 {}
-                self.advance(self.traffic.registration.is_done(), Phase::Messages);
+                while let Some(intended) = self.traffic.direct_registration.due(now)
+                    && direct::register(self, now, intended, cx)
+                {}
+                let done = self.traffic.registration.is_done() && self.traffic.direct_registration.is_done();
+                self.advance(done, Phase::Messages);
             }
             Phase::Messages => {
-                while let Some(intended) = self.traffic.mo.due(now)
-                    && ue::submit(self, now, intended, cx)
-                {}
-                while let Some(intended) = self.traffic.mt.due(now)
-                    && gmsc::forward(self, now, intended, cx)
-                {}
-                let done = self.traffic.mo.is_done() && self.traffic.mt.is_done();
+                for direct in [false, true] {
+                    while let Some(intended) = self.traffic.mo_of(direct).due(now)
+                        && ue::submit(self, now, direct, intended, cx)
+                    {}
+                    while let Some(intended) = self.traffic.mt_of(direct).due(now)
+                        && gmsc::forward(self, now, direct, intended, cx)
+                    {}
+                }
+                let Traffic { mo, mt, direct_mo, direct_mt, .. } = &self.traffic;
+                let done = [mo, mt, direct_mo, direct_mt].into_iter().all(Flow::is_done);
                 self.advance(done, Phase::Deregistration);
             }
             Phase::Deregistration => {
                 while let Some(intended) = self.traffic.deregistration.due(now) {
                     scscf::deregister(self, now, intended, cx);
                 }
-                self.advance(self.traffic.deregistration.is_done(), Phase::Finished);
+                while let Some(intended) = self.traffic.direct_deregistration.due(now) {
+                    direct::deregister(self, now, intended, cx);
+                }
+                let done =
+                    self.traffic.deregistration.is_done() && self.traffic.direct_deregistration.is_done();
+                self.advance(done, Phase::Finished);
             }
             Phase::Finished => {}
         }
+    }
+
+    fn is_direct(&self, number: u32) -> bool {
+        self.ues.get(number as usize).is_some_and(|ue| ue.direct.is_some())
     }
 
     fn advance(&mut self, done: bool, next: Phase) {
@@ -177,19 +232,36 @@ impl Application for Node {
                 self.traffic.counts.not_for_us += 1;
                 cx.stack.answer(now, &register.request, 403, cx.outside);
             }
-            Indication::Message(message) => scscf::on_message(self, now, &message, cx),
-            Indication::Answered { user, status } => match User::from_u64(user) {
-                User::Registration(ue) => scscf::on_registered(self, now, ue, status),
-                User::Submission(number) => ue::on_submission_answered(self, number, status),
-                User::DeliverReport(number) => ue::on_report_answered(self, number, status),
-                User::MtForwardSm(_) => {}
+            Indication::Message(message) => match self.by_address.get(&message.request.local) {
+                Some(&number) => direct::on_message(self, now, number, &message, cx),
+                None => scscf::on_message(self, now, &message, cx),
             },
-            Indication::Invoke(invoke) => iwmsc::on_invoke(self, now, &invoke, cx),
-            Indication::Ended { user, outcome } => {
-                if let User::MtForwardSm(number) = User::from_u64(user) {
-                    gmsc::on_outcome(self, now, number, &outcome);
+            Indication::Content(content) => direct::on_content(self, now, &content, cx),
+            Indication::Challenged { user, challenge } => {
+                if let User::Registration(number) = User::from_u64(user) {
+                    direct::on_challenged(self, now, number, challenge, cx);
                 }
             }
+            Indication::Answered { user, status } => match User::from_u64(user) {
+                User::Registration(number) if self.is_direct(number) => {
+                    direct::on_registered(self, now, number, status);
+                }
+                User::Registration(number) => scscf::on_registered(self, now, number, status),
+                User::Submission(number) => ue::on_submission_answered(self, number, status),
+                User::DeliverReport(number) => ue::on_report_answered(self, number, status),
+                User::MtForwardSm(_) | User::SubscriberData(_) => {}
+            },
+            Indication::Invoke(invoke) => match invoke.operation {
+                Operation::Other { .. } => hlr::on_invoke(self, now, &invoke, cx),
+                Operation::MoForwardSm(_) | Operation::MtForwardSm(_) => {
+                    iwmsc::on_invoke(self, now, &invoke, cx)
+                }
+            },
+            Indication::Ended { user, outcome } => match User::from_u64(user) {
+                User::MtForwardSm(number) => gmsc::on_outcome(self, now, number, &outcome),
+                User::SubscriberData(number) => hlr::on_inserted(self, now, number, &outcome, cx),
+                User::Registration(_) | User::Submission(_) | User::DeliverReport(_) => {}
+            },
             // We answer in the turn of the question.
             // A transport error is a 503 (RFC 3261 8.1.3.1).
             Indication::Unreachable { user, .. } => {
@@ -245,6 +317,7 @@ mod tests {
                 User::Submission(number),
                 User::DeliverReport(number),
                 User::MtForwardSm(number),
+                User::SubscriberData(number),
             ] {
                 assert_eq!(User::from_u64(user.to_u64()), user);
                 assert_eq!(user.to_u64() >> 63, 0, "the stack's own bit");

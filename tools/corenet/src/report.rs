@@ -60,13 +60,13 @@ impl Report {
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{:<16}{:>10}{:>12}{:>10}{:>12}{:>12}\n",
+            "{:<22}{:>10}{:>12}{:>10}{:>12}{:>12}\n",
             "flow", "sent", "delivered", "failed", "p50 ms", "p99 ms"
         );
         for flow in &self.flows {
             let FlowReport { name, sent, delivered, failed, p50_us, p99_us } = flow;
             let [p50, p99] = [p50_us, p99_us].map(|&us| us as f64 / 1000.0);
-            let _ = writeln!(text, "{name:<16}{sent:>10}{delivered:>12}{failed:>10}{p50:>12.3}{p99:>12.3}");
+            let _ = writeln!(text, "{name:<22}{sent:>10}{delivered:>12}{failed:>10}{p50:>12.3}{p99:>12.3}");
         }
         if let Some(pcap) = &self.pcap {
             let _ = writeln!(text, "capture: {pcap}");
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn both_forms_tell_the_same() {
         let config = config::Traffic { mo: 2, ..config::Traffic::default() };
-        let mut traffic = Traffic::new(&config, 1, 1);
+        let mut traffic = Traffic::new(&config, [1, 0], 1);
         traffic.mo.begun = 2;
         traffic.mo.succeed(Time::from_millis(3), Time::from_millis(1));
         traffic.mo.fail(1, "gone");
@@ -120,7 +120,9 @@ mod tests {
             report.json(),
             r#"{"flows":[{"name":"registration","sent":1,"delivered":1,"failed":0,"p50_us":0,"p99_us":0},{"name":"mo","sent":2,"delivered":1,"failed":1,"p50_us":2000,"p99_us":2000}],"pcap":"x.pcapng"}"#
         );
-        assert!(report.table().contains("mo                       2           1         1       2.000"));
+        assert!(
+            report.table().contains("mo                             2           1         1       2.000")
+        );
         assert_eq!(surprises(&traffic), "mo 1: gone\n");
         assert!(!traffic.is_as_configured());
     }

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 /// P-Access-Network-Info of every UE.
 pub(crate) const ACCESS_NETWORK: &[u8] = b"3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=2620100010000001";
 /// Of a key, which says what it is a key of: here a UE.
-const REGISTRATIONS: u32 = 2;
+pub(crate) const REGISTRATIONS: u32 = 2;
 /// Between the parts of a multipart body.
 const BOUNDARY: &str = "part-of-register";
 
@@ -97,7 +97,7 @@ fn service_info(ue: &Ue) -> String {
 
 /// 8.7 step 4: the next UE registers, for the first time or anew. Whether it could: one at a time.
 pub(crate) fn register(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_>) -> bool {
-    let number = node.traffic.registration.begun % node.ues.len() as u32;
+    let number = ue::in_turn(&node.behind_ims, node.traffic.registration.begun);
     if node.ues[number as usize].registering {
         return false;
     }
@@ -111,7 +111,7 @@ pub(crate) fn register(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'
 
 /// 8.8 step 4: the next UE de-registers.
 pub(crate) fn deregister(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_>) {
-    let number = node.traffic.deregistration.begun;
+    let number = ue::in_turn(&node.behind_ims, node.traffic.deregistration.begun);
     node.traffic.deregistration.begun += 1;
     if let Err(why) = send(node, now, intended, number, 0, cx) {
         node.traffic.deregistration.fail(number, &why);
@@ -139,6 +139,8 @@ fn send(
         from: &scscf.uri,
         to: &ue.identities[0],
         expires,
+        contact: None,
+        authorization: None,
         key: Key { slot: number, generation: REGISTRATIONS },
         sequence: ue.sequence,
         access_network_info: ACCESS_NETWORK,

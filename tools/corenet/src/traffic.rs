@@ -26,6 +26,8 @@ counts! {
         report_unmatched,
         /// Answers to what had ended already.
         late,
+        /// UEs that were told that the gateway has ended their registration.
+        informed,
     }
 }
 
@@ -196,6 +198,14 @@ pub struct Traffic {
     pub mt: Flow,
     /// De-registrations.
     pub deregistration: Flow,
+    /// Registrations of UEs with direct access, first ones and refreshes.
+    pub direct_registration: Flow,
+    /// Mobile originated messages of UEs with direct access.
+    pub direct_mo: Flow,
+    /// Mobile terminated messages for UEs with direct access.
+    pub direct_mt: Flow,
+    /// De-registrations of UEs with direct access.
+    pub direct_deregistration: Flow,
     pub(crate) submissions: Vec<Submission>,
     pub(crate) by_submission: BTreeMap<Vec<u8>, u32>,
     /// Submissions in the order of their deadlines.
@@ -208,15 +218,24 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Of `ues` UEs.
+    /// Of so many UEs behind S-CSCFs and with direct access.
     #[must_use]
-    pub fn new(config: &config::Traffic, ues: u32, seed: u64) -> Self {
+    pub fn new(config: &config::Traffic, ues: [u32; 2], seed: u64) -> Self {
+        let [ims, direct] = ues;
+        // Where nobody is, nothing is sent.
+        let flow = |name, asked, ues| Flow::new(name, if ues == 0 { 0 } else { asked }, config);
+        let registrations = 1 + config.refreshes;
+        let leave = u32::from(config.deregister);
         Self {
             phase: Phase::Rising,
-            registration: Flow::new("registration", ues * (1 + config.refreshes), config),
-            mo: Flow::new("mo", config.mo, config),
-            mt: Flow::new("mt", config.mt, config),
-            deregistration: Flow::new("deregistration", if config.deregister { ues } else { 0 }, config),
+            registration: flow("registration", ims * registrations, ims),
+            mo: flow("mo", config.mo, ims),
+            mt: flow("mt", config.mt, ims),
+            deregistration: flow("deregistration", ims * leave, ims),
+            direct_registration: flow("direct_registration", direct * registrations, direct),
+            direct_mo: flow("direct_mo", config.direct_mo, direct),
+            direct_mt: flow("direct_mt", config.direct_mt, direct),
+            direct_deregistration: flow("direct_deregistration", direct * leave, direct),
             submissions: Vec::new(),
             by_submission: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -230,9 +249,20 @@ impl Traffic {
 
     /// The flows in order, without those of which nothing is asked.
     pub fn flows(&self) -> impl Iterator<Item = &Flow> {
-        [&self.registration, &self.mo, &self.mt, &self.deregistration]
-            .into_iter()
-            .filter(|flow| flow.asked > 0)
+        let ims = [&self.registration, &self.mo, &self.mt, &self.deregistration];
+        let direct =
+            [&self.direct_registration, &self.direct_mo, &self.direct_mt, &self.direct_deregistration];
+        ims.into_iter().chain(direct).filter(|flow| flow.asked > 0)
+    }
+
+    /// Mobile originated messages over one access.
+    pub(crate) fn mo_of(&mut self, direct: bool) -> &mut Flow {
+        if direct { &mut self.direct_mo } else { &mut self.mo }
+    }
+
+    /// Mobile terminated messages over one access.
+    pub(crate) fn mt_of(&mut self, direct: bool) -> &mut Flow {
+        if direct { &mut self.direct_mt } else { &mut self.mt }
     }
 
     /// Whether everything that was asked for has gone as configured.

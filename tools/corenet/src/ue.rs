@@ -1,14 +1,16 @@
 //! The UEs: submit short messages and take their reports, take short messages and report on them (TS 24.341 5.3.2).
 
 use crate::config;
+use crate::direct::{self, Direct};
 use crate::node::{Cx, Node, User};
 use crate::random::Random;
-use crate::scscf::ACCESS_NETWORK;
+use crate::scscf::{self, Scscf};
 use crate::short_message;
 use crate::traffic::Submission;
 use ipsmgw::base::{Key, Time};
 use ipsmgw::ident::{Digits, Imsi, Msisdn, WorkerId};
 use ipsmgw::stack::{Message, MessageRequest, Rp};
+use std::net::SocketAddr;
 
 /// Of a key, which says what it is a key of: a submission.
 const SUBMISSIONS: u32 = 0;
@@ -58,6 +60,8 @@ pub struct Ue {
     pub identities: Vec<String>,
     /// What it does.
     pub behaviour: Behaviour,
+    /// What it has for direct access; without it is behind its network's S-CSCF.
+    pub direct: Option<Direct>,
     /// Whether a registration waits for its answer.
     pub(crate) registering: bool,
     /// CSeq of its latest registration.
@@ -75,13 +79,14 @@ pub struct Ue {
 impl Ue {
     /// A UE that has not registered.
     #[must_use]
-    pub fn new(network: usize, line: config::Line, behaviour: Behaviour) -> Self {
+    pub fn new(network: usize, line: config::Line, behaviour: Behaviour, direct: Option<Direct>) -> Self {
         Self {
             network,
             imsi: line.imsi,
             msisdn: line.msisdn,
             identities: line.identities,
             behaviour,
+            direct,
             registering: false,
             sequence: 0,
             register_intended: Time::ZERO,
@@ -90,13 +95,38 @@ impl Ue {
             awaited: 0,
         }
     }
+
+    /// The identity that it sends under.
+    fn identity(&self) -> &str {
+        self.direct.as_ref().map_or(self.identities[0].as_str(), |direct| &direct.identity)
+    }
+
+    /// The address that its messages leave by, and P-Access-Network-Info.
+    fn way(&self, scscf: &Scscf) -> (SocketAddr, &'static [u8]) {
+        match &self.direct {
+            Some(access) => (access.address, direct::ACCESS_NETWORK),
+            None => (scscf.address, scscf::ACCESS_NETWORK),
+        }
+    }
 }
 
-/// 8.9 steps 1 to 3: a UE that has none under way submits a message. Whether there was one.
-pub(crate) fn submit(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_>) -> bool {
+/// The UE whose turn it is among `members`.
+pub(crate) fn in_turn(members: &[u32], turn: u32) -> u32 {
+    members.get(turn as usize % members.len().max(1)).copied().unwrap_or(0)
+}
+
+/// Every so many submissions of UEs with direct access say that they are another UE's.
+const LIES: u32 = 4;
+
+/// 8.9 steps 1 to 3, 8.3 step 2: a UE that has none under way submits a message. Whether there was one.
+pub(crate) fn submit(node: &mut Node, now: Time, direct: bool, intended: Time, cx: &mut Cx<'_>) -> bool {
+    let members = if direct { &node.direct } else { &node.behind_ims };
     let traffic = &mut node.traffic;
-    let Some(at) = free(&node.ues, &mut traffic.random, |ue| !ue.submitting) else { return false };
-    let number = traffic.mo.begun;
+    let Some(at) = free(&node.ues, members, &mut traffic.random, |ue| !ue.submitting) else { return false };
+    let number = traffic.submissions.len() as u32;
+    let lies = direct && number % LIES == LIES - 1;
+    let claimed = if lies { (at + 1) % node.ues.len() } else { at };
+    let claimed = node.ues[claimed].identity().to_owned();
     let body = short_message::body(&mut traffic.random, number);
     let destination = destination(&mut traffic.random);
     let ue = &mut node.ues[at];
@@ -104,19 +134,20 @@ pub(crate) fn submit(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_>
     ue.reference = reference.wrapping_add(1);
     ue.submitting = true;
     let scscf = &node.scscfs[ue.network];
+    let (local, access_network_info) = ue.way(scscf);
     let tpdu = short_message::submit(reference, destination, &body);
     let request = MessageRequest {
-        local: scscf.address,
+        local,
         remote: scscf.gateway,
         request_uri: &format!("tel:+{}", scscf.service_centre),
         to: None,
         asserted: true,
-        from: &ue.identities[0],
+        from: &claimed,
         route: None,
         in_reply_to: None,
         key: Key { slot: number, generation: SUBMISSIONS },
         towards_ue: false,
-        access_network_info: ACCESS_NETWORK,
+        access_network_info,
         rp: Rp::Submit { reference, service_centre: Some(scscf.service_centre), tpdu: &tpdu },
     };
     let sent = cx.stack.message(now, &request, User::Submission(number).to_u64(), cx.outside);
@@ -125,17 +156,24 @@ pub(crate) fn submit(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_>
     let ue = at as u32;
     traffic.submissions.push(Submission { ue, reference, tpdu, intended, arrived: 0, refused, ended: false });
     traffic.waiting.push_back((now + traffic.config.mo_report, number));
-    traffic.mo.begun += 1;
+    traffic.mo_of(direct).begun += 1;
     if let Err(refusal) = sent {
         fail(node, number, &format!("MESSAGE not sent: {refusal:?}"));
     }
     true
 }
 
-/// One of `ues` that `fits`, chosen at random.
-pub(crate) fn free(ues: &[Ue], random: &mut Random, fits: impl Fn(&Ue) -> bool) -> Option<usize> {
-    let first = random.below(ues.len());
-    (first..ues.len()).chain(0..first).find(|&at| fits(&ues[at]))
+/// One of the `members` of `ues` that `fits`, chosen at random.
+pub(crate) fn free(
+    ues: &[Ue],
+    members: &[u32],
+    random: &mut Random,
+    fits: impl Fn(&Ue) -> bool,
+) -> Option<usize> {
+    let first = random.below(members.len());
+    let (before, after) = members.split_at(first);
+    let mut places = after.iter().chain(before).map(|&number| number as usize);
+    places.find(|&at| fits(&ues[at]))
 }
 
 fn destination(random: &mut Random) -> Digits {
@@ -145,8 +183,10 @@ fn destination(random: &mut Random) -> Digits {
 
 fn fail(node: &mut Node, number: u32, why: &str) {
     let Some(submission) = node.traffic.end_submission(number) else { return };
-    node.ues[submission.ue as usize].submitting = false;
-    node.traffic.mo.fail(number, why);
+    let ue = &mut node.ues[submission.ue as usize];
+    ue.submitting = false;
+    let direct = ue.direct.is_some();
+    node.traffic.mo_of(direct).fail(number, why);
 }
 
 /// 8.9 step 5: the gateway's answer, which is not the report yet.
@@ -208,7 +248,7 @@ fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) 
         _ => return,
     };
     let said = short_message::submit_report(number, refused.then(|| node.smsc.failure()));
-    let mo = &mut node.traffic.mo;
+    let mo = node.traffic.mo_of(node.ues[sender as usize].direct.is_some());
     if sender != ue {
         mo.fail(number, "the report went to another UE");
     } else if reference != expected {
@@ -235,11 +275,14 @@ fn on_deliver(
     (reference, service_centre, tpdu): (u8, Option<Digits>, &[u8]),
     cx: &mut Cx<'_>,
 ) {
-    let UeNow { behaviour, network } = UeNow::of(&node.ues[ue as usize]);
+    let me = &node.ues[ue as usize];
+    let (behaviour, direct) = (me.behaviour, me.direct.is_some());
+    let scscf = &node.scscfs[me.network];
+    let (local, access_network_info) = me.way(scscf);
     let traffic = &mut node.traffic;
     let Some(&number) = traffic.by_delivery.get(tpdu) else {
         traffic.counts.altered += 1;
-        traffic.mt.surprise(u32::MAX, "a UE got a message that nobody sent");
+        traffic.mt_of(direct).surprise(u32::MAX, "a UE got a message that nobody sent");
         return cx.stack.answer(now, &message.request, 200, cx.outside);
     };
     let delivery = &mut traffic.deliveries[number as usize];
@@ -248,11 +291,10 @@ fn on_deliver(
         traffic.counts.ue_twice += 1;
     }
     if delivery.ue != ue {
-        traffic.mt.surprise(number, "another UE got it");
+        traffic.mt_of(direct).surprise(number, "another UE got it");
     }
-    let scscf = &node.scscfs[network];
     if service_centre != Some(scscf.service_centre) {
-        traffic.mt.surprise(number, &format!("RP-OA is {service_centre:?}"));
+        traffic.mt_of(direct).surprise(number, &format!("RP-OA is {service_centre:?}"));
     }
     if behaviour == Behaviour::Silent {
         return;
@@ -266,39 +308,29 @@ fn on_deliver(
         Behaviour::Mute | Behaviour::Silent => return,
     };
     let request = MessageRequest {
-        local: scscf.address,
+        local,
         remote: scscf.gateway,
         request_uri: &scscf.gateway_uri,
         to: None,
         asserted: true,
-        from: &node.ues[ue as usize].identities[0],
+        from: me.identity(),
         route: None,
         in_reply_to: Some(message.call_id),
         key: Key { slot: number, generation: REPORTS },
         towards_ue: false,
-        access_network_info: ACCESS_NETWORK,
+        access_network_info,
         rp,
     };
     if cx.stack.message(now, &request, User::DeliverReport(number).to_u64(), cx.outside).is_err() {
-        traffic.mt.surprise(number, "delivery report not sent");
-    }
-}
-
-/// What is needed of a UE while others change.
-struct UeNow {
-    behaviour: Behaviour,
-    network: usize,
-}
-
-impl UeNow {
-    fn of(ue: &Ue) -> Self {
-        Self { behaviour: ue.behaviour, network: ue.network }
+        traffic.mt_of(direct).surprise(number, "delivery report not sent");
     }
 }
 
 /// 8.10 step 14: the answer to the delivery report.
 pub(crate) fn on_report_answered(node: &mut Node, number: u32, status: u16) {
     if !(200..300).contains(&status) {
-        node.traffic.mt.surprise(number, &format!("delivery report answered {status}"));
+        let ue = node.traffic.deliveries.get(number as usize).map_or(0, |delivery| delivery.ue);
+        let direct = node.ues[ue as usize].direct.is_some();
+        node.traffic.mt_of(direct).surprise(number, &format!("delivery report answered {status}"));
     }
 }

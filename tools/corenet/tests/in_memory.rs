@@ -3,9 +3,9 @@
 
 use corenet::config::RegisterBody;
 use corenet::impairment::Impaired;
-use corenet::traffic::Traffic;
+use corenet::traffic::{Phase, Traffic};
 use corenet::{Config, Node, report, start};
-use ipsmgw::control::config::Config as GatewayConfig;
+use ipsmgw::control::config::{Aka, Config as GatewayConfig, R1};
 use ipsmgw::control::subscribers::Subscribers;
 use ipsmgw::dataplane::Worker;
 use ipsmgw::gateway::Gateway;
@@ -27,8 +27,18 @@ struct World {
     corenet: PeerId<Worker<Impaired<MemoryIo>, Node>>,
 }
 
-/// The demo's two configurations, changed by `change`.
+/// The demo's two configurations, without direct access, changed by `change`.
 fn world(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -> World {
+    world_of(workers, |gateway, corenet| {
+        for network in &mut corenet.networks {
+            network.direct = 0;
+        }
+        change(gateway, corenet);
+    })
+}
+
+/// The demo's two configurations, changed by `change`.
+fn world_of(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -> World {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("demo/gateway.toml");
     let mut gateway = GatewayConfig::load(&file).unwrap();
     gateway.node.workers = workers;
@@ -43,6 +53,8 @@ fn world(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -> W
         network.subscribers = Some(20);
     }
     (corenet.traffic.mo, corenet.traffic.mt) = (200, 200);
+    (corenet.traffic.direct_mo, corenet.traffic.direct_mt) = (200, 200);
+    corenet.traffic.deregister = false;
     change(&mut gateway, &mut corenet);
     // Subscriber files are the core network's own subscribers.
     let directory = std::env::temp_dir().join(format!(
@@ -224,6 +236,8 @@ fn what_goes_wrong_is_noticed() {
     let mut world = world(1, |gateway, corenet| {
         // The gateway never learns the IMSIs of home1: the SMS-IWMSC misses them, and no message finds its recipient.
         gateway.networks[0].subscribers = None;
+        gateway.networks[0].r1 = R1::Preconfigured;
+        corenet.networks[0].r1 = R1::Preconfigured;
         corenet.networks.truncate(1);
         corenet.titles.truncate(1);
         (corenet.traffic.mo, corenet.traffic.mt) = (20, 20);
@@ -233,4 +247,97 @@ fn what_goes_wrong_is_noticed() {
     assert!(!world.traffic().is_as_configured());
     let surprises = world.surprises();
     assert!(surprises.contains("SM-RP-OA is") && surprises.contains("AbsentSubscriberSm"), "{surprises}");
+}
+
+/// 50 UEs with direct access, and 20 behind the S-CSCF.
+fn direct_world(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -> World {
+    world_of(workers, |gateway, corenet| {
+        corenet.networks[1].subscribers = Some(50);
+        corenet.networks[1].direct = 50;
+        change(gateway, corenet);
+    })
+}
+
+impl World {
+    fn node(&self) -> &Node {
+        self.corenet().application_ref()
+    }
+
+    /// Whether HLR and subscriber table say the same of every subscriber.
+    fn assert_agreement(&self, what: &str) {
+        let table = self.simulation.registrar(self.gateway).table();
+        for ue in &self.node().ues {
+            let of_hlr = self.node().hlr.gateway_of(ue.imsi).is_some();
+            let of_table = table.by_imsi(ue.imsi).is_some();
+            assert_eq!(of_hlr, of_table, "{what}: HLR and table differ about {:?}", ue.imsi);
+        }
+    }
+}
+
+#[test]
+fn ues_register_with_their_cards_send_receive_and_leave() {
+    for (algorithm, sharing) in [(Aka::V2, 1), (Aka::V1, 4)] {
+        let mut world = direct_world(2, |gateway, corenet| {
+            gateway.networks[1].direct.as_mut().unwrap().aka = vec![algorithm];
+            corenet.networks[1].direct_sharing = sharing;
+            corenet.traffic.refreshes = 1;
+            corenet.traffic.deregister = true;
+        });
+        let messages = |world: &mut World| world.traffic().phase != Phase::Registration;
+        world.run_until("the registrations' begin", |world| world.traffic().phase == Phase::Registration);
+        world.run_until("the registrations' end", messages);
+        world.assert_agreement("after registration");
+        assert_eq!(world.node().hlr.registered(), 70);
+        world.run();
+        let expected = [
+            ("registration", 40, 0),
+            ("mo", 200, 0),
+            ("mt", 200, 0),
+            ("deregistration", 20, 0),
+            ("direct_registration", 100, 0),
+            ("direct_mo", 200, 0),
+            ("direct_mt", 200, 0),
+            ("direct_deregistration", 50, 0),
+        ];
+        assert_eq!(outcomes(&world), expected, "{algorithm:?}");
+        world.assert_agreement("after de-registration");
+        let hlr = &world.node().hlr;
+        assert_eq!((hlr.registered(), hlr.counts.registered, hlr.counts.deregistered), (0, 70, 70));
+        assert_eq!((hlr.counts.inserted, hlr.counts.resynchronised, hlr.counts.refused), (50, 6, 0));
+        let counts = &world.traffic().counts;
+        assert_eq!((counts.foreign_source, counts.unknown_recipient, counts.informed), (0, 0, 0));
+        world.stop();
+    }
+}
+
+#[test]
+fn direct_access_bears_loss_and_duplication() {
+    for seed in 1..=2 {
+        let mut world = direct_world(2, |_, corenet| {
+            corenet.seed = seed;
+            (corenet.impairment.loss, corenet.impairment.duplicate) = (0.01, 0.01);
+            corenet.traffic.deregister = true;
+        });
+        world.run();
+        let flows = outcomes(&world);
+        let direct = [("direct_mo", 200, 0), ("direct_mt", 200, 0)];
+        assert!(direct.iter().all(|flow| flows.contains(flow)), "seed {seed}: {flows:?}");
+        world.stop();
+    }
+}
+
+#[test]
+fn ues_that_stay_away_are_de_registered_and_told() {
+    let mut world = direct_world(1, |gateway, corenet| {
+        gateway.timers.guard = Duration::from_secs(10);
+        (corenet.traffic.mo, corenet.traffic.mt) = (0, 0);
+        (corenet.traffic.direct_mo, corenet.traffic.direct_mt) = (50, 50);
+        corenet.traffic.expires = 120;
+    });
+    world.run();
+    assert_eq!(world.node().hlr.registered(), 70);
+    world.run_until("the guard timers' end", |world| world.traffic().counts.informed == 50);
+    world.run_until("the HLR's knowledge of it", |world| world.node().hlr.registered() == 0);
+    world.assert_agreement("after the guard timer");
+    world.stop();
 }

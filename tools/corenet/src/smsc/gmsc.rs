@@ -8,12 +8,15 @@ use ipsmgw::base::Time;
 use ipsmgw::ident::{Digits, Ssn};
 use ipsmgw::stack::{AbsentSubscriberDiagnostic, MtForward, Outcome, SmDeliveryFailureCause, UserError};
 
-/// 8.10 steps 1 to 4: the service centre has a message for somebody. Whether there was anybody who may get one now.
-pub(crate) fn forward(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_>) -> bool {
+/// 8.10 steps 1 to 4, 8.4 steps 2 to 4: the service centre has a message for somebody. Whether there was anybody who may get one now.
+pub(crate) fn forward(node: &mut Node, now: Time, direct: bool, intended: Time, cx: &mut Cx<'_>) -> bool {
+    let members = if direct { &node.direct } else { &node.behind_ims };
     let traffic = &mut node.traffic;
     let most = traffic.config.mt_per_user;
-    let Some(at) = ue::free(&node.ues, &mut traffic.random, |ue| ue.awaited < most) else { return false };
-    let number = traffic.mt.begun;
+    let Some(at) = ue::free(&node.ues, members, &mut traffic.random, |ue| ue.awaited < most) else {
+        return false;
+    };
+    let number = traffic.deliveries.len() as u32;
     let body = short_message::body(&mut traffic.random, number);
     let originator = originator(number);
     let ue = &mut node.ues[at];
@@ -21,8 +24,8 @@ pub(crate) fn forward(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_
     let service_centre = node.scscfs[ue.network].service_centre;
     let tpdu = short_message::deliver(originator, &body);
     let sent = match node.hlr.send_routing_info_for_sm(ue.msisdn) {
-        None => Err("the HLR does not know the recipient".to_owned()),
-        Some(routing) => {
+        Err(error) => Err(format!("sendRoutingInfoForSM: {error:?}")),
+        Ok(routing) => {
             let forward = MtForward {
                 title: service_centre,
                 ssn: Ssn::MSC,
@@ -38,10 +41,10 @@ pub(crate) fn forward(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_
     };
     traffic.by_delivery.insert(tpdu.clone(), number);
     traffic.deliveries.push(Delivery { ue: at as u32, tpdu, intended, arrived: 0, ended: false });
-    traffic.mt.begun += 1;
+    traffic.mt_of(direct).begun += 1;
     if let Err(why) = sent {
         end(node, number);
-        node.traffic.mt.fail(number, &why);
+        node.traffic.mt_of(direct).fail(number, &why);
     }
     true
 }
@@ -67,8 +70,9 @@ pub(crate) fn on_outcome(node: &mut Node, now: Time, number: u32, outcome: &Outc
     }
     let delivery = &node.traffic.deliveries[number as usize];
     let (intended, arrived) = (delivery.intended, delivery.arrived);
-    let behaviour = node.ues[delivery.ue as usize].behaviour;
-    let mt = &mut node.traffic.mt;
+    let ue = &node.ues[delivery.ue as usize];
+    let behaviour = ue.behaviour;
+    let mt = node.traffic.mt_of(ue.direct.is_some());
     let report = |failure| short_message::deliver_report(number, failure);
     match (behaviour, outcome) {
         (Behaviour::Good, Outcome::Result(_)) if arrived == 0 => {

@@ -43,13 +43,15 @@ fn take(node: &mut Node, forward: &ForwardSm<'_>) -> Result<u32, SmDeliveryFailu
         traffic.counts.iwmsc_twice += 1;
     }
     let ue = &node.ues[submission.ue as usize];
+    let direct = ue.direct.is_some();
     let service_centre = node.scscfs[ue.network].service_centre;
     if forward.service_centre != Some(service_centre) {
-        traffic.mo.surprise(number, &format!("SM-RP-DA is {:?}", forward.service_centre));
+        traffic.mo_of(direct).surprise(number, &format!("SM-RP-DA is {:?}", forward.service_centre));
         return Err(SmDeliveryFailureCause::UnknownServiceCentre);
     }
     if forward.msisdn != Some(ue.msisdn) || forward.imsi != Some(ue.imsi) {
-        traffic.mo.surprise(number, &format!("SM-RP-OA is {:?}, IMSI {:?}", forward.msisdn, forward.imsi));
+        let what = format!("SM-RP-OA is {:?}, IMSI {:?}", forward.msisdn, forward.imsi);
+        traffic.mo_of(direct).surprise(number, &what);
         return Err(SmDeliveryFailureCause::SubscriberNotScSubscriber);
     }
     Ok(number)
