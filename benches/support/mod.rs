@@ -152,6 +152,8 @@ impl Core {
             expires,
             key,
             sequence: 1,
+            contact: None,
+            authorization: None,
             access_network_info: b"IEEE-802.11",
             body: ("message/sip", body.as_bytes()),
         };
