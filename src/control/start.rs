@@ -24,7 +24,7 @@ use crate::proto::tcap::{DialoguesConfig, PeerMatch};
 use crate::stack::{Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport};
 use crate::subscriber::{Reader, TableConfig, table};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Seconds of Retry-After when something is full.
 const RETRY_AFTER: u32 = 5;
@@ -148,11 +148,7 @@ pub fn start<IO: PacketIo + 'static>(
     getrandom::fill(&mut life).map_err(|error| {
         StartError::new(format!("no random numbers: {error}"), "see to the kernel's entropy")
     })?;
-    let Parts { workers, mailboxes, mut registrar, config } = build(config, subscribers, io, life)?;
-    // A calendar that stands before 1970 is wrong: better no date than that one.
-    if let Ok(since_1970) = SystemTime::UNIX_EPOCH.elapsed() {
-        registrar.set_calendar(clock.now(), since_1970.as_secs());
-    }
+    let Parts { workers, mailboxes, registrar, config } = build(config, subscribers, io, life)?;
     let doorbell = Doorbell::default();
     let mode = match config.node.backoff {
         config::Backoff::Spin => BackoffMode::Spin,
