@@ -5,7 +5,7 @@ mod measure;
 
 mod harness;
 
-use harness::config::{Options, SUBSCRIBERS, configuration};
+use harness::config::{Options, configuration, subscribers};
 use harness::peers::{Cable, Peers, Ue, deliver};
 use harness::steps::{delivered, submitted_as};
 use ipsmgw::base::Time;
@@ -40,7 +40,7 @@ impl Turned {
     fn new(allocations: Rc<Cell<u64>>) -> Self {
         let place = std::env::temp_dir().join(format!("ipsmgw-alloc-{}", std::process::id()));
         std::fs::create_dir_all(&place).unwrap();
-        std::fs::write(place.join("home1.csv"), SUBSCRIBERS).unwrap();
+        std::fs::write(place.join("home1.csv"), subscribers()).unwrap();
         let text = configuration(&place, Options::default());
         let config = Config::parse(&place.join("gateway.toml"), &text).unwrap();
         let subscribers = Subscribers::load(&config).unwrap();

@@ -329,7 +329,6 @@ fn r_1_cancel_location() {
             );
             bench.expect_end(&otid).component(0xa2);
             // He may come back.
-            let mut phone = phone;
             registered(bench, &mut hlr, &mut phone, 600);
             assert_agree(bench, &hlr, &phone);
             registered(bench, &mut hlr, &mut phone, 0);
