@@ -4,6 +4,9 @@
 //! know. Whenever the two differ an operation goes out; what was wanted and no longer is, is never sent. Whoever needs
 //! the HLR's answer (a REGISTER, say) waits with the subscriber, and no longer than [`Times::answer`].
 
+#[cfg(test)]
+mod tests;
+
 use crate::base::{Time, counts};
 use crate::gateway::mailbox::MapOutcome;
 use crate::ident::{Imsi, Msisdn};
@@ -143,6 +146,12 @@ struct Entry<W> {
     retry: Time,
     queued: bool,
     msisdn: Option<Msisdn>,
+    /// When the HLR last answered that it has registered the subscriber.
+    registered: Option<Time>,
+    /// An operation has got no answer: the HLR may carry it out yet, even after those that follow.
+    unanswered: bool,
+    /// When what the HLR knows is to be made certain, since such an operation may have been carried out late.
+    confirm: Option<Time>,
 }
 
 impl<W> Entry<W> {
@@ -158,6 +167,9 @@ impl<W> Entry<W> {
             retry: Time::ZERO,
             queued: false,
             msisdn: None,
+            registered: None,
+            unanswered: false,
+            confirm: None,
         }
     }
 
@@ -182,6 +194,7 @@ impl<W> Entry<W> {
             && self.underway.is_none()
             && self.waiting.is_empty()
             && self.vector.is_none()
+            && self.confirm.is_none()
     }
 }
 
@@ -274,6 +287,13 @@ impl<W> R1<W> {
         self.advance(now, party);
     }
 
+    /// Takes back those who wait for `party` to be registered and whom `is_it` names.
+    pub(super) fn withdraw(&mut self, party: Party, is_it: impl Fn(&W) -> bool) -> Vec<W> {
+        let Some(entry) = self.entries.get_mut(&party) else { return vec![] };
+        let withdrawn = entry.waiting.extract_if(.., |waiting| waiting.registered && is_it(&waiting.who));
+        withdrawn.map(|waiting| waiting.who).collect()
+    }
+
     /// Whether somebody's registration waits for the HLR.
     pub(super) fn is_registering(&self, party: Party) -> bool {
         self.entries.get(&party).is_some_and(|entry| entry.waiting.iter().any(|waiting| waiting.registered))
@@ -314,12 +334,17 @@ impl<W> R1<W> {
     /// The HLR has given the subscriber to somebody else, or has no such subscriber any more (cancelLocation).
     pub(super) fn cancelled(&mut self, now: Time, party: Party) {
         let Some(entry) = self.entries.get_mut(&party) else { return };
+        let settled = entry.known == Known::Registered;
         match &mut entry.underway {
             // It may have been sent before the HLR did what we asked: that is asked once more.
             Some(underway) if underway.request == Request::Register => underway.doubtful = true,
+            // It is about an earlier registration: the next is yet to be asked for.
+            _ if entry.wanted && !settled => {}
             _ => {
                 entry.wanted = false;
-                entry.known = Known::Deregistered;
+                // It may have been sent before that answer, which overtook it: then the HLR knows us, and is told.
+                let crossing = entry.registered.is_some_and(|at| now < at + self.times.lost);
+                entry.known = if crossing { Known::Unknown } else { Known::Deregistered };
                 for waiting in entry.waiting.drain(..) {
                     let how = if waiting.registered { Settled::Superseded } else { Settled::Agreed };
                     self.events.push_back(Event::Settled(waiting.who, how));
@@ -452,6 +477,16 @@ impl<W> R1<W> {
         outcome: &MapOutcome,
     ) {
         let Some(entry) = self.entries.get_mut(&party) else { return };
+        let answered = match outcome {
+            MapOutcome::Returned(_) => true,
+            MapOutcome::Error(code) => is_final(*code),
+            _ => false,
+        };
+        if answered && core::mem::take(&mut entry.unanswered) {
+            let at = now + self.times.repair / 2;
+            entry.confirm = Some(at);
+            self.due.insert((at, party));
+        }
         match outcome {
             MapOutcome::Returned(_) => {
                 entry.failures = 0;
@@ -461,6 +496,7 @@ impl<W> R1<W> {
                 }
                 entry.known = if registered { Known::Registered } else { Known::Deregistered };
                 if registered {
+                    entry.registered = Some(now);
                     self.events.push_back(Event::Registered(party, entry.msisdn));
                 }
                 self.settle(party, registered, Settled::Agreed);
@@ -476,6 +512,7 @@ impl<W> R1<W> {
             }
             MapOutcome::Error(_) | MapOutcome::Aborted | MapOutcome::TimedOut | MapOutcome::NotSent => {
                 let longest = self.times.repair / 2;
+                entry.unanswered |= !matches!(outcome, MapOutcome::Error(_) | MapOutcome::NotSent);
                 entry.retry = now + (PAUSE * 2u32.pow(entry.failures.min(10))).min(longest);
                 entry.failures += 1;
             }
@@ -510,6 +547,9 @@ impl<W> R1<W> {
                 for waiting in entry.waiting.extract_if(.., |waiting| waiting.until <= now) {
                     self.counts.late += 1;
                     self.events.push_back(Event::Settled(waiting.who, Settled::Late));
+                }
+                if entry.confirm.take_if(|confirm| *confirm <= now).is_some() {
+                    entry.known = Known::Unknown;
                 }
                 self.advance(now, party);
             }
@@ -551,219 +591,4 @@ impl<W> R1<W> {
 /// system failure, resource limitation and what is not known.
 fn is_final(code: u8) -> bool {
     matches!(code, 1 | 5 | 8 | 9 | 12 | 21 | 35 | 36 | 61 | 62)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Time = Time::from_millis(1_000);
-    const TIMES: Times = Times {
-        answer: Duration::from_secs(2),
-        repair: Duration::from_secs(60),
-        lost: Duration::from_secs(30),
-        per_second: 500,
-    };
-    const SYSTEM_FAILURE: MapOutcome = MapOutcome::Error(34);
-    const UNKNOWN_SUBSCRIBER: MapOutcome = MapOutcome::Error(1);
-
-    fn party(number: u64) -> Party {
-        Party { network: 0, imsi: format!("26201{number:010}").parse().unwrap() }
-    }
-
-    fn done() -> MapOutcome {
-        MapOutcome::Returned(vec![])
-    }
-
-    /// The only operation to send now.
-    fn sent(r1: &mut R1<u32>) -> Option<(u64, Request)> {
-        let send = r1.poll_send()?;
-        assert!(r1.poll_send().is_none(), "one at a time");
-        r1.assert_invariants();
-        Some((send.operation, send.request))
-    }
-
-    fn settled(r1: &mut R1<u32>) -> Vec<(u32, Settled)> {
-        r1.assert_invariants();
-        std::iter::from_fn(|| r1.poll_event())
-            .filter_map(|event| match event {
-                Event::Settled(who, how) => Some((who, how)),
-                _ => None,
-            })
-            .collect()
-    }
-
-    #[test]
-    fn one_operation_at_a_time_and_what_is_no_longer_wanted_is_never_sent() {
-        let mut r1 = R1::new(TIMES);
-        assert_eq!(r1.wish(NOW, party(1), false, Some(9)), Some(9), "it never was");
-        assert_eq!(r1.wish(NOW, party(1), true, Some(1)), None);
-        let (first, request) = sent(&mut r1).unwrap();
-        assert_eq!(request, Request::Register);
-        // Away and back again while the first is under way: nothing more has to be said.
-        r1.wish(NOW, party(1), false, Some(2));
-        r1.wish(NOW, party(1), true, Some(3));
-        assert_eq!(sent(&mut r1), None);
-        assert_eq!(settled(&mut r1), [(1, Settled::Superseded), (2, Settled::Superseded)]);
-        r1.ended(NOW, first, done());
-        assert_eq!(settled(&mut r1), [(3, Settled::Agreed)]);
-        assert_eq!(sent(&mut r1), None);
-        assert_eq!(r1.wish(NOW, party(1), true, Some(4)), Some(4), "it agrees");
-        r1.wish(NOW, party(1), false, None);
-        let (second, request) = sent(&mut r1).unwrap();
-        assert_eq!(request, Request::Deregister);
-        r1.ended(NOW, second, done());
-        assert_eq!((r1.entries.len(), r1.differing()), (0, 0), "nothing is kept of who has gone");
-        r1.ended(NOW, second, done());
-        assert_eq!(
-            r1.counts,
-            R1Counts { register_sent: 1, deregister_sent: 1, succeeded: 2, ..R1Counts::default() }
-        );
-    }
-
-    #[test]
-    fn who_waits_is_told_after_two_seconds_and_the_exchange_goes_on() {
-        let mut r1 = R1::new(TIMES);
-        r1.wish(NOW, party(1), true, Some(1));
-        let (operation, _) = sent(&mut r1).unwrap();
-        assert_eq!(r1.poll_timeout(), NOW + TIMES.answer);
-        r1.handle_timeout(NOW + TIMES.answer);
-        assert_eq!(settled(&mut r1), [(1, Settled::Late)]);
-        r1.ended(NOW + Duration::from_secs(3), operation, UNKNOWN_SUBSCRIBER);
-        let event = r1.poll_event();
-        assert!(matches!(event, Some(Event::Refused(refused, 1)) if refused == party(1)), "{event:?}");
-        assert_eq!((r1.differing(), r1.entries.len()), (0, 0));
-    }
-
-    #[test]
-    fn failures_are_tried_again_with_growing_pauses_within_the_time_for_repair() {
-        let mut r1 = R1::new(TIMES);
-        r1.wish(NOW, party(1), true, None);
-        let (mut operation, _) = sent(&mut r1).unwrap();
-        let (mut now, mut pauses) = (NOW, vec![]);
-        for outcome in [SYSTEM_FAILURE, MapOutcome::TimedOut, MapOutcome::Aborted, MapOutcome::NotSent]
-            .into_iter()
-            .chain(std::iter::repeat_n(SYSTEM_FAILURE, 4))
-        {
-            r1.ended(now, operation, outcome);
-            assert_eq!(sent(&mut r1), None);
-            let failed = now;
-            operation = loop {
-                now = r1.poll_timeout();
-                r1.handle_timeout(now);
-                if let Some((operation, _)) = sent(&mut r1) {
-                    break operation;
-                }
-            };
-            pauses.push(now.since(failed).as_secs());
-        }
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30, 30]);
-        r1.ended(now, operation, done());
-        assert_eq!(r1.differing(), 0);
-    }
-
-    #[test]
-    fn an_unknown_end_is_made_certain_before_anything_else() {
-        let mut r1 = R1::new(TIMES);
-        r1.wish(NOW, party(1), true, None);
-        let (register, _) = sent(&mut r1).unwrap();
-        r1.wish(NOW, party(1), false, Some(1));
-        r1.ended(NOW, register, MapOutcome::TimedOut);
-        let due = r1.poll_timeout().max(NOW + PAUSE);
-        r1.handle_timeout(due);
-        let (deregister, request) = sent(&mut r1).unwrap();
-        assert_eq!(request, Request::Deregister, "it may have registered us");
-        r1.ended(due, deregister, UNKNOWN_SUBSCRIBER);
-        assert_eq!(settled(&mut r1), [(1, Settled::Refused(1))]);
-        assert_eq!(r1.entries.len(), 0);
-    }
-
-    #[test]
-    fn what_an_hlr_says_while_an_operation_is_under_way_makes_it_doubtful() {
-        let mut r1 = R1::new(TIMES);
-        r1.wish(NOW, party(1), true, Some(1));
-        let (first, _) = sent(&mut r1).unwrap();
-        r1.cancelled(NOW, party(1));
-        assert!(r1.is_wanted(party(1)));
-        r1.ended(NOW, first, done());
-        assert_eq!(settled(&mut r1), []);
-        let (second, request) = sent(&mut r1).unwrap();
-        assert_eq!(request, Request::Register);
-        r1.ended(NOW, second, done());
-        assert_eq!(settled(&mut r1), [(1, Settled::Agreed)]);
-        r1.cancelled(NOW, party(1));
-        assert!(!r1.is_wanted(party(1)) && sent(&mut r1).is_none(), "otherwise it is the last word");
-        assert_eq!(r1.entries.len(), 0);
-    }
-
-    #[test]
-    fn an_hlr_that_has_restarted_gets_its_subscribers_again_and_paced() {
-        let mut r1 = R1::new(Times { per_second: 10, ..TIMES });
-        let mut now = NOW;
-        for number in 0..20 {
-            now += Duration::from_secs(1);
-            r1.wish(now, party(number), true, None);
-            let (operation, _) = sent(&mut r1).unwrap();
-            r1.ended(now, operation, done());
-        }
-        now += Duration::from_secs(10);
-        assert_eq!(r1.reset(now, |it| it.imsi != party(0).imsi), 19);
-        let start = now;
-        let mut again = vec![];
-        while again.len() < 19 {
-            while let Some(send) = r1.poll_send() {
-                again.push(send.party);
-                r1.ended(now, send.operation, done());
-            }
-            if again.len() < 19 {
-                now = r1.poll_timeout();
-                r1.handle_timeout(now);
-            }
-        }
-        assert!(!again.contains(&party(0)));
-        let took = now.since(start).as_millis();
-        assert!((1_600..=1_900).contains(&took), "19 at 10 a second: {took} ms");
-        assert_eq!(r1.differing(), 0);
-    }
-
-    #[test]
-    fn a_vector_is_asked_for_once_at_a_time_and_before_a_registration() {
-        let mut r1 = R1::new(TIMES);
-        r1.vector(NOW, party(1), None, 1);
-        let (first, request) = sent(&mut r1).unwrap();
-        assert_eq!(request, Request::Vector(None));
-        r1.vector(NOW, party(1), None, 2);
-        assert!(matches!(r1.poll_event(), Some(Event::Vector(2, Err(Lack::Busy)))));
-        r1.wish(NOW, party(1), true, None);
-        assert_eq!(sent(&mut r1), None);
-        r1.ended(NOW, first, MapOutcome::Returned(vec![7]));
-        assert!(matches!(r1.poll_event(), Some(Event::Vector(1, Ok(octets))) if octets == [7]));
-        assert_eq!(sent(&mut r1).unwrap().1, Request::Register);
-        for (number, outcome, lack) in [
-            (2, MapOutcome::TimedOut, Lack::Silent),
-            (3, SYSTEM_FAILURE, Lack::Failed),
-            (4, UNKNOWN_SUBSCRIBER, Lack::Refused(1)),
-        ] {
-            r1.vector(NOW, party(number), Some(([1; 16], [2; 14])), 5);
-            let (operation, _) = sent(&mut r1).unwrap();
-            r1.ended(NOW, operation, outcome);
-            assert!(matches!(r1.poll_event(), Some(Event::Vector(5, Err(found))) if found == lack));
-        }
-        assert_eq!(r1.entries.len(), 1, "nothing is kept of those who only asked");
-    }
-
-    #[test]
-    fn an_operation_whose_end_never_comes_has_timed_out() {
-        let mut r1 = R1::new(TIMES);
-        r1.wish(NOW, party(1), true, None);
-        sent(&mut r1).unwrap();
-        let mut now = NOW;
-        while r1.counts.failed == 0 {
-            now = r1.poll_timeout();
-            r1.handle_timeout(now);
-        }
-        assert!(now >= NOW + TIMES.lost, "{now:?}");
-        r1.handle_timeout(now + PAUSE);
-        assert_eq!(sent(&mut r1).unwrap().1, Request::Register);
-    }
 }

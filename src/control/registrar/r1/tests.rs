@@ -1,0 +1,269 @@
+use super::*;
+
+const NOW: Time = Time::from_millis(1_000);
+const TIMES: Times = Times {
+    answer: Duration::from_secs(2),
+    repair: Duration::from_secs(60),
+    lost: Duration::from_secs(30),
+    per_second: 500,
+};
+const SYSTEM_FAILURE: MapOutcome = MapOutcome::Error(34);
+const UNKNOWN_SUBSCRIBER: MapOutcome = MapOutcome::Error(1);
+
+fn party(number: u64) -> Party {
+    Party { network: 0, imsi: format!("26201{number:010}").parse().unwrap() }
+}
+
+fn done() -> MapOutcome {
+    MapOutcome::Returned(vec![])
+}
+
+/// The only operation to send now.
+fn sent(r1: &mut R1<u32>) -> Option<(u64, Request)> {
+    let send = r1.poll_send()?;
+    assert!(r1.poll_send().is_none(), "one at a time");
+    r1.assert_invariants();
+    Some((send.operation, send.request))
+}
+
+fn settled(r1: &mut R1<u32>) -> Vec<(u32, Settled)> {
+    r1.assert_invariants();
+    std::iter::from_fn(|| r1.poll_event())
+        .filter_map(|event| match event {
+            Event::Settled(who, how) => Some((who, how)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn one_operation_at_a_time_and_what_is_no_longer_wanted_is_never_sent() {
+    let mut r1 = R1::new(TIMES);
+    assert_eq!(r1.wish(NOW, party(1), false, Some(9)), Some(9), "it never was");
+    assert_eq!(r1.wish(NOW, party(1), true, Some(1)), None);
+    let (first, request) = sent(&mut r1).unwrap();
+    assert_eq!(request, Request::Register);
+    // Away and back again while the first is under way: nothing more has to be said.
+    r1.wish(NOW, party(1), false, Some(2));
+    r1.wish(NOW, party(1), true, Some(3));
+    assert_eq!(sent(&mut r1), None);
+    assert_eq!(settled(&mut r1), [(1, Settled::Superseded), (2, Settled::Superseded)]);
+    r1.ended(NOW, first, done());
+    assert_eq!(settled(&mut r1), [(3, Settled::Agreed)]);
+    assert_eq!(sent(&mut r1), None);
+    assert_eq!(r1.wish(NOW, party(1), true, Some(4)), Some(4), "it agrees");
+    r1.wish(NOW, party(1), false, None);
+    let (second, request) = sent(&mut r1).unwrap();
+    assert_eq!(request, Request::Deregister);
+    r1.ended(NOW, second, done());
+    assert_eq!((r1.entries.len(), r1.differing()), (0, 0), "nothing is kept of who has gone");
+    r1.ended(NOW, second, done());
+    assert_eq!(
+        r1.counts,
+        R1Counts { register_sent: 1, deregister_sent: 1, succeeded: 2, ..R1Counts::default() }
+    );
+}
+
+#[test]
+fn who_waits_is_told_after_two_seconds_and_the_exchange_goes_on() {
+    let mut r1 = R1::new(TIMES);
+    r1.wish(NOW, party(1), true, Some(1));
+    let (operation, _) = sent(&mut r1).unwrap();
+    assert_eq!(r1.poll_timeout(), NOW + TIMES.answer);
+    r1.handle_timeout(NOW + TIMES.answer);
+    assert_eq!(settled(&mut r1), [(1, Settled::Late)]);
+    r1.ended(NOW + Duration::from_secs(3), operation, UNKNOWN_SUBSCRIBER);
+    let event = r1.poll_event();
+    assert!(matches!(event, Some(Event::Refused(refused, 1)) if refused == party(1)), "{event:?}");
+    assert_eq!((r1.differing(), r1.entries.len()), (0, 0));
+}
+
+#[test]
+fn failures_are_tried_again_with_growing_pauses_within_the_time_for_repair() {
+    let mut r1 = R1::new(TIMES);
+    r1.wish(NOW, party(1), true, None);
+    let (mut operation, _) = sent(&mut r1).unwrap();
+    let (mut now, mut pauses) = (NOW, vec![]);
+    for outcome in [SYSTEM_FAILURE, MapOutcome::TimedOut, MapOutcome::Aborted, MapOutcome::NotSent]
+        .into_iter()
+        .chain(std::iter::repeat_n(SYSTEM_FAILURE, 4))
+    {
+        r1.ended(now, operation, outcome);
+        assert_eq!(sent(&mut r1), None);
+        let failed = now;
+        operation = loop {
+            now = r1.poll_timeout();
+            r1.handle_timeout(now);
+            if let Some((operation, _)) = sent(&mut r1) {
+                break operation;
+            }
+        };
+        pauses.push(now.since(failed).as_secs());
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30, 30]);
+    r1.ended(now, operation, done());
+    assert_eq!(r1.differing(), 0);
+}
+
+#[test]
+fn an_unknown_end_is_made_certain_before_anything_else() {
+    let mut r1 = R1::new(TIMES);
+    r1.wish(NOW, party(1), true, None);
+    let (register, _) = sent(&mut r1).unwrap();
+    r1.wish(NOW, party(1), false, Some(1));
+    r1.ended(NOW, register, MapOutcome::TimedOut);
+    let due = r1.poll_timeout().max(NOW + PAUSE);
+    r1.handle_timeout(due);
+    let (deregister, request) = sent(&mut r1).unwrap();
+    assert_eq!(request, Request::Deregister, "it may have registered us");
+    r1.ended(due, deregister, UNKNOWN_SUBSCRIBER);
+    assert_eq!(settled(&mut r1), [(1, Settled::Refused(1))]);
+    assert_eq!(r1.entries.len(), 0);
+}
+
+#[test]
+fn what_an_hlr_says_while_an_operation_is_under_way_makes_it_doubtful() {
+    let mut r1 = R1::new(TIMES);
+    r1.wish(NOW, party(1), true, Some(1));
+    let (first, _) = sent(&mut r1).unwrap();
+    r1.cancelled(NOW, party(1));
+    assert!(r1.is_wanted(party(1)));
+    r1.ended(NOW, first, done());
+    assert_eq!(settled(&mut r1), []);
+    let (second, request) = sent(&mut r1).unwrap();
+    assert_eq!(request, Request::Register);
+    r1.ended(NOW, second, done());
+    assert_eq!(settled(&mut r1), [(1, Settled::Agreed)]);
+    let later = NOW + TIMES.lost;
+    r1.cancelled(later, party(1));
+    assert!(!r1.is_wanted(party(1)) && sent(&mut r1).is_none(), "otherwise it is the last word");
+    assert_eq!(r1.entries.len(), 0);
+}
+
+#[test]
+fn a_cancellation_that_the_answer_has_overtaken_is_followed_by_a_deregistration() {
+    let mut r1 = R1::new(TIMES);
+    r1.wish(NOW, party(1), true, Some(1));
+    let (register, _) = sent(&mut r1).unwrap();
+    r1.ended(NOW, register, done());
+    assert_eq!(settled(&mut r1), [(1, Settled::Agreed)]);
+    r1.cancelled(NOW, party(1));
+    assert!(!r1.is_wanted(party(1)));
+    let (deregister, request) = sent(&mut r1).unwrap();
+    assert_eq!(request, Request::Deregister);
+    r1.ended(NOW, deregister, done());
+    assert_eq!(r1.entries.len(), 0);
+}
+
+#[test]
+fn what_went_unanswered_may_take_effect_late_and_is_made_certain() {
+    let mut r1 = R1::new(TIMES);
+    r1.wish(NOW, party(1), true, None);
+    let (register, _) = sent(&mut r1).unwrap();
+    r1.ended(NOW, register, MapOutcome::TimedOut);
+    r1.wish(NOW, party(1), false, Some(1));
+    let (deregister, request) = sent(&mut r1).unwrap();
+    assert_eq!(request, Request::Deregister);
+    r1.ended(NOW, deregister, done());
+    assert_eq!((settled(&mut r1), r1.differing()), (vec![(1, Settled::Agreed)], 0));
+    let confirm = NOW + TIMES.repair / 2;
+    let mut now = NOW;
+    while now < confirm {
+        assert_eq!(sent(&mut r1), None);
+        now = r1.poll_timeout();
+        r1.handle_timeout(now);
+    }
+    let (again, request) = sent(&mut r1).unwrap();
+    assert_eq!((request, now), (Request::Deregister, confirm));
+    r1.ended(now, again, done());
+    assert_eq!((sent(&mut r1), r1.entries.len()), (None, 0));
+}
+
+#[test]
+fn a_cancellation_of_an_earlier_registration_does_not_touch_the_next() {
+    let mut r1 = R1::new(TIMES);
+    r1.wish(NOW, party(1), true, Some(1));
+    let (register, _) = sent(&mut r1).unwrap();
+    r1.ended(NOW, register, done());
+    assert_eq!(settled(&mut r1), [(1, Settled::Agreed)]);
+    r1.wish(NOW, party(1), false, None);
+    let (deregister, _) = sent(&mut r1).unwrap();
+    r1.wish(NOW, party(1), true, Some(2));
+    r1.cancelled(NOW, party(1));
+    r1.ended(NOW, deregister, done());
+    let (again, request) = sent(&mut r1).unwrap();
+    assert_eq!(request, Request::Register);
+    r1.ended(NOW, again, done());
+    assert_eq!(settled(&mut r1), [(2, Settled::Agreed)]);
+}
+
+#[test]
+fn an_hlr_that_has_restarted_gets_its_subscribers_again_and_paced() {
+    let mut r1 = R1::new(Times { per_second: 10, ..TIMES });
+    let mut now = NOW;
+    for number in 0..20 {
+        now += Duration::from_secs(1);
+        r1.wish(now, party(number), true, None);
+        let (operation, _) = sent(&mut r1).unwrap();
+        r1.ended(now, operation, done());
+    }
+    now += Duration::from_secs(10);
+    assert_eq!(r1.reset(now, |it| it.imsi != party(0).imsi), 19);
+    let start = now;
+    let mut again = vec![];
+    while again.len() < 19 {
+        while let Some(send) = r1.poll_send() {
+            again.push(send.party);
+            r1.ended(now, send.operation, done());
+        }
+        if again.len() < 19 {
+            now = r1.poll_timeout();
+            r1.handle_timeout(now);
+        }
+    }
+    assert!(!again.contains(&party(0)));
+    let took = now.since(start).as_millis();
+    assert!((1_600..=1_900).contains(&took), "19 at 10 a second: {took} ms");
+    assert_eq!(r1.differing(), 0);
+}
+
+#[test]
+fn a_vector_is_asked_for_once_at_a_time_and_before_a_registration() {
+    let mut r1 = R1::new(TIMES);
+    r1.vector(NOW, party(1), None, 1);
+    let (first, request) = sent(&mut r1).unwrap();
+    assert_eq!(request, Request::Vector(None));
+    r1.vector(NOW, party(1), None, 2);
+    assert!(matches!(r1.poll_event(), Some(Event::Vector(2, Err(Lack::Busy)))));
+    r1.wish(NOW, party(1), true, None);
+    assert_eq!(sent(&mut r1), None);
+    r1.ended(NOW, first, MapOutcome::Returned(vec![7]));
+    assert!(matches!(r1.poll_event(), Some(Event::Vector(1, Ok(octets))) if octets == [7]));
+    assert_eq!(sent(&mut r1).unwrap().1, Request::Register);
+    for (number, outcome, lack) in [
+        (2, MapOutcome::TimedOut, Lack::Silent),
+        (3, SYSTEM_FAILURE, Lack::Failed),
+        (4, UNKNOWN_SUBSCRIBER, Lack::Refused(1)),
+    ] {
+        r1.vector(NOW, party(number), Some(([1; 16], [2; 14])), 5);
+        let (operation, _) = sent(&mut r1).unwrap();
+        r1.ended(NOW, operation, outcome);
+        assert!(matches!(r1.poll_event(), Some(Event::Vector(5, Err(found))) if found == lack));
+    }
+    assert_eq!(r1.entries.len(), 1, "nothing is kept of those who only asked");
+}
+
+#[test]
+fn an_operation_whose_end_never_comes_has_timed_out() {
+    let mut r1 = R1::new(TIMES);
+    r1.wish(NOW, party(1), true, None);
+    sent(&mut r1).unwrap();
+    let mut now = NOW;
+    while r1.counts.failed == 0 {
+        now = r1.poll_timeout();
+        r1.handle_timeout(now);
+    }
+    assert!(now >= NOW + TIMES.lost, "{now:?}");
+    r1.handle_timeout(now + PAUSE);
+    assert_eq!(sent(&mut r1).unwrap().1, Request::Register);
+}
