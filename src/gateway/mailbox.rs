@@ -2,7 +2,7 @@
 
 use crate::ident::{Digits, Identity, Ssn, WorkerId};
 use crate::stack::{Asked, Deferred, UserError};
-use crate::subscriber::{AccessNetworkInfo, SubscriberId};
+use crate::subscriber::{AccessNetworkInfo, Binding, SubscriberId};
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -25,9 +25,34 @@ pub enum ToControl {
     Unreachable {
         /// Whose.
         subscriber: SubscriberId,
-        /// Which of its bindings, by [`Binding::registration`](crate::subscriber::Binding::registration).
-        registration: u64,
+        /// Which of its bindings, as it was when it was tried: a newer registration of the same device is another.
+        binding: Version,
     },
+}
+
+/// A binding as it was at some time: with the same name and another version it is a newer one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Version {
+    /// Its name: [`Binding::registration`].
+    pub registration: u64,
+    /// Its REGISTER's Call-ID, hashed.
+    pub call: u64,
+    /// Its REGISTER's CSeq.
+    pub sequence: u32,
+}
+
+impl Version {
+    /// That of a binding.
+    #[must_use]
+    pub fn of(binding: &Binding) -> Self {
+        Self { registration: binding.registration, call: binding.call, sequence: binding.sequence }
+    }
+
+    /// Whether `request` is older than what it is about (RFC 3261 10.3 step 7).
+    #[must_use]
+    pub fn is_newer_than(&self, request: &RegisterRequest) -> bool {
+        self.call == request.call && self.sequence >= request.sequence
+    }
 }
 
 /// From the control thread to a worker.

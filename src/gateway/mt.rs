@@ -5,7 +5,7 @@
 //! user's *MT in progress* word; later messages wait with the holder, whichever worker has their dialogues.
 
 use super::cause::{self, Failure};
-use super::mailbox::ToControl;
+use super::mailbox::{ToControl, Version};
 use super::sender::{Sender, Tried};
 use super::{Crossing, Cx, Gateway, UnmatchedReport, User};
 use crate::base::{Inline, Key, Time, TimerId};
@@ -76,7 +76,7 @@ pub(crate) struct Mt {
     /// The bindings that it was sent over.
     tried: Tried,
     /// The UE's own binding that it was sent over last.
-    direct: Option<u64>,
+    direct: Option<Version>,
     /// The message, kept as long as there is another binding to send it over.
     again: Option<Key>,
     awaiting: Awaiting,
@@ -294,7 +294,7 @@ fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arrived, cx: &m
     let sent = found.ok_or(Failure::Absent(cause::DEREGISTERED)).and_then(|(subscriber, binding)| {
         mt.imsi = subscriber.record().imsi();
         mt.network = binding.network;
-        mt.direct = (binding.access == AccessKind::Direct).then_some(binding.registration);
+        mt.direct = (binding.access == AccessKind::Direct).then(|| Version::of(&binding));
         mt.answered = false;
         mt.tried.add(&binding);
         // Only where it may be needed once more.
@@ -392,9 +392,9 @@ fn stop_repeating(mt: &mut Mt, cx: &mut Cx<'_>) {
 /// G-5: the control thread learns that a UE is not where it registered from.
 fn tell_unreachable(gateway: &mut Gateway, key: Key, cx: &mut Cx<'_>) {
     let Some(mt) = gateway.mt.get(key) else { return };
-    let Some(registration) = mt.direct else { return };
+    let Some(binding) = mt.direct else { return };
     gateway.counts.mt_unreachable += 1;
-    if cx.outside.to_control(ToControl::Unreachable { subscriber: mt.subscriber, registration }).is_err() {
+    if cx.outside.to_control(ToControl::Unreachable { subscriber: mt.subscriber, binding }).is_err() {
         gateway.counts.control_full += 1;
     }
 }

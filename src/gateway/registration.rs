@@ -23,7 +23,7 @@ pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<
         return;
     };
     let fingerprint = fingerprint(cx, register, &contact);
-    if refresh(gateway, now, register, fingerprint) {
+    if refresh(gateway, now, register, fingerprint, cx) {
         gateway.counts.registration_refreshed += 1;
         cx.stack.answer(now, &register.request, 200, cx.outside);
     } else {
@@ -32,16 +32,26 @@ pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<
 }
 
 /// Extends the expiry of a live binding that this REGISTER would not change otherwise.
-fn refresh(gateway: &Gateway, now: Time, register: &Register<'_>, fingerprint: u64) -> bool {
+///
+/// It is told from a newer REGISTER of its Call-ID that overtook it, which is the control thread's (RFC 3261 10.3 step 7).
+fn refresh(gateway: &Gateway, now: Time, register: &Register<'_>, fingerprint: u64, cx: &Cx<'_>) -> bool {
     let Some(subscriber) = gateway.subscribers.by_identity(register.public_identity.as_bytes()) else {
         return false;
     };
     let same = |(_, binding): &(usize, crate::subscriber::Binding)| {
         binding.access == AccessKind::Ims && binding.fingerprint == fingerprint
     };
-    let Some((at, _)) = subscriber.registered(now).find(same) else { return false };
+    let Some((at, binding)) = subscriber.registered(now).find(same) else { return false };
+    let of_this_call = binding.call == cx.stack.fingerprint(&[register.call_id], &[]);
+    if of_this_call && register.cseq <= subscriber.sequence(at) {
+        return false;
+    }
     let life = Duration::from_secs(u64::from(register.expires.min(gateway.config.registration_max)));
-    subscriber.extend(at, subscriber.expiry(at), now + life)
+    let extended = subscriber.extend(at, subscriber.expiry(at), now + life);
+    if extended && of_this_call {
+        subscriber.refreshed(at, register.cseq);
+    }
+    extended
 }
 
 /// A keyed hash of everything in the REGISTER that the binding depends on, but its expiry.

@@ -13,7 +13,7 @@ use core::hash::{BuildHasher, Hasher};
 use core::marker::PhantomData;
 use core::net::{IpAddr, SocketAddr};
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
@@ -25,6 +25,7 @@ pub(super) struct Published {
     id: SubscriberId,
     record: Record,
     expiries: [AtomicU64; Record::BINDINGS],
+    sequences: [AtomicU32; Record::BINDINGS],
 }
 
 // The table's pointers to it hide this from the compiler: readers on several threads borrow one.
@@ -45,8 +46,14 @@ fn expiry_time(bits: u64) -> Time {
 }
 
 impl Published {
-    pub(super) fn new(id: SubscriberId, record: Record, expiries: [Time; Record::BINDINGS]) -> Box<Self> {
-        Box::new(Self { id, record, expiries: expiries.map(|time| AtomicU64::new(expiry_bits(time))) })
+    pub(super) fn new(
+        id: SubscriberId,
+        record: Record,
+        expiries: [Time; Record::BINDINGS],
+        sequences: [u32; Record::BINDINGS],
+    ) -> Box<Self> {
+        let expiries = expiries.map(|time| AtomicU64::new(expiry_bits(time)));
+        Box::new(Self { id, record, expiries, sequences: sequences.map(AtomicU32::new) })
     }
 
     fn expiry(&self, binding: usize) -> Time {
@@ -265,6 +272,19 @@ impl<'t> Subscriber<'t> {
                 )
                 .is_ok()
             })
+    }
+
+    /// The CSeq of the newest REGISTER of a binding's Call-ID, be it a mere refresh.
+    #[must_use]
+    pub fn sequence(&self, binding: usize) -> u32 {
+        self.published.sequences.get(binding).map_or(0, |word| word.load(Ordering::Acquire))
+    }
+
+    /// A refresh with this CSeq, of the binding's Call-ID, has extended the binding.
+    pub fn refreshed(&self, binding: usize, sequence: u32) {
+        if let Some(word) = self.published.sequences.get(binding) {
+            word.fetch_max(sequence, Ordering::AcqRel);
+        }
     }
 
     /// The bindings that hold at `now`, with their indexes.

@@ -248,6 +248,8 @@ impl Writer {
     fn publish(&mut self, id: SubscriberId, record: Record, expiries: &[Option<Time>]) {
         let present = self.get(id);
         let mut times = [Time::ZERO; Record::BINDINGS];
+        let mut sequences: [u32; Record::BINDINGS] =
+            core::array::from_fn(|at| record.binding(at).map_or(0, |binding| binding.sequence));
         if let Some(present) = present {
             for (index, old) in present.record().bindings().enumerate() {
                 // Frozen even where a new time is given, so that no worker believes it has extended what is going.
@@ -255,9 +257,12 @@ impl Writer {
                 for (at, new) in record.bindings().enumerate() {
                     if new.access == old.access
                         && new.registration == old.registration
-                        && let Some(time) = times.get_mut(at)
+                        && let (Some(time), Some(sequence)) = (times.get_mut(at), sequences.get_mut(at))
                     {
                         *time = kept;
+                        if new.call == old.call {
+                            *sequence = present.sequence(index).max(*sequence);
+                        }
                     }
                 }
             }
@@ -268,7 +273,7 @@ impl Writer {
         let dropped =
             present.map(|present| self.keys_beyond(present.record(), Some(&record))).unwrap_or_default();
         let slot = self.slot(id);
-        let published = Published::new(id, record, times);
+        let published = Published::new(id, record, times, sequences);
         let old = slot.and_then(|slot| slot.swap(Some(published)));
         for (index, hash) in dropped {
             index.remove(hash, id.slot);

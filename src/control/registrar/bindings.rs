@@ -2,13 +2,13 @@
 //! order they are tried (G-6).
 
 use super::identities::{associated, identities};
-use super::{Joining, Registrar, Version};
-use crate::base::Time;
+use super::{Joining, Registrar};
+use crate::base::{SipKey, Time};
 use crate::control::config::{Access, Network};
 use crate::control::subscribers::Known;
-use crate::gateway::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToWorker};
+use crate::gateway::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToWorker, Version};
 use crate::ident::{Identity, Msisdn};
-use crate::subscriber::{AccessKind, Binding, Record, Refused, SubscriberId};
+use crate::subscriber::{AccessKind, Binding, Record, Refused, Subscriber, SubscriberId};
 use std::time::Duration;
 
 /// Ranks of accesses are this far apart, so that q-values, in hundredths, decide within one.
@@ -27,7 +27,7 @@ impl Registrar {
         let served = self.config.clone();
         let served = served.networks.get(usize::from(*network)).ok_or(403u16)?;
         let binding = self.binding(served, joining);
-        if self.is_stale(*known, request, &binding) {
+        if self.is_stale(now, *known, *network, request) {
             self.counts.refused_stale += 1;
             return Err(500);
         }
@@ -69,25 +69,19 @@ impl Registrar {
 
     /// What names a binding: the S-CSCF has one for a subscriber; a UE has one for each device, or else contact.
     pub(super) fn name_of(&self, request: &RegisterRequest) -> u64 {
-        match &request.registrant {
-            Registrant::Scscf { .. } => self.names.hash(&[b"ims"]),
-            Registrant::Ue(ue) if ue.instance.is_empty() => {
-                let contact = request.contact.unwrap_or(request.public_identity);
-                self.names.hash(&[b"contact", contact.as_bytes()])
-            }
-            Registrant::Ue(ue) => self.names.hash(&[b"instance", &ue.instance]),
-        }
+        name_of(&self.names, request)
     }
 
     /// Whether the same registration has got a newer REGISTER already (RFC 3261 10.3 step 7).
-    fn is_stale(&self, known: Known, request: &RegisterRequest, binding: &Binding) -> bool {
+    pub(super) fn is_stale(&self, now: Time, known: Known, network: u16, request: &RegisterRequest) -> bool {
+        let name = self.name_of(request);
         let present = self.present(known, &request.public_identity);
-        present.is_some_and(|present| {
-            present.record().bindings().any(|it| {
-                let same = it.network == binding.network && it.registration == binding.registration;
-                same && Version::of(&it).is_newer_than(request)
+        let newer = present.is_some_and(|present| {
+            versions(&present).any(|(it, version)| {
+                it.network == network && it.registration == name && version.is_newer_than(request)
             })
-        })
+        });
+        newer || self.ended.is_after(now, known.imsi, name, request)
     }
 
     fn publish(
@@ -109,7 +103,7 @@ impl Registrar {
             );
             return Err(403);
         }
-        self.leave_flow(known, request, &binding);
+        self.leave_flow(now, known, request, &binding);
         // Each round frees the keys of one other subscriber.
         for _ in 0..=keys.len() {
             let (record, expiries) = self.record(known, request, binding, ends).ok_or(403u16)?;
@@ -141,7 +135,7 @@ impl Registrar {
     }
 
     /// Behind a NAT an address and port can become another UE's: who had them before can't be reached there any more.
-    fn leave_flow(&mut self, known: Known, request: &RegisterRequest, binding: &Binding) {
+    fn leave_flow(&mut self, now: Time, known: Known, request: &RegisterRequest, binding: &Binding) {
         if binding.access != AccessKind::Direct {
             return;
         }
@@ -151,7 +145,7 @@ impl Registrar {
             && let Some(at) = other.record().binding_from(binding.remote)
         {
             let id = other.id();
-            self.remove(id, at);
+            self.end(now, id, at, None);
         }
     }
 
@@ -243,15 +237,24 @@ impl Registrar {
                 binding.access == AccessKind::Direct && (ue.wildcard || binding.registration == name)
             }
         };
-        let ending = subscriber.record().bindings().filter(ends);
-        let bindings: Vec<_> = ending.map(|it| Version::of(&it)).collect();
+        let ending = versions(&subscriber).filter(|(binding, _)| ends(binding));
+        let bindings: Vec<_> = ending.map(|(_, version)| version).collect();
         (!bindings.is_empty()).then(|| (subscriber.id(), bindings))
     }
 
-    /// Removes a binding if it is still as it was.
-    pub(super) fn remove_named(&mut self, id: SubscriberId, version: Version) -> bool {
-        let same = |it: Binding| Version::of(&it) == version;
-        let at = self.writer.get(id).and_then(|subscriber| subscriber.record().bindings().position(same));
+    /// Removes a binding that `request` ends, if it is still as it was, or at least not newer.
+    pub(super) fn remove_named(
+        &mut self,
+        id: SubscriberId,
+        version: Version,
+        request: &RegisterRequest,
+    ) -> bool {
+        let ends = |it: Version| {
+            let older = it.call == request.call && it.sequence < request.sequence;
+            it == version || it.registration == version.registration && older
+        };
+        let at =
+            self.writer.get(id).and_then(|subscriber| versions(&subscriber).position(|(_, it)| ends(it)));
         at.inspect(|&at| self.remove(id, at)).is_some()
     }
 
@@ -323,6 +326,25 @@ impl Registrar {
         let (then, since_1970) = self.calendar?;
         let moment = std::time::UNIX_EPOCH + Duration::from_secs(since_1970) + now.since(then);
         Some(httpdate::fmt_http_date(moment))
+    }
+}
+
+/// A subscriber's bindings, each with its version, which a worker's refresh raises.
+fn versions<'a>(subscriber: &Subscriber<'a>) -> impl Iterator<Item = (Binding, Version)> + use<'a> {
+    let subscriber = *subscriber;
+    let bindings = subscriber.record().bindings().enumerate();
+    bindings.map(move |(at, it)| (it, Version { sequence: subscriber.sequence(at), ..Version::of(&it) }))
+}
+
+/// [`Registrar::name_of`].
+pub(super) fn name_of(names: &SipKey, request: &RegisterRequest) -> u64 {
+    match &request.registrant {
+        Registrant::Scscf { .. } => names.hash(&[b"ims"]),
+        Registrant::Ue(ue) if ue.instance.is_empty() => {
+            let contact = request.contact.unwrap_or(request.public_identity);
+            names.hash(&[b"contact", contact.as_bytes()])
+        }
+        Registrant::Ue(ue) => names.hash(&[b"instance", &ue.instance]),
     }
 }
 

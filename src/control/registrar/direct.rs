@@ -119,7 +119,7 @@ impl Registrar {
             // Nobody ends another's registration.
             let named = self.writer.by_identity(request.public_identity.as_bytes()).map(|it| it.id());
             if named.is_none_or(|named| ours.map(|(id, _)| id) == Some(named)) {
-                return self.on_deregister(now, request);
+                return self.on_deregister(now, request, network, known.imsi);
             }
             self.counts.refused_identity += 1;
             return self.answer(now, &request, 403, &[]);

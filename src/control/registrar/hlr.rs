@@ -148,7 +148,8 @@ impl Registrar {
         }
         if argument.teleservices.iter().any(|service| SMS.contains(service)) {
             for party in parties {
-                self.cancel(now, party);
+                // Where he is registered, the HLR knows as before: it is told that it is no longer here.
+                self.counts.cancelled += self.end_all(now, party, "deactivated");
             }
         }
         Ok(Some(EmptyResult.encode()))

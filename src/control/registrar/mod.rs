@@ -6,6 +6,7 @@
 
 mod bindings;
 mod direct;
+mod ended;
 mod hlr;
 mod identities;
 mod r1;
@@ -18,9 +19,10 @@ use super::config::{Config, R1 as Form, R1Order, UnreachablePolicy};
 use super::subscribers::{Known, Subscribers};
 use crate::base::publish::{Show, Shown};
 use crate::base::{SipKey, Time, counts};
-use crate::gateway::mailbox::{Inform, RegisterRequest, Registrant, ToControl, ToWorker};
+use crate::gateway::mailbox::{Inform, RegisterRequest, Registrant, ToControl, ToWorker, Version};
 use crate::ident::{Imsi, WorkerId};
 use crate::subscriber::{Binding, SubscriberId, Writer};
+use ended::Ended;
 pub use r1::R1Counts;
 use r1::{Event, Lack, Party, R1, Settled, Times};
 use std::sync::Arc;
@@ -92,6 +94,8 @@ pub struct Registrar {
     /// The calendar's time, in seconds since 1970, at a moment of ours.
     calendar: Option<(Time, u64)>,
     next_sweep: Time,
+    /// De-registrations of late: what is older comes too late.
+    ended: Ended,
     out: Outbox,
     /// What happened so far.
     pub counts: RegistrarCounts,
@@ -125,25 +129,6 @@ struct Leaving {
     request: RegisterRequest,
     subscriber: SubscriberId,
     bindings: Vec<Version>,
-}
-
-/// A binding as it was at some time: with the same name and another version it is a newer one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Version {
-    registration: u64,
-    call: u64,
-    sequence: u32,
-}
-
-impl Version {
-    fn of(binding: &Binding) -> Self {
-        Self { registration: binding.registration, call: binding.call, sequence: binding.sequence }
-    }
-
-    /// Whether `request` is older than what it is about (RFC 3261 10.3 step 7).
-    fn is_newer_than(&self, request: &RegisterRequest) -> bool {
-        self.call == request.call && self.sequence >= request.sequence
-    }
 }
 
 /// How much longer than its invoke timer an operation may take until we are told of its end.
@@ -195,6 +180,7 @@ impl Registrar {
             workers,
             calendar: None,
             next_sweep: Time::ZERO,
+            ended: Ended::default(),
             out: vec![],
             counts: RegistrarCounts::default(),
         }
@@ -232,9 +218,7 @@ impl Registrar {
             ToControl::Register(request) => self.on_register(now, *request),
             ToControl::Ended { operation, outcome } => self.r1.ended(now, operation, outcome),
             ToControl::Invoked(invoked) => self.on_invoked(now, &invoked),
-            ToControl::Unreachable { subscriber, registration } => {
-                self.on_unreachable(now, subscriber, registration);
-            }
+            ToControl::Unreachable { subscriber, binding } => self.on_unreachable(now, subscriber, binding),
         }
         self.finish(now, out);
     }
@@ -286,11 +270,11 @@ impl Registrar {
         let Some(served) = config.networks.get(usize::from(network)) else {
             return self.answer(now, &request, 403, &[]);
         };
-        if request.expires_s == 0 {
-            return self.on_deregister(now, request);
-        }
         let known = self.find(served, &request);
         let known = self.complete(known, network, &request);
+        if request.expires_s == 0 {
+            return self.on_deregister(now, request, network, known.imsi);
+        }
         if known.imsi.is_none() && known.msisdn.is_none() {
             self.counts.refused_unknown += 1;
             let (identity, network) = (request.public_identity, &served.name);
@@ -302,6 +286,10 @@ impl Registrar {
 
     /// 8.1 step 3, 8.7 step 5: the HLR is told, before or after the answer.
     fn join(&mut self, now: Time, request: RegisterRequest, network: u16, known: Known) {
+        if self.is_stale(now, known, network, &request) {
+            self.counts.refused_stale += 1;
+            return self.answer(now, &request, 500, &[]);
+        }
         let most = u32::try_from(self.config.timers.registration_max.as_secs()).unwrap_or(u32::MAX);
         let expires_s = request.expires_s.min(most);
         let joining = Box::new(Joining { request, network, known, expires_s });
@@ -317,28 +305,24 @@ impl Registrar {
                     self.on_joined(now, *joining, Settled::Agreed);
                 }
             }
-            (Some(party), R1Order::After200) => {
-                if self.on_joined(now, *joining, Settled::Late) {
-                    self.r1.wish(now, party, true, None);
-                }
+            (Some(_), R1Order::After200) => {
+                self.on_joined(now, *joining, Settled::Late);
             }
         }
     }
 
     /// 8.1 steps 5 and 6, 8.7 steps 6 and 7: the HLR has answered, or takes too long; the mapping is stored and the UE or
-    /// the S-CSCF answered. Whether it was stored.
-    fn on_joined(&mut self, now: Time, mut joining: Joining, how: Settled) -> bool {
+    /// the S-CSCF answered.
+    fn on_joined(&mut self, now: Time, mut joining: Joining, how: Settled) {
         match how {
             Settled::Agreed | Settled::Late => {}
             Settled::Refused(error) => {
                 self.counts.refused_hlr += 1;
-                self.answer(now, &joining.request, hlr::status_of(error), &[]);
-                return false;
+                return self.answer(now, &joining.request, hlr::status_of(error), &[]);
             }
             Settled::Superseded => {
                 self.counts.refused_busy += 1;
-                self.answer(now, &joining.request, 503, &[]);
-                return false;
+                return self.answer(now, &joining.request, 503, &[]);
             }
         }
         let party = self.party(joining.network, joining.known.imsi);
@@ -349,16 +333,12 @@ impl Registrar {
                 self.note(&joining);
                 let contacts = self.contacts(now, &joining);
                 self.answer(now, &joining.request, 200, &contacts);
-                true
             }
-            Err(status) => {
-                // The HLR must not go on believing what we have refused.
-                if let Some(party) = party.filter(|&party| !self.is_registered(now, party)) {
-                    self.r1.wish(now, party, false, None);
-                }
-                self.answer(now, &joining.request, status, &[]);
-                false
-            }
+            Err(status) => self.answer(now, &joining.request, status, &[]),
+        }
+        // The HLR must not go on believing what we have refused, nor miss what we have stored.
+        if let Some(party) = party {
+            self.tell_hlr(now, party);
         }
     }
 
@@ -378,8 +358,13 @@ impl Registrar {
     }
 
     /// 8.2.1 step 1, 8.8 step 4: bindings are to end. Steps 2 and 5: the HLR is told if no other binding is left.
-    fn on_deregister(&mut self, now: Time, request: RegisterRequest) {
+    fn on_deregister(&mut self, now: Time, request: RegisterRequest, network: u16, imsi: Option<Imsi>) {
+        if self.ended.is_after(now, imsi, self.name_of(&request), &request) {
+            self.counts.refused_stale += 1;
+            return self.answer(now, &request, 500, &[]);
+        }
         let Some((subscriber, leaving)) = self.leaving(&request) else {
+            self.withdraw(now, &request, network, imsi);
             self.counts.deregistered_unknown += 1;
             return self.answer(now, &request, 200, &[]);
         };
@@ -387,6 +372,7 @@ impl Registrar {
             self.counts.refused_stale += 1;
             return self.answer(now, &request, 500, &[]);
         }
+        self.withdraw(now, &request, network, imsi);
         let names: Vec<u64> = leaving.iter().map(|version| version.registration).collect();
         let party = self.last_of(now, subscriber, &names);
         let network = self.network_of(subscriber).unwrap_or(0);
@@ -396,28 +382,56 @@ impl Registrar {
                 if let Some(Waiter::Leave(leaving)) =
                     self.r1.wish(now, party, false, Some(Waiter::Leave(leaving)))
                 {
-                    self.on_left(now, &leaving, Settled::Agreed);
+                    self.on_left(now, &leaving);
                 }
             }
-            (party, _) => {
-                self.on_left(now, &leaving, Settled::Agreed);
-                if let Some(party) = party {
-                    self.r1.wish(now, party, false, None);
-                }
+            _ => self.on_left(now, &leaving),
+        }
+    }
+
+    /// Older registrations that wait for the HLR are not wanted any more, and those that arrive after this neither.
+    fn withdraw(&mut self, now: Time, request: &RegisterRequest, network: u16, imsi: Option<Imsi>) {
+        let name = self.name_of(request);
+        self.ended.add(now, imsi, name, request);
+        let Some(party) = self.party(network, imsi) else { return };
+        let all = matches!(&request.registrant, Registrant::Ue(ue) if ue.wildcard);
+        let names = &self.names;
+        let older = |waiter: &Waiter| match waiter {
+            Waiter::Join(joining) => {
+                let other = &joining.request;
+                let direct = matches!(other.registrant, Registrant::Ue(_));
+                let newer = other.call == request.call && other.sequence > request.sequence;
+                (bindings::name_of(names, other) == name || all && direct) && !newer
+            }
+            _ => false,
+        };
+        for waiter in self.r1.withdraw(party, older) {
+            if let Waiter::Join(joining) = waiter {
+                self.on_joined(now, *joining, Settled::Superseded);
             }
         }
+        self.tell_hlr(now, party);
+    }
+
+    /// The HLR shall know what the table says, or will say when the HLR has answered.
+    fn tell_hlr(&mut self, now: Time, party: Party) {
+        let registered = self.is_registered(now, party) || self.r1.is_registering(party);
+        self.r1.wish(now, party, registered, None);
     }
 
     /// 8.2.1 steps 4 and 5, 8.8 steps 6 and 7: the mapping is deleted and the answer given, unless a newer registration
     /// has come meanwhile.
-    fn on_left(&mut self, now: Time, leaving: &Leaving, how: Settled) {
-        if how != Settled::Superseded {
-            for binding in &leaving.bindings {
-                if self.remove_named(leaving.subscriber, *binding) {
-                    self.counts.deregistered += 1;
-                    tracing::debug!(identity = ?leaving.request.public_identity, "de-registered");
-                }
+    fn on_left(&mut self, now: Time, leaving: &Leaving) {
+        let network = self.network_of(leaving.subscriber);
+        let imsi = self.writer.get(leaving.subscriber).and_then(|it| it.record().imsi());
+        for binding in &leaving.bindings {
+            if self.remove_named(leaving.subscriber, *binding, &leaving.request) {
+                self.counts.deregistered += 1;
+                tracing::debug!(identity = ?leaving.request.public_identity, "de-registered");
             }
+        }
+        if let Some(party) = network.and_then(|network| self.party(network, imsi)) {
+            self.tell_hlr(now, party);
         }
         let contacts = self.direct_contacts(now, leaving.subscriber);
         self.answer(now, &leaving.request, 200, &contacts);
@@ -471,10 +485,11 @@ impl Registrar {
     }
 
     /// G-5: a UE can't be reached.
-    fn on_unreachable(&mut self, now: Time, id: SubscriberId, registration: u64) {
+    fn on_unreachable(&mut self, now: Time, id: SubscriberId, binding: Version) {
         let Some(subscriber) = self.writer.get(id) else { return };
-        let of_this = |binding: &Binding| binding.registration == registration;
-        let Some(at) = subscriber.record().bindings().position(|binding| of_this(&binding)) else { return };
+        let Some(at) = subscriber.record().bindings().position(|it| Version::of(&it) == binding) else {
+            return;
+        };
         let network = subscriber.record().binding(at).map_or(0, |binding| binding.network);
         let direct =
             self.config.networks.get(usize::from(network)).and_then(|network| network.direct.as_ref());
@@ -491,7 +506,7 @@ impl Registrar {
             Event::Settled(Waiter::Join(joining), how) => {
                 self.on_joined(now, *joining, how);
             }
-            Event::Settled(Waiter::Leave(leaving), how) => self.on_left(now, &leaving, how),
+            Event::Settled(Waiter::Leave(leaving), _) => self.on_left(now, &leaving),
             // Somebody who has registered again need not be told that he is gone.
             Event::Settled(Waiter::Inform(_), Settled::Superseded) => {}
             Event::Settled(Waiter::Inform(inform), _) => self.inform(*inform),
