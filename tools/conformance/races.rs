@@ -1,0 +1,69 @@
+//! Registrations race: refreshes, de-registrations, cancelLocation, guard timers, lost UEs and an HLR that fails, for
+//! subscribers with two accesses each, in random order and delay, under virtual time. `IPSMGW_SEEDS=N` runs N seeds
+//! instead of 2,000, `IPSMGW_SEED=N` that one alone.
+
+#[path = "races/hlr.rs"]
+mod hlr;
+#[path = "races/phones.rs"]
+mod phones;
+#[path = "races/script.rs"]
+mod script;
+#[path = "races/world.rs"]
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Runs seeds on every core; tells which fail.
+fn seeds(count: u64) -> (Vec<u64>, u64) {
+    let (next, certain) = (AtomicU64::new(1), AtomicU64::new(0));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut failed = vec![];
+    std::thread::scope(|scope| {
+        let work = || {
+            let mut failed = vec![];
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed > count {
+                    return failed;
+                }
+                match catch_unwind(AssertUnwindSafe(|| script::run(seed))) {
+                    Ok((_, some)) => {
+                        certain.fetch_add(some, Ordering::Relaxed);
+                    }
+                    Err(_) => failed.push(seed),
+                }
+            }
+        };
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        failed.extend(threads.into_iter().flat_map(|thread| thread.join().expect("it catches panics")));
+    });
+    failed.sort_unstable();
+    (failed, certain.into_inner())
+}
+
+#[test]
+fn registrations_race_and_table_and_hlr_agree_in_the_end() {
+    if let Some(seed) = number("IPSMGW_SEED") {
+        script::run(seed);
+        return;
+    }
+    let count = number("IPSMGW_SEEDS").unwrap_or(2000);
+    let (failed, certain) = seeds(count);
+    for seed in &failed {
+        eprintln!("IPSMGW_SEED={seed} cargo test --no-default-features --test races registrations_race");
+    }
+    assert!(failed.is_empty(), "{} of {count} seeds fail: {failed:?}", failed.len());
+    assert!(certain > 6 * count, "what is certain about {count} seeds: {certain} devices");
+}
+
+#[test]
+fn the_same_seed_is_the_same_race_and_another_is_another() {
+    let [first, again, other] = [3, 3, 4].map(|seed| script::run(seed).0);
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+}

@@ -1,0 +1,305 @@
+//! A gateway of two workers, its HLR and its phones, in a simulation of which a seed decides everything.
+
+use core::net::SocketAddrV4;
+use core::time::Duration;
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+
+use ipsmgw::base::{PortId, SipKey, Time};
+use ipsmgw::control::config::Config;
+use ipsmgw::control::subscribers::Subscribers;
+use ipsmgw::dataplane::{Worker, rings};
+use ipsmgw::ident::{Digits, PointCode, SccpAddress, Ssn, WorkerId};
+use ipsmgw::io::PacketIo as _;
+use ipsmgw::io::memory::MemoryIo;
+use ipsmgw::proto::link::{Link, LinkConfig, OwnAddress, PortConfig};
+use ipsmgw::proto::m3ua::{AspConfig, Role as AspRole};
+use ipsmgw::proto::map::{context, operation};
+use ipsmgw::proto::sccp::{Destination as Leads, Rule, SccpConfig};
+use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
+use ipsmgw::proto::{sctp, sip};
+use ipsmgw::sim::{BridgeId, GatewayId, LinkId, PeerId, Ports, Quality, Random, Scripted, Simulation};
+use ipsmgw::stack::{
+    AssociationSetup, Destination, Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport,
+};
+
+use crate::hlr::{CENTRE, Cx, HLR_TITLE, Hlr};
+use crate::phones::Phones;
+
+const CONFIG: &str = r#"
+[node]
+workers = 2
+[capacity]
+dialogues = 128
+client_transactions = 128
+pending_requests = 64
+server_transactions = 1024
+mo = 32
+mt = 32
+subscribers = 16
+identities = 64
+frames = 128
+[[port]]
+name = "ims"
+device = "net_memory0"
+addresses = ["10.0.0.1/24"]
+[[port]]
+name = "ss7"
+device = "net_memory1"
+addresses = ["10.7.0.1/24"]
+[sip]
+listen = ["10.0.0.1:5060"]
+uri = "sip:ipsmgw.home1.net"
+[[network]]
+name = "home1"
+mcc = "262"
+mnc = "01"
+gateway_title = "491710999001"
+scscf = [{ uri = "sip:scscf.home1.net", address = "10.0.0.2:5060" }]
+r1 = "FORM"
+r1_order = "ORDER"
+access_order = ["PREFERRED", "OTHER"]
+hlr = [{ title = "491710760001" }]
+[network.direct]
+authentication = "none"
+[timers]
+guard_s = 5
+r1_answer_ms = 2000
+r1_repair_s = REPAIR
+map_registration_ms = 4000
+mt_report_ms = 10000
+[ss7]
+point_code = 100
+[[destination]]
+point_code = 200
+associations = [ASSOCIATIONS]
+[[title]]
+prefix = "49171076"
+point_code = 200
+"#;
+
+/// The guard timer.
+pub(crate) const GUARD: Duration = Duration::from_secs(5);
+/// `r1_repair_s`.
+pub(crate) const REPAIR: Duration = Duration::from_secs(12);
+
+/// In which ways a world can differ from others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) associations: u16,
+    pub(crate) gprs: bool,
+    pub(crate) after_200: bool,
+    pub(crate) ims_first: bool,
+}
+
+fn config(shape: Shape) -> Config {
+    let names: Vec<_> = (0..shape.associations).map(|at| format!("\"sg{at}\"")).collect();
+    let (preferred, other) = if shape.ims_first { ("ims", "direct") } else { ("direct", "ims") };
+    let mut text = CONFIG
+        .replace("ASSOCIATIONS", &names.join(", "))
+        .replace("FORM", if shape.gprs { "update_gprs_location" } else { "any_time_modification" })
+        .replace("ORDER", if shape.after_200 { "after_200" } else { "before_200" })
+        .replace("PREFERRED", preferred)
+        .replace("OTHER", other)
+        .replace("REPAIR", &REPAIR.as_secs().to_string());
+    for at in 0..shape.associations {
+        text += &format!(
+            "[[association]]\nname = \"sg{at}\"\nrole = \"client\"\nlocal = [\"10.7.0.1\"]\nremote = [\"10.7.0.2\"]\n\
+             local_port = {port}\nremote_port = {port}\nrouting_contexts = [100]\n",
+            port = 2905 + at
+        );
+    }
+    Config::parse(Path::new("races.toml"), &text).expect("a correct configuration")
+}
+
+fn digits(text: &str) -> Digits {
+    text.parse().expect("digits")
+}
+
+fn transport(key: &SipKey, associations: u16) -> Transport {
+    let address = |text: &str| text.parse().expect("an address");
+    let setup = |at: u16| AssociationSetup {
+        name: format!("gw{at}"),
+        owner: WorkerId(0),
+        sctp: sctp::AssociationConfig {
+            local_port: 2905 + at,
+            remote_port: None,
+            ..sctp::AssociationConfig::new(sctp::Role::Server, address("10.7.0.2"), address("10.7.0.1"))
+        },
+        m3ua: AspConfig::new(AspRole::Sgp, vec![100]),
+    };
+    Transport::new(
+        WorkerId(0),
+        PointCode(200),
+        2,
+        (0..associations).map(setup).collect(),
+        vec![Destination { point_code: PointCode(100), associations: (0..associations).collect() }],
+        [7; 32],
+        key.derive("core"),
+    )
+}
+
+/// The HLR's stack; its SIP part has nothing to do.
+fn stack(key: &SipKey, io: &MemoryIo, associations: u16) -> Stack {
+    let link = Link::new(LinkConfig {
+        ports: vec![PortConfig {
+            mac: io.mac(PortId(0)),
+            mtu: 1500,
+            addresses: vec![OwnAddress {
+                address: "10.7.0.2".parse().expect("an address"),
+                prefix: 24,
+                vlan: None,
+            }],
+        }],
+        udp_ports: vec![],
+        neighbours: 16,
+        waiting: 64,
+        ..LinkConfig::default()
+    });
+    let ims = ImsConfig {
+        worker: WorkerId(0),
+        workers: 1,
+        side: Side::Mobile,
+        listen: vec!["10.7.0.2:5060".parse().expect("an address")],
+        trusted: vec![],
+        host: "hlr.home1.net".into(),
+        registration_max: 600_000,
+        retry_after: 1,
+        timers: sip::Timers::RFC_3261,
+        client_transactions: 4,
+        pending_requests: 4,
+        server_transactions: 4,
+    };
+    let leads = |prefix: &str, point_code| Rule {
+        translation_type: None,
+        numbering_plan: None,
+        nature: None,
+        prefix: digits(prefix),
+        destination: Leads { point_code: PointCode(point_code), ssn: None, route_on_ssn: false },
+    };
+    let offer = |context, opcode| Offer { context, opcode };
+    let ss7 = Ss7::new(Ss7Config {
+        worker: WorkerId(0),
+        workers: 1,
+        transport: transport(key, associations),
+        own: vec![
+            SccpAddress::titled(digits(CENTRE), Ssn::MSC),
+            SccpAddress::titled(digits(HLR_TITLE), Ssn::HLR),
+        ],
+        sccp: SccpConfig::new(
+            vec![PointCode(200)],
+            vec![Ssn::MSC, Ssn::HLR],
+            vec![leads("49171076", 200), leads("491710999", 100)],
+        ),
+        dialogues: DialoguesConfig {
+            worker: WorkerId(0),
+            workers: 1,
+            capacity: 256,
+            identifiers: 4096,
+            prefix: 0,
+            prefix_bits: 0,
+            key: key.derive("core dialogues"),
+            rest: Duration::from_secs(1),
+            guard: Duration::from_secs(60),
+            peer_match: PeerMatch::default(),
+        },
+        forward_timeout: Duration::from_secs(100),
+        offers: vec![
+            offer(context::MO_RELAY_V3, operation::MO_FORWARD_SM),
+            offer(context::ANY_TIME_INFO_HANDLING_V3, operation::ANY_TIME_MODIFICATION),
+            offer(context::GPRS_LOCATION_UPDATE_V3, operation::UPDATE_GPRS_LOCATION),
+            offer(context::MS_PURGING_V3, operation::PURGE_MS),
+        ],
+    });
+    Stack::new(WorkerId(0), key, link.expect("a link"), Ims::new(ims, key), ss7.expect("SS7"))
+}
+
+type HlrWorker = Worker<MemoryIo, Hlr>;
+type Script = Box<dyn FnMut(Time, Option<(PortId, &[u8])>, &mut Ports)>;
+
+/// Everything.
+pub(crate) struct World {
+    pub(crate) simulation: Simulation,
+    pub(crate) gateway: GatewayId,
+    pub(crate) bridges: [BridgeId; 2],
+    associations: u16,
+    hlr: PeerId<HlrWorker>,
+    script: PeerId<Scripted<Script>>,
+    pub(crate) phones: Rc<RefCell<Phones>>,
+}
+
+impl World {
+    /// A gateway whose associations are active, and nobody registered.
+    pub(crate) fn new(shape: Shape, seed: u64) -> Self {
+        let mut simulation = Simulation::new(seed);
+        let bridges = [simulation.add_bridge(), simulation.add_bridge()];
+        let config = config(shape);
+        let subscribers = Subscribers::load(&config).expect("no files");
+        let gateway = simulation.add_gateway("gateway", &bridges, config, subscribers).expect("a gateway");
+        let hlr = simulation.add_peer("hlr", &bridges[1..], |io, secret| {
+            let stack = stack(&SipKey::new(secret), &io, shape.associations);
+            let (mut ends, _control) = rings::<(), (), ()>(1, 16, 16);
+            let hlr = Hlr::new(Random::stream(seed, 77));
+            Worker::new(WorkerId(0), io, stack, hlr, ends.pop().expect("ends"))
+        });
+        let phones = Rc::new(RefCell::new(Phones::default()));
+        let own = phones.clone();
+        let script = simulation.add_peer("phones", &bridges[..1], |io, _| {
+            let script: Script = Box::new(move |now, frame, ports| {
+                own.borrow_mut().turn(now, frame.map(|(_, frame)| frame), ports);
+            });
+            Scripted::new(io, script)
+        });
+        let associations = shape.associations;
+        let mut world = Self { simulation, gateway, bridges, associations, hlr, script, phones };
+        let end = world.now() + Duration::from_secs(60);
+        while !world.is_active() {
+            assert!(world.simulation.step(end), "the associations are active");
+        }
+        world
+    }
+
+    /// Whether every association is active at both ends, and every worker knows.
+    pub(crate) fn is_active(&self) -> bool {
+        (0..self.associations).all(|association| {
+            let active = |stack: &Stack| stack.ss7().transport().is_active(association);
+            active(self.simulation.peer(self.hlr).stack())
+                && self.simulation.workers(self.gateway).iter().all(|worker| active(worker.stack()))
+        })
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.simulation.now()
+    }
+
+    pub(crate) fn hlr(&self) -> &Hlr {
+        self.simulation.peer(self.hlr).application_ref()
+    }
+
+    pub(crate) fn hlr_links(&self) -> Vec<LinkId> {
+        self.simulation.links_of_peer(self.hlr).to_vec()
+    }
+
+    pub(crate) fn on_hlr<T>(&mut self, act: impl FnOnce(&mut Hlr, Time, &mut Cx<'_>) -> T) -> T {
+        self.simulation.at(self.hlr, act)
+    }
+
+    pub(crate) fn on_phones<T>(&mut self, act: impl FnOnce(&mut Phones, Time) -> T) -> T {
+        let now = self.now();
+        self.simulation.peer_mut(self.script).wake();
+        act(&mut self.phones.borrow_mut(), now)
+    }
+
+    /// From now on all links are like this.
+    pub(crate) fn set_quality(&mut self, quality: Quality) {
+        for bridge in self.bridges {
+            self.simulation.set_quality(bridge, quality);
+        }
+    }
+}
+
+/// Where a UE is at first.
+pub(crate) fn home(subscriber: usize, device: usize) -> SocketAddrV4 {
+    SocketAddrV4::new([10, 0, 0, 10 + 2 * subscriber as u8 + device as u8].into(), 5060)
+}
