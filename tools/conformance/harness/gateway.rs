@@ -221,6 +221,19 @@ impl Bench {
         }
     }
 
+    /// Waits until every worker has published what it counted before this call.
+    #[track_caller]
+    pub fn until_published(&mut self) {
+        // The first new numbers may have been gathered before.
+        for _ in 0..2 {
+            let (before, deadline) = (self.by_worker("worker.turns"), self.now() + super::peers::PATIENCE);
+            while self.by_worker("worker.turns").iter().zip(&before).any(|(now, before)| now <= before) {
+                assert!(self.now() < deadline, "a worker publishes nothing");
+                self.step();
+            }
+        }
+    }
+
     /// Waits until every worker sees as many free frames as at the start. A worker may have had an empty one in hand
     /// then, which it has put to use since.
     #[track_caller]
