@@ -276,9 +276,9 @@ impl World {
 
 #[test]
 fn ues_register_with_their_cards_send_receive_and_leave() {
-    for (algorithm, sharing) in [(Aka::V2, 1), (Aka::V1, 4)] {
+    for (algorithms, sharing) in [(&[Aka::V2, Aka::V1][..], 1), (&[Aka::V1][..], 4)] {
         let mut world = direct_world(2, |gateway, corenet| {
-            gateway.networks[1].direct.as_mut().unwrap().aka = vec![algorithm];
+            gateway.networks[1].direct.as_mut().unwrap().aka = algorithms.to_vec();
             corenet.networks[1].direct_sharing = sharing;
             corenet.traffic.refreshes = 1;
             corenet.traffic.deregister = true;
@@ -299,7 +299,7 @@ fn ues_register_with_their_cards_send_receive_and_leave() {
             ("direct_mt", 200, 0),
             ("direct_deregistration", 50, 0),
         ];
-        assert_eq!(outcomes(&world), expected, "{algorithm:?}");
+        assert_eq!(outcomes(&world), expected, "{algorithms:?}");
         world.assert_agreement("after de-registration");
         let hlr = &world.node().hlr;
         assert_eq!((hlr.registered(), hlr.counts.registered, hlr.counts.deregistered), (0, 70, 70));
