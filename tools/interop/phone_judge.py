@@ -250,7 +250,8 @@ class PhoneJudge(SipJudge):
         await self.messages(of, ue)
         checks.equal("cancelLocation: result", await self.hlr.cancel_location(of), "returnResult")
         await self.told(of, ue, "deactivated", "cancelLocation")
-        self.asked("cancelLocation", of, "sendAuthenticationInfo", "updateGprsLocation")
+        # It may have crossed the answer to the registration of a moment ago: the HLR is told again that we don't serve the UE.
+        self.asked("cancelLocation", of, "sendAuthenticationInfo", "updateGprsLocation", "purgeMS")
         await self.gone("after cancelLocation", of, ue)
 
     async def told(self, of, ue, event, what):
