@@ -72,6 +72,12 @@ impl<T: Send> Producer<T> {
 }
 
 impl<T: Send> Consumer<T> {
+    /// Whether the writing end is gone. What it wrote before is still there.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        Arc::strong_count(&self.shared) == 1
+    }
+
     /// Takes the oldest item.
     pub fn pop(&mut self) -> Option<T> {
         let shared = &*self.shared;

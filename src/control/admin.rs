@@ -15,6 +15,7 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::net::UnixListener;
 
 /// What can be shown.
@@ -76,7 +77,10 @@ impl Socket {
         if !directory.as_os_str().is_empty() {
             fs::create_dir_all(directory)?;
         }
-        let private = directory.join(format!(".{}", std::process::id()));
+        // Of this process, and of this socket of it: tests have several.
+        static SOCKETS: AtomicU32 = AtomicU32::new(0);
+        let number = SOCKETS.fetch_add(1, Ordering::Relaxed);
+        let private = directory.join(format!(".{}-{number}", std::process::id()));
         DirBuilder::new().mode(0o700).create(&private)?;
         let made = Self::make(&private.join("s"), path);
         fs::remove_dir(&private)?;

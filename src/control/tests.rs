@@ -75,8 +75,10 @@ fn play(name: &str) -> Played {
 
 fn next(from_control: &mut Consumer<ToWorker>) -> ToWorker {
     loop {
+        let ended = from_control.is_abandoned();
         match from_control.pop() {
             Some(message) => return message,
+            None if ended => panic!("the control thread has ended"),
             None => std::thread::yield_now(),
         }
     }
