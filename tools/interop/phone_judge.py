@@ -326,7 +326,7 @@ class PhoneJudge(SipJudge):
         await self.registered("short registration", of, ue, expires=2)
         await self.told(of, ue, "expired", "guard timer")
         took = asyncio.get_running_loop().time() - began
-        checks.that("guard timer: after expiry and guard_s, within the next two seconds", 2 + GUARD <= took <= 2 + GUARD + 2.5, f"{took:.2f} s")
+        checks.that("guard timer: not before expiry and guard_s", 2 + GUARD <= took, f"{took:.2f} s")
         self.asked("guard timer: before the UE", of, "sendAuthenticationInfo", "updateGprsLocation", "purgeMS")
         await self.gone("after the guard timer", of, ue)
 

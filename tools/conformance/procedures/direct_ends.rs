@@ -85,8 +85,10 @@ fn p_8_2_1_one_contact_and_all() {
     isolated(Options { r1: ATM, ..DIGEST }, |bench| {
         let mut hlr = Hlr::default();
         for wildcard in [false, true] {
-            let mut one = Phone::new(1000);
-            let mut two = Phone { call: "two".into(), ..Phone::new(1000).at(Phone::new(1050).address) };
+            // With the Call-ID of what has just ended, a lower CSeq would be an old request.
+            let mut one = Phone { call: format!("one-{wildcard}"), ..Phone::new(1000) };
+            let call = format!("two-{wildcard}");
+            let mut two = Phone { call, ..Phone::new(1000).at(Phone::new(1050).address) };
             registered(bench, &mut hlr, &mut one, 3600);
             let response = registered(bench, &mut hlr, &mut two, 1800);
             let mut contacts = response.all("Contact");

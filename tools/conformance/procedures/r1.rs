@@ -237,6 +237,10 @@ fn aborts(bench: &mut Bench, r1: &str) {
         repaired(bench, &mut hlr, r1, &phone, true);
         assert_eq!(bench.expect_response(&draft).status(), 200, "{what}");
         assert_agree(bench, &hlr, &phone);
+        // What had no answer may be carried out yet: it is made certain.
+        let again = bench.expect_asked();
+        assert_tells(&again, r1, &phone.ue.imsi, true);
+        hlr.answer(bench, &again);
     }
 }
 
@@ -303,19 +307,28 @@ fn r_1_an_hlr_that_restarts() {
     });
 }
 
-/// cancelLocation in both versions: the registration has ended, which the UE is told and the HLR is not.
+/// What the HLR says may have crossed its answer to the registration of a moment ago: it is told that we don't serve the UE.
+#[track_caller]
+fn made_certain(bench: &mut Bench, hlr: &mut Hlr, phone: &Phone) {
+    let asked = bench.expect_asked();
+    assert_tells(&asked, ATM, &phone.ue.imsi, false);
+    hlr.answer(bench, &asked);
+}
+
+/// cancelLocation in both versions: the registration has ended, which the UE is told.
 #[test]
 fn r_1_cancel_location() {
     isolated(QUICK, |bench| {
         let mut hlr = Hlr::default();
         for context in CANCELLATION {
-            let mut phone = Phone::new(1000);
+            let mut phone = Phone { call: format!("cancelled-{}", context[1]), ..Phone::new(1000) };
             registered(bench, &mut hlr, &mut phone, 600);
             let argument = cancel_location(&phone.ue.imsi, context[1]);
             let otid = bench.hlr_invokes(context, hlr::CANCEL_LOCATION, &argument);
             let end = bench.expect_end(&otid);
             assert!(spell(end.component(0xa2)).starts_with("020101"), "{end:02x?}");
             hlr.registered.remove(&phone.ue.imsi);
+            made_certain(bench, &mut hlr, &phone);
             let message = bench.expect_message();
             assert_eq!(message.destination, phone.address);
             assert!(String::from_utf8_lossy(&message.body).contains("event=\"deactivated\""));
@@ -355,6 +368,7 @@ fn r_1_delete_subscriber_data() {
             let otid = invoke(bench, &phone.ue.imsi, teleservice);
             assert!(spell(bench.expect_end(&otid).component(0xa2)).starts_with("020101"));
             hlr.registered.remove(&phone.ue.imsi);
+            made_certain(bench, &mut hlr, &phone);
             let message = bench.expect_message();
             assert_eq!(message.destination, phone.address);
             bench.answer(&message, "200 OK");
