@@ -439,12 +439,27 @@ class PhoneJudge(SipJudge):
         asked = self.invoke_mt(of, sms.deliver(self.random, sms.gsm7(self.random, 10)))
         self.judge_error("after de-registration", await self.result_of(asked, "absent"), 6, {"absentSubscriberDiagnosticSM": 11})
 
+    async def r_2_sipp_with_a_sim_card(self):
+        """AKAv1-MD5, R1 as anyTimeModification."""
+        of, call, port = self.others[0], f"sipp{self.random.getrandbits(48):x}", 5111
+        spelt = lambda octets: "0x" + octets.hex().upper()
+        auth = f"username={of.imsi}@{REALM[2]} password=none aka_K={spelt(of.key)} aka_OP={spelt(self.op)} aka_AMF=0x{hlrs.AMF}"
+        contact = f"sip:{of.imsi}@{labs.PHONES[0]}:{port}"
+        await self.sipp_registers("registration with AKAv1-MD5", of, port, call, 1, 600, 200, auth, contact)
+        self.asked("SIPp with a SIM card", of, "sendAuthenticationInfo", "anyTimeModification")
+        await self.sipp_mo(of, port, contact, sms.gsm7(self.random, 50))
+        await self.sipp_mt(of, port, contact, sms.binary(bytes(range(116, 256))))
+        await self.sipp_registers("refresh with AKAv1-MD5", of, port, call, 2, 900, 200, auth, contact)
+        self.asked("SIPp refreshes", of, "sendAuthenticationInfo", "anyTimeModification", "sendAuthenticationInfo")
+        await self.sipp_registers("de-registration with AKAv1-MD5", of, port, call, 3, 0, 200, auth, contact)
+        self.asked("SIPp de-registers", of, "sendAuthenticationInfo", "anyTimeModification", *["sendAuthenticationInfo"] * 2, "anyTimeModification")
+
     async def play(self, mode):
         self.ports = 0
         await self.open(mode, networks=())
         self.hlr = hlrs.Hlr(self.peer, self.checks, self.random)
         self.hlr.cards = {of.imsi: of for of in self.cards + self.others}
-        parts = [self.p_8_1_registration_with_akav2_and_gr, self.p_8_1_registration_with_akav1_and_cancel_location, self.g_2_wrong_answers_change_nothing, self.g_2_names_that_are_nobodys, self.p_8_2_2_guard_timer_ends_what_nobody_refreshes, self.r_1_any_time_modification_of_a_phone, self.g_2_password_for_the_uri_asked, self.r_2_sipp_with_a_password]
+        parts = [self.p_8_1_registration_with_akav2_and_gr, self.p_8_1_registration_with_akav1_and_cancel_location, self.g_2_wrong_answers_change_nothing, self.g_2_names_that_are_nobodys, self.p_8_2_2_guard_timer_ends_what_nobody_refreshes, self.r_1_any_time_modification_of_a_phone, self.g_2_password_for_the_uri_asked, self.r_2_sipp_with_a_password, self.r_2_sipp_with_a_sim_card]
         await asyncio.gather(*[self.step(part) for part in parts])
         self.hlr.task.cancel()
         await self.close()
