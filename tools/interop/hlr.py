@@ -79,6 +79,8 @@ class Card:
     sqn: int = STEP
     sqn_ms: int = 0
     known: bool = True
+    # Debian 12's SIPp (3.6.1) takes RES as a C string, which ends at a zero octet; SIPp 3.7.0 no longer does.
+    without_zero: bool = False
     references: list = field(default_factory=list)
 
     def answer(self, rand, autn):
@@ -169,6 +171,8 @@ class Hlr:
             card.sqn = card.sqn_ms
         card.sqn += STEP
         made = vector(card.key, card.opc, self.random.randbytes(16), card.sqn)
+        while card.without_zero and 0 in made["xres"]:
+            made = vector(card.key, card.opc, self.random.randbytes(16), card.sqn)
         self.issued.setdefault(card.imsi, []).append(made["rand"])
         self._end(heard, invoke, SEND_AUTHENTICATION_INFO, ("SendAuthenticationInfoRes", {"authenticationSetList": ("quintupletList", [made])}))
 

@@ -85,10 +85,11 @@ class PhoneJudge(SipJudge):
         text = lambda: "".join(self.random.choice(string.ascii_letters) for _ in range(16)).encode()
         make = lambda network: Card(network, sms.number(self.random, IMSI[network], 15, 15), sms.number(self.random, MSISDN[network], 11, 11), text(), self.random.randbytes(16))
         self.users = [make(0) for _ in range(2)]
-        self.cards = [make(1) for _ in range(9)]
+        self.cards = [make(1) for _ in range(10)]
         self.others = [make(2) for _ in range(3)]
-        # SIPp takes OP, and no zero octet in it.
+        # SIPp takes OP, and no zero octet in it, nor in RES.
         self.op = text()
+        self.others[0].without_zero = True
         self.others[0].opc = bytes(a ^ b for a, b in zip(hlrs.aes(self.others[0].key, self.op), self.op))
         self.passwords = {of.imsi: f"secret{self.random.randrange(10**6)}" for of in self.users}
         self.cards[7].known = False
@@ -319,16 +320,21 @@ class PhoneJudge(SipJudge):
         self.asked("unknownSubscriber", self.cards[7], "sendAuthenticationInfo")
 
     async def p_8_2_2_guard_timer_ends_what_nobody_refreshes(self):
-        """8.2.2: nobody refreshes; the HLR is told, then the UE."""
-        of, checks = self.cards[8], self.checks
-        ue = await self.phone(of, 0)
+        """8.2.2: nobody refreshes; the HLR is told, then the UE. Who has registered before, for longer, stays for longer."""
+        of, after, checks = self.cards[8], self.cards[9], self.checks
+        ue, other = await self.phone(of, 0), await self.phone(after, 1)
+        await self.registered("longer registration", after, other, expires=6)
         began = asyncio.get_running_loop().time()
         await self.registered("short registration", of, ue, expires=2)
         await self.told(of, ue, "expired", "guard timer")
         took = asyncio.get_running_loop().time() - began
         checks.that("guard timer: not before expiry and guard_s", 2 + GUARD <= took, f"{took:.2f} s")
-        self.asked("guard timer: before the UE", of, "sendAuthenticationInfo", "updateGprsLocation", "purgeMS")
-        await self.gone("after the guard timer", of, ue)
+        checks.equal("guard timer: not after that of a longer registration", other.inbox.unclaimed, [])
+        for card, phone in ((of, ue), (after, other)):
+            if phone is other:
+                await self.told(after, other, "expired", "guard timer of the longer registration")
+            self.asked("guard timer: before the UE", card, "sendAuthenticationInfo", "updateGprsLocation", "purgeMS")
+            await self.gone("after the guard timer", card, phone)
 
     async def r_1_any_time_modification_of_a_phone(self):
         """R1 as anyTimeModification, AKAv1 alone; the number is the subscriber file's."""
