@@ -340,11 +340,14 @@ impl<W> R1<W> {
             Some(underway) if underway.request == Request::Register => underway.doubtful = true,
             // It is about an earlier registration: the next is yet to be asked for.
             _ if entry.wanted && !settled => {}
-            _ => {
+            underway => {
                 entry.wanted = false;
-                // It may have been sent before that answer, which overtook it: then the HLR knows us, and is told.
+                // It may have been sent before that answer, which overtook it: then the HLR knows us, and is told. So it may
+                // if it carries out later what it has not answered; and what is under way is certain only when it has ended.
                 let crossing = entry.registered.is_some_and(|at| now < at + self.times.lost);
-                entry.known = if crossing { Known::Unknown } else { Known::Deregistered };
+                let open = underway.as_ref().is_some_and(|it| it.request == Request::Deregister);
+                let certain = !crossing && !entry.unanswered && !open;
+                entry.known = if certain { Known::Deregistered } else { Known::Unknown };
                 for waiting in entry.waiting.drain(..) {
                     let how = if waiting.registered { Settled::Superseded } else { Settled::Agreed };
                     self.events.push_back(Event::Settled(waiting.who, how));

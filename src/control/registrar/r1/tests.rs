@@ -167,6 +167,25 @@ fn a_cancellation_that_the_answer_has_overtaken_is_followed_by_a_deregistration(
 }
 
 #[test]
+fn a_cancellation_does_not_make_certain_what_went_unanswered() {
+    let mut r1 = R1::new(TIMES);
+    r1.wish(NOW, party(1), true, None);
+    let (register, _) = sent(&mut r1).unwrap();
+    r1.ended(NOW, register, MapOutcome::TimedOut);
+    r1.wish(NOW, party(1), false, Some(1));
+    let (deregister, _) = sent(&mut r1).unwrap();
+    // The HLR says so before it carries out the registration, and it never answers the de-registration.
+    r1.cancelled(NOW, party(1));
+    assert_eq!((settled(&mut r1), r1.differing()), (vec![(1, Settled::Agreed)], 1));
+    r1.ended(NOW, deregister, MapOutcome::TimedOut);
+    r1.handle_timeout(r1.poll_timeout());
+    let (again, request) = sent(&mut r1).unwrap();
+    assert_eq!(request, Request::Deregister);
+    r1.ended(NOW + PAUSE, again, done());
+    assert_eq!(r1.differing(), 0);
+}
+
+#[test]
 fn what_went_unanswered_may_take_effect_late_and_is_made_certain() {
     let mut r1 = R1::new(TIMES);
     r1.wish(NOW, party(1), true, None);
