@@ -13,6 +13,8 @@ pub(crate) const SCSCF: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0,
 const PORT: PortId = PortId(0);
 const T1: Duration = Duration::from_millis(500);
 const T2: Duration = Duration::from_secs(4);
+/// How long a datagram is on its way at the most.
+const WAY: Duration = Duration::from_millis(100);
 /// Timer F.
 const LIFE: Duration = Duration::from_secs(32);
 
@@ -57,6 +59,8 @@ pub(crate) struct Phones {
     /// What is sent once more, from where and when.
     again: Vec<(Time, SocketAddrV4, Vec<u8>)>,
     pub(crate) presence: BTreeMap<SocketAddrV4, Presence>,
+    /// Whether what is sent later may arrive sooner.
+    pub(crate) overtaking: bool,
     /// Whom something was sent to that did not answer.
     pub(crate) missed: Vec<(Time, SocketAddrV4)>,
     /// What the gateway did that it may not.
@@ -238,8 +242,10 @@ impl Phones {
             }
             // Who is not known yet is asked again when he repeats what was refused: nothing is kept of strangers.
             Some(before @ 200) if before != status && transaction.is_register => {
+                // A refusal may arrive behind the 200 that his repetition got.
+                let overtaken = self.overtaking && transaction.sent > 1 && now < transaction.answered + WAY;
                 // Past the server's timer J, no sooner, the same octets are another request (RFC 3261 17.2.2).
-                if now < transaction.ends {
+                if now < transaction.ends && !overtaken {
                     self.complaints.push(format!("{before} and then {status} to one REGISTER"));
                 }
             }

@@ -15,6 +15,8 @@ use crate::world::{GUARD, REPAIR, Shape, World, home};
 
 /// How long a REGISTER may be repeated by its sender (RFC 3261 timer F).
 const LIFE: Duration = Duration::from_secs(32);
+/// For so long, less the way, older REGISTERs are refused after a de-registration: twice timer F.
+const REMEMBERED: Duration = Duration::from_secs(60);
 /// How much longer than `r1_repair` a difference may be seen: an operation's own time, and the way.
 const SLACK: Duration = Duration::from_secs(6);
 
@@ -103,8 +105,6 @@ pub(crate) struct Run {
     killed: Vec<(Time, usize)>,
     /// Until when something was out of order.
     disturbed: Time,
-    /// Whether an association may have been lost.
-    was_cut: bool,
     /// When the HLR said last that it has restarted.
     restarted: Time,
     /// When a worker paused last.
@@ -138,6 +138,7 @@ impl Run {
             ..Quality::PERFECT
         };
         world.set_quality(quality);
+        world.phones.borrow_mut().overtaking = quality.reorder > 0 || !quality.jitter.is_zero();
         let subscribers = 4 + random.below(3) as usize;
         let mut devices = vec![];
         for subscriber in 0..subscribers {
@@ -157,7 +158,6 @@ impl Run {
             doubles: quality.duplicate > 0,
             killed: vec![],
             disturbed: Time::ZERO,
-            was_cut: false,
             restarted: Time::ZERO,
             rested: Time::ZERO,
             differing: BTreeMap::new(),
@@ -365,7 +365,6 @@ impl Run {
     fn cut(&mut self) {
         let span = Duration::from_secs(1) + self.span(8000);
         self.note(format!("no way to the HLR for {span:?}"));
-        self.was_cut = true;
         let links = self.world.hlr_links();
         let before: Vec<Quality> =
             links.iter().map(|&link| self.world.simulation.link(link).to_node.quality).collect();
@@ -442,7 +441,19 @@ impl Run {
         let repeats = self.devices.iter().map(|device| device.settled).max().unwrap_or(Time::ZERO);
         let rest = repeats.since(self.world.now().min(repeats));
         self.pass(rest.max(Duration::from_secs(35)) + REPAIR + SLACK * 2);
+        // What was repeated may end only now; `look` says how long that may take.
+        while !self.agree() {
+            self.pass(Duration::from_secs(1));
+        }
         self.note("the end".into());
+    }
+
+    /// Whether table and HLR agree about everybody, and the exchange is done.
+    fn agree(&self) -> bool {
+        let here = &self.world.hlr().here;
+        let registrar = self.world.simulation.registrar(self.world.gateway);
+        registrar.differing() == 0
+            && (0..self.subscribers).all(|it| self.is_registered(it) == here.contains(&imsi(it)))
     }
 
     /// When a request can last have arrived.
@@ -489,7 +500,9 @@ impl Run {
             return End::Open;
         }
         if last.expires == 0 {
-            return End::Gone;
+            // What the network holds back for longer than anybody remembers is news.
+            let news = |it: &Request| it.repeated.is_some_and(|at| at >= transaction.answered + REMEMBERED);
+            return if device.requests.iter().any(news) { End::Open } else { End::Gone };
         }
         let guard = if device.is_direct() { GUARD } else { Duration::ZERO };
         let life = Duration::from_secs(last.expires) + guard;
@@ -599,8 +612,10 @@ impl Run {
         assert_eq!(left, [], "nothing is under way");
         let hlr = self.world.hlr();
         assert_eq!(hlr.unexpected, 0);
-        assert!(self.was_cut || hlr.is_idle(), "every operation of the HLR has ended: {:?}", hlr.open());
-        assert!(self.was_cut || hlr.unanswered == 0, "unanswered: {:?}", hlr.notes);
+        // With an association go the messages that it had.
+        let lost = self.world.has_lost_an_association();
+        assert!(lost || hlr.is_idle(), "every operation of the HLR has ended: {:?}", hlr.open());
+        assert!(lost || hlr.unanswered == 0, "unanswered: {:?}", hlr.notes);
         let phones = self.world.phones.borrow();
         assert_eq!(phones.complaints, Vec::<String>::new());
         let unanswered = phones.transactions.iter().find(|(_, it)| it.is_register && it.status.is_none());

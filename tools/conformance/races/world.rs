@@ -269,6 +269,13 @@ impl World {
         })
     }
 
+    /// Whether an end of an association has given it up, and what it had sent with it.
+    pub(crate) fn has_lost_an_association(&self) -> bool {
+        let lost = |stack: &Stack| stack.ss7().transport().sctp_counts().associations_down > 0;
+        lost(self.simulation.peer(self.hlr).stack())
+            || self.simulation.workers(self.gateway).iter().any(|worker| lost(worker.stack()))
+    }
+
     pub(crate) fn now(&self) -> Time {
         self.simulation.now()
     }
