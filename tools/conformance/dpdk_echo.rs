@@ -32,6 +32,34 @@ const PATIENCE: Duration = Duration::from_secs(60);
 // The tests.
 
 #[test]
+fn ports_of_one_name_are_refused_before_dpdk_starts() {
+    let devices = vec!["net_null0".to_owned(), "net_null0,size=64".to_owned()];
+    let error = Eal::init(&EalConfig { devices, ..EalConfig::default() }).unwrap_err();
+    assert!(error.contains("net_null0"), "{error}");
+}
+
+#[test]
+fn options_follow_the_configuration() {
+    let mut config = EalConfig {
+        file_prefix: "a".to_owned(),
+        memory_mb: 64,
+        devices: vec!["net_null0".to_owned()],
+        extra: vec!["--iova-mode=va".to_owned()],
+        ..EalConfig::default()
+    };
+    let text = |config: &EalConfig| {
+        let arguments = config.arguments().unwrap();
+        arguments.iter().map(|argument| argument.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+    };
+    assert!(text(&config).ends_with("--no-huge --no-shconf -m 64 --no-pci --vdev=net_null0 --iova-mode=va"));
+    config.huge = true;
+    config.devices = vec!["0000:00:05.0,x=1".to_owned()];
+    assert!(text(&config).ends_with("--in-memory --allow=0000:00:05.0,x=1 --iova-mode=va"));
+    config.extra = vec!["nul\0".to_owned()];
+    assert!(config.arguments().is_err());
+}
+
+#[test]
 fn every_frame_comes_back_over_memif() {
     let place = Place::new("echo");
     let mut server = Process::start("server", &place);

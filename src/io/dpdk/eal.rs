@@ -24,6 +24,55 @@ pub struct EalConfig {
     pub extra: Vec<String>,
 }
 
+impl EalConfig {
+    fn devices(&self) -> Vec<Device> {
+        self.devices.iter().map(|devargs| Device::parse(devargs)).collect()
+    }
+
+    /// What DPDK is started with, beginning with a program's name.
+    ///
+    /// # Errors
+    /// Says what an option has that it can't have.
+    pub fn arguments(&self) -> Result<Vec<CString>, String> {
+        self.arguments_on(&self.devices(), &Affinity::of_this_thread()?)
+    }
+
+    fn arguments_on(&self, devices: &[Device], affinity: &Affinity) -> Result<Vec<CString>, String> {
+        let mut arguments = vec![
+            "ipsmgw".to_owned(),
+            format!("--file-prefix={}", self.file_prefix),
+            // One lcore for this thread, on any CPU it may use: the workers are threads of ours that register
+            // themselves.
+            format!("--lcores=0@({})", affinity.list()),
+            "--no-telemetry".to_owned(),
+            "--log-level=*:warning".to_owned(),
+        ];
+        if self.huge {
+            arguments.push("--in-memory".to_owned());
+        } else {
+            arguments.extend(["--no-huge".to_owned(), "--no-shconf".to_owned(), "-m".to_owned()]);
+            arguments.push(self.memory_mb.to_string());
+        }
+        if !devices.iter().any(Device::is_pci) {
+            arguments.push("--no-pci".to_owned());
+        }
+        for (device, devargs) in devices.iter().zip(&self.devices) {
+            arguments.push(if device.is_pci() {
+                format!("--allow={devargs}")
+            } else {
+                format!("--vdev={devargs}")
+            });
+        }
+        arguments.extend(self.extra.iter().cloned());
+        arguments
+            .into_iter()
+            .map(|argument| {
+                CString::new(argument).map_err(|error| format!("an EAL option has a NUL octet: {error}"))
+            })
+            .collect()
+    }
+}
+
 /// A device as configured: its name, and what follows the first comma.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Device {
@@ -70,7 +119,7 @@ impl Eal {
     /// What DPDK says, and the remedy where one is known. A device that fails to start isn't an error yet:
     /// [`super::Ports::open`] names it. A second start in a process is refused.
     pub fn init(config: &EalConfig) -> Result<Self, String> {
-        let devices: Vec<Device> = config.devices.iter().map(|devargs| Device::parse(devargs)).collect();
+        let devices = config.devices();
         for (at, device) in devices.iter().enumerate() {
             if devices[..at].iter().any(|earlier| earlier.name == device.name) {
                 return Err(format!(
@@ -83,7 +132,7 @@ impl Eal {
             return Err("DPDK is already started: it starts once in a process".to_owned());
         }
         let affinity = Affinity::of_this_thread()?;
-        let arguments = arguments(config, &devices, &affinity)?;
+        let arguments = config.arguments_on(&devices, &affinity)?;
         let mut pointers: Vec<*mut c_char> =
             arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect();
         let capture = LogCapture::start();
@@ -129,41 +178,6 @@ fn remove_runtime_directory() {
     if let Ok(path) = path.to_str() {
         let _ = std::fs::remove_dir(path); // only if it is empty
     }
-}
-
-fn arguments(config: &EalConfig, devices: &[Device], affinity: &Affinity) -> Result<Vec<CString>, String> {
-    let mut arguments = vec![
-        "ipsmgw".to_owned(),
-        format!("--file-prefix={}", config.file_prefix),
-        // One lcore for this thread, on any CPU it may use: the workers are threads of ours that register
-        // themselves.
-        format!("--lcores=0@({})", affinity.list()),
-        "--no-telemetry".to_owned(),
-        "--log-level=*:warning".to_owned(),
-    ];
-    if config.huge {
-        arguments.push("--in-memory".to_owned());
-    } else {
-        arguments.extend(["--no-huge".to_owned(), "--no-shconf".to_owned(), "-m".to_owned()]);
-        arguments.push(config.memory_mb.to_string());
-    }
-    if !devices.iter().any(Device::is_pci) {
-        arguments.push("--no-pci".to_owned());
-    }
-    for (device, devargs) in devices.iter().zip(&config.devices) {
-        arguments.push(if device.is_pci() {
-            format!("--allow={devargs}")
-        } else {
-            format!("--vdev={devargs}")
-        });
-    }
-    arguments.extend(config.extra.iter().cloned());
-    arguments
-        .into_iter()
-        .map(|argument| {
-            CString::new(argument).map_err(|error| format!("an EAL option has a NUL octet: {error}"))
-        })
-        .collect()
 }
 
 /// The CPUs that a thread may run on.
@@ -248,50 +262,5 @@ impl Drop for LogCapture {
                 libc::free(self.text.0.cast());
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn devargs_name_a_virtual_device_or_a_card() {
-        let memif = Device::parse("net_memif0,role=client,id=0");
-        assert_eq!((memif.name.as_str(), memif.is_pci()), ("net_memif0", false));
-        assert_eq!(memif.to_string(), "`net_memif0` (devargs `role=client,id=0`)");
-        assert!(Device::parse("0000:00:05.0").is_pci());
-    }
-
-    #[test]
-    fn ports_of_one_name_are_refused_before_dpdk_starts() {
-        let devices = vec!["net_null0".to_owned(), "net_null0,size=64".to_owned()];
-        let error = Eal::init(&EalConfig { devices, ..EalConfig::default() }).unwrap_err();
-        assert!(error.contains("net_null0"), "{error}");
-    }
-
-    #[test]
-    fn options_follow_the_configuration() {
-        let affinity = Affinity::of_this_thread().unwrap();
-        let mut config = EalConfig {
-            file_prefix: "a".to_owned(),
-            memory_mb: 64,
-            devices: vec!["net_null0".to_owned()],
-            extra: vec!["--iova-mode=va".to_owned()],
-            ..EalConfig::default()
-        };
-        let text = |config: &EalConfig| {
-            let devices: Vec<Device> = config.devices.iter().map(|devargs| Device::parse(devargs)).collect();
-            let arguments = arguments(config, &devices, &affinity).unwrap();
-            arguments.iter().map(|argument| argument.to_str().unwrap()).collect::<Vec<_>>().join(" ")
-        };
-        assert!(
-            text(&config).ends_with("--no-huge --no-shconf -m 64 --no-pci --vdev=net_null0 --iova-mode=va")
-        );
-        config.huge = true;
-        config.devices = vec!["0000:00:05.0,x=1".to_owned()];
-        assert!(text(&config).ends_with("--in-memory --allow=0000:00:05.0,x=1 --iova-mode=va"));
-        config.extra = vec!["nul\0".to_owned()];
-        assert!(arguments(&config, &[], &affinity).is_err());
     }
 }
