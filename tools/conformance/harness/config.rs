@@ -65,25 +65,11 @@ impl Default for Options {
 
 /// The configuration of the gateway under test.
 pub fn configuration(place: &Path, options: Options) -> String {
-    let Options { associations, mt_report_ms, map_forward_ms, node, r1, r1_order, network, t1_ms, .. } =
-        options;
-    let Options { guard_s, r1_answer_ms, r1_repair_s, map_registration_ms, nonce_s, .. } = options;
-    let mac = |at: usize| GATEWAY_MAC[at].map(|octet| format!("{octet:02x}")).join(":");
-    let device = |at: usize, name: &str| {
-        let socket = place.join(format!("{name}.sock"));
-        format!(
-            "net_memif{at},role=client,id=0,socket-abstract=no,socket={},bsize=2048,rsize=10",
-            socket.display()
-        )
-    };
-    let sg = |at: usize| {
-        format!(
-            "[[association]]\nname = \"sg{at}\"\nrole = \"client\"\nlocal = [\"10.7.0.1\"]\nremote = [\"10.9.0.1{at}\"]\n\
-             worker = {}\nrouting_contexts = [100]\ntraffic_mode = \"loadshare\"\n",
-            at - 1
-        )
-    };
-    let names = (1..=associations).map(|at| format!("\"sg{at}\"")).collect::<Vec<_>>().join(", ");
+    [process(place), ports(place, options), networks(options), timers(options), signalling(options)].concat()
+}
+
+/// The gateway's process: its sizes, its memory, and how it is looked at.
+fn process(place: &Path) -> String {
     format!(
         r#"
 [node]
@@ -103,6 +89,28 @@ frames = 2048
 memory_mb = 128
 file_prefix = "ipsmgw-gw-{pid}"
 extra = ["--no-telemetry"]
+[admin]
+socket = "{admin}"
+[log]
+format = "text"
+"#,
+        pid = process::id(),
+        admin = place.join("admin.sock").display(),
+    )
+}
+
+/// The two links, the ways from them, and SIP.
+fn ports(place: &Path, options: Options) -> String {
+    let mac = |at: usize| GATEWAY_MAC[at].map(|octet| format!("{octet:02x}")).join(":");
+    let device = |at: usize, name: &str| {
+        let socket = place.join(format!("{name}.sock"));
+        format!(
+            "net_memif{at},role=client,id=0,socket-abstract=no,socket={},bsize=2048,rsize=10",
+            socket.display()
+        )
+    };
+    format!(
+        r#"
 [[port]]
 name = "ims"
 device = "{ims}"
@@ -125,6 +133,20 @@ port = "ss7"
 listen = ["10.0.0.1:5060"]
 uri = "sip:ipsmgw.home1.net"
 t1_ms = {t1_ms}
+"#,
+        ims = device(0, "ims"),
+        ss7 = device(1, "ss7"),
+        ims_mac = mac(0),
+        ss7_mac = mac(1),
+        t1_ms = options.t1_ms,
+    )
+}
+
+/// The two served networks.
+fn networks(options: Options) -> String {
+    let Options { node, r1, r1_order, network, .. } = options;
+    format!(
+        r#"
 [[network]]
 name = "home1"
 mcc = "262"
@@ -151,6 +173,16 @@ gateway_uri = "sip:ipsmgw.home2.net"
 r1 = "preconfigured"
 report_answer = 202
 report_unmatched = "488"
+"#,
+        direct = direct_access(options),
+    )
+}
+
+fn timers(options: Options) -> String {
+    let Options { mt_report_ms, map_forward_ms, guard_s, .. } = options;
+    let Options { r1_answer_ms, r1_repair_s, map_registration_ms, nonce_s, .. } = options;
+    format!(
+        r#"
 [timers]
 mt_report_ms = {mt_report_ms}
 map_forward_ms = {map_forward_ms}
@@ -159,6 +191,22 @@ r1_answer_ms = {r1_answer_ms}
 r1_repair_s = {r1_repair_s}
 map_registration_ms = {map_registration_ms}
 nonce_s = {nonce_s}
+"#
+    )
+}
+
+/// The SS7 side, with an association for each signalling gateway.
+fn signalling(options: Options) -> String {
+    let sg = |at: usize| {
+        format!(
+            "[[association]]\nname = \"sg{at}\"\nrole = \"client\"\nlocal = [\"10.7.0.1\"]\nremote = [\"10.9.0.1{at}\"]\n\
+             worker = {}\nrouting_contexts = [100]\ntraffic_mode = \"loadshare\"\n",
+            at - 1
+        )
+    };
+    let names = (1..=options.associations).map(|at| format!("\"sg{at}\"")).collect::<Vec<_>>().join(", ");
+    format!(
+        r#"
 [ss7]
 point_code = "2.100.3"
 {sgs}
@@ -168,19 +216,8 @@ associations = [{names}]
 [[title]]
 prefix = ""
 point_code = "2.100.4"
-[admin]
-socket = "{admin}"
-[log]
-format = "text"
 "#,
-        pid = process::id(),
-        ims = device(0, "ims"),
-        ss7 = device(1, "ss7"),
-        ims_mac = mac(0),
-        ss7_mac = mac(1),
-        sgs = (1..=associations).map(sg).collect::<String>(),
-        admin = place.join("admin.sock").display(),
-        direct = direct_access(options),
+        sgs = (1..=options.associations).map(sg).collect::<String>(),
     )
 }
 
