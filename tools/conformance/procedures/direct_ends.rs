@@ -169,15 +169,17 @@ fn ends(bench: &mut Bench, r1: &str, before: bool) {
             assert_eq!(bench.expect_response(&draft).status(), 200);
         }
         bench.assert_silent();
-        for asked in &asked {
-            bench.hlr_agrees(asked);
-        }
+        let [of_back, of_phone] = [&back, &phone]
+            .map(|phone| asked.iter().find(|asked| asked.imsi() == phone.ue.imsi).expect("each once"));
+        bench.hlr_agrees(of_back);
         let again = bench.expect_asked();
         assert_tells(&again, r1, &back.ue.imsi, true);
         bench.hlr_agrees(&again);
         if before {
             assert_eq!(bench.expect_response(&draft).status(), 200);
         }
+        bench.assert_silent(); // step 4 waits for step 3, of this UE
+        bench.hlr_agrees(of_phone);
         let message = bench.expect_message();
         assert_informs(&message, &phone, "expired");
         bench.answer(&message, "200 OK");
@@ -212,6 +214,11 @@ fn p_8_2_2_any_time_modification_after_the_answer() {
 #[test]
 fn p_8_2_2_purge_ms_and_who_comes_back() {
     isolated(Options { r1: GPRS, ..GUARD }, |bench| ends(bench, GPRS, true));
+}
+
+#[test]
+fn p_8_2_2_purge_ms_after_the_answer() {
+    isolated(Options { r1: GPRS, r1_order: "after_200", ..GUARD }, |bench| ends(bench, GPRS, false));
 }
 
 #[test]
