@@ -7,8 +7,10 @@ pub use client::{AskError, ask};
 pub use table::table;
 
 use super::numbers::Numbers;
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use serde_json::{Value, json};
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{Error, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
@@ -17,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot};
 
 /// What can be shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -27,23 +30,30 @@ pub enum Subject {
     Ports,
     /// Each association, with the worker that owns it.
     Associations,
+    /// How many subscribers are registered, and a digest of the registrations: it stays as long as none of them comes,
+    /// changes or goes.
+    Subscribers,
 }
 
 impl Subject {
-    /// The path of the request and the key of the list in the answer.
+    /// The path of the request and the key of what is asked for in the answer.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Workers => "workers",
             Self::Ports => "ports",
             Self::Associations => "associations",
+            Self::Subscribers => "subscribers",
         }
     }
 }
 
-/// The routes: `GET /v1/workers` and so on.
-pub(super) fn router(numbers: Arc<Numbers>) -> Router {
-    let (ports, associations) = (numbers.clone(), numbers.clone());
+/// A question about the subscriber table, which is the control thread's own: it answers with count and digest.
+pub(super) type Question = oneshot::Sender<(usize, u64)>;
+
+/// The routes: `GET /v1/workers` and so on. `control` leads to the control thread.
+pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> Router {
+    let (ports, associations, table) = (numbers.clone(), numbers.clone(), numbers.clone());
     Router::new()
         .route("/v1/workers", get(|| async move { Json(numbers.workers()) }))
         .route("/v1/ports", get(|| async move { Json(ports.objects("ports", "port")) }))
@@ -51,6 +61,18 @@ pub(super) fn router(numbers: Arc<Numbers>) -> Router {
             "/v1/associations",
             get(|| async move { Json(associations.objects("associations", "association")) }),
         )
+        .route("/v1/subscribers", get(|| subscribers(table, control)))
+}
+
+async fn subscribers(
+    numbers: Arc<Numbers>,
+    control: mpsc::Sender<Question>,
+) -> Result<Json<Value>, StatusCode> {
+    let (question, answer) = oneshot::channel();
+    // Where nobody listens any more the question is dropped, which ends the wait for its answer.
+    let _ = control.send(question).await;
+    let (count, digest) = answer.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    Ok(Json(numbers.answer("subscribers", json!({ "count": count, "digest": format!("{digest:016x}") }))))
 }
 
 /// The admin socket; dropped, it goes.
@@ -124,13 +146,22 @@ mod tests {
         let path = path("told");
         runtime().block_on(async {
             let (_socket, listener) = Socket::bind(&path).unwrap();
-            tokio::spawn(axum::serve(listener, router(Arc::new(numbers()))).into_future());
+            let (ask_control, mut questions) = mpsc::channel::<Question>(1);
+            tokio::spawn(axum::serve(listener, router(Arc::new(numbers()), ask_control)).into_future());
             for subject in [Subject::Workers, Subject::Ports, Subject::Associations] {
                 let answer = ask(&path, subject).await.unwrap();
                 assert!(answer[subject.name()].is_array(), "{answer}");
             }
             let answer = ask(&path, Subject::Workers).await.unwrap();
             assert_eq!(answer, numbers().workers());
+            let (answer, ()) = tokio::join!(ask(&path, Subject::Subscribers), async {
+                questions.recv().await.unwrap().send((3, 0x00c0_ffee)).unwrap();
+            });
+            let expected = json!({ "count": 3, "digest": "0000000000c0ffee" });
+            assert_eq!(answer.unwrap()["subscribers"], expected);
+            drop(questions);
+            let error = ask(&path, Subject::Subscribers).await.unwrap_err();
+            assert!(error.to_string().contains("503"), "{error}");
         });
         assert!(!path.exists(), "the socket goes with the process");
     }

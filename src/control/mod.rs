@@ -34,7 +34,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use subscribers::Subscribers;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 /// Why the gateway could not start, or had to stop.
 #[derive(Debug)]
@@ -130,6 +130,8 @@ const BATCH: usize = 64;
 const TICK: Duration = Duration::from_secs(1);
 /// How soon a full ring to a worker is tried again.
 const RETRY: Duration = Duration::from_millis(1);
+/// Clients' questions that wait for the control thread; further clients wait themselves.
+const QUESTIONS: usize = 16;
 /// How long workers may take to stop.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -190,7 +192,7 @@ impl Control {
     }
 
     async fn serve(mut self) -> Result<(), StartError> {
-        let _socket = self.listen().await?;
+        let (_socket, mut questions) = self.listen().await?;
         let signals = |kind| {
             signal(kind).map_err(|error| StartError::new(format!("no signals: {error}"), "report this"))
         };
@@ -225,6 +227,8 @@ impl Control {
                 () = tokio::time::sleep(pause) => self.handle_timeout(),
                 () = self.doorbell.rung.notified() => {}
                 _ = tick.tick() => self.tick(),
+                // A client that has gone needs no answer.
+                Some(question) = questions.recv() => drop(question.send(self.registrar.summary())),
                 () = tokio::time::sleep(RETRY), if soon => {}
                 _ = terminate.recv() => stopping = stopping.or_else(|| self.stop("SIGTERM")),
                 _ = interrupt.recv() => stopping = stopping.or_else(|| self.stop("SIGINT")),
@@ -232,14 +236,15 @@ impl Control {
         }
     }
 
-    /// Opens the admin API and the metrics.
-    async fn listen(&self) -> Result<admin::Socket, StartError> {
+    /// Opens the admin API and the metrics. What clients ask about the subscriber table comes out of the receiver.
+    async fn listen(&self) -> Result<(admin::Socket, mpsc::Receiver<admin::Question>), StartError> {
         let path = &self.config.admin.socket;
         let (socket, listener) = admin::Socket::bind(path).map_err(|error| {
             let remedy = "set [admin] socket to a path in a directory that the gateway may write to";
             StartError::new(format!("admin socket {}: {error}", path.display()), remedy)
         })?;
-        tokio::spawn(axum::serve(listener, admin::router(self.numbers.clone())).into_future());
+        let (ask, questions) = mpsc::channel(QUESTIONS);
+        tokio::spawn(axum::serve(listener, admin::router(self.numbers.clone(), ask)).into_future());
         if let Some(address) = self.config.metrics.listen {
             let listener = TcpListener::bind(address).await.map_err(|error: io::Error| {
                 let remedy = "set [metrics] listen to a free port of an address of this host";
@@ -249,7 +254,7 @@ impl Control {
             tracing::info!(%address, "metrics");
         }
         tracing::info!(socket = %path.display(), "admin API");
-        Ok(socket)
+        Ok((socket, questions))
     }
 
     /// Carries out what workers ask for; whether there was anything.

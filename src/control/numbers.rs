@@ -63,7 +63,7 @@ impl Numbers {
             let busy = busy.load(Ordering::Relaxed) as f64 / 1e6;
             worker.map(|worker| json!({ "worker": worker.0, "busy": busy, "numbers": numbers, "capacity": capacity }))
         });
-        self.answer("workers", workers.collect())
+        self.answer("workers", Value::Array(workers.collect()))
     }
 
     /// The objects of one group (ports, associations), each with the worker that it is of.
@@ -80,11 +80,12 @@ impl Numbers {
                 objects.push(Value::Object(object));
             }
         }
-        self.answer(key, objects)
+        self.answer(key, Value::Array(objects))
     }
 
-    fn answer(&self, key: &str, list: Vec<Value>) -> Value {
-        json!({ "node": self.node, "version": env!("CARGO_PKG_VERSION"), key: list })
+    /// An answer of the admin API: who gives it, and what is asked for under `key`.
+    pub(super) fn answer(&self, key: &str, shown: Value) -> Value {
+        json!({ "node": self.node, "version": env!("CARGO_PKG_VERSION"), key: shown })
     }
 }
 

@@ -12,14 +12,18 @@ use std::process::Command;
 const EXAMPLE: &str = include_str!("../../docs/operating/examples/gateway.toml");
 
 fn request(reply_to: u64) -> ToControl {
+    request_of("alice", "491710000001", reply_to)
+}
+
+fn request_of(user: &str, msisdn: &str, reply_to: u64) -> ToControl {
     ToControl::Register(Box::new(RegisterRequest {
         registrant: Registrant::Scscf {
             network: 0,
             private_identity: None,
             associated: vec![],
-            service_info: b"491710000001".to_vec(),
+            service_info: msisdn.into(),
         },
-        public_identity: Identity::new(b"sip:alice@home1.net").unwrap(),
+        public_identity: Identity::new(format!("sip:{user}@home1.net").as_bytes()).unwrap(),
         contact: Identity::new(b"sip:scscf1.home1.net"),
         remote: "10.1.0.5:5060".parse().unwrap(),
         local: "10.0.0.1:5060".parse().unwrap(),
@@ -107,6 +111,30 @@ fn a_worker_is_answered_and_told_to_stop() {
     drop(from_control);
     control.join().unwrap().unwrap();
     assert!(!socket.exists());
+}
+
+#[test]
+fn clients_are_told_how_many_are_registered_and_a_digest() {
+    let Played { socket, mut to_control, mut from_control, bell, .. } = play("digest");
+    let mut told = |message| {
+        to_control.push(message).unwrap();
+        bell.ring();
+        // Unless the other test's signal comes first, which is the whole process's: it is answered all the same.
+        while !matches!(next(&mut from_control), ToWorker::RegisterDone(_)) {}
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answer = runtime.block_on(admin::ask(&socket, admin::Subject::Subscribers)).unwrap();
+        let (count, digest) = (&answer["subscribers"]["count"], &answer["subscribers"]["digest"]);
+        (count.as_u64().unwrap(), digest.as_str().unwrap().to_owned())
+    };
+    let first = told(request(1));
+    assert_eq!(first.0, 1);
+    assert_eq!(told(request(2)), first, "a refresh changes nothing");
+    let both = told(request_of("bob", "491710000002", 3));
+    assert_eq!(both.0, 2);
+    assert_ne!(both.1, first.1);
+    let renumbered = told(request_of("bob", "491710000003", 4));
+    assert_eq!(renumbered.0, 2);
+    assert_ne!(renumbered.1, both.1);
 }
 
 #[test]

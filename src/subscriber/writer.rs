@@ -71,6 +71,7 @@ pub fn table(config: &TableConfig) -> (Writer, Vec<Reader>) {
         retired: VecDeque::new(),
         leaving: VecDeque::new(),
         swept: 0,
+        key: config.key.derive("digest"),
         counts: TableCounts::default(),
         table,
     };
@@ -93,6 +94,8 @@ pub struct Writer {
     leaving: VecDeque<(u64, SubscriberId)>,
     /// Where the next sweep for expired bindings starts.
     swept: usize,
+    /// Secret behind the digest.
+    key: SipKey,
     /// What happened so far.
     pub counts: TableCounts,
 }
@@ -404,11 +407,11 @@ impl Writer {
         (0..self.table.slots.len() as u32).filter_map(|slot| self.table.at(slot))
     }
 
-    /// A number that two tables with the same records share, whatever their order and places; expiries don't count.
+    /// A number that two tables with the same records and the same key share, whatever their order and places; refreshes
+    /// don't change it. Who does not know the key can't find out by it who is registered. A walk over the whole table.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        let key = SipKey::new([0; 16]);
-        self.iter().fold(0, |sum, subscriber| sum.wrapping_add(digest_of(&key, subscriber.record())))
+        self.iter().fold(0, |sum, subscriber| sum.wrapping_add(digest_of(&self.key, subscriber.record())))
     }
 }
 

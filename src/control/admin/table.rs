@@ -7,6 +7,9 @@ use std::fmt::Write;
 /// The answer about `subject` as a table.
 #[must_use]
 pub fn table(subject: Subject, answer: &Value) -> String {
+    if subject == Subject::Subscribers {
+        return layout(&fields(&answer[subject.name()]));
+    }
     let list = answer[subject.name()].as_array().map_or(&[][..], Vec::as_slice);
     let rows = if subject == Subject::Workers { workers(list) } else { objects(list) };
     if list.is_empty() {
@@ -65,6 +68,12 @@ fn objects(list: &[Value]) -> Vec<Vec<String>> {
     [head].into_iter().chain(rows).collect()
 }
 
+/// A row for each field of one object.
+fn fields(object: &Value) -> Vec<Vec<String>> {
+    let fields = object.as_object().into_iter().flatten();
+    fields.map(|(name, value)| vec![name.clone(), cell(value)]).collect()
+}
+
 fn cell(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -94,6 +103,7 @@ fn layout(rows: &[Vec<String>]) -> String {
 mod tests {
     use super::super::super::numbers::tests::numbers;
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn workers_stand_side_by_side() {
@@ -116,5 +126,11 @@ worker turns                     0            0
         assert_eq!(text.lines().count(), 4, "\n{text}");
         assert!(text.starts_with("name"), "\n{text}");
         assert_eq!(table(Subject::Ports, &numbers().objects("ports", "port")), "no ports\n");
+    }
+
+    #[test]
+    fn subscribers_are_a_number_and_a_digest() {
+        let answer = numbers().answer("subscribers", json!({ "count": 3, "digest": "00c0ffee" }));
+        assert_eq!(table(Subject::Subscribers, &answer), "count          3\ndigest  00c0ffee\n");
     }
 }

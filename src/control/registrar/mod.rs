@@ -197,6 +197,13 @@ impl Registrar {
         &self.writer
     }
 
+    /// How many subscribers the table has, and its digest ([`Writer::digest`]): the same as long as nobody's registration
+    /// comes, changes or goes.
+    #[must_use]
+    pub fn summary(&self) -> (usize, u64) {
+        (self.writer.len(), self.writer.digest())
+    }
+
     /// Subscribers of whom HLR and table differ, or may.
     #[must_use]
     pub fn differing(&self) -> usize {
