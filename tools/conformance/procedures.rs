@@ -9,6 +9,8 @@ mod direct;
 mod direct_ends;
 #[path = "procedures/direct_messages.rs"]
 mod direct_messages;
+#[path = "procedures/ipv6.rs"]
+mod ipv6;
 #[path = "procedures/mo.rs"]
 mod mo;
 #[path = "procedures/mt.rs"]

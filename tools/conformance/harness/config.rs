@@ -115,7 +115,7 @@ fn ports(place: &Path, options: Options) -> String {
 name = "ims"
 device = "{ims}"
 mac = "{ims_mac}"
-addresses = ["10.0.0.1/24"]
+addresses = ["10.0.0.1/24", "fd10::1/64"]
 [[port]]
 name = "ss7"
 device = "{ss7}"
@@ -126,11 +126,15 @@ prefix = "10.1.0.0/16"
 gateway = "10.0.0.254"
 port = "ims"
 [[route]]
+prefix = "fd11::/16"
+gateway = "fd10::fe"
+port = "ims"
+[[route]]
 prefix = "0.0.0.0/0"
 gateway = "10.7.0.254"
 port = "ss7"
 [sip]
-listen = ["10.0.0.1:5060"]
+listen = ["10.0.0.1:5060", "[fd10::1]:5060"]
 uri = "sip:ipsmgw.home1.net"
 t1_ms = {t1_ms}
 "#,

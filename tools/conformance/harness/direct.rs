@@ -2,12 +2,12 @@
 
 use super::ber::{at, hex, spell};
 use super::hlr::{self, ANY_TIME_MODIFICATION, Asked, Hlr, PURGE_MS, UPDATE_GPRS_LOCATION};
-use super::peers::{GATEWAY, Peers, deliver, rp_data, submit};
+use super::peers::{Peers, deliver, gateway_for, rp_data, submit};
 use super::phone::{Challenge, Phone, REALM};
 use super::sip::{Draft, Sip};
 use super::ss7::{Unitdata, mo_result};
 use super::steps::{CENTRE, CENTRE_URI, SUBMIT_REPORT, rp_ack};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 /// A response to a UE behind `draft.source`: it goes there, and says what the gateway saw (RFC 3261 18.2.1, RFC 3581 4).
 #[track_caller]
@@ -17,7 +17,7 @@ pub fn assert_answers_phone(response: &Sip, start: &str, request: &Draft) {
     let port = if request.rport { request.source.port() } else { sent_by.port() };
     assert_eq!(
         (response.source, response.destination),
-        (GATEWAY, SocketAddrV4::new(*request.source.ip(), port))
+        (gateway_for(request.source), SocketAddr::new(request.source.ip(), port))
     );
     for name in ["From", "Call-ID", "CSeq"] {
         assert_eq!(response.header(name), request.value(name));
@@ -95,7 +95,8 @@ pub fn registered(peers: &mut Peers, hlr: &mut Hlr, phone: &mut Phone, expires: 
 #[track_caller]
 pub fn assert_towards_phone(message: &Sip, phone: &Phone, to: &str) {
     assert_eq!(message.request(), ("MESSAGE", phone.contact.as_str()));
-    assert_eq!((message.source, message.destination), (GATEWAY, phone.address));
+    let gateway = gateway_for(phone.address);
+    assert_eq!((message.source, message.destination), (gateway, phone.address));
     let (from, tag) = message.header("From").split_once(";tag=").expect("a From tag");
     assert_eq!((from, tag.is_empty()), ("<sip:ipsmgw.home1.net>", false));
     assert_eq!(message.header("To"), format!("<{to}>"));
@@ -106,7 +107,8 @@ pub fn assert_towards_phone(message: &Sip, phone: &Phone, to: &str) {
     let short_message = message.header("Content-Type") == "application/vnd.3gpp.sms";
     assert_eq!(message.find("P-Asserted-Identity"), short_message.then_some("<sip:ipsmgw.home1.net>"));
     assert_eq!(message.header("Max-Forwards"), "70");
-    assert!(message.header("Via").starts_with("SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK"), "{message:#?}");
+    let via = format!("SIP/2.0/UDP {gateway};branch=z9hG4bK");
+    assert!(message.header("Via").starts_with(&via), "{message:#?}");
 }
 
 /// 8.4 steps 4 to 6; the MESSAGE.

@@ -7,21 +7,30 @@ use super::wire::{self, Received};
 use ipsmgw::base::Time;
 use ipsmgw::io::toeplitz::{queue, toeplitz};
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// The gateway's ports, in the order of its configuration.
 pub const IMS: usize = 0;
 pub const SS7: usize = 1;
 
-/// Where the gateway takes SIP.
-pub const GATEWAY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 5060);
+/// Where the gateway takes SIP, over IPv4 and over IPv6.
+pub const GATEWAY: SocketAddr = v4([10, 0, 0, 1]);
+pub const GATEWAY_V6: SocketAddr =
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xfd10, 0, 0, 0, 0, 0, 0, 1)), GATEWAY.port());
 /// The S-CSCFs of the two served networks, and one of nobody's.
-pub const SCSCF: [SocketAddrV4; 2] = [
-    SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 5), 5060),
-    SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 6), 5060),
-];
-pub const STRANGER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 66), 5060);
+pub const SCSCF: [SocketAddr; 2] = [v4([10, 1, 0, 5]), v4([10, 1, 0, 6])];
+pub const STRANGER: SocketAddr = v4([10, 1, 0, 66]);
+
+/// SIP's port at an IPv4 address.
+pub const fn v4([a, b, c, d]: [u8; 4]) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(a, b, c, d)), 5060)
+}
+
+/// Where the gateway takes SIP from a peer: at its address of the same family.
+pub fn gateway_for(peer: SocketAddr) -> SocketAddr {
+    if peer.is_ipv4() { GATEWAY } else { GATEWAY_V6 }
+}
 
 /// How long anything may take that the gateway does at once; machines are slow sometimes.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -175,9 +184,9 @@ impl Peers {
 
     fn on_frame(&mut self, now: Time, port: usize, queue: usize, frame: &[u8]) {
         match wire::read(port, frame) {
-            Received::ArpRequest(reply) => self.cable.send(port, queue, &reply),
+            Received::Resolution(reply) => self.cable.send(port, queue, &reply),
             Received::Udp { source, destination, payload } => {
-                assert_eq!((port, source), (IMS, GATEWAY), "UDP from elsewhere");
+                assert_eq!((port, source), (IMS, gateway_for(destination)), "UDP from elsewhere");
                 let mut sip = Sip::parse(payload, source, destination);
                 (sip.round, sip.queue) = (self.round, queue);
                 self.sip.push_back(sip);
@@ -219,12 +228,12 @@ impl Peers {
         }
     }
 
-    /// Sends a datagram from an S-CSCF; on the queue that a network card would choose, unless one is named.
-    pub fn send_datagram(&mut self, source: SocketAddrV4, queue: Option<usize>, payload: &[u8]) {
-        let ports = (source.port(), GATEWAY.port());
-        let hash = toeplitz((*source.ip()).into(), (*GATEWAY.ip()).into(), Some(ports));
+    /// Sends a datagram from a peer on the IMS link; on the queue that a network card would choose, unless one is named.
+    pub fn send_datagram(&mut self, source: SocketAddr, queue: Option<usize>, payload: &[u8]) {
+        let gateway = gateway_for(source);
+        let hash = toeplitz(source.ip(), gateway.ip(), Some((source.port(), gateway.port())));
         let queue = queue.unwrap_or(ipsmgw::io::toeplitz::queue(hash, self.cable.queues()));
-        self.send_frame(IMS, queue, &wire::udp(IMS, source, GATEWAY, payload));
+        self.send_frame(IMS, queue, &wire::udp(IMS, source, gateway, payload));
     }
 
     pub fn send(&mut self, draft: &Draft) {

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use md5::{Digest, Md5};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// The realm of the first network's challenges.
 pub const REALM: &str = "home1.net";
@@ -19,9 +19,9 @@ pub struct Phone {
     pub ue: Ue,
     pub number: u64,
     /// Where its datagrams come from.
-    pub address: SocketAddrV4,
+    pub address: SocketAddr,
     /// Its own address, where a NAT has given it another one.
-    pub behind: Option<SocketAddrV4>,
+    pub behind: Option<SocketAddr>,
     pub rport: bool,
     pub contact: String,
     /// The parameters of its Contact.
@@ -139,7 +139,7 @@ impl Phone {
     /// One with a password; the subscriber file has it if its number is among those.
     pub fn new(number: u64) -> Self {
         let ue = Ue::home1(number);
-        let address = SocketAddrV4::new(Ipv4Addr::from(0x0a01_1000 + number as u32), 5060);
+        let address = SocketAddr::new(Ipv4Addr::from(0x0a01_1000 + number as u32).into(), 5060);
         Self {
             contact: format!("sip:user{number}@{address}"),
             parameters: String::new(),
@@ -163,7 +163,7 @@ impl Phone {
         Self { aor: format!("sip:{nai}"), user: nai, ..phone }
     }
 
-    pub fn at(self, address: SocketAddrV4) -> Self {
+    pub fn at(self, address: SocketAddr) -> Self {
         Self { contact: format!("sip:user{}@{address}", self.number), address, ..self }
     }
 

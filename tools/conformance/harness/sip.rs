@@ -1,6 +1,6 @@
 //! SIP as S-CSCF and UE write and read it, by hand.
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 /// A SIP message from the gateway.
 #[derive(Clone)]
@@ -10,8 +10,8 @@ pub struct Sip {
     pub body: Vec<u8>,
     /// Every octet.
     pub raw: Vec<u8>,
-    pub source: SocketAddrV4,
-    pub destination: SocketAddrV4,
+    pub source: SocketAddr,
+    pub destination: SocketAddr,
     /// The round of polling that brought it.
     pub round: u64,
     /// The queue that it came by: the worker that sent it.
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Sip {
 }
 
 impl Sip {
-    pub fn parse(raw: &[u8], source: SocketAddrV4, destination: SocketAddrV4) -> Self {
+    pub fn parse(raw: &[u8], source: SocketAddr, destination: SocketAddr) -> Self {
         let end = raw.windows(4).position(|four| four == b"\r\n\r\n").expect("an end of the headers");
         let head = String::from_utf8_lossy(&raw[..end]);
         let mut lines = head.split("\r\n");
@@ -119,9 +119,9 @@ pub struct Draft {
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
     pub branch: String,
-    pub source: SocketAddrV4,
+    pub source: SocketAddr,
     /// The address in Via, where it is another one than the source (NAT).
-    pub sent_by: Option<SocketAddrV4>,
+    pub sent_by: Option<SocketAddr>,
     /// Whether it asks for the response where it came from (RFC 3581).
     pub rport: bool,
 }

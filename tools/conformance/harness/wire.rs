@@ -1,7 +1,7 @@
-//! Ethernet, ARP, IPv4, UDP and SCTP's checksum as the gateway's neighbours write and read them: by hand, so that what
-//! the gateway sends is judged by other code than its own.
+//! Ethernet, ARP, IPv4, IPv6 with neighbour discovery, UDP and SCTP's checksum as the gateway's neighbours write and read
+//! them: by hand, so that what the gateway sends is judged by other code than its own.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The gateway's MAC address on each port, as configured.
 pub const GATEWAY_MAC: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
@@ -9,8 +9,10 @@ pub const GATEWAY_MAC: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
 pub const ROUTER_MAC: [u8; 6] = [2, 0, 0, 0, 0xff, 0xfe];
 
 const IPV4: [u8; 2] = [0x08, 0x00];
+const IPV6: [u8; 2] = [0x86, 0xdd];
 const ARP: [u8; 2] = [0x08, 0x06];
 pub const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
 pub const SCTP: u8 = 132;
 
 /// The ones' complement sum of RFC 1071.
@@ -27,10 +29,18 @@ pub fn internet_checksum(parts: &[&[u8]]) -> u16 {
     !(sum as u16)
 }
 
-fn pseudo_header(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, len: usize) -> Vec<u8> {
-    let mut header = [source.octets(), destination.octets()].concat();
-    header.extend([0, protocol, (len >> 8) as u8, len as u8]);
-    header
+/// RFC 768, RFC 8200 8.1.
+fn pseudo_header(source: IpAddr, destination: IpAddr, protocol: u8, len: usize) -> Vec<u8> {
+    let len = (len as u32).to_be_bytes();
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            [&source.octets()[..], &destination.octets(), &[0, protocol], &len[2..]].concat()
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            [&source.octets()[..], &destination.octets(), &len, &[0, 0, 0, protocol]].concat()
+        }
+        _ => panic!("{source} and {destination} are of two families"),
+    }
 }
 
 /// An IPv4 packet in an Ethernet frame for the gateway's port `port`.
@@ -47,33 +57,59 @@ pub fn ipv4(port: usize, source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, 
     frame
 }
 
+/// An IPv6 packet in such a frame.
+fn ipv6(
+    port: usize,
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+    (protocol, hop_limit): (u8, u8),
+    payload: &[u8],
+) -> Vec<u8> {
+    let len = (payload.len() as u16).to_be_bytes();
+    let header = [&[0x60, 0, 0, 0][..], &len, &[protocol, hop_limit]].concat();
+    let addresses = [source.octets(), destination.octets()].concat();
+    [&GATEWAY_MAC[port][..], &ROUTER_MAC, &IPV6, &header, &addresses, payload].concat()
+}
+
+/// An IP packet of either family in such a frame.
+fn ip(port: usize, source: IpAddr, destination: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => ipv4(port, source, destination, protocol, payload),
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            ipv6(port, source, destination, (protocol, 64), payload)
+        }
+        _ => panic!("{source} and {destination} are of two families"),
+    }
+}
+
 /// A UDP datagram in such a frame.
-pub fn udp(port: usize, source: SocketAddrV4, destination: SocketAddrV4, payload: &[u8]) -> Vec<u8> {
+pub fn udp(port: usize, source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Vec<u8> {
     let len = 8 + payload.len();
     let mut datagram = [source.port().to_be_bytes(), destination.port().to_be_bytes()].concat();
     datagram.extend([(len >> 8) as u8, len as u8, 0, 0]);
     datagram.extend(payload);
-    let pseudo = pseudo_header(*source.ip(), *destination.ip(), UDP, len);
+    let pseudo = pseudo_header(source.ip(), destination.ip(), UDP, len);
     let sum = match internet_checksum(&[&pseudo, &datagram]) {
         0 => 0xffff,
         sum => sum,
     };
     datagram[6..8].copy_from_slice(&sum.to_be_bytes());
-    ipv4(port, *source.ip(), *destination.ip(), UDP, &datagram)
+    ip(port, source.ip(), destination.ip(), UDP, &datagram)
 }
 
-/// An ICMP message that a datagram of the gateway's did not reach its port (RFC 792), with all of the datagram in it.
-pub fn port_unreachable(
-    port: usize,
-    source: SocketAddrV4,
-    destination: SocketAddrV4,
-    payload: &[u8],
-) -> Vec<u8> {
+/// An ICMP message that a datagram of the gateway's did not reach its port (RFC 792, RFC 4443 3.1), with as much of the
+/// datagram in it as routers quote.
+pub fn port_unreachable(port: usize, source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Vec<u8> {
     let quoted = udp(port, source, destination, payload)[14..].to_vec();
-    let mut message = [&[3, 3, 0, 0, 0, 0, 0, 0][..], &quoted[..quoted.len().min(548)]].concat();
-    let sum = internet_checksum(&[&message]);
+    let (kind, protocol, most) = if source.is_ipv4() { ([3, 3], 1, 548) } else { ([1, 4], ICMPV6, 1232) };
+    let mut message = [&kind[..], &[0; 6], &quoted[..quoted.len().min(most)]].concat();
+    let pseudo = match source {
+        SocketAddr::V4(_) => vec![],
+        SocketAddr::V6(_) => pseudo_header(destination.ip(), source.ip(), ICMPV6, message.len()),
+    };
+    let sum = internet_checksum(&[&pseudo, &message]);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
-    ipv4(port, *destination.ip(), *source.ip(), 1, &message)
+    ip(port, destination.ip(), source.ip(), protocol, &message)
 }
 
 /// CRC32c, a bit at a time (RFC 9260 A).
@@ -110,11 +146,11 @@ pub fn data_chunks(packet: &[u8]) -> usize {
 /// What a frame from the gateway holds.
 #[derive(Debug)]
 pub enum Received<'a> {
-    /// It looks for a neighbour: the answer.
-    ArpRequest(Vec<u8>),
+    /// It asks for a neighbour's hardware address: the answer.
+    Resolution(Vec<u8>),
     Udp {
-        source: SocketAddrV4,
-        destination: SocketAddrV4,
+        source: SocketAddr,
+        destination: SocketAddr,
         payload: &'a [u8],
     },
     Sctp {
@@ -132,6 +168,9 @@ pub fn read(port: usize, frame: &[u8]) -> Received<'_> {
     if ether_type == ARP {
         return arp(rest);
     }
+    if ether_type == IPV6 {
+        return read_ipv6(port, frame);
+    }
     assert_eq!((ether_type, &frame[..6]), (&IPV4[..], &ROUTER_MAC[..]), "{frame:02x?}");
     assert_eq!(rest[0], 0x45, "an IPv4 header without options");
     let len = usize::from(u16::from_be_bytes([rest[2], rest[3]]));
@@ -140,21 +179,43 @@ pub fn read(port: usize, frame: &[u8]) -> Received<'_> {
     let address = |at: usize| Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3]);
     let (source, destination, payload) = (address(12), address(16), &packet[20..]);
     match packet[9] {
-        UDP => {
-            let number = |at: usize| u16::from_be_bytes([payload[at], payload[at + 1]]);
-            assert_eq!(usize::from(number(4)), payload.len(), "UDP length");
-            let pseudo = pseudo_header(source, destination, UDP, payload.len());
-            assert!(
-                number(6) != 0 && internet_checksum(&[&pseudo, payload]) == 0,
-                "UDP checksum: {packet:02x?}"
-            );
-            let (source, destination) =
-                (SocketAddrV4::new(source, number(0)), SocketAddrV4::new(destination, number(2)));
-            Received::Udp { source, destination, payload: &payload[8..] }
-        }
+        UDP => datagram(source.into(), destination.into(), payload),
         SCTP => Received::Sctp { source, destination, payload },
         _ => Received::Other,
     }
+}
+
+fn read_ipv6(port: usize, frame: &[u8]) -> Received<'_> {
+    let (header, rest) = frame[14..].split_first_chunk::<40>().expect("an IPv6 header");
+    assert_eq!(header[0] >> 4, 6, "version: {frame:02x?}");
+    let payload = &rest[..usize::from(u16::from_be_bytes([header[4], header[5]]))];
+    let address = |at: usize| Ipv6Addr::from(*header[at..].first_chunk::<16>().unwrap());
+    let (source, destination) = (address(8), address(24));
+    match header[6] {
+        UDP => {
+            assert_eq!(frame[..6], ROUTER_MAC, "{frame:02x?}");
+            datagram(source.into(), destination.into(), payload)
+        }
+        ICMPV6 => {
+            let pseudo = pseudo_header(source.into(), destination.into(), ICMPV6, payload.len());
+            assert_eq!(internet_checksum(&[&pseudo, payload]), 0, "ICMPv6 checksum: {frame:02x?}");
+            neighbour_solicitation(port, frame, source, destination, payload)
+        }
+        _ => Received::Other,
+    }
+}
+
+/// A UDP datagram, whose checksum must be there and right.
+fn datagram(source: IpAddr, destination: IpAddr, octets: &[u8]) -> Received<'_> {
+    let number = |at: usize| u16::from_be_bytes([octets[at], octets[at + 1]]);
+    assert_eq!(usize::from(number(4)), octets.len(), "UDP length");
+    let pseudo = pseudo_header(source, destination, UDP, octets.len());
+    assert!(
+        number(6) != 0 && internet_checksum(&[&pseudo, octets]) == 0,
+        "UDP checksum from {source} to {destination}: {octets:02x?}"
+    );
+    let (source, destination) = (SocketAddr::new(source, number(0)), SocketAddr::new(destination, number(2)));
+    Received::Udp { source, destination, payload: &octets[8..] }
 }
 
 /// All addresses of the link are the router's.
@@ -166,5 +227,36 @@ fn arp(packet: &[u8]) -> Received<'_> {
     }
     let (sender, target) = (&packet[8..18], &packet[24..28]);
     let reply = [&sender[..6], &ROUTER_MAC, &ARP, &[0, 1, 8, 0, 6, 4, 0, 2], &ROUTER_MAC, target, sender];
-    Received::ArpRequest(reply.concat())
+    Received::Resolution(reply.concat())
+}
+
+/// The same in IPv6 (RFC 4861 4.3, 4.4): to all who may have the address, or to who had it.
+fn neighbour_solicitation<'a>(
+    port: usize,
+    frame: &[u8],
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+    message: &[u8],
+) -> Received<'a> {
+    const SOLICITATION: u8 = 135;
+    const ADVERTISEMENT: u8 = 136;
+    const SOLICITED_AND_OVERRIDE: u8 = 0x60;
+    if message[0] != SOLICITATION || source.is_unspecified() {
+        return Received::Other;
+    }
+    assert_eq!((frame[21], &message[4..8]), (255, &[0; 4][..]), "hop limit, reserved: {frame:02x?}");
+    let target: [u8; 16] = message[8..24].try_into().unwrap();
+    let [.., a, b, c] = target;
+    let (group, mac) =
+        (Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c]), [0x33, 0x33, 0xff, a, b, c]);
+    let to = (destination, &frame[..6]);
+    assert!(to == (group, &mac[..]) || to == (target.into(), &ROUTER_MAC[..]), "{frame:02x?}");
+    assert_eq!(message[24..], [&[1, 1][..], &GATEWAY_MAC[port]].concat(), "its own hardware address");
+    let mut answer =
+        [&[ADVERTISEMENT, 0, 0, 0, SOLICITED_AND_OVERRIDE, 0, 0, 0][..], &target, &[2, 1], &ROUTER_MAC]
+            .concat();
+    let pseudo = pseudo_header(target.into(), source.into(), ICMPV6, answer.len());
+    let sum = internet_checksum(&[&pseudo, &answer]);
+    answer[2..4].copy_from_slice(&sum.to_be_bytes());
+    Received::Resolution(ipv6(port, target.into(), source, (ICMPV6, 255), &answer))
 }

@@ -5,13 +5,13 @@ use super::harness::ber::{bcd, hex, international, spell};
 use super::harness::direct::*;
 use super::harness::gateway::{Options, isolated};
 use super::harness::hlr::Hlr;
-use super::harness::peers::{GATEWAY, IMS, Peers, Ue, deliver, submit};
+use super::harness::peers::{GATEWAY, IMS, Peers, Ue, deliver, submit, v4};
 use super::harness::phone::Phone;
 use super::harness::sip::Sip;
 use super::harness::ss7::{error, mo_result};
 use super::harness::steps::*;
 use super::harness::wire::port_unreachable;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 const ATM: &str = "any_time_modification";
@@ -104,8 +104,8 @@ fn p_8_4_to_the_contact_at_the_address_of_the_register() {
 fn r_2_and_p_8_4_behind_a_nat_and_at_other_ports() {
     isolated(DIGEST, |bench| {
         let mut hlr = Hlr::default();
-        let outside = |port| SocketAddrV4::new(Ipv4Addr::new(10, 1, 9, 9), port);
-        let inside = SocketAddrV4::new(Ipv4Addr::new(192, 168, 1, 7), 5060);
+        let outside = |port| SocketAddr::new(v4([10, 1, 9, 9]).ip(), port);
+        let inside = v4([192, 168, 1, 7]);
         let natted = |number, port, rport| Phone {
             behind: Some(inside),
             contact: format!("sip:user{number}@{inside};transport=udp"),
@@ -134,8 +134,8 @@ fn r_2_and_p_8_4_behind_a_nat_and_at_other_ports() {
         assert_eq!(bench.transact(&draft).status(), 403, "the old port is nobody's");
 
         // No NAT: a UE that sends from another port than it listens at.
-        let listens = SocketAddrV4::new(Ipv4Addr::new(10, 1, 9, 8), 5062);
-        let from = SocketAddrV4::new(*listens.ip(), 33_333);
+        let listens = SocketAddr::new(v4([10, 1, 9, 8]).ip(), 5062);
+        let from = SocketAddr::new(listens.ip(), 33_333);
         let mut two =
             Phone { address: from, behind: Some(listens), rport: false, ..Phone::new(1003).at(listens) };
         two.address = from;
@@ -187,8 +187,9 @@ fn p_8_5_direct_failures_become_map_errors() {
 }
 
 /// The UE's host says that nobody listens.
-fn nobody_listens(bench: &mut Peers, message: &Sip) {
-    bench.send_frame(IMS, message.queue, &port_unreachable(IMS, GATEWAY, message.destination, &message.raw));
+pub(super) fn nobody_listens(bench: &mut Peers, message: &Sip) {
+    let (from, to) = (message.source, message.destination);
+    bench.send_frame(IMS, message.queue, &port_unreachable(IMS, from, to, &message.raw));
 }
 
 /// G-5: no answer at all, and ICMP, each end the registration, at the HLR too; the UE is not told, nor another ended.

@@ -20,7 +20,7 @@ fn both(bench: &mut Bench, number: u64) -> Phone {
 
 /// Where the MESSAGE of the next mt-forwardSM goes; it is refused there, and then taken at the other access.
 #[track_caller]
-fn tried(bench: &mut Bench, phone: &Phone) -> Vec<std::net::SocketAddrV4> {
+fn tried(bench: &mut Bench, phone: &Phone) -> Vec<std::net::SocketAddr> {
     let otid = bench.send_mt(&phone.ue.imsi, &deliver());
     let first = bench.expect_message();
     bench.answer(&first, "480 Temporarily Unavailable");

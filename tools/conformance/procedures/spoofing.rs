@@ -5,12 +5,12 @@ use super::harness::ber::{international, spell};
 use super::harness::direct::*;
 use super::harness::gateway::{Bench, Options, isolated};
 use super::harness::hlr::Hlr;
-use super::harness::peers::{SCSCF, Ue, deliver, rp_data, submit};
+use super::harness::peers::{SCSCF, Ue, deliver, rp_data, submit, v4};
 use super::harness::phone::{Challenge, DOMAIN, Phone, REALM, URI};
 use super::harness::sip::{Draft, Sip};
 use super::harness::steps::*;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// What a stranger tries.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -148,11 +148,12 @@ impl Victim {
 }
 
 /// One of many addresses of strangers, or the victim's with another port.
-fn stranger(number: u32, kind: Kind, victim: &Victim) -> SocketAddrV4 {
+fn stranger(number: u32, kind: Kind, victim: &Victim) -> SocketAddr {
     match kind {
-        Kind::OtherPort => SocketAddrV4::new(*victim.phone.address.ip(), 6000 + (number % 50_000) as u16),
+        Kind::OtherPort => SocketAddr::new(victim.phone.address.ip(), 6000 + (number % 50_000) as u16),
         _ => {
-            SocketAddrV4::new(Ipv4Addr::from(0x0a01_6400 + number % 0x8000), 1024 + (number % 60_000) as u16)
+            let ip = Ipv4Addr::from(0x0a01_6400 + number % 0x8000);
+            SocketAddr::new(ip.into(), 1024 + (number % 60_000) as u16)
         }
     }
 }
@@ -290,7 +291,7 @@ fn g_2_challenges_are_bounded_by_identity_and_source() {
         registered(bench, &mut Hlr::default(), &mut honest, 600);
         let mut statuses = vec![];
         for number in 0..12 {
-            let source = SocketAddrV4::new(Ipv4Addr::new(10, 1, 200, number), 5060);
+            let source = v4([10, 1, 200, number]);
             let mut stranger = Phone { address: source, ..Phone::new(1000) };
             let draft = bench.phone_register(&mut stranger, 600);
             let response = bench.transact(&draft);
@@ -302,7 +303,7 @@ fn g_2_challenges_are_bounded_by_identity_and_source() {
         registered(bench, &mut Hlr::default(), &mut honest, 600);
         phone_gets(bench, &honest);
 
-        let source = SocketAddrV4::new(Ipv4Addr::new(10, 1, 201, 1), 5060);
+        let source = v4([10, 1, 201, 1]);
         let challenged = (0..130).filter(|number| {
             let aor = format!("sip:{}@{DOMAIN}", Ue::home1(3000 + number).imsi);
             let mut stranger = Phone { aor, address: source, ..Phone::new(3000 + number) };
