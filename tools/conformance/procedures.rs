@@ -11,6 +11,8 @@ mod direct_ends;
 mod direct_messages;
 #[path = "procedures/ipv6.rs"]
 mod ipv6;
+#[path = "procedures/keep_alives.rs"]
+mod keep_alives;
 #[path = "procedures/mo.rs"]
 mod mo;
 #[path = "procedures/mt.rs"]

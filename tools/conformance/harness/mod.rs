@@ -17,4 +17,5 @@ pub mod phone;
 pub mod sip;
 pub mod ss7;
 pub mod steps;
+pub mod stun;
 pub mod wire;

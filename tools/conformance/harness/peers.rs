@@ -3,6 +3,7 @@
 use super::ber::hex;
 use super::sip::{Draft, Sip};
 use super::ss7::{self, SignallingGateways, Unitdata};
+use super::stun::Stun;
 use super::wire::{self, Received};
 use ipsmgw::base::Time;
 use ipsmgw::io::toeplitz::{queue, toeplitz};
@@ -112,6 +113,8 @@ pub struct Peers {
     minted: u64,
     /// SIP messages received and not yet taken.
     pub sip: VecDeque<Sip>,
+    /// Datagrams that are no SIP, likewise.
+    pub stun: VecDeque<Stun>,
     pub ss7: SignallingGateways,
     pub impairment: Option<Impairment>,
     /// SCTP packets take turns between the queues instead of keeping to one.
@@ -132,6 +135,7 @@ impl Peers {
             round: 0,
             minted: 0,
             sip: VecDeque::new(),
+            stun: VecDeque::new(),
             ss7: SignallingGateways::new(associations),
             impairment: None,
             spread_sctp: false,
@@ -187,6 +191,11 @@ impl Peers {
             Received::Resolution(reply) => self.cable.send(port, queue, &reply),
             Received::Udp { source, destination, payload } => {
                 assert_eq!((port, source), (IMS, gateway_for(destination)), "UDP from elsewhere");
+                // STUN begins with two zero bits (RFC 8489 5), as no SIP does.
+                if payload.first().is_none_or(|octet| *octet < b' ') {
+                    self.stun.push_back(Stun { source, destination, octets: payload.to_vec() });
+                    return;
+                }
                 let mut sip = Sip::parse(payload, source, destination);
                 (sip.round, sip.queue) = (self.round, queue);
                 self.sip.push_back(sip);
@@ -436,9 +445,10 @@ impl Peers {
     pub fn assert_silent(&mut self) {
         self.settle();
         assert!(
-            self.sip.is_empty() && self.ss7.received.is_empty(),
-            "{:#?} {:#?}",
+            self.sip.is_empty() && self.stun.is_empty() && self.ss7.received.is_empty(),
+            "{:#?} {:#?} {:#?}",
             self.sip,
+            self.stun,
             self.ss7.received
         );
     }
