@@ -27,5 +27,7 @@ mod registration;
 mod several;
 #[path = "procedures/spoofing.rs"]
 mod spoofing;
+#[path = "procedures/spoofing_aka.rs"]
+mod spoofing_aka;
 #[path = "procedures/unsuccessful.rs"]
 mod unsuccessful;

@@ -175,6 +175,28 @@ impl Bench {
 
     /// What the admin socket says of each of `subject`: workers, ports, associations.
     pub fn shown(&self, subject: &str) -> Vec<Value> {
+        match self.asked(subject) {
+            Value::Array(shown) => shown,
+            other => panic!("no {subject}: {other}"),
+        }
+    }
+
+    /// What the admin socket says of the subscriber table: how many there are, and a digest of their registrations.
+    pub fn table(&self) -> (u64, String) {
+        let table = self.asked("subscribers");
+        (table["count"].as_u64().unwrap(), table["digest"].as_str().unwrap().to_owned())
+    }
+
+    /// What the gateway's own command shows of `subject`, with these further arguments.
+    pub fn command_shows(&self, subject: &str, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ipsmgw"));
+        command.args(["show", subject, "--socket"]).arg(self.place.join("admin.sock")).args(arguments);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn asked(&self, subject: &str) -> Value {
         let mut socket = UnixStream::connect(self.place.join("admin.sock")).unwrap();
         let request = format!("GET /v1/{subject} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n");
         socket.write_all(request.as_bytes()).unwrap();
@@ -183,10 +205,7 @@ impl Bench {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
         let mut body: Value = serde_json::from_str(body).unwrap();
-        match body[subject].take() {
-            Value::Array(shown) => shown,
-            other => panic!("no {subject}: {other}"),
-        }
+        body[subject].take()
     }
 
     /// How many frames of the gateway's have come, by port.

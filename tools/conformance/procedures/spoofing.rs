@@ -163,6 +163,9 @@ fn g_2_ten_thousand_spoofing_attempts_change_nothing() {
     isolated(Options { nonce_s: 300, mt_report_ms: 200_000, ..DIGEST }, |bench| {
         let victims: Vec<Victim> = (1000..1008).map(|number| Victim::new(bench, number)).collect();
         bench.assert_silent();
+        let table = bench.table();
+        assert_eq!(table.0, 2 * victims.len() as u64, "as many through the IMS");
+        assert_shown(bench, &victims, &table);
         let mut seen = BTreeMap::<(Kind, u16), u32>::new();
         let mut number = 0;
         while number < 10_000 {
@@ -217,12 +220,29 @@ fn g_2_ten_thousand_spoofing_attempts_change_nothing() {
         for name in ["mo_accepted", "mt_delivered", "mt_failed", "report_unmatched"] {
             assert_eq!(bench.total(&format!("application.{name}")), 0, "{name}");
         }
+        assert_eq!(bench.table(), table, "strangers have changed a registration");
         for victim in victims {
+            let before = bench.table();
             twins(bench, victim);
+            assert_ne!(bench.table().1, before.1, "the digest does not see what the honest change");
         }
         bench.assert_silent();
         bench.until_total("fill.mt", 0);
     });
+}
+
+/// What operators see of the table: as programs and people get it, and nobody's number or name.
+fn assert_shown(bench: &Bench, victims: &[Victim], (count, digest): &(u64, String)) {
+    let shown = bench.command_shows("subscribers", &["--json"]);
+    let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(read["subscribers"], serde_json::json!({ "count": count, "digest": digest }));
+    let table = bench.command_shows("subscribers", &[]);
+    assert_eq!(table, format!("count   {count:>16}\ndigest  {digest}\n"));
+    for Ue { imsi, msisdn, impu, .. } in victims.iter().flat_map(|it| [&it.phone.ue, &it.ims]) {
+        for known in [imsi, msisdn, impu] {
+            assert!(!shown.contains(known) && !table.contains(known), "{known} in {shown}");
+        }
+    }
 }
 
 /// The same from the victims themselves passes.
