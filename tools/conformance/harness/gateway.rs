@@ -187,6 +187,20 @@ impl Bench {
         (table["count"].as_u64().unwrap(), table["digest"].as_str().unwrap().to_owned())
     }
 
+    /// Waits until the table has this many subscribers: what no worker tells of, the control thread does in its own time.
+    #[track_caller]
+    pub fn until_subscribers(&mut self, count: u64) {
+        let deadline = Instant::now() + super::peers::PATIENCE;
+        loop {
+            let now = self.table().0;
+            if now == count {
+                return;
+            }
+            assert!(Instant::now() < deadline, "there are {now} subscribers, not {count}");
+            self.step();
+        }
+    }
+
     /// What the gateway's own command shows of `subject`, with these further arguments.
     pub fn command_shows(&self, subject: &str, arguments: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ipsmgw"));

@@ -446,7 +446,7 @@ fn through_the_ims(bench: &mut Bench, r1: &str, before: bool) {
         let asked = bench.expect_asked();
         bench.hlr_ends(&asked, &error(1, &[]));
     }
-    bench.settle();
+    bench.until_subscribers(0);
     let otid = bench.send_mt(&alice.imsi, &deliver());
     assert_error(&bench.expect_end(&otid), ABSENT_DEREGISTERED);
     bench.assert_silent();
