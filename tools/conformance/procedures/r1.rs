@@ -8,10 +8,12 @@ use super::harness::direct::*;
 use super::harness::gateway::{Bench, Options, isolated};
 use super::harness::hlr::{self, Asked, HLR, Hlr};
 use super::harness::peers::{Ue, deliver};
-use super::harness::phone::Phone;
+use super::harness::phone::{Challenge, Phone};
 use super::harness::sip::Draft;
-use super::harness::ss7::{error, udt};
+use super::harness::ss7::{Unitdata, error, udt};
 use super::harness::steps::*;
+use ipsmgw::base::Time;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const ATM: &str = "any_time_modification";
@@ -145,13 +147,8 @@ fn errors(bench: &mut Bench, r1: &str) {
         .enumerate()
         .map(|(at, code)| {
             let mut phone = Phone::new(1050 + at as u64);
-            let challenge = challenged_alone(bench, &mut phone);
-            let draft = proved(bench, &mut phone, 600, &challenge);
-            bench.send(&draft);
-            let asked = bench.until("R1", |peers| {
-                peers.take_unitdata(|it| it.kind() == 0x62 && Asked::read(it.clone()).imsi() == phone.ue.imsi)
-            });
-            bench.hlr_ends(&Asked::read(asked), &error(code, &[]));
+            let (draft, asked) = asked_about(bench, &mut phone);
+            bench.hlr_ends(&asked, &error(code, &[]));
             (phone, draft)
         })
         .collect();
@@ -180,12 +177,17 @@ fn errors(bench: &mut Bench, r1: &str) {
     assert_agree(bench, &hlr, &later[0].0);
 }
 
-/// As [`challenged`], while the HLR may be asked about others.
+/// As [`sent`], up to the operation, while the HLR may be asked about others.
 #[track_caller]
-fn challenged_alone(bench: &mut Bench, phone: &mut Phone) -> super::harness::phone::Challenge {
-    let draft = bench.phone_register(phone, 600);
-    let response = bench.transact(&draft);
-    super::harness::phone::Challenge::parse(response.header("WWW-Authenticate"))
+fn asked_about(bench: &mut Bench, phone: &mut Phone) -> (Draft, Asked) {
+    let first = bench.phone_register(phone, 600);
+    let response = bench.transact(&first);
+    let challenge = Challenge::parse(response.header("WWW-Authenticate"));
+    let draft = proved(bench, phone, 600, &challenge);
+    bench.send(&draft);
+    let of_this = |it: &Unitdata| it.kind() == 0x62 && Asked::read(it.clone()).imsi() == phone.ue.imsi;
+    let asked = bench.until("R1", |peers| peers.take_unitdata(of_this));
+    (draft, Asked::read(asked))
 }
 
 #[test]
@@ -228,19 +230,37 @@ fn aborts(bench: &mut Bench, r1: &str) {
             bench.reply(&asked.begin, &tlv(0x64, &[&tlv(0x49, &[asked.begin.otid()])]));
         }),
     ];
-    let mut hlr = Hlr::default();
-    for (at, (what, end)) in ends.into_iter().enumerate() {
-        let mut phone = Phone::new(1000 + at as u64);
-        let draft = sent(bench, &mut phone, 600);
-        let asked = bench.expect_asked();
-        end(bench, &asked);
-        repaired(bench, &mut hlr, r1, &phone, true);
-        assert_eq!(bench.expect_response(&draft).status(), 200, "{what}");
-        assert_agree(bench, &hlr, &phone);
-        // What had no answer may be carried out yet: it is made certain.
-        let again = bench.expect_asked();
-        assert_tells(&again, r1, &phone.ue.imsi, true);
-        hlr.answer(bench, &again);
+    let ended: Vec<(&str, Phone, Draft, Time)> = ends
+        .into_iter()
+        .enumerate()
+        .map(|(at, (what, end))| {
+            let mut phone = Phone::new(1000 + at as u64);
+            let (draft, asked) = asked_about(bench, &mut phone);
+            end(bench, &asked);
+            (what, phone, draft, bench.now())
+        })
+        .collect();
+    let (mut hlr, mut again) = (Hlr::default(), BTreeMap::<String, Vec<Time>>::new());
+    bench.until("repair", |peers| {
+        while let Some(begin) = peers.take_unitdata(|it| it.kind() == 0x62) {
+            let asked = Asked::read(begin);
+            assert_tells(&asked, r1, &asked.imsi(), true);
+            again.entry(asked.imsi()).or_default().push(peers.now());
+            hlr.answer(peers, &asked);
+        }
+        // What had no answer may be carried out yet: it is made certain, half a time for repair later.
+        let certain =
+            |(_, phone, ..): &(_, Phone, _, _)| again.get(&phone.ue.imsi).is_some_and(|it| it.len() > 1);
+        ended.iter().all(certain).then_some(())
+    });
+    for (what, phone, draft, since) in &ended {
+        let repaired = again[&phone.ue.imsi][0].since(*since);
+        assert!(repaired <= REPAIR, "{what}: {repaired:?}");
+        assert_eq!(bench.expect_response(draft).status(), 200, "{what}");
+    }
+    for (_, phone, ..) in &ended {
+        assert_agree(bench, &hlr, phone);
+        assert_eq!(again[&phone.ue.imsi].len(), 2);
     }
 }
 
