@@ -130,8 +130,13 @@ impl AuthenticatorConfig {
 /// Who is to be authenticated, and so how.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Scheme<'a> {
-    /// A user of SIP digest, by the user name.
-    Digest(&'a str),
+    /// A subscriber, by a password.
+    Digest {
+        /// The IMSI.
+        imsi: Imsi,
+        /// The user name that the answer gives, if it is one of the subscriber's: each has a password of its own.
+        user: Option<&'a str>,
+    },
     /// A subscriber, by AKA. The user name may be any NAI with this IMSI.
     Aka(Imsi),
 }
@@ -273,16 +278,14 @@ impl Authenticator {
         let Some(network) = networks.get(usize::from(attempt.network)) else {
             return Verdict::Refused(Reason::NotOffered);
         };
-        let mut digits = [0; Digits::MAX];
-        let identity = attempt.scheme.identity(&mut digits);
-        let pair = attempt.pair(identity);
+        let pair = attempt.pair();
         if let Some(left) = self.standings.get(&pair.parts()).and_then(|standing| standing.pause(now)) {
             self.counts.limited_failures += 1;
             return limited(left);
         }
         let found = match attempt.authorization.map(Authorization::parse) {
             None => Found::Nothing,
-            Some(Ok(given)) => self.verify(now, network, attempt, identity, &given),
+            Some(Ok(given)) => self.verify(now, network, attempt, &given),
             Some(Err(Unreadable::Scheme)) => Found::Malformed("Not Digest Authorization"),
             Some(Err(Unreadable::Grammar)) => Found::Malformed("Bad Authorization"),
             Some(Err(Unreadable::Duplicate)) => Found::Malformed("Repeated Authorization Parameter"),
@@ -293,11 +296,11 @@ impl Authenticator {
                 self.standings.change(&pair.parts()).passed();
                 Verdict::Authenticated
             }
-            Found::Nothing => self.challenge(now, network, attempt, identity, false, None),
-            Found::Stale => self.challenge(now, network, attempt, identity, true, None),
+            Found::Nothing => self.challenge(now, network, attempt, false, None),
+            Found::Stale => self.challenge(now, network, attempt, true, None),
             Found::Resynchronise(rand, auts) => {
                 self.counts.resynchronisations += 1;
-                self.challenge(now, network, attempt, identity, false, Some((rand, auts)))
+                self.challenge(now, network, attempt, false, Some((rand, auts)))
             }
             Found::Wrong(reason) => {
                 self.count(reason);
@@ -331,7 +334,6 @@ impl Authenticator {
         now: Time,
         network: &NetworkAuthentication,
         attempt: &Attempt<'_>,
-        identity: &str,
         given: &Authorization<'_>,
     ) -> Found {
         let text = given.nonce.unwrap_or(b"");
@@ -347,8 +349,7 @@ impl Authenticator {
             self.counts.not_offered += 1;
             return Found::Nothing;
         };
-        let bound = Bound { algorithm, network: attempt.network, source: attempt.source, identity };
-        let Some(nonce) = self.nonces.open(&bound, text) else {
+        let Some(nonce) = self.nonces.open(&attempt.bound(algorithm), text) else {
             self.counts.stale += 1;
             return Found::Stale;
         };
@@ -389,8 +390,9 @@ impl Authenticator {
         let (ha1, known) = match algorithm {
             Algorithm::Md5 => {
                 // For who is unknown the same is done, with an H(A1) that nobody knows, and fails alike.
-                let decoy = self.decoy.hash_u128(&[identity.as_bytes()]).to_le_bytes();
-                let known = network.credentials.ha1(identity);
+                let decoy = self.decoy.hash_u128(&[username]).to_le_bytes();
+                let known =
+                    core::str::from_utf8(username).ok().and_then(|user| network.credentials.ha1(user));
                 (*known.unwrap_or(&decoy), known.is_some())
             }
             _ => (digest::ha1_of_aka(algorithm, username, realm, &nonce.password), true),
@@ -406,7 +408,6 @@ impl Authenticator {
         now: Time,
         network: &NetworkAuthentication,
         attempt: &Attempt<'_>,
-        identity: &str,
         stale: bool,
         resynchronise: Option<([u8; 16], [u8; 14])>,
     ) -> Verdict {
@@ -414,7 +415,7 @@ impl Authenticator {
             self.counts.not_offered += 1;
             return Verdict::Refused(Reason::NotOffered);
         }
-        if let Err(left) = self.take(now, &attempt.pair(identity)) {
+        if let Err(left) = self.take(now, &attempt.pair()) {
             return limited(left);
         }
         match attempt.scheme {
@@ -422,18 +423,16 @@ impl Authenticator {
                 let pending = Pending { network: attempt.network, imsi, source: attempt.source, stale };
                 Verdict::NeedsVectors { pending, resynchronise }
             }
-            Scheme::Digest(_) => {
+            Scheme::Digest { .. } => {
                 self.counts.challenges_md5 += 1;
-                let (network_number, source) = (attempt.network, attempt.source);
-                let bound = Bound { algorithm: Algorithm::Md5, network: network_number, source, identity };
-                let nonce = self.nonces.issue(now, &bound);
+                let nonce = self.nonces.issue(now, &attempt.bound(Algorithm::Md5));
                 Verdict::Challenge(vec![www_authenticate(network, Algorithm::Md5, &nonce, stale)])
             }
         }
     }
 
     /// Takes what a challenge costs, or says how long it takes until there is enough.
-    fn take(&mut self, now: Time, pair: &Pair<'_>) -> Result<(), Duration> {
+    fn take(&mut self, now: Time, pair: &Pair) -> Result<(), Duration> {
         let (per_identity, per_source) = self.rates;
         let [network, host, identity] = pair.parts();
         // Who was right before, from there, has a bucket that strangers can't empty, whatever source they pretend.
@@ -457,9 +456,6 @@ impl Authenticator {
         if vector.xres.len() < 4 {
             return vec![];
         }
-        let mut digits = [0; Digits::MAX];
-        let scheme = Scheme::Aka(pending.imsi);
-        let identity = scheme.identity(&mut digits);
         let mut rand_autn = [0; 32];
         rand_autn[..16].copy_from_slice(&vector.rand);
         rand_autn[16..].copy_from_slice(&vector.autn);
@@ -469,7 +465,8 @@ impl Authenticator {
                 Algorithm::AkaV2Md5 => self.counts.challenges_akav2 += 1,
                 _ => self.counts.challenges_akav1 += 1,
             }
-            let bound = Bound { algorithm, network: pending.network, source: pending.source, identity };
+            let Pending { network: number, imsi, source, .. } = *pending;
+            let bound = Bound { algorithm, network: number, source, imsi };
             let nonce = self.nonces.issue_aka(now, &bound, &rand_autn, &vector.password(algorithm));
             www_authenticate(network, algorithm, &nonce, pending.stale)
         })
@@ -477,31 +474,34 @@ impl Authenticator {
     }
 }
 
-/// An identity of a network at a source: what wrong and right answers are kept for.
-struct Pair<'a> {
+/// A subscriber of a network at a source: what wrong and right answers are kept for.
+struct Pair {
     network: [u8; 2],
     host: [u8; 16],
-    identity: &'a str,
+    imsi: [u8; 16],
 }
 
-impl Pair<'_> {
+impl Pair {
     fn parts(&self) -> [&[u8]; 3] {
-        [&self.network, &self.host, self.identity.as_bytes()]
+        [&self.network, &self.host, &self.imsi]
     }
 }
 
 impl Attempt<'_> {
-    fn pair<'a>(&self, identity: &'a str) -> Pair<'a> {
-        Pair { network: self.network.to_le_bytes(), host: limits::host(self.source), identity }
+    fn pair(&self) -> Pair {
+        let imsi = self.scheme.imsi().digits().to_u128().to_le_bytes();
+        Pair { network: self.network.to_le_bytes(), host: limits::host(self.source), imsi }
+    }
+
+    fn bound(&self, algorithm: Algorithm) -> Bound {
+        Bound { algorithm, network: self.network, source: self.source, imsi: self.scheme.imsi() }
     }
 }
 
 impl Scheme<'_> {
-    /// The user name, or the IMSI's digits in `digits`.
-    fn identity<'a>(&'a self, digits: &'a mut [u8; Digits::MAX]) -> &'a str {
-        match self {
-            Self::Digest(user) => user,
-            Self::Aka(imsi) => core::str::from_utf8(imsi.digits().to_ascii(digits)).unwrap_or(""),
+    fn imsi(&self) -> Imsi {
+        match *self {
+            Self::Digest { imsi, .. } | Self::Aka(imsi) => imsi,
         }
     }
 
@@ -509,10 +509,10 @@ impl Scheme<'_> {
         algorithm.is_aka() == matches!(self, Self::Aka(_))
     }
 
-    /// Whether this user name, as it stands in a header, is the user's.
+    /// Whether this user name, as it stands in a header, is the subscriber's.
     fn is_named(&self, username: &[u8], network: &NetworkAuthentication) -> bool {
         match self {
-            Self::Digest(user) => username == user.as_bytes(),
+            Self::Digest { user, .. } => user.is_some_and(|user| username == user.as_bytes()),
             Self::Aka(imsi) => {
                 let served = ServedRealms { mcc: network.mcc, mnc: network.mnc, realms: &network.realms };
                 Nai::parse(username).is_some_and(|nai| nai.imsi(&served) == Ok(*imsi))

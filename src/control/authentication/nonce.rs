@@ -2,6 +2,7 @@
 
 use super::digest::Algorithm;
 use crate::base::{Inline, SipKey, Time};
+use crate::ident::Imsi;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chacha20::ChaCha20;
@@ -14,13 +15,15 @@ use subtle::ConstantTimeEq;
 ///
 /// The source's address is part of it, so that a right answer also shows that the address receives what is sent to it,
 /// and nobody registers from another's. Its port is not: a UE may answer from another.
+///
+/// The subscriber is part of it whatever name he has: with AKA because the answer is checked with his vector; with a
+/// password so that as many guesses can be made for him as challenges, and no more.
 #[derive(Clone, Copy)]
-pub(super) struct Bound<'a> {
+pub(super) struct Bound {
     pub(super) algorithm: Algorithm,
     pub(super) network: u16,
     pub(super) source: IpAddr,
-    /// IMSI or user name.
-    pub(super) identity: &'a str,
+    pub(super) imsi: Imsi,
 }
 
 /// RAND and AUTN, which an AKA nonce begins with (RFC 3310 3.2).
@@ -85,7 +88,7 @@ impl Nonces {
     }
 
     /// A nonce for SIP digest.
-    pub(super) fn issue(&mut self, now: Time, bound: &Bound<'_>) -> String {
+    pub(super) fn issue(&mut self, now: Time, bound: &Bound) -> String {
         self.seal(now, bound, &[], &[])
     }
 
@@ -93,14 +96,14 @@ impl Nonces {
     pub(super) fn issue_aka(
         &mut self,
         now: Time,
-        bound: &Bound<'_>,
+        bound: &Bound,
         rand_autn: &RandAutn,
         password: &Inline<16>,
     ) -> String {
         self.seal(now, bound, rand_autn, password)
     }
 
-    fn seal(&mut self, now: Time, bound: &Bound<'_>, rand_autn: &[u8], password: &[u8]) -> String {
+    fn seal(&mut self, now: Time, bound: &Bound, rand_autn: &[u8], password: &[u8]) -> String {
         let sequence = self.next;
         self.next += 1;
         let (word, bit) = self.place(sequence);
@@ -115,7 +118,7 @@ impl Nonces {
     }
 
     /// The nonce of this text, if it was issued by us for just this.
-    pub(super) fn open(&self, bound: &Bound<'_>, text: &[u8]) -> Option<Opened> {
+    pub(super) fn open(&self, bound: &Bound, text: &[u8]) -> Option<Opened> {
         let octets = STANDARD.decode(text.get(..text.len().min(TEXT + 1))?).ok()?;
         let (octets, check) = octets.split_last_chunk::<CHECK>()?;
         let (rand_autn, rest) = match (bound.algorithm, octets.len() + CHECK) {
@@ -147,13 +150,13 @@ impl Nonces {
     }
 
     /// Over what is in a nonce before the check, and what it is bound to.
-    fn check(&self, bound: &Bound<'_>, octets: &[u8]) -> u64 {
+    fn check(&self, bound: &Bound, octets: &[u8]) -> u64 {
         let address = match bound.source {
             IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
             IpAddr::V6(address) => address.octets(),
         };
-        let network = bound.network.to_le_bytes();
-        self.check.hash(&[&[bound.algorithm as u8], &network, &address, octets, bound.identity.as_bytes()])
+        let (network, imsi) = (bound.network.to_le_bytes(), bound.imsi.digits().to_u128().to_le_bytes());
+        self.check.hash(&[&[bound.algorithm as u8], &network, &address, &imsi, octets])
     }
 
     /// Whether it may still be answered.

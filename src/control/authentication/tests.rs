@@ -41,6 +41,13 @@ fn at(millis: u64) -> Time {
     Time::from_millis(millis)
 }
 
+/// A user with a password, who is a subscriber of his own.
+fn digest(user: &str) -> Scheme<'_> {
+    let number = user.bytes().fold(0u64, |number, octet| number * 131 + u64::from(octet)) % 10_000_000_000;
+    let imsi = format!("26201{number:010}").parse().unwrap();
+    Scheme::Digest { imsi, user: Some(user) }
+}
+
 /// A REGISTER of `scheme` from home, without credentials.
 fn attempt(scheme: Scheme<'_>) -> Attempt<'_> {
     Attempt {

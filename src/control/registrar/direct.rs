@@ -8,7 +8,7 @@ use crate::control::authentication::{Attempt, Pending, Scheme, Verdict};
 use crate::control::config::{Authentication, Network};
 use crate::control::subscribers::{Known, belongs};
 use crate::gateway::mailbox::{Inform, RegisterOutcome, RegisterRequest, Registrant, UeRegister};
-use crate::ident::{Imsi, Nai, NaiError, ServedRealms};
+use crate::ident::{Imsi, Msisdn, Nai, NaiError, ServedRealms};
 use crate::proto::sip::auth::{self, Authorization};
 use crate::subscriber::{AccessKind, Binding, Record};
 
@@ -22,9 +22,11 @@ pub(super) struct Unproved {
 /// Who a UE says it is.
 struct Claim {
     network: u16,
-    known: Known,
-    /// The user name of a digest.
-    user: String,
+    imsi: Imsi,
+    /// As the subscriber file has it.
+    msisdn: Option<Msisdn>,
+    /// The user name in Authorization, if a password may go by it.
+    user: Option<String>,
 }
 
 impl Registrar {
@@ -69,21 +71,17 @@ impl Registrar {
                 (_, Err(NaiError::DoesNotFit | NaiError::Pseudonym)) => continue,
                 _ => None,
             };
-            let file = self.subscribers.of(at as u16);
             let of_file = match imsi {
-                Some(imsi) => file.and_then(|file| file.by_imsi(imsi)),
-                None => file.and_then(|file| file.by_identity(&request.public_identity)),
+                Some(imsi) => self.subscribers.of(at as u16).and_then(|file| file.by_imsi(imsi)),
+                None => self.owner(at as u16, &request.public_identity),
             };
             let imsi = imsi.or(of_file.and_then(|known| known.imsi));
             let Some(imsi) = imsi.filter(|&imsi| belongs(network, imsi)) else { continue };
-            let known = Known { imsi: Some(imsi), msisdn: of_file.and_then(|known| known.msisdn) };
-            let public = request.public_identity.as_str();
-            let named = public.split_once(':').map_or(public, |(_, rest)| rest);
-            let bare = named.split('@').next().unwrap_or(named);
-            // The name of a password is the subscriber's own: his NAI, or his public identity or its user part.
-            let own = |user: &str| nai(network, user.as_bytes()) == Ok(imsi) || user == named || user == bare;
-            let user = user.filter(|user| own(user)).unwrap_or(bare);
-            return Some(Claim { network: at as u16, known, user: user.to_owned() });
+            let msisdn = of_file.and_then(|known| known.msisdn);
+            let known = Known { imsi: Some(imsi), msisdn };
+            let own = |user: &&str| self.is_own_name(at as u16, known, &request.public_identity, user);
+            let user = user.filter(own).map(str::to_owned);
+            return Some(Claim { network: at as u16, imsi, msisdn, user });
         }
         None
     }
@@ -91,10 +89,10 @@ impl Registrar {
     fn examine(&mut self, now: Time, claim: &Claim, ue: &UeRegister, request: &RegisterRequest) -> Verdict {
         let network = self.config.networks.get(usize::from(claim.network));
         let authentication = network.and_then(|network| network.direct.as_ref()).map(|it| it.authentication);
-        let scheme = match (authentication, claim.known.imsi) {
-            (Some(Authentication::None), _) => return Verdict::Authenticated,
-            (Some(Authentication::Aka), Some(imsi)) => Scheme::Aka(imsi),
-            _ => Scheme::Digest(&claim.user),
+        let scheme = match authentication {
+            Some(Authentication::None) => return Verdict::Authenticated,
+            Some(Authentication::Aka) => Scheme::Aka(claim.imsi),
+            _ => Scheme::Digest { imsi: claim.imsi, user: claim.user.as_deref() },
         };
         self.authenticator.examine(
             now,
@@ -112,7 +110,8 @@ impl Registrar {
     /// 8.1 step 3, second half, or 8.2.1 step 2; or the UE only asks what is registered.
     fn on_proved(&mut self, now: Time, claim: Claim, request: RegisterRequest) {
         let Registrant::Ue(ue) = &request.registrant else { return };
-        let Claim { network, known, .. } = claim;
+        let Claim { network, imsi, msisdn, .. } = claim;
+        let known = Known { imsi: Some(imsi), msisdn };
         let ours = self.present(known, &request.public_identity).map(|it| (it.id(), it.record().imsi()));
         let ours = ours.filter(|(_, imsi)| *imsi == known.imsi);
         if request.expires_s == 0 {

@@ -5,6 +5,7 @@ use crate::control::config::Network;
 use crate::control::subscribers::{Known, NetworkSubscribers, belongs};
 use crate::gateway::mailbox::{RegisterRequest, Registrant};
 use crate::ident::{Identity, Imsi, Msisdn};
+use crate::proto::sip::Uri;
 use crate::subscriber::{Record, Subscriber};
 
 impl Registrar {
@@ -62,25 +63,45 @@ impl Registrar {
     /// number, or one that the subscriber file gives to it.
     pub(super) fn is_own(&self, network: u16, known: Known, identity: &Identity) -> bool {
         let Some(served) = self.config.networks.get(usize::from(network)) else { return false };
-        let text = identity.as_str();
-        let imsi = text.strip_prefix("sip:").and_then(|text| nai_imsi(served, text));
+        let imsi = temporary(served, identity);
         if imsi.is_some() {
             return imsi == known.imsi;
         }
-        let host = text.split_once('@').map(|(_, host)| host);
-        let of_realm =
-            host.is_none_or(|host| served.realms.iter().any(|realm| realm.eq_ignore_ascii_case(host)));
-        if known.msisdn.is_some() && number_of(identity) == known.msisdn && of_realm {
+        if known.msisdn.is_some() && number_in(served, identity) == known.msisdn {
             return true;
         }
         let of_file = self.subscribers.of(network).and_then(|file| file.by_identity(identity));
         of_file.is_some_and(|of_file| of_file.imsi.is_some() && of_file.imsi == known.imsi)
     }
+
+    /// Whose `identity` is before anything is proved: of the IMSI in it, or of whom the subscriber file gives it to, by
+    /// itself or by its number.
+    pub(super) fn owner(&self, network: u16, identity: &Identity) -> Option<Known> {
+        let served = self.config.networks.get(usize::from(network))?;
+        let imsi = temporary(served, identity);
+        if imsi.is_some() {
+            return Some(Known { imsi, msisdn: None });
+        }
+        let file = self.subscribers.of(network)?;
+        file.by_identity(identity).or_else(|| file.by_msisdn(number_in(served, identity)?))
+    }
+
+    /// Whether a password of `known` may go by this user name when `to` is registered. It names one of his identities,
+    /// in the challenge's realm where it has none of its own; or it is To's, and names nobody else.
+    pub(super) fn is_own_name(&self, network: u16, known: Known, to: &Identity, user: &str) -> bool {
+        let Some(served) = self.config.networks.get(usize::from(network)) else { return false };
+        let realm = served.realms.first().map_or("", String::as_str);
+        let uri = if user.contains('@') { format!("sip:{user}") } else { format!("sip:{user}@{realm}") };
+        let Some(named) = Uri::parse(uri.as_bytes()).and_then(|uri| uri.canonical()) else { return false };
+        let to = to.as_str().split_once(':').map_or(to.as_str(), |(_, rest)| rest);
+        let of_to = user == to || to.split('@').next() == Some(user);
+        self.is_own(network, known, &named) || of_to && self.owner(network, &named).is_none()
+    }
 }
 
-/// The IMSI of an NAI of `network` (8.1 step 3), if it has one.
-pub(super) fn nai_imsi(network: &Network, text: &str) -> Option<Imsi> {
-    super::direct::nai(network, text.as_bytes()).ok()
+/// The IMSI of a temporary public identity of `network` (TS 23.003 13.4B): an NAI with `sip:` before it.
+fn temporary(network: &Network, identity: &Identity) -> Option<Imsi> {
+    super::direct::nai(network, identity.as_str().strip_prefix("sip:")?.as_bytes()).ok()
 }
 
 /// The public identities of the record: the one that registers first, the set it belongs to, and the number's own URI.
@@ -119,6 +140,13 @@ pub(super) fn number_of(identity: &Identity) -> Option<Msisdn> {
     let user = text.strip_prefix("tel:").or_else(|| text.strip_prefix("sip:")?.split('@').next())?;
     let digits: String = user.strip_prefix('+')?.chars().filter(|c| !"-.()".contains(*c)).collect();
     digits.parse().ok()
+}
+
+/// The number that an identity is, in no realm or in one of `network`.
+fn number_in(network: &Network, identity: &Identity) -> Option<Msisdn> {
+    let host = identity.as_str().split_once('@').map(|(_, host)| host);
+    let served = |host: &str| network.realms.iter().any(|realm| realm.eq_ignore_ascii_case(host));
+    number_of(identity).filter(|_| host.is_none_or(served))
 }
 
 /// The IMSI before the `@` of a private identity or a temporary public identity (TS 23.003 13.3, 13.4B), if it is one

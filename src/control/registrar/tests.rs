@@ -10,6 +10,8 @@ use crate::subscriber::{AccessNetworkInfo, Reader, TableConfig, table};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+mod passwords;
+
 const EXAMPLE: &str = include_str!("../../../docs/operating/examples/gateway.toml");
 const ALICE: &str = "sip:alice@home1.net";
 

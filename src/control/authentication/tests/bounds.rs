@@ -11,7 +11,7 @@ fn limit(verdict: Verdict) -> u32 {
 }
 
 fn from(source: &str, user: &'static str) -> Attempt<'static> {
-    Attempt { source: source.parse().unwrap(), ..attempt(Scheme::Digest(user)) }
+    Attempt { source: source.parse().unwrap(), ..attempt(digest(user)) }
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn a_nonce_that_the_window_has_left_is_stale() {
         ..AuthenticatorConfig::new(vec![network()])
     };
     let mut authenticator = Authenticator::new(config, &SipKey::new([7; 16]));
-    let alice = attempt(Scheme::Digest("alice"));
+    let alice = attempt(digest("alice"));
     let answer = |challenge: &str| Credential::new("alice", b"open sesame", challenge).text();
     // Twice round, so that every bit is used and free again.
     for round in 0..3 {
@@ -51,7 +51,7 @@ fn a_nonce_that_the_window_has_left_is_stale() {
 #[test]
 fn an_identity_gets_so_many_challenges_and_a_proven_source_its_own() {
     let mut authenticator = authenticator();
-    let alice = attempt(Scheme::Digest("alice"));
+    let alice = attempt(digest("alice"));
     let text =
         Credential::new("alice", b"open sesame", &challenge(authenticator.examine(at(0), &alice))).text();
     assert_eq!(authenticator.examine(at(0), &with(&alice, &text)), Verdict::Authenticated);
@@ -73,12 +73,35 @@ fn an_identity_gets_so_many_challenges_and_a_proven_source_its_own() {
     challenge(authenticator.examine(at(1000), &Attempt { network: 1, ..stranger }));
 }
 
+/// Guesses are bounded by challenges: those that were got for others don't serve, and a try with them costs one of the
+/// subscriber's own; a further name of his brings no more.
+#[test]
+fn strangers_guess_as_often_as_a_subscriber_gets_challenges() {
+    let mut authenticator = authenticator();
+    let Scheme::Digest { imsi, .. } = digest("alice") else { unreachable!() };
+    let (mut guesses, mut got) = (0, 0);
+    for number in 0..100 {
+        let source = format!("198.51.100.{number}");
+        let (user, other) = (["alice", "bob"][number % 2], format!("user{number}"));
+        for scheme in [Scheme::Digest { imsi, user: None }, digest(&other)] {
+            let asked = Attempt { scheme, ..from(&source, user) };
+            let Verdict::Challenge(values) = authenticator.examine(at(0), &asked) else { continue };
+            got += 1;
+            let text = Credential::new(user, b"guess", &values[0]).text();
+            let named = Attempt { scheme: Scheme::Digest { imsi, user: Some(user) }, ..asked };
+            let verdict = authenticator.examine(at(0), &with(&named, &text));
+            guesses += u32::from(verdict == Verdict::Refused(Reason::WrongResponse));
+        }
+    }
+    assert_eq!((guesses, got), (5, 105));
+}
+
 #[test]
 fn a_source_gets_so_many_challenges() {
     let mut authenticator = authenticator();
     let users: Vec<String> = (0..200).map(|number| format!("user{number}")).collect();
     let mut ask = |source: &str, user: &str| {
-        let attempt = Attempt { source: source.parse().unwrap(), ..attempt(Scheme::Digest(user)) };
+        let attempt = Attempt { source: source.parse().unwrap(), ..attempt(digest(user)) };
         matches!(authenticator.examine(at(0), &attempt), Verdict::Challenge(_))
     };
     assert_eq!(users.iter().filter(|user| ask("198.51.100.1", user)).count(), 100);
@@ -93,7 +116,7 @@ fn a_source_gets_so_many_challenges() {
 #[test]
 fn wrong_answers_bring_pauses_that_grow_and_end() {
     let mut authenticator = authenticator();
-    let alice = attempt(Scheme::Digest("alice"));
+    let alice = attempt(digest("alice"));
     let mut now = 0;
     let fail = |authenticator: &mut Authenticator, now| {
         let asked = challenge(authenticator.examine(at(now), &alice));
@@ -182,7 +205,7 @@ impl Random {
 fn of_ten_thousand_strangers_none_passes_and_the_user_always_does() {
     let mut authenticator = authenticator();
     let mut random = Random(1);
-    let alice = attempt(Scheme::Digest("alice"));
+    let alice = attempt(digest("alice"));
     let right = |challenge: &str| Credential::new("alice", b"open sesame", challenge);
     let mut seen = vec![];
     for number in 0..10_000u64 {
@@ -242,7 +265,7 @@ fn no_octets_panic() {
                 _ => octets[at] ^= 1 << random.below(8),
             }
         }
-        let scheme = if number % 2 == 0 { aka } else { Scheme::Digest("alice") };
+        let scheme = if number % 2 == 0 { aka } else { digest("alice") };
         let attempt = Attempt { authorization: Some(&octets), ..attempt(scheme) };
         assert_ne!(authenticator.examine(at(number), &attempt), Verdict::Authenticated);
     }

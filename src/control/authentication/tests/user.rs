@@ -2,10 +2,12 @@
 
 use super::*;
 
-const ALICE: Scheme<'_> = Scheme::Digest("alice");
+fn alice() -> Attempt<'static> {
+    attempt(digest("alice"))
+}
 
 fn ask(authenticator: &mut Authenticator, now: Time) -> String {
-    challenge(authenticator.examine(now, &attempt(ALICE)))
+    challenge(authenticator.examine(now, &alice()))
 }
 
 fn right(challenge: &str) -> Credential {
@@ -19,7 +21,7 @@ fn a_password_is_challenged_for_and_found_right() {
     let shape = format!("Digest realm=\"{REALM}\",nonce=\"\",algorithm=MD5,qop=\"auth\"");
     assert_eq!(challenge.replace(param(&challenge, "nonce").unwrap(), ""), shape);
     let answer = right(&challenge).text();
-    assert_eq!(authenticator.examine(at(29_999), &with(&attempt(ALICE), &answer)), Verdict::Authenticated);
+    assert_eq!(authenticator.examine(at(29_999), &with(&alice(), &answer)), Verdict::Authenticated);
     let counts = &authenticator.counts;
     assert_eq!((counts.challenges_md5, counts.verified, counts.wrong_response), (1, 1, 0));
 }
@@ -27,7 +29,7 @@ fn a_password_is_challenged_for_and_found_right() {
 #[test]
 fn the_first_register_of_a_ue_of_the_ims_has_an_empty_nonce() {
     let text = format!("Digest username=\"alice\",realm=\"{REALM}\",nonce=\"\",uri=\"{URI}\",response=\"\"");
-    let verdict = authenticator().examine(at(0), &with(&attempt(ALICE), &text));
+    let verdict = authenticator().examine(at(0), &with(&alice(), &text));
     assert_eq!(param(&challenge(verdict), "stale"), None);
 }
 
@@ -35,19 +37,19 @@ fn the_first_register_of_a_ue_of_the_ims_has_an_empty_nonce() {
 fn a_nonce_serves_once_and_not_for_long() {
     let mut authenticator = authenticator();
     let first = right(&ask(&mut authenticator, at(0)));
-    assert_eq!(authenticator.examine(at(1), &with(&attempt(ALICE), &first.text())), Verdict::Authenticated);
+    assert_eq!(authenticator.examine(at(1), &with(&alice(), &first.text())), Verdict::Authenticated);
     let again = Credential { nc: "00000002".into(), ..first.clone() };
     for text in [first.text(), again.text()] {
-        assert!(is_stale(authenticator.examine(at(2), &with(&attempt(ALICE), &text))));
+        assert!(is_stale(authenticator.examine(at(2), &with(&alice(), &text))));
     }
     assert_eq!(authenticator.counts.replayed, 2);
 
     let late = right(&ask(&mut authenticator, at(10)));
-    let verdict = authenticator.examine(at(32_100), &with(&attempt(ALICE), &late.text()));
+    let verdict = authenticator.examine(at(32_100), &with(&alice(), &late.text()));
     let stale = challenge(verdict);
     assert_eq!((param(&stale, "stale"), authenticator.counts.stale), (Some("true"), 1));
     let answer = right(&stale).text();
-    assert_eq!(authenticator.examine(at(32_101), &with(&attempt(ALICE), &answer)), Verdict::Authenticated);
+    assert_eq!(authenticator.examine(at(32_101), &with(&alice(), &answer)), Verdict::Authenticated);
 }
 
 #[test]
@@ -55,16 +57,16 @@ fn a_wrong_answer_uses_the_nonce_up() {
     let mut authenticator = authenticator();
     let credential = right(&ask(&mut authenticator, at(0)));
     let wrong = Credential { password: b"open".to_vec(), ..credential.clone() };
-    let verdict = authenticator.examine(at(1), &with(&attempt(ALICE), &wrong.text()));
+    let verdict = authenticator.examine(at(1), &with(&alice(), &wrong.text()));
     assert_eq!(verdict, Verdict::Refused(Reason::WrongResponse));
-    assert!(is_stale(authenticator.examine(at(2), &with(&attempt(ALICE), &credential.text()))));
+    assert!(is_stale(authenticator.examine(at(2), &with(&alice(), &credential.text()))));
     assert_eq!((authenticator.counts.wrong_response, authenticator.counts.unknown_user), (1, 0));
 }
 
 #[test]
 fn who_is_unknown_fails_like_a_wrong_password() {
     let mut authenticator = authenticator();
-    let mallory = attempt(Scheme::Digest("mallory"));
+    let mallory = attempt(digest("mallory"));
     let credential = Credential::new("mallory", b"", &challenge(authenticator.examine(at(0), &mallory)));
     let verdict = authenticator.examine(at(1), &with(&mallory, &credential.text()));
     assert_eq!(verdict, Verdict::Refused(Reason::WrongResponse));
@@ -90,7 +92,7 @@ fn each_field_is_checked() {
         let mut authenticator = authenticator();
         let mut credential = right(&ask(&mut authenticator, at(0)));
         change(&mut credential);
-        assert_eq!(authenticator.examine(at(1), &with(&attempt(ALICE), &credential.text())), verdict);
+        assert_eq!(authenticator.examine(at(1), &with(&alice(), &credential.text())), verdict);
     }
 }
 
@@ -100,36 +102,57 @@ fn a_phone_may_spell_the_request_uri_in_another_way() {
         let mut authenticator = authenticator();
         let challenge = ask(&mut authenticator, at(0));
         let answer = Credential { uri, ..right(&challenge) }.text();
-        assert_eq!(authenticator.examine(at(1), &with(&attempt(ALICE), &answer)), Verdict::Authenticated);
+        assert_eq!(authenticator.examine(at(1), &with(&alice(), &answer)), Verdict::Authenticated);
+    }
+}
+
+/// The first REGISTER does not tell the user name, and the subscriber may have several.
+#[test]
+fn a_challenge_is_for_a_subscriber_whatever_name_the_answer_gives() {
+    let Scheme::Digest { imsi, .. } = digest("alice") else { unreachable!() };
+    for (user, verdict) in [
+        (Some("bob"), Verdict::Authenticated),
+        (Some("alice"), Verdict::Refused(Reason::OtherUser)),
+        (None, Verdict::Refused(Reason::OtherUser)),
+    ] {
+        let mut authenticator = authenticator();
+        let asked = attempt(Scheme::Digest { imsi, user: None });
+        let bob =
+            Credential { username: "bob".into(), ..right(&challenge(authenticator.examine(at(0), &asked))) };
+        let text = bob.text();
+        let answered = with(&attempt(Scheme::Digest { imsi, user }), &text);
+        assert_eq!(authenticator.examine(at(1), &answered), verdict, "{user:?}");
+        // Whoever it was, it was used.
+        assert!(is_stale(authenticator.examine(at(2), &answered)));
     }
 }
 
 #[test]
-fn a_challenge_is_for_one_user_at_one_source_in_one_network() {
+fn a_challenge_is_for_one_subscriber_at_one_source_in_one_network() {
     let mut authenticator = authenticator();
-    let alice = right(&ask(&mut authenticator, at(0)));
-    let bob = Credential { username: "bob".into(), ..alice.clone() };
-    assert!(is_stale(authenticator.examine(at(1), &with(&attempt(Scheme::Digest("bob")), &bob.text()))));
-    let text = alice.text();
-    let elsewhere = Attempt { source: "192.0.2.8".parse().unwrap(), ..with(&attempt(ALICE), &text) };
+    let credential = right(&ask(&mut authenticator, at(0)));
+    let bob = Credential { username: "bob".into(), ..credential.clone() };
+    assert!(is_stale(authenticator.examine(at(1), &with(&attempt(digest("bob")), &bob.text()))));
+    let text = credential.text();
+    let elsewhere = Attempt { source: "192.0.2.8".parse().unwrap(), ..with(&alice(), &text) };
     assert!(is_stale(authenticator.examine(at(1), &elsewhere)));
-    let other_network = Attempt { network: 1, ..with(&attempt(ALICE), &text) };
+    let other_network = Attempt { network: 1, ..with(&alice(), &text) };
     assert!(is_stale(authenticator.examine(at(1), &other_network)));
     assert_eq!(authenticator.counts.stale, 3);
-    let no_network = Attempt { network: 2, ..with(&attempt(ALICE), &text) };
+    let no_network = Attempt { network: 2, ..with(&alice(), &text) };
     assert_eq!(authenticator.examine(at(1), &no_network), Verdict::Refused(Reason::NotOffered));
 
     for other in [
-        Credential { realm: "else.net".into(), ..alice.clone() },
-        Credential { algorithm: "SHA-256".into(), ..alice.clone() },
-        Credential { algorithm: "AKAv1-MD5".into(), ..alice.clone() },
+        Credential { realm: "else.net".into(), ..credential.clone() },
+        Credential { algorithm: "SHA-256".into(), ..credential.clone() },
+        Credential { algorithm: "AKAv1-MD5".into(), ..credential.clone() },
     ] {
-        let verdict = authenticator.examine(at(1), &with(&attempt(ALICE), &other.text()));
+        let verdict = authenticator.examine(at(1), &with(&alice(), &other.text()));
         assert_eq!(param(&challenge(verdict), "stale"), None);
     }
     assert_eq!(authenticator.counts.not_offered, 3);
     // All that has not used the challenge up.
-    assert_eq!(authenticator.examine(at(1), &with(&attempt(ALICE), &text)), Verdict::Authenticated);
+    assert_eq!(authenticator.examine(at(1), &with(&alice(), &text)), Verdict::Authenticated);
 }
 
 #[test]
@@ -138,13 +161,9 @@ fn quotes_and_case_of_tokens_do_not_matter() {
     let text = right(&ask(&mut authenticator, at(0))).text();
     let text = text.replace("algorithm=MD5", "Algorithm = \"md5\"").replace("nc=00000001", "NC=\"00000001\"");
     let text = text.replace("qop=auth", "qop=\"auth\" ,").replace("Digest", "dIGEST");
-    assert_eq!(authenticator.examine(at(1), &with(&attempt(ALICE), &text)), Verdict::Authenticated);
+    assert_eq!(authenticator.examine(at(1), &with(&alice(), &text)), Verdict::Authenticated);
     let text = right(&ask(&mut authenticator, at(2))).text().replace("algorithm=MD5, ", "");
-    assert_eq!(
-        authenticator.examine(at(3), &with(&attempt(ALICE), &text)),
-        Verdict::Authenticated,
-        "RFC 2617"
-    );
+    assert_eq!(authenticator.examine(at(3), &with(&alice(), &text)), Verdict::Authenticated, "RFC 2617");
 }
 
 #[test]
@@ -158,10 +177,10 @@ fn no_part_of_an_answer_passes_and_no_octets_panic() {
             text.split('"').nth(5),
             "the same key, the same nonce"
         );
-        let verdict = again.examine(at(1), &with(&attempt(ALICE), &text[..end]));
+        let verdict = again.examine(at(1), &with(&alice(), &text[..end]));
         assert_ne!(verdict, Verdict::Authenticated, "{end}");
     }
-    let verdict = |text: &str| authenticator().examine(at(1), &with(&attempt(ALICE), text));
+    let verdict = |text: &str| authenticator().examine(at(1), &with(&alice(), text));
     assert_eq!(verdict("Basic x"), Verdict::Malformed("Not Digest Authorization"));
     assert_eq!(
         verdict("Digest nonce=\"a\", nonce=\"a\""),
@@ -171,7 +190,7 @@ fn no_part_of_an_answer_passes_and_no_octets_panic() {
     for needed in ["cnonce=", "nc=", " uri=", "qop=", "response="] {
         let mut authenticator = authenticator();
         let text = right(&ask(&mut authenticator, at(0))).text().replace(needed, " x-other=");
-        let verdict = authenticator.examine(at(1), &with(&attempt(ALICE), &text));
+        let verdict = authenticator.examine(at(1), &with(&alice(), &text));
         assert!(matches!(verdict, Verdict::Malformed(_)), "{needed}");
     }
     for at_octet in 0..text.len() {
@@ -180,7 +199,7 @@ fn no_part_of_an_answer_passes_and_no_octets_panic() {
             ask(&mut again, at(0));
             let mut octets = text.clone().into_bytes();
             octets[at_octet] ^= flip;
-            let attempt = Attempt { authorization: Some(&octets), ..attempt(ALICE) };
+            let attempt = Attempt { authorization: Some(&octets), ..alice() };
             again.examine(at(1), &attempt);
         }
     }
@@ -193,7 +212,7 @@ fn another_life_knows_none_of_the_challenges_of_this_one() {
     let config = AuthenticatorConfig::new(vec![network()]);
     let mut next_life = Authenticator::new(config, &SipKey::new([8; 16]));
     ask(&mut next_life, at(0));
-    assert!(is_stale(next_life.examine(at(1), &with(&attempt(ALICE), &text))));
+    assert!(is_stale(next_life.examine(at(1), &with(&alice(), &text))));
 }
 
 #[test]
@@ -201,5 +220,5 @@ fn a_network_without_the_scheme_refuses() {
     let only_aka = NetworkAuthentication { algorithms: vec![Algorithm::AkaV1Md5], ..network() };
     let mut authenticator =
         Authenticator::new(AuthenticatorConfig::new(vec![only_aka]), &SipKey::new([7; 16]));
-    assert_eq!(authenticator.examine(at(0), &attempt(ALICE)), Verdict::Refused(Reason::NotOffered));
+    assert_eq!(authenticator.examine(at(0), &alice()), Verdict::Refused(Reason::NotOffered));
 }

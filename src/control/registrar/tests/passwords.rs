@@ -1,0 +1,175 @@
+//! 8.1 step 2 with passwords: who answers by which name, and for whom. The first REGISTER has no credentials.
+
+use super::*;
+use crate::control::start::{self, Parts};
+use crate::gateway::mailbox::{RegisterOutcome, UeRegister};
+use crate::io::memory::MemoryIo;
+use md5::{Digest as _, Md5};
+use std::os::unix::fs::PermissionsExt;
+
+const CONFIG: &str = r#"
+[[port]]
+name = "ims"
+device = "net_memory0"
+addresses = ["10.0.0.1/24"]
+[sip]
+listen = ["10.0.0.1:5060"]
+uri = "sip:ipsmgw.home1.net"
+[[network]]
+name = "home1"
+mcc = "262"
+mnc = "01"
+realms = ["home1.net", "phones.example"]
+gateway_title = "491710999001"
+r1 = "preconfigured"
+subscribers = "subscribers"
+[network.direct]
+authentication = "digest"
+credentials = "users"
+[ss7]
+point_code = 100
+[[association]]
+name = "sg"
+role = "client"
+local = ["10.0.0.1"]
+remote = ["10.0.0.2"]
+[[destination]]
+point_code = 200
+associations = ["sg"]
+"#;
+
+const SUBSCRIBERS: &str = "262010000000001,491700000001,sip:alice@home1.net sip:alice.jones@home1.net sip:alice@10.0.0.1\n\
+                           262010000000002,491700000002,sip:bob@home1.net sip:alice@phones.example\n\
+                           262010000000003,,sip:carol@10.0.0.1\n";
+
+/// Each may be a subscriber's name, with a password of its own.
+const USERS: [&str; 9] = [
+    "262010000000001@home1.net",
+    "262010000000002@home1.net",
+    "alice",
+    "alice@home1.net",
+    "alice.jones",
+    "+491700000001",
+    "bob",
+    "carol",
+    "stranger",
+];
+
+fn md5(parts: &[&str]) -> String {
+    Md5::digest(parts.join(":")).iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn password(user: &str) -> String {
+    format!("the password of {user}")
+}
+
+fn with_passwords() -> Registrar {
+    let directory = std::env::temp_dir().join(format!(
+        "ipsmgw-passwords-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    std::fs::create_dir_all(&directory).unwrap();
+    let users = directory.join("users");
+    let lines = USERS.map(|user| format!("{user}:home1.net:{}\n", md5(&[user, "home1.net", &password(user)])));
+    std::fs::write(directory.join("subscribers"), SUBSCRIBERS).unwrap();
+    std::fs::write(&users, lines.concat()).unwrap();
+    std::fs::set_permissions(&users, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let config = Config::parse(&directory.join("gateway.toml"), CONFIG).unwrap();
+    let subscribers = Subscribers::load(&config).unwrap();
+    std::fs::remove_dir_all(directory).unwrap();
+    let Parts { registrar, .. } = start::build(config, subscribers, Vec::<MemoryIo>::new(), [1; 16]).unwrap();
+    registrar
+}
+
+/// A UE's REGISTER for `to`, and its answer.
+fn send(registrar: &mut Registrar, now: Time, to: &str, authorization: Option<String>) -> RegisterOutcome {
+    let mut request = request(to);
+    request.registrant = Registrant::Ue(UeRegister {
+        to: to.into(),
+        request_uri: b"sip:home1.net".to_vec(),
+        authorization: authorization.map(String::into_bytes),
+        wildcard: false,
+        q: None,
+        instance: vec![],
+        target: None,
+    });
+    request.contact = Some(identity("sip:me@192.0.2.7"));
+    request.remote = "192.0.2.7:5060".parse().unwrap();
+    let mut out = Outbox::new();
+    registrar.handle(now, ToControl::Register(Box::new(request)), &mut out);
+    registrar.assert_invariants();
+    match out.pop() {
+        Some((_, ToWorker::RegisterDone(outcome))) => *outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The statuses until `to` is registered by who goes by `user`, or is not.
+fn statuses(registrar: &mut Registrar, now: Time, to: &str, user: &str) -> Vec<u16> {
+    let mut outcome = send(registrar, now, to, None);
+    let mut statuses = vec![outcome.status];
+    while let [challenge] = &outcome.challenges[..]
+        && statuses.len() < 4
+    {
+        let nonce = challenge.split('"').nth(3).unwrap();
+        let ha1 = md5(&[user, "home1.net", &password(user)]);
+        let ha2 = md5(&["REGISTER", "sip:home1.net"]);
+        let response = md5(&[&ha1, nonce, "00000001", "c", "auth", &ha2]);
+        let authorization = format!(
+            "Digest username=\"{user}\",realm=\"home1.net\",nonce=\"{nonce}\",uri=\"sip:home1.net\",\
+             response=\"{response}\",algorithm=MD5,cnonce=\"c\",nc=00000001,qop=auth"
+        );
+        outcome = send(registrar, now, to, Some(authorization));
+        statuses.push(outcome.status);
+    }
+    statuses
+}
+
+#[test]
+fn a_subscriber_goes_by_any_name_of_his_after_one_challenge() {
+    let mut registrar = with_passwords();
+    let own = [
+        ("sip:+491700000001@home1.net", "262010000000001@home1.net"),
+        ("sip:alice@home1.net", "262010000000001@home1.net"),
+        ("sip:alice@home1.net", "alice"),
+        ("sip:alice@home1.net", "alice@home1.net"),
+        ("sip:alice@home1.net", "alice.jones"),
+        ("sip:alice@home1.net", "+491700000001"),
+        ("tel:+491700000001", "alice"),
+        ("sip:262010000000001@home1.net", "alice"),
+        ("sip:alice@10.0.0.1", "alice"),
+        // Of a host that is no realm: the name is To's.
+        ("sip:carol@10.0.0.1", "carol"),
+    ];
+    for (number, (to, user)) in own.into_iter().enumerate() {
+        let now = NOW + Duration::from_secs(10 * number as u64);
+        assert_eq!(statuses(&mut registrar, now, to, user), [401, 200], "{to} by {user}");
+    }
+    let counts = &registrar.authenticator.counts;
+    assert_eq!((counts.challenges_md5, counts.verified, counts.stale), (10, 10, 0));
+}
+
+#[test]
+fn nobody_registers_what_is_not_his() {
+    let mut registrar = with_passwords();
+    let others: [(&str, &str, &[u16]); 8] = [
+        ("sip:alice@home1.net", "bob", &[401, 403]),
+        ("sip:alice@home1.net", "stranger", &[401, 403]),
+        ("sip:bob@home1.net", "alice", &[401, 403]),
+        ("sip:+491700000002@home1.net", "alice", &[401, 403]),
+        ("sip:262010000000002@home1.net", "alice", &[401, 403]),
+        // The name is Alice's, in the challenge's realm.
+        ("sip:alice@phones.example", "alice", &[401, 403]),
+        // Two IMSIs.
+        ("sip:262010000000001@home1.net", "262010000000002@home1.net", &[401, 403]),
+        // Bob's challenge is not Alice's; he proves to be Bob, whose identity it is not.
+        ("sip:alice@home1.net", "262010000000002@home1.net", &[401, 401, 403]),
+    ];
+    for (number, (to, user, expected)) in others.into_iter().enumerate() {
+        let now = NOW + Duration::from_secs(10 * number as u64);
+        assert_eq!(statuses(&mut registrar, now, to, user), expected, "{to} by {user}");
+    }
+    assert_eq!((registrar.writer.len(), registrar.counts.refused_identity), (0, 1));
+    assert_eq!(send(&mut registrar, NOW, "sip:nobody@home1.net", None).status, 403);
+}
