@@ -28,7 +28,7 @@ enum Command {
         #[arg(short, long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Check a configuration: print every error with its remedy, or what there is room for.
+    /// Check a configuration: print every error with its remedy, or every warning and what there is room for.
     Check {
         /// The configuration (TOML).
         #[arg(short, long, value_name = "FILE")]
@@ -61,6 +61,9 @@ fn main() -> ExitCode {
         },
         Command::Check { config } => match control::read(&config) {
             Ok((checked, _)) => {
+                for warning in &checked.warnings {
+                    eprintln!("warning: {warning}");
+                }
                 let mut text = format!("{}: correct; there is room for\n", config.display());
                 for (what, room) in checked.sizes() {
                     text += &format!("{room:>12} {}\n", what.replace('_', " "));

@@ -52,21 +52,8 @@ pub fn run(config: Config, subscribers: Subscribers) -> Result<(), StartError> {
     use crate::base::PortId;
     use crate::io::dpdk::{Eal, EalConfig, Ports, PortsConfig};
     log::start(&config.log);
-    for network in &config.networks {
-        if network.direct.as_ref().is_some_and(|it| it.authentication == config::Authentication::None) {
-            let network = &network.name;
-            tracing::warn!(
-                network,
-                "UEs register here without authentication: everybody can be anybody; for a laboratory only"
-            );
-        }
-        if network.r1 == config::R1::UpdateGprsLocation {
-            let network = &network.name;
-            tracing::warn!(
-                network,
-                "r1 is updateGprsLocation: a plain HLR cancels the real SGSN of everybody who registers here"
-            );
-        }
+    for config::ConfigError { line, key, what, remedy, .. } in &config.warnings {
+        tracing::warn!(line, key, remedy, "{what}");
     }
     for (what, room) in config.sizes() {
         tracing::info!(what, room, "capacity");

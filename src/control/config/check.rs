@@ -1,7 +1,7 @@
 //! What the types of the configuration don't say: ranges, and that names, addresses and point codes refer to each other.
 
 use super::source::Source;
-use super::{Authentication, Config, Network, R1};
+use super::{Authentication, Config, ConfigError, Network, R1};
 use crate::gateway::mt::MAX_QUEUE;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -11,6 +11,28 @@ use std::ops::RangeInclusive;
 /// Reports everything that is wrong in `config` to `source`.
 pub(super) fn check(config: &Config, source: &mut Source<'_>) {
     Check { config, source }.all();
+}
+
+/// What in `config` is allowed and does harm where it does not belong.
+pub(super) fn warnings(config: &Config, source: &Source<'_>) -> Vec<ConfigError> {
+    let mut warnings = vec![];
+    for (at, network) in config.networks.iter().enumerate() {
+        if network.direct.as_ref().is_some_and(|it| it.authentication == Authentication::None) {
+            let place = format!("network[{at}].direct.authentication");
+            let what = "UEs register here without authentication: everybody can be anybody";
+            warnings.push(source.about(
+                &place,
+                what,
+                "keep it to a laboratory, or give \"aka\" or \"digest\"",
+            ));
+        }
+        if network.r1 == R1::UpdateGprsLocation {
+            let what = "a plain HLR cancels the real SGSN of everybody who registers here";
+            let remedy = "make sure that the HLR keeps it, or give \"any_time_modification\"";
+            warnings.push(source.about(&format!("network[{at}].r1"), what, remedy));
+        }
+    }
+    warnings
 }
 
 /// The host part of a SIP URI.

@@ -60,9 +60,11 @@ pub struct Config {
     pub metrics: Metrics,
     /// `[log]`.
     pub log: Log,
+    /// What in it is allowed and does harm where it does not belong: told at each check and each start.
+    pub warnings: Vec<ConfigError>,
 }
 
-/// What is wrong with a file of the configuration.
+/// What is wrong with a file of the configuration, or what there is to be wary of.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigError {
     /// The file.
@@ -118,6 +120,7 @@ impl Config {
         let config = Self::read(&mut source, file).filter(|_| source.errors.is_empty()).map(|mut config| {
             config.fill();
             check::check(&config, &mut source);
+            config.warnings = check::warnings(&config, &source);
             config
         });
         match config {
@@ -156,6 +159,7 @@ impl Config {
             admin: admin?,
             metrics: metrics?,
             log: log?,
+            warnings: vec![],
         })
     }
 

@@ -117,8 +117,18 @@ impl<'t> Source<'t> {
 
     /// Reports `what` about the key at `place` (as in `port[1].addresses[0]`).
     pub(super) fn error(&mut self, place: &str, what: impl Into<String>, remedy: impl Into<String>) {
-        let line = self.line_of(place);
-        self.push(line, place.into(), what.into(), remedy.into());
+        self.errors.push(self.about(place, what, remedy));
+    }
+
+    /// `what` about the key at `place`, for the caller to report.
+    pub(super) fn about(
+        &self,
+        place: &str,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> ConfigError {
+        let (file, line) = (self.file.clone(), self.line_of(place));
+        ConfigError { file, line, key: place.into(), what: what.into(), remedy: remedy.into() }
     }
 
     fn push(&mut self, line: usize, key: String, what: String, remedy: String) {

@@ -208,6 +208,31 @@ fn what_must_differ_differs() {
 }
 
 #[test]
+fn what_is_allowed_and_dangerous_is_warned_of() {
+    let warnings = |text: &str| -> Vec<String> {
+        let config = Config::parse(Path::new("gw.toml"), text).unwrap();
+        config.warnings.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(warnings(EXAMPLE), [""; 0]);
+    let dangerous = EXAMPLE
+        .replace(
+            "r1 = \"preconfigured\"",
+            "r1 = \"update_gprs_location\"\nhlr = [{ title = \"4917100002\" }]",
+        )
+        .replace("authentication = \"aka\"", "authentication = \"none\"");
+    let at = |text: &str| 1 + dangerous[..dangerous.find(text).expect(text)].matches('\n').count();
+    let gprs = format!("gw.toml:{}: network[0].r1: a plain HLR cancels the real SGSN", at("r1 = \"update"));
+    let line = at("authentication = \"none\"");
+    let none = format!("gw.toml:{line}: network[1].direct.authentication: UEs register here without");
+    let found = warnings(&dangerous);
+    let expected = [gprs, none];
+    assert!(
+        found.len() == 2 && found.iter().zip(&expected).all(|(it, begin)| it.starts_with(begin)),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let errors = Config::load(Path::new("/nonexistent/gw.toml")).unwrap_err();
     assert!(errors[0].to_string().starts_with("/nonexistent/gw.toml: cannot be read: "), "{}", errors[0]);
