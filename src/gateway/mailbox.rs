@@ -99,6 +99,8 @@ pub struct UeRegister {
     pub authorization: Option<Vec<u8>>,
     /// Whether Contact is `*`: every binding of the UE ends.
     pub wildcard: bool,
+    /// Contacts that are to leave as the other one comes.
+    pub leaving: Vec<Identity>,
     /// The Contact's q-value, in thousandths.
     pub q: Option<u16>,
     /// The Contact's +sip.instance, which names the device, or empty.

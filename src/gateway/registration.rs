@@ -106,6 +106,7 @@ pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Regist
         request_uri: register.request_uri.to_vec(),
         authorization: register.authorization.map(<[u8]>::to_vec),
         wildcard: register.contact_wildcard,
+        leaving: register.leaving().collect(),
         q: register.contact_q,
         instance: register.instance.to_vec(),
         target: register.contact_address.filter(beside),

@@ -47,6 +47,8 @@ counts! {
         bad_extension,
         /// Requests refused with 483.
         too_many_hops,
+        /// REGISTERs refused with 403: not one contact of several is to stay, but more, or none.
+        several_contacts,
         /// Requests refused with 503: no transaction free.
         full,
         /// MESSAGEs whose body is no SM-RP message, refused with 400.
@@ -314,6 +316,7 @@ impl Ims {
         match status {
             400 if method == Method::Register => self.counts.bad_request += 1,
             400 => self.counts.bad_rp += 1,
+            403 => self.counts.several_contacts += 1,
             405 => self.counts.bad_method += 1,
             415 => self.counts.bad_media_type += 1,
             416 => self.counts.bad_scheme += 1,

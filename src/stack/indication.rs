@@ -56,7 +56,7 @@ pub struct Register<'a> {
     pub to_uri: &'a [u8],
     /// The Request-URI.
     pub request_uri: &'a [u8],
-    /// The URI of the first Contact: the S-CSCF's, or the UE's. Without one, and without
+    /// The URI of the Contact that is to stay, or the only one: the S-CSCF's, or the UE's. Without one, and without
     /// [`Register::contact_wildcard`], the REGISTER is a query (RFC 3261 10.2.3).
     pub contact: Option<Identity>,
     /// Contact's host and port, if the host is an IP address; behind a NAT it is not where the UE can be reached. None
@@ -91,6 +91,13 @@ impl<'a> Register<'a> {
     /// The values of all P-Associated-URI headers, as they are spelt.
     pub fn associated_values(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.request.message.values(sip::Name::PAssociatedUri)
+    }
+
+    /// The URIs of further Contacts, which are to leave as [`Register::contact`] comes.
+    pub fn leaving(&self) -> impl Iterator<Item = Identity> + use<'a> {
+        let stays = self.contact;
+        let contacts = self.request.message.values(sip::Name::Contact).filter_map(sip::NameAddr::parse);
+        contacts.filter_map(|contact| Identity::new(contact.uri)).filter(move |uri| Some(*uri) != stays)
     }
 
     /// The canonical identities in P-Associated-URI.

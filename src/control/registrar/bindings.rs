@@ -72,14 +72,16 @@ impl Registrar {
         name_of(&self.names, request)
     }
 
-    /// Whether the same registration has got a newer REGISTER already (RFC 3261 10.3 step 7).
+    /// Whether the same registration has got a newer REGISTER already (RFC 3261 10.3 step 7); a UE's, under whatever
+    /// contact, since a new one takes the place of an old one of its Call-ID.
     pub(super) fn is_stale(&self, now: Time, known: Known, network: u16, request: &RegisterRequest) -> bool {
         let name = self.name_of(request);
         let present = self.present(known, &request.public_identity);
+        let direct = matches!(request.registrant, Registrant::Ue(_));
+        let same = |it: &Binding| it.registration == name || direct && it.access == AccessKind::Direct;
         let newer = present.is_some_and(|present| {
-            versions(&present).any(|(it, version)| {
-                it.network == network && it.registration == name && version.is_newer_than(request)
-            })
+            versions(&present)
+                .any(|(it, version)| it.network == network && same(&it) && version.is_newer_than(request))
         });
         newer || self.ended.is_after(now, known.imsi, name, request)
     }
@@ -178,7 +180,8 @@ impl Registrar {
         let present = found.as_ref().map(|present| present.record());
         let mut bindings = vec![(binding, Some(ends))];
         let others = present.into_iter().flat_map(|present| present.bindings());
-        bindings.extend(others.filter(|other| !replaces(&binding, other)).map(|other| (other, None)));
+        let stays = |other: &Binding| !replaces(&binding, other) && !leaves(request, other);
+        bindings.extend(others.filter(stays).map(|other| (other, None)));
         // One too many: the UE's oldest goes, and never the S-CSCF's.
         if bindings.len() > Record::BINDINGS {
             let last =
@@ -353,6 +356,12 @@ fn replaces(new: &Binding, old: &Binding) -> bool {
     let same_flow = new.remote == old.remote || new.call == old.call;
     new.registration == old.registration
         || new.access == AccessKind::Direct && old.access == AccessKind::Direct && same_flow
+}
+
+/// Whether a UE's REGISTER gives an old binding of its subscriber up, beside the one that it is for.
+fn leaves(request: &RegisterRequest, old: &Binding) -> bool {
+    let Registrant::Ue(ue) = &request.registrant else { return false };
+    old.access == AccessKind::Direct && ue.leaving.contains(&old.contact)
 }
 
 /// Which binding is tried first: by access, and among those of one access by the UE's q-value where users may choose.

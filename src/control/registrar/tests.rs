@@ -10,7 +10,7 @@ use crate::subscriber::{AccessNetworkInfo, Reader, TableConfig, table};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-mod passwords;
+mod direct;
 
 const EXAMPLE: &str = include_str!("../../../docs/operating/examples/gateway.toml");
 const ALICE: &str = "sip:alice@home1.net";

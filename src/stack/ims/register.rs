@@ -12,29 +12,45 @@ const EMBEDDED: &str = "message/sip";
 /// Seconds of life where none are asked for (RFC 3261 10.3).
 const EXPIRES: u32 = 3600;
 
-/// The first Contact, where it is no wildcard.
+/// What Contact asks for.
 pub(super) enum Contact<'a> {
     /// There is none: a query.
     None,
     /// `*`: all of them.
     All,
-    /// The first.
-    First(NameAddr<'a>),
+    /// The one that is to stay, or the only one.
+    One(NameAddr<'a>),
 }
 
-/// The first Contact of a REGISTER and the seconds of life that are asked for, or the status that refuses it.
+/// The Contact of a REGISTER and the seconds of life that are asked for, or the status that refuses it.
+///
+/// RFC 3261 10.3 step 7 has every contact bound or removed, or none. Requests go where the REGISTER comes from, and that is
+/// one place: of several contacts one stays, and the others leave.
 pub(super) fn contact<'a>(message: &sip::Message<'a>) -> Result<(Contact<'a>, u32), u16> {
     let mut contacts = message.values(Name::Contact);
     let expires = message.expires().unwrap_or(EXPIRES);
-    match contacts.next() {
-        None => Ok((Contact::None, expires)),
+    let one = |value: &'a [u8]| -> Result<(NameAddr<'a>, u32), u16> {
+        let contact = NameAddr::parse(value).ok_or(400u16)?;
+        Ok((contact, contact.expires().unwrap_or(expires)))
+    };
+    let (mut contact, mut life) = match contacts.next() {
+        None => return Ok((Contact::None, expires)),
         // RFC 3261 10.3 step 6.
-        Some(b"*") if expires == 0 && contacts.next().is_none() => Ok((Contact::All, 0)),
-        Some(value) => {
-            let contact = NameAddr::parse(value).ok_or(400u16)?;
-            Ok((Contact::First(contact), contact.expires().unwrap_or(expires)))
+        Some(b"*") if expires == 0 && contacts.next().is_none() => return Ok((Contact::All, 0)),
+        Some(first) => one(first)?,
+    };
+    let mut several = false;
+    for value in contacts {
+        let (other, seconds) = one(value)?;
+        several = true;
+        if seconds > 0 && life > 0 {
+            return Err(403);
+        }
+        if seconds > 0 {
+            (contact, life) = (other, seconds);
         }
     }
+    if several && life == 0 { Err(403) } else { Ok((Contact::One(contact), life)) }
 }
 
 /// A REGISTER, or the status that refuses it.
@@ -44,7 +60,7 @@ pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result
     let (contact, expires) = contact(message)?;
     let contact_wildcard = matches!(contact, Contact::All);
     let contact = match contact {
-        Contact::First(contact) => Some(contact),
+        Contact::One(contact) => Some(contact),
         Contact::None | Contact::All => None,
     };
     let content = content(message, embedded)?;

@@ -118,7 +118,7 @@ impl Ims {
     fn extra<'a>(&self, request: &sip::Message<'a>, status: u16) -> Extra<'a> {
         match (status, request.method()) {
             (200, Method::Register) => match register::contact(request) {
-                Ok((Contact::First(contact), expires)) => {
+                Ok((Contact::One(contact), expires)) => {
                     Extra::Contact { uri: contact.uri, expires: expires.min(self.config.registration_max) }
                 }
                 _ => Extra::None,

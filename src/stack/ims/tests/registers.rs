@@ -148,14 +148,45 @@ fn a_query_has_no_contact_and_a_wildcard_ends_all() {
     ] {
         let mut bench = Bench::new();
         let refused = bench.input(UE, &with(contact, expires), |_, next| matches!(next, Next::Done));
-        if contact.starts_with("Contact: <sip:a@b>") {
-            // The first one counts, and the others are not read.
-            assert!(!refused);
-            continue;
-        }
         assert!(refused, "{contact}");
         assert!(bench.one().0.starts_with("SIP/2.0 400 Bad Request\r\n"), "{contact}");
         assert_eq!((bench.ims.counts.bad_request, bench.ims.counts.bad_rp), (1, 0));
+    }
+}
+
+/// RFC 3261 10.3 step 7: all that is asked for, or nothing.
+#[test]
+fn of_several_contacts_one_stays_and_the_others_leave() {
+    let whole = String::from_utf8(ue_register("1")).unwrap();
+    let line = whole.lines().find(|line| line.starts_with("Contact")).unwrap();
+    let with =
+        |contacts: &str| whole.replace(line, contacts).replace("Expires: 600000", "Expires: 60").into_bytes();
+    for (contacts, expires, leaving) in [
+        ("Contact: <sip:new@b>", 60, &[][..]),
+        ("Contact: <sip:new@b>, <sip:old@b>;expires=0", 60, &["sip:old@b"][..]),
+        ("Contact: <sip:old@b>;expires=0\r\nm: <sip:new@b>;expires=9", 9, &["sip:old@b"]),
+        (
+            "Contact: <sip:a@b>;expires=0, <sip:c@b>;expires=0\r\nContact: <sip:new@b>",
+            60,
+            &["sip:a@b", "sip:c@b"],
+        ),
+        ("Contact: <sip:new@b>;expires=0, <sip:new@b>", 60, &[]),
+    ] {
+        Bench::new().register(UE, &with(contacts), |_, it| {
+            let found: Vec<_> = it.leaving().map(|identity| identity.to_string()).collect();
+            assert_eq!((it.contact.unwrap().as_str(), it.expires), ("sip:new@b", expires), "{contacts}");
+            assert_eq!(found, leaving, "{contacts}");
+        });
+    }
+    for contacts in [
+        "Contact: <sip:a@b>, <sip:c@b>",
+        "Contact: <sip:a@b>, <sip:c@b>;expires=0, <sip:d@b>;expires=1",
+        "Contact: <sip:a@b>;expires=0\r\nContact: <sip:c@b>;expires=0",
+    ] {
+        let mut bench = Bench::new();
+        assert!(bench.input(UE, &with(contacts), |_, next| matches!(next, Next::Done)));
+        assert!(bench.one().0.starts_with("SIP/2.0 403 Forbidden\r\n"), "{contacts}");
+        assert_eq!((bench.ims.counts.several_contacts, bench.ims.counts.bad_request), (1, 0));
     }
 }
 

@@ -1,4 +1,4 @@
-//! 8.1 step 2 with passwords: who answers by which name, and for whom. The first REGISTER has no credentials.
+//! 8.1 step 2: with passwords, who answers by which name, and for whom; and which contacts there are in the end.
 
 use super::*;
 use crate::control::start::{self, Parts};
@@ -63,7 +63,8 @@ fn password(user: &str) -> String {
     format!("the password of {user}")
 }
 
-fn with_passwords() -> Registrar {
+/// A registrar whose UEs authenticate like this.
+fn of_ues(authentication: &str) -> Registrar {
     let directory = std::env::temp_dir().join(format!(
         "ipsmgw-passwords-{}-{:?}",
         std::process::id(),
@@ -71,31 +72,48 @@ fn with_passwords() -> Registrar {
     ));
     std::fs::create_dir_all(&directory).unwrap();
     let users = directory.join("users");
-    let lines = USERS.map(|user| format!("{user}:home1.net:{}\n", md5(&[user, "home1.net", &password(user)])));
+    let lines =
+        USERS.map(|user| format!("{user}:home1.net:{}\n", md5(&[user, "home1.net", &password(user)])));
     std::fs::write(directory.join("subscribers"), SUBSCRIBERS).unwrap();
     std::fs::write(&users, lines.concat()).unwrap();
     std::fs::set_permissions(&users, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let config = Config::parse(&directory.join("gateway.toml"), CONFIG).unwrap();
+    let text =
+        CONFIG.replace("authentication = \"digest\"", &format!("authentication = \"{authentication}\""));
+    let text = if authentication == "digest" { text } else { text.replace("credentials = \"users\"\n", "") };
+    let config = Config::parse(&directory.join("gateway.toml"), &text).unwrap();
     let subscribers = Subscribers::load(&config).unwrap();
     std::fs::remove_dir_all(directory).unwrap();
     let Parts { registrar, .. } = start::build(config, subscribers, Vec::<MemoryIo>::new(), [1; 16]).unwrap();
     registrar
 }
 
-/// A UE's REGISTER for `to`, and its answer.
-fn send(registrar: &mut Registrar, now: Time, to: &str, authorization: Option<String>) -> RegisterOutcome {
+/// A UE's REGISTER for `to`, without credentials.
+fn of_ue(to: &str) -> RegisterRequest {
     let mut request = request(to);
     request.registrant = Registrant::Ue(UeRegister {
         to: to.into(),
         request_uri: b"sip:home1.net".to_vec(),
-        authorization: authorization.map(String::into_bytes),
+        authorization: None,
         wildcard: false,
+        leaving: vec![],
         q: None,
         instance: vec![],
         target: None,
     });
     request.contact = Some(identity("sip:me@192.0.2.7"));
     request.remote = "192.0.2.7:5060".parse().unwrap();
+    request
+}
+
+fn ue(request: &mut RegisterRequest) -> &mut UeRegister {
+    match &mut request.registrant {
+        Registrant::Ue(ue) => ue,
+        Registrant::Scscf { .. } => unreachable!(),
+    }
+}
+
+/// What becomes of a REGISTER.
+fn send(registrar: &mut Registrar, now: Time, request: RegisterRequest) -> RegisterOutcome {
     let mut out = Outbox::new();
     registrar.handle(now, ToControl::Register(Box::new(request)), &mut out);
     registrar.assert_invariants();
@@ -107,7 +125,7 @@ fn send(registrar: &mut Registrar, now: Time, to: &str, authorization: Option<St
 
 /// The statuses until `to` is registered by who goes by `user`, or is not.
 fn statuses(registrar: &mut Registrar, now: Time, to: &str, user: &str) -> Vec<u16> {
-    let mut outcome = send(registrar, now, to, None);
+    let mut outcome = send(registrar, now, of_ue(to));
     let mut statuses = vec![outcome.status];
     while let [challenge] = &outcome.challenges[..]
         && statuses.len() < 4
@@ -120,7 +138,9 @@ fn statuses(registrar: &mut Registrar, now: Time, to: &str, user: &str) -> Vec<u
             "Digest username=\"{user}\",realm=\"home1.net\",nonce=\"{nonce}\",uri=\"sip:home1.net\",\
              response=\"{response}\",algorithm=MD5,cnonce=\"c\",nc=00000001,qop=auth"
         );
-        outcome = send(registrar, now, to, Some(authorization));
+        let mut answered = of_ue(to);
+        ue(&mut answered).authorization = Some(authorization.into_bytes());
+        outcome = send(registrar, now, answered);
         statuses.push(outcome.status);
     }
     statuses
@@ -128,7 +148,7 @@ fn statuses(registrar: &mut Registrar, now: Time, to: &str, user: &str) -> Vec<u
 
 #[test]
 fn a_subscriber_goes_by_any_name_of_his_after_one_challenge() {
-    let mut registrar = with_passwords();
+    let mut registrar = of_ues("digest");
     let own = [
         ("sip:+491700000001@home1.net", "262010000000001@home1.net"),
         ("sip:alice@home1.net", "262010000000001@home1.net"),
@@ -152,7 +172,7 @@ fn a_subscriber_goes_by_any_name_of_his_after_one_challenge() {
 
 #[test]
 fn nobody_registers_what_is_not_his() {
-    let mut registrar = with_passwords();
+    let mut registrar = of_ues("digest");
     let others: [(&str, &str, &[u16]); 8] = [
         ("sip:alice@home1.net", "bob", &[401, 403]),
         ("sip:alice@home1.net", "stranger", &[401, 403]),
@@ -171,5 +191,43 @@ fn nobody_registers_what_is_not_his() {
         assert_eq!(statuses(&mut registrar, now, to, user), expected, "{to} by {user}");
     }
     assert_eq!((registrar.writer.len(), registrar.counts.refused_identity), (0, 1));
-    assert_eq!(send(&mut registrar, NOW, "sip:nobody@home1.net", None).status, 403);
+    assert_eq!(send(&mut registrar, NOW, of_ue("sip:nobody@home1.net")).status, 403);
+}
+
+const ALICES: &str = "sip:262010000000001@home1.net";
+
+/// Registers a contact from a host: the contacts that there are then, or the status that refuses it.
+fn at_host(registrar: &mut Registrar, host: u8, call: u64, leaving: &[&str]) -> Result<Vec<String>, u16> {
+    let mut request = of_ue(ALICES);
+    request.contact = Some(identity(&format!("sip:host{host}@192.0.2.{host}")));
+    request.remote = format!("192.0.2.{host}:5060").parse().unwrap();
+    request.call = call;
+    ue(&mut request).leaving = leaving.iter().map(|uri| identity(uri)).collect();
+    let outcome = send(registrar, NOW, request);
+    let mut contacts: Vec<_> = outcome.contacts.iter().map(|(contact, _)| contact.to_string()).collect();
+    contacts.sort();
+    if outcome.status == 200 { Ok(contacts) } else { Err(outcome.status) }
+}
+
+#[test]
+fn contacts_leave_as_another_comes() {
+    let mut registrar = of_ues("none");
+    let uri = |host: u8| format!("sip:host{host}@192.0.2.{host}");
+    assert_eq!(at_host(&mut registrar, 1, 1, &[]), Ok(vec![uri(1)]));
+    assert_eq!(at_host(&mut registrar, 2, 2, &[]), Ok(vec![uri(1), uri(2)]));
+    // The UE at host 1 is at host 3 now, after a restart; what nobody has leaves without a word.
+    assert_eq!(at_host(&mut registrar, 3, 3, &[&uri(1), &uri(9)]), Ok(vec![uri(2), uri(3)]));
+    // What stays does not leave.
+    assert_eq!(at_host(&mut registrar, 3, 3, &[]), Ok(vec![uri(2), uri(3)]));
+}
+
+#[test]
+fn an_older_register_does_not_bring_back_a_contact_that_has_left() {
+    let mut registrar = of_ues("none");
+    let mut older = of_ue(ALICES);
+    older.contact = Some(identity("sip:old@192.0.2.7"));
+    let newer = of_ue(ALICES);
+    assert_eq!(send(&mut registrar, NOW, newer).status, 200);
+    let outcome = send(&mut registrar, NOW, older);
+    assert_eq!((outcome.status, registrar.counts.refused_stale), (500, 1));
 }
