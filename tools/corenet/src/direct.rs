@@ -4,11 +4,10 @@
 use crate::config::{Line, Network};
 use crate::digest::{Challenge, Client};
 use crate::hlr;
-use crate::node::{Cx, Node, User};
+use crate::node::{Cx, Node};
 use crate::random::Random;
-use crate::scscf::REGISTRATIONS;
 use crate::sim_card::SimCard;
-use crate::ue;
+use crate::ue::{self, REGISTRATIONS};
 use ipsmgw::base::{Key, Time};
 use ipsmgw::stack::{Content, Message, RegisterRequest};
 use std::net::{IpAddr, SocketAddr};
@@ -40,8 +39,6 @@ pub struct Direct {
     password: String,
     /// Challenges of the present registration.
     challenges: u32,
-    /// Seconds of life that the present registration asks for.
-    expires: u32,
     random: Random,
 }
 
@@ -98,7 +95,6 @@ impl Direct {
             card,
             password: password(seed, line),
             challenges: 0,
-            expires: 0,
             random: Random::new(seed ^ u64::from(at) << 32),
         })
     }
@@ -129,42 +125,10 @@ pub fn credential(network: &Network, line: &Line, seed: u64) -> String {
     format!("{nai}:{realm}:{hash}")
 }
 
-/// 8.1 step 2: the next UE registers, for the first time or anew. Whether it could: one at a time.
-pub(crate) fn register(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_>) -> bool {
-    let number = ue::in_turn(&node.direct, node.traffic.direct_registration.begun);
-    if node.ues[number as usize].registering {
-        return false;
-    }
-    node.traffic.direct_registration.begun += 1;
-    let expires = node.traffic.config.expires;
-    if let Err(why) = begin(node, now, intended, number, expires, cx) {
-        node.traffic.direct_registration.fail(number, &why);
-    }
-    true
-}
-
-/// 8.2.1 step 1: the next UE de-registers.
-pub(crate) fn deregister(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_>) {
-    let number = ue::in_turn(&node.direct, node.traffic.direct_deregistration.begun);
-    node.traffic.direct_deregistration.begun += 1;
-    if let Err(why) = begin(node, now, intended, number, 0, cx) {
-        node.traffic.direct_deregistration.fail(number, &why);
-    }
-}
-
-fn begin(
-    node: &mut Node,
-    now: Time,
-    intended: Time,
-    number: u32,
-    expires: u32,
-    cx: &mut Cx<'_>,
-) -> Result<(), String> {
-    let ue = &mut node.ues[number as usize];
-    ue.registering = true;
-    ue.register_intended = intended;
-    let Some(direct) = &mut ue.direct else { return Err("no direct access".into()) };
-    (direct.challenges, direct.expires) = (0, expires);
+/// 8.1 step 2, 8.2.1 step 1: the UE registers or leaves.
+pub(crate) fn register(node: &mut Node, now: Time, number: u32, cx: &mut Cx<'_>) -> Result<(), String> {
+    let Some(direct) = &mut node.ues[number as usize].direct else { return Err("no direct access".into()) };
+    direct.challenges = 0;
     let uri = format!("sip:{}", direct.realm);
     let client = Client { username: &direct.nai, method: "REGISTER", uri: &uri, cnonce: "", nc: 0 };
     let authorization = client.initial(&direct.realm);
@@ -176,7 +140,7 @@ fn send(node: &mut Node, now: Time, number: u32, authorization: &str, cx: &mut C
     let Some(direct) = &ue.direct else { return Err("no direct access".into()) };
     ue.sequence += 1;
     // Every other one leaves with all its contacts (RFC 3261 10.2.2).
-    let contact = match (direct.expires, number % 2) {
+    let contact = match (ue.expires, number % 2) {
         (0, 1) => "*".into(),
         (expires, _) => format!(
             "<{}>;+sip.instance=\"{}\";+g.3gpp.icsi-ref=\"urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel\";+g.3gpp.smsip;expires={expires}",
@@ -189,7 +153,7 @@ fn send(node: &mut Node, now: Time, number: u32, authorization: &str, cx: &mut C
         request_uri: &format!("sip:{}", direct.realm),
         from: &direct.identity,
         to: &direct.identity,
-        expires: direct.expires,
+        expires: ue.expires,
         contact: Some(&contact),
         authorization: Some(authorization),
         key: Key { slot: number, generation: REGISTRATIONS },
@@ -197,34 +161,18 @@ fn send(node: &mut Node, now: Time, number: u32, authorization: &str, cx: &mut C
         access_network_info: ACCESS_NETWORK,
         body: ("", b""),
     };
-    let sent = cx.stack.register(now, &request, User::Registration(number).to_u64(), cx.outside);
-    sent.map(|_| ()).map_err(|refusal| format!("REGISTER not sent: {refusal:?}"))
+    ue::send_register(now, number, &request, cx)
 }
 
 /// 401: who is it? The UE proves it, once, and once more if its card and the authentication centre had to agree first.
 pub(crate) fn on_challenged(node: &mut Node, now: Time, number: u32, challenge: &[u8], cx: &mut Cx<'_>) {
     let Some(ue) = node.ues.get_mut(number as usize) else { return };
-    let Some(direct) = &mut ue.direct else { return on_registered(node, now, number, 401) };
+    let Some(direct) = &mut ue.direct else { return ue::on_registered(node, now, number, 401) };
     direct.challenges += 1;
     let answer = (direct.challenges <= CHALLENGES).then(|| direct.answer(challenge)).flatten();
     let sent = answer.map(|authorization| send(node, now, number, &authorization, cx));
     if !matches!(sent, Some(Ok(()))) {
-        on_registered(node, now, number, 401);
-    }
-}
-
-/// 8.1 step 6, 8.2.1 step 5: the gateway's answer.
-pub(crate) fn on_registered(node: &mut Node, now: Time, number: u32, status: u16) {
-    let Some(ue) = node.ues.get_mut(number as usize) else { return };
-    ue.registering = false;
-    let leaves = ue.direct.as_ref().is_some_and(|direct| direct.expires == 0);
-    let flow = match leaves {
-        false => &mut node.traffic.direct_registration,
-        true => &mut node.traffic.direct_deregistration,
-    };
-    match status {
-        200 => flow.succeed(now, ue.register_intended),
-        _ => flow.fail(number, &format!("REGISTER answered {status}")),
+        ue::on_registered(node, now, number, 401);
     }
 }
 

@@ -172,16 +172,7 @@ impl Node {
                     self.traffic.phase = Phase::Finished;
                 }
             }
-            Phase::Registration => {
-                while let Some(intended) = self.traffic.registration.due(now)
-                    && scscf::register(self, now, intended, cx)
-                {}
-                while let Some(intended) = self.traffic.direct_registration.due(now)
-                    && direct::register(self, now, intended, cx)
-                {}
-                let done = self.traffic.registration.is_done() && self.traffic.direct_registration.is_done();
-                self.advance(done, Phase::Messages);
-            }
+            Phase::Registration => self.register(now, false, Phase::Messages, cx),
             Phase::Messages => {
                 for direct in [false, true] {
                     while let Some(intended) = self.traffic.mo_of(direct).due(now)
@@ -195,23 +186,21 @@ impl Node {
                 let done = [mo, mt, direct_mo, direct_mt].into_iter().all(Flow::is_done);
                 self.advance(done, Phase::Deregistration);
             }
-            Phase::Deregistration => {
-                while let Some(intended) = self.traffic.deregistration.due(now) {
-                    scscf::deregister(self, now, intended, cx);
-                }
-                while let Some(intended) = self.traffic.direct_deregistration.due(now) {
-                    direct::deregister(self, now, intended, cx);
-                }
-                let done =
-                    self.traffic.deregistration.is_done() && self.traffic.direct_deregistration.is_done();
-                self.advance(done, Phase::Finished);
-            }
+            Phase::Deregistration => self.register(now, true, Phase::Finished, cx),
             Phase::Finished => {}
         }
     }
 
-    fn is_direct(&self, number: u32) -> bool {
-        self.ues.get(number as usize).is_some_and(|ue| ue.direct.is_some())
+    /// UEs register, or leave, until all that were to have done so.
+    fn register(&mut self, now: Time, leave: bool, next: Phase, cx: &mut Cx<'_>) {
+        let mut done = true;
+        for direct in [false, true] {
+            while let Some(intended) = self.traffic.registrations_of(direct, leave).due(now)
+                && ue::register(self, now, (direct, leave), intended, cx)
+            {}
+            done &= self.traffic.registrations_of(direct, leave).is_done();
+        }
+        self.advance(done, next);
     }
 
     fn advance(&mut self, done: bool, next: Phase) {
@@ -243,10 +232,7 @@ impl Application for Node {
                 }
             }
             Indication::Answered { user, status } => match User::from_u64(user) {
-                User::Registration(number) if self.is_direct(number) => {
-                    direct::on_registered(self, now, number, status);
-                }
-                User::Registration(number) => scscf::on_registered(self, now, number, status),
+                User::Registration(number) => ue::on_registered(self, now, number, status),
                 User::Submission(number) => ue::on_submission_answered(self, number, status),
                 User::DeliverReport(number) => ue::on_report_answered(self, number, status),
                 User::MtForwardSm(_) | User::SubscriberData(_) => {}

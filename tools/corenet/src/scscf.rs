@@ -1,8 +1,8 @@
 //! The S-CSCFs: tell the gateway who registers (TS 24.229 5.4.1.7), and stand between it and the UEs.
 
 use crate::config::{Network, RegisterBody};
-use crate::node::{Cx, Node, User};
-use crate::ue::{self, Ue};
+use crate::node::{Cx, Node};
+use crate::ue::{self, REGISTRATIONS, Ue};
 use ipsmgw::base::{Key, Time};
 use ipsmgw::ident::Digits;
 use ipsmgw::stack::{Message, RegisterRequest};
@@ -10,8 +10,6 @@ use std::net::SocketAddr;
 
 /// P-Access-Network-Info of every UE.
 pub(crate) const ACCESS_NETWORK: &[u8] = b"3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=2620100010000001";
-/// Of a key, which says what it is a key of: here a UE.
-pub(crate) const REGISTRATIONS: u32 = 2;
 /// Between the parts of a multipart body.
 const BOUNDARY: &str = "part-of-register";
 
@@ -48,13 +46,13 @@ impl Scscf {
     }
 
     /// The body of the third-party REGISTER for `ue`, and its type.
-    fn body(&self, ue: &Ue, expires: u32) -> (String, String) {
+    fn body(&self, ue: &Ue) -> (String, String) {
         match self.register_body {
             RegisterBody::None => (String::new(), String::new()),
             RegisterBody::ServiceInfo => (IMS_XML.into(), service_info(ue)),
-            RegisterBody::EmbeddedRegister => (EMBEDDED.into(), self.embedded(ue, expires)),
+            RegisterBody::EmbeddedRegister => (EMBEDDED.into(), self.embedded(ue)),
             RegisterBody::Multipart => {
-                let parts = [(IMS_XML, service_info(ue)), (EMBEDDED, self.embedded(ue, expires))];
+                let parts = [(IMS_XML, service_info(ue)), (EMBEDDED, self.embedded(ue))];
                 let parts = parts.map(|(media_type, body)| {
                     format!("--{BOUNDARY}\r\nContent-Type: {media_type}\r\n\r\n{body}\r\n")
                 });
@@ -65,8 +63,9 @@ impl Scscf {
     }
 
     /// The REGISTER that the UE had sent.
-    fn embedded(&self, ue: &Ue, expires: u32) -> String {
-        let (realm, imsi, identity) = (&self.realm, ue.imsi, &ue.identities[0]);
+    fn embedded(&self, ue: &Ue) -> String {
+        let Ue { imsi, expires, .. } = ue;
+        let (realm, identity) = (&self.realm, &ue.identities[0]);
         format!(
             "REGISTER sip:{realm} SIP/2.0\r\n\
              Via: SIP/2.0/UDP 192.0.2.77:5060;branch=z9hG4bK{imsi}\r\n\
@@ -95,50 +94,19 @@ fn service_info(ue: &Ue) -> String {
     )
 }
 
-/// 8.7 step 4: the next UE registers, for the first time or anew. Whether it could: one at a time.
-pub(crate) fn register(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_>) -> bool {
-    let number = ue::in_turn(&node.behind_ims, node.traffic.registration.begun);
-    if node.ues[number as usize].registering {
-        return false;
-    }
-    node.traffic.registration.begun += 1;
-    let expires = node.traffic.config.expires;
-    if let Err(why) = send(node, now, intended, number, expires, cx) {
-        node.traffic.registration.fail(number, &why);
-    }
-    true
-}
-
-/// 8.8 step 4: the next UE de-registers.
-pub(crate) fn deregister(node: &mut Node, now: Time, intended: Time, cx: &mut Cx<'_>) {
-    let number = ue::in_turn(&node.behind_ims, node.traffic.deregistration.begun);
-    node.traffic.deregistration.begun += 1;
-    if let Err(why) = send(node, now, intended, number, 0, cx) {
-        node.traffic.deregistration.fail(number, &why);
-    }
-}
-
-fn send(
-    node: &mut Node,
-    now: Time,
-    intended: Time,
-    number: u32,
-    expires: u32,
-    cx: &mut Cx<'_>,
-) -> Result<(), String> {
+/// 8.7 step 4, 8.8 step 4: the S-CSCF tells the gateway who registers or leaves.
+pub(crate) fn register(node: &mut Node, now: Time, number: u32, cx: &mut Cx<'_>) -> Result<(), String> {
     let ue = &mut node.ues[number as usize];
-    ue.registering = true;
     ue.sequence += 1;
-    ue.register_intended = intended;
     let scscf = &node.scscfs[ue.network];
-    let (media_type, body) = scscf.body(ue, expires);
+    let (media_type, body) = scscf.body(ue);
     let request = RegisterRequest {
         local: scscf.address,
         remote: scscf.gateway,
         request_uri: &scscf.gateway_uri,
         from: &scscf.uri,
         to: &ue.identities[0],
-        expires,
+        expires: ue.expires,
         contact: None,
         authorization: None,
         key: Key { slot: number, generation: REGISTRATIONS },
@@ -146,24 +114,7 @@ fn send(
         access_network_info: ACCESS_NETWORK,
         body: (&media_type, body.as_bytes()),
     };
-    cx.stack
-        .register(now, &request, User::Registration(number).to_u64(), cx.outside)
-        .map(|_| ())
-        .map_err(|refusal| format!("REGISTER not sent: {refusal:?}"))
-}
-
-/// 8.7 step 7, 8.8 step 7: the gateway's answer.
-pub(crate) fn on_registered(node: &mut Node, now: Time, number: u32, status: u16) {
-    let Some(ue) = node.ues.get_mut(number as usize) else { return };
-    ue.registering = false;
-    let flow = match node.traffic.registration.is_done() {
-        false => &mut node.traffic.registration,
-        true => &mut node.traffic.deregistration,
-    };
-    match status {
-        200 => flow.succeed(now, ue.register_intended),
-        _ => flow.fail(number, &format!("REGISTER answered {status}")),
-    }
+    ue::send_register(now, number, &request, cx)
 }
 
 /// A MESSAGE from the gateway: for one of our UEs.

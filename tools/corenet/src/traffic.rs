@@ -265,6 +265,16 @@ impl Traffic {
         if direct { &mut self.direct_mt } else { &mut self.mt }
     }
 
+    /// Registrations over one access, or de-registrations.
+    pub(crate) fn registrations_of(&mut self, direct: bool, leave: bool) -> &mut Flow {
+        match (direct, leave) {
+            (false, false) => &mut self.registration,
+            (false, true) => &mut self.deregistration,
+            (true, false) => &mut self.direct_registration,
+            (true, true) => &mut self.direct_deregistration,
+        }
+    }
+
     /// Whether everything that was asked for has gone as configured.
     #[must_use]
     pub fn is_as_configured(&self) -> bool {

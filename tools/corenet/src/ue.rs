@@ -9,13 +9,15 @@ use crate::short_message;
 use crate::traffic::Submission;
 use ipsmgw::base::{Key, Time};
 use ipsmgw::ident::{Digits, Imsi, Msisdn, WorkerId};
-use ipsmgw::stack::{Message, MessageRequest, Rp};
+use ipsmgw::stack::{Message, MessageRequest, RegisterRequest, Rp};
 use std::net::SocketAddr;
 
 /// Of a key, which says what it is a key of: a submission.
 const SUBMISSIONS: u32 = 0;
 /// Of a key: a delivery report.
 const REPORTS: u32 = 1;
+/// Of a key: a UE's registrations.
+pub(crate) const REGISTRATIONS: u32 = 2;
 /// TP-FCS of a failing UE: memory capacity exceeded.
 pub(crate) const FAILURE: u8 = 0xd3;
 
@@ -64,6 +66,8 @@ pub struct Ue {
     pub direct: Option<Direct>,
     /// Whether a registration waits for its answer.
     pub(crate) registering: bool,
+    /// Seconds of life that its latest registration asked for; 0 to leave.
+    pub(crate) expires: u32,
     /// CSeq of its latest registration.
     pub(crate) sequence: u32,
     /// When its latest registration was meant to begin.
@@ -88,6 +92,7 @@ impl Ue {
             behaviour,
             direct,
             registering: false,
+            expires: 0,
             sequence: 0,
             register_intended: Time::ZERO,
             reference: 0,
@@ -113,6 +118,58 @@ impl Ue {
 /// The UE whose turn it is among `members`.
 pub(crate) fn in_turn(members: &[u32], turn: u32) -> u32 {
     members.get(turn as usize % members.len().max(1)).copied().unwrap_or(0)
+}
+
+/// 8.1 step 2, 8.7 step 4: the next UE registers, for the first time or anew; 8.2.1 step 1, 8.8 step 4: it leaves. Whether it
+/// could: one at a time.
+pub(crate) fn register(
+    node: &mut Node,
+    now: Time,
+    (direct, leave): (bool, bool),
+    intended: Time,
+    cx: &mut Cx<'_>,
+) -> bool {
+    let members = if direct { &node.direct } else { &node.behind_ims };
+    let expires = if leave { 0 } else { node.traffic.config.expires };
+    let flow = node.traffic.registrations_of(direct, leave);
+    let number = in_turn(members, flow.begun);
+    let ue = &mut node.ues[number as usize];
+    if ue.registering {
+        return false;
+    }
+    flow.begun += 1;
+    (ue.registering, ue.expires, ue.register_intended) = (true, expires, intended);
+    let sent = match direct {
+        true => direct::register(node, now, number, cx),
+        false => scscf::register(node, now, number, cx),
+    };
+    if let Err(why) = sent {
+        node.ues[number as usize].registering = false;
+        node.traffic.registrations_of(direct, leave).fail(number, &why);
+    }
+    true
+}
+
+/// Sends a REGISTER of UE `number`.
+pub(crate) fn send_register(
+    now: Time,
+    number: u32,
+    request: &RegisterRequest<'_>,
+    cx: &mut Cx<'_>,
+) -> Result<(), String> {
+    let sent = cx.stack.register(now, request, User::Registration(number).to_u64(), cx.outside);
+    sent.map(|_| ()).map_err(|refusal| format!("REGISTER not sent: {refusal:?}"))
+}
+
+/// 8.1 step 6, 8.2.1 step 5, 8.7 step 7, 8.8 step 7: the gateway's answer.
+pub(crate) fn on_registered(node: &mut Node, now: Time, number: u32, status: u16) {
+    let Some(ue) = node.ues.get_mut(number as usize) else { return };
+    ue.registering = false;
+    let flow = node.traffic.registrations_of(ue.direct.is_some(), ue.expires == 0);
+    match status {
+        200 => flow.succeed(now, ue.register_intended),
+        _ => flow.fail(number, &format!("REGISTER answered {status}")),
+    }
 }
 
 /// Every so many submissions of UEs with direct access say that they are another UE's.
