@@ -148,10 +148,6 @@ impl Ims {
         }
     }
 
-    fn token(&self, key: Key) -> Token {
-        Token { worker: self.config.worker, slot: key.slot, generation: key.generation }
-    }
-
     /// One of our addresses as Via names it; nothing for another's, with which no request can be written.
     fn host(&self, ip: IpAddr) -> Inline<48> {
         self.hosts.iter().find(|(own, _)| *own == ip).map_or(Inline::EMPTY, |(_, host)| *host)
@@ -171,43 +167,33 @@ impl Ims {
         let body = body.finish().ok_or(Refusal::TooLong)?;
         let mut route_text = [0; 160];
         let route = request.route.and_then(|uri| spell_route(uri, &mut route_text));
-        let token = self.token(request.key);
-        let (call_id, tag) =
-            (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
-        let cseq = self.next_sequence();
-        let host = self.host(request.local.ip());
-        let build = |w: &mut Writer<'_>, branch: &[u8]| {
-            let head = build::Request {
-                method: Method::Message,
-                uri: request.request_uri.as_bytes(),
-                host: &host,
-                port: request.local.port(),
-                branch,
-                routes: route.as_slice(),
-                from: request.from.as_bytes(),
-                from_tag: tag.as_bytes(),
-                to: request.to.unwrap_or(request.request_uri).as_bytes(),
-                call_id: call_id.as_bytes(),
-                cseq,
-            };
-            let extra = |w: &mut Writer<'_>| {
-                if request.asserted {
-                    w.address(Name::PAssertedIdentity, request.from.as_bytes(), &[]);
-                }
-                if !request.access_network_info.is_empty() {
-                    w.header(Name::PAccessNetworkInfo, &[request.access_network_info]);
-                }
-                if let Some(call_id) = request.in_reply_to {
-                    w.header(Name::InReplyTo, &[call_id]);
-                }
-                if request.towards_ue {
-                    w.header(Name::RequestDisposition, &[b"no-fork"]);
-                    w.header(Name::AcceptContact, &[ACCEPT_CONTACT]);
-                }
-            };
-            build::request(&head, extra, Some(build::Content { media_type: SMS.as_bytes(), body }), w);
+        let head = Head {
+            method: Method::Message,
+            local: request.local,
+            remote: request.remote,
+            uri: request.request_uri,
+            routes: route.as_slice(),
+            from: request.from,
+            to: request.to.unwrap_or(request.request_uri),
+            key: request.key,
+            cseq: self.next_sequence(),
         };
-        self.start(now, request.local, request.remote, user, out, build)
+        let extra = |w: &mut Writer<'_>| {
+            if request.asserted {
+                w.address(Name::PAssertedIdentity, request.from.as_bytes(), &[]);
+            }
+            if !request.access_network_info.is_empty() {
+                w.header(Name::PAccessNetworkInfo, &[request.access_network_info]);
+            }
+            if let Some(call_id) = request.in_reply_to {
+                w.header(Name::InReplyTo, &[call_id]);
+            }
+            if request.towards_ue {
+                w.header(Name::RequestDisposition, &[b"no-fork"]);
+                w.header(Name::AcceptContact, &[ACCEPT_CONTACT]);
+            }
+        };
+        self.request(now, &head, user, (extra, SMS, body), out)
     }
 
     /// A MESSAGE with any content.
@@ -218,29 +204,18 @@ impl Ims {
         user: u64,
         out: &mut dyn Out,
     ) -> Result<RequestId, Refusal> {
-        let token = self.token(request.key);
-        let (call_id, tag) =
-            (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
-        let cseq = self.next_sequence();
-        let host = self.host(request.local.ip());
-        let content = build::Content { media_type: request.content_type.as_bytes(), body: request.body };
-        let build = |w: &mut Writer<'_>, branch: &[u8]| {
-            let head = build::Request {
-                method: Method::Message,
-                uri: request.request_uri.as_bytes(),
-                host: &host,
-                port: request.local.port(),
-                branch,
-                routes: &[],
-                from: request.from.as_bytes(),
-                from_tag: tag.as_bytes(),
-                to: request.to.as_bytes(),
-                call_id: call_id.as_bytes(),
-                cseq,
-            };
-            build::request(&head, |_| (), Some(content), w);
+        let head = Head {
+            method: Method::Message,
+            local: request.local,
+            remote: request.remote,
+            uri: request.request_uri,
+            routes: &[],
+            from: request.from,
+            to: request.to,
+            key: request.key,
+            cseq: self.next_sequence(),
         };
-        self.start(now, request.local, request.remote, user, out, build)
+        self.request(now, &head, user, (|_: &mut Writer<'_>| (), request.content_type, request.body), out)
     }
 
     /// Stops repeating a request, whose answer nobody waits for any more. Whether it was open.
@@ -256,55 +231,68 @@ impl Ims {
         user: u64,
         out: &mut dyn Out,
     ) -> Result<RequestId, Refusal> {
-        let token = self.token(request.key);
-        let (call_id, tag) =
-            (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
-        let host = self.host(request.local.ip());
-        let (media_type, body) = request.body;
-        let content =
-            (!body.is_empty()).then_some(build::Content { media_type: media_type.as_bytes(), body });
-        let build = |w: &mut Writer<'_>, branch: &[u8]| {
-            let head = build::Request {
-                method: Method::Register,
-                uri: request.request_uri.as_bytes(),
-                host: &host,
-                port: request.local.port(),
-                branch,
-                routes: &[],
-                from: request.from.as_bytes(),
-                from_tag: tag.as_bytes(),
-                to: request.to.as_bytes(),
-                call_id: call_id.as_bytes(),
-                cseq: request.sequence,
-            };
-            let extra = |w: &mut Writer<'_>| {
-                match request.contact {
-                    Some(contact) => w.header(Name::Contact, &[contact.as_bytes()]),
-                    None => w.address(Name::Contact, request.from.as_bytes(), &[]),
-                }
-                if let Some(authorization) = request.authorization {
-                    w.header(Name::Authorization, &[authorization.as_bytes()]);
-                }
-                w.number(Name::Expires, request.expires);
-                if !request.access_network_info.is_empty() {
-                    w.header(Name::PAccessNetworkInfo, &[request.access_network_info]);
-                }
-            };
-            build::request(&head, extra, content, w);
+        let head = Head {
+            method: Method::Register,
+            local: request.local,
+            remote: request.remote,
+            uri: request.request_uri,
+            routes: &[],
+            from: request.from,
+            to: request.to,
+            key: request.key,
+            cseq: request.sequence,
         };
-        self.start(now, request.local, request.remote, user, out, build)
+        let extra = |w: &mut Writer<'_>| {
+            match request.contact {
+                Some(contact) => w.header(Name::Contact, &[contact.as_bytes()]),
+                None => w.address(Name::Contact, request.from.as_bytes(), &[]),
+            }
+            if let Some(authorization) = request.authorization {
+                w.header(Name::Authorization, &[authorization.as_bytes()]);
+            }
+            w.number(Name::Expires, request.expires);
+            if !request.access_network_info.is_empty() {
+                w.header(Name::PAccessNetworkInfo, &[request.access_network_info]);
+            }
+        };
+        let (media_type, body) = request.body;
+        self.request(now, &head, user, (extra, media_type, body), out)
     }
 
-    fn start(
+    /// Sends a request with the headers of its head, those that `extra` writes, and a body unless that is empty, in a
+    /// transaction of its own.
+    fn request(
         &mut self,
         now: Time,
-        local: SocketAddr,
-        remote: SocketAddr,
+        head: &Head<'_>,
         user: u64,
+        (extra, media_type, body): (impl FnOnce(&mut Writer<'_>), &str, &[u8]),
         out: &mut dyn Out,
-        build: impl FnOnce(&mut Writer<'_>, &[u8]),
     ) -> Result<RequestId, Refusal> {
-        self.clients.start(now, flow(local, remote), user, out, build).map(RequestId).map_err(|refused| {
+        let token =
+            Token { worker: self.config.worker, slot: head.key.slot, generation: head.key.generation };
+        let (call_id, tag) =
+            (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
+        let host = self.host(head.local.ip());
+        let content = build::Content { media_type: media_type.as_bytes(), body };
+        let build = |w: &mut Writer<'_>, branch: &[u8]| {
+            let head = build::Request {
+                method: head.method,
+                uri: head.uri.as_bytes(),
+                host: &host,
+                port: head.local.port(),
+                branch,
+                routes: head.routes,
+                from: head.from.as_bytes(),
+                from_tag: tag.as_bytes(),
+                to: head.to.as_bytes(),
+                call_id: call_id.as_bytes(),
+                cseq: head.cseq,
+            };
+            build::request(&head, extra, (!body.is_empty()).then_some(content), w);
+        };
+        let started = self.clients.start(now, flow(head.local, head.remote), user, out, build);
+        started.map(RequestId).map_err(|refused| {
             self.counts.not_sent += 1;
             match refused {
                 sip::Refused::Unwritable => Refusal::TooLong,
@@ -318,6 +306,20 @@ impl Ims {
         self.sequence = self.sequence % 0x7fff_fffe + 1;
         self.sequence
     }
+}
+
+/// What every request of ours begins with, and where it goes.
+struct Head<'a> {
+    method: Method<'static>,
+    local: SocketAddr,
+    remote: SocketAddr,
+    uri: &'a str,
+    routes: &'a [&'a [u8]],
+    from: &'a str,
+    to: &'a str,
+    /// Call-ID and tag name it.
+    key: Key,
+    cseq: u32,
 }
 
 /// Headers of a response.
