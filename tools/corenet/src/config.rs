@@ -143,9 +143,23 @@ pub struct Network {
     /// How many of them share an address, behind an address translator, with the ports after that of the first. Default 1.
     #[serde(default = "alone")]
     pub direct_sharing: u32,
+    /// What they prove who they are with. Default `"aka"`: their SIM cards.
+    #[serde(default)]
+    pub direct_authentication: DirectAuthentication,
     /// What the third-party REGISTER tells the gateway. Default `"service-info"`.
     #[serde(default)]
     pub register_body: RegisterBody,
+}
+
+/// How UEs with direct access prove who they are, by the gateway's own words for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DirectAuthentication {
+    /// With a SIM card, whose IMSI the first REGISTER tells (TS 24.229 5.1.1.2).
+    #[default]
+    Aka,
+    /// With a password, of which the first REGISTER says nothing (RFC 3261 22.1).
+    Digest,
 }
 
 /// The body of a third-party REGISTER (TS 24.229 5.4.1.7).

@@ -1,7 +1,7 @@
 //! UEs with direct access: they register at the gateway themselves, with their SIM card or a password, from their own
 //! addresses (TR 23.804 8.1, 8.2; RFC 3261 10.2, RFC 3310, RFC 4169).
 
-use crate::config::{Line, Network};
+use crate::config::{DirectAuthentication, Line, Network};
 use crate::digest::{Challenge, Client};
 use crate::hlr;
 use crate::node::{Cx, Node};
@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// P-Access-Network-Info of UEs with direct access.
 pub(crate) const ACCESS_NETWORK: &[u8] = b"IEEE-802.11;i-wlan-node-id=00a0c91e6bf6";
-/// Challenges in one registration: one, and another after re-synchronisation.
+/// Challenges in one registration with a card: one, and another after re-synchronisation.
 const CHALLENGES: u32 = 2;
 /// Every so many UEs have a card that is ahead of the authentication centre.
 const AHEAD: u32 = 8;
@@ -35,11 +35,17 @@ pub struct Direct {
     realm: String,
     /// Its `+sip.instance`.
     instance: String,
-    card: SimCard,
-    password: String,
+    proof: Proof,
     /// Challenges of the present registration.
     challenges: u32,
     random: Random,
+}
+
+/// What a UE proves who it is with.
+#[derive(Clone)]
+enum Proof {
+    Card(Box<SimCard>),
+    Password(String),
 }
 
 /// Without keys.
@@ -80,6 +86,10 @@ impl Direct {
         if at % AHEAD == AHEAD - 1 {
             card.use_up_to(AHEAD_BY);
         }
+        let proof = match network.direct_authentication {
+            DirectAuthentication::Aka => Proof::Card(card.into()),
+            DirectAuthentication::Digest => Proof::Password(password(seed, line)),
+        };
         let nai = format!("{imsi}@{realm}");
         let identity = match at % 2 {
             0 => line.identities[0].clone(),
@@ -92,23 +102,35 @@ impl Direct {
             nai,
             realm: realm.clone(),
             instance: format!("<urn:gsma:imei:35693803-{at:06}-0>"),
-            card,
-            password: password(seed, line),
+            proof,
             challenges: 0,
             random: Random::new(seed ^ u64::from(at) << 32),
         })
     }
 
-    /// The Authorization that answers a challenge, with the password or with the card.
+    /// The Authorization that answers a challenge, with the password or with the card; `None` if it is one too many.
     fn answer(&mut self, challenge: &[u8]) -> Option<String> {
+        self.challenges += 1;
         let challenge = Challenge::parse(core::str::from_utf8(challenge).ok()?)?;
         let cnonce = format!("{:016x}", self.random.bits());
         let uri = format!("sip:{}", self.realm);
         let client = Client { username: &self.nai, method: "REGISTER", uri: &uri, cnonce: &cnonce, nc: 1 };
-        if challenge.algorithm.eq_ignore_ascii_case("MD5") {
-            return Some(client.with_password(&challenge, self.password.as_bytes()));
+        match &mut self.proof {
+            Proof::Password(password) => (challenge.algorithm.eq_ignore_ascii_case("MD5")
+                && self.challenges == 1)
+                .then(|| client.with_password(&challenge, password.as_bytes())),
+            Proof::Card(card) if self.challenges <= CHALLENGES => {
+                client.with_card(&challenge, card).map(|(answer, _)| answer)
+            }
+            Proof::Card(_) => None,
         }
-        client.with_card(&challenge, &mut self.card).map(|(answer, _)| answer)
+    }
+
+    /// The Authorization of a first REGISTER: a card says whose it is, and a password nothing.
+    fn initial(&self) -> Option<String> {
+        let uri = format!("sip:{}", self.realm);
+        let client = Client { username: &self.nai, method: "REGISTER", uri: &uri, cnonce: "", nc: 0 };
+        matches!(self.proof, Proof::Card(_)).then(|| client.initial(&self.realm))
     }
 }
 
@@ -129,13 +151,17 @@ pub fn credential(network: &Network, line: &Line, seed: u64) -> String {
 pub(crate) fn register(node: &mut Node, now: Time, number: u32, cx: &mut Cx<'_>) -> Result<(), String> {
     let Some(direct) = &mut node.ues[number as usize].direct else { return Err("no direct access".into()) };
     direct.challenges = 0;
-    let uri = format!("sip:{}", direct.realm);
-    let client = Client { username: &direct.nai, method: "REGISTER", uri: &uri, cnonce: "", nc: 0 };
-    let authorization = client.initial(&direct.realm);
-    send(node, now, number, &authorization, cx)
+    let authorization = direct.initial();
+    send(node, now, number, authorization.as_deref(), cx)
 }
 
-fn send(node: &mut Node, now: Time, number: u32, authorization: &str, cx: &mut Cx<'_>) -> Result<(), String> {
+fn send(
+    node: &mut Node,
+    now: Time,
+    number: u32,
+    authorization: Option<&str>,
+    cx: &mut Cx<'_>,
+) -> Result<(), String> {
     let ue = &mut node.ues[number as usize];
     let Some(direct) = &ue.direct else { return Err("no direct access".into()) };
     ue.sequence += 1;
@@ -155,7 +181,7 @@ fn send(node: &mut Node, now: Time, number: u32, authorization: &str, cx: &mut C
         to: &direct.identity,
         expires: ue.expires,
         contact: Some(&contact),
-        authorization: Some(authorization),
+        authorization,
         key: Key { slot: number, generation: REGISTRATIONS },
         sequence: ue.sequence,
         access_network_info: ACCESS_NETWORK,
@@ -168,9 +194,8 @@ fn send(node: &mut Node, now: Time, number: u32, authorization: &str, cx: &mut C
 pub(crate) fn on_challenged(node: &mut Node, now: Time, number: u32, challenge: &[u8], cx: &mut Cx<'_>) {
     let Some(ue) = node.ues.get_mut(number as usize) else { return };
     let Some(direct) = &mut ue.direct else { return ue::on_registered(node, now, number, 401) };
-    direct.challenges += 1;
-    let answer = (direct.challenges <= CHALLENGES).then(|| direct.answer(challenge)).flatten();
-    let sent = answer.map(|authorization| send(node, now, number, &authorization, cx));
+    let answer = direct.answer(challenge);
+    let sent = answer.map(|authorization| send(node, now, number, Some(&authorization), cx));
     if !matches!(sent, Some(Ok(()))) {
         ue::on_registered(node, now, number, 401);
     }

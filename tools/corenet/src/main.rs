@@ -1,7 +1,8 @@
 //! The core network in a box, as a program.
 
 use clap::{Parser, Subcommand};
-use corenet::Config;
+use corenet::config::{Line, Network};
+use corenet::{Config, direct};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,6 +49,14 @@ enum Command {
         /// The network's name.
         network: String,
     },
+    /// Print the passwords of a network's UEs with direct access, hashed, as the gateway's credential file has them.
+    Credentials {
+        /// The configuration (TOML).
+        #[arg(short, long, value_name = "FILE")]
+        config: PathBuf,
+        /// The network's name.
+        network: String,
+    },
 }
 
 /// Exit code for a configuration that is wrong.
@@ -57,7 +66,8 @@ fn main() -> ExitCode {
     let command = Arguments::parse().command;
     let (Command::Run { config: file, .. }
     | Command::Check { config: file }
-    | Command::Subscribers { config: file, .. }) = &command;
+    | Command::Subscribers { config: file, .. }
+    | Command::Credentials { config: file, .. }) = &command;
     let config = match Config::load(file) {
         Ok(config) => config,
         Err(what) => return refused(&what),
@@ -68,14 +78,23 @@ fn main() -> ExitCode {
             Ok(_) => print(&format!("{}: correct\n", file.display())),
             Err(what) => refused(&what),
         },
-        Command::Subscribers { network: name, .. } => {
-            let network = config.networks.iter().find(|network| network.name == name);
-            let network = network.ok_or_else(|| format!("there is no network {name:?} in the configuration"));
-            match network.and_then(corenet::config::Network::lines) {
-                Ok(lines) => print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>()),
-                Err(what) => refused(&what),
-            }
+        Command::Subscribers { network, .. } => list(&config, &network, |_, line| line.to_string()),
+        Command::Credentials { network, .. } => {
+            list(&config, &network, |network, line| direct::credential(network, line, config.seed))
         }
+    }
+}
+
+/// Prints a line for each subscriber of a network.
+fn list(config: &Config, name: &str, text: impl Fn(&Network, &Line) -> String) -> ExitCode {
+    let network = config.networks.iter().find(|network| network.name == name);
+    let network = network.ok_or_else(|| format!("there is no network {name:?} in the configuration"));
+    let lines = network.and_then(|network| Ok((network, network.lines()?)));
+    match lines {
+        Ok((network, lines)) => {
+            print(&lines.iter().map(|line| text(network, line) + "\n").collect::<String>())
+        }
+        Err(what) => refused(&what),
     }
 }
 

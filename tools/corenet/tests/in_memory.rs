@@ -1,16 +1,17 @@
 //! The gateway and the core network in one process, over cables in memory and on a virtual clock: whole procedures, and
 //! what loss and duplication do to them, by a seed.
 
-use corenet::config::RegisterBody;
+use corenet::config::{DirectAuthentication, RegisterBody};
 use corenet::impairment::Impaired;
 use corenet::traffic::{Phase, Traffic};
-use corenet::{Config, Node, report, start};
-use ipsmgw::control::config::{Aka, Config as GatewayConfig, R1};
+use corenet::{Config, Node, direct, report, start};
+use ipsmgw::control::config::{Aka, Authentication, Config as GatewayConfig, R1};
 use ipsmgw::control::subscribers::Subscribers;
 use ipsmgw::dataplane::Worker;
 use ipsmgw::gateway::Gateway;
 use ipsmgw::io::memory::MemoryIo;
 use ipsmgw::sim::{GatewayId, PeerId, Queues, Simulation};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -56,18 +57,25 @@ fn world_of(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -
     (corenet.traffic.direct_mo, corenet.traffic.direct_mt) = (200, 200);
     corenet.traffic.deregister = false;
     change(&mut gateway, &mut corenet);
-    // Subscriber files are the core network's own subscribers.
     let directory = std::env::temp_dir().join(format!(
         "corenet-{}-{:?}",
         std::process::id(),
         std::thread::current().id()
     ));
     std::fs::create_dir_all(&directory).unwrap();
+    // Subscriber files and credentials are the core network's own.
     for (network, ours) in gateway.networks.iter_mut().zip(&corenet.networks) {
+        let lines = ours.lines().unwrap();
         if let Some(file) = &mut network.subscribers {
             *file = directory.join(format!("{}.csv", network.name));
-            let lines: Vec<String> = ours.lines().unwrap().iter().map(ToString::to_string).collect();
+            let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
             std::fs::write(file, lines.join("\n")).unwrap();
+        }
+        if let Some(file) = network.direct.as_mut().and_then(|direct| direct.credentials.as_mut()) {
+            *file = directory.join(format!("{}.htdigest", network.name));
+            let credential = |line| direct::credential(ours, line, corenet.seed);
+            std::fs::write(&*file, lines.iter().map(credential).collect::<Vec<_>>().join("\n")).unwrap();
+            std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
         }
     }
     let subscribers = Subscribers::load(&gateway).unwrap();
@@ -308,6 +316,38 @@ fn ues_register_with_their_cards_send_receive_and_leave() {
         assert_eq!((counts.foreign_source, counts.unknown_recipient, counts.informed), (0, 0, 0));
         world.stop();
     }
+}
+
+/// Their first REGISTERs have no credentials, and every other one registers its number, while passwords go by the NAI: one
+/// challenge has to do.
+#[test]
+fn ues_register_with_their_passwords_send_receive_and_leave() {
+    let mut world = direct_world(2, |gateway, corenet| {
+        let network = &mut gateway.networks[1];
+        // Before anything is proved, a number is a subscriber's by this file alone.
+        network.subscribers = Some(PathBuf::new());
+        let direct = network.direct.as_mut().unwrap();
+        (direct.authentication, direct.credentials) = (Authentication::Digest, Some(PathBuf::new()));
+        corenet.networks[1].direct_authentication = DirectAuthentication::Digest;
+        corenet.traffic.refreshes = 1;
+        corenet.traffic.deregister = true;
+    });
+    world.run();
+    let expected = [
+        ("registration", 40, 0),
+        ("mo", 200, 0),
+        ("mt", 200, 0),
+        ("deregistration", 20, 0),
+        ("direct_registration", 100, 0),
+        ("direct_mo", 200, 0),
+        ("direct_mt", 200, 0),
+        ("direct_deregistration", 50, 0),
+    ];
+    assert_eq!(outcomes(&world), expected);
+    world.assert_agreement("after de-registration");
+    let hlr = &world.node().hlr;
+    assert_eq!((hlr.registered(), hlr.counts.registered, hlr.counts.deregistered), (0, 70, 70));
+    world.stop();
 }
 
 #[test]
