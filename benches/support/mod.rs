@@ -2,7 +2,6 @@
 
 #![allow(dead_code, unreachable_pub)] // each benchmark uses its part
 
-use core::net::SocketAddr;
 use core::time::Duration;
 use std::path::Path;
 
@@ -12,19 +11,15 @@ use ipsmgw::control::config::Config;
 use ipsmgw::control::registrar::{Outbox, Registrar};
 use ipsmgw::control::start::{self, Parts};
 use ipsmgw::control::subscribers::Subscribers;
-use ipsmgw::dataplane::{Worker, rings};
+use ipsmgw::dataplane::Worker;
 use ipsmgw::gateway::Gateway;
-use ipsmgw::ident::{Digits, Imsi, PointCode, SccpAddress, Ssn, WorkerId};
+use ipsmgw::ident::{Digits, Imsi, Ssn};
 use ipsmgw::io::memory::{MemoryIo, Pool, pair, views};
-use ipsmgw::proto::link::{Link, LinkConfig, OwnAddress, PortConfig};
-use ipsmgw::proto::m3ua::{AspConfig, Role as AspRole};
 use ipsmgw::proto::map::{context, operation};
-use ipsmgw::proto::sccp::{Destination as Leads, Rule, SccpConfig};
-use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
-use ipsmgw::proto::{sctp, sip};
+use ipsmgw::sim::PeerStack;
 use ipsmgw::stack::{
-    Application, AssociationSetup, Context, Destination, Ims, ImsConfig, Indication, MessageRequest,
-    MtForward, Offer, Operation, Outcome, RegisterRequest, Rp, Side, Ss7, Ss7Config, Stack, Transport,
+    Application, Context, Indication, MessageRequest, MtForward, Offer, Operation, Outcome, RegisterRequest,
+    Rp,
 };
 
 const CONFIG: &str = r#"
@@ -281,94 +276,24 @@ pub struct Pair {
     registrar: Registrar,
 }
 
-fn core_stack(key: &SipKey, io: &MemoryIo) -> Stack {
-    use ipsmgw::io::PacketIo;
-    let port = |at: u8, address: &str| PortConfig {
-        mac: io.mac(ipsmgw::base::PortId(at)),
-        mtu: 1500,
-        addresses: vec![OwnAddress { address: address.parse().expect("an address"), prefix: 24, vlan: None }],
-    };
-    let link = Link::new(LinkConfig {
-        ports: vec![port(0, "10.0.0.2"), port(1, "10.7.0.2")],
-        udp_ports: vec![5060],
-        neighbours: 16,
-        waiting: 16,
-        ..LinkConfig::default()
-    });
-    let listen: SocketAddr = CORE_SIP.parse().expect("an address");
-    let ims = ImsConfig {
-        worker: WorkerId(0),
-        workers: 1,
-        side: Side::Mobile,
-        listen: vec![listen],
-        trusted: vec![core::net::IpAddr::from([10, 0, 0, 1])],
-        host: "home1.net".into(),
-        registration_max: 600_000,
-        retry_after: 1,
-        timers: sip::Timers::RFC_3261,
-        client_transactions: 16384,
-        pending_requests: 64,
-        server_transactions: 65536,
-    };
+fn worker(key: &SipKey, io: MemoryIo) -> Worker<MemoryIo, Core> {
     let title = |text: &str| -> Digits { text.parse().expect("digits") };
-    let leads = |prefix: &str, point_code| Rule {
-        translation_type: None,
-        numbering_plan: None,
-        nature: None,
-        prefix: title(prefix),
-        destination: Leads { point_code: PointCode(point_code), ssn: None, route_on_ssn: false },
-    };
-    let setup = AssociationSetup {
-        name: "gw".into(),
-        owner: WorkerId(0),
-        sctp: sctp::AssociationConfig {
-            remote_port: None,
-            ..sctp::AssociationConfig::new(
-                sctp::Role::Server,
-                "10.7.0.2".parse().expect("an address"),
-                "10.7.0.1".parse().expect("an address"),
-            )
-        },
-        m3ua: AspConfig::new(AspRole::Sgp, vec![100]),
-    };
-    let transport = Transport::new(
-        WorkerId(0),
-        PointCode(200),
-        2,
-        vec![setup],
-        vec![Destination { point_code: PointCode(100), associations: vec![0] }],
-        [7; 32],
-        key.derive("core"),
-    );
-    let ss7 = Ss7::new(Ss7Config {
-        worker: WorkerId(0),
-        workers: 1,
-        transport,
-        own: vec![SccpAddress::titled(title(CENTRE), Ssn::MSC)],
-        sccp: SccpConfig::new(
-            vec![PointCode(200)],
-            vec![Ssn::MSC],
-            vec![leads(CENTRE, 200), leads("491710999", 100)],
-        ),
-        dialogues: DialoguesConfig {
-            worker: WorkerId(0),
-            workers: 1,
-            capacity: 8192,
-            identifiers: 1 << 20,
-            prefix: 0,
-            prefix_bits: 0,
-            key: key.derive("core dialogues"),
-            rest: Duration::from_secs(1),
-            guard: Duration::from_secs(60),
-            peer_match: PeerMatch::default(),
-        },
+    let ports = [["10.0.0.2", "10.0.0.1"], ["10.7.0.2", "10.7.0.1"]];
+    let stack = PeerStack {
+        ports: &ports.map(|port| port.map(|address| address.parse().expect("an address"))),
+        host: "home1.net",
+        associations: 1,
+        own: &[(title(CENTRE), Ssn::MSC)],
+        gateway_titles: title("491710999"),
+        dialogues: 8192,
+        identifiers: 1 << 20,
         forward_timeout: Duration::from_secs(60),
-        offers: vec![
+        offers: &[
             Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
             Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
         ],
-    });
-    Stack::new(WorkerId(0), key, link.expect("a link"), Ims::new(ims, key), ss7.expect("SS7"))
+    };
+    stack.worker(key, io, Core { counts: CoreCounts::default(), reference: 0, serial: 0 })
 }
 
 impl Pair {
@@ -384,15 +309,10 @@ impl Pair {
         let subscribers = Subscribers::load(&config).expect("no files");
         let Parts { mut workers, mut mailboxes, registrar, .. } =
             start::build(config, subscribers, gateway_io, [1; 16]).expect("a gateway");
-        let key = SipKey::new([9; 16]);
-        let stack = core_stack(&key, &core_io);
-        let core = Core { counts: CoreCounts::default(), reference: 0, serial: 0 };
-        let (mut ends, _control) = rings::<(), (), ()>(1, 16, 16);
-        let core = Worker::new(WorkerId(0), core_io, stack, core, ends.pop().expect("ends"));
         let mut pair = Self {
             now: Time::from_millis(1000),
             gateway: workers.pop().expect("a worker"),
-            core,
+            core: worker(&SipKey::new([9; 16]), core_io),
             mailbox: mailboxes.pop().expect("a mailbox"),
             registrar,
         };

@@ -14,6 +14,7 @@ mod control;
 mod network;
 mod peer;
 mod random;
+mod stack;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -21,6 +22,7 @@ mod trace;
 pub use network::{Link, Quality, Queues, Way, WayCounts};
 pub use peer::{Peer, Ports, Scripted};
 pub use random::Random;
+pub use stack::PeerStack;
 pub use trace::Trace;
 
 use crate::base::Time;

@@ -9,20 +9,14 @@ use std::rc::Rc;
 use ipsmgw::base::{PortId, SipKey, Time};
 use ipsmgw::control::config::Config;
 use ipsmgw::control::subscribers::Subscribers;
-use ipsmgw::dataplane::{Worker, rings};
-use ipsmgw::ident::{Digits, PointCode, SccpAddress, Ssn, WorkerId};
-use ipsmgw::io::PacketIo as _;
+use ipsmgw::dataplane::Worker;
+use ipsmgw::ident::{Digits, Ssn};
 use ipsmgw::io::memory::MemoryIo;
-use ipsmgw::proto::link::{Link, LinkConfig, OwnAddress, PortConfig};
-use ipsmgw::proto::m3ua::{AspConfig, Role as AspRole};
 use ipsmgw::proto::map::{context, operation};
-use ipsmgw::proto::sccp::{Destination as Leads, Rule, SccpConfig};
-use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
-use ipsmgw::proto::{sctp, sip};
-use ipsmgw::sim::{BridgeId, GatewayId, LinkId, PeerId, Ports, Quality, Random, Scripted, Simulation};
-use ipsmgw::stack::{
-    AssociationSetup, Destination, Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport,
+use ipsmgw::sim::{
+    BridgeId, GatewayId, LinkId, PeerId, PeerStack, Ports, Quality, Random, Scripted, Simulation,
 };
+use ipsmgw::stack::{Offer, Stack};
 
 use crate::hlr::{CENTRE, Cx, HLR_TITLE, Hlr};
 use crate::phones::Phones;
@@ -117,102 +111,26 @@ fn digits(text: &str) -> Digits {
     text.parse().expect("digits")
 }
 
-fn transport(key: &SipKey, associations: u16) -> Transport {
-    let address = |text: &str| text.parse().expect("an address");
-    let setup = |at: u16| AssociationSetup {
-        name: format!("gw{at}"),
-        owner: WorkerId(0),
-        sctp: sctp::AssociationConfig {
-            local_port: 2905 + at,
-            remote_port: None,
-            ..sctp::AssociationConfig::new(sctp::Role::Server, address("10.7.0.2"), address("10.7.0.1"))
-        },
-        m3ua: AspConfig::new(AspRole::Sgp, vec![100]),
-    };
-    Transport::new(
-        WorkerId(0),
-        PointCode(200),
-        2,
-        (0..associations).map(setup).collect(),
-        vec![Destination { point_code: PointCode(100), associations: (0..associations).collect() }],
-        [7; 32],
-        key.derive("core"),
-    )
-}
-
-/// The HLR's stack; its SIP part has nothing to do.
-fn stack(key: &SipKey, io: &MemoryIo, associations: u16) -> Stack {
-    let link = Link::new(LinkConfig {
-        ports: vec![PortConfig {
-            mac: io.mac(PortId(0)),
-            mtu: 1500,
-            addresses: vec![OwnAddress {
-                address: "10.7.0.2".parse().expect("an address"),
-                prefix: 24,
-                vlan: None,
-            }],
-        }],
-        udp_ports: vec![],
-        neighbours: 16,
-        waiting: 64,
-        ..LinkConfig::default()
-    });
-    let ims = ImsConfig {
-        worker: WorkerId(0),
-        workers: 1,
-        side: Side::Mobile,
-        listen: vec!["10.7.0.2:5060".parse().expect("an address")],
-        trusted: vec![],
-        host: "hlr.home1.net".into(),
-        registration_max: 600_000,
-        retry_after: 1,
-        timers: sip::Timers::RFC_3261,
-        client_transactions: 4,
-        pending_requests: 4,
-        server_transactions: 4,
-    };
-    let leads = |prefix: &str, point_code| Rule {
-        translation_type: None,
-        numbering_plan: None,
-        nature: None,
-        prefix: digits(prefix),
-        destination: Leads { point_code: PointCode(point_code), ssn: None, route_on_ssn: false },
-    };
+/// The HLR; SIP has nothing to do there.
+fn worker(key: &SipKey, io: MemoryIo, associations: u16, hlr: Hlr) -> HlrWorker {
     let offer = |context, opcode| Offer { context, opcode };
-    let ss7 = Ss7::new(Ss7Config {
-        worker: WorkerId(0),
-        workers: 1,
-        transport: transport(key, associations),
-        own: vec![
-            SccpAddress::titled(digits(CENTRE), Ssn::MSC),
-            SccpAddress::titled(digits(HLR_TITLE), Ssn::HLR),
-        ],
-        sccp: SccpConfig::new(
-            vec![PointCode(200)],
-            vec![Ssn::MSC, Ssn::HLR],
-            vec![leads("49171076", 200), leads("491710999", 100)],
-        ),
-        dialogues: DialoguesConfig {
-            worker: WorkerId(0),
-            workers: 1,
-            capacity: 256,
-            identifiers: 4096,
-            prefix: 0,
-            prefix_bits: 0,
-            key: key.derive("core dialogues"),
-            rest: Duration::from_secs(1),
-            guard: Duration::from_secs(60),
-            peer_match: PeerMatch::default(),
-        },
+    let stack = PeerStack {
+        ports: &[["10.7.0.2", "10.7.0.1"].map(|address| address.parse().expect("an address"))],
+        host: "hlr.home1.net",
+        associations,
+        own: &[(digits(CENTRE), Ssn::MSC), (digits(HLR_TITLE), Ssn::HLR)],
+        gateway_titles: digits("491710999"),
+        dialogues: 256,
+        identifiers: 4096,
         forward_timeout: Duration::from_secs(100),
-        offers: vec![
+        offers: &[
             offer(context::MO_RELAY_V3, operation::MO_FORWARD_SM),
             offer(context::ANY_TIME_INFO_HANDLING_V3, operation::ANY_TIME_MODIFICATION),
             offer(context::GPRS_LOCATION_UPDATE_V3, operation::UPDATE_GPRS_LOCATION),
             offer(context::MS_PURGING_V3, operation::PURGE_MS),
         ],
-    });
-    Stack::new(WorkerId(0), key, link.expect("a link"), Ims::new(ims, key), ss7.expect("SS7"))
+    };
+    stack.worker(key, io, hlr)
 }
 
 type HlrWorker = Worker<MemoryIo, Hlr>;
@@ -238,10 +156,8 @@ impl World {
         let subscribers = Subscribers::load(&config).expect("no files");
         let gateway = simulation.add_gateway("gateway", &bridges, config, subscribers).expect("a gateway");
         let hlr = simulation.add_peer("hlr", &bridges[1..], |io, secret| {
-            let stack = stack(&SipKey::new(secret), &io, shape.associations);
-            let (mut ends, _control) = rings::<(), (), ()>(1, 16, 16);
             let hlr = Hlr::new(Random::stream(seed, 77));
-            Worker::new(WorkerId(0), io, stack, hlr, ends.pop().expect("ends"))
+            worker(&SipKey::new(secret), io, shape.associations, hlr)
         });
         let phones = Rc::new(RefCell::new(Phones::default()));
         let own = phones.clone();

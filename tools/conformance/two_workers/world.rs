@@ -5,27 +5,18 @@ use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 use std::path::Path;
 
-use ipsmgw::base::{PortId, SipKey, Time};
+use ipsmgw::base::{SipKey, Time};
 use ipsmgw::control::config::Config;
 use ipsmgw::control::subscribers::Subscribers;
-use ipsmgw::dataplane::{Worker, rings};
+use ipsmgw::dataplane::Worker;
 use ipsmgw::gateway::Gateway;
-use ipsmgw::ident::{Digits, PointCode, SccpAddress, Ssn, WorkerId};
-use ipsmgw::io::PacketIo as _;
+use ipsmgw::ident::{Digits, Ssn};
 use ipsmgw::io::memory::MemoryIo;
-use ipsmgw::proto::link::{Link, LinkConfig, OwnAddress, PortConfig};
-use ipsmgw::proto::m3ua::{AspConfig, Role as AspRole};
 use ipsmgw::proto::map::{context, operation};
-use ipsmgw::proto::sccp::{Destination as Leads, Rule, SccpConfig};
-use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
-use ipsmgw::proto::{sctp, sip};
-use ipsmgw::sim::{Clock, GatewayId, PeerId, Quality, Simulation};
-use ipsmgw::stack::{
-    Application as _, AssociationSetup, Destination, Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack,
-    Transport,
-};
+use ipsmgw::sim::{Clock, GatewayId, PeerId, PeerStack, Quality, Simulation};
+use ipsmgw::stack::{Application as _, Offer, Stack};
 
-use crate::core_network::{CENTRE, CORE_SIP, Core, Cx, imsi};
+use crate::core_network::{CENTRE, Core, Cx, imsi};
 
 const CONFIG: &str = r#"
 [node]
@@ -88,91 +79,25 @@ fn config(associations: u16, users: u32) -> Config {
     Config::parse(Path::new("two_workers.toml"), &text).expect("a correct configuration")
 }
 
-fn core_stack(key: &SipKey, io: &MemoryIo, associations: u16, users: u32) -> Stack {
-    let room = 4 * room(users) as usize;
-    let port = |at: u8, address: &str| PortConfig {
-        mac: io.mac(PortId(at)),
-        mtu: 1500,
-        addresses: vec![OwnAddress { address: address.parse().expect("an address"), prefix: 24, vlan: None }],
-    };
-    let link = Link::new(LinkConfig {
-        ports: vec![port(0, "10.0.0.2"), port(1, "10.7.0.2")],
-        udp_ports: vec![5060],
-        neighbours: 16,
-        waiting: 64,
-        ..LinkConfig::default()
-    });
-    let ims = ImsConfig {
-        worker: WorkerId(0),
-        workers: 1,
-        side: Side::Mobile,
-        listen: vec![CORE_SIP.parse().expect("an address")],
-        trusted: vec!["10.0.0.1".parse().expect("an address")],
-        host: "home1.net".into(),
-        registration_max: 600_000,
-        retry_after: 1,
-        timers: sip::Timers::RFC_3261,
-        client_transactions: room,
-        pending_requests: 64,
-        server_transactions: 10 * room,
-    };
+fn worker(key: &SipKey, io: MemoryIo, associations: u16, users: u32) -> CoreWorker {
+    let dialogues = 4 * room(users) as usize;
     let title = |text: &str| -> Digits { text.parse().expect("digits") };
-    let leads = |prefix: &str, point_code| Rule {
-        translation_type: None,
-        numbering_plan: None,
-        nature: None,
-        prefix: title(prefix),
-        destination: Leads { point_code: PointCode(point_code), ssn: None, route_on_ssn: false },
-    };
-    let address = |text: &str| text.parse().expect("an address");
-    let setup = |at: u16| AssociationSetup {
-        name: format!("gw{at}"),
-        owner: WorkerId(0),
-        sctp: sctp::AssociationConfig {
-            local_port: 2905 + at,
-            remote_port: None,
-            ..sctp::AssociationConfig::new(sctp::Role::Server, address("10.7.0.2"), address("10.7.0.1"))
-        },
-        m3ua: AspConfig::new(AspRole::Sgp, vec![100]),
-    };
-    let transport = Transport::new(
-        WorkerId(0),
-        PointCode(200),
-        2,
-        (0..associations).map(setup).collect(),
-        vec![Destination { point_code: PointCode(100), associations: (0..associations).collect() }],
-        [7; 32],
-        key.derive("core"),
-    );
-    let ss7 = Ss7::new(Ss7Config {
-        worker: WorkerId(0),
-        workers: 1,
-        transport,
-        own: vec![SccpAddress::titled(title(CENTRE), Ssn::MSC)],
-        sccp: SccpConfig::new(
-            vec![PointCode(200)],
-            vec![Ssn::MSC],
-            vec![leads(CENTRE, 200), leads("491710999", 100)],
-        ),
-        dialogues: DialoguesConfig {
-            worker: WorkerId(0),
-            workers: 1,
-            capacity: room,
-            identifiers: (16 * room).next_power_of_two(),
-            prefix: 0,
-            prefix_bits: 0,
-            key: key.derive("core dialogues"),
-            rest: Duration::from_secs(1),
-            guard: Duration::from_secs(600),
-            peer_match: PeerMatch::default(),
-        },
+    let ports = [["10.0.0.2", "10.0.0.1"], ["10.7.0.2", "10.7.0.1"]];
+    let stack = PeerStack {
+        ports: &ports.map(|port| port.map(|address| address.parse().expect("an address"))),
+        host: "home1.net",
+        associations,
+        own: &[(title(CENTRE), Ssn::MSC)],
+        gateway_titles: title("491710999"),
+        dialogues,
+        identifiers: (16 * dialogues).next_power_of_two(),
         forward_timeout: Duration::from_secs(600),
-        offers: vec![
+        offers: &[
             Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
             Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
         ],
-    });
-    Stack::new(WorkerId(0), key, link.expect("a link"), Ims::new(ims, key), ss7.expect("SS7"))
+    };
+    stack.worker(key, io, Core::new())
 }
 
 /// The core network, as the simulation has it.
@@ -215,11 +140,8 @@ impl World {
         let config = config(associations, users);
         let subscribers = Subscribers::load(&config).expect("no files");
         let gateway = simulation.add_gateway("gateway", &bridges, config, subscribers).expect("a gateway");
-        let core = simulation.add_peer("core", &bridges, |io, secret| {
-            let stack = core_stack(&SipKey::new(secret), &io, associations, users);
-            let (mut ends, _control) = rings::<(), (), ()>(1, 16, 16);
-            Worker::new(WorkerId(0), io, stack, Core::new(), ends.pop().expect("ends"))
-        });
+        let core = simulation
+            .add_peer("core", &bridges, |io, secret| worker(&SipKey::new(secret), io, associations, users));
         if let Clock::Grid(step) | Clock::Steps(step) = clock {
             simulation.pace = step..=step;
             simulation.control_delay = Duration::ZERO;
