@@ -9,6 +9,19 @@ use crate::proto::{link, m3ua, sccp, sctp};
 use crate::stack;
 use std::net::SocketAddr;
 
+/// DPDK's environment, with the devices of `ports`.
+#[cfg(feature = "dpdk")]
+#[must_use]
+pub fn environment(eal: &super::config::Eal, ports: &[Port]) -> crate::io::dpdk::EalConfig {
+    crate::io::dpdk::EalConfig {
+        file_prefix: eal.file_prefix.clone(),
+        huge: eal.huge,
+        memory_mb: eal.memory_mb,
+        devices: ports.iter().map(|port| port.device.clone()).collect(),
+        extra: eal.extra.clone(),
+    }
+}
+
 /// How many neighbours a worker knows, and how many packets wait for one whose address is not known yet.
 const NEIGHBOURS: (usize, usize) = (1024, 256);
 

@@ -50,7 +50,7 @@ const DIALOGUE_GUARD: Duration = Duration::from_secs(600);
 #[cfg(feature = "dpdk")]
 pub fn run(config: Config, subscribers: Subscribers) -> Result<(), StartError> {
     use crate::base::PortId;
-    use crate::io::dpdk::{Eal, EalConfig, Ports, PortsConfig};
+    use crate::io::dpdk::{Eal, Ports, PortsConfig};
     log::start(&config.log);
     for config::ConfigError { line, key, what, remedy, .. } in &config.warnings {
         tracing::warn!(line, key, remedy, "{what}");
@@ -60,14 +60,7 @@ pub fn run(config: Config, subscribers: Subscribers) -> Result<(), StartError> {
     }
     tracing::info!(workers = config.node.workers, backoff = ?config.node.backoff, "workers");
     let devices = |what: String| StartError::new(what, "correct [eal] or the port's device");
-    let eal = Eal::init(&EalConfig {
-        file_prefix: config.eal.file_prefix.clone(),
-        huge: config.eal.huge,
-        memory_mb: config.eal.memory_mb,
-        devices: config.ports.iter().map(|port| port.device.clone()).collect(),
-        extra: config.eal.extra.clone(),
-    })
-    .map_err(devices)?;
+    let eal = Eal::init(&layers::environment(&config.eal, &config.ports)).map_err(devices)?;
     let frames = config.capacity.frames * config.ports.len() as u32 * u32::from(config.node.workers);
     let ports = PortsConfig { workers: config.node.workers.into(), frames, ..PortsConfig::default() };
     let (ports, io) = Ports::open(&eal, &ports).map_err(devices)?;

@@ -8,8 +8,9 @@ use crate::start;
 use crate::traffic::Traffic;
 use ipsmgw::base::{PortId, Time};
 use ipsmgw::control::config::Backoff as BackoffSetting;
+use ipsmgw::control::layers;
 use ipsmgw::dataplane::{Backoff, BackoffMode, Clock, Worker};
-use ipsmgw::io::dpdk::{DpdkIo, Eal, EalConfig, Ports, PortsConfig};
+use ipsmgw::io::dpdk::{DpdkIo, Eal, Ports, PortsConfig};
 use ipsmgw::io::{Fan, PacketIo};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -46,13 +47,7 @@ impl Core {
     /// Says what does not fit or does not start.
     #[allow(clippy::disallowed_methods)] // a capture tells the time of day
     pub fn open(config: &Config) -> Result<Self, String> {
-        let eal = Eal::init(&EalConfig {
-            file_prefix: config.eal.file_prefix.clone(),
-            huge: config.eal.huge,
-            memory_mb: config.eal.memory_mb,
-            devices: config.ports.iter().map(|port| port.device.clone()).collect(),
-            extra: config.eal.extra.clone(),
-        })?;
+        let eal = Eal::init(&layers::environment(&config.eal, &config.ports))?;
         let frames = config.node.frames * (config.ports.len() * config.node.queues) as u32;
         let queues = PortsConfig { workers: config.node.queues, frames, ..PortsConfig::default() };
         let (ports, io) = Ports::open(&eal, &queues)?;
