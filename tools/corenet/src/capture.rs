@@ -1,7 +1,6 @@
-//! What goes over the ports, as a pcapng file: an interface for each port, nanoseconds, and the direction.
+//! What goes over the networks, as a pcapng file: an interface for each, nanoseconds, and the direction.
 
 use ipsmgw::base::PortId;
-use ipsmgw::io::{Batch, Frame, PacketIo};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -12,7 +11,7 @@ const ETHERNET: u32 = 1;
 /// The longest frame that is written.
 const SNAP_LENGTH: u32 = 2048;
 
-/// A capture file, shared by the queues of one process, which take turns on one thread.
+/// A capture file, shared by who writes it and who flushes it, on one thread.
 #[derive(Clone)]
 #[allow(clippy::disallowed_types)] // a tool's queues share one file; nobody waits for anybody
 pub struct CaptureFile(Arc<std::sync::Mutex<BufWriter<File>>>);
@@ -37,7 +36,8 @@ impl CaptureFile {
         self.0.lock().map_err(|_| io::Error::other("the writer has failed"))?.flush()
     }
 
-    fn packet(&self, port: PortId, is_sent: bool, nanos: u64, bytes: &[u8]) {
+    /// Writes a packet on the network of a port, which one of our nodes has sent or somebody outside.
+    pub(crate) fn packet(&self, port: PortId, is_sent: bool, nanos: u64, bytes: &[u8]) {
         if let Ok(mut file) = self.0.lock() {
             // A full disk shows when the file is flushed at the end.
             let _ = packet(&mut *file, port, is_sent, nanos, bytes);
@@ -97,84 +97,9 @@ fn block(file: &mut impl Write, kind: u32, body: &[u8]) -> io::Result<()> {
 /// Nanoseconds since 1970 for a captured packet.
 pub type WallClock = Box<dyn FnMut() -> u64 + Send>;
 
-/// One queue of the ports, whose packets go to a capture file, if there is one.
-pub struct Capture<IO> {
-    io: IO,
-    file: Option<(CaptureFile, WallClock)>,
-    /// Copies of what is about to be sent, until it is known how much was.
-    leaving: Vec<Vec<u8>>,
-}
-
-impl<IO: PacketIo> Capture<IO> {
-    /// Over `io`.
-    #[must_use]
-    pub fn new(io: IO, file: Option<(CaptureFile, WallClock)>) -> Self {
-        Self { io, file, leaving: Vec::new() }
-    }
-}
-
-impl<IO: PacketIo> PacketIo for Capture<IO> {
-    fn enter(&mut self) -> Result<(), String> {
-        self.io.enter()
-    }
-
-    fn leave(&mut self) {
-        self.io.leave();
-    }
-
-    fn ports(&self) -> usize {
-        self.io.ports()
-    }
-
-    fn rx_burst(&mut self, port: PortId, into: &mut Batch) -> usize {
-        let before = into.len();
-        let received = self.io.rx_burst(port, into);
-        if received > 0
-            && let Some((file, clock)) = &mut self.file
-        {
-            let nanos = clock();
-            into.iter().skip(before).for_each(|frame| file.packet(port, false, nanos, frame.bytes()));
-        }
-        received
-    }
-
-    fn tx_burst(&mut self, port: PortId, batch: &mut Batch) -> usize {
-        let Some((file, clock)) = &mut self.file else { return self.io.tx_burst(port, batch) };
-        if batch.is_empty() {
-            return 0;
-        }
-        self.leaving.extend(batch.iter().map(|frame| frame.bytes().to_vec()));
-        let nanos = clock();
-        let sent = self.io.tx_burst(port, batch);
-        self.leaving.drain(..).take(sent).for_each(|bytes| file.packet(port, true, nanos, &bytes));
-        sent
-    }
-
-    fn drop_unsent(&mut self, port: PortId, batch: &mut Batch) {
-        self.io.drop_unsent(port, batch);
-    }
-
-    fn alloc(&mut self) -> Option<Frame> {
-        self.io.alloc()
-    }
-
-    fn available(&self) -> usize {
-        self.io.available()
-    }
-
-    fn mac(&self, port: PortId) -> [u8; 6] {
-        self.io.mac(port)
-    }
-
-    fn mtu(&self, port: PortId) -> usize {
-        self.io.mtu(port)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ipsmgw::io::memory::{Pool, pair, views};
 
     #[test]
     fn blocks_are_whole_and_say_how_long_they_are() {
@@ -196,31 +121,5 @@ mod tests {
             .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
             .collect();
         assert_eq!(words[2..7], [1, 1, 2, 5, 5]);
-    }
-
-    #[test]
-    fn what_is_sent_and_received_is_written_once() {
-        let pool = Pool::new(16);
-        let (ours, theirs) = pair(1, 2, &pool);
-        let path = std::env::temp_dir().join(format!("corenet-capture-{}.pcapng", std::process::id()));
-        let file = CaptureFile::create(&path, ["port"]).unwrap();
-        let io = views(1, &[ours], &pool).pop().unwrap();
-        let mut io = Capture::new(io, Some((file.clone(), Box::new(|| 1))));
-        let mut batch = Batch::new();
-        for octet in [0xa1, 0xa2, 0xa3] {
-            let mut frame = io.alloc().unwrap();
-            assert!(frame.copy_from(&[octet; 16]));
-            batch.push(frame).unwrap();
-        }
-        assert_eq!(io.tx_burst(PortId(0), &mut batch), 2, "the cable is full");
-        assert_eq!(io.tx_burst(PortId(0), &mut batch), 0);
-        assert!(theirs.send(0, &[0xb1; 16]));
-        let mut received = Batch::new();
-        assert_eq!(io.rx_burst(PortId(0), &mut received), 1);
-        file.flush().unwrap();
-        let written = std::fs::read(&path).unwrap();
-        let times = |octet: u8| written.windows(16).filter(|window| **window == [octet; 16]).count();
-        assert_eq!([0xa1, 0xa2, 0xa3, 0xb1].map(times), [1, 1, 0, 1]);
-        std::fs::remove_file(path).unwrap();
     }
 }

@@ -1,12 +1,12 @@
 //! The configuration: a TOML file in the gateway's own style, with the gateway's own sections for ports and SS7.
 
 use ipsmgw::control::config::{
-    Association, Backoff, Destination, Eal, NodeKind, Port, R1, Route, Ss7, Title,
+    Association, Backoff, Destination, Eal, NodeKind, Port, PortAddress, R1, Role, Route, Ss7, Title,
 };
 use ipsmgw::ident::{Digits, Imsi, Msisdn};
 use ipsmgw::proto::map::SmDeliveryFailureCause;
 use serde::{Deserialize, Deserializer};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub struct Config {
     /// `[[network]]`: a network that the gateway serves.
     #[serde(rename = "network")]
     pub networks: Vec<Network>,
-    /// `[ss7]`: the SMSCs as one signalling point.
+    /// `[ss7]`: the SMSCs as one signalling point, and the signalling gateway before them.
     pub ss7: Ss7,
     /// `[[association]]`.
     #[serde(rename = "association")]
@@ -46,6 +46,8 @@ pub struct Config {
     /// `[[title]]`: where the gateway's titles lead.
     #[serde(rename = "title")]
     pub titles: Vec<Title>,
+    /// `[hlr]`.
+    pub hlr: Hlr,
     /// `[traffic]`.
     #[serde(default)]
     pub traffic: Traffic,
@@ -61,6 +63,67 @@ pub struct Config {
     /// `[capture]`.
     #[serde(default)]
     pub capture: Capture,
+}
+
+/// `[hlr]`: the HLR of all networks, a node of its own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hlr {
+    /// `[hlr.point]`: where it is.
+    pub point: SignallingPoint,
+}
+
+/// A node on the network behind one of the ports, with an address and a point code of its own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignallingPoint {
+    /// The port's name.
+    pub port: String,
+    /// Its own addresses.
+    pub addresses: Vec<PortAddress>,
+    /// `[….ss7]`.
+    pub ss7: Ss7,
+    /// `[[….association]]`.
+    #[serde(rename = "association")]
+    pub associations: Vec<Association>,
+    /// `[[….destination]]`.
+    #[serde(rename = "destination")]
+    pub destinations: Vec<Destination>,
+    /// `[[….title]]`: where the titles of others lead.
+    #[serde(rename = "title")]
+    pub titles: Vec<Title>,
+}
+
+impl SignallingPoint {
+    /// Its one port, on the network of that of `ports`.
+    ///
+    /// # Errors
+    /// There is none of the name.
+    pub fn port(&self, ports: &[Port]) -> Result<Port, String> {
+        let port = ports.iter().find(|port| port.name == self.port);
+        let port =
+            port.ok_or_else(|| format!("port: there is none named {:?}; name a [[port]]", self.port))?;
+        Ok(Port { addresses: self.addresses.clone(), mac: None, ..port.clone() })
+    }
+
+    fn check(&self, ports: &[Port]) -> Result<(), String> {
+        check_associations(&self.associations, &[self.port(ports)?])
+    }
+}
+
+fn check_associations(associations: &[Association], ports: &[Port]) -> Result<(), String> {
+    for association in associations {
+        let is_own = |address| is_own(ports, address);
+        if let Some(address) = association.local.iter().find(|&&address| !is_own(address)) {
+            let name = &association.name;
+            return Err(format!("association {name}: local: {address} is no own address; add it there"));
+        }
+    }
+    Ok(())
+}
+
+fn is_own(ports: &[Port], address: IpAddr) -> bool {
+    ports.iter().flat_map(|port| &port.addresses).any(|own| own.prefix.address == address)
 }
 
 /// `[node]`: the process.
@@ -130,8 +193,8 @@ pub struct Network {
     pub gateway_node: NodeKind,
     /// The service centre: its title, its number in messages, and that of its GMSC and IWMSC.
     pub service_centre: Digits,
-    /// The HLR's title; without one no gateway can ask it.
-    pub hlr_title: Option<Digits>,
+    /// The HLR's title.
+    pub hlr_title: Digits,
     /// How the HLR learns which gateway serves a subscriber. Default `"preconfigured"`: it knows.
     #[serde(default = "preconfigured")]
     pub r1: R1,
@@ -287,6 +350,9 @@ pub struct Capture {
     pub file: Option<PathBuf>,
 }
 
+/// M3UA's port (RFC 4666 1.4.8).
+const M3UA_PORT: u16 = 2905;
+
 const fn one() -> u64 {
     1
 }
@@ -341,20 +407,28 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether an address is one of the box's own.
+    #[must_use]
+    pub fn is_own(&self, address: IpAddr) -> bool {
+        let of_hlr = self.hlr.point.addresses.iter().any(|own| own.prefix.address == address);
+        of_hlr || is_own(&self.ports, address)
+    }
+
     /// Checks `text` as a configuration.
     ///
     /// # Errors
     /// Says what is wrong and where.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let all = config.associations.iter_mut().chain(&mut config.hlr.point.associations);
+        for association in all.filter(|association| association.role == Role::Client) {
+            association.remote_port.get_or_insert(M3UA_PORT);
+        }
         config.check()?;
         Ok(config)
     }
 
     fn check(&self) -> Result<(), String> {
-        let own = |address: std::net::IpAddr| {
-            self.ports.iter().flat_map(|port| &port.addresses).any(|own| own.prefix.address == address)
-        };
         for (key, count) in [
             ("port", self.ports.len()),
             ("network", self.networks.len()),
@@ -369,7 +443,7 @@ impl Config {
         }
         for network in &self.networks {
             let address = network.scscf_address.ip();
-            if !own(address) {
+            if !is_own(&self.ports, address) {
                 let name = &network.name;
                 return Err(format!(
                     "network {name}: scscf_address: {address} is no own address; add it to a [[port]]"
@@ -382,14 +456,8 @@ impl Config {
                 return Err(format!("network {name}: direct_address: missing; give the first UE's address"));
             }
         }
-        for association in &self.associations {
-            if let Some(address) = association.local.iter().find(|&&address| !own(address)) {
-                let name = &association.name;
-                return Err(format!(
-                    "association {name}: local: {address} is no own address; add it to a [[port]]"
-                ));
-            }
-        }
+        check_associations(&self.associations, &self.ports)?;
+        self.hlr.point.check(&self.ports).map_err(|what| format!("hlr.point: {what}"))?;
         let shares = [
             ("ue.silent", self.ue.silent),
             ("ue.mute", self.ue.mute),

@@ -1,5 +1,6 @@
-//! The core network in a box: HLR, SMSC (with its SMS-GMSC and SMS-IWMSC), S-CSCF and UEs on one worker, over the
-//! gateway's own protocol stack. It makes traffic, and judges what comes out at the other end.
+//! The core network in a box: HLR, SMSC (with its SMS-GMSC and SMS-IWMSC), S-CSCF and UEs, over the gateway's own protocol
+//! stack. It makes traffic, and judges what comes out at the other end. The HLR is a signalling point of its own, on a
+//! stack of its own; an Ethernet joins the stacks with each other and with the gateway ([`switch`]).
 
 pub mod capture;
 pub mod config;
@@ -18,6 +19,7 @@ pub mod short_message;
 pub mod sim_card;
 pub mod smsc;
 pub mod start;
+pub mod switch;
 pub mod traffic;
 pub mod ue;
 

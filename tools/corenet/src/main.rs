@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use corenet::config::{Line, Network};
+use corenet::hlr::Hlr;
 use corenet::{Config, direct};
 use std::io::Write;
 use std::path::PathBuf;
@@ -74,10 +75,12 @@ fn main() -> ExitCode {
     };
     match command {
         Command::Run { json, report, ready, stay, .. } => run(&config, Output { json, report, ready }, stay),
-        Command::Check { config: file } => match corenet::Node::new(&config) {
-            Ok(_) => print(&format!("{}: correct\n", file.display())),
-            Err(what) => refused(&what),
-        },
+        Command::Check { config: file } => {
+            match corenet::Node::new(&config).and_then(|_| Hlr::with_subscribers(&config)) {
+                Ok(_) => print(&format!("{}: correct\n", file.display())),
+                Err(what) => refused(&what),
+            }
+        }
         Command::Subscribers { network, .. } => list(&config, &network, |_, line| line.to_string()),
         Command::Credentials { network, .. } => {
             list(&config, &network, |network, line| direct::credential(network, line, config.seed))

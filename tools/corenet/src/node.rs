@@ -1,9 +1,7 @@
-//! The core network as one application on the stack: it dispatches what arrives to its nodes, and keeps the scenario
-//! going.
+//! SMSC, S-CSCFs and UEs as one application on the stack: it dispatches what arrives to them, and keeps the scenario going.
 
 use crate::config::Config;
 use crate::direct::{self, Direct};
-use crate::hlr::{self, Hlr};
 use crate::random::Random;
 use crate::scscf::{self, Scscf};
 use crate::smsc::{Smsc, gmsc, iwmsc};
@@ -11,7 +9,7 @@ use crate::traffic::{Flow, Phase, Traffic};
 use crate::ue::{self, Behaviour, Ue};
 use core::convert::Infallible;
 use ipsmgw::base::{Counts, Time};
-use ipsmgw::stack::{Application, Context, Indication, Operation};
+use ipsmgw::stack::{Application, Context, Indication};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -27,10 +25,10 @@ pub(crate) enum User {
     Submission(u32),
     /// The delivery report of a mobile terminated message.
     DeliverReport(u32),
+    /// sendRoutingInfoForSM for a mobile terminated message.
+    RoutingInfo(u32),
     /// mt-forwardSM.
     MtForwardSm(u32),
-    /// insertSubscriberData of the HLR.
-    SubscriberData(u32),
 }
 
 impl User {
@@ -40,7 +38,7 @@ impl User {
             Self::Submission(number) => 1 << 32 | u64::from(number),
             Self::DeliverReport(number) => 2 << 32 | u64::from(number),
             Self::MtForwardSm(number) => 3 << 32 | u64::from(number),
-            Self::SubscriberData(number) => 4 << 32 | u64::from(number),
+            Self::RoutingInfo(number) => 4 << 32 | u64::from(number),
         }
     }
 
@@ -51,15 +49,13 @@ impl User {
             1 => Self::Submission(number),
             2 => Self::DeliverReport(number),
             3 => Self::MtForwardSm(number),
-            _ => Self::SubscriberData(number),
+            _ => Self::RoutingInfo(number),
         }
     }
 }
 
-/// The core network.
+/// All of the core network but the HLR.
 pub struct Node {
-    /// The HLR.
-    pub hlr: Hlr,
     pub(crate) scscfs: Vec<Scscf>,
     /// The UEs of all networks.
     pub ues: Vec<Ue>,
@@ -75,6 +71,8 @@ pub struct Node {
     pub traffic: Traffic,
     associations: u16,
     up_by: Option<Time>,
+    /// Whether the other nodes have reached each other and the gateway.
+    others_up: bool,
     stopping: bool,
 }
 
@@ -85,13 +83,12 @@ impl Node {
     /// Says which subscribers are wrong.
     pub fn new(config: &Config) -> Result<Self, String> {
         let mut random = Random::new(config.seed);
-        let (mut hlr, mut ues, mut by_identity) = (Hlr::new(config), vec![], BTreeMap::new());
+        let (mut ues, mut by_identity) = (vec![], BTreeMap::new());
         let (mut behind_ims, mut direct, mut by_address) = (vec![], vec![], BTreeMap::new());
         for (at, network) in config.networks.iter().enumerate() {
             for (place, line) in network.lines()?.into_iter().enumerate() {
                 let number = ues.len() as u32;
                 let twice = |what: &str| format!("network {}: {what} is given twice", network.name);
-                hlr.add(at, &line).map_err(|what| twice(&what))?;
                 for identity in line.identities.iter().cloned().chain([format!("tel:+{}", line.msisdn)]) {
                     let before = by_identity.insert(identity.clone(), number);
                     if before.is_some_and(|before| before != number) {
@@ -117,7 +114,6 @@ impl Node {
         }
         let counts = [behind_ims.len() as u32, direct.len() as u32];
         Ok(Self {
-            hlr,
             scscfs: config.networks.iter().map(Scscf::new).collect(),
             ues,
             behind_ims,
@@ -128,6 +124,7 @@ impl Node {
             traffic: Traffic::new(&config.traffic, counts, random.bits()),
             associations: config.associations.len() as u16,
             up_by: None,
+            others_up: false,
             stopping: false,
         })
     }
@@ -151,6 +148,11 @@ impl Node {
         self.traffic.phase == Phase::Finished
     }
 
+    /// The other nodes have reached each other and the gateway: with the own associations, the scenario may begin.
+    pub fn others_are_up(&mut self) {
+        self.others_up = true;
+    }
+
     /// Ends the scenario and leaves the SS7 network in order.
     pub fn stop(&mut self, now: Time, cx: &mut Cx<'_>) {
         self.traffic.phase = Phase::Finished;
@@ -165,7 +167,7 @@ impl Node {
             Phase::Rising => {
                 let transport = cx.stack.ss7().transport();
                 let up_by = *self.up_by.get_or_insert(now + self.traffic.config.up);
-                if (0..self.associations).all(|association| transport.is_active(association)) {
+                if self.others_up && (0..self.associations).all(|it| transport.is_active(it)) {
                     self.traffic.phase = Phase::Registration;
                 } else if now >= up_by {
                     self.traffic.registration.surprise(0, "an association has not become active in time");
@@ -235,17 +237,12 @@ impl Application for Node {
                 User::Registration(number) => ue::on_registered(self, now, number, status),
                 User::Submission(number) => ue::on_submission_answered(self, number, status),
                 User::DeliverReport(number) => ue::on_report_answered(self, number, status),
-                User::MtForwardSm(_) | User::SubscriberData(_) => {}
+                User::MtForwardSm(_) | User::RoutingInfo(_) => {}
             },
-            Indication::Invoke(invoke) => match invoke.operation {
-                Operation::Other { .. } => hlr::on_invoke(self, now, &invoke, cx),
-                Operation::MoForwardSm(_) | Operation::MtForwardSm(_) => {
-                    iwmsc::on_invoke(self, now, &invoke, cx)
-                }
-            },
+            Indication::Invoke(invoke) => iwmsc::on_invoke(self, now, &invoke, cx),
             Indication::Ended { user, outcome } => match User::from_u64(user) {
+                User::RoutingInfo(number) => gmsc::on_routing_info(self, now, number, &outcome, cx),
                 User::MtForwardSm(number) => gmsc::on_outcome(self, now, number, &outcome),
-                User::SubscriberData(number) => hlr::on_inserted(self, now, number, &outcome, cx),
                 User::Registration(_) | User::Submission(_) | User::DeliverReport(_) => {}
             },
             // We answer in the turn of the question.
@@ -303,7 +300,7 @@ mod tests {
                 User::Submission(number),
                 User::DeliverReport(number),
                 User::MtForwardSm(number),
-                User::SubscriberData(number),
+                User::RoutingInfo(number),
             ] {
                 assert_eq!(User::from_u64(user.to_u64()), user);
                 assert_eq!(user.to_u64() >> 63, 0, "the stack's own bit");

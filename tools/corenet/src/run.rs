@@ -1,17 +1,21 @@
 //! Runs the core network over DPDK ports until its scenario has ended.
 
-use crate::capture::{Capture, CaptureFile, WallClock};
+use crate::capture::{CaptureFile, WallClock};
 use crate::config::Config;
+use crate::hlr::HlrNode;
 use crate::impairment::Impaired;
 use crate::node::Node;
 use crate::start;
+use crate::switch::Switch;
 use crate::traffic::Traffic;
 use ipsmgw::base::{PortId, Time};
 use ipsmgw::control::config::Backoff as BackoffSetting;
 use ipsmgw::control::layers;
 use ipsmgw::dataplane::{Backoff, BackoffMode, Clock, Worker};
 use ipsmgw::io::dpdk::{DpdkIo, Eal, Ports, PortsConfig};
+use ipsmgw::io::memory::MemoryIo;
 use ipsmgw::io::{Fan, PacketIo};
+use ipsmgw::stack::Stack;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -33,9 +37,13 @@ pub trait Observer {
 
 /// The core network over DPDK ports.
 pub struct Core {
-    worker: Worker<Impaired<Fan<Capture<DpdkIo>>>, Node>,
+    switch: Switch<Fan<DpdkIo>>,
+    worker: Worker<Impaired<MemoryIo>, Node>,
+    hlr: Worker<Impaired<MemoryIo>, HlrNode>,
     ports: Ports,
     capture: Option<CaptureFile>,
+    /// Of the associations of both, in their order, whether they lead out of the box.
+    outward: [Vec<bool>; 2],
     clock: Clock,
     backoff: Backoff,
 }
@@ -61,16 +69,24 @@ impl Core {
         let clock = Clock::start();
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let since = since.saturating_sub(clock.now().since(Time::ZERO));
-        let wall = move || -> WallClock {
-            Box::new(move || u64::try_from((since + clock.now().since(Time::ZERO)).as_nanos()).unwrap_or(0))
-        };
-        let captured = |io| Capture::new(io, capture.clone().map(|file| (file, wall())));
-        let worker = start::build(config, Fan::new(io.into_iter().map(captured).collect()))?;
+        let wall: WallClock =
+            Box::new(move || u64::try_from((since + clock.now().since(Time::ZERO)).as_nanos()).unwrap_or(0));
+        let written = capture.clone().map(|file| (file, wall));
+        let mut switch = Switch::new(Fan::new(io), frames as usize, written);
+        let all: Vec<PortId> = (0..config.ports.len()).map(|at| PortId(at as u8)).collect();
+        let no_port = "a node's port: there is none of this name; name a [[port]]";
+        let worker = start::build(config, switch.attach(&all).ok_or(no_port)?)?;
+        let of_hlr = config.ports.iter().position(|port| port.name == config.hlr.point.port);
+        let of_hlr = all.get(of_hlr.unwrap_or(usize::MAX)).ok_or(no_port)?;
+        let hlr = start::hlr(config, switch.attach(&[*of_hlr]).ok_or(no_port)?)?;
         let mode = match config.node.backoff {
             BackoffSetting::Spin => BackoffMode::Spin,
             BackoffSetting::Yield => BackoffMode::Yield,
         };
-        Ok(Self { worker, ports, capture, clock, backoff: Backoff::new(mode) })
+        let outward = [&config.associations, &config.hlr.point.associations]
+            .map(|list| list.iter().map(|it| !it.remote.iter().any(|to| config.is_own(*to))).collect());
+        let backoff = Backoff::new(mode);
+        Ok(Self { switch, worker, hlr, ports, capture, outward, clock, backoff })
     }
 
     /// The scenario.
@@ -79,14 +95,24 @@ impl Core {
         &self.worker.application_ref().traffic
     }
 
+    /// Whether no association leads out of the box any more.
+    fn gateway_has_left(&self) -> bool {
+        let left = |stack: &Stack, outward: &[bool]| {
+            stack.ss7().transport().associations().zip(outward).all(|((_, _, active), out)| !(active && *out))
+        };
+        let [of_node, of_hlr] = &self.outward;
+        left(self.worker.stack(), of_node) && left(self.hlr.stack(), of_hlr)
+    }
+
     /// What the network did besides: losses, doubles and what they led to. Empty if there was nothing.
     fn remarks(&mut self) -> String {
-        let (lost, doubled) = self.worker.io().counts;
+        let ((lost, doubled), (more_lost, more_doubled)) = (self.worker.io().counts, self.hlr.io().counts);
         let (clients, _) = self.worker.stack().ims().transaction_counts();
         let counts = &self.traffic().counts;
         let remarks = [
-            (lost, "packets lost by the impairment"),
-            (doubled, "packets doubled by the impairment"),
+            (lost + more_lost, "packets lost by the impairment"),
+            (doubled + more_doubled, "packets doubled by the impairment"),
+            (self.switch.counts.lost, "packets lost because a queue was full"),
             (clients.retransmitted, "SIP requests sent again"),
             (self.worker.stack().ims().counts.repeated, "SIP requests received again"),
             (self.worker.stack().ss7().transport().sctp_counts().data_again, "SCTP chunks sent again"),
@@ -103,13 +129,14 @@ impl Core {
     /// # Errors
     /// Says what failed at the ports or the capture.
     pub fn run(&mut self, stop: &AtomicBool, stay: bool, observer: &mut dyn Observer) -> Result<(), String> {
-        self.worker.io().enter()?;
+        self.switch.outside().enter()?;
         observer.ready();
         let (mut next, mut stop_by, mut told) = (Time::ZERO, Time::NEVER, false);
         loop {
             let now = self.clock.now();
-            let busy = self.worker.turn(now);
-            self.backoff.after_turn(busy);
+            let carried = self.switch.turn();
+            let busy = self.worker.turn(now) | self.hlr.turn(now);
+            self.backoff.after_turn(busy || carried);
             let node = self.worker.application_ref();
             let finished = node.is_finished();
             if finished && !told {
@@ -118,26 +145,31 @@ impl Core {
                 let remarks = self.remarks();
                 observer.finished(self.traffic(), &remarks);
             }
-            if finished && told && self.worker.stack().is_closed() {
+            if finished && told && self.worker.stack().is_closed() && self.hlr.stack().is_closed() {
                 break;
             }
             if now < next {
                 continue;
             }
             next = now + LOOK;
+            if self.hlr.application_ref().is_up(self.hlr.stack()) {
+                self.worker.with_application(|node, _| node.others_are_up());
+            }
             observer.progress(self.traffic());
             if let Some(fault) = (0..self.ports.len()).find_map(|at| self.ports.fault(PortId(at as u8))) {
                 return Err(fault);
             }
-            if stop_by == Time::NEVER && (stop.load(Ordering::Relaxed) || (finished && !stay)) {
+            let leaves = finished && (!stay || self.gateway_has_left());
+            if stop_by == Time::NEVER && (stop.load(Ordering::Relaxed) || leaves) {
                 stop_by = now + GRACE;
                 self.worker.with_application(|node, cx| node.stop(now, cx));
+                self.hlr.with_application(|node, cx| node.stop(now, cx));
             }
             if now >= stop_by {
                 break;
             }
         }
-        self.worker.io().leave();
+        self.switch.outside().leave();
         self.flush()
     }
 

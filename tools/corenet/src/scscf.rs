@@ -26,6 +26,8 @@ pub struct Scscf {
     pub gateway_uri: String,
     /// The network's service centre.
     pub service_centre: Digits,
+    /// The network's HLR.
+    pub hlr: Digits,
     realm: String,
     register_body: RegisterBody,
 }
@@ -40,6 +42,7 @@ impl Scscf {
             gateway: network.gateway_address,
             gateway_uri: network.gateway_uri.clone(),
             service_centre: network.service_centre,
+            hlr: network.hlr_title,
             realm: network.realm.clone(),
             register_body: network.register_body,
         }

@@ -1,11 +1,14 @@
-//! Puts the core network together and runs it.
+//! Puts the nodes of the core network together.
 
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::hlr::{Hlr, HlrNode};
 use crate::impairment::Impaired;
 use crate::node::Node;
 use core::convert::Infallible;
 use ipsmgw::base::SipKey;
-use ipsmgw::control::config::{Port, PortAddress, Prefix};
+use ipsmgw::control::config::{
+    Association, Destination, Port, PortAddress, Prefix, Ss7 as Ss7Section, Title,
+};
 use ipsmgw::control::layers;
 use ipsmgw::dataplane::{Worker, rings};
 use ipsmgw::ident::{Digits, SccpAddress, Ssn, WorkerId};
@@ -15,7 +18,7 @@ use ipsmgw::proto::map::{context, operation};
 use ipsmgw::proto::sccp::SccpConfig;
 use ipsmgw::proto::sip;
 use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
-use ipsmgw::stack::{Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport};
+use ipsmgw::stack::{Application, Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -28,37 +31,139 @@ const PER_MESSAGE: usize = 8;
 /// What a server transaction, which lives 32 s, and a resting transaction id need room for.
 const COMPLETED: usize = 1 << 18;
 
-/// The core network over `io`, one worker that has all the queues of its ports.
+/// SMSC, S-CSCFs and UEs over `io`, which has all the ports.
 ///
 /// # Errors
 /// Says which part of the configuration does not fit.
 pub fn build<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>, Node>, String> {
     let node = Node::new(config)?;
-    let key = SipKey::new(secret(config.seed, 0));
     let scscfs = config.networks.iter().map(|network| network.scscf_address);
     let listen: Vec<SocketAddr> = scscfs.chain(node.direct_addresses()).collect();
-    let link = Link::new(layers::link(&ports(config, &node), &config.routes, &listen, &io))?;
-    let under_way = config.traffic.window as usize * PER_MESSAGE + 64;
+    let titles: Vec<Digits> = config.networks.iter().map(|network| network.service_centre).collect();
+    let stack = NodeStack {
+        key: SipKey::new(secret(config.seed, 0)),
+        purpose: 1,
+        link: Link::new(layers::link(&ports(config, &node), &config.routes, &listen, &io))?,
+        listen,
+        under_way: config.traffic.window as usize * PER_MESSAGE + 64,
+        titles: &titles,
+        ssn: Ssn::MSC,
+        offers: vec![
+            Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
+            Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
+        ],
+        signalling: Signalling {
+            ss7: &config.ss7,
+            associations: &config.associations,
+            destinations: &config.destinations,
+            titles: &config.titles,
+            ports: &config.ports,
+        },
+    };
+    worker(config, io, stack, node)
+}
+
+/// The HLR over `io`, which has one port, on the network that the configuration names.
+///
+/// # Errors
+/// Says which part of the configuration does not fit.
+pub fn hlr<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>, HlrNode>, String> {
+    let node = HlrNode::new(Hlr::with_subscribers(config)?);
+    let point = &config.hlr.point;
+    let ports = [point.port(&config.ports)?];
+    let titles: Vec<Digits> = config.networks.iter().map(|network| network.hlr_title).collect();
+    let offer = |context, opcode| Offer { context, opcode };
+    let stack = NodeStack {
+        key: SipKey::new(secret(config.seed, 3)),
+        purpose: 4,
+        link: Link::new(layers::link(&ports, &[], &[], &io))?,
+        listen: vec![],
+        under_way: config.traffic.window as usize * PER_MESSAGE + 64,
+        titles: &titles,
+        ssn: Ssn::HLR,
+        offers: vec![
+            offer(context::GATEWAY_V3, operation::SEND_ROUTING_INFO_FOR_SM),
+            offer(context::ANY_TIME_INFO_HANDLING_V3, operation::ANY_TIME_MODIFICATION),
+            offer(context::GPRS_LOCATION_UPDATE_V3, operation::UPDATE_GPRS_LOCATION),
+            offer(context::MS_PURGING_V3, operation::PURGE_MS),
+            offer(context::INFO_RETRIEVAL_V3, operation::SEND_AUTHENTICATION_INFO),
+        ],
+        signalling: Signalling::of(point, &ports),
+    };
+    worker(config, io, stack, node)
+}
+
+/// What a node's stack is made of.
+struct NodeStack<'a> {
+    key: SipKey,
+    /// Random octets of its own are of this purpose and the next.
+    purpose: u64,
+    link: Link,
+    /// Where it takes SIP.
+    listen: Vec<SocketAddr>,
+    /// Dialogues and SIP transactions at a time.
+    under_way: usize,
+    titles: &'a [Digits],
+    /// What those titles are.
+    ssn: Ssn,
+    offers: Vec<Offer>,
+    signalling: Signalling<'a>,
+}
+
+/// The sections of a signalling point.
+#[derive(Clone, Copy)]
+struct Signalling<'a> {
+    ss7: &'a Ss7Section,
+    associations: &'a [Association],
+    destinations: &'a [Destination],
+    titles: &'a [Title],
+    ports: &'a [Port],
+}
+
+impl<'a> Signalling<'a> {
+    fn of(point: &'a config::SignallingPoint, ports: &'a [Port]) -> Self {
+        Self {
+            ss7: &point.ss7,
+            associations: &point.associations,
+            destinations: &point.destinations,
+            titles: &point.titles,
+            ports,
+        }
+    }
+}
+
+/// A node on a stack of its own, with one worker.
+fn worker<IO, A>(
+    config: &Config,
+    io: IO,
+    stack: NodeStack<'_>,
+    application: A,
+) -> Result<Worker<Impaired<IO>, A>, String>
+where
+    IO: PacketIo,
+    A: Application<Crossing = Infallible, Request = Infallible, Reply = Infallible>,
+{
+    let ss7 = Ss7::new(ss7(config, &stack))?;
+    let key = stack.key;
     let ims = ImsConfig {
         worker: WORKER,
         workers: 1,
         side: Side::Mobile,
-        listen,
+        listen: stack.listen,
         trusted: config.networks.iter().map(|network| network.gateway_address.ip()).collect(),
         host: "corenet".into(),
         registration_max: u32::MAX,
         retry_after: RETRY_AFTER,
         timers: sip::Timers { t1: config.sip.t1, t2: config.sip.t2 },
-        client_transactions: under_way,
-        pending_requests: under_way,
+        client_transactions: stack.under_way,
+        pending_requests: stack.under_way,
         server_transactions: COMPLETED,
     };
-    let ss7 = Ss7::new(ss7(config, &key, under_way))?;
-    let stack = Stack::new(WORKER, &key, link, Ims::new(ims, &key), ss7);
+    let layers = Stack::new(WORKER, &key, stack.link, Ims::new(ims, &key), ss7);
     let (mut ends, _) = rings::<Infallible, Infallible, Infallible>(1, 1, 1);
     let end = ends.pop().ok_or("no rings")?;
-    let io = Impaired::new(io, config.impairment, config.seed);
-    Ok(Worker::new(WORKER, io, stack, node, end))
+    let io = Impaired::new(io, config.impairment, config.seed ^ stack.purpose);
+    Ok(Worker::new(WORKER, io, layers, application, end))
 }
 
 /// The ports, with the addresses of UEs with direct access on those of their networks' S-CSCFs.
@@ -85,51 +190,42 @@ fn secret<const N: usize>(seed: u64, purpose: u64) -> [u8; N] {
     core::array::from_fn(|_| random.bits() as u8)
 }
 
-fn ss7(config: &Config, key: &SipKey, dialogues: usize) -> Ss7Config {
-    let point_code = config.ss7.point_code;
+fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
+    let Signalling { ss7, associations, destinations, titles, ports } = stack.signalling;
+    let point_code = ss7.point_code;
     let transport = Transport::new(
         WORKER,
         point_code,
-        config.ss7.network_indicator,
-        layers::associations(&config.associations, &config.ports, 1),
-        layers::destinations(&config.destinations, &config.associations),
-        secret(config.seed, 1),
-        SipKey::new(secret(config.seed, 2)),
+        ss7.network_indicator,
+        layers::associations(associations, ports, 1),
+        layers::destinations(destinations, associations),
+        secret(config.seed, stack.purpose),
+        SipKey::new(secret(config.seed, stack.purpose + 1)),
     );
-    let titles: Vec<Digits> = config.networks.iter().map(|network| network.service_centre).collect();
-    let hlrs: Vec<Digits> = config.networks.iter().filter_map(|network| network.hlr_title).collect();
-    let rules = layers::rules(point_code, &[&titles[..], &hlrs].concat(), &config.titles);
-    let own = titles.iter().map(|title| SccpAddress::titled(*title, Ssn::MSC));
-    let own = own.chain(hlrs.iter().map(|title| SccpAddress::titled(*title, Ssn::HLR)));
+    let own = stack.titles.iter().map(|title| SccpAddress::titled(*title, stack.ssn));
+    let rules = layers::rules(point_code, stack.titles, titles);
     Ss7Config {
         worker: WORKER,
         workers: 1,
         transport,
         own: own.collect(),
         sccp: SccpConfig {
-            limit: usize::from(config.ss7.sif_budget).saturating_sub(4),
-            ..SccpConfig::new(vec![point_code], vec![Ssn::MSC, Ssn::HLR], rules)
+            limit: usize::from(ss7.sif_budget).saturating_sub(4),
+            ..SccpConfig::new(vec![point_code], vec![stack.ssn], rules)
         },
         dialogues: DialoguesConfig {
             worker: WORKER,
             workers: 1,
-            capacity: dialogues,
-            identifiers: COMPLETED.max(dialogues),
+            capacity: stack.under_way,
+            identifiers: COMPLETED.max(stack.under_way),
             prefix: 0,
             prefix_bits: 0,
-            key: key.derive("transaction ids"),
+            key: stack.key.derive("transaction ids"),
             rest: Duration::from_secs(10),
             guard: config.traffic.mt_forward + Duration::from_secs(10),
             peer_match: PeerMatch::default(),
         },
         forward_timeout: config.traffic.mt_forward,
-        offers: vec![
-            Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
-            Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
-            Offer { context: context::ANY_TIME_INFO_HANDLING_V3, opcode: operation::ANY_TIME_MODIFICATION },
-            Offer { context: context::GPRS_LOCATION_UPDATE_V3, opcode: operation::UPDATE_GPRS_LOCATION },
-            Offer { context: context::MS_PURGING_V3, opcode: operation::PURGE_MS },
-            Offer { context: context::INFO_RETRIEVAL_V3, opcode: operation::SEND_AUTHENTICATION_INFO },
-        ],
+        offers: stack.offers.clone(),
     }
 }

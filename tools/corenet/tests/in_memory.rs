@@ -2,6 +2,7 @@
 //! what loss and duplication do to them, by a seed.
 
 use corenet::config::{DirectAuthentication, RegisterBody};
+use corenet::hlr::{Hlr, HlrNode};
 use corenet::impairment::Impaired;
 use corenet::traffic::{Phase, Traffic};
 use corenet::{Config, Node, direct, report, start};
@@ -26,6 +27,7 @@ struct World {
     simulation: Simulation,
     gateway: GatewayId,
     corenet: PeerId<Worker<Impaired<MemoryIo>, Node>>,
+    hlr: PeerId<Worker<Impaired<MemoryIo>, HlrNode>>,
 }
 
 /// The demo's two configurations, without direct access, changed by `change`.
@@ -88,8 +90,15 @@ fn world_of(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -
         simulation.link(link).queues = Queues::Toeplitz;
     }
     simulation.peer_frames = FRAMES as usize;
+    let hlr = simulation.add_peer("hlr", &bridges[1..], |io, _| start::hlr(&corenet, io).unwrap());
     let corenet = simulation.add_peer("corenet", &bridges, |io, _| start::build(&corenet, io).unwrap());
-    World { simulation, gateway, corenet }
+    let mut world = World { simulation, gateway, corenet, hlr };
+    world.run_until("an HLR that everybody has reached", |world| {
+        let hlr = world.simulation.peer(world.hlr);
+        hlr.application_ref().is_up(hlr.stack())
+    });
+    world.simulation.peer_mut(world.corenet).with_application(|node, _| node.others_are_up());
+    world
 }
 
 impl World {
@@ -112,7 +121,12 @@ impl World {
     fn stop(&mut self) {
         self.simulation.stop(self.gateway);
         self.run_until("an idle gateway", |world| world.gateway().iter().all(Worker::is_idle));
-        self.run_until("closed associations", |world| world.corenet().stack().is_closed());
+        let now = self.simulation.now();
+        self.simulation.peer_mut(self.corenet).with_application(|node, cx| node.stop(now, cx));
+        self.simulation.peer_mut(self.hlr).with_application(|node, cx| node.stop(now, cx));
+        self.run_until("closed associations", |world| {
+            world.corenet().stack().is_closed() && world.simulation.peer(world.hlr).stack().is_closed()
+        });
         self.simulation.pass(Duration::from_millis(50));
         self.simulation.assert_no_frame_is_lost();
     }
@@ -247,7 +261,7 @@ fn what_goes_wrong_is_noticed() {
         gateway.networks[0].r1 = R1::Preconfigured;
         corenet.networks[0].r1 = R1::Preconfigured;
         corenet.networks.truncate(1);
-        corenet.titles.truncate(1);
+        corenet.titles.retain(|title| !title.prefix.to_string().starts_with("44"));
         (corenet.traffic.mo, corenet.traffic.mt) = (20, 20);
     });
     world.run_until("the end of the scenario", |world| world.corenet().application_ref().is_finished());
@@ -271,11 +285,15 @@ impl World {
         self.corenet().application_ref()
     }
 
+    fn hlr(&self) -> &Hlr {
+        &self.simulation.peer(self.hlr).application_ref().hlr
+    }
+
     /// Whether HLR and subscriber table say the same of every subscriber.
     fn assert_agreement(&self, what: &str) {
         let table = self.simulation.registrar(self.gateway).table();
         for ue in &self.node().ues {
-            let of_hlr = self.node().hlr.gateway_of(ue.imsi).is_some();
+            let of_hlr = self.hlr().gateway_of(ue.imsi).is_some();
             let of_table = table.by_imsi(ue.imsi).is_some();
             assert_eq!(of_hlr, of_table, "{what}: HLR and table differ about {:?}", ue.imsi);
         }
@@ -295,7 +313,7 @@ fn ues_register_with_their_cards_send_receive_and_leave() {
         world.run_until("the registrations' begin", |world| world.traffic().phase == Phase::Registration);
         world.run_until("the registrations' end", messages);
         world.assert_agreement("after registration");
-        assert_eq!(world.node().hlr.registered(), 70);
+        assert_eq!(world.hlr().registered(), 70);
         world.run();
         let expected = [
             ("registration", 40, 0),
@@ -309,7 +327,7 @@ fn ues_register_with_their_cards_send_receive_and_leave() {
         ];
         assert_eq!(outcomes(&world), expected, "{algorithms:?}");
         world.assert_agreement("after de-registration");
-        let hlr = &world.node().hlr;
+        let hlr = world.hlr();
         assert_eq!((hlr.registered(), hlr.counts.registered, hlr.counts.deregistered), (0, 70, 70));
         assert_eq!((hlr.counts.inserted, hlr.counts.resynchronised, hlr.counts.refused), (50, 6, 0));
         let counts = &world.traffic().counts;
@@ -345,7 +363,7 @@ fn ues_register_with_their_passwords_send_receive_and_leave() {
     ];
     assert_eq!(outcomes(&world), expected);
     world.assert_agreement("after de-registration");
-    let hlr = &world.node().hlr;
+    let hlr = world.hlr();
     assert_eq!((hlr.registered(), hlr.counts.registered, hlr.counts.deregistered), (0, 70, 70));
     world.stop();
 }
@@ -375,9 +393,9 @@ fn ues_that_stay_away_are_de_registered_and_told() {
         corenet.traffic.expires = 120;
     });
     world.run();
-    assert_eq!(world.node().hlr.registered(), 70);
+    assert_eq!(world.hlr().registered(), 70);
     world.run_until("the guard timers' end", |world| world.traffic().counts.informed == 50);
-    world.run_until("the HLR's knowledge of it", |world| world.node().hlr.registered() == 0);
+    world.run_until("the HLR's knowledge of it", |world| world.hlr().registered() == 0);
     world.assert_agreement("after the guard timer");
     world.stop();
 }

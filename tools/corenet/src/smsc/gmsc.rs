@@ -4,11 +4,22 @@ use crate::node::{Cx, Node, User};
 use crate::short_message;
 use crate::traffic::Delivery;
 use crate::ue::{self, Behaviour};
+use core::time::Duration;
 use ipsmgw::base::Time;
+use ipsmgw::codec::Prepend;
 use ipsmgw::ident::{Digits, Ssn};
-use ipsmgw::stack::{AbsentSubscriberDiagnostic, MtForward, Outcome, SmDeliveryFailureCause, UserError};
+use ipsmgw::proto::map::{
+    AddressString, SendRoutingInfoForSm, SendRoutingInfoForSmResult, context, operation,
+};
+use ipsmgw::stack::{
+    AbsentSubscriberDiagnostic, MapInvoke, MtForward, Outcome, SmDeliveryFailureCause, UserError,
+};
 
-/// 8.10 steps 1 to 4, 8.4 steps 2 to 4: the service centre has a message for somebody. Whether there was anybody who may get one now.
+/// The invoke timer of sendRoutingInfoForSM (TS 29.002 17.1.2: medium).
+const ROUTING_INFO: Duration = Duration::from_secs(20);
+
+/// 8.10 steps 2 and 3, 8.4 steps 2 and 3: the service centre has a message for somebody, and the HLR is asked where that is.
+/// Whether there was anybody who may get one now.
 pub(crate) fn forward(node: &mut Node, now: Time, direct: bool, intended: Time, cx: &mut Cx<'_>) -> bool {
     let members = if direct { &node.direct } else { &node.behind_ims };
     let traffic = &mut node.traffic;
@@ -21,32 +32,69 @@ pub(crate) fn forward(node: &mut Node, now: Time, direct: bool, intended: Time, 
     let originator = originator(number);
     let ue = &mut node.ues[at];
     ue.awaited += 1;
-    let service_centre = node.scscfs[ue.network].service_centre;
+    let scscf = &node.scscfs[ue.network];
     let tpdu = short_message::deliver(originator, &body);
-    let sent = match node.hlr.send_routing_info_for_sm(ue.msisdn) {
-        Err(error) => Err(format!("sendRoutingInfoForSM: {error:?}")),
-        Ok(routing) => {
-            let forward = MtForward {
-                title: service_centre,
-                ssn: Ssn::MSC,
-                node: (routing.node, routing.ssn),
-                imsi: routing.imsi,
-                service_centre,
-                tpdu: &tpdu,
-            };
-            let user = User::MtForwardSm(number).to_u64();
-            let sent = cx.stack.mt_forward_sm(now, &forward, user, cx.outside);
-            sent.map_err(|refusal| format!("mt-forwardSM not sent: {refusal:?}"))
-        }
+    let question =
+        SendRoutingInfoForSm::new(ue.msisdn.into(), true, AddressString::international(scscf.service_centre));
+    let mut room = [0; 64];
+    let mut w = Prepend::new(&mut room);
+    question.write(&mut w);
+    let invoke = MapInvoke {
+        from: (scscf.service_centre, Ssn::MSC),
+        to: (scscf.hlr, Ssn::HLR),
+        context: context::GATEWAY_V3,
+        opcode: operation::SEND_ROUTING_INFO_FOR_SM,
+        argument: w.finish().unwrap_or_default(),
+        timeout: ROUTING_INFO,
     };
+    let sent = cx.stack.invoke(now, &invoke, User::RoutingInfo(number).to_u64(), cx.outside);
     traffic.by_delivery.insert(tpdu.clone(), number);
     traffic.deliveries.push(Delivery { ue: at as u32, tpdu, intended, arrived: 0, ended: false });
     traffic.mt_of(direct).begun += 1;
-    if let Err(why) = sent {
-        end(node, number);
-        node.traffic.mt_of(direct).fail(number, &why);
+    if let Err(refusal) = sent {
+        fail(node, number, &format!("sendRoutingInfoForSM not sent: {refusal:?}"));
     }
     true
+}
+
+/// 8.10 step 3, 8.4 step 3: the HLR says where the recipient is. Step 4: the message goes there.
+pub(crate) fn on_routing_info(
+    node: &mut Node,
+    now: Time,
+    number: u32,
+    outcome: &Outcome<'_>,
+    cx: &mut Cx<'_>,
+) {
+    let routing = match outcome {
+        Outcome::Returned { result, .. } => SendRoutingInfoForSmResult::parse(result).ok(),
+        _ => None,
+    };
+    let Some(routing) = routing else {
+        return fail(node, number, &format!("sendRoutingInfoForSM: {outcome:?}"));
+    };
+    let Some(delivery) = node.traffic.deliveries.get(number as usize) else { return };
+    let service_centre = node.scscfs[node.ues[delivery.ue as usize].network].service_centre;
+    let ssn = if routing.gprs_node { Ssn::SGSN } else { Ssn::MSC };
+    let forward = MtForward {
+        title: service_centre,
+        ssn: Ssn::MSC,
+        node: (routing.network_node.digits, ssn),
+        imsi: routing.imsi,
+        service_centre,
+        tpdu: &delivery.tpdu,
+    };
+    let sent = cx.stack.mt_forward_sm(now, &forward, User::MtForwardSm(number).to_u64(), cx.outside);
+    if let Err(refusal) = sent {
+        fail(node, number, &format!("mt-forwardSM not sent: {refusal:?}"));
+    }
+}
+
+fn fail(node: &mut Node, number: u32, why: &str) {
+    let Some(delivery) = node.traffic.deliveries.get(number as usize) else { return };
+    let direct = node.ues[delivery.ue as usize].direct.is_some();
+    if end(node, number) {
+        node.traffic.mt_of(direct).fail(number, why);
+    }
 }
 
 /// Who sends message `number`.

@@ -1,21 +1,25 @@
 //! The Home Location Register with its authentication centre: who subscribes, which node takes messages for them, and the
 //! vectors that prove them.
 
+mod node;
+
+pub use node::HlrNode;
+
 use crate::config::{Config, Line};
 use crate::milenage::Milenage;
-use crate::node::{Cx, Node, User};
 use crate::random::Random;
 use crate::sim_card;
-use ipsmgw::base::{Time, counts};
+use ipsmgw::base::counts;
+use ipsmgw::codec::Prepend;
 use ipsmgw::control::config::R1;
 use ipsmgw::ident::{Digits, Imsi, Msisdn, Ssn};
 use ipsmgw::proto::map::subscription::{
     AnyTimeModification, AnyTimeModificationResult, InsertSubscriberData, ModifyRegistrationStatus, PurgeMs,
     PurgeMsResult, Quintuplet, SendAuthenticationInfo, SendAuthenticationInfoResult, SubscriberIdentity,
-    SubscriberStatus, Teleservice, UpdateGprsLocation, UpdateGprsLocationResult,
+    SubscriberStatus, Teleservice, UpdateGprsLocation,
 };
-use ipsmgw::proto::map::{AddressString, operation};
-use ipsmgw::stack::{AbsentSubscriberDiagnostic, Asked, Invoke, Operation, Outcome, UserError};
+use ipsmgw::proto::map::{AddressString, SendRoutingInfoForSm, SendRoutingInfoForSmResult};
+use ipsmgw::stack::{AbsentSubscriberDiagnostic, Asked, UserError};
 use std::collections::BTreeMap;
 
 counts! {
@@ -36,17 +40,6 @@ counts! {
         /// Recipients without a node that would take a message.
         absent,
     }
-}
-
-/// The answer to sendRoutingInfoForSM (TS 29.002 12.1).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RoutingInfo {
-    /// The recipient's IMSI.
-    pub imsi: Imsi,
-    /// The title of the node that serves the recipient: the gateway's, which it registered, or was given beforehand.
-    pub node: Digits,
-    /// Its subsystem number.
-    pub ssn: Ssn,
 }
 
 /// AMF of vectors: the separation bit is not set, for this is no EPS (TS 33.102 annex H).
@@ -81,7 +74,7 @@ struct Location {
     gateway: Digits,
 }
 
-/// The subscribers of all networks. The GMSC beside it asks in process.
+/// The subscribers of all networks.
 pub struct Hlr {
     homes: Vec<Home>,
     subscribers: BTreeMap<Imsi, Subscriber>,
@@ -113,9 +106,9 @@ type Answer = Result<Vec<u8>, UserError<'static>>;
 impl Hlr {
     /// Without subscribers.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    fn new(config: &Config) -> Self {
         let home = |network: &crate::config::Network| Home {
-            title: network.hlr_title.unwrap_or(Digits::EMPTY),
+            title: network.hlr_title,
             gateway: (network.gateway_title, network.gateway_node.ssn()),
             r1: network.r1,
             service_centre: network.service_centre,
@@ -132,11 +125,26 @@ impl Hlr {
         }
     }
 
+    /// With the subscribers of all networks.
+    ///
+    /// # Errors
+    /// Says which subscribers are wrong.
+    pub fn with_subscribers(config: &Config) -> Result<Self, String> {
+        let mut hlr = Self::new(config);
+        for (at, network) in config.networks.iter().enumerate() {
+            for line in network.lines()? {
+                let twice = |what| format!("network {}: {what} is given twice", network.name);
+                hlr.add(at, &line).map_err(twice)?;
+            }
+        }
+        Ok(hlr)
+    }
+
     /// Adds a subscriber of the network at place `home`.
     ///
     /// # Errors
     /// The IMSI or the number that another subscriber has.
-    pub fn add(&mut self, home: usize, line: &Line) -> Result<(), String> {
+    fn add(&mut self, home: usize, line: &Line) -> Result<(), String> {
         let authentication = sim_card::Subscription::new(milenage(self.seed, line.imsi), AMF);
         let subscriber = Subscriber { home, msisdn: line.msisdn, gateway: None, authentication };
         if self.by_msisdn.insert(line.msisdn, line.imsi).is_some() {
@@ -148,27 +156,35 @@ impl Hlr {
         }
     }
 
-    /// sendRoutingInfoForSM.
-    ///
-    /// # Errors
-    /// unknownSubscriber; absentSubscriberSM for one whom no gateway has registered, where it has to.
-    pub fn send_routing_info_for_sm(&mut self, msisdn: Msisdn) -> Result<RoutingInfo, UserError<'static>> {
+    /// sendRoutingInfoForSM: the gateway, which has registered or is known beforehand.
+    fn send_routing_info_for_sm(&mut self, argument: &[u8]) -> Answer {
+        let argument = SendRoutingInfoForSm::parse(argument).map_err(|_| UserError::UnexpectedDataValue)?;
         let unknown = UserError::UnknownSubscriber { diagnostic: None };
-        let imsi = *self.by_msisdn.get(&msisdn).ok_or(unknown)?;
+        let imsi = argument.msisdn.msisdn().and_then(|msisdn| self.by_msisdn.get(&msisdn).copied());
+        let imsi = imsi.ok_or(unknown)?;
         let subscriber = self.subscribers.get(&imsi).ok_or(unknown)?;
         let home = &self.homes[subscriber.home];
         let (known, ssn) = home.gateway;
-        match subscriber.gateway.or((home.r1 == R1::Preconfigured).then_some(known)) {
-            Some(node) => Ok(RoutingInfo { imsi, node, ssn }),
-            None => {
-                self.counts.absent += 1;
-                Err(UserError::AbsentSubscriberSm {
-                    diagnostic: Some(AbsentSubscriberDiagnostic::DEREGISTERED_FOR_IMS),
-                    additional: None,
-                    imsi: None,
-                })
-            }
-        }
+        let Some(node) = subscriber.gateway.or((home.r1 == R1::Preconfigured).then_some(known)) else {
+            self.counts.absent += 1;
+            return Err(UserError::AbsentSubscriberSm {
+                diagnostic: Some(AbsentSubscriberDiagnostic::DEREGISTERED_FOR_IMS),
+                additional: None,
+                imsi: None,
+            });
+        };
+        let result = SendRoutingInfoForSmResult {
+            imsi,
+            network_node: AddressString::international(node),
+            lmsi: None,
+            gprs_node: ssn == Ssn::SGSN,
+            additional: None,
+            guidance: None,
+        };
+        let mut room = [0; 128];
+        let mut w = Prepend::new(&mut room);
+        result.write(&mut w);
+        Ok(w.finish().unwrap_or_default().to_vec())
     }
 
     /// The gateway that serves a subscriber, as it registered itself.
@@ -277,65 +293,6 @@ impl Hlr {
     }
 }
 
-/// 8.1 step 4, 8.2.1 step 3, 8.2.2 step 2, 8.7 and 8.8: a gateway invokes an operation.
-pub(crate) fn on_invoke(node: &mut Node, now: Time, invoke: &Invoke<'_>, cx: &mut Cx<'_>) {
-    let Operation::Other { opcode, argument } = invoke.operation else { return };
-    let hlr = &mut node.hlr;
-    let answer = match opcode {
-        operation::ANY_TIME_MODIFICATION => hlr.any_time_modification(argument),
-        operation::PURGE_MS => hlr.purge_ms(argument),
-        operation::SEND_AUTHENTICATION_INFO => hlr.send_authentication_info(argument),
-        operation::UPDATE_GPRS_LOCATION => match hlr.update_gprs_location(argument) {
-            Ok((imsi, gateway, data)) => {
-                hlr.next = hlr.next.wrapping_add(1);
-                let user = User::SubscriberData(hlr.next).to_u64();
-                let sent = cx.stack.invoke_within(
-                    now,
-                    &invoke.asked,
-                    operation::INSERT_SUBSCRIBER_DATA,
-                    &data,
-                    user,
-                    cx.outside,
-                );
-                match sent {
-                    Ok(()) => {
-                        hlr.locations.insert(hlr.next, Location { asked: invoke.asked, imsi, gateway });
-                        return;
-                    }
-                    Err(_) => Err(UserError::system_failure()),
-                }
-            }
-            Err(error) => Err(error),
-        },
-        _ => Err(UserError::FacilityNotSupported),
-    };
-    finish(node, now, &invoke.asked, opcode, answer, cx);
-}
-
-/// The gateway has taken the subscriber's data, or has not.
-pub(crate) fn on_inserted(node: &mut Node, now: Time, number: u32, outcome: &Outcome<'_>, cx: &mut Cx<'_>) {
-    let Some(Location { asked, imsi, gateway }) = node.hlr.locations.remove(&number) else { return };
-    let answer = match (outcome, node.hlr.home(imsi).map(|home| home.title)) {
-        (Outcome::Returned { .. }, Ok(title)) => {
-            node.hlr.counts.inserted += 1;
-            node.hlr.set(imsi, Some(gateway));
-            Ok(UpdateGprsLocationResult { hlr_number: AddressString::international(title) }.encode())
-        }
-        _ => Err(UserError::system_failure()),
-    };
-    finish(node, now, &asked, operation::UPDATE_GPRS_LOCATION, answer, cx);
-}
-
-fn finish(node: &mut Node, now: Time, asked: &Asked, opcode: u8, answer: Answer, cx: &mut Cx<'_>) {
-    match answer {
-        Ok(result) => cx.stack.returned(now, asked, opcode, Some(&result), cx.outside),
-        Err(error) => {
-            node.hlr.counts.refused += 1;
-            cx.stack.user_error(now, asked, &error, cx.outside)
-        }
-    };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,7 +303,7 @@ mod tests {
     const GATEWAY: &str = "4917100001";
 
     fn hlr(r1: R1) -> (Hlr, Imsi, Msisdn) {
-        let text = include_str!("../demo/corenet.toml");
+        let text = include_str!("../../demo/corenet.toml");
         let mut config = Config::parse(text).unwrap();
         config.networks[0].r1 = r1;
         let mut hlr = Hlr::new(&config);
@@ -361,6 +318,13 @@ mod tests {
         AddressString::international(digits.parse().unwrap())
     }
 
+    fn question(msisdn: Msisdn) -> Vec<u8> {
+        let mut room = [0; 64];
+        let mut w = Prepend::new(&mut room);
+        SendRoutingInfoForSm::new(msisdn.into(), true, number("491710000099")).write(&mut w);
+        w.finish().unwrap().to_vec()
+    }
+
     fn modification(imsi: Imsi, gateway: &str, status: ModifyRegistrationStatus) -> Vec<u8> {
         let subscriber = SubscriberIdentity::Imsi(imsi);
         let gsm_scf = number(gateway);
@@ -371,11 +335,12 @@ mod tests {
     fn a_subscriber_is_where_the_gateway_registered() {
         use ModifyRegistrationStatus::{Activate, Deactivate};
         let (mut hlr, imsi, msisdn) = hlr(R1::AnyTimeModification);
-        let absent = hlr.send_routing_info_for_sm(msisdn).unwrap_err();
+        let absent = hlr.send_routing_info_for_sm(&question(msisdn)).unwrap_err();
         assert!(matches!(absent, UserError::AbsentSubscriberSm { .. }));
         hlr.any_time_modification(&modification(imsi, GATEWAY, Activate)).unwrap();
-        let routing = hlr.send_routing_info_for_sm(msisdn).unwrap();
-        assert_eq!((routing.imsi, routing.node, routing.ssn), (imsi, GATEWAY.parse().unwrap(), Ssn::MSC));
+        let routing = hlr.send_routing_info_for_sm(&question(msisdn)).unwrap();
+        let routing = SendRoutingInfoForSmResult::parse(&routing).unwrap();
+        assert_eq!((routing.imsi, routing.network_node, routing.gprs_node), (imsi, number(GATEWAY), false));
         hlr.any_time_modification(&modification(imsi, GATEWAY, Deactivate)).unwrap();
         assert_eq!((hlr.gateway_of(imsi), hlr.registered()), (None, 0));
         let stranger = hlr.any_time_modification(&modification(imsi, "4917100002", Activate));
@@ -409,8 +374,8 @@ mod tests {
     #[test]
     fn who_is_known_beforehand_needs_no_registration() {
         let (mut hlr, _, msisdn) = hlr(R1::Preconfigured);
-        assert!(hlr.send_routing_info_for_sm(msisdn).is_ok());
-        let unknown = hlr.send_routing_info_for_sm("491700000000".parse().unwrap());
+        assert!(hlr.send_routing_info_for_sm(&question(msisdn)).is_ok());
+        let unknown = hlr.send_routing_info_for_sm(&question("491700000000".parse().unwrap()));
         assert_eq!(unknown, Err(UserError::UnknownSubscriber { diagnostic: None }));
     }
 
