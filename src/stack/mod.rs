@@ -426,7 +426,7 @@ impl Stack {
     }
 
     /// Invokes an operation in the dialogue of one that a peer invoked and that waits for our answer. Its end comes as
-    /// [`Indication::Ended`] with `user`; the peer's own goes on waiting.
+    /// [`Indication::Ended`] with `user`, unless nothing answers it (class 4); the peer's own goes on waiting.
     ///
     /// # Errors
     /// When it can't be sent, or the dialogue is gone.

@@ -4,8 +4,13 @@
 pub const MO_RELAY_V3: &[u8] = &of(MO_RELAY, 3);
 /// Short message to the mobile, version 3: mt-ForwardSM.
 pub const MT_RELAY_V3: &[u8] = &of(MT_RELAY, 3);
-/// Between SMS-GMSC (or IP-SM-GW) and HLR, version 3: sendRoutingInfoForSM, reportSM-DeliveryStatus.
+/// Between SMS-GMSC (or IP-SM-GW) and HLR, version 3: sendRoutingInfoForSM, reportSM-DeliveryStatus, and
+/// informServiceCentre the other way.
 pub const GATEWAY_V3: &[u8] = &of(GATEWAY, 3);
+/// From the HLR to a service centre, version 2, the last: alertServiceCentre.
+pub const ALERT_V2: &[u8] = &of(ALERT, 2);
+/// A subscriber who can be reached again, version 3: readyForSM.
+pub const MWD_MANAGEMENT_V3: &[u8] = &of(MWD_MANAGEMENT, 3);
 
 /// Between HLR and VLR or SGSN, version 3: cancelLocation.
 pub const LOCATION_CANCELLATION_V3: &[u8] = &of(LOCATION_CANCELLATION, 3);
@@ -38,6 +43,10 @@ pub const SUBSCRIBER_DATA_MANAGEMENT: u8 = 16;
 pub const GATEWAY: u8 = 20;
 /// shortMsgMO-RelayContext.
 pub const MO_RELAY: u8 = 21;
+/// shortMsgAlertContext.
+pub const ALERT: u8 = 23;
+/// mwdMngtContext.
+pub const MWD_MANAGEMENT: u8 = 24;
 /// shortMsgMT-RelayContext.
 pub const MT_RELAY: u8 = 25;
 /// msPurgingContext.

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod address;
+mod alerting;
 pub mod context;
 mod delivery_status;
 mod dialogue_pdu;
@@ -16,6 +17,7 @@ mod routing_info;
 pub mod subscription;
 
 pub use address::{AddressString, Plan, TypeOfNumber};
+pub use alerting::{AlertReason, AlertServiceCentre, InformServiceCentre, MwStatus, ReadyForSm};
 pub use delivery_status::{DeliveryOutcome, ReportSmDeliveryStatus, ReportSmDeliveryStatusResult};
 pub use dialogue_pdu::{DialoguePdu, RefuseReason, UserAbort};
 pub use errors::{AbsentSubscriberDiagnostic, SmDeliveryFailureCause, UserError, error_code};
@@ -51,21 +53,31 @@ pub mod operation {
     pub const REPORT_SM_DELIVERY_STATUS: u8 = 47;
     /// sendAuthenticationInfo.
     pub const SEND_AUTHENTICATION_INFO: u8 = 56;
+    /// informServiceCentre.
+    pub const INFORM_SERVICE_CENTRE: u8 = 63;
+    /// alertServiceCentre.
+    pub const ALERT_SERVICE_CENTRE: u8 = 64;
     /// anyTimeModification.
     pub const ANY_TIME_MODIFICATION: u8 = 65;
+    /// readyForSM.
+    pub const READY_FOR_SM: u8 = 66;
     /// purgeMS.
     pub const PURGE_MS: u8 = 67;
 
     /// Whether nothing answers it: class 4 (TS 29.002 17.1.2).
     #[must_use]
     pub const fn is_unanswered(opcode: u8) -> bool {
-        opcode == RESET
+        matches!(opcode, RESET | INFORM_SERVICE_CENTRE)
     }
 
     /// Whether the responder of `of` may invoke it before it answers (TS 29.002 17.3.2).
     #[must_use]
     pub const fn is_within(opcode: u8, of: u8) -> bool {
-        of == UPDATE_GPRS_LOCATION && opcode == INSERT_SUBSCRIBER_DATA
+        match opcode {
+            INSERT_SUBSCRIBER_DATA => of == UPDATE_GPRS_LOCATION,
+            INFORM_SERVICE_CENTRE => matches!(of, SEND_ROUTING_INFO_FOR_SM | REPORT_SM_DELIVERY_STATUS),
+            _ => false,
+        }
     }
 }
 

@@ -9,6 +9,10 @@ const SRI: &str = "30198007919471103254768101ff82079194710167000087008b00";
 const SRI_RESULT: &str = "301d040862021132547698f0a009810791947101990910a50602011e020178";
 const REPORT: &str = "301a0407919471103254760407919471016700000a010180010c8600";
 const ABSENT: &str = "300302010c";
+// By pycrate 0.8.1, TS 29.002.
+const ALERT: &str = "301c040791947110325476040791947101670000040862021132547698f0";
+const READY: &str = "300f800862021132547698f00a01018100";
+const INFORM: &str = "3013040791947110325476030202a0020101800106";
 
 pub(super) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
@@ -200,6 +204,58 @@ fn delivery_status_is_the_golden_one() {
     assert_eq!(ReportSmDeliveryStatus::parse(&written(|w| full.write(w))), Ok(full));
 }
 
+#[test]
+fn alerts_are_the_golden_ones() {
+    let bytes = hex(ALERT);
+    let alert = AlertServiceCentre {
+        msisdn: number("491701234567"),
+        service_centre: number("491710760000"),
+        imsi: Some(imsi()),
+    };
+    assert_eq!(AlertServiceCentre::parse(&bytes), Ok(alert));
+    assert_eq!(written(|w| alert.write(w)), bytes);
+    let bytes = hex("3012040791947110325476040791947101670000");
+    let alert = AlertServiceCentre { imsi: None, ..alert };
+    assert_eq!(AlertServiceCentre::parse(&bytes), Ok(alert));
+    assert_eq!(written(|w| alert.write(w)), bytes);
+    assert_eq!(why(AlertServiceCentre::parse(&hex("3009 040791947110325476"))), "missing");
+    assert_eq!(why(AlertServiceCentre::parse(&hex("300b 040791947110325476 0400"))), "value");
+
+    let memory =
+        ReadyForSm { imsi: imsi(), reason: AlertReason::MemoryAvailable, gprs: false, ip_sm_gw: true };
+    let present = ReadyForSm { reason: AlertReason::MsPresent, gprs: true, ip_sm_gw: false, ..memory };
+    for (ready, golden) in [(memory, READY), (present, "300f800862021132547698f00a01000500")] {
+        assert_eq!(ReadyForSm::parse(&hex(golden)), Ok(ready));
+        assert_eq!(written(|w| ready.write(w)), hex(golden));
+    }
+    let extended = "3011 800862021132547698f0 0a0101 3000 8100";
+    assert_eq!(ReadyForSm::parse(&hex(extended)), Ok(memory), "an extension container is passed over");
+    assert_eq!(why(ReadyForSm::parse(&hex("300d 800862021132547698f0 0a0102"))), "value");
+    assert_eq!(why(ReadyForSm::parse(&hex("300d 040862021132547698f0 0a0101"))), "missing");
+}
+
+#[test]
+fn inform_service_centre_is_the_golden_one() {
+    let bytes = hex(INFORM);
+    let inform = InformServiceCentre {
+        stored_msisdn: Some(number("491701234567")),
+        status: Some(MwStatus { sc_address_not_included: true, mcef: true, ..MwStatus::default() }),
+        diagnostic: Some(AbsentSubscriberDiagnostic::IMSI_DETACHED),
+        additional_diagnostic: Some(AbsentSubscriberDiagnostic(6)),
+    };
+    assert_eq!(InformServiceCentre::parse(&bytes), Ok(inform));
+    assert_eq!(written(|w| inform.write(w)), bytes);
+    let other = MwStatus { mnrf: true, mnrg: true, ..MwStatus::default() };
+    let other = InformServiceCentre { status: Some(other), ..InformServiceCentre::default() };
+    assert_eq!(written(|w| other.write(w)), hex("3004 03020250"));
+    // Those of sixteen bits, too.
+    assert_eq!(InformServiceCentre::parse(&hex("3005 0303005f80")), Ok(other));
+    assert_eq!(InformServiceCentre::parse(&hex("3000")), Ok(InformServiceCentre::default()));
+    for wrong in ["3002 0300", "3003 030102", "3004 03020850", "3002 0400"] {
+        assert_eq!(why(InformServiceCentre::parse(&hex(wrong))), "value", "{wrong}");
+    }
+}
+
 fn errors() -> Vec<UserError<'static>> {
     vec![
         UserError::UnknownSubscriber { diagnostic: None },
@@ -375,7 +431,8 @@ fn contexts_name_themselves() {
     assert_eq!(context::parse(context::MO_RELAY_V3), Some((context::MO_RELAY, 3)));
     assert_eq!(context::parse(context::MT_RELAY_V3), Some((context::MT_RELAY, 3)));
     assert_eq!(context::parse(context::GATEWAY_V3), Some((context::GATEWAY, 3)));
-    assert_eq!(context::parse(&context::of(24, 1)), Some((24, 1)));
+    assert_eq!(context::parse(context::ALERT_V2), Some((23, 2)));
+    assert_eq!(context::parse(context::MWD_MANAGEMENT_V3), Some((24, 3)));
     for other in [&hex("040000011503 3d")[..], &[], &hex("04000001001503 00"), &hex("0400000100 8115")] {
         assert_eq!(context::parse(other), None);
     }
@@ -385,6 +442,7 @@ fn read_everything(bytes: &[u8]) {
     let _ = (MoForwardSm::parse(bytes), MtForwardSm::parse(bytes), ForwardSmResult::parse(bytes));
     let _ = (SendRoutingInfoForSm::parse(bytes), SendRoutingInfoForSmResult::parse(bytes));
     let _ = (ReportSmDeliveryStatus::parse(bytes), ReportSmDeliveryStatusResult::parse(bytes));
+    let _ = (AlertServiceCentre::parse(bytes), ReadyForSm::parse(bytes), InformServiceCentre::parse(bytes));
     let _ = (DialoguePdu::parse(bytes), AddressString::read(bytes), context::parse(bytes));
     for code in 0..=64 {
         let _ = UserError::parse(code, bytes);
@@ -393,7 +451,7 @@ fn read_everything(bytes: &[u8]) {
 
 #[test]
 fn no_octets_do_harm() {
-    let mut messages: Vec<_> = [MO, SRI, SRI_RESULT, REPORT, ABSENT].map(hex).into();
+    let mut messages: Vec<_> = [MO, SRI, SRI_RESULT, REPORT, ABSENT, ALERT, READY, INFORM].map(hex).into();
     messages.extend(errors().iter().map(|error| written(|w| error.write(w))));
     let refuse = DialoguePdu::Refuse { reason: RefuseReason::NoReason, alternative: Some(&[4, 0]) };
     messages.push(written(|w| refuse.write(w)));

@@ -1,6 +1,6 @@
 //! What components mean in a dialogue: invocations of the peer's, and what becomes of ours.
 
-use super::dialogue::INVOKE_ID;
+use super::dialogue::{INVOKE_ID, gone};
 use super::invocation::{KEPT, Kept, Octets, Opener, Party};
 use super::{Ss7, count};
 use crate::base::{Malformed, MalformedCounts, Time};
@@ -205,7 +205,7 @@ impl Ss7 {
         components: Components<'_>,
         outside: &mut dyn Outside,
     ) {
-        if !components.is_empty() && !self.keep(dialogue, &components) {
+        if !components.is_empty() && !self.keep(dialogue, &components, None) {
             self.counts.components_refused += 1;
             for component in components {
                 if let Component::Invoke { id, .. } = component {
@@ -216,9 +216,40 @@ impl Ss7 {
         }
     }
 
-    fn keep(&mut self, dialogue: DialogueId, components: &Components<'_>) -> bool {
+    fn keep(&mut self, dialogue: DialogueId, components: &Components<'_>, ended: Option<Party>) -> bool {
         let octets = Octets::new(components.rest()).filter(|_| self.kept.len() < KEPT);
-        octets.map(|components| self.kept.push_back(Kept { dialogue, components })).is_some()
+        octets.map(|components| self.kept.push_back(Kept { dialogue, components, ended })).is_some()
+    }
+
+    /// The peer has ended a dialogue: one of ours with the answer, and perhaps with an operation beside it that nothing
+    /// answers (informServiceCentre, TS 29.002 23.3), which is told before.
+    pub(super) fn on_end<'a>(
+        &mut self,
+        dialogue: DialogueId,
+        party: &Party,
+        components: Components<'a>,
+        malformed: &mut MalformedCounts,
+    ) -> Indication<'a> {
+        let Opener::Us { user, opcode: of, .. } = party.opener else {
+            return gone(dialogue, party, Outcome::Aborted);
+        };
+        let asked = |invoke_id| Asked { worker: self.worker, dialogue, invoke_id };
+        let beside = components.clone().find_map(|component| match component {
+            Component::Invoke { id, opcode: Code::Local(opcode), argument, .. }
+                if operation::is_unanswered(opcode) && operation::is_within(opcode, of) =>
+            {
+                let operation = Operation::Other { opcode, argument };
+                Some(Invoke { asked: asked(id), operation, within: Some(user) })
+            }
+            _ => None,
+        });
+        if let Some(invoke) = beside {
+            if self.keep(dialogue, &components, Some(*party)) {
+                return Indication::Invoke(invoke);
+            }
+            self.counts.components_refused += 1;
+        }
+        gone(dialogue, party, last_of(components, of, malformed).unwrap_or(Outcome::Aborted))
     }
 
     /// What the next kept components are for the application; `room` holds them meanwhile.
@@ -231,17 +262,39 @@ impl Ss7 {
     ) -> Option<Indication<'a>> {
         let kept = loop {
             let kept = self.kept.pop_front()?;
-            if self.is_open(kept.dialogue) {
+            if kept.ended.is_some() || self.is_open(kept.dialogue) {
                 break kept;
             }
         };
         *room = kept.components;
-        self.take(now, kept.dialogue, Components::new(room), malformed, outside)
+        let components = Components::new(room);
+        match kept.ended {
+            Some(Party { opener: Opener::Us { user, opcode, .. }, .. }) => {
+                let outcome = last_of(components, opcode, malformed).unwrap_or(Outcome::Aborted);
+                Some(Indication::Ended { user, outcome })
+            }
+            _ => self.take(now, kept.dialogue, components, malformed, outside),
+        }
     }
 }
 
+/// What became of the one invoke of a dialogue of ours, if the components of its End tell.
+fn last_of<'a>(
+    components: Components<'a>,
+    opcode: u8,
+    malformed: &mut MalformedCounts,
+) -> Option<Outcome<'a>> {
+    components.into_iter().find_map(|component| match component {
+        Component::ResultLast { id: INVOKE_ID, .. }
+        | Component::ResultNotLast { id: INVOKE_ID, .. }
+        | Component::Error { id: INVOKE_ID, .. }
+        | Component::Reject { .. } => outcome_of(&component, opcode, malformed),
+        _ => None,
+    })
+}
+
 /// What a component says of the invocation that it answers, if that is all there is to come.
-pub(super) fn outcome_of<'a>(
+fn outcome_of<'a>(
     component: &Component<'a>,
     invoked: u8,
     malformed: &mut MalformedCounts,

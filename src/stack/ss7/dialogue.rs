@@ -2,14 +2,13 @@
 
 use core::time::Duration;
 
-use super::component::outcome_of;
 use super::invocation::{Octets, Opener, Party, WITHIN, Within};
 use super::{Class, MapInvoke, MoForward, MtForward, ROOM, Refusal, Ss7, count};
 use crate::base::{MalformedCounts, Time};
 use crate::codec::Prepend;
 use crate::ident::{Digits, SccpAddress, Ssn, WorkerId};
 use crate::proto::map::{self, AddressString, SmRpDa, SmRpOa, UserError, context, operation};
-use crate::proto::tcap::{self, AbortReason, Component, Components, DialogueId, Indication as Tcap, build};
+use crate::proto::tcap::{self, AbortReason, Components, DialogueId, Indication as Tcap, build};
 use crate::stack::{Asked, Indication, Outcome, Outside};
 
 /// SCCP class 1, returned on error: a dialogue's messages keep their order, and we learn of what can't be delivered.
@@ -44,11 +43,7 @@ impl Ss7 {
                 self.take(now, dialogue, components, malformed, outside)
             }
             Tcap::End { dialogue, user: party, components, .. } => {
-                let outcome = match party.opener {
-                    Opener::Us { opcode, .. } => last_of(components, opcode, malformed),
-                    Opener::Peer { .. } => None,
-                };
-                Some(gone(dialogue, &party, outcome.unwrap_or(Outcome::Aborted)))
+                Some(self.on_end(dialogue, &party, components, malformed))
             }
             Tcap::Abort { dialogue, user: party, answer, .. } => {
                 if let Some(refusal) = answer {
@@ -198,6 +193,9 @@ impl Ss7 {
             build::invoke(w, 0, id, opcode);
         };
         self.try_send(now, dialogue, false, outside, write)?;
+        if operation::is_unanswered(opcode) {
+            return Ok(());
+        }
         self.within.push(Within { dialogue, id, opcode, user, deadline: now + WITHIN_TIMEOUT });
         Ok(())
     }
@@ -386,19 +384,4 @@ pub(super) fn gone<'a>(dialogue: DialogueId, party: &Party, outcome: Outcome<'a>
 /// Signalling link selection: the same for all messages of a dialogue, spread over dialogues.
 fn selection(dialogue: DialogueId) -> u8 {
     dialogue.to_u64() as u8 & 0xf
-}
-
-/// What became of the one invoke of a dialogue of ours, if the components of its End tell.
-fn last_of<'a>(
-    components: Components<'a>,
-    opcode: u8,
-    malformed: &mut MalformedCounts,
-) -> Option<Outcome<'a>> {
-    components.into_iter().find_map(|component| match component {
-        Component::ResultLast { id: INVOKE_ID, .. }
-        | Component::ResultNotLast { id: INVOKE_ID, .. }
-        | Component::Error { id: INVOKE_ID, .. }
-        | Component::Reject { .. } => outcome_of(&component, opcode, malformed),
-        _ => None,
-    })
 }

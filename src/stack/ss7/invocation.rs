@@ -110,11 +110,13 @@ pub(super) const WITHIN: usize = 256;
 /// How many messages may have components that wait.
 pub(super) const KEPT: usize = 32;
 
-/// Components of a message that come after one which the application is busy with.
+/// Components of a message of which one keeps the application busy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kept {
     pub(super) dialogue: DialogueId,
     pub(super) components: Octets,
+    /// The dialogue was ours, and these have ended it.
+    pub(super) ended: Option<Party>,
 }
 
 /// As many as a UDT carries.

@@ -106,6 +106,57 @@ fn re_synchronisation_brings_vectors() {
     assert_eq!((gateway.open(), hlr.open()), (0, 0));
 }
 
+fn route() -> MapInvoke<'static> {
+    let opcode = operation::SEND_ROUTING_INFO_FOR_SM;
+    MapInvoke { context: context::GATEWAY_V3, opcode, argument: LOCATION, ..update() }
+}
+
+#[test]
+fn what_waits_for_a_subscriber_is_told_before_the_answer() {
+    let (mut gmsc, mut hlr) = (gateway(), hlr());
+    gmsc.invoke(&route(), 6);
+    let asked = deliver(&mut gmsc, &mut hlr).remove(0).asked();
+    let (now, sent) = (hlr.now, &mut hlr.sent);
+    hlr.ss7.invoke_within(now, &asked, operation::INFORM_SERVICE_CENTRE, INSERT, 1, sent).unwrap();
+    hlr.returned(&asked, operation::SEND_ROUTING_INFO_FOR_SM, Some(LOCATION));
+    assert_eq!(tags(&hlr), [0x65, 0x64]);
+    let told = deliver(&mut hlr, &mut gmsc);
+    let inform = |asked| Told::Invoke { asked, opcode: 63, argument: INSERT.to_vec(), within: Some(6) };
+    let answer = Told::Returned { user: 6, opcode: 45, result: LOCATION.to_vec() };
+    assert_eq!(told, [inform(told[0].asked()), answer.clone()]);
+    hlr.now += Duration::from_secs(60);
+    assert_eq!(
+        (hlr.poll(), gmsc.sent().len(), gmsc.open(), hlr.open()),
+        (vec![], 0, 0, 0),
+        "no answer to that"
+    );
+    // In one message with the answer, before it or behind it.
+    let (inside, last) = (invoke(1, 63, INSERT), result(0xa2, 1, 45, LOCATION));
+    let absent = hex("a306 020101 020106");
+    for (components, answer) in [
+        ([&inside, &last], answer.clone()),
+        ([&last, &inside], answer),
+        ([&absent, &inside], Told::Error { user: 6, code: 6 }),
+    ] {
+        let mut gmsc = gateway();
+        gmsc.invoke(&route(), 6);
+        let id = our_id(&gmsc.said()[0]);
+        let told = gmsc.hear_tcap(&end(&id, Some(context::GATEWAY_V3), &components.map(|it| &it[..])));
+        let told = told.unwrap();
+        assert_eq!(told, inform(told.asked()));
+        assert_eq!(gmsc.ss7.poll_timeout(), Time::ZERO);
+        assert_eq!(gmsc.poll(), [answer]);
+        assert_eq!((gmsc.open(), gmsc.said().len()), (0, 0));
+    }
+    // Elsewhere nobody has anything to inform of.
+    let mut gateway = gateway();
+    gateway.invoke(&authenticate(), 4);
+    let id = our_id(&gateway.said()[0]);
+    let both = end(&id, Some(SAI), &[&invoke(1, 63, INSERT), &result(0xa2, 1, 56, INSERT)]);
+    let expected = Told::Returned { user: 4, opcode: 56, result: INSERT.to_vec() };
+    assert_eq!(gateway.hear_tcap(&both), Some(expected));
+}
+
 #[test]
 fn a_result_in_parts_or_in_a_continue_is_enough() {
     let vectors = hex("a302 a100");
