@@ -1,6 +1,9 @@
 //! reportSM-DeliveryStatus (TS 29.002 12.3, 17.7.6): tells the HLR what became of a short message.
 
-use super::{AbsentSubscriberDiagnostic, AddressString, Fields, put_imsi, put_null, read_imsi, read_u8};
+use super::extension::SMSC_TYPE;
+use super::{
+    AbsentSubscriberDiagnostic, AddressString, Arc, Fields, SmscType, put_imsi, put_null, read_imsi, read_u8,
+};
 use crate::base::Malformed;
 use crate::codec::{Prepend, ber};
 use crate::ident::Imsi;
@@ -57,6 +60,8 @@ pub struct ReportSmDeliveryStatus {
     pub imsi: Option<Imsi>,
     /// The message was to be tried once.
     pub single_attempt: bool,
+    /// What kind of service centre has the message (TR 23.804 8.5 step 8). A private extension.
+    pub smsc_type: Option<SmscType>,
 }
 
 impl ReportSmDeliveryStatus {
@@ -77,14 +82,15 @@ impl ReportSmDeliveryStatus {
             ip_sm_gw_diagnostic: None,
             imsi: None,
             single_attempt: false,
+            smsc_type: None,
         }
     }
 
-    /// Reads the argument, a whole element.
+    /// Reads the argument, a whole element, and the private extension under `arc`, if that is configured.
     ///
     /// # Errors
     /// If it is mistyped.
-    pub fn parse(argument: &[u8]) -> Result<Self, Malformed> {
+    pub fn parse(argument: &[u8], arc: Option<&Arc>) -> Result<Self, Malformed> {
         let mut fields = Fields::of(argument, 0x30)?;
         let msisdn = AddressString::read(fields.tagged(0x04)?);
         let msisdn = fields.value(msisdn)?;
@@ -98,6 +104,10 @@ impl ReportSmDeliveryStatus {
                 || fields.value(read_u8(field.value)).map(|code| Some(AbsentSubscriberDiagnostic(code)));
             match field.tag {
                 0x80 => report.diagnostic = diagnostic()?,
+                0xa1 => {
+                    let value = arc.and_then(|arc| arc.find(field.value, SMSC_TYPE));
+                    report.smsc_type = value.and_then(SmscType::read);
+                }
                 0x82 => report.gprs_support = true,
                 0x83 => report.outcome_is_gprs = true,
                 0x84 => report.additional_outcome = outcome()?,
@@ -113,8 +123,8 @@ impl ReportSmDeliveryStatus {
         Ok(report)
     }
 
-    /// Puts the argument in front.
-    pub fn write(&self, w: &mut Prepend<'_>) {
+    /// Puts the argument in front; the private extension only if there is an `arc` for it.
+    pub fn write(&self, w: &mut Prepend<'_>, arc: Option<&Arc>) {
         let mark = w.len();
         let put = |w: &mut Prepend<'_>, tag, value: Option<u8>| {
             if let Some(value) = value {
@@ -132,6 +142,9 @@ impl ReportSmDeliveryStatus {
         put(w, 0x84, self.additional_outcome.map(|outcome| outcome as u8));
         put_null(w, 0x83, self.outcome_is_gprs);
         put_null(w, 0x82, self.gprs_support);
+        if let (Some(arc), Some(kind)) = (arc, self.smsc_type) {
+            arc.put(w, 0xa1, SMSC_TYPE, &kind.value());
+        }
         put(w, 0x80, self.diagnostic.map(|diagnostic| diagnostic.0));
         put(w, 0x0a, Some(self.outcome as u8));
         self.service_centre.put(w, 0x04);

@@ -2,7 +2,7 @@
 //! that open and close MAP dialogues.
 //!
 //! Arguments, results and parameters are read from and written to whole elements, tag included, which TCAP carries
-//! unread. Elements that a later version adds, and extension containers, are passed over.
+//! unread. Elements that a later version adds, and extensions that nobody has configured, are passed over.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -12,6 +12,7 @@ pub mod context;
 mod delivery_status;
 mod dialogue_pdu;
 mod errors;
+mod extension;
 mod forward_sm;
 mod routing_info;
 pub mod subscription;
@@ -21,6 +22,7 @@ pub use alerting::{AlertReason, AlertServiceCentre, InformServiceCentre, MwStatu
 pub use delivery_status::{DeliveryOutcome, ReportSmDeliveryStatus, ReportSmDeliveryStatusResult};
 pub use dialogue_pdu::{DialoguePdu, RefuseReason, UserAbort};
 pub use errors::{AbsentSubscriberDiagnostic, SmDeliveryFailureCause, UserError, error_code};
+pub use extension::{Arc, NotAnArc, SmscType};
 pub use forward_sm::{CorrelationId, ForwardSmResult, MAX_UI, MoForwardSm, MtForwardSm, SmRpDa, SmRpOa};
 pub use routing_info::{
     IpSmGwGuidance, SendRoutingInfoForSm, SendRoutingInfoForSmResult, ServingNode, SmRpMti,

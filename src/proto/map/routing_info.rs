@@ -1,6 +1,7 @@
 //! sendRoutingInfoForSM (TS 29.002 12.1, 17.7.6): where to send a short message for a subscriber.
 
-use super::{AddressString, Fields, Why, put_imsi, put_null, read_imsi, read_u8, read_u16};
+use super::extension::IP_MESSAGING;
+use super::{AddressString, Arc, Fields, Why, put_imsi, put_null, read_imsi, read_u8, read_u16};
 use crate::base::Malformed;
 use crate::codec::{Prepend, ber};
 use crate::ident::Imsi;
@@ -38,6 +39,8 @@ pub struct SendRoutingInfoForSm<'a> {
     pub imsi: Option<Imsi>,
     /// The message will be tried once.
     pub single_attempt: bool,
+    /// The sender knows IP messaging: it can take three numbers (TR 23.804 8.4 step 3). A private extension.
+    pub ip_messaging: bool,
 }
 
 impl<'a> SendRoutingInfoForSm<'a> {
@@ -55,14 +58,15 @@ impl<'a> SendRoutingInfoForSm<'a> {
             ip_sm_gw_guidance: false,
             imsi: None,
             single_attempt: false,
+            ip_messaging: false,
         }
     }
 
-    /// Reads the argument, a whole element.
+    /// Reads the argument, a whole element, and the private extension under `arc`, if that is configured.
     ///
     /// # Errors
     /// If it is mistyped.
-    pub fn parse(argument: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn parse(argument: &'a [u8], arc: Option<&Arc>) -> Result<Self, Malformed> {
         let mut fields = Fields::of(argument, 0x30)?;
         let msisdn = AddressString::read(fields.tagged(0x80)?);
         let msisdn = fields.value(msisdn)?;
@@ -72,6 +76,9 @@ impl<'a> SendRoutingInfoForSm<'a> {
         let mut info = Self::new(msisdn, priority, fields.value(service_centre)?);
         while let Some(field) = fields.next()? {
             match field.tag {
+                0xa6 => {
+                    info.ip_messaging = arc.is_some_and(|arc| arc.find(field.value, IP_MESSAGING).is_some());
+                }
                 0x87 => info.gprs_support = true,
                 0x88 => {
                     info.mti = match fields.value(ber::integer(field.value))? {
@@ -94,8 +101,8 @@ impl<'a> SendRoutingInfoForSm<'a> {
         Ok(info)
     }
 
-    /// Puts the argument in front.
-    pub fn write(&self, w: &mut Prepend<'_>) {
+    /// Puts the argument in front; the private extension only if there is an `arc` for it.
+    pub fn write(&self, w: &mut Prepend<'_>, arc: Option<&Arc>) {
         let mark = w.len();
         put_null(w, 0x8d, self.single_attempt);
         if let Some(imsi) = self.imsi {
@@ -112,6 +119,9 @@ impl<'a> SendRoutingInfoForSm<'a> {
             w.bytes(&[0x88, 1, mti as u8]);
         }
         put_null(w, 0x87, self.gprs_support);
+        if let Some(arc) = arc.filter(|_| self.ip_messaging) {
+            arc.put(w, 0xa6, IP_MESSAGING, &[0x05, 0]);
+        }
         self.service_centre.put(w, 0x82);
         w.bytes(&[0x81, 1, if self.priority { 0xff } else { 0 }]);
         self.msisdn.put(w, 0x80);
@@ -119,7 +129,7 @@ impl<'a> SendRoutingInfoForSm<'a> {
     }
 }
 
-/// A second node that serves the subscriber (Additional-Number).
+/// Another node that serves the subscriber (Additional-Number).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ServingNode {
     /// An MSC.
@@ -189,11 +199,27 @@ pub struct SendRoutingInfoForSmResult {
     pub gprs_node: bool,
     /// Another node.
     pub additional: Option<ServingNode>,
+    /// A third node (thirdNumber), which only senders are told that know it.
+    pub third: Option<ServingNode>,
     /// How long to wait, if the node is an IP-SM-GW.
     pub guidance: Option<IpSmGwGuidance>,
 }
 
 impl SendRoutingInfoForSmResult {
+    /// The result with its mandatory elements alone.
+    #[must_use]
+    pub const fn new(imsi: Imsi, network_node: AddressString) -> Self {
+        Self {
+            imsi,
+            network_node,
+            lmsi: None,
+            gprs_node: false,
+            additional: None,
+            third: None,
+            guidance: None,
+        }
+    }
+
     /// Reads the result, a whole element.
     ///
     /// # Errors
@@ -205,13 +231,13 @@ impl SendRoutingInfoForSmResult {
         let mut location = Fields::new(fields.tagged(0xa0)?);
         let node = AddressString::read(location.tagged(0x81)?);
         let network_node = location.value(node)?;
-        let mut info =
-            Self { imsi, network_node, lmsi: None, gprs_node: false, additional: None, guidance: None };
+        let mut info = Self::new(imsi, network_node);
         while let Some(field) = location.next()? {
             match field.tag {
                 0x04 => info.lmsi = Some(location.value(field.value.try_into().ok())?),
                 0x85 => info.gprs_node = true,
                 0xa6 => info.additional = Some(ServingNode::read(field.value)?),
+                0xa9 => info.third = Some(ServingNode::read(field.value)?),
                 _ => {}
             }
         }
@@ -230,6 +256,9 @@ impl SendRoutingInfoForSmResult {
             guidance.put(w, 0xa5);
         }
         let location = w.len();
+        if let Some(node) = self.third {
+            node.put(w, 0xa9);
+        }
         if let Some(node) = self.additional {
             node.put(w, 0xa6);
         }

@@ -12,6 +12,12 @@ const ABSENT: &str = "300302010c";
 // By pycrate 0.8.1, TS 29.002.
 const ALERT: &str = "301c040791947110325476040791947101670000040862021132547698f0";
 const READY: &str = "300f800862021132547698f00a01018100";
+const THREE: &str =
+    "302b040862021132547698f0a01f810791947101670000a609810791947110325476a909800791947101990910";
+const SRI_EXTENDED: &str =
+    "302b8007919471103254768101ff820791947101670000a612a010300e060a2b0601040181fd59070105008700";
+const REPORT_EXTENDED: &str = "302f0407919471103254760407919471016700000a010180010c\
+     a113a011300f060a2b0601040181fd5907020a01018600";
 const INFORM: &str = "3013040791947110325476030202a0020101800106";
 
 pub(super) fn hex(text: &str) -> Vec<u8> {
@@ -134,14 +140,14 @@ fn results_may_be_empty() {
 #[test]
 fn routing_info_is_the_golden_one() {
     let bytes = hex(SRI);
-    let info = SendRoutingInfoForSm::parse(&bytes).unwrap();
+    let info = SendRoutingInfoForSm::parse(&bytes, None).unwrap();
     let expected = SendRoutingInfoForSm {
         gprs_support: true,
         ip_sm_gw_guidance: true,
         ..SendRoutingInfoForSm::new(number("491701234567"), true, number("491710760000"))
     };
     assert_eq!(info, expected);
-    assert_eq!(written(|w| info.write(w)), bytes);
+    assert_eq!(written(|w| info.write(w, None)), bytes);
     let full = SendRoutingInfoForSm {
         mti: Some(SmRpMti::StatusReport),
         smea: Some(&[1, 0x91, 0x10]),
@@ -151,17 +157,16 @@ fn routing_info_is_the_golden_one() {
         priority: false,
         ..info
     };
-    assert_eq!(SendRoutingInfoForSm::parse(&written(|w| full.write(w))), Ok(full));
+    assert_eq!(SendRoutingInfoForSm::parse(&written(|w| full.write(w, None)), None), Ok(full));
+}
 
+#[test]
+fn routing_info_result_is_the_golden_one() {
     let bytes = hex(SRI_RESULT);
     let result = SendRoutingInfoForSmResult::parse(&bytes).unwrap();
     let expected = SendRoutingInfoForSmResult {
-        imsi: imsi(),
-        network_node: number("491710999001"),
-        lmsi: None,
-        gprs_node: false,
-        additional: None,
         guidance: Some(IpSmGwGuidance { minimum: 30, recommended: 120 }),
+        ..SendRoutingInfoForSmResult::new(imsi(), number("491710999001"))
     };
     assert_eq!(result, expected);
     assert_eq!(written(|w| result.write(w)), bytes);
@@ -175,12 +180,21 @@ fn routing_info_is_the_golden_one() {
         };
         assert_eq!(SendRoutingInfoForSmResult::parse(&written(|w| full.write(w))), Ok(full));
     }
+    // By pycrate 0.8.1.
+    let three = hex(THREE);
+    let expected = SendRoutingInfoForSmResult {
+        additional: Some(ServingNode::Sgsn(number("491701234567"))),
+        third: Some(ServingNode::Msc(number("491710999001"))),
+        ..SendRoutingInfoForSmResult::new(imsi(), number("491710760000"))
+    };
+    assert_eq!(SendRoutingInfoForSmResult::parse(&three), Ok(expected));
+    assert_eq!(written(|w| expected.write(w)), three);
 }
 
 #[test]
 fn delivery_status_is_the_golden_one() {
     let bytes = hex(REPORT);
-    let report = ReportSmDeliveryStatus::parse(&bytes).unwrap();
+    let report = ReportSmDeliveryStatus::parse(&bytes, None).unwrap();
     let outcome = DeliveryOutcome::AbsentSubscriber;
     let expected = ReportSmDeliveryStatus {
         diagnostic: Some(AbsentSubscriberDiagnostic::NO_RESPONSE_VIA_IP_SM_GW),
@@ -188,7 +202,7 @@ fn delivery_status_is_the_golden_one() {
         ..ReportSmDeliveryStatus::new(number("491701234567"), number("491710760000"), outcome)
     };
     assert_eq!(report, expected);
-    assert_eq!(written(|w| report.write(w)), bytes);
+    assert_eq!(written(|w| report.write(w, None)), bytes);
     let full = ReportSmDeliveryStatus {
         outcome: DeliveryOutcome::MemoryCapacityExceeded,
         gprs_support: true,
@@ -201,7 +215,38 @@ fn delivery_status_is_the_golden_one() {
         single_attempt: true,
         ..report
     };
-    assert_eq!(ReportSmDeliveryStatus::parse(&written(|w| full.write(w))), Ok(full));
+    assert_eq!(ReportSmDeliveryStatus::parse(&written(|w| full.write(w, None)), None), Ok(full));
+}
+
+/// What the study adds: there with an arc, and neither written nor read without one.
+#[test]
+fn private_extensions_are_the_golden_ones() {
+    let arc: Arc = "1.3.6.1.4.1.32473.7".parse().unwrap();
+    let other: Arc = "1.3.6.1.4.1.32473.8".parse().unwrap();
+    let plain = SendRoutingInfoForSm {
+        gprs_support: true,
+        ..SendRoutingInfoForSm::new(number("491701234567"), true, number("491710760000"))
+    };
+    let extended = SendRoutingInfoForSm { ip_messaging: true, ..plain };
+    let bytes = hex(SRI_EXTENDED);
+    assert_eq!(written(|w| extended.write(w, Some(&arc))), bytes);
+    assert_eq!(SendRoutingInfoForSm::parse(&bytes, Some(&arc)), Ok(extended));
+    for ignorant in [None, Some(&other)] {
+        assert_eq!(SendRoutingInfoForSm::parse(&bytes, ignorant), Ok(plain));
+    }
+    assert_eq!(written(|w| extended.write(w, None)), written(|w| plain.write(w, Some(&arc))));
+
+    let plain = ReportSmDeliveryStatus {
+        diagnostic: Some(AbsentSubscriberDiagnostic::NO_RESPONSE_VIA_IP_SM_GW),
+        ip_sm_gw: true,
+        ..ReportSmDeliveryStatus::parse(&hex(REPORT), None).unwrap()
+    };
+    let extended = ReportSmDeliveryStatus { smsc_type: Some(SmscType::VoiceMail), ..plain };
+    let bytes = hex(REPORT_EXTENDED);
+    assert_eq!(written(|w| extended.write(w, Some(&arc))), bytes);
+    assert_eq!(ReportSmDeliveryStatus::parse(&bytes, Some(&arc)), Ok(extended));
+    assert_eq!(ReportSmDeliveryStatus::parse(&bytes, Some(&other)), Ok(plain));
+    assert_eq!(written(|w| extended.write(w, None)), written(|w| plain.write(w, Some(&arc))));
 }
 
 #[test]
@@ -341,10 +386,10 @@ fn rare_spellings_are_read() {
     // Another application's priority: any octet but 0 is true.
     let mut other_true = hex(SRI);
     other_true[13] = 1;
-    assert!(SendRoutingInfoForSm::parse(&other_true).unwrap().priority);
+    assert!(SendRoutingInfoForSm::parse(&other_true, None).unwrap().priority);
     // A reserved kind of message is no kind.
     let reserved = hex("3018 800791947110325476 810100 820791947101670000 880109");
-    assert_eq!(SendRoutingInfoForSm::parse(&reserved).unwrap().mti, None);
+    assert_eq!(SendRoutingInfoForSm::parse(&reserved, None).unwrap().mti, None);
 }
 
 #[test]
@@ -440,8 +485,10 @@ fn contexts_name_themselves() {
 
 fn read_everything(bytes: &[u8]) {
     let _ = (MoForwardSm::parse(bytes), MtForwardSm::parse(bytes), ForwardSmResult::parse(bytes));
-    let _ = (SendRoutingInfoForSm::parse(bytes), SendRoutingInfoForSmResult::parse(bytes));
-    let _ = (ReportSmDeliveryStatus::parse(bytes), ReportSmDeliveryStatusResult::parse(bytes));
+    let arc = "1.3.6.1.4.1.32473.7".parse().ok();
+    let _ = (SendRoutingInfoForSm::parse(bytes, arc.as_ref()), SendRoutingInfoForSmResult::parse(bytes));
+    let _ = ReportSmDeliveryStatus::parse(bytes, arc.as_ref());
+    let _ = ReportSmDeliveryStatusResult::parse(bytes);
     let _ = (AlertServiceCentre::parse(bytes), ReadyForSm::parse(bytes), InformServiceCentre::parse(bytes));
     let _ = (DialoguePdu::parse(bytes), AddressString::read(bytes), context::parse(bytes));
     for code in 0..=64 {
@@ -451,7 +498,9 @@ fn read_everything(bytes: &[u8]) {
 
 #[test]
 fn no_octets_do_harm() {
-    let mut messages: Vec<_> = [MO, SRI, SRI_RESULT, REPORT, ABSENT, ALERT, READY, INFORM].map(hex).into();
+    let mut messages: Vec<_> =
+        [MO, SRI, SRI_RESULT, THREE, SRI_EXTENDED, REPORT, REPORT_EXTENDED, ABSENT].map(hex).into();
+    messages.extend([ALERT, READY, INFORM].map(hex));
     messages.extend(errors().iter().map(|error| written(|w| error.write(w))));
     let refuse = DialoguePdu::Refuse { reason: RefuseReason::NoReason, alternative: Some(&[4, 0]) };
     messages.push(written(|w| refuse.write(w)));

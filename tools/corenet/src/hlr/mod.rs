@@ -158,7 +158,8 @@ impl Hlr {
 
     /// sendRoutingInfoForSM: the gateway, which has registered or is known beforehand.
     fn send_routing_info_for_sm(&mut self, argument: &[u8]) -> Answer {
-        let argument = SendRoutingInfoForSm::parse(argument).map_err(|_| UserError::UnexpectedDataValue)?;
+        let argument =
+            SendRoutingInfoForSm::parse(argument, None).map_err(|_| UserError::UnexpectedDataValue)?;
         let unknown = UserError::UnknownSubscriber { diagnostic: None };
         let imsi = argument.msisdn.msisdn().and_then(|msisdn| self.by_msisdn.get(&msisdn).copied());
         let imsi = imsi.ok_or(unknown)?;
@@ -174,12 +175,8 @@ impl Hlr {
             });
         };
         let result = SendRoutingInfoForSmResult {
-            imsi,
-            network_node: AddressString::international(node),
-            lmsi: None,
             gprs_node: ssn == Ssn::SGSN,
-            additional: None,
-            guidance: None,
+            ..SendRoutingInfoForSmResult::new(imsi, AddressString::international(node))
         };
         let mut room = [0; 128];
         let mut w = Prepend::new(&mut room);
@@ -321,7 +318,7 @@ mod tests {
     fn question(msisdn: Msisdn) -> Vec<u8> {
         let mut room = [0; 64];
         let mut w = Prepend::new(&mut room);
-        SendRoutingInfoForSm::new(msisdn.into(), true, number("491710000099")).write(&mut w);
+        SendRoutingInfoForSm::new(msisdn.into(), true, number("491710000099")).write(&mut w, None);
         w.finish().unwrap().to_vec()
     }
 

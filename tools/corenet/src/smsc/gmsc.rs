@@ -38,7 +38,7 @@ pub(crate) fn forward(node: &mut Node, now: Time, direct: bool, intended: Time, 
         SendRoutingInfoForSm::new(ue.msisdn.into(), true, AddressString::international(scscf.service_centre));
     let mut room = [0; 64];
     let mut w = Prepend::new(&mut room);
-    question.write(&mut w);
+    question.write(&mut w, None);
     let invoke = MapInvoke {
         from: (scscf.service_centre, Ssn::MSC),
         to: (scscf.hlr, Ssn::HLR),
