@@ -270,6 +270,8 @@ fn networks(config: &Config) -> Result<Arc<[Network]>, StartError> {
                 },
                 uri: network.gateway_uri.clone(),
                 service_centres: network.service_centres.clone(),
+                hlrs: network.hlr.iter().map(|hlr| (hlr.imsi_prefix, hlr.title)).collect(),
+                sgsn_at_hlr: network.r1 == config::R1::UpdateGprsLocation,
                 scscfs: scscfs.collect::<Result<_, StartError>>()?,
                 direct: network.direct.is_some(),
                 mo_preferred_only: network.mo_not_preferred == config::MoNotPreferred::Refuse,
@@ -313,6 +315,7 @@ impl Assembly<'_> {
             mt_queue: config.timers.mt_queue.into(),
             report_timeout: config.timers.mt_report,
             registration_max: registration_max(config),
+            hlr_timeout: config.timers.map_registration,
         };
         Ok(Worker::new(id, io, stack, Gateway::new(gateway, self.networks.clone(), reader), end))
     }

@@ -140,6 +140,16 @@ pub fn of_map_error(error: &UserError<'_>) -> u8 {
     cause.unwrap_or(TEMPORARY_FAILURE)
 }
 
+/// The RP-Cause that the HLR's error means to a UE that has memory again; of the causes, few may answer that
+/// (TS 24.011 table 8.4).
+#[must_use]
+pub fn of_alert_error(error: &UserError<'_>) -> u8 {
+    match of_map_error(error) {
+        cause @ (30 | NETWORK_OUT_OF_ORDER | CONGESTION | RESOURCES_UNAVAILABLE | NOT_IMPLEMENTED) => cause,
+        _ => TEMPORARY_FAILURE,
+    }
+}
+
 /// The SUBMIT-REPORT inside the service centre's error, which goes to the originator unchanged.
 #[must_use]
 pub fn diagnostic<'a>(error: &UserError<'a>) -> Option<&'a [u8]> {

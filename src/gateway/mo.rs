@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use super::sender::{Sender, Tried};
 use super::{Cx, Gateway, User, cause};
 use crate::base::{Inline, Key, Time};
-use crate::ident::Identity;
+use crate::ident::{Identity, Imsi, Msisdn};
 use crate::stack::{Message, MessageRequest, MoForward, Outcome, Rp};
 use crate::subscriber::{AccessKind, SubscriberId};
 
@@ -54,17 +54,25 @@ enum Awaiting {
 }
 
 /// What the originator is told: RP-ACK or RP-ERROR with its cause, and the SUBMIT-REPORT if there is one.
-type SubmitReport<'a> = Result<Option<&'a [u8]>, (u8, Option<&'a [u8]>)>;
+pub(super) type SubmitReport<'a> = Result<Option<&'a [u8]>, (u8, Option<&'a [u8]>)>;
 
-/// Step 3 (8.3 step 2): a MESSAGE from the S-CSCF, or from the UE. Step 4: 202 Accepted. Step 6 (8.3 step 3):
-/// mo-forwardSM towards the SMS-IWMSC, with the MSISDN of the binding.
-pub(super) fn on_message(
+/// What is known of the sender of a MESSAGE that has been answered 202: the UE waits for its RP-ACK or RP-ERROR.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accepted {
+    pub(super) key: Key,
+    pub(super) network: u16,
+    pub(super) msisdn: Option<Msisdn>,
+    pub(super) imsi: Option<Imsi>,
+}
+
+/// Step 3 (8.3 step 2): a MESSAGE from the S-CSCF, or from the UE, whose sender must be registered. Step 4: 202 Accepted.
+pub(super) fn accept(
     gateway: &mut Gateway,
     now: Time,
     sender: &Sender,
     message: &Message<'_>,
     cx: &mut Cx<'_>,
-) {
+) -> Option<Accepted> {
     let network = sender.network;
     let found = sender.subscriber.and_then(|id| gateway.subscribers.get(id));
     let found =
@@ -72,13 +80,15 @@ pub(super) fn on_message(
     let Some((subscriber, binding, originator)) = found else {
         gateway.counts.mo_not_registered += 1;
         cx.stack.answer(now, &message.request, 403, cx.outside);
-        return;
+        return None;
     };
-    let preferred = subscriber.registered(now).all(|(_, other)| other.priority <= binding.priority);
+    // A notice of free memory is no message: it is as true over any access.
+    let preferred = matches!(message.rp, Rp::MemoryAvailable { .. })
+        || subscriber.registered(now).all(|(_, other)| other.priority <= binding.priority);
     if !preferred && gateway.networks.get(usize::from(network)).is_some_and(|it| it.mo_preferred_only) {
         gateway.counts.mo_not_preferred += 1;
         cx.stack.answer(now, &message.request, 403, cx.outside);
-        return;
+        return None;
     }
     let (msisdn, imsi) = (subscriber.record().msisdn(), subscriber.record().imsi());
     let subscriber = subscriber.id();
@@ -86,21 +96,7 @@ pub(super) fn on_message(
     else {
         gateway.counts.mo_full += 1;
         cx.stack.answer(now, &message.request, 503, cx.outside);
-        return;
-    };
-    let (reference, submission) = match message.rp {
-        Rp::Submit { reference, service_centre, tpdu } => {
-            (reference, Ok((service_centre.or(message.request_digits), tpdu)))
-        }
-        // Memory available: the alert towards the HLR is not offered, and RP tells the UE for good.
-        Rp::MemoryAvailable { reference } => (reference, Err(cause::NOT_IMPLEMENTED)),
-        Rp::Faulty { reference, cause } => {
-            gateway.counts.rp_faulty += 1;
-            (reference, Err(cause))
-        }
-        Rp::Deliver { reference, .. } | Rp::Ack { reference, .. } | Rp::Error { reference, .. } => {
-            (reference, Err(cause::MESSAGE_TYPE_NON_EXISTENT))
-        }
+        return None;
     };
     gateway.counts.mo_accepted += 1;
     cx.stack.answer(now, &message.request, 202, cx.outside);
@@ -114,7 +110,7 @@ pub(super) fn on_message(
     let mo = Mo {
         awaiting: Awaiting::Outcome,
         network,
-        reference,
+        reference: message.rp.reference(),
         direct,
         originator,
         subscriber,
@@ -124,7 +120,31 @@ pub(super) fn on_message(
         tried,
         report: None,
     };
-    let Ok(key) = gateway.mo.insert(mo) else { return };
+    let key = gateway.mo.insert(mo).ok()?;
+    Some(Accepted { key, network, msisdn, imsi })
+}
+
+/// Steps 3 and 4, and step 6 (8.3 step 3): mo-forwardSM towards the SMS-IWMSC, with the MSISDN of the binding.
+pub(super) fn on_message(
+    gateway: &mut Gateway,
+    now: Time,
+    sender: &Sender,
+    message: &Message<'_>,
+    cx: &mut Cx<'_>,
+) {
+    let Some(Accepted { key, network, msisdn, imsi }) = accept(gateway, now, sender, message, cx) else {
+        return;
+    };
+    let submission = match message.rp {
+        Rp::Submit { service_centre, tpdu, .. } => Ok((service_centre.or(message.request_digits), tpdu)),
+        Rp::Faulty { cause, .. } => {
+            gateway.counts.rp_faulty += 1;
+            Err(cause)
+        }
+        Rp::MemoryAvailable { .. } | Rp::Deliver { .. } | Rp::Ack { .. } | Rp::Error { .. } => {
+            Err(cause::MESSAGE_TYPE_NON_EXISTENT)
+        }
+    };
     if let Err(cause) = submission.and_then(|(centre, tpdu)| {
         let served = gateway.networks.get(usize::from(network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
         let service_centre = centre.ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
@@ -147,9 +167,6 @@ pub(super) fn on_message(
 
 /// Step 9: the SMS-IWMSC's delivery report, or the failure of the way there.
 pub(super) fn on_outcome(gateway: &mut Gateway, now: Time, key: Key, outcome: &Outcome<'_>, cx: &mut Cx<'_>) {
-    if gateway.mo.get(key).is_none_or(|mo| mo.awaiting != Awaiting::Outcome) {
-        return;
-    }
     let report: SubmitReport<'_> = match *outcome {
         Outcome::Result(tpdu) => Ok(tpdu),
         Outcome::Error(ref error) => Err((cause::of_map_error(error), cause::diagnostic(error))),
@@ -161,12 +178,18 @@ pub(super) fn on_outcome(gateway: &mut Gateway, now: Time, key: Key, outcome: &O
 }
 
 /// Step 10 (8.3 step 7): the submit report goes to the UE as a MESSAGE of its own.
-fn send_report(gateway: &mut Gateway, now: Time, key: Key, report: SubmitReport<'_>, cx: &mut Cx<'_>) {
+pub(super) fn send_report(
+    gateway: &mut Gateway,
+    now: Time,
+    key: Key,
+    report: SubmitReport<'_>,
+    cx: &mut Cx<'_>,
+) {
+    let Some(mo) = gateway.mo.get_mut(key).filter(|mo| mo.awaiting == Awaiting::Outcome) else { return };
     match report {
         Ok(_) => gateway.counts.mo_acknowledged += 1,
         Err(_) => gateway.counts.mo_failed += 1,
     }
-    let Some(mo) = gateway.mo.get_mut(key) else { return };
     mo.awaiting = Awaiting::ReportAnswer;
     let subscriber = gateway.subscribers.get(mo.subscriber);
     if subscriber.is_some_and(|subscriber| mo.tried.next(now, &subscriber).is_some()) {

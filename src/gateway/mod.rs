@@ -1,6 +1,7 @@
 //! The procedures of TR 23.804 clause 8, one file each: every function is one arriving message, in the clause's step
 //! order. They know subscribers and policy, but no buffers, sockets or point codes.
 
+mod alerting;
 pub mod cause;
 mod crossing;
 pub mod deregistration;
@@ -19,7 +20,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 pub use crossing::Crossing;
-pub use network::{Network, Node, Scscf, UnmatchedReport};
+pub use network::{Network, Node, Scscf, UnmatchedReport, hlr_of};
 
 use crate::base::{Counts, Key, Slab, Time, Wheel, counts};
 use crate::ident::{Imsi, Msisdn, WorkerId};
@@ -63,6 +64,10 @@ counts! {
         mo_failed,
         /// Submit reports that the UE did not take.
         mo_report_undelivered,
+        /// Notices of free memory from UEs, accepted with 202.
+        memory_available,
+        /// Of these, how many their HLRs have not taken.
+        memory_available_failed,
         /// Mobile terminated messages asked of us.
         mt_received,
         /// Mobile terminated messages that the UE acknowledged.
@@ -117,6 +122,8 @@ pub struct GatewayConfig {
     pub report_timeout: Duration,
     /// The longest registration, in seconds.
     pub registration_max: u32,
+    /// How long an HLR may take over readyForSM.
+    pub hlr_timeout: Duration,
 }
 
 /// The gateway on one worker.
@@ -152,6 +159,8 @@ pub(crate) enum User {
     Map(u64),
     /// A UE told that its registration has ended, by a running number.
     Inform(u32),
+    /// readyForSM of a UE that has memory again; the answer to it is sent as that of a mobile originated message.
+    MemoryAvailable(Key),
 }
 
 /// Messages to other workers that may wait for room in a ring.
@@ -171,6 +180,7 @@ impl User {
             Self::Mt(key) => 1 << 56 | key.to_u64(),
             Self::Map(operation) => 2 << 56 | operation & 0xff_ffff_ffff_ffff,
             Self::Inform(number) => 3 << 56 | u64::from(number),
+            Self::MemoryAvailable(key) => 4 << 56 | key.to_u64(),
         }
     }
 
@@ -180,7 +190,8 @@ impl User {
             0 => Self::Mo(key),
             1 => Self::Mt(key),
             2 => Self::Map(word & 0xff_ffff_ffff_ffff),
-            _ => Self::Inform(word as u32),
+            3 => Self::Inform(word as u32),
+            _ => Self::MemoryAvailable(key),
         }
     }
 
@@ -188,7 +199,9 @@ impl User {
     /// of both kinds share slots and generations, but no two requests a Call-ID, and In-Reply-To finds messages only.
     pub(crate) fn call(self) -> Key {
         match self {
-            Self::Mo(key) => Key { generation: key.generation | 1 << GENERATION_BITS, ..key },
+            Self::Mo(key) | Self::MemoryAvailable(key) => {
+                Key { generation: key.generation | 1 << GENERATION_BITS, ..key }
+            }
             Self::Mt(key) => key,
             Self::Map(operation) => Key { slot: operation as u32, generation: 3 << GENERATION_BITS },
             Self::Inform(number) => Key { slot: number, generation: 2 << GENERATION_BITS },
@@ -252,12 +265,13 @@ impl Gateway {
             return;
         };
         match message.rp {
-            Rp::Submit { .. } if self.stopping.is_some() => {
+            Rp::Submit { .. } | Rp::MemoryAvailable { .. } if self.stopping.is_some() => {
                 self.counts.refused_stopping += 1;
                 cx.stack.answer(now, &message.request, 503, cx.outside);
             }
-            Rp::Submit { .. } | Rp::MemoryAvailable { .. } | Rp::Faulty { .. } => {
-                mo::on_message(self, now, &sender, &message, cx)
+            Rp::Submit { .. } | Rp::Faulty { .. } => mo::on_message(self, now, &sender, &message, cx),
+            Rp::MemoryAvailable { .. } => {
+                alerting::on_memory_available(self, now, &sender, &message, cx);
             }
             Rp::Ack { .. } | Rp::Error { .. } => mt::on_report(self, now, &sender, &message, cx),
             Rp::Deliver { .. } => {
@@ -289,7 +303,7 @@ impl Gateway {
             User::Mo(key) => mo::on_report_answered(self, now, key, status, cx),
             User::Mt(key) => mt::on_answered(self, now, key, status, cx),
             User::Inform(_) => deregistration::on_inform_answered(self, status),
-            User::Map(_) => {}
+            User::Map(_) | User::MemoryAvailable(_) => {}
         }
     }
 
@@ -365,6 +379,7 @@ impl Application for Gateway {
             Indication::Ended { user, outcome } => match User::from_u64(user) {
                 User::Mo(key) => mo::on_outcome(self, now, key, &outcome, cx),
                 User::Map(operation) => map::on_ended(self, operation, &outcome, cx),
+                User::MemoryAvailable(key) => alerting::on_outcome(self, now, key, &outcome, cx),
                 User::Mt(_) | User::Inform(_) => {}
             },
             // Its message, if it has one, is found without an asker when its turn comes or its report.
@@ -461,7 +476,8 @@ mod tests {
     #[test]
     fn user_words_bring_back_what_they_were_made_of() {
         let key = Key { slot: 0xabcdef, generation: 0x123456 };
-        for user in [User::Mo(key), User::Mt(key), User::Map(0xff_1234_5678_9abc), User::Inform(u32::MAX)] {
+        let map = User::Map(0xff_1234_5678_9abc);
+        for user in [User::Mo(key), User::Mt(key), map, User::Inform(u32::MAX), User::MemoryAvailable(key)] {
             assert_eq!(User::from_u64(user.to_u64()), user);
         }
     }

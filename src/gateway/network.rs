@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use crate::ident::{Digits, Identity, Ssn};
+use crate::ident::{Digits, Identity, Imsi, Ssn};
 
 /// How the gateway appears to SMS-GMSC and SMS-IWMSC (REQUIREMENTS G-7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +57,10 @@ pub struct Network {
     pub uri: String,
     /// First digits of the service centres that its users may send to; none listed means any.
     pub service_centres: Vec<Digits>,
+    /// The titles of its HLRs, each with the first digits of its subscribers' IMSIs.
+    pub hlrs: Vec<(Digits, Digits)>,
+    /// Whether its HLRs take us for an SGSN, as which we register subscribers there.
+    pub sgsn_at_hlr: bool,
     /// Its S-CSCFs.
     pub scscfs: Vec<Scscf>,
     /// Whether its UEs may register here themselves.
@@ -77,10 +81,23 @@ impl Network {
         exact.or_else(|| self.scscfs.iter().find(|scscf| scscf.address.ip() == source.ip()))
     }
 
+    /// The title of the HLR that has a subscriber.
+    #[must_use]
+    pub fn hlr(&self, imsi: Imsi) -> Option<Digits> {
+        hlr_of(self.hlrs.iter().copied(), imsi)
+    }
+
     /// Whether users may send to service centre `number`.
     #[must_use]
     pub fn allows_service_centre(&self, number: Digits) -> bool {
         self.service_centres.is_empty()
             || self.service_centres.iter().any(|prefix| number.starts_with(*prefix))
     }
+}
+
+/// Of HLRs' titles, each with the first digits of its subscribers' IMSIs, that of the longest prefix.
+#[must_use]
+pub fn hlr_of(hlrs: impl Iterator<Item = (Digits, Digits)>, imsi: Imsi) -> Option<Digits> {
+    let its = hlrs.filter(|(prefix, _)| imsi.digits().starts_with(*prefix));
+    its.max_by_key(|(prefix, _)| prefix.len()).map(|(_, title)| title)
 }

@@ -192,6 +192,21 @@ pub enum Rp<'a> {
     },
 }
 
+impl Rp<'_> {
+    /// Its message reference, or that of the message it answers.
+    #[must_use]
+    pub const fn reference(&self) -> u8 {
+        match *self {
+            Self::Submit { reference, .. }
+            | Self::Deliver { reference, .. }
+            | Self::Ack { reference, .. }
+            | Self::Error { reference, .. }
+            | Self::MemoryAvailable { reference }
+            | Self::Faulty { reference, .. } => reference,
+        }
+    }
+}
+
 /// A short message as MAP carries it (TS 29.002 12.2, 12.9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForwardSm<'a> {

@@ -18,8 +18,8 @@ pub use indication::{
     Outcome, Register, RegisterRequest, Request, Rp,
 };
 pub use ss7::{
-    AssociationSetup, Destination, MapInvoke, MoForward, MtForward, Offer, Refusal, Ss7, Ss7Config,
-    Ss7Counts, Transport,
+    AssociationSetup, Destination, MapInvoke, MoForward, MtForward, Offer, ReadyForSm, Refusal, Ss7,
+    Ss7Config, Ss7Counts, Transport,
 };
 
 use crate::base::{MalformedCounts, PortId, SipKey, Time, counts};
@@ -408,6 +408,20 @@ impl Stack {
         outside: &mut dyn Outside,
     ) -> Result<(), Refusal> {
         self.ss7.mt_forward_sm(now, forward, user, outside)
+    }
+
+    /// Sends readyForSM. Its end comes as [`Indication::Ended`] with `user`.
+    ///
+    /// # Errors
+    /// When it can't be sent.
+    pub fn ready_for_sm(
+        &mut self,
+        now: Time,
+        ready: &ReadyForSm,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        self.ss7.ready_for_sm(now, ready, user, outside)
     }
 
     /// Invokes any operation in a dialogue of its own. Its end comes as [`Indication::Ended`] with `user`, whose top two

@@ -101,6 +101,21 @@ pub struct MtForward<'a> {
     pub tpdu: &'a [u8],
 }
 
+/// readyForSM to send: a mobile whose memory was full has memory again.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadyForSm {
+    /// Our own title and subsystem number.
+    pub from: (Digits, Ssn),
+    /// The HLR's title.
+    pub hlr: Digits,
+    /// The subscriber.
+    pub imsi: Imsi,
+    /// Whether we are an SGSN to the HLR, not an IP-SM-GW.
+    pub sgsn: bool,
+    /// How long it may take (TS 29.002 17.1.2).
+    pub timeout: Duration,
+}
+
 /// An operation to invoke in a dialogue of its own, argument encoded.
 #[derive(Clone, Copy)]
 pub struct MapInvoke<'a> {

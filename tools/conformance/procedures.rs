@@ -3,6 +3,8 @@
 
 mod harness;
 
+#[path = "procedures/alerting.rs"]
+mod alerting;
 #[path = "procedures/direct.rs"]
 mod direct;
 #[path = "procedures/direct_ends.rs"]

@@ -5,6 +5,7 @@ use super::{Form, Party, Registrar};
 use crate::base::{Inline, Time};
 use crate::control::authentication::Vector;
 use crate::control::config::Network;
+use crate::gateway;
 use crate::gateway::mailbox::{Invoked, MapAnswer, MapOperation, MapOutcome, ToWorker};
 use crate::ident::{Digits, Imsi, Ssn};
 use crate::proto::map::subscription::{
@@ -211,10 +212,9 @@ impl Registrar {
     }
 }
 
-/// The title of the HLR that has a subscriber: that of the longest prefix.
+/// The title of the HLR that has a subscriber.
 fn hlr_of(network: &Network, imsi: Imsi) -> Option<Digits> {
-    let routes = network.hlr.iter().filter(|route| imsi.digits().starts_with(route.imsi_prefix));
-    routes.max_by_key(|route| route.imsi_prefix.len()).map(|route| route.title)
+    gateway::hlr_of(network.hlr.iter().map(|route| (route.imsi_prefix, route.title)), imsi)
 }
 
 /// The first vector of a sendAuthenticationInfo result.

@@ -3,11 +3,11 @@
 use core::time::Duration;
 
 use super::invocation::{Octets, Opener, Party, WITHIN, Within};
-use super::{Class, MapInvoke, MoForward, MtForward, ROOM, Refusal, Ss7, count};
+use super::{Class, MapInvoke, MoForward, MtForward, ROOM, ReadyForSm, Refusal, Ss7, count};
 use crate::base::{MalformedCounts, Time};
 use crate::codec::Prepend;
 use crate::ident::{Digits, SccpAddress, Ssn, WorkerId};
-use crate::proto::map::{self, AddressString, SmRpDa, SmRpOa, UserError, context, operation};
+use crate::proto::map::{self, AddressString, AlertReason, SmRpDa, SmRpOa, UserError, context, operation};
 use crate::proto::tcap::{self, AbortReason, Components, DialogueId, Indication as Tcap, build};
 use crate::stack::{Asked, Indication, Outcome, Outside};
 
@@ -156,6 +156,25 @@ impl Ss7 {
         let between = ((forward.title, forward.ssn), forward.node);
         let invoked = (operation::MT_FORWARD_SM, self.forward_timeout);
         self.open(now, between, context::MT_RELAY_V3, invoked, user, outside, |w| argument.write(w))
+    }
+
+    /// readyForSM towards the HLR.
+    pub(in crate::stack) fn ready_for_sm(
+        &mut self,
+        now: Time,
+        ready: &ReadyForSm,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        let argument = map::ReadyForSm {
+            imsi: ready.imsi,
+            reason: AlertReason::MemoryAvailable,
+            gprs: ready.sgsn,
+            ip_sm_gw: !ready.sgsn,
+        };
+        let between = (ready.from, (ready.hlr, Ssn::HLR));
+        let invoked = (operation::READY_FOR_SM, ready.timeout);
+        self.open(now, between, context::MWD_MANAGEMENT_V3, invoked, user, outside, |w| argument.write(w))
     }
 
     /// Any operation, in a dialogue of its own.

@@ -254,6 +254,7 @@ fn hlr() -> Node {
         Offer { context: context::GPRS_LOCATION_UPDATE_V3, opcode: operation::UPDATE_GPRS_LOCATION },
         Offer { context: context::INFO_RETRIEVAL_V3, opcode: operation::SEND_AUTHENTICATION_INFO },
         Offer { context: context::GATEWAY_V3, opcode: operation::SEND_ROUTING_INFO_FOR_SM },
+        Offer { context: context::MWD_MANAGEMENT_V3, opcode: operation::READY_FOR_SM },
     ];
     Node::new(200, 100, vec![SccpAddress::titled(digits(HLR), Ssn::HLR)], offers)
 }

@@ -19,6 +19,7 @@ pub const UPDATE_GPRS_LOCATION: u8 = 23;
 pub const RESET: u8 = 37;
 pub const SEND_AUTHENTICATION_INFO: u8 = 56;
 pub const ANY_TIME_MODIFICATION: u8 = 65;
+pub const READY_FOR_SM: u8 = 66;
 pub const PURGE_MS: u8 = 67;
 
 /// The application context of an operation towards the HLR, and the subsystem of ours that speaks.
@@ -28,6 +29,7 @@ pub fn context_of(opcode: u8) -> ([u8; 2], u8) {
         SEND_AUTHENTICATION_INFO => ([14, 3], 149),
         PURGE_MS => ([27, 3], 149),
         ANY_TIME_MODIFICATION => ([43, 3], 147),
+        READY_FOR_SM => ([24, 3], 8),
         other => panic!("operation {other} towards an HLR"),
     }
 }
@@ -51,6 +53,11 @@ pub fn purge_ms(imsi: &str) -> Vec<u8> {
 pub fn send_authentication_info(imsi: &str, resynchronisation: &[u8]) -> Vec<u8> {
     let imsi = tlv(0x80, &[&bcd(imsi, 0xf)]);
     tlv(0x30, &[&imsi, &[2, 1, 1, 5, 0, 0x81, 0], resynchronisation, &[0x83, 1, 1]])
+}
+
+/// readyForSM: memory is available again, as whom this element says.
+pub fn ready_for_sm(imsi: &str, indicator: &[u8]) -> Vec<u8> {
+    tlv(0x30, &[&tlv(0x80, &[&bcd(imsi, 0xf)]), &[0x0a, 1, 1], indicator])
 }
 
 /// insertSubscriberData: what is told of IMSI and number, and short messages.
@@ -83,8 +90,14 @@ impl Asked {
     /// Every octet of it: the addresses, the dialogue portion, this argument.
     #[track_caller]
     pub fn assert_is(&self, opcode: u8, argument: &[u8]) {
+        self.assert_is_from(context_of(opcode).1, opcode, argument);
+    }
+
+    /// The same, from another subsystem of ours.
+    #[track_caller]
+    pub fn assert_is_from(&self, ssn: u8, opcode: u8, argument: &[u8]) {
         assert_eq!((self.opcode, spell(&self.argument)), (opcode, spell(argument)));
-        let (context, ssn) = context_of(opcode);
+        let (context, _) = context_of(opcode);
         assert_eq!(spell(&self.begin.calling), spell(&address(OURS, ssn)));
         assert_eq!((self.begin.opc, self.begin.dpc, self.begin.service), (4899, 4900, [3, 2, 0]));
         assert_eq!(self.begin.sccp[..2], [0x09, 0x81], "UDT, class 1, return on error");

@@ -158,6 +158,33 @@ fn what_waits_for_a_subscriber_is_told_before_the_answer() {
 }
 
 #[test]
+fn an_hlr_hears_of_free_memory() {
+    for (sgsn, ssn, indicator) in [(false, Ssn::MSC, "8100"), (true, Ssn::SGSN, "0500")] {
+        let (mut gateway, mut hlr) = (gateway(), hlr());
+        let ready = ReadyForSm {
+            from: (digits(GATEWAY), ssn),
+            hlr: digits(HLR),
+            imsi: "262011234567890".parse().unwrap(),
+            sgsn,
+            timeout: Duration::from_secs(20),
+        };
+        gateway.ss7.ready_for_sm(gateway.now, &ready, 8, &mut gateway.sent).unwrap();
+        let told = deliver(&mut gateway, &mut hlr).remove(0);
+        let argument = hex(&format!("300f 800862021132547698f0 0a0101 {indicator}"));
+        assert_eq!(told, Told::Invoke { asked: told.asked(), opcode: 66, argument, within: None });
+        hlr.returned(&told.asked(), operation::READY_FOR_SM, None);
+        let called = hlr.sent.0.iter().map(|message| match sccp::parse(message) {
+            Ok(sccp::Input::Unitdata(unitdata)) => unitdata.called.ssn,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(called.collect::<Vec<_>>(), [Some(ssn)]);
+        let expected = Told::Returned { user: 8, opcode: 66, result: vec![] };
+        assert_eq!(deliver(&mut hlr, &mut gateway), [expected]);
+        assert_eq!((gateway.open(), hlr.open()), (0, 0));
+    }
+}
+
+#[test]
 fn a_result_in_parts_or_in_a_continue_is_enough() {
     let vectors = hex("a302 a100");
     let part = |tag| result(tag, 1, 56, &vectors);

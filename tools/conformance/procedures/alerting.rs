@@ -1,0 +1,154 @@
+//! TR 23.804 8.6, as far as it is the gateway's: a UE that has memory again, and the HLR that is told.
+
+use super::direct::DIGEST;
+use super::harness::ber::{hex, spell, tlv};
+use super::harness::direct::*;
+use super::harness::gateway::{Bench, Options, isolated};
+use super::harness::hlr::{Asked, Hlr, READY_FOR_SM, ready_for_sm};
+use super::harness::peers::{Ue, deliver};
+use super::harness::phone::Phone;
+use super::harness::sip::Draft;
+use super::harness::ss7::{error, udt};
+use super::harness::steps::*;
+
+const GPRS: &str = "update_gprs_location";
+
+/// RP-SMMA of a UE behind its S-CSCF, up to readyForSM: the answer is a 202 and no more until the HLR has answered.
+#[track_caller]
+fn noticed(bench: &mut Bench, ue: &Ue, reference: u8) -> (Draft, Asked) {
+    let draft = bench.message(ue, CENTRE_URI, &[6, reference]);
+    let accepted = bench.transact(&draft);
+    assert_answers(&accepted, "SIP/2.0 202 Accepted", &draft);
+    let asked = bench.expect_asked();
+    asked.assert_is(READY_FOR_SM, &ready_for_sm(&ue.imsi, &[0x81, 0]));
+    (draft, asked)
+}
+
+/// The message that found the memory full, the notice of free memory, the message once more.
+#[test]
+fn p_8_6_memory_available_over_ims() {
+    isolated(Options::default(), |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        let (otid, message) = delivery(bench, &alice, &deliver());
+        let full = bench.report(&alice, &message, &[4, message.body[1], 1, 22]);
+        assert_eq!(bench.transact(&full).status(), 200);
+        assert_error(&bench.expect_end(&otid), (32, "30030a0100"));
+
+        let (draft, asked) = noticed(bench, &alice, 0x2a);
+        bench.assert_silent();
+        bench.hlr_agrees(&asked);
+        let report = bench.expect_message();
+        assert_towards_ue(&report, &alice.impu, 1);
+        assert_eq!(spell(&report.body), "032a", "RP-ACK");
+        assert_eq!(report.header("In-Reply-To"), draft.value("Call-ID"));
+        bench.answer(&report, "200 OK");
+        delivered(bench, &alice, &deliver());
+
+        // An HLR that has nothing to add, not even an empty sequence.
+        let (_, asked) = noticed(bench, &alice, 0x2b);
+        bench.hlr_ends(&asked, &hex("a203 020101"));
+        let report = bench.expect_message();
+        assert_eq!(spell(&report.body), "032b");
+        bench.answer(&report, "200 OK");
+        // Nobody's notice.
+        let draft = bench.message(&Ue::home1(1), CENTRE_URI, &[6, 1]);
+        assert_eq!(bench.transact(&draft).status(), 403);
+        bench.until_total("application.memory_available", 2);
+        assert_eq!(bench.total("application.memory_available_failed"), 0);
+        bench.until_total("fill.mo", 0);
+        bench.assert_silent();
+    });
+}
+
+/// The HLR's errors, and the failures of the way there, as RP-Causes that may answer RP-SMMA (TS 24.011 table 8.4).
+#[test]
+fn p_8_6_hlr_errors_become_rp_causes() {
+    isolated(Options { map_registration_ms: 1500, ..Options::default() }, |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        let expect = |bench: &mut Bench, draft: &Draft, reference: u8, cause: u8| {
+            let report = bench.expect_message();
+            assert_towards_ue(&report, &alice.impu, 1);
+            assert_eq!(report.body, [5, reference, 1, cause], "RP-ERROR");
+            assert_eq!(report.header("In-Reply-To"), draft.value("Call-ID"));
+            bench.answer(&report, "200 OK");
+        };
+        for (reference, (component, cause)) in [
+            (error(1, &tlv(0x30, &[&[0x0a, 1, 0]])), 30),
+            (error(1, &[]), 30),
+            (error(34, &[]), 38),
+            (error(35, &[]), 41),
+            (error(36, &[]), 41),
+            (error(21, &[]), 69),
+            (error(13, &[]), 41),
+            (error(99, &[]), 41),
+            (hex("a406 020101 810101"), 38),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let (draft, asked) = noticed(bench, &alice, reference as u8);
+            bench.hlr_ends(&asked, &component);
+            expect(bench, &draft, reference as u8, cause);
+        }
+        let (draft, asked) = noticed(bench, &alice, 100);
+        let abort = tlv(0x67, &[&tlv(0x49, &[asked.begin.otid()]), &[0x4a, 1, 4]]);
+        bench.reply(&asked.begin, &abort);
+        expect(bench, &draft, 100, 38);
+        // UDTS: no translation for this address.
+        let (draft, asked) = noticed(bench, &alice, 101);
+        let mut returned = udt(&asked.begin.calling, &asked.begin.called, &asked.begin.tcap);
+        (returned[0], returned[1]) = (0x0a, 1);
+        let now = bench.now();
+        bench.ss7.send(now, 0, asked.begin.sls, &returned);
+        expect(bench, &draft, 101, 38);
+        // No answer at all.
+        let (draft, _) = noticed(bench, &alice, 102);
+        expect(bench, &draft, 102, 38);
+        // A network whose HLR nobody has named: for good.
+        let bob = Ue::home2(0);
+        bench.register(&bob);
+        let draft = bench.message(&bob, CENTRE_URI, &[6, 103]);
+        assert_eq!(bench.transact(&draft).status(), 202);
+        let report = bench.expect_message();
+        assert_towards_ue(&report, &bob.impu, 2);
+        assert_eq!(
+            (&report.body[..], report.header("In-Reply-To")),
+            (&[5, 103, 1, 69][..], draft.value("Call-ID"))
+        );
+        bench.answer(&report, "200 OK");
+        bench.until_total("application.memory_available_failed", 13);
+        bench.assert_silent();
+    });
+}
+
+/// Directly; and where the HLR takes us for an SGSN, as an SGSN.
+#[test]
+fn p_8_6_memory_available_directly_and_as_an_sgsn() {
+    isolated(Options { r1: GPRS, ..DIGEST }, |bench| {
+        let (mut hlr, mut phone) = (Hlr::default(), Phone::new(1000));
+        registered(bench, &mut hlr, &mut phone, 600);
+        for (component, body) in [(None, "032a"), (Some(error(1, &[])), "052a011e")] {
+            let draft = bench.phone_message(&phone, CENTRE_URI, &[6, 0x2a]);
+            let accepted = bench.transact(&draft);
+            assert_answers_phone(&accepted, "SIP/2.0 202 Accepted", &draft);
+            let asked = bench.expect_asked();
+            asked.assert_is_from(149, READY_FOR_SM, &ready_for_sm(&phone.ue.imsi, &[5, 0]));
+            bench.assert_silent();
+            match component {
+                None => bench.hlr_agrees(&asked),
+                Some(component) => bench.hlr_ends(&asked, &component),
+            }
+            let report = bench.expect_message();
+            assert_towards_phone(&report, &phone, &phone.contact);
+            assert_eq!(
+                (spell(&report.body).as_str(), report.header("In-Reply-To")),
+                (body, draft.value("Call-ID"))
+            );
+            bench.answer(&report, "200 OK");
+        }
+        phone_gets(bench, &phone);
+        bench.assert_silent();
+    });
+}
