@@ -146,6 +146,8 @@ pub struct Control {
     numbers: Arc<Numbers>,
     posts: Vec<Post>,
     doorbell: Doorbell,
+    /// The second since 1970 in which our clock began, as workers know it.
+    began: Option<u64>,
 }
 
 impl Control {
@@ -177,6 +179,7 @@ impl Control {
             numbers: Arc::new(numbers),
             posts: mailboxes.into_iter().map(post).collect(),
             doorbell,
+            began: None,
         }
     }
 
@@ -300,11 +303,18 @@ impl Control {
         self.numbers.sample(now);
     }
 
-    /// The calendar may be set anew at any time, and the date in answers with it.
+    /// The calendar may be set anew at any time, and the date in answers and reports with it.
     #[allow(clippy::disallowed_methods)] // the process's own clock is looked at here
     fn tell_date(&mut self) {
         if let Ok(since_1970) = SystemTime::now().duration_since(UNIX_EPOCH) {
-            self.registrar.set_calendar((self.clock)(), since_1970.as_secs());
+            let now = (self.clock)();
+            self.registrar.set_calendar(now, since_1970.as_secs());
+            // Of two clocks' whole seconds: it is one more or less now and then.
+            let began = since_1970.as_secs().saturating_sub(now.as_secs());
+            if self.began.is_none_or(|known| known.abs_diff(began) > 1) {
+                self.began = Some(began);
+                self.posts.iter_mut().for_each(|post| post.send(ToWorker::Calendar(began)));
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use crate::base::SipKey;
 use crate::base::publish::Show;
 use crate::base::publish::Shown;
 use crate::dataplane::{BackoffMode, Clock, Worker, WorkerEnd};
+use crate::gateway::cause::Causes;
 use crate::gateway::mailbox::{ToControl, ToWorker};
 use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};
 use crate::ident::{Identity, SccpAddress, Ssn, WorkerId};
@@ -205,7 +206,8 @@ pub fn build<IO: PacketIo>(
         .collect();
     let config = Arc::new(config);
     let count = io.len() as u8;
-    let assembly = Assembly { config: &config, key, networks, workers: count };
+    let causes = Arc::new(config.causes.clone());
+    let assembly = Assembly { config: &config, key, networks, causes, workers: count };
     let workers = io
         .into_iter()
         .zip(ends)
@@ -290,6 +292,7 @@ struct Assembly<'c> {
     config: &'c Config,
     key: SipKey,
     networks: Arc<[Network]>,
+    causes: Arc<Causes>,
     workers: u8,
 }
 
@@ -316,6 +319,7 @@ impl Assembly<'_> {
             report_timeout: config.timers.mt_report,
             registration_max: registration_max(config),
             hlr_timeout: config.timers.map_registration,
+            causes: self.causes.clone(),
         };
         Ok(Worker::new(id, io, stack, Gateway::new(gateway, self.networks.clone(), reader), end))
     }

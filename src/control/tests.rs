@@ -81,6 +81,7 @@ fn next(from_control: &mut Consumer<ToWorker>) -> ToWorker {
     loop {
         let ended = from_control.is_abandoned();
         match from_control.pop() {
+            Some(ToWorker::Calendar(_)) => {}
             Some(message) => return message,
             None if ended => panic!("the control thread has ended"),
             None => std::thread::yield_now(),

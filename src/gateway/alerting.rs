@@ -42,13 +42,11 @@ fn tell_hlr(gateway: &Gateway, now: Time, accepted: &Accepted, cx: &mut Cx<'_>) 
 
 /// The HLR's answer, or none: the UE gets its RP-ACK or RP-ERROR as a MESSAGE of its own, as a submit report.
 pub(super) fn on_outcome(gateway: &mut Gateway, now: Time, key: Key, outcome: &Outcome<'_>, cx: &mut Cx<'_>) {
-    match outcome {
-        Outcome::Returned { .. } => mo::send_report(gateway, now, key, Ok(None), cx),
-        Outcome::Error(error) => refuse(gateway, now, key, cause::of_alert_error(error), cx),
-        Outcome::Result(_) | Outcome::Aborted | Outcome::TimedOut => {
-            refuse(gateway, now, key, cause::NETWORK_OUT_OF_ORDER, cx);
-        }
+    if let Outcome::Returned { .. } = outcome {
+        return mo::send_report(gateway, now, key, Ok(None), cx);
     }
+    let cause = gateway.config.causes.rp_cause_of_alert(outcome);
+    refuse(gateway, now, key, cause, cx);
 }
 
 fn refuse(gateway: &mut Gateway, now: Time, key: Key, cause: u8, cx: &mut Cx<'_>) {

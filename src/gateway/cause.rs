@@ -1,7 +1,10 @@
 //! How a "no" of one side is said on the other: SIP, SM-RP and MAP causes (TS 23.040 9.3, TS 29.002 12, TS 24.011
-//! annex E). Each direction is one table.
+//! annex E). Each direction is one table, whose rows an operator may change; `[causes]` of the configuration has their
+//! names.
 
-use crate::stack::{AbsentSubscriberDiagnostic, Refusal, SmDeliveryFailureCause, UserError};
+use crate::stack::{
+    AbsentSubscriberDiagnostic, Outcome, Refusal, SmDeliveryFailureCause as Cause, UserError,
+};
 
 /// RP-Cause 1.
 pub const UNASSIGNED_NUMBER: u8 = 1;
@@ -47,6 +50,8 @@ pub enum Failure {
     EquipmentNotSmEquipped,
     /// The UE refuses it.
     IllegalSubscriber,
+    /// The UE refuses it, where an operator says so: there is no service over this node.
+    FacilityNotSupported,
     /// We, or the core, can't do it now.
     SystemFailure,
 }
@@ -56,8 +61,76 @@ pub const DEREGISTERED: AbsentSubscriberDiagnostic = AbsentSubscriberDiagnostic:
 /// Diagnostic: no response via the IP-SM-GW.
 pub const NO_RESPONSE: AbsentSubscriberDiagnostic = AbsentSubscriberDiagnostic::NO_RESPONSE_VIA_IP_SM_GW;
 
+/// Why a MAP operation brought no result, as far as RP-Causes tell that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum NoResult {
+    /// A user error, by its local code.
+    Error(u8),
+    /// sm-DeliveryFailure, by its cause.
+    DeliveryFailure(Cause),
+    /// An error that no row names.
+    Other,
+    /// The dialogue was refused or aborted, the operation rejected, or SCCP returned the message.
+    Aborted,
+    /// No answer in time.
+    TimedOut,
+}
+
+/// MAP to RP-Cause: mobile originated, and RP-SMMA.
+const RP_OF_MAP: &[(&str, NoResult, u8)] = &[
+    ("unknownSubscriber", NoResult::Error(1), 30),
+    ("unidentifiedSubscriber", NoResult::Error(5), UNIDENTIFIED_SUBSCRIBER),
+    ("illegalSubscriber", NoResult::Error(9), UNIDENTIFIED_SUBSCRIBER),
+    ("teleserviceNotProvisioned", NoResult::Error(11), 50),
+    ("callBarred", NoResult::Error(13), CALL_BARRED),
+    ("facilityNotSupported", NoResult::Error(21), NOT_IMPLEMENTED),
+    (
+        "memoryCapacityExceeded",
+        NoResult::DeliveryFailure(Cause::MemoryCapacityExceeded),
+        MEMORY_CAPACITY_EXCEEDED,
+    ),
+    ("equipmentProtocolError", NoResult::DeliveryFailure(Cause::EquipmentProtocolError), PROTOCOL_ERROR),
+    ("equipmentNotSM-Equipped", NoResult::DeliveryFailure(Cause::EquipmentNotSmEquipped), PROTOCOL_ERROR),
+    ("unknownServiceCentre", NoResult::DeliveryFailure(Cause::UnknownServiceCentre), UNASSIGNED_NUMBER),
+    ("sc-Congestion", NoResult::DeliveryFailure(Cause::ServiceCentreCongestion), CONGESTION),
+    ("invalidSME-Address", NoResult::DeliveryFailure(Cause::InvalidSmeAddress), TRANSFER_REJECTED),
+    (
+        "subscriberNotSC-Subscriber",
+        NoResult::DeliveryFailure(Cause::SubscriberNotScSubscriber),
+        UNIDENTIFIED_SUBSCRIBER,
+    ),
+    ("systemFailure", NoResult::Error(34), NETWORK_OUT_OF_ORDER),
+    ("dataMissing", NoResult::Error(35), TEMPORARY_FAILURE),
+    ("unexpectedDataValue", NoResult::Error(36), TEMPORARY_FAILURE),
+    ("resourceLimitation", NoResult::Error(51), RESOURCES_UNAVAILABLE),
+    ("otherError", NoResult::Other, TEMPORARY_FAILURE),
+    ("aborted", NoResult::Aborted, NETWORK_OUT_OF_ORDER),
+    ("timedOut", NoResult::TimedOut, NETWORK_OUT_OF_ORDER),
+];
+
+/// Cause of sm-DeliveryFailure to TP-FCS of a SUBMIT-REPORT (TS 23.040 9.2.3.22), where the service centre gave none.
+const FCS_OF_MAP: &[(&str, Cause, u8)] = &[
+    ("sc-Congestion", Cause::ServiceCentreCongestion, 0xc0),
+    ("invalidSME-Address", Cause::InvalidSmeAddress, 0xc3),
+    ("subscriberNotSC-Subscriber", Cause::SubscriberNotScSubscriber, 0xc1),
+];
+
+/// What the other two tables lead to, by the names of MAP.
+const FAILURES: &[(&str, Failure)] = &[
+    ("unidentifiedSubscriber", Failure::UnidentifiedSubscriber),
+    ("absentSubscriberSM 11", Failure::Absent(DEREGISTERED)),
+    ("absentSubscriberSM 12", Failure::Absent(NO_RESPONSE)),
+    ("subscriberBusyForMT-SMS", Failure::Busy),
+    ("memoryCapacityExceeded", Failure::MemoryCapacityExceeded),
+    ("equipmentProtocolError", Failure::EquipmentProtocolError),
+    ("equipmentNotSM-Equipped", Failure::EquipmentNotSmEquipped),
+    ("illegalSubscriber", Failure::IllegalSubscriber),
+    ("facilityNotSupported", Failure::FacilityNotSupported),
+    ("systemFailure", Failure::SystemFailure),
+];
+
 /// UE's RP-Cause to MAP: mobile terminated. Values not listed read as 111 (TS 24.011 8.2.5.4).
-const FAILURE_OF_RP_CAUSE: &[(u8, Failure)] = &[
+const MAP_OF_RP: &[(u8, Failure)] = &[
     (MEMORY_CAPACITY_EXCEEDED, Failure::MemoryCapacityExceeded),
     (81, Failure::EquipmentProtocolError),
     (95, Failure::EquipmentProtocolError),
@@ -65,11 +138,11 @@ const FAILURE_OF_RP_CAUSE: &[(u8, Failure)] = &[
     (97, Failure::EquipmentProtocolError),
     (98, Failure::EquipmentProtocolError),
     (99, Failure::EquipmentProtocolError),
-    (111, Failure::EquipmentProtocolError),
+    (PROTOCOL_ERROR, Failure::EquipmentProtocolError),
 ];
 
-/// SIP status to MAP: mobile terminated. Of those not listed, 5xx is a system failure, 4xx and 6xx no response.
-const FAILURE_OF_STATUS: &[(u16, Failure)] = &[
+/// SIP status to MAP: mobile terminated. Of those not listed, 5xx is a system failure, the others no response.
+const MAP_OF_SIP: &[(u16, Failure)] = &[
     (404, Failure::Absent(DEREGISTERED)),
     (410, Failure::Absent(DEREGISTERED)),
     (480, Failure::Absent(DEREGISTERED)),
@@ -86,75 +159,173 @@ const FAILURE_OF_STATUS: &[(u16, Failure)] = &[
     (603, Failure::IllegalSubscriber),
 ];
 
-/// MAP user error to RP-Cause: mobile originated. Errors not listed are a temporary failure.
-const RP_CAUSE_OF_ERROR: &[(u8, u8)] = &[
-    (1, 30), // unknownSubscriber
-    (5, UNIDENTIFIED_SUBSCRIBER),
-    (9, UNIDENTIFIED_SUBSCRIBER),
-    (11, 50), // teleserviceNotProvisioned
-    (13, CALL_BARRED),
-    (21, NOT_IMPLEMENTED),
-    (34, NETWORK_OUT_OF_ORDER),
-    (35, TEMPORARY_FAILURE),
-    (36, TEMPORARY_FAILURE),
-    (51, RESOURCES_UNAVAILABLE),
-];
+/// The tables, with what an operator has changed in them.
+#[derive(Clone, Debug)]
+pub struct Causes {
+    rp_of_map: Vec<(NoResult, u8)>,
+    fcs_of_map: Vec<(Cause, u8)>,
+    map_of_rp: Vec<(u8, Failure)>,
+    map_of_sip: Vec<(u16, Failure)>,
+}
 
-/// Cause of sm-DeliveryFailure to RP-Cause: mobile originated.
-const RP_CAUSE_OF_DELIVERY_FAILURE: &[(SmDeliveryFailureCause, u8)] = &[
-    (SmDeliveryFailureCause::MemoryCapacityExceeded, MEMORY_CAPACITY_EXCEEDED),
-    (SmDeliveryFailureCause::EquipmentProtocolError, PROTOCOL_ERROR),
-    (SmDeliveryFailureCause::EquipmentNotSmEquipped, PROTOCOL_ERROR),
-    (SmDeliveryFailureCause::UnknownServiceCentre, UNASSIGNED_NUMBER),
-    (SmDeliveryFailureCause::ServiceCentreCongestion, CONGESTION),
-    (SmDeliveryFailureCause::InvalidSmeAddress, TRANSFER_REJECTED),
-    (SmDeliveryFailureCause::SubscriberNotScSubscriber, UNIDENTIFIED_SUBSCRIBER),
-];
+/// Why a row can't be changed like that.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unfit {
+    /// There is no such row: what its name may be.
+    Key(String),
+    /// It can't lead there: where it may.
+    Value(String),
+}
+
+impl Default for Causes {
+    fn default() -> Self {
+        Self {
+            rp_of_map: RP_OF_MAP.iter().map(|(_, of, cause)| (*of, *cause)).collect(),
+            fcs_of_map: FCS_OF_MAP.iter().map(|(_, of, cause)| (*of, *cause)).collect(),
+            map_of_rp: MAP_OF_RP.to_vec(),
+            map_of_sip: MAP_OF_SIP.to_vec(),
+        }
+    }
+}
 
 fn look_up<K: PartialEq + Copy, V: Copy>(table: &[(K, V)], key: K) -> Option<V> {
     table.iter().find(|(of, _)| *of == key).map(|(_, value)| *value)
 }
 
-/// The failure that the UE's RP-ERROR means.
-#[must_use]
-pub fn failure_of_rp_cause(cause: u8) -> Failure {
-    look_up(FAILURE_OF_RP_CAUSE, cause & 0x7f).unwrap_or(Failure::EquipmentProtocolError)
+/// Puts a row in the place of the one with its key, or behind all others.
+fn set<K: PartialEq, V>(table: &mut Vec<(K, V)>, key: K, value: V) {
+    match table.iter_mut().find(|(of, _)| *of == key) {
+        Some(row) => row.1 = value,
+        None => table.push((key, value)),
+    }
 }
 
-/// The failure that a final SIP status other than 2xx means.
-#[must_use]
-pub fn failure_of_status(status: u16) -> Failure {
-    look_up(FAILURE_OF_STATUS, status).unwrap_or(match status {
-        500..600 => Failure::SystemFailure,
-        _ => Failure::Absent(NO_RESPONSE),
-    })
+fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    format!("one of {}", names.collect::<Vec<_>>().join(", "))
 }
 
-/// The RP-Cause that the service centre's error means to the originator.
-#[must_use]
-pub fn of_map_error(error: &UserError<'_>) -> u8 {
-    let cause = match error {
-        UserError::SmDeliveryFailure { cause, .. } => look_up(RP_CAUSE_OF_DELIVERY_FAILURE, *cause),
-        other => look_up(RP_CAUSE_OF_ERROR, other.code()),
-    };
-    cause.unwrap_or(TEMPORARY_FAILURE)
+fn failure(name: &str) -> Result<Failure, Unfit> {
+    let found = FAILURES.iter().find(|(of, _)| *of == name);
+    found.map(|(_, failure)| *failure).ok_or_else(|| Unfit::Value(one_of(FAILURES.iter().map(|row| row.0))))
 }
 
-/// The RP-Cause that the HLR's error means to a UE that has memory again; of the causes, few may answer that
-/// (TS 24.011 table 8.4).
-#[must_use]
-pub fn of_alert_error(error: &UserError<'_>) -> u8 {
-    match of_map_error(error) {
-        cause @ (30 | NETWORK_OUT_OF_ORDER | CONGESTION | RESOURCES_UNAVAILABLE | NOT_IMPLEMENTED) => cause,
-        _ => TEMPORARY_FAILURE,
+/// Changes by an operator.
+impl Causes {
+    /// The RP-Cause for a MAP error, a cause of sm-DeliveryFailure, or no answer at all.
+    ///
+    /// # Errors
+    /// There is no such row, or no such RP-Cause.
+    pub fn set_rp_of_map(&mut self, name: &str, cause: u8) -> Result<(), Unfit> {
+        let row = RP_OF_MAP.iter().find(|(of, ..)| *of == name);
+        let (_, of, _) = row.ok_or_else(|| Unfit::Key(one_of(RP_OF_MAP.iter().map(|row| row.0))))?;
+        if !(1..=127).contains(&cause) {
+            return Err(Unfit::Value("an RP-Cause from 1 to 127".into()));
+        }
+        set(&mut self.rp_of_map, *of, cause);
+        Ok(())
+    }
+
+    /// The TP-FCS for a cause of sm-DeliveryFailure that comes without a SUBMIT-REPORT.
+    ///
+    /// # Errors
+    /// There is no such row, or no such TP-FCS.
+    pub fn set_fcs_of_map(&mut self, name: &str, fcs: u8) -> Result<(), Unfit> {
+        let causes = || {
+            RP_OF_MAP.iter().filter_map(|(of, what, _)| match what {
+                NoResult::DeliveryFailure(cause) => Some((*of, *cause)),
+                _ => None,
+            })
+        };
+        let row = causes().find(|(of, _)| *of == name);
+        let (_, of) = row.ok_or_else(|| Unfit::Key(one_of(causes().map(|(of, _)| of))))?;
+        if fcs < 0x80 {
+            return Err(Unfit::Value("a TP-FCS from 0x80 to 0xff".into()));
+        }
+        set(&mut self.fcs_of_map, of, fcs);
+        Ok(())
+    }
+
+    /// The MAP error for an RP-Cause of the UE's.
+    ///
+    /// # Errors
+    /// There is no such RP-Cause, or no such error.
+    pub fn set_map_of_rp(&mut self, cause: &str, name: &str) -> Result<(), Unfit> {
+        let of = cause.parse().ok().filter(|cause| (1..=127).contains(cause));
+        let of = of.ok_or_else(|| Unfit::Key("an RP-Cause from 1 to 127".into()))?;
+        set(&mut self.map_of_rp, of, failure(name)?);
+        Ok(())
+    }
+
+    /// The MAP error for a final SIP status.
+    ///
+    /// # Errors
+    /// There is no such status, or no such error.
+    pub fn set_map_of_sip(&mut self, status: &str, name: &str) -> Result<(), Unfit> {
+        let of = status.parse().ok().filter(|status| (300..700).contains(status));
+        let of = of.ok_or_else(|| Unfit::Key("a SIP status from 300 to 699".into()))?;
+        set(&mut self.map_of_sip, of, failure(name)?);
+        Ok(())
+    }
+}
+
+impl Causes {
+    /// The failure that the UE's RP-ERROR means.
+    #[must_use]
+    pub fn failure_of_rp_cause(&self, cause: u8) -> Failure {
+        let known = look_up(&self.map_of_rp, cause & 0x7f);
+        let known = known.or_else(|| look_up(&self.map_of_rp, PROTOCOL_ERROR));
+        known.unwrap_or(Failure::EquipmentProtocolError)
+    }
+
+    /// The failure that a final SIP status other than 2xx means.
+    #[must_use]
+    pub fn failure_of_status(&self, status: u16) -> Failure {
+        look_up(&self.map_of_sip, status).unwrap_or(match status {
+            500..600 => Failure::SystemFailure,
+            _ => Failure::Absent(NO_RESPONSE),
+        })
+    }
+
+    /// The RP-Cause that the service centre's or the HLR's answer, which is no result, or the lack of one means to the
+    /// UE.
+    #[must_use]
+    pub fn rp_cause_of(&self, outcome: &Outcome<'_>) -> u8 {
+        let of = match outcome {
+            Outcome::Error(UserError::SmDeliveryFailure { cause, .. }) => NoResult::DeliveryFailure(*cause),
+            Outcome::Error(error) => NoResult::Error(error.code()),
+            Outcome::Result(_) | Outcome::Returned { .. } | Outcome::Aborted => NoResult::Aborted,
+            Outcome::TimedOut => NoResult::TimedOut,
+        };
+        let cause = look_up(&self.rp_of_map, of).or_else(|| look_up(&self.rp_of_map, NoResult::Other));
+        cause.unwrap_or(TEMPORARY_FAILURE)
+    }
+
+    /// The same for a UE that has memory again: few causes may answer that (TS 24.011 table 8.4).
+    #[must_use]
+    pub fn rp_cause_of_alert(&self, outcome: &Outcome<'_>) -> u8 {
+        match self.rp_cause_of(outcome) {
+            cause @ (30 | 38 | 41 | 42 | 47 | 69 | 95..=99 | 111 | 127) => cause,
+            _ => TEMPORARY_FAILURE,
+        }
+    }
+
+    /// The TP-FCS of the SUBMIT-REPORT that the originator gets, where the service centre's error has none.
+    #[must_use]
+    pub fn fcs_of(&self, outcome: &Outcome<'_>) -> Option<u8> {
+        match outcome {
+            Outcome::Error(UserError::SmDeliveryFailure { cause, diagnostic_info: None }) => {
+                look_up(&self.fcs_of_map, *cause)
+            }
+            _ => None,
+        }
     }
 }
 
 /// The SUBMIT-REPORT inside the service centre's error, which goes to the originator unchanged.
 #[must_use]
-pub fn diagnostic<'a>(error: &UserError<'a>) -> Option<&'a [u8]> {
-    match *error {
-        UserError::SmDeliveryFailure { diagnostic_info, .. } => diagnostic_info,
+pub fn diagnostic<'a>(outcome: &Outcome<'a>) -> Option<&'a [u8]> {
+    match *outcome {
+        Outcome::Error(UserError::SmDeliveryFailure { diagnostic_info, .. }) => diagnostic_info,
         _ => None,
     }
 }
@@ -177,15 +348,19 @@ pub fn map_error(failure: Failure, report: Option<&[u8]>) -> UserError<'_> {
         Failure::Absent(diagnostic) => UserError::absent_subscriber_sm(diagnostic),
         Failure::Busy => UserError::SubscriberBusyForMtSms,
         Failure::MemoryCapacityExceeded => {
-            UserError::sm_delivery_failure(SmDeliveryFailureCause::MemoryCapacityExceeded, report)
+            UserError::sm_delivery_failure(Cause::MemoryCapacityExceeded, report)
         }
         Failure::EquipmentProtocolError => {
-            UserError::sm_delivery_failure(SmDeliveryFailureCause::EquipmentProtocolError, report)
+            UserError::sm_delivery_failure(Cause::EquipmentProtocolError, report)
         }
         Failure::EquipmentNotSmEquipped => {
-            UserError::sm_delivery_failure(SmDeliveryFailureCause::EquipmentNotSmEquipped, report)
+            UserError::sm_delivery_failure(Cause::EquipmentNotSmEquipped, report)
         }
         Failure::IllegalSubscriber => UserError::IllegalSubscriber,
+        Failure::FacilityNotSupported => UserError::FacilityNotSupported,
         Failure::SystemFailure => UserError::system_failure(),
     }
 }
+
+#[cfg(test)]
+mod tests;

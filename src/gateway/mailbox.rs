@@ -66,6 +66,8 @@ pub enum ToWorker {
     Answer(Box<MapAnswer>),
     /// A UE is to be told that its registration has ended.
     Inform(Box<Inform>),
+    /// The calendar: the second since 1970 in which the clock that workers read began.
+    Calendar(u64),
     /// Finish what is under way, shut associations down and end.
     Stop,
 }

@@ -7,7 +7,7 @@ use super::sender::{Sender, Tried};
 use super::{Cx, Gateway, User, cause};
 use crate::base::{Inline, Key, Time};
 use crate::ident::{Identity, Imsi, Msisdn};
-use crate::stack::{Message, MessageRequest, MoForward, Outcome, Rp};
+use crate::stack::{Message, MessageRequest, MoForward, Outcome, Rp, submit_report};
 use crate::subscriber::{AccessKind, SubscriberId};
 
 /// A submission between its 202 and its submit report's answer, named by what is awaited.
@@ -167,14 +167,14 @@ pub(super) fn on_message(
 
 /// Step 9: the SMS-IWMSC's delivery report, or the failure of the way there.
 pub(super) fn on_outcome(gateway: &mut Gateway, now: Time, key: Key, outcome: &Outcome<'_>, cx: &mut Cx<'_>) {
-    let report: SubmitReport<'_> = match *outcome {
-        Outcome::Result(tpdu) => Ok(tpdu),
-        Outcome::Error(ref error) => Err((cause::of_map_error(error), cause::diagnostic(error))),
-        Outcome::Returned { .. } | Outcome::Aborted | Outcome::TimedOut => {
-            Err((cause::NETWORK_OUT_OF_ORDER, None))
-        }
-    };
-    send_report(gateway, now, key, report, cx);
+    if let Outcome::Result(tpdu) = *outcome {
+        return send_report(gateway, now, key, Ok(tpdu), cx);
+    }
+    let causes = &gateway.config.causes;
+    let (cause, failure) = (causes.rp_cause_of(outcome), causes.fcs_of(outcome));
+    let own = failure.zip(gateway.since_1970(now)).map(|(failure, at)| submit_report(failure, at));
+    let tpdu = cause::diagnostic(outcome).or(own.as_ref().map(|own| &own[..]));
+    send_report(gateway, now, key, Err((cause, tpdu)), cx);
 }
 
 /// Step 10 (8.3 step 7): the submit report goes to the UE as a MESSAGE of its own.

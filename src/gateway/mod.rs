@@ -124,6 +124,8 @@ pub struct GatewayConfig {
     pub registration_max: u32,
     /// How long an HLR may take over readyForSM.
     pub hlr_timeout: Duration,
+    /// What one side's "no" is on the other.
+    pub causes: Arc<cause::Causes>,
 }
 
 /// The gateway on one worker.
@@ -141,6 +143,8 @@ pub struct Gateway {
     pub(crate) timers: Wheel<Key>,
     /// What had no room in the ring to its worker, oldest first.
     unsent: VecDeque<(WorkerId, Crossing)>,
+    /// The second since 1970 in which our clock began, once the control thread has told it.
+    began: Option<u64>,
     /// When we were told to stop.
     stopping: Option<Time>,
     stopped: bool,
@@ -221,6 +225,7 @@ impl Gateway {
             informs: 0,
             timers: Wheel::new(config.mt),
             unsent: VecDeque::with_capacity(UNSENT),
+            began: None,
             stopping: None,
             stopped: false,
             config,
@@ -319,6 +324,11 @@ impl Gateway {
         msisdn.or_else(|| Msisdn::from_ascii(b"000000000000000"))
     }
 
+    /// Seconds since 1970.
+    pub(crate) fn since_1970(&self, now: Time) -> Option<u64> {
+        self.began.map(|began| began + now.as_secs())
+    }
+
     /// Tells the gateway on another worker; when its ring is full, a little later.
     pub(crate) fn tell(&mut self, to: WorkerId, crossing: Crossing, cx: &mut Cx<'_>) {
         let refused = match self.unsent.is_empty() {
@@ -412,6 +422,7 @@ impl Application for Gateway {
             ToWorker::Invoke(operation) => map::on_operation(self, now, &operation, cx),
             ToWorker::Answer(answer) => map::on_answer(now, &answer, cx),
             ToWorker::Inform(inform) => deregistration::on_inform(self, now, &inform, cx),
+            ToWorker::Calendar(began) => self.began = Some(began),
             // What is under way goes on; when it is done, the next timeout leaves the SS7 network.
             ToWorker::Stop => self.stopping = self.stopping.or(Some(now)),
         }

@@ -361,7 +361,8 @@ pub(super) fn on_answered(gateway: &mut Gateway, now: Time, key: Key, status: u1
         if status == 408 {
             tell_unreachable(gateway, key, cx);
         }
-        fail(gateway, now, key, cause::failure_of_status(status), cx);
+        let failure = gateway.config.causes.failure_of_status(status);
+        fail(gateway, now, key, failure, cx);
     }
 }
 
@@ -417,7 +418,7 @@ pub(super) fn on_report(
         Rp::Error { reference, cause, tpdu } => (
             reference,
             MtResult {
-                failure: Some(cause::failure_of_rp_cause(cause)),
+                failure: Some(gateway.config.causes.failure_of_rp_cause(cause)),
                 report: tpdu.and_then(Inline::new).unwrap_or(Inline::EMPTY),
             },
         ),

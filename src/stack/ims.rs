@@ -17,6 +17,8 @@ use crate::proto::sip::{
     keep_alive::{self, KeepAlive},
 };
 
+pub use rpdu::submit_report;
+
 use super::{Content, Indication, Message, Next, Request};
 
 /// The body type of SM-RP messages (TS 24.341 5.3.1.2).

@@ -12,7 +12,7 @@ use core::net::{IpAddr, SocketAddr};
 pub use crate::proto::map::{AbsentSubscriberDiagnostic, SmDeliveryFailureCause, UserError};
 pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
-pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, RequestId, Side};
+pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, RequestId, Side, submit_report};
 pub use indication::{
     Answer, Asked, Content, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Operation,
     Outcome, Register, RegisterRequest, Request, Rp,

@@ -1,5 +1,6 @@
 //! The configuration: a TOML file whose every section is a type here, and whose errors name file, line, key and remedy.
 
+mod causes;
 mod check;
 mod default;
 mod ip;
@@ -20,6 +21,7 @@ pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metri
 pub use ss7::{Association, Destination, M3uaRole, Role, RouteOn, Ss7, Title, TrafficMode};
 pub use text::{Mac, PortAddress, Prefix};
 
+use crate::gateway::cause::Causes;
 use source::Source;
 use std::fmt;
 use std::os::unix::fs::PermissionsExt;
@@ -46,6 +48,8 @@ pub struct Config {
     pub networks: Vec<Network>,
     /// `[timers]`.
     pub timers: Timers,
+    /// `[causes]`: the tables with the rows that stand there.
+    pub causes: Causes,
     /// `[ss7]`.
     pub ss7: Ss7,
     /// `[[association]]`, at least one.
@@ -138,10 +142,12 @@ impl Config {
         let (ports, routes, sip) = (source.sections("port"), source.sections("route"), source.section("sip"));
         let (networks, timers, ss7) =
             (source.sections("network"), source.section("timers"), source.section("ss7"));
+        let causes = source.section::<causes::Changes>("causes");
         let (associations, destinations) = (source.sections("association"), source.sections("destination"));
         let (titles, admin) = (source.sections("title"), source.section("admin"));
         let (metrics, log) = (source.section("metrics"), source.section("log"));
         source.refuse_the_rest();
+        let causes = causes.map(|changes| changes.apply(source));
         Some(Self {
             file: file.to_owned(),
             node: node?,
@@ -152,6 +158,7 @@ impl Config {
             sip: sip?,
             networks,
             timers: timers?,
+            causes: causes?,
             ss7: ss7?,
             associations,
             destinations,

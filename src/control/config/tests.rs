@@ -166,6 +166,33 @@ fn transaction_ids_have_32_bits() {
 }
 
 #[test]
+fn causes_have_rows_that_are_known() {
+    refused(
+        "# sc-Congestion = 42",
+        "scCongestion = 42",
+        "causes.rp_of_map.scCongestion",
+        &["no row", "sc-Congestion"],
+    );
+    refused("# timedOut = 38", "timedOut = 0", "causes.rp_of_map.timedOut", &["can't lead to 0", "1 to 127"]);
+    refused("# timedOut = 38", "timedOut = 300", "causes.rp_of_map.timedOut", &["300"]);
+    refused("# sc-Congestion = 0xc0", "sc-Congestion = 0x40", "causes.fcs_of_map.sc-Congestion", &["0x80"]);
+    refused("# 22 = ", "200 = ", "causes.map_of_rp.200", &["no row", "1 to 127"]);
+    refused(
+        "# 486 = \"subscriberBusyForMT-SMS\"",
+        "486 = \"busy\"",
+        "causes.map_of_sip.486",
+        &["subscriberBusyForMT-SMS"],
+    );
+    refused("# 603 = \"illegalSubscriber\"", "603 = 9", "causes.map_of_sip.603", &["invalid type"]);
+    refused(
+        "[causes.map_of_sip]",
+        "[causes.map_of_sips]",
+        "causes.map_of_sips",
+        &["unknown field", "map_of_sip"],
+    );
+}
+
+#[test]
 fn names_and_addresses_refer_to_what_is_there() {
     refused("port = \"ims\"", "port = \"imz\"", "route[0].port", &["imz"]);
     refused("gateway = \"10.0.0.254\"", "gateway = \"10.9.0.254\"", "route[0].gateway", &["on no link"]);

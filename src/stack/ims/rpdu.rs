@@ -2,6 +2,7 @@
 
 use crate::codec::Prepend;
 use crate::proto::rp::{Ack, Cause, Data, Direction, ErrorReport, RpAddress, Rpdu, answer};
+use crate::proto::tpdu::{FailureCause, Parameters, SubmitReport, Timestamp};
 use crate::stack::{Rp, Side};
 
 /// Which way what we receive goes.
@@ -38,6 +39,19 @@ pub(super) fn read(side: Side, body: &[u8]) -> Option<Rp<'_>> {
         }
         Rpdu::Smma { reference } => Rp::MemoryAvailable { reference },
     })
+}
+
+/// An SMS-SUBMIT-REPORT that says no more than why the short message was not taken (TP-FCS), and when.
+#[must_use]
+pub fn submit_report(failure: u8, since_1970: u64) -> [u8; 10] {
+    let report = SubmitReport {
+        failure: Some(FailureCause(failure)),
+        timestamp: Timestamp::from_unix(since_1970, 0),
+        parameters: Parameters::default(),
+    };
+    let mut octets = [0; 10];
+    report.write(&mut Prepend::new(&mut octets));
+    octets
 }
 
 /// Writes an SM-RP message of ours.

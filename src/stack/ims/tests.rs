@@ -171,3 +171,10 @@ fn ue_register(branch: &str) -> Vec<u8> {
         "#,
     ))
 }
+
+#[test]
+fn a_submit_report_of_our_own_has_a_failure_cause_and_the_time() {
+    // 22 November 2021, 11:34:56, UTC.
+    let octets = submit_report(0xc0, 1_637_580_896);
+    assert_eq!(octets, [0x01, 0xc0, 0x00, 0x12, 0x11, 0x22, 0x11, 0x43, 0x65, 0x00]);
+}

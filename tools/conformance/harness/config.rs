@@ -33,6 +33,8 @@ pub struct Options {
     pub map_registration_ms: u32,
     pub nonce_s: u32,
     pub t1_ms: u32,
+    /// Further sections.
+    pub sections: &'static str,
 }
 
 impl Options {
@@ -54,6 +56,7 @@ impl Options {
         map_registration_ms: 20_000,
         nonce_s: 30,
         t1_ms: 500,
+        sections: "",
     };
 }
 
@@ -65,7 +68,9 @@ impl Default for Options {
 
 /// The configuration of the gateway under test.
 pub fn configuration(place: &Path, options: Options) -> String {
-    [process(place), ports(place, options), networks(options), timers(options), signalling(options)].concat()
+    let sections = options.sections.to_owned();
+    [process(place), ports(place, options), networks(options), timers(options), signalling(options), sections]
+        .concat()
 }
 
 /// The gateway's process: its sizes, its memory, and how it is looked at.

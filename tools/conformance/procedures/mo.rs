@@ -2,7 +2,7 @@
 
 use super::harness::ber::{at, hex, international, spell, tlv};
 use super::harness::gateway::{Bench, Options, isolated};
-use super::harness::peers::{Ue, rp_data, submit};
+use super::harness::peers::{Ue, deliver, rp_data, submit};
 use super::harness::ss7::{Unitdata, error, mo_result, udt};
 use super::harness::steps::*;
 use std::time::Duration;
@@ -93,7 +93,6 @@ fn p_8_9_mo_errors_become_rp_causes() {
             (error(32, &failure(3)), 1, false),
             (error(32, &with_report(4)), 42, true),
             (error(32, &with_report(5)), 21, true),
-            (error(32, &failure(6)), 28, false),
             (error(32, &failure(1)), 111, false),
             (error(34, &[]), 38, false),
             (error(34, &[0x0a, 1, 0]), 38, false),
@@ -128,6 +127,18 @@ fn p_8_9_mo_errors_become_rp_causes() {
                 bench.end_mo(begin, component)
             });
         }
+        // Causes that a SUBMIT-REPORT would tell more about, if the service centre gave one: one of our own does.
+        for (reference, cause, rp_cause, fcs) in [(90, 4, 42, "c0"), (91, 5, 21, "c3"), (92, 6, 28, "c1")] {
+            let (draft, begin) = submission(bench, &alice, reference);
+            bench.end_mo(&begin, &error(32, &failure(cause)));
+            let message = bench.expect_message();
+            assert_towards_ue(&message, "sip:user0@home1.net", 1);
+            assert_eq!(message.header("In-Reply-To"), draft.value("Call-ID"));
+            let (report, stamp) = message.body.split_at(9);
+            assert_eq!(spell(report), format!("05{reference:02x}01{rp_cause:02x}410a01{fcs}00"));
+            assert_is_now(stamp);
+            bench.answer(&message, "200 OK");
+        }
         // P-Abort.
         submit_and_expect(bench, 100, 38, &[], &mut |bench, begin| {
             let abort = tlv(0x67, &[&tlv(0x49, &[begin.otid()]), &[0x4a, 1, 4]]);
@@ -143,7 +154,47 @@ fn p_8_9_mo_errors_become_rp_causes() {
         });
         // No answer at all.
         submit_and_expect(bench, 102, 38, &[], &mut |_, _| {});
-        bench.until_total("application.mo_failed", cases.len() as u64 + 3);
+        bench.until_total("application.mo_failed", cases.len() as u64 + 6);
+        bench.assert_silent();
+    });
+}
+
+/// A time stamp in UTC (TS 23.040 9.2.3.11), not an hour old.
+#[track_caller]
+#[allow(clippy::disallowed_methods)] // the gateway has its calendar from this machine too
+fn assert_is_now(stamp: &[u8]) {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let of = |seconds| ipsmgw::proto::tpdu::Timestamp::from_unix(seconds, 0).0;
+    assert!((since_1970 - 3600..=since_1970 + 1).any(|seconds| of(seconds) == stamp), "{stamp:02x?}");
+}
+
+/// Rows of the tables of causes that the configuration changes, each way.
+#[test]
+fn p_8_9_and_p_8_5_causes_as_the_operator_has_them() {
+    let sections = "[causes.rp_of_map]\nsc-Congestion = 47\naborted = 41\n[causes.fcs_of_map]\nsc-Congestion = 0xc2\n\
+                    [causes.map_of_rp]\n22 = \"absentSubscriberSM 12\"\n[causes.map_of_sip]\n486 = \"facilityNotSupported\"\n";
+    isolated(Options { sections, ..Options::default() }, |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        for (component, expected) in [
+            (error(32, &hex("3003 0a0104")), "05 07 01 2f 41 0a 01 c2 00"),
+            (hex("a406 020101 810101"), "05 07 01 29"),
+        ] {
+            let (_, begin) = submission(bench, &alice, 7);
+            bench.end_mo(&begin, &component);
+            let message = bench.expect_message();
+            let body = &message.body[..message.body.len().min(9)];
+            assert_eq!(spell(body), plain(expected));
+            bench.answer(&message, "200 OK");
+        }
+        let otid = bench.send_mt(&alice.imsi, &deliver());
+        let message = bench.expect_message();
+        bench.answer(&message, "486 Busy Here");
+        assert_error(&bench.expect_end(&otid), (21, ""));
+        let (otid, message) = delivery(bench, &alice, &deliver());
+        let report = bench.report(&alice, &message, &[4, message.body[1], 1, 22]);
+        assert_eq!(bench.transact(&report).status(), 200);
+        assert_error(&bench.expect_end(&otid), ABSENT_NO_RESPONSE);
         bench.assert_silent();
     });
 }
