@@ -197,6 +197,8 @@ pub struct SendRoutingInfoForSmResult {
     pub lmsi: Option<[u8; 4]>,
     /// The node is an SGSN.
     pub gprs_node: bool,
+    /// The node is an IP-SM-GW (imsNodeIndicator), which only senders are told that know it.
+    pub ims_node: bool,
     /// Another node.
     pub additional: Option<ServingNode>,
     /// A third node (thirdNumber), which only senders are told that know it.
@@ -214,6 +216,7 @@ impl SendRoutingInfoForSmResult {
             network_node,
             lmsi: None,
             gprs_node: false,
+            ims_node: false,
             additional: None,
             third: None,
             guidance: None,
@@ -238,6 +241,7 @@ impl SendRoutingInfoForSmResult {
                 0x85 => info.gprs_node = true,
                 0xa6 => info.additional = Some(ServingNode::read(field.value)?),
                 0xa9 => info.third = Some(ServingNode::read(field.value)?),
+                0x8b => info.ims_node = true,
                 _ => {}
             }
         }
@@ -256,6 +260,7 @@ impl SendRoutingInfoForSmResult {
             guidance.put(w, 0xa5);
         }
         let location = w.len();
+        put_null(w, 0x8b, self.ims_node);
         if let Some(node) = self.third {
             node.put(w, 0xa9);
         }

@@ -189,6 +189,11 @@ fn routing_info_result_is_the_golden_one() {
     };
     assert_eq!(SendRoutingInfoForSmResult::parse(&three), Ok(expected));
     assert_eq!(written(|w| expected.write(w)), three);
+    // The same with imsNodeIndicator [11] NULL at the end of the location.
+    let ims = SendRoutingInfoForSmResult { ims_node: true, ..expected };
+    let octets = hex(&(THREE.replace("302b", "302d").replace("a01f", "a021") + "8b00"));
+    assert_eq!(SendRoutingInfoForSmResult::parse(&octets), Ok(ims));
+    assert_eq!(written(|w| ims.write(w)), octets);
 }
 
 #[test]
