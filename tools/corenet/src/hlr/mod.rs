@@ -4,6 +4,7 @@
 mod node;
 
 pub use node::HlrNode;
+pub mod subscriber;
 
 use crate::config::{Config, Line};
 use crate::milenage::Milenage;
