@@ -5,6 +5,7 @@ mod node;
 
 pub use node::HlrNode;
 pub mod subscriber;
+pub mod waiting;
 
 use crate::config::{Config, Line};
 use crate::milenage::Milenage;
