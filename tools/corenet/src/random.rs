@@ -24,9 +24,14 @@ impl Random {
         ((u128::from(self.bits()) * end as u128) >> 64) as usize
     }
 
+    /// A number from 0 on and below 1.
+    pub fn share(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
     /// True in this share of the calls.
     pub fn chance(&mut self, share: f64) -> bool {
-        share > 0.0 && ((self.bits() >> 11) as f64) < share * (1u64 << 53) as f64
+        share > 0.0 && self.share() < share
     }
 }
 

@@ -4,6 +4,7 @@
 mod node;
 
 pub use node::HlrNode;
+pub mod model;
 pub mod routing;
 pub mod subscriber;
 pub mod waiting;
