@@ -5,6 +5,7 @@ mod node;
 
 pub use node::HlrNode;
 pub mod model;
+pub mod presence;
 pub mod routing;
 pub mod subscriber;
 pub mod waiting;
