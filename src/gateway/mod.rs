@@ -384,8 +384,8 @@ impl Application for Gateway {
                     cx.stack.answer_keep_alive(now, source, local, &transaction, cx.outside);
                 }
             }
-            // UEs get these alone.
-            Indication::Challenged { .. } | Indication::Content(_) => {}
+            // UEs and an HLR get these alone.
+            Indication::Challenged { .. } | Indication::Content(_) | Indication::Published { .. } => {}
             Indication::Ended { user, outcome } => match User::from_u64(user) {
                 User::Mo(key) => mo::on_outcome(self, now, key, &outcome, cx),
                 User::Map(operation) => map::on_ended(self, operation, &outcome, cx),

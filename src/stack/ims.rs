@@ -19,7 +19,7 @@ use crate::proto::sip::{
 
 pub use rpdu::submit_report;
 
-use super::{Content, Indication, Message, Next, Request};
+use super::{Content, Indication, Message, Next, Published, Request};
 
 /// The body type of SM-RP messages (TS 24.341 5.3.1.2).
 const SMS: &str = "application/vnd.3gpp.sms";
@@ -212,6 +212,15 @@ impl Ims {
         }
         match self.clients.handle_response(now, &message) {
             ResponseOutcome::Elsewhere(worker) => Next::HandOff(worker),
+            ResponseOutcome::Final { user, status, .. } if message.method() == Method::Publish => {
+                let answer = Published {
+                    status,
+                    etag: message.header(Name::SipETag),
+                    expires: message.expires(),
+                    min_expires: message.min_expires(),
+                };
+                Next::Indication(Indication::Published { user, answer })
+            }
             ResponseOutcome::Final { user, status, .. } => {
                 let challenge = message.header(Name::WwwAuthenticate);
                 let challenge = challenge.filter(|_| self.config.side == Side::Mobile && status == 401);

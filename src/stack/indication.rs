@@ -314,6 +314,13 @@ pub enum Indication<'a> {
         /// The value of the first WWW-Authenticate, perhaps folded.
         challenge: &'a [u8],
     },
+    /// A PUBLISH of ours has its final answer, if one came in time; else there is [`Indication::Answered`].
+    Published {
+        /// The user word given with the request.
+        user: u64,
+        /// The answer.
+        answer: Published<'a>,
+    },
     /// A MESSAGE to a UE with other content than an SM-RP message.
     Content(Content<'a>),
     /// One of our SIP requests can't be delivered, as ICMP tells about that very request: it has ended.
@@ -399,6 +406,41 @@ pub struct InformRequest<'a> {
     pub content_type: &'a str,
     /// The content.
     pub body: &'a [u8],
+}
+
+/// A PUBLISH to send (RFC 3903 4). Without a body, it refreshes what was published before; with one and without
+/// [`PublishRequest::if_match`], it is the first.
+#[derive(Clone, Copy)]
+pub struct PublishRequest<'a> {
+    /// Our address.
+    pub local: SocketAddr,
+    /// Where it is sent: the event state compositor.
+    pub remote: SocketAddr,
+    /// Whose state it is: Request-URI, From and To.
+    pub uri: &'a str,
+    /// Event: the event package.
+    pub event: &'a str,
+    /// Seconds of life that are asked for.
+    pub expires: u32,
+    /// SIP-If-Match: the entity tag of what was published before.
+    pub if_match: Option<&'a str>,
+    /// The application's own key, which the Call-ID carries.
+    pub key: Key,
+    /// Type and octets of the body; an empty body has no type.
+    pub body: (&'a str, &'a [u8]),
+}
+
+/// The final answer to a PUBLISH (RFC 3903 6).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Published<'a> {
+    /// The status.
+    pub status: u16,
+    /// SIP-ETag: the entity tag of what is published now (2xx).
+    pub etag: Option<&'a [u8]>,
+    /// Seconds of life granted (2xx).
+    pub expires: Option<u32>,
+    /// The fewest seconds of life that would be granted (423).
+    pub min_expires: Option<u32>,
 }
 
 /// What the final answer to a deferred request carries beside what follows from the request.

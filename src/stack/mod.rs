@@ -15,7 +15,7 @@ pub use application::{Application, Context, Direction, Label, News, Outside, Sur
 pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, RequestId, Side, submit_report};
 pub use indication::{
     Answer, Asked, Content, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Operation,
-    Outcome, Register, RegisterRequest, Request, Rp,
+    Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp,
 };
 pub use ss7::{
     AssociationSetup, Destination, MapInvoke, MoForward, MtForward, Offer, ReadyForSm, Refusal, Ss7,
@@ -380,6 +380,22 @@ impl Stack {
     ) -> Result<RequestId, Refusal> {
         let mut wire = Wire { now, link: &mut self.link, outside };
         self.ims.register(now, request, user, &mut wire)
+    }
+
+    /// Sends a PUBLISH, as a presence user agent does. Its final answer comes as [`Indication::Published`] with `user`; that
+    /// none came, as of any other request.
+    ///
+    /// # Errors
+    /// When no transaction is free, or it does not fit a datagram.
+    pub fn publish(
+        &mut self,
+        now: Time,
+        request: &PublishRequest<'_>,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<RequestId, Refusal> {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        self.ims.publish(now, request, user, &mut wire)
     }
 
     /// Sends mo-forwardSM. Its end comes as [`Indication::Ended`] with `user`.

@@ -270,6 +270,8 @@ pub enum Method<'a> {
     Message,
     /// OPTIONS
     Options,
+    /// PUBLISH (RFC 3903)
+    Publish,
     /// ACK, which is never answered
     Ack,
     /// Any other
@@ -282,6 +284,7 @@ impl<'a> Method<'a> {
             b"REGISTER" => Self::Register,
             b"MESSAGE" => Self::Message,
             b"OPTIONS" => Self::Options,
+            b"PUBLISH" => Self::Publish,
             b"ACK" => Self::Ack,
             other => Self::Other(other),
         }
@@ -294,6 +297,7 @@ impl<'a> Method<'a> {
             Self::Register => b"REGISTER",
             Self::Message => b"MESSAGE",
             Self::Options => b"OPTIONS",
+            Self::Publish => b"PUBLISH",
             Self::Ack => b"ACK",
             Self::Other(other) => other,
         }
@@ -443,6 +447,12 @@ impl<'a> Message<'a> {
     #[must_use]
     pub fn expires(&self) -> Option<u32> {
         seconds(self.header(Name::Expires)?)
+    }
+
+    /// Min-Expires in seconds, as [`Message::expires`] (RFC 3261 20.23).
+    #[must_use]
+    pub fn min_expires(&self) -> Option<u32> {
+        seconds(self.header(Name::MinExpires)?)
     }
 
     /// Content-Type, if there is one and it is a media type.

@@ -7,7 +7,9 @@ use super::{Deferred, Ims, RequestId, SMS, flow, rpdu};
 use crate::base::{Inline, Key, Malformed, Out, Time};
 use crate::codec::Prepend;
 use crate::proto::sip::{self, Method, Name, Origin, Slots, Token, Writer, build, keep_alive};
-use crate::stack::{Answer, InformRequest, MessageRequest, Refusal, RegisterRequest, Request};
+use crate::stack::{
+    Answer, InformRequest, MessageRequest, PublishRequest, Refusal, RegisterRequest, Request,
+};
 
 /// The contact that TS 24.341 asks the core for: one that takes short messages.
 const ACCEPT_CONTACT: &[u8] = b"*;+g.3gpp.smsip;require;explicit";
@@ -253,6 +255,36 @@ impl Ims {
             w.number(Name::Expires, request.expires);
             if !request.access_network_info.is_empty() {
                 w.header(Name::PAccessNetworkInfo, &[request.access_network_info]);
+            }
+        };
+        let (media_type, body) = request.body;
+        self.request(now, &head, user, (extra, media_type, body), out)
+    }
+
+    /// A PUBLISH.
+    pub(in crate::stack) fn publish(
+        &mut self,
+        now: Time,
+        request: &PublishRequest<'_>,
+        user: u64,
+        out: &mut dyn Out,
+    ) -> Result<RequestId, Refusal> {
+        let head = Head {
+            method: Method::Publish,
+            local: request.local,
+            remote: request.remote,
+            uri: request.uri,
+            routes: &[],
+            from: request.uri,
+            to: request.uri,
+            key: request.key,
+            cseq: self.next_sequence(),
+        };
+        let extra = |w: &mut Writer<'_>| {
+            w.header(Name::Event, &[request.event.as_bytes()]);
+            w.number(Name::Expires, request.expires);
+            if let Some(tag) = request.if_match {
+                w.header(Name::SipIfMatch, &[tag.as_bytes()]);
             }
         };
         let (media_type, body) = request.body;

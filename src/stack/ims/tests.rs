@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::*;
 use crate::proto::rp;
-use crate::stack::{Answer, InformRequest, MessageRequest, Register, Rp};
+use crate::stack::{Answer, InformRequest, MessageRequest, PublishRequest, Register, Rp};
 
 mod answers;
 mod flows;

@@ -250,7 +250,7 @@ impl Application for Node {
             Indication::Unreachable { user, .. } => {
                 self.handle(now, Indication::Answered { user, status: 503 }, cx);
             }
-            Indication::Gone { .. } | Indication::KeepAlive { .. } => {}
+            Indication::Gone { .. } | Indication::KeepAlive { .. } | Indication::Published { .. } => {}
         }
         self.proceed(now, cx);
     }

@@ -105,6 +105,80 @@ fn a_ue_is_informed_by_any_content() {
 }
 
 #[test]
+fn a_publication_says_what_it_is_and_its_answer_brings_the_entity_tag() {
+    let mut bench = Bench::new();
+    let refresh = PublishRequest {
+        local: address(LOCAL),
+        remote: address(SCSCF),
+        uri: "sip:+49170000001@home1.net",
+        event: "presence",
+        expires: 3600,
+        if_match: Some("dx200xyz"),
+        key: Key { slot: 1, generation: 2 },
+        body: ("", &[]),
+    };
+    let first = PublishRequest { if_match: None, body: ("application/pidf+xml", b"<presence/>"), ..refresh };
+    for (request, headers) in [
+        (refresh, "SIP-If-Match: dx200xyz\r\nContent-Length: 0\r\n\r\n"),
+        (first, "Content-Type: application/pidf+xml\r\nContent-Length: 11\r\n\r\n<presence/>"),
+    ] {
+        bench.ims.publish(bench.now, &request, 7, &mut bench.sent).unwrap();
+        let (sent, to) = bench.one();
+        assert_eq!(to, flow(address(LOCAL), address(SCSCF)));
+        assert!(sent.starts_with("PUBLISH sip:+49170000001@home1.net SIP/2.0\r\n"), "{sent}");
+        assert!(sent.contains("\r\nFrom: <sip:+49170000001@home1.net>;tag="));
+        assert!(sent.contains("\r\nTo: <sip:+49170000001@home1.net>\r\n"));
+        assert!(
+            sent.ends_with(&format!(" PUBLISH\r\nEvent: presence\r\nExpires: 3600\r\n{headers}")),
+            "{sent}"
+        );
+        let via = between(&sent, "Via: ", "\r");
+        for (status, extra, expected) in [
+            ("100 Trying", "SIP-ETag: early", None),
+            (
+                "200 OK",
+                "SIP-ETag: kwj449x\nExpires: 1800",
+                Some(Published {
+                    status: 200,
+                    etag: Some(b"kwj449x"),
+                    expires: Some(1800),
+                    min_expires: None,
+                }),
+            ),
+        ] {
+            let answered =
+                bench.input(SCSCF, &answer_to(via, "PUBLISH", status, extra), |_, next| match next {
+                    Next::Indication(Indication::Published { user: 7, answer }) => Some(answer) == expected,
+                    Next::Done => expected.is_none(),
+                    _ => false,
+                });
+            assert!(answered, "{status}");
+        }
+    }
+    bench.ims.publish(bench.now, &first, 8, &mut bench.sent).unwrap();
+    let (sent, _) = bench.one();
+    let brief =
+        answer_to(between(&sent, "Via: ", "\r"), "PUBLISH", "423 Interval Too Brief", "Min-Expires: 7200");
+    let refused = bench.input(SCSCF, &brief, |_, next| match next {
+        Next::Indication(Indication::Published { user: 8, answer }) => {
+            Some((answer.status, answer.min_expires))
+        }
+        _ => None,
+    });
+    assert_eq!(refused, Some((423, Some(7200))));
+    let split = PublishRequest { if_match: Some("a\r\nb"), ..refresh };
+    let refused = bench.ims.publish(bench.now, &split, 7, &mut bench.sent);
+    assert_eq!(refused, Err(crate::stack::Refusal::TooLong));
+}
+
+/// A response to the request with this Via, with more header lines.
+fn answer_to(via: &str, method: &str, status: &str, more: &str) -> Vec<u8> {
+    text(&format!(
+        "SIP/2.0 {status}\nVia: {via}\nFrom: <sip:a>;tag=1\nTo: <sip:a>;tag=2\nCall-ID: 1\nCSeq: 1 {method}\n{more}"
+    ))
+}
+
+#[test]
 fn a_request_that_nobody_waits_for_is_not_repeated() {
     let mut bench = Bench::new();
     let request = bench.ims.message(bench.now, &direct(), 1, &mut bench.sent).unwrap();
