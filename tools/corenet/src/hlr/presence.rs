@@ -16,6 +16,7 @@
 use crate::hlr::subscriber::SubscriberId;
 use core::fmt::Write as _;
 use ipsmgw::base::{Time, counts};
+use ipsmgw::stack::Published;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -78,6 +79,13 @@ pub fn document(entity: &str, basic: Basic) -> String {
     document
 }
 
+/// An entity tag as text, which is a token (RFC 3903 11.3.1), if it is not too long to keep.
+fn entity_tag(octets: &[u8]) -> Option<Box<str>> {
+    let is_token = |octet: &u8| octet.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(octet);
+    let kept = (1..=LONGEST_TAG).contains(&octets.len()) && octets.iter().all(is_token);
+    core::str::from_utf8(octets).ok().filter(|_| kept).map(Box::from)
+}
+
 /// A PUBLISH to send. Its Request-URI, From and To are the user's URI (RFC 3903 4).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Publish {
@@ -89,19 +97,6 @@ pub struct Publish {
     pub expires: u32,
     /// What the document says, if there is one.
     pub basic: Option<Basic>,
-}
-
-/// The answer to a PUBLISH.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Published<'a> {
-    /// The status, 408 if none came in time.
-    pub status: u16,
-    /// SIP-ETag (2xx).
-    pub etag: Option<&'a str>,
-    /// Expires (2xx): perhaps less than was asked for.
-    pub expires: Option<u32>,
-    /// Min-Expires (423).
-    pub min_expires: Option<u32>,
 }
 
 counts! {
@@ -225,7 +220,7 @@ impl Presence {
         None
     }
 
-    /// The answer to a user's PUBLISH.
+    /// The answer to a user's PUBLISH; 408 if none came in time, 503 if it could not be sent.
     pub fn answered(&mut self, now: Time, user: SubscriberId, answer: &Published<'_>) {
         let Some(publication) = self.publications.get_mut(&user) else { return };
         let Some(said) = publication.under_way.take() else { return };
@@ -239,7 +234,7 @@ impl Presence {
                 };
                 *count += 1;
                 publication.published = Some(said);
-                publication.tag = answer.etag.filter(|tag| tag.len() <= LONGEST_TAG).map(Box::from);
+                publication.tag = answer.etag.and_then(entity_tag);
                 let life = answer.expires.unwrap_or(publication.expires).min(publication.expires);
                 match said {
                     Basic::Open => after(life - AHEAD_S.min(life / 2)),
@@ -298,7 +293,7 @@ mod tests {
     }
 
     fn ok(etag: &str) -> Published<'_> {
-        Published { status: 200, etag: Some(etag), expires: Some(3_600), min_expires: None }
+        Published { status: 200, etag: Some(etag.as_bytes()), expires: Some(3_600), min_expires: None }
     }
 
     fn refused(status: u16) -> Published<'static> {
@@ -415,6 +410,14 @@ mod tests {
         without_tag.answered(Time::ZERO, user, &refused(200));
         let anew = publish(user, None, Some(Basic::Open));
         assert_eq!(without_tag.poll_publish(seconds(3_536)), anew, "a server that gave no tag");
+    }
+
+    #[test]
+    fn an_entity_tag_is_a_token_of_some_length() {
+        assert_eq!(entity_tag(b"a.1234-%x").as_deref(), Some("a.1234-%x"));
+        for wrong in [&b""[..], b"a b", b"a\r\n b", b"a;b", &[b'a'; 257], &[0xff]] {
+            assert_eq!(entity_tag(wrong), None, "{wrong:?}");
+        }
     }
 
     #[test]
