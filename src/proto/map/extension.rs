@@ -29,6 +29,12 @@ pub struct Arc(Inline<MAX_ARC>);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotAnArc;
 
+impl core::fmt::Debug for Arc {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Arc").field(&&*self.0).finish()
+    }
+}
+
 impl core::fmt::Display for NotAnArc {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("numbers with dots between them, such as 1.3.6.1.4.1.32473.7")

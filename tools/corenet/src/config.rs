@@ -1,10 +1,15 @@
 //! The configuration: a TOML file in the gateway's own style, with the gateway's own sections for ports and SS7.
 
+use crate::hlr::model::Models;
+use crate::hlr::presence::PresenceRules;
+use crate::hlr::subscriber::Priority;
+use crate::hlr::waiting::AlertRules;
 use ipsmgw::control::config::{
     Association, Backoff, Destination, Eal, NodeKind, Port, PortAddress, R1, Role, Route, Ss7, Title,
 };
 use ipsmgw::ident::{Digits, Imsi, Msisdn};
-use ipsmgw::proto::map::SmDeliveryFailureCause;
+use ipsmgw::proto::map::{Arc, SmDeliveryFailureCause};
+
 use serde::{Deserialize, Deserializer};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -29,6 +34,10 @@ pub struct Config {
     /// `[[route]]`.
     #[serde(rename = "route", default)]
     pub routes: Vec<Route>,
+    /// The arc of object identifiers under which the study's extensions to MAP stand, as in `"1.3.6.1.4.1.99999.1"`. Default:
+    /// there are none.
+    #[serde(default, deserialize_with = "arc")]
+    pub extensions: Option<Arc>,
     /// `[sip]`.
     #[serde(default)]
     pub sip: Sip,
@@ -71,6 +80,43 @@ pub struct Config {
 pub struct Hlr {
     /// `[hlr.point]`: where it is.
     pub point: SignallingPoint,
+    /// The order in which SMS-GMSCs are to try the domains, as in `["ip-sm-gw", "msc", "sgsn"]`, the default.
+    #[serde(default)]
+    pub priority: Priority,
+    /// Whether the gateway is withheld from messages without priority after a failure, until it says readyForSM. Default
+    /// false.
+    #[serde(default)]
+    pub unri_withholds: bool,
+    /// Beginnings of the numbers of SGSNs that may serve subscribers. Default: none.
+    #[serde(default)]
+    pub sgsns: Vec<Digits>,
+    /// `[hlr.alerts]`: service centres that wait, and their alerts.
+    #[serde(default)]
+    pub alerts: AlertRules,
+    /// `[hlr.presence]`: the presence server that is told who is IP connected. Default: none is.
+    pub presence: Option<PresenceServer>,
+    /// `[hlr.models.…]`: how it misbehaves.
+    #[serde(default)]
+    pub models: Models,
+}
+
+impl Hlr {
+    /// Where it sends SIP from.
+    #[must_use]
+    pub fn sip(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::new(self.point.addresses.first()?.prefix.address, SIP_PORT))
+    }
+}
+
+/// `[hlr.presence]`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PresenceServer {
+    /// Its address.
+    pub server: SocketAddr,
+    /// How it is told.
+    #[serde(default)]
+    pub rules: PresenceRules,
 }
 
 /// A node on the network behind one of the ports, with an address and a point code of its own.
@@ -350,6 +396,14 @@ pub struct Capture {
     pub file: Option<PathBuf>,
 }
 
+/// SIP's port.
+const SIP_PORT: u16 = 5060;
+
+fn arc<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc>, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
 /// M3UA's port (RFC 4666 1.4.8).
 const M3UA_PORT: u16 = 2905;
 
@@ -407,6 +461,12 @@ impl Config {
         Ok(config)
     }
 
+    /// The routes that lead out by a port.
+    #[must_use]
+    pub fn routes_by(&self, port: &str) -> Vec<Route> {
+        self.routes.iter().filter(|route| route.port == port).cloned().collect()
+    }
+
     /// Whether an address is one of the box's own.
     #[must_use]
     pub fn is_own(&self, address: IpAddr) -> bool {
@@ -458,6 +518,7 @@ impl Config {
         }
         check_associations(&self.associations, &self.ports)?;
         self.hlr.point.check(&self.ports).map_err(|what| format!("hlr.point: {what}"))?;
+        self.hlr.models.check().map_err(|what| format!("hlr.models: {what}"))?;
         let shares = [
             ("ue.silent", self.ue.silent),
             ("ue.mute", self.ue.mute),

@@ -1,7 +1,7 @@
 //! Puts the nodes of the core network together.
 
 use crate::config::{self, Config};
-use crate::hlr::{Hlr, HlrNode};
+use crate::hlr::HlrNode;
 use crate::impairment::Impaired;
 use crate::node::Node;
 use core::convert::Infallible;
@@ -68,21 +68,24 @@ pub fn build<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO
 /// # Errors
 /// Says which part of the configuration does not fit.
 pub fn hlr<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>, HlrNode>, String> {
-    let node = HlrNode::new(Hlr::with_subscribers(config)?);
+    let node = HlrNode::new(config)?;
     let point = &config.hlr.point;
     let ports = [point.port(&config.ports)?];
     let titles: Vec<Digits> = config.networks.iter().map(|network| network.hlr_title).collect();
     let offer = |context, opcode| Offer { context, opcode };
+    let listen: Vec<SocketAddr> = config.hlr.sip().into_iter().collect();
     let stack = NodeStack {
         key: SipKey::new(secret(config.seed, 3)),
         purpose: 4,
-        link: Link::new(layers::link(&ports, &[], &[], &io))?,
-        listen: vec![],
+        link: Link::new(layers::link(&ports, &config.routes_by(&config.hlr.point.port), &listen, &io))?,
+        listen,
         under_way: config.traffic.window as usize * PER_MESSAGE + 64,
         titles: &titles,
         ssn: Ssn::HLR,
         offers: vec![
             offer(context::GATEWAY_V3, operation::SEND_ROUTING_INFO_FOR_SM),
+            offer(context::GATEWAY_V3, operation::REPORT_SM_DELIVERY_STATUS),
+            offer(context::MWD_MANAGEMENT_V3, operation::READY_FOR_SM),
             offer(context::ANY_TIME_INFO_HANDLING_V3, operation::ANY_TIME_MODIFICATION),
             offer(context::GPRS_LOCATION_UPDATE_V3, operation::UPDATE_GPRS_LOCATION),
             offer(context::MS_PURGING_V3, operation::PURGE_MS),

@@ -1,34 +1,40 @@
-//! The Home Location Register with its authentication centre: who subscribes, which node takes messages for them, and the
-//! vectors that prove them.
+//! The Home Location Register with its authentication centre: who subscribes, which nodes take messages for them, who waits to
+//! be told that they can be reached, and the vectors that prove them.
 
-mod node;
-
-pub use node::HlrNode;
 pub mod model;
+mod node;
 pub mod presence;
 pub mod routing;
 pub mod subscriber;
 pub mod waiting;
 
-use crate::config::{Config, Line};
+pub use node::HlrNode;
+
+use crate::config::Config;
 use crate::milenage::Milenage;
 use crate::random::Random;
 use crate::sim_card;
 use ipsmgw::base::counts;
 use ipsmgw::codec::Prepend;
 use ipsmgw::control::config::R1;
-use ipsmgw::ident::{Digits, Imsi, Msisdn, Ssn};
+use ipsmgw::ident::{Digits, Imsi};
 use ipsmgw::proto::map::subscription::{
     AnyTimeModification, AnyTimeModificationResult, InsertSubscriberData, ModifyRegistrationStatus, PurgeMs,
     PurgeMsResult, Quintuplet, SendAuthenticationInfo, SendAuthenticationInfoResult, SubscriberIdentity,
-    SubscriberStatus, Teleservice, UpdateGprsLocation,
+    UpdateGprsLocation,
 };
-use ipsmgw::proto::map::{AddressString, SendRoutingInfoForSm, SendRoutingInfoForSmResult};
-use ipsmgw::stack::{AbsentSubscriberDiagnostic, Asked, UserError};
+use ipsmgw::proto::map::{
+    AddressString, Arc, InformServiceCentre, ReadyForSm, ReportSmDeliveryStatus, SendRoutingInfoForSm,
+};
+use ipsmgw::stack::UserError;
+use presence::{Basic, Presence};
+use routing::RoutingRules;
 use std::collections::BTreeMap;
+use subscriber::{Domain, Gateways, SubscriberId, Subscribers};
+use waiting::MessagesWaiting;
 
 counts! {
-    /// What gateways asked the HLR.
+    /// What the HLR was asked.
     pub struct HlrCounts {
         /// Subscribers that a gateway registered.
         registered,
@@ -38,10 +44,14 @@ counts! {
         vectors,
         /// Sequence numbers taken over from cards.
         resynchronised,
-        /// Subscriber data that a gateway took.
+        /// Subscriber data that a node took.
         inserted,
         /// Operations refused.
         refused,
+        /// Operations left without an answer, as configured.
+        ignored,
+        /// Routing information given.
+        routed,
         /// Recipients without a node that would take a message.
         absent,
     }
@@ -57,35 +67,33 @@ const MOST_VECTORS: u8 = 2;
 struct Home {
     /// The HLR's own title in it.
     title: Digits,
-    /// The one gateway that it knows, with its subsystem.
-    gateway: (Digits, Ssn),
-    r1: R1,
     service_centre: Digits,
+    realm: String,
+    rules: RoutingRules,
 }
 
-/// A subscriber.
-struct Subscriber {
-    home: usize,
-    msisdn: Msisdn,
-    /// The number of the gateway that serves the subscriber, while it is registered (H-1).
-    gateway: Option<Digits>,
-    authentication: sim_card::Subscription,
-}
-
-/// An updateGprsLocation that waits until the gateway has taken the subscriber's data.
+/// A location that is stored once its node has taken the subscriber's data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Location {
-    asked: Asked,
-    imsi: Imsi,
-    gateway: Digits,
+    subscriber: SubscriberId,
+    number: AddressString,
+    domain: Domain,
 }
 
-/// The subscribers of all networks.
+/// The subscribers of all networks, and what the HLR does for them.
 pub struct Hlr {
     homes: Vec<Home>,
-    subscribers: BTreeMap<Imsi, Subscriber>,
-    by_msisdn: BTreeMap<Msisdn, Imsi>,
-    locations: BTreeMap<u32, Location>,
-    next: u32,
+    /// Who subscribes, and where they are.
+    pub subscribers: Subscribers,
+    /// Who waits for them.
+    pub waiting: MessagesWaiting,
+    /// What presence servers are told, if there is one.
+    pub presence: Option<Presence>,
+    /// The authentication centre's part: of subscribers that have been authenticated.
+    authentication: BTreeMap<SubscriberId, sim_card::Subscription>,
+    /// Beginnings of the numbers of SGSNs that may serve subscribers.
+    sgsns: Vec<Digits>,
+    arc: Option<Arc>,
     random: Random,
     seed: u64,
     /// What it was asked.
@@ -105,25 +113,40 @@ pub fn milenage(seed: u64, imsi: Imsi) -> Milenage {
     Milenage::new(key(), key())
 }
 
-/// The result of an operation, or why there is none.
+/// The result of an operation, encoded, or nothing where an operation has none; or why there is none.
 type Answer = Result<Vec<u8>, UserError<'static>>;
+
+const UNKNOWN: UserError<'static> = UserError::UnknownSubscriber { diagnostic: Some(0) };
 
 impl Hlr {
     /// Without subscribers.
-    #[must_use]
     fn new(config: &Config) -> Self {
-        let home = |network: &crate::config::Network| Home {
-            title: network.hlr_title,
-            gateway: (network.gateway_title, network.gateway_node.ssn()),
-            r1: network.r1,
-            service_centre: network.service_centre,
+        let home = |network: &crate::config::Network| {
+            let known = network.r1 == R1::Preconfigured;
+            Home {
+                title: network.hlr_title,
+                service_centre: network.service_centre,
+                realm: network.realm.clone(),
+                rules: RoutingRules {
+                    gateways: Gateways {
+                        numbers: vec![network.gateway_title],
+                        predefined: known.then_some(network.gateway_title),
+                        without_exchange: known,
+                    },
+                    priority: config.hlr.priority,
+                    gateway_node: network.gateway_node,
+                    unri_withholds: config.hlr.unri_withholds,
+                },
+            }
         };
         Self {
             homes: config.networks.iter().map(home).collect(),
-            subscribers: BTreeMap::new(),
-            by_msisdn: BTreeMap::new(),
-            locations: BTreeMap::new(),
-            next: 0,
+            subscribers: Subscribers::default(),
+            waiting: MessagesWaiting::new(config.hlr.alerts),
+            presence: config.hlr.presence.map(|presence| Presence::new(presence.rules)),
+            authentication: BTreeMap::new(),
+            sgsns: config.hlr.sgsns.clone(),
+            arc: config.extensions,
             random: Random::new(config.seed ^ 0x5ec2),
             seed: config.seed,
             counts: HlrCounts::default(),
@@ -137,132 +160,171 @@ impl Hlr {
     pub fn with_subscribers(config: &Config) -> Result<Self, String> {
         let mut hlr = Self::new(config);
         for (at, network) in config.networks.iter().enumerate() {
+            let wrong = |what: String| format!("network {}: {what}", network.name);
+            let generated = (network.subscribers, network.imsi_prefix, network.msisdn_prefix);
+            if let (None, (Some(count), Some(imsi), Some(msisdn))) = (&network.subscribers_file, generated) {
+                hlr.subscribers.generate(at as u16, (imsi, msisdn), count).map_err(wrong)?;
+                continue;
+            }
             for line in network.lines()? {
-                let twice = |what| format!("network {}: {what} is given twice", network.name);
-                hlr.add(at, &line).map_err(twice)?;
+                let added = hlr.subscribers.add(at as u16, line.imsi, line.msisdn);
+                added.map_err(|taken| wrong(taken.to_string()))?;
             }
         }
         Ok(hlr)
     }
 
-    /// Adds a subscriber of the network at place `home`.
-    ///
-    /// # Errors
-    /// The IMSI or the number that another subscriber has.
-    fn add(&mut self, home: usize, line: &Line) -> Result<(), String> {
-        let authentication = sim_card::Subscription::new(milenage(self.seed, line.imsi), AMF);
-        let subscriber = Subscriber { home, msisdn: line.msisdn, gateway: None, authentication };
-        if self.by_msisdn.insert(line.msisdn, line.imsi).is_some() {
-            return Err(line.msisdn.to_string());
-        }
-        match self.subscribers.insert(line.imsi, subscriber) {
-            None => Ok(()),
-            Some(_) => Err(line.imsi.to_string()),
-        }
-    }
-
-    /// sendRoutingInfoForSM: the gateway, which has registered or is known beforehand.
-    fn send_routing_info_for_sm(&mut self, argument: &[u8]) -> Answer {
-        let argument =
-            SendRoutingInfoForSm::parse(argument, None).map_err(|_| UserError::UnexpectedDataValue)?;
-        let unknown = UserError::UnknownSubscriber { diagnostic: None };
-        let imsi = argument.msisdn.msisdn().and_then(|msisdn| self.by_msisdn.get(&msisdn).copied());
-        let imsi = imsi.ok_or(unknown)?;
-        let subscriber = self.subscribers.get(&imsi).ok_or(unknown)?;
-        let home = &self.homes[subscriber.home];
-        let (known, ssn) = home.gateway;
-        let Some(node) = subscriber.gateway.or((home.r1 == R1::Preconfigured).then_some(known)) else {
-            self.counts.absent += 1;
-            return Err(UserError::AbsentSubscriberSm {
-                diagnostic: Some(AbsentSubscriberDiagnostic::DEREGISTERED_FOR_IMS),
-                additional: None,
-                imsi: None,
-            });
-        };
-        let result = SendRoutingInfoForSmResult {
-            gprs_node: ssn == Ssn::SGSN,
-            ..SendRoutingInfoForSmResult::new(imsi, AddressString::international(node))
-        };
-        let mut room = [0; 128];
-        let mut w = Prepend::new(&mut room);
-        result.write(&mut w);
-        Ok(w.finish().unwrap_or_default().to_vec())
-    }
-
     /// The gateway that serves a subscriber, as it registered itself.
     #[must_use]
     pub fn gateway_of(&self, imsi: Imsi) -> Option<Digits> {
-        self.subscribers.get(&imsi)?.gateway
+        let id = self.subscribers.by_imsi(imsi)?;
+        let registered = self.subscribers.get(id)?.is_ip_registered();
+        let number = self.subscribers.node(id, Domain::IpSmGw, &self.home(id)?.rules.gateways);
+        number.filter(|_| registered).map(|number| number.digits)
     }
 
     /// How many subscribers have a gateway that serves them.
     #[must_use]
     pub fn registered(&self) -> usize {
-        self.subscribers.values().filter(|subscriber| subscriber.gateway.is_some()).count()
+        self.subscribers.ip_registered()
     }
 
-    fn set(&mut self, imsi: Imsi, gateway: Option<Digits>) {
-        let Some(subscriber) = self.subscribers.get_mut(&imsi) else { return };
-        subscriber.gateway = gateway;
-        match gateway {
-            Some(_) => self.counts.registered += 1,
-            None => self.counts.deregistered += 1,
+    /// A subscriber's network.
+    fn home(&self, id: SubscriberId) -> Option<&Home> {
+        self.homes.get(usize::from(self.subscribers.get(id)?.home))
+    }
+
+    /// What users are called at the presence server.
+    fn entity(&self, id: SubscriberId) -> Option<String> {
+        Some(format!("sip:+{}@{}", self.subscribers.get(id)?.msisdn, self.home(id)?.realm))
+    }
+
+    /// sendRoutingInfoForSM (8.4 step 3): the result, and what the service centre is told beside it.
+    fn send_routing_info_for_sm(&mut self, argument: &[u8]) -> (Answer, Option<InformServiceCentre>) {
+        let Ok(ask) = SendRoutingInfoForSm::parse(argument, self.arc.as_ref()) else {
+            return (Err(UserError::UnexpectedDataValue), None);
+        };
+        let id = ask.msisdn.msisdn().and_then(|number| self.subscribers.by_msisdn(number));
+        let home = id.and_then(|id| self.subscribers.get(id)).map_or(0, |subscriber| subscriber.home);
+        let Some(rules) = self.homes.get(usize::from(home)).map(|home| &home.rules) else {
+            return (Err(UNKNOWN), None);
+        };
+        let routed = routing::send_routing_info_for_sm(&mut self.subscribers, &mut self.waiting, rules, &ask);
+        match routed.answer {
+            Ok(_) => self.counts.routed += 1,
+            Err(UserError::AbsentSubscriberSm { .. }) => self.counts.absent += 1,
+            Err(_) => {}
         }
+        (routed.answer.map(|result| encoded(|w| result.write(w))), routed.inform)
     }
 
-    /// The subscriber's network, if the subscriber is known.
-    fn home(&self, imsi: Imsi) -> Result<&Home, UserError<'static>> {
-        let subscriber = self.subscribers.get(&imsi);
-        let home = subscriber.and_then(|subscriber| self.homes.get(subscriber.home));
-        home.ok_or(UserError::UnknownSubscriber { diagnostic: Some(0) })
+    /// reportSM-DeliveryStatus (8.4 step 7, 8.5 step 8).
+    fn report_sm_delivery_status(&mut self, argument: &[u8]) -> Answer {
+        let report = ReportSmDeliveryStatus::parse(argument, self.arc.as_ref());
+        let report = report.map_err(|_| UserError::UnexpectedDataValue)?;
+        let result = self.waiting.report_sm_delivery_status(&mut self.subscribers, &report)?;
+        Ok(encoded(|w| {
+            result.write(w);
+        }))
+    }
+
+    /// readyForSM: the subscriber is there again, or has room.
+    fn ready_for_sm(&mut self, argument: &[u8]) -> Answer {
+        let ready = ReadyForSm::parse(argument).map_err(|_| UserError::UnexpectedDataValue)?;
+        self.waiting.ready_for_sm(&mut self.subscribers, &ready)?;
+        Ok(vec![])
+    }
+
+    /// 8.1 step 4, 8.7 step 6: a gateway serves the subscriber from now on. 8.6 step 3: whoever waits is alerted.
+    fn register(&mut self, id: SubscriberId, gateway: AddressString) -> Result<(), UserError<'static>> {
+        let stored = self.subscribers.register_ip_sm_gw(id, gateway);
+        stored.map_err(|_| UserError::system_failure())?;
+        self.counts.registered += 1;
+        self.tell_presence(id, Basic::Open);
+        self.waiting.present(&mut self.subscribers, id, Domain::IpSmGw);
+        Ok(())
+    }
+
+    /// 8.2.1 step 3, 8.2.2 step 2, 8.8 step 6: it no longer does.
+    fn deregister(&mut self, id: SubscriberId) {
+        self.subscribers.deregister_ip_sm_gw(id);
+        self.counts.deregistered += 1;
+        self.tell_presence(id, Basic::Closed);
+    }
+
+    /// H-5: the presence server is told.
+    fn tell_presence(&mut self, id: SubscriberId, basic: Basic) {
+        if let Some(presence) = &mut self.presence {
+            presence.set(id, basic);
+        }
     }
 
     /// anyTimeModification: R1 of TS 23.204, both ways (H-1, H-7).
     fn any_time_modification(&mut self, argument: &[u8]) -> Answer {
         let argument = AnyTimeModification::decode(argument).map_err(|_| UserError::UnexpectedDataValue)?;
-        let imsi = match argument.subscriber {
-            SubscriberIdentity::Imsi(imsi) => Some(imsi),
+        let id = match argument.subscriber {
+            SubscriberIdentity::Imsi(imsi) => self.subscribers.by_imsi(imsi),
             SubscriberIdentity::Msisdn(number) => {
-                number.msisdn().and_then(|msisdn| self.by_msisdn.get(&msisdn).copied())
+                number.msisdn().and_then(|msisdn| self.subscribers.by_msisdn(msisdn))
             }
         };
-        let imsi = imsi.ok_or(UserError::UnknownSubscriber { diagnostic: Some(0) })?;
-        let home = self.home(imsi)?;
-        if argument.gsm_scf.digits != home.gateway.0 {
+        let id = id.ok_or(UNKNOWN)?;
+        let home = self.home(id).ok_or(UNKNOWN)?;
+        if !home.rules.gateways.contains(argument.gsm_scf) {
             return Err(UserError::AtmNotAllowed);
         }
         let service_centre = Some(AddressString::international(home.service_centre));
         match argument.registration {
-            Some(ModifyRegistrationStatus::Activate) => self.set(imsi, Some(argument.gsm_scf.digits)),
-            Some(ModifyRegistrationStatus::Deactivate) => self.set(imsi, None),
+            Some(ModifyRegistrationStatus::Activate) => self.register(id, argument.gsm_scf)?,
+            Some(ModifyRegistrationStatus::Deactivate) => self.deregister(id),
             None => return Err(UserError::DataMissing),
         }
         Ok(AnyTimeModificationResult { service_centre }.encode())
     }
 
-    /// updateGprsLocation: whom the gateway stands in for as SGSN, and what it is told first (H-2).
-    fn update_gprs_location(&self, argument: &[u8]) -> Result<(Imsi, Digits, Vec<u8>), UserError<'static>> {
+    /// updateGprsLocation: whom a gateway or an SGSN serves from now on, and what it is told first (H-2). A gateway's leaves the
+    /// subscriber's SGSN where it is (G-4).
+    fn update_gprs_location(
+        &self,
+        argument: &[u8],
+    ) -> Result<(Location, InsertSubscriberData), UserError<'static>> {
         let argument = UpdateGprsLocation::decode(argument).map_err(|_| UserError::UnexpectedDataValue)?;
-        let home = self.home(argument.imsi)?;
-        if argument.sgsn_number.digits != home.gateway.0 {
-            return Err(UserError::RoamingNotAllowed { cause: Some(0) });
-        }
-        let data = InsertSubscriberData {
-            imsi: None,
-            msisdn: self.subscribers.get(&argument.imsi).map(|subscriber| subscriber.msisdn.into()),
-            status: Some(SubscriberStatus::ServiceGranted),
-            teleservices: Some(vec![Teleservice::SHORT_MESSAGE_MT_PP, Teleservice::SHORT_MESSAGE_MO_PP]),
+        let id = self.subscribers.by_imsi(argument.imsi).ok_or(UNKNOWN)?;
+        let subscriber = self.subscribers.get(id).ok_or(UNKNOWN)?;
+        let number = argument.sgsn_number;
+        let is_gateway = self.home(id).is_some_and(|home| home.rules.gateways.contains(number));
+        let is_sgsn = self.sgsns.iter().any(|sgsn| number.digits.starts_with(*sgsn));
+        let domain = match (is_gateway, is_sgsn) {
+            (true, _) => Domain::IpSmGw,
+            (false, true) => Domain::Sgsn,
+            (false, false) => return Err(UserError::RoamingNotAllowed { cause: Some(0) }),
         };
-        Ok((argument.imsi, argument.sgsn_number.digits, data.encode()))
+        Ok((Location { subscriber: id, number, domain }, subscriber.data()))
     }
 
-    /// purgeMS: whoever is not the subscriber's gateway any more changes nothing (TS 29.002 19.1.4).
+    /// The node has taken the subscriber's data.
+    fn locate(&mut self, location: Location) -> Result<(), UserError<'static>> {
+        let Location { subscriber, number, domain } = location;
+        self.counts.inserted += 1;
+        if domain == Domain::IpSmGw {
+            return self.register(subscriber, number);
+        }
+        let stored = self.subscribers.update_gprs_location(subscriber, number);
+        stored.map_err(|_| UserError::system_failure())?;
+        self.waiting.present(&mut self.subscribers, subscriber, domain);
+        Ok(())
+    }
+
+    /// purgeMS: whoever is not the subscriber's node any more changes nothing (TS 29.002 19.1.4).
     fn purge_ms(&mut self, argument: &[u8]) -> Answer {
         let argument = PurgeMs::decode(argument).map_err(|_| UserError::UnexpectedDataValue)?;
-        self.home(argument.imsi)?;
-        let number = argument.sgsn_number.map(|number| number.digits);
-        if number.is_some() && number == self.gateway_of(argument.imsi) {
-            self.set(argument.imsi, None);
+        let id = self.subscribers.by_imsi(argument.imsi).ok_or(UNKNOWN)?;
+        let by = [(argument.vlr_number, true), (argument.sgsn_number, false)];
+        for (number, vlr) in by.into_iter().filter_map(|(number, vlr)| Some((number?, vlr))) {
+            if self.subscribers.purge_ms(id, number, vlr) == Some(Domain::IpSmGw) {
+                self.counts.deregistered += 1;
+                self.tell_presence(id, Basic::Closed);
+            }
         }
         Ok(PurgeMsResult { freeze_tmsi: false, freeze_p_tmsi: false }.encode())
     }
@@ -271,8 +333,10 @@ impl Hlr {
     fn send_authentication_info(&mut self, argument: &[u8]) -> Answer {
         let argument =
             SendAuthenticationInfo::decode(argument).map_err(|_| UserError::UnexpectedDataValue)?;
-        let unknown = UserError::UnknownSubscriber { diagnostic: Some(0) };
-        let centre = &mut self.subscribers.get_mut(&argument.imsi).ok_or(unknown)?.authentication;
+        let id = self.subscribers.by_imsi(argument.imsi).ok_or(UNKNOWN)?;
+        let (seed, imsi) = (self.seed, argument.imsi);
+        let centre = self.authentication.entry(id);
+        let centre = centre.or_insert_with(|| sim_card::Subscription::new(milenage(seed, imsi), AMF));
         if let Some(told) = argument.re_synchronisation {
             if !centre.resynchronise(told.rand, told.auts) {
                 return Err(UserError::UnexpectedDataValue);
@@ -295,10 +359,20 @@ impl Hlr {
     }
 }
 
+/// What `write` writes.
+fn encoded(write: impl Fn(&mut Prepend<'_>)) -> Vec<u8> {
+    let mut room = [0; 256];
+    let mut w = Prepend::new(&mut room);
+    write(&mut w);
+    w.finish().unwrap_or_default().to_vec()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sim_card::{CardAnswer, SimCard};
+    use ipsmgw::ident::Msisdn;
+    use ipsmgw::proto::map::SendRoutingInfoForSmResult;
     use ipsmgw::proto::map::subscription::ReSynchronisation;
 
     const IMSI: &str = "262010000000001";
@@ -310,8 +384,7 @@ mod tests {
         config.networks[0].r1 = r1;
         let mut hlr = Hlr::new(&config);
         let line = config.networks[0].lines().unwrap().remove(0);
-        hlr.add(0, &line).unwrap();
-        assert!(hlr.add(0, &line).is_err());
+        hlr.subscribers.add(0, line.imsi, line.msisdn).unwrap();
         assert_eq!(line.imsi.to_string(), IMSI);
         (hlr, line.imsi, line.msisdn)
     }
@@ -337,10 +410,10 @@ mod tests {
     fn a_subscriber_is_where_the_gateway_registered() {
         use ModifyRegistrationStatus::{Activate, Deactivate};
         let (mut hlr, imsi, msisdn) = hlr(R1::AnyTimeModification);
-        let absent = hlr.send_routing_info_for_sm(&question(msisdn)).unwrap_err();
+        let absent = hlr.send_routing_info_for_sm(&question(msisdn)).0.unwrap_err();
         assert!(matches!(absent, UserError::AbsentSubscriberSm { .. }));
         hlr.any_time_modification(&modification(imsi, GATEWAY, Activate)).unwrap();
-        let routing = hlr.send_routing_info_for_sm(&question(msisdn)).unwrap();
+        let routing = hlr.send_routing_info_for_sm(&question(msisdn)).0.unwrap();
         let routing = SendRoutingInfoForSmResult::parse(&routing).unwrap();
         assert_eq!((routing.imsi, routing.network_node, routing.gprs_node), (imsi, number(GATEWAY), false));
         hlr.any_time_modification(&modification(imsi, GATEWAY, Deactivate)).unwrap();
@@ -360,10 +433,9 @@ mod tests {
             let sgsn_address = [10, 0, 0, 1].into();
             UpdateGprsLocation { imsi, sgsn_number: number(gateway), sgsn_address }.encode()
         };
-        let (_, gateway, data) = hlr.update_gprs_location(&update(imsi, GATEWAY)).unwrap();
-        let data = InsertSubscriberData::decode(&data).unwrap();
+        let (location, data) = hlr.update_gprs_location(&update(imsi, GATEWAY)).unwrap();
         assert_eq!(data.msisdn.and_then(|number| number.msisdn()), Some(msisdn));
-        hlr.set(imsi, Some(gateway));
+        hlr.locate(location).unwrap();
         let stranger = hlr.update_gprs_location(&update(imsi, "4917100002"));
         assert_eq!(stranger, Err(UserError::RoamingNotAllowed { cause: Some(0) }));
         for (sgsn, left) in [("4917100002", 1), (GATEWAY, 0)] {
@@ -376,8 +448,8 @@ mod tests {
     #[test]
     fn who_is_known_beforehand_needs_no_registration() {
         let (mut hlr, _, msisdn) = hlr(R1::Preconfigured);
-        assert!(hlr.send_routing_info_for_sm(&question(msisdn)).is_ok());
-        let unknown = hlr.send_routing_info_for_sm(&question("491700000000".parse().unwrap()));
+        assert!(hlr.send_routing_info_for_sm(&question(msisdn)).0.is_ok());
+        let unknown = hlr.send_routing_info_for_sm(&question("491700000000".parse().unwrap())).0;
         assert_eq!(unknown, Err(UserError::UnknownSubscriber { diagnostic: None }));
     }
 

@@ -1,25 +1,103 @@
-//! The HLR as a node of the SS7 network: what it is asked, and what it asks while it answers.
+//! The HLR as a node of the network: what it is asked and asks by MAP, what it tells a presence server by SIP, and how it misbehaves
+//! if it is to.
 
-use super::{Answer, Hlr, Location};
+use super::model::{Fate, Models};
+use super::presence::{CONTENT_TYPE, EVENT, document};
+use super::subscriber::SubscriberId;
+use super::waiting::{Alert, AlertId};
+use super::{Answer, Hlr, Location, encoded};
+use crate::config::Config;
 use crate::node::Cx;
 use core::convert::Infallible;
-use ipsmgw::base::{Counts, Time};
+use core::net::SocketAddr;
+use core::time::Duration;
+use ipsmgw::base::{Counts, Key, Time};
+use ipsmgw::ident::Ssn;
 use ipsmgw::proto::map::subscription::UpdateGprsLocationResult;
-use ipsmgw::proto::map::{AddressString, operation};
-use ipsmgw::stack::{Application, Asked, Indication, Invoke, Operation, Outcome, Stack, UserError};
+use ipsmgw::proto::map::{AddressString, InformServiceCentre, context, operation};
+use ipsmgw::stack::{
+    Application, Asked, Indication, Invoke, MapInvoke, Operation, Outcome, PublishRequest, Published, Stack,
+    UserError,
+};
+use std::collections::BTreeMap;
+
+/// The invoke timer of alertServiceCentre (TS 29.002 17.1.2: short).
+const ALERT: Duration = Duration::from_secs(8);
+/// Of a key, which says what it is a key of: a publication.
+const PUBLICATIONS: u32 = 3;
+
+/// What a user word brings back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum User {
+    /// insertSubscriberData, by the number of the location that waits for it.
+    SubscriberData(u32),
+    /// alertServiceCentre.
+    Alert(AlertId),
+    /// A PUBLISH.
+    Publication(SubscriberId),
+    /// informServiceCentre, which nothing answers.
+    Inform,
+}
+
+impl User {
+    fn to_u64(self) -> u64 {
+        match self {
+            Self::SubscriberData(number) => u64::from(number),
+            Self::Alert(AlertId(number)) => 1 << 32 | u64::from(number),
+            Self::Publication(id) => 2 << 32 | u64::from(id.to_u32()),
+            Self::Inform => 3 << 32,
+        }
+    }
+
+    fn from_u64(word: u64) -> Self {
+        let number = word as u32;
+        match word >> 32 {
+            0 => Self::SubscriberData(number),
+            1 => Self::Alert(AlertId(number)),
+            2 => Self::Publication(SubscriberId::from_u32(number)),
+            _ => Self::Inform,
+        }
+    }
+}
+
+/// An operation that is answered later, as configured.
+struct Late {
+    asked: Asked,
+    opcode: u8,
+    argument: Vec<u8>,
+    error: Option<UserError<'static>>,
+}
 
 /// The HLR on its stack.
 pub struct HlrNode {
     /// What it knows.
     pub hlr: Hlr,
+    /// How it misbehaves.
+    pub models: Models,
+    /// updateGprsLocations that wait until the node has taken the subscriber's data.
+    locations: BTreeMap<u32, (Asked, Location)>,
+    next: u32,
+    late: BTreeMap<(Time, u64), Late>,
+    /// Own address and the presence server's.
+    presence: Option<(SocketAddr, SocketAddr)>,
     stopping: bool,
 }
 
 impl HlrNode {
-    /// Around what it knows.
-    #[must_use]
-    pub fn new(hlr: Hlr) -> Self {
-        Self { hlr, stopping: false }
+    /// As configured.
+    ///
+    /// # Errors
+    /// Says which subscribers are wrong.
+    pub fn new(config: &Config) -> Result<Self, String> {
+        Ok(Self {
+            hlr: Hlr::with_subscribers(config)?,
+            models: config.hlr.models.clone(),
+            locations: BTreeMap::new(),
+            next: 0,
+            late: BTreeMap::new(),
+            presence: config.hlr.presence.and_then(|it| Some((config.hlr.sip()?, it.server))),
+            stopping: false,
+        })
     }
 
     /// Whether it has reached all that it is configured with.
@@ -34,69 +112,163 @@ impl HlrNode {
             cx.stack.stop(now, cx.outside);
         }
     }
-}
 
-/// 8.1 step 4, 8.2.1 step 3, 8.2.2 step 2, 8.7 and 8.8: a gateway invokes an operation.
-fn on_invoke(node: &mut HlrNode, now: Time, invoke: &Invoke<'_>, cx: &mut Cx<'_>) {
-    let Operation::Other { opcode, argument } = invoke.operation else {
-        cx.stack.user_error(now, &invoke.asked, &UserError::FacilityNotSupported, cx.outside);
-        return;
-    };
-    let hlr = &mut node.hlr;
-    let answer = match opcode {
-        operation::SEND_ROUTING_INFO_FOR_SM => hlr.send_routing_info_for_sm(argument),
-        operation::ANY_TIME_MODIFICATION => hlr.any_time_modification(argument),
-        operation::PURGE_MS => hlr.purge_ms(argument),
-        operation::SEND_AUTHENTICATION_INFO => hlr.send_authentication_info(argument),
-        operation::UPDATE_GPRS_LOCATION => match hlr.update_gprs_location(argument) {
-            Ok((imsi, gateway, data)) => {
-                hlr.next = hlr.next.wrapping_add(1);
-                let user = hlr.next.into();
-                let sent = cx.stack.invoke_within(
-                    now,
-                    &invoke.asked,
-                    operation::INSERT_SUBSCRIBER_DATA,
-                    &data,
-                    user,
-                    cx.outside,
-                );
-                match sent {
-                    Ok(()) => {
-                        hlr.locations.insert(hlr.next, Location { asked: invoke.asked, imsi, gateway });
-                        return;
-                    }
-                    Err(_) => Err(UserError::system_failure()),
-                }
+    /// A gateway, an SMS-GMSC, an SGSN asks: it is answered now, later or never, as configured.
+    fn on_invoke(&mut self, now: Time, invoke: &Invoke<'_>, cx: &mut Cx<'_>) {
+        let Operation::Other { opcode, argument } = invoke.operation else {
+            return self.finish(now, &invoke.asked, 0, Err(UserError::FacilityNotSupported), cx);
+        };
+        match self.models.of(opcode).choose(&mut self.hlr.random) {
+            Fate::Silence => self.hlr.counts.ignored += 1,
+            Fate::Answer(Duration::ZERO, None) => self.answer(now, &invoke.asked, opcode, argument, cx),
+            Fate::Answer(delay, error) => {
+                self.next = self.next.wrapping_add(1);
+                let error = error.map(super::model::Failure::error);
+                let late = Late { asked: invoke.asked, opcode, argument: argument.to_vec(), error };
+                self.late.insert((now + delay, self.next.into()), late);
             }
-            Err(error) => Err(error),
-        },
-        _ => Err(UserError::FacilityNotSupported),
-    };
-    finish(node, now, &invoke.asked, opcode, answer, cx);
-}
-
-/// The gateway has taken the subscriber's data, or has not.
-fn on_inserted(node: &mut HlrNode, now: Time, number: u32, outcome: &Outcome<'_>, cx: &mut Cx<'_>) {
-    let Some(Location { asked, imsi, gateway }) = node.hlr.locations.remove(&number) else { return };
-    let answer = match (outcome, node.hlr.home(imsi).map(|home| home.title)) {
-        (Outcome::Returned { .. }, Ok(title)) => {
-            node.hlr.counts.inserted += 1;
-            node.hlr.set(imsi, Some(gateway));
-            Ok(UpdateGprsLocationResult { hlr_number: AddressString::international(title) }.encode())
         }
-        _ => Err(UserError::system_failure()),
-    };
-    finish(node, now, &asked, operation::UPDATE_GPRS_LOCATION, answer, cx);
-}
+    }
 
-fn finish(node: &mut HlrNode, now: Time, asked: &Asked, opcode: u8, answer: Answer, cx: &mut Cx<'_>) {
-    match answer {
-        Ok(result) => cx.stack.returned(now, asked, opcode, Some(&result), cx.outside),
-        Err(error) => {
-            node.hlr.counts.refused += 1;
-            cx.stack.user_error(now, asked, &error, cx.outside)
+    /// 8.1 step 4, 8.2.1 step 3, 8.2.2 step 2, 8.4 steps 3 and 7, 8.5 step 8, 8.7 and 8.8 step 6: what was asked is done and
+    /// answered.
+    fn answer(&mut self, now: Time, asked: &Asked, opcode: u8, argument: &[u8], cx: &mut Cx<'_>) {
+        let hlr = &mut self.hlr;
+        let answer = match opcode {
+            operation::SEND_ROUTING_INFO_FOR_SM => {
+                let (answer, inform) = hlr.send_routing_info_for_sm(argument);
+                if let Some(inform) = inform {
+                    self.inform(now, asked, &inform, cx);
+                }
+                answer
+            }
+            operation::REPORT_SM_DELIVERY_STATUS => hlr.report_sm_delivery_status(argument),
+            operation::READY_FOR_SM => hlr.ready_for_sm(argument),
+            operation::ANY_TIME_MODIFICATION => hlr.any_time_modification(argument),
+            operation::PURGE_MS => hlr.purge_ms(argument),
+            operation::SEND_AUTHENTICATION_INFO => hlr.send_authentication_info(argument),
+            operation::UPDATE_GPRS_LOCATION => match self.insert(now, asked, argument, cx) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
+            _ => Err(UserError::FacilityNotSupported),
+        };
+        self.finish(now, asked, opcode, answer, cx);
+    }
+
+    /// informServiceCentre, in the dialogue of the question and before its answer (TS 29.002 23.3).
+    fn inform(&mut self, now: Time, asked: &Asked, inform: &InformServiceCentre, cx: &mut Cx<'_>) {
+        let argument = encoded(|w| inform.write(w));
+        let (opcode, user) = (operation::INFORM_SERVICE_CENTRE, User::Inform.to_u64());
+        // Without it the SMS-GMSC reports what it reports anyway.
+        let _ = cx.stack.invoke_within(now, asked, opcode, &argument, user, cx.outside);
+    }
+
+    /// 8.1 step 5: insertSubscriberData, before updateGprsLocation is answered.
+    fn insert(
+        &mut self,
+        now: Time,
+        asked: &Asked,
+        argument: &[u8],
+        cx: &mut Cx<'_>,
+    ) -> Result<(), UserError<'static>> {
+        let (location, data) = self.hlr.update_gprs_location(argument)?;
+        self.next = self.next.wrapping_add(1);
+        let (opcode, user) = (operation::INSERT_SUBSCRIBER_DATA, User::SubscriberData(self.next).to_u64());
+        let sent = cx.stack.invoke_within(now, asked, opcode, &data.encode(), user, cx.outside);
+        sent.map_err(|_| UserError::system_failure())?;
+        self.locations.insert(self.next, (*asked, location));
+        Ok(())
+    }
+
+    /// The node has taken the subscriber's data, or has not.
+    fn on_inserted(&mut self, now: Time, number: u32, outcome: &Outcome<'_>, cx: &mut Cx<'_>) {
+        let Some((asked, location)) = self.locations.remove(&number) else { return };
+        let title = self.hlr.home(location.subscriber).map(|home| home.title);
+        let answer = match (outcome, title) {
+            (Outcome::Returned { .. }, Some(title)) => self.hlr.locate(location).map(|()| {
+                UpdateGprsLocationResult { hlr_number: AddressString::international(title) }.encode()
+            }),
+            _ => Err(UserError::system_failure()),
+        };
+        self.finish(now, &asked, operation::UPDATE_GPRS_LOCATION, answer, cx);
+    }
+
+    fn finish(&mut self, now: Time, asked: &Asked, opcode: u8, answer: Answer, cx: &mut Cx<'_>) {
+        match answer {
+            Ok(result) => {
+                let result = (!result.is_empty()).then_some(&result[..]);
+                cx.stack.returned(now, asked, opcode, result, cx.outside)
+            }
+            Err(error) => {
+                self.hlr.counts.refused += 1;
+                cx.stack.user_error(now, asked, &error, cx.outside)
+            }
+        };
+    }
+
+    /// 8.6 step 3: alertServiceCentre to all who wait for somebody that can be reached again.
+    fn alert(&mut self, now: Time, cx: &mut Cx<'_>) {
+        while let Some(Alert { id, argument }) = self.hlr.waiting.poll_alert(now, &self.hlr.subscribers) {
+            let about = argument.msisdn.msisdn().and_then(|it| self.hlr.subscribers.by_msisdn(it));
+            let title = about.and_then(|about| self.hlr.home(about)).map(|home| home.title);
+            let sent = title.is_some_and(|title| {
+                let invoke = MapInvoke {
+                    from: (title, Ssn::HLR),
+                    to: (argument.service_centre.digits, Ssn::MSC),
+                    context: context::ALERT_V2,
+                    opcode: operation::ALERT_SERVICE_CENTRE,
+                    argument: &encoded(|w| argument.write(w)),
+                    timeout: ALERT,
+                };
+                cx.stack.invoke(now, &invoke, User::Alert(id).to_u64(), cx.outside).is_ok()
+            });
+            if !sent {
+                self.hlr.waiting.ended(now, id, false);
+            }
         }
-    };
+    }
+
+    /// 8.1 step 4, 8.2 step 3: the presence server is told who is IP connected, and who no longer.
+    fn publish(&mut self, now: Time, cx: &mut Cx<'_>) {
+        let Some((local, remote)) = self.presence else { return };
+        while let Some(publish) = self.hlr.presence.as_mut().and_then(|presence| presence.poll_publish(now)) {
+            let user = publish.user;
+            let entity = self.hlr.entity(user).unwrap_or_default();
+            let body = publish.basic.map(|basic| document(&entity, basic));
+            let request = PublishRequest {
+                local,
+                remote,
+                uri: &entity,
+                event: EVENT,
+                expires: publish.expires,
+                if_match: publish.if_match.as_deref(),
+                key: Key { slot: user.to_u32(), generation: PUBLICATIONS },
+                body: body.as_ref().map_or(("", b""), |body| (CONTENT_TYPE, body.as_bytes())),
+            };
+            if cx.stack.publish(now, &request, User::Publication(user).to_u64(), cx.outside).is_err() {
+                self.on_published(now, user, &Published { status: 503, ..Published::default() });
+            }
+        }
+    }
+
+    fn on_published(&mut self, now: Time, user: SubscriberId, answer: &Published<'_>) {
+        if let Some(presence) = &mut self.hlr.presence {
+            presence.answered(now, user, answer);
+        }
+    }
+
+    fn on_late(&mut self, now: Time, cx: &mut Cx<'_>) {
+        while let Some(entry) = self.late.first_entry()
+            && entry.key().0 <= now
+        {
+            let Late { asked, opcode, argument, error } = entry.remove();
+            match error {
+                Some(error) => self.finish(now, &asked, opcode, Err(error), cx),
+                None => self.answer(now, &asked, opcode, &argument, cx),
+            }
+        }
+    }
 }
 
 impl Application for HlrNode {
@@ -106,11 +278,36 @@ impl Application for HlrNode {
 
     fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Cx<'_>) {
         match indication {
-            Indication::Invoke(invoke) => on_invoke(self, now, &invoke, cx),
-            Indication::Ended { user, outcome } => on_inserted(self, now, user as u32, &outcome, cx),
-            // It answers in the turn of the question, and has no SIP.
-            _ => {}
+            Indication::Invoke(invoke) => self.on_invoke(now, &invoke, cx),
+            Indication::Ended { user, outcome } => match User::from_u64(user) {
+                User::SubscriberData(number) => self.on_inserted(now, number, &outcome, cx),
+                User::Alert(id) => {
+                    let taken = matches!(outcome, Outcome::Returned { .. });
+                    self.hlr.waiting.ended(now, id, taken);
+                }
+                User::Publication(_) | User::Inform => {}
+            },
+            Indication::Published { user, answer } => {
+                if let User::Publication(id) = User::from_u64(user) {
+                    self.on_published(now, id, &answer);
+                }
+            }
+            Indication::Answered { user, status } => {
+                if let User::Publication(id) = User::from_u64(user) {
+                    self.on_published(now, id, &Published { status, ..Published::default() });
+                }
+            }
+            Indication::Unreachable { user, .. } => {
+                self.handle(now, Indication::Answered { user, status: 503 }, cx);
+            }
+            // Nobody else has business here: MESSAGE and REGISTER are for S-CSCFs.
+            Indication::Message(message) => cx.stack.answer(now, &message.request, 403, cx.outside),
+            Indication::Register(register) => cx.stack.answer(now, &register.request, 403, cx.outside),
+            Indication::Content(content) => cx.stack.answer(now, &content.request, 403, cx.outside),
+            Indication::Challenged { .. } | Indication::KeepAlive { .. } | Indication::Gone { .. } => {}
         }
+        self.alert(now, cx);
+        self.publish(now, cx);
     }
 
     fn handle_crossing(&mut self, _now: Time, crossing: Infallible, _cx: &mut Cx<'_>) {
@@ -121,10 +318,16 @@ impl Application for HlrNode {
         match reply {}
     }
 
-    fn handle_timeout(&mut self, _now: Time, _cx: &mut Cx<'_>) {}
+    fn handle_timeout(&mut self, now: Time, cx: &mut Cx<'_>) {
+        self.on_late(now, cx);
+        self.alert(now, cx);
+        self.publish(now, cx);
+    }
 
     fn poll_timeout(&self) -> Time {
-        Time::NEVER
+        let late = self.late.first_key_value().map_or(Time::NEVER, |((at, _), _)| *at);
+        let presence = self.hlr.presence.as_ref().map_or(Time::NEVER, |presence| presence.poll_timeout());
+        late.min(presence).min(self.hlr.waiting.poll_timeout())
     }
 
     fn is_stopping(&self) -> bool {
@@ -137,5 +340,28 @@ impl Application for HlrNode {
         &self.hlr.counts
     }
 
-    fn fill(&self, _visit: &mut dyn FnMut(&'static str, usize, usize)) {}
+    fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
+        visit("locations", self.locations.len(), 0);
+        visit("waiting", self.hlr.waiting.len(), self.hlr.subscribers.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_words_bring_back_what_they_were_made_of() {
+        for number in [0, 7, u32::MAX] {
+            let users = [
+                User::SubscriberData(number),
+                User::Alert(AlertId(number)),
+                User::Publication(SubscriberId::from_u32(number)),
+                User::Inform,
+            ];
+            for user in users {
+                assert_eq!(User::from_u64(user.to_u64()), user);
+            }
+        }
+    }
 }

@@ -130,6 +130,18 @@ impl Gateways {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct SubscriberId(u32);
 
+impl SubscriberId {
+    /// As a word that comes back.
+    pub(crate) const fn to_u32(self) -> u32 {
+        self.0
+    }
+
+    /// Of such a word.
+    pub(crate) const fn from_u32(word: u32) -> Self {
+        Self(word)
+    }
+}
+
 /// A number's place in [`Nodes`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NodeId(NonZeroU16);
