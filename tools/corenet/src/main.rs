@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use corenet::config::{Line, Network};
 use corenet::hlr::Hlr;
+use corenet::traffic::Until;
 use corenet::{Config, direct};
 use std::io::Write;
 use std::path::PathBuf;
@@ -36,6 +37,15 @@ enum Command {
         #[arg(long)]
         stay: bool,
     },
+    /// Run the nodes without traffic of their own, until a signal: they answer whoever comes.
+    Serve {
+        /// The configuration (TOML).
+        #[arg(short, long, value_name = "FILE")]
+        config: PathBuf,
+        /// Create this file when the ports are up.
+        #[arg(long, value_name = "FILE")]
+        ready: Option<PathBuf>,
+    },
     /// Check a configuration.
     Check {
         /// The configuration (TOML).
@@ -66,6 +76,7 @@ const WRONG_CONFIGURATION: u8 = 2;
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
     let (Command::Run { config: file, .. }
+    | Command::Serve { config: file, .. }
     | Command::Check { config: file }
     | Command::Subscribers { config: file, .. }
     | Command::Credentials { config: file, .. }) = &command;
@@ -74,7 +85,13 @@ fn main() -> ExitCode {
         Err(what) => return refused(&what),
     };
     match command {
-        Command::Run { json, report, ready, stay, .. } => run(&config, Output { json, report, ready }, stay),
+        Command::Run { json, report, ready, stay, .. } => {
+            let until = if stay { Until::GatewayLeft } else { Until::End };
+            run(&config, Output { json, report, ready }, until)
+        }
+        Command::Serve { ready, .. } => {
+            run(&config, Output { json: false, report: None, ready }, Until::Stopped)
+        }
         Command::Check { config: file } => {
             match corenet::Node::new(&config).and_then(|_| Hlr::with_subscribers(&config)) {
                 Ok(_) => print(&format!("{}: correct\n", file.display())),
@@ -110,7 +127,7 @@ struct Output {
 }
 
 #[cfg(feature = "dpdk")]
-fn run(config: &Config, output: Output, stay: bool) -> ExitCode {
+fn run(config: &Config, output: Output, until: Until) -> ExitCode {
     use corenet::run::Core;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
@@ -126,10 +143,10 @@ fn run(config: &Config, output: Output, stay: bool) -> ExitCode {
     };
     let pcap = config.capture.file.as_ref().map(|file| file.display().to_string());
     let mut told = progress::Told::new(output, pcap);
-    if let Err(what) = core.run(&stop, stay, &mut told) {
+    if let Err(what) = core.run(&stop, until, &mut told) {
         return failed(&what);
     }
-    if told.failure.is_none() && core.traffic().is_as_configured() {
+    if told.failure.is_none() && (until == Until::Stopped || core.traffic().is_as_configured()) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -138,7 +155,7 @@ fn run(config: &Config, output: Output, stay: bool) -> ExitCode {
 
 /// Without DPDK there are no ports to run on.
 #[cfg(not(feature = "dpdk"))]
-fn run(_config: &Config, _output: Output, _stay: bool) -> ExitCode {
+fn run(_config: &Config, _output: Output, _until: Until) -> ExitCode {
     failed("this build has no ports; build it with the feature `dpdk`")
 }
 

@@ -153,6 +153,11 @@ impl Node {
         self.others_up = true;
     }
 
+    /// Nothing is to be sent: UEs and service centres only answer.
+    pub fn has_no_scenario(&mut self) {
+        self.traffic.phase = Phase::Finished;
+    }
+
     /// Ends the scenario and leaves the SS7 network in order.
     pub fn stop(&mut self, now: Time, cx: &mut Cx<'_>) {
         self.traffic.phase = Phase::Finished;

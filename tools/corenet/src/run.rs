@@ -7,7 +7,7 @@ use crate::impairment::Impaired;
 use crate::node::Node;
 use crate::start;
 use crate::switch::Switch;
-use crate::traffic::Traffic;
+use crate::traffic::{Traffic, Until};
 use ipsmgw::base::{PortId, Time};
 use ipsmgw::control::config::Backoff as BackoffSetting;
 use ipsmgw::control::layers;
@@ -123,15 +123,23 @@ impl Core {
         seen.map(|(count, what)| format!("{count} {what}\n")).collect()
     }
 
-    /// Runs the scenario, or what of it there is before `stop`. Then leaves the SS7 network; or, to `stay`, lets the
-    /// gateway leave first, as memif wants it: a side must not go while the other polls.
+    /// Runs the scenario, or what of it there is before `stop`, and then leaves the SS7 network.
     ///
     /// # Errors
     /// Says what failed at the ports or the capture.
-    pub fn run(&mut self, stop: &AtomicBool, stay: bool, observer: &mut dyn Observer) -> Result<(), String> {
+    pub fn run(
+        &mut self,
+        stop: &AtomicBool,
+        until: Until,
+        observer: &mut dyn Observer,
+    ) -> Result<(), String> {
         self.switch.outside().enter()?;
         observer.ready();
-        let (mut next, mut stop_by, mut told) = (Time::ZERO, Time::NEVER, false);
+        let serves = until == Until::Stopped;
+        if serves {
+            self.worker.with_application(|node, _| node.has_no_scenario());
+        }
+        let (mut next, mut stop_by, mut told) = (Time::ZERO, Time::NEVER, serves);
         loop {
             let now = self.clock.now();
             let carried = self.switch.turn();
@@ -145,7 +153,8 @@ impl Core {
                 let remarks = self.remarks();
                 observer.finished(self.traffic(), &remarks);
             }
-            if finished && told && self.worker.stack().is_closed() && self.hlr.stack().is_closed() {
+            let closed = self.worker.stack().is_closed() && self.hlr.stack().is_closed();
+            if finished && told && closed && (stop_by < Time::NEVER || !serves) {
                 break;
             }
             if now < next {
@@ -159,7 +168,11 @@ impl Core {
             if let Some(fault) = (0..self.ports.len()).find_map(|at| self.ports.fault(PortId(at as u8))) {
                 return Err(fault);
             }
-            let leaves = finished && (!stay || self.gateway_has_left());
+            let leaves = match until {
+                Until::End => finished,
+                Until::GatewayLeft => finished && self.gateway_has_left(),
+                Until::Stopped => false,
+            };
             if stop_by == Time::NEVER && (stop.load(Ordering::Relaxed) || leaves) {
                 stop_by = now + GRACE;
                 self.worker.with_application(|node, cx| node.stop(now, cx));

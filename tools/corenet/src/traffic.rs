@@ -169,6 +169,17 @@ pub struct Delivery {
     pub ended: bool,
 }
 
+/// How long it runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Until {
+    /// Until the scenario has ended.
+    End,
+    /// Until the gateway has left after that, as memif wants it: a side must not go while the other polls.
+    GatewayLeft,
+    /// Until it is told to stop: there is no scenario, and the nodes answer whoever comes.
+    Stopped,
+}
+
 /// What the scenario is at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Phase {
