@@ -16,10 +16,11 @@ JUDGES = {
     "map_judge": [["BINARY", "sgp"], ["BINARY", "ipsp"]],
     "sip_judge": [["BINARY"]],
     "phone_judge": [["BINARY"]],
+    "hlr_judge": [["BINARY"]],
     "lab_page": [["BINARY"]],
 }
 # These have no captures.
-WITHOUT_CAPTURES = ["lab_page"]
+WITHOUT_CAPTURES = ["lab_page", "hlr_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 

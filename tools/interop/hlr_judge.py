@@ -1,0 +1,347 @@
+"""The HLR of the core network in a box, asked by others: gateway, SGSN and SMS-GMSC of pycrate over usrsctp, and a presence server on a socket.
+
+hlr_judge.py BINARY [SEED]: BINARY is the gateway's; the box's program stands beside it."""
+import asyncio
+import os
+import random as randomness
+import secrets
+import socket
+import sys
+from pathlib import Path
+
+import lab as labs
+import m3ua
+import map_peer
+import sip_peer
+import sms
+import stage as stages
+import usrsctp
+from events import Inbox
+from map_peer import Address
+
+BOX, HLR_ADDRESS = "10.7.0.1", "10.7.0.2"
+HLR_POINT_CODE = 2 << 11 | 100 << 3 | 5
+HLR, GATEWAY, SGSN, CENTRE = "491710000006", "4917100001", "4917300001", "491720000099"
+PRESENCE_PORT = 5070
+GATEWAY_CONTEXT, ALERT, ANY_TIME, GPRS_LOCATION, PURGING = (20, 3), (23, 2), (43, 3), (32, 3), (27, 3)
+SRI, RSDS, INFORM, ALERT_SC, ATM, UGL, ISD, PURGE = 45, 47, 63, 64, 65, 23, 7, 67
+WAIT = 10
+
+CONFIGURATION = """
+seed = {seed}
+
+[eal]
+memory_mb = 256
+file_prefix = "{name}"
+extra = ["--no-telemetry", "--no-pci"]
+
+[[port]]
+name = "ims"
+device = "net_af_packet0,iface=ims,qpairs=1,blocksz=4096,framesz=2048,framecnt=512"
+addresses = ["10.0.0.1/24"]
+
+[[port]]
+name = "ss7"
+device = "net_af_packet1,iface=ss7,qpairs=1,blocksz=4096,framesz=2048,framecnt=512"
+addresses = ["{box}/24"]
+
+[[network]]
+name = "home1"
+realm = "home1.net"
+subscribers = 20
+imsi_prefix = "26201"
+msisdn_prefix = "491711"
+scscf_uri = "sip:scscf.home1.net"
+scscf_address = "10.0.0.1:5060"
+gateway_address = "10.0.0.254:5060"
+gateway_uri = "sip:ipsmgw.home1.net"
+gateway_title = "{gateway}"
+service_centre = "491710000099"
+hlr_title = "{hlr}"
+r1 = "any_time_modification"
+
+[ss7]
+point_code = "2.100.6"
+
+[[association]]
+name = "hlr"
+role = "client"
+local = ["{box}"]
+remote = ["{address}"]
+m3ua = "ipsp-client"
+
+[[destination]]
+point_code = "2.100.5"
+associations = ["hlr"]
+
+[[title]]
+prefix = "{hlr}"
+point_code = "2.100.5"
+
+[hlr]
+sgsns = ["4917300"]
+
+[hlr.presence]
+server = "{peer}:{presence}"
+
+[hlr.point]
+port = "ss7"
+addresses = ["{address}/24"]
+
+[hlr.point.ss7]
+point_code = "2.100.5"
+
+[[hlr.point.association]]
+name = "others"
+role = "server"
+local = ["{address}"]
+remote = ["{peer}"]
+m3ua = "sgp"
+routing_contexts = [{context}]
+
+[[hlr.point.association]]
+name = "gmsc"
+role = "server"
+local = ["{address}"]
+remote = ["{box}"]
+m3ua = "ipsp-server"
+
+[[hlr.point.destination]]
+point_code = "2.100.4"
+associations = ["others"]
+
+[[hlr.point.destination]]
+point_code = "2.100.6"
+associations = ["gmsc"]
+
+[[hlr.point.title]]
+prefix = "4917100000"
+point_code = "2.100.6"
+
+[[hlr.point.title]]
+prefix = "49171"
+point_code = "2.100.4"
+
+[[hlr.point.title]]
+prefix = "49172"
+point_code = "2.100.4"
+
+[[hlr.point.title]]
+prefix = "49173"
+point_code = "2.100.4"
+"""
+
+
+class PresenceServer:
+    """An event state compositor (RFC 3903) that keeps what it is told."""
+
+    def __init__(self, lab, checks):
+        self.checks, self.tags, self.inbox = checks, 0, Inbox("presence")
+        with lab.inside("ss7"):
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.bind((labs.PEER_SS7[0], PRESENCE_PORT))
+        asyncio.get_running_loop().add_reader(self.socket.fileno(), self._readable)
+
+    def _readable(self):
+        octets, source = self.socket.recvfrom(65536)
+        message = sip_peer.SipMessage.parse(octets)
+        self.tags += 1
+        lines = ["SIP/2.0 200 OK"]
+        for name in ("Via", "From", "To", "Call-ID", "CSeq"):
+            lines += [f"{name}: {value}{';tag=server' if name == 'To' else ''}" for value in message.headers[name.lower()]]
+        lines += [f"SIP-ETag: tag{self.tags}", f"Expires: {message.header('expires')}", "Content-Length: 0", "", ""]
+        self.socket.sendto("\r\n".join(lines).encode(), source)
+        self.inbox.put(message)
+
+
+class HlrJudge:
+    """The run."""
+
+    def __init__(self, lab, checks, seed):
+        self.lab, self.checks, self.seed = lab, checks, seed
+        self.random = randomness.Random(seed)
+        self.peer = map_peer.MapPeer(labs.PEER_POINT_CODE, HLR_POINT_CODE, labs.NETWORK_INDICATOR, self.random)
+
+    @staticmethod
+    def subscriber(at):
+        """IMSI and number, as the box makes them."""
+        return f"26201{at:010}", f"491711{at:06}"
+
+    async def open(self, corenet):
+        lab = self.lab
+        values = {"seed": self.seed, "name": lab.name, "box": BOX, "address": HLR_ADDRESS, "gateway": GATEWAY, "hlr": HLR, "peer": labs.PEER_SS7[0], "presence": PRESENCE_PORT, "context": labs.ROUTING_CONTEXT}
+        file, ready = lab.directory / "corenet.toml", lab.directory / "ready"
+        file.write_text(CONFIGURATION.format(**values))
+        with lab.inside("ss7"):
+            usrsctp.start()
+        self.presence = PresenceServer(lab, self.checks)
+        self.box = lab.spawn("gateway", str(corenet), "serve", "-c", str(file), "--ready", str(ready), log="corenet.log")
+        await labs.until("the box", lambda: self.box.poll() is not None or ready.exists(), 60)
+        if self.box.poll() is not None:
+            raise labs.LabError(f"corenet ended at once; see {lab.keep}/corenet.log")
+        association = m3ua.Association("others", self.peer.on_transfer, labs.ROUTING_CONTEXT)
+        association.connect(labs.PEER_SS7[0], 2905, HLR_ADDRESS, 2905)
+        self.peer.associations.append(association)
+        await asyncio.wait_for(association.active.wait(), 30)
+
+    # What others ask.
+
+    def ask(self, calling, context, opcode, name, argument):
+        """Opens a dialogue with one Invoke; its transaction id."""
+        invoke = ("invoke", {"invokeId": ("present", 1), "opcode": ("local", opcode), "argument": (name, argument)})
+        return self.peer.begin(Address(6, HLR), calling, (0, 4, 0, 0, 1, 0, *context), invoke)
+
+    async def answered(self, what, otid, context):
+        """The component that ends a dialogue of ours: kind, and result or error."""
+        heard = await self.peer.inbox.get(what, lambda it: it.dtid == otid and it.kind == "end", WAIT)
+        if heard.context is not None:
+            self.checks.equal(f"{what}: AARE echoes the context", heard.context, (0, 4, 0, 0, 1, 0, *context))
+        self.checks.equal(f"{what}: from the HLR's title, SSN 6", heard.calling, Address(6, HLR))
+        kind, value = heard.component()
+        if kind == "returnError":
+            return kind, value["errcode"][1], value.get("parameter", (None, {}))[1]
+        return kind, None, value.get("result", {}).get("result", (None, {}))[1]
+
+    async def modify(self, what, imsi, status, title=GATEWAY):
+        argument = {"subscriberIdentity": ("imsi", sms.bcd(imsi)), "gsmSCF-Address": sms.international(title), "modificationRequestFor-IP-SM-GW-Data": {"modifyRegistrationStatus": status}}
+        return await self.answered(what, self.ask(Address(147, title), ANY_TIME, ATM, "AnyTimeModificationArg", argument), ANY_TIME)
+
+    async def route(self, what, msisdn, **more):
+        argument = {"msisdn": sms.international(msisdn), "sm-RP-PRI": True, "serviceCentreAddress": sms.international(CENTRE), **more}
+        otid = self.ask(Address(8, CENTRE), GATEWAY_CONTEXT, SRI, "RoutingInfoForSM-Arg", argument)
+        answer = await self.answered(what, otid, GATEWAY_CONTEXT)
+        # informServiceCentre comes before the answer, if it comes.
+        told = [heard for heard in self.peer.inbox.unclaimed if heard.dtid == otid]
+        for heard in told:
+            self.peer.inbox.unclaimed.remove(heard)
+        self.told = [heard.argument() for heard in told if heard.component()[1].get("opcode") == ("local", INFORM)]
+        self.checks.equal(f"{what}: nothing but informServiceCentre beside the answer", len(self.told), len(told))
+        return answer
+
+    async def locate(self, what, imsi, msisdn, title):
+        """updateGprsLocation: what the HLR tells first, then its result."""
+        argument = {"imsi": sms.bcd(imsi), "sgsn-Number": sms.international(title), "sgsn-Address": b"\x04" + socket.inet_aton("10.0.0.9")}
+        otid = self.ask(Address(149, title), GPRS_LOCATION, UGL, "UpdateGprsLocationArg", argument)
+        told = await self.peer.inbox.get(what, lambda it: it.dtid == otid and it.kind == "continue", WAIT)
+        kind, value = told.component()
+        self.checks.equal(f"{what}: insertSubscriberData comes first", (kind, value["opcode"]), ("invoke", ("local", ISD)))
+        self.checks.equal(f"{what}: with the MSISDN (H-2)", told.argument().get("msisdn"), sms.international(msisdn))
+        result = ("returnResult", {"invokeId": value["invokeId"], "result": {"opcode": ("local", ISD), "result": ("InsertSubscriberDataRes", {})}})
+        self.peer.unitdata(told.calling, told.called, self.peer.spell(("continue", {"otid": otid, "dtid": told.otid, "components": [("basicROS", result)]})), told.transfer.sls)
+        return await self.answered(what, otid, GPRS_LOCATION)
+
+    def judge_absent(self, what, answer, diagnostic):
+        kind, code, parameter = answer
+        self.checks.that(f"{what}: informServiceCentre tells what is set", len(self.told) == 1 and "mw-Status" in self.told[0], self.told)
+        self.checks.equal(f"{what}: absentSubscriberSM, diagnostic {diagnostic}", (kind, code, parameter.get("absentSubscriberDiagnosticSM")), ("returnError", 6, diagnostic))
+
+    def judge_node(self, what, answer, imsi, number):
+        kind, _, result = answer
+        located = result.get("locationInfoWithLMSI", {}) if kind == "returnResult" else {}
+        self.checks.equal(f"{what}: IMSI and networkNode-Number", (kind, result.get("imsi"), located.get("networkNode-Number")), ("returnResult", sms.bcd(imsi), sms.international(number)))
+        return located
+
+    async def h_5_published(self, what, msisdn, basic):
+        """What the presence server hears about a user."""
+        checks = self.checks
+        uri = f"sip:+{msisdn}@home1.net"
+        message = await self.presence.inbox.get(what, lambda it: it.uri == uri, WAIT)
+        checks.equal(f"{what}: PUBLISH, Event, Content-Type", (message.method, message.header("event"), message.header("content-type")), ("PUBLISH", "presence", "application/pidf+xml"))
+        checks.that(f"{what}: PIDF says {basic} of the user", f"<basic>{basic}</basic>" in message.body.decode() and f'entity="{uri}"' in message.body.decode(), message.body)
+        return message
+
+    async def alerted(self, msisdn):
+        """8.6 step 3: whoever waits is alerted."""
+        checks = self.checks
+        alert = await self.peer.inbox.get("alertServiceCentre", lambda it: it.kind == "begin" and it.called.digits == CENTRE, WAIT)
+        kind, value = alert.component()
+        argument = alert.argument()
+        checks.equal("8.6 step 3: alertServiceCentre, version 2", (kind, value["opcode"], alert.context), ("invoke", ("local", ALERT_SC), (0, 4, 0, 0, 1, 0, *ALERT)))
+        checks.equal("8.6 step 3: from the HLR, to SSN 8", (alert.calling, alert.called.ssn), (Address(6, HLR), 8))
+        checks.equal("8.6 step 3: MSISDN and service centre", (argument.get("msisdn"), argument.get("serviceCentreAddress")), (sms.international(msisdn), sms.international(CENTRE)))
+        self.peer.answer(alert, ("returnResult", {"invokeId": value["invokeId"]}))
+
+    # Requirements.
+
+    async def h_1_and_h_7_registration_and_deregistration(self):
+        """The address comes with the registration and goes with the de-registration; another gateway's is not taken."""
+        imsi, msisdn = self.subscriber(1)
+        self.judge_absent("H-1, before", await self.route("sendRoutingInfoForSM", msisdn), 11)
+        self.checks.equal("H-1: a stranger gets atm-NotAllowed", (await self.modify("stranger", imsi, "activate", "4917100002"))[:2], ("returnError", 61))
+        self.checks.equal("H-1: anyTimeModification, activate", (await self.modify("activate", imsi, "activate"))[0], "returnResult")
+        # Who asked for somebody absent waits.
+        await self.alerted(msisdn)
+        self.judge_node("H-1, registered", await self.route("sendRoutingInfoForSM", msisdn), imsi, GATEWAY)
+        opened = await self.h_5_published("H-5, connected", msisdn, "open")
+        self.checks.equal("H-5: the first publication has no SIP-If-Match", opened.header("sip-if-match"), None)
+        self.checks.equal("H-7: anyTimeModification, deactivate", (await self.modify("deactivate", imsi, "deactivate"))[0], "returnResult")
+        self.judge_absent("H-7, de-registered", await self.route("sendRoutingInfoForSM", msisdn), 11)
+        closed = await self.h_5_published("H-5, disconnected", msisdn, "closed")
+        self.checks.that("H-5: the next publication names the entity tag", (closed.header("sip-if-match") or "").startswith("tag"), closed.headers)
+        self.checks.equal("unknownSubscriber", (await self.route("unknown", "491711999999"))[:2], ("returnError", 1))
+
+    async def h_2_the_number_comes_with_update_gprs_location(self):
+        imsi, msisdn = self.subscriber(2)
+        kind, _, result = await self.locate("updateGprsLocation of the gateway", imsi, msisdn, GATEWAY)
+        self.checks.equal("H-2: the result has the HLR's number", (kind, result.get("hlr-Number")), ("returnResult", sms.international(HLR)))
+        self.judge_node("H-2, registered", await self.route("sendRoutingInfoForSM", msisdn), imsi, GATEWAY)
+        purge = self.ask(Address(149, GATEWAY), PURGING, PURGE, "PurgeMS-Arg", {"imsi": sms.bcd(imsi), "sgsn-Number": sms.international(GATEWAY)})
+        self.checks.equal("H-7: purgeMS", (await self.answered("purgeMS", purge, PURGING))[0], "returnResult")
+        self.judge_absent("H-7, purged", await self.route("sendRoutingInfoForSM", msisdn), 11)
+
+    async def h_4_two_addresses_one_of_them_in_anothers_place(self):
+        """A subscriber with an SGSN and a gateway: both with gprsSupportIndicator, the gateway in the MSC's place; else the first."""
+        imsi, msisdn = self.subscriber(3)
+        await self.locate("updateGprsLocation of an SGSN", imsi, msisdn, SGSN)
+        located = self.judge_node("H-4, an SGSN alone", await self.route("sendRoutingInfoForSM", msisdn, **{"gprsSupportIndicator": 0}), imsi, SGSN)
+        self.checks.that("H-4: gprsNodeIndicator", "gprsNodeIndicator" in located, located)
+        await self.modify("activate", imsi, "activate")
+        both = self.judge_node("H-4, both", await self.route("sendRoutingInfoForSM", msisdn, **{"gprsSupportIndicator": 0}), imsi, GATEWAY)
+        self.checks.equal("H-4: additional-Number is the SGSN's", both.get("additional-Number"), ("sgsn-Number", sms.international(SGSN)))
+        one = self.judge_node("H-4, without an indicator", await self.route("sendRoutingInfoForSM", msisdn), imsi, GATEWAY)
+        self.checks.that("H-4: one address, as an MSC's", "additional-Number" not in one and "gprsNodeIndicator" not in one, one)
+        await self.modify("deactivate", imsi, "deactivate")
+        self.judge_node("G-4: the SGSN is still known", await self.route("sendRoutingInfoForSM", msisdn, **{"gprsSupportIndicator": 0}), imsi, SGSN)
+
+    async def h_6_who_waits_is_alerted_at_the_next_registration(self):
+        """reportSM-DeliveryStatus, registration, alertServiceCentre; and not again."""
+        imsi, msisdn = self.subscriber(4)
+        report = {"msisdn": sms.international(msisdn), "serviceCentreAddress": sms.international(CENTRE), "sm-DeliveryOutcome": "absentSubscriber"}
+        otid = self.ask(Address(8, CENTRE), GATEWAY_CONTEXT, RSDS, "ReportSM-DeliveryStatusArg", report)
+        self.checks.equal("H-6: reportSM-DeliveryStatus", (await self.answered("report", otid, GATEWAY_CONTEXT))[0], "returnResult")
+        await self.modify("activate", imsi, "activate")
+        await self.alerted(msisdn)
+        await self.modify("refresh", imsi, "activate")
+        self.judge_node("H-6, afterwards", await self.route("sendRoutingInfoForSM", msisdn), imsi, GATEWAY)
+
+    async def play(self, corenet):
+        await self.open(corenet)
+        for part in (self.h_1_and_h_7_registration_and_deregistration, self.h_2_the_number_comes_with_update_gprs_location, self.h_4_two_addresses_one_of_them_in_anothers_place, self.h_6_who_waits_is_alerted_at_the_next_registration):
+            await part()
+        checks = self.checks
+        for association in self.peer.associations:
+            checks.equal("M3UA: nothing that RFC 4666 forbids", association.faults, [])
+        checks.equal("SS7: every message is readable", self.peer.faults, [])
+        checks.equal("SS7: no message unasked", self.peer.inbox.unclaimed, [])
+        checks.that("the box still runs", self.box.poll() is None)
+        self.box.terminate()
+        await labs.until("the end of the box", lambda: self.box.poll() is not None, 15)
+        checks.equal("the box ends with code 0 when told to", self.box.poll(), 0)
+
+
+def main(binary, seed=None):
+    seed = int(seed) if seed else secrets.randbits(32)
+    corenet = Path(binary).resolve().with_name("corenet")
+
+    async def act(lab, checks):
+        await HlrJudge(lab, checks, seed).play(corenet)
+
+    _, failed = asyncio.run(stages.perform("hlr_judge", binary, labs.FILES / "hlr_judge", seed, act))
+    sys.stdout.flush()
+    # usrsctp's threads would keep the process.
+    os._exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
