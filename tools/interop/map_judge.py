@@ -2,9 +2,11 @@
 
 map_judge.py BINARY sgp|ipsp [SEED]: the peer is a signalling gateway with two associations, or an IP server process."""
 import asyncio
+import calendar
 import os
 import secrets
 import sys
+import time
 
 import labels
 import m3ua
@@ -18,6 +20,8 @@ import map_peer
 MESSAGES = 50
 AT_ONCE = 4
 WAIT = 10
+# TP-FCS of a SUBMIT-REPORT, where the service centre gives none (TS 23.040 9.2.3.22).
+FCS = {"sc-Congestion": 0xC0, "subscriberNotSC-Subscriber": 0xC1, "invalidSME-Address": 0xC3}
 
 
 class MapJudge(stages.Stage):
@@ -71,8 +75,8 @@ class MapJudge(stages.Stage):
             self.checks.equal("MO report: RP-ACK", report.kind, "ack")
             self.checks.equal("MO report: the service centre's SUBMIT-REPORT unchanged", report.tpdu, tpdu)
 
-    async def mo_fails(self, name, causes, tpdu, act):
-        """A submission that the SS7 side turns down in some way."""
+    async def mo_fails(self, name, causes, tpdu, act, fcs=None):
+        """A submission that the SS7 side turns down in some way; without a SUBMIT-REPORT of its own, `fcs` is TP-FCS of the gateway's."""
         of = self.random.choice(self.subscribers)
         async with of.lock:
             heard, submission = await self.submit(of, sms.gsm7(self.random, 20))
@@ -80,7 +84,15 @@ class MapJudge(stages.Stage):
             report = await self.submit_report(of, submission)
             self.checks.equal(f"MO fails, {name}: RP-ERROR", report.kind, "error")
             self.checks.within(f"MO fails, {name}: RP-Cause", report.cause, causes)
-            self.checks.equal(f"MO fails, {name}: SUBMIT-REPORT", report.tpdu, tpdu)
+            if fcs is None:
+                self.checks.equal(f"MO fails, {name}: SUBMIT-REPORT", report.tpdu, tpdu)
+                return
+            # TP-MTI and TP-FCS, no TP-PI, and the time in UTC (TS 23.040 9.2.2.2a).
+            own = report.tpdu or b""
+            self.checks.equal(f"MO fails, {name}: SUBMIT-REPORT with TP-FCS", (own[:3], own[9:]), (bytes([0x01, fcs, 0x00]), b"\0"))
+            digits = sms.digits(own[3:9])
+            said = calendar.timegm(time.strptime(digits, "%y%m%d%H%M%S")) if len(digits) == 12 else 0
+            self.checks.that(f"MO fails, {name}: TP-SCTS is now", abs(time.time() - said) < 600, own.hex())
 
     async def mo_failures(self):
         def error(name, cause=None, diagnostic=None):
@@ -90,6 +102,7 @@ class MapJudge(stages.Stage):
             ("unknownServiceCentre", "sm-DeliveryFailure", "unknownServiceCentre", 1),
             ("sc-Congestion", "sm-DeliveryFailure", "sc-Congestion", 42),
             ("invalidSME-Address", "sm-DeliveryFailure", "invalidSME-Address", 21),
+            ("invalidSME-Address with a SUBMIT-REPORT", "sm-DeliveryFailure", "invalidSME-Address", 21),
             ("subscriberNotSC-Subscriber", "sm-DeliveryFailure", "subscriberNotSC-Subscriber", 28),
             ("equipmentProtocolError", "sm-DeliveryFailure", "equipmentProtocolError", 111),
             ("systemFailure", "systemFailure", None, 38),
@@ -98,8 +111,9 @@ class MapJudge(stages.Stage):
             ("facilityNotSupported", "facilityNotSupported", None, 69),
         ]
         for what, name, cause, rp_cause in rows:
-            diagnostic = sms.submit_report_error(self.random, 0xC3) if cause == "invalidSME-Address" else None
-            await self.mo_fails(what, [rp_cause], diagnostic, error(name, cause, diagnostic))
+            diagnostic = sms.submit_report_error(self.random, 0xC3) if what.endswith("SUBMIT-REPORT") else None
+            fcs = None if diagnostic else FCS.get(cause)
+            await self.mo_fails(what, [rp_cause], diagnostic, error(name, cause, diagnostic), fcs)
         peer, lost = self.peer, [38, 41]
         reject = ("reject", {"invokeId": ("present", 1), "problem": ("invoke", 2)})
         await self.mo_fails("P-Abort", lost, None, lambda heard: peer.abort(heard, ("p-abortCause", 4)))
