@@ -190,6 +190,7 @@ impl Core {
             imsi,
             service_centre: CENTRE.parse().expect("digits"),
             tpdu: &tpdu(false, self.serial),
+            more_messages: false,
         };
         cx.stack.mt_forward_sm(now, &forward, 3, cx.outside).expect("a way to the gateway");
     }

@@ -99,6 +99,8 @@ pub struct MtForward<'a> {
     pub service_centre: Digits,
     /// SM-RP-UI.
     pub tpdu: &'a [u8],
+    /// The service centre has more for the recipient (moreMessagesToSend).
+    pub more_messages: bool,
 }
 
 /// readyForSM to send: a mobile whose memory was full has memory again.

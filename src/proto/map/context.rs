@@ -26,11 +26,15 @@ pub const INFO_RETRIEVAL_V3: &[u8] = &of(INFO_RETRIEVAL, 3);
 pub const SUBSCRIBER_DATA_MANAGEMENT_V3: &[u8] = &of(SUBSCRIBER_DATA_MANAGEMENT, 3);
 /// A subscriber long gone, version 3: purgeMS.
 pub const MS_PURGING_V3: &[u8] = &of(MS_PURGING, 3);
+/// From VLR to HLR, version 3: updateLocation, and insertSubscriberData the other way.
+pub const NETWORK_LOCATION_UPDATE_V3: &[u8] = &of(NETWORK_LOCATION_UPDATE, 3);
 /// From SGSN to HLR, version 3, the only one: updateGprsLocation, and insertSubscriberData the other way.
 pub const GPRS_LOCATION_UPDATE_V3: &[u8] = &of(GPRS_LOCATION_UPDATE, 3);
 /// Changes of a subscriber's data in the HLR, version 3: anyTimeModification.
 pub const ANY_TIME_INFO_HANDLING_V3: &[u8] = &of(ANY_TIME_INFO_HANDLING, 3);
 
+/// networkLocUpContext.
+pub const NETWORK_LOCATION_UPDATE: u8 = 1;
 /// locationCancellationContext.
 pub const LOCATION_CANCELLATION: u8 = 2;
 /// resetContext.

@@ -56,6 +56,8 @@ impl AbsentSubscriberDiagnostic {
     pub const NO_PAGING_RESPONSE_MSC: Self = Self(0);
     /// IMSI detached.
     pub const IMSI_DETACHED: Self = Self(1);
+    /// No answer to paging by the SGSN.
+    pub const NO_PAGING_RESPONSE_SGSN: Self = Self(5);
     /// Not registered in the HSS or HLR for IMS.
     pub const DEREGISTERED_FOR_IMS: Self = Self(11);
     /// No answer through the IP-SM-GW.

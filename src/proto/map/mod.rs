@@ -35,6 +35,8 @@ use crate::ident::Imsi;
 
 /// Local codes of operations (TS 29.002 17.5).
 pub mod operation {
+    /// updateLocation.
+    pub const UPDATE_LOCATION: u8 = 2;
     /// cancelLocation.
     pub const CANCEL_LOCATION: u8 = 3;
     /// insertSubscriberData.
@@ -76,7 +78,7 @@ pub mod operation {
     #[must_use]
     pub const fn is_within(opcode: u8, of: u8) -> bool {
         match opcode {
-            INSERT_SUBSCRIBER_DATA => of == UPDATE_GPRS_LOCATION,
+            INSERT_SUBSCRIBER_DATA => matches!(of, UPDATE_LOCATION | UPDATE_GPRS_LOCATION),
             INFORM_SERVICE_CENTRE => matches!(of, SEND_ROUTING_INFO_FOR_SM | REPORT_SM_DELIVERY_STATUS),
             _ => false,
         }

@@ -152,7 +152,10 @@ impl Ss7 {
         outside: &mut dyn Outside,
     ) -> Result<(), Refusal> {
         let origin = SmRpOa::ServiceCentre(AddressString::international(forward.service_centre));
-        let argument = map::MtForwardSm::new(SmRpDa::Imsi(forward.imsi), origin, forward.tpdu);
+        let argument = map::MtForwardSm {
+            more_messages: forward.more_messages,
+            ..map::MtForwardSm::new(SmRpDa::Imsi(forward.imsi), origin, forward.tpdu)
+        };
         let between = ((forward.title, forward.ssn), forward.node);
         let invoked = (operation::MT_FORWARD_SM, self.forward_timeout);
         self.open(now, between, context::MT_RELAY_V3, invoked, user, outside, |w| argument.write(w))

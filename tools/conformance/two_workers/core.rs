@@ -194,6 +194,7 @@ impl Core {
             node: (GATEWAY_TITLE.parse().expect("digits"), Ssn::MSC),
             imsi: imsi(user),
             service_centre: CENTRE.parse().expect("digits"),
+            more_messages: false,
             tpdu: &tpdu(false, serial),
         };
         let user = FORWARD | u64::from(serial);

@@ -194,6 +194,43 @@ impl AnyTimeModificationResult {
     }
 }
 
+/// UpdateLocationArg, as a VLR sends it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UpdateLocation {
+    /// The subscriber.
+    pub imsi: Imsi,
+    /// The number of the MSC that serves the subscriber.
+    pub msc_number: AddressString,
+    /// The VLR's number.
+    pub vlr_number: AddressString,
+}
+
+impl UpdateLocation {
+    /// The argument.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        wire::encode(&wire::UpdateLocationArg {
+            imsi: imsi_octets(self.imsi),
+            msc_number: address_octets(self.msc_number),
+            vlr_number: address_octets(self.vlr_number),
+            later: None,
+        })
+    }
+
+    /// Reads the argument.
+    ///
+    /// # Errors
+    /// If it is mistyped.
+    pub fn decode(argument: &[u8]) -> Result<Self, Malformed> {
+        let argument: wire::UpdateLocationArg = wire::decode(argument)?;
+        Ok(Self {
+            imsi: imsi(&argument.imsi)?,
+            msc_number: address(&argument.msc_number)?,
+            vlr_number: address(&argument.vlr_number)?,
+        })
+    }
+}
+
 /// UpdateGprsLocationArg, as a gateway sends it that stands in the HLR as the subscriber's SGSN.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UpdateGprsLocation {
@@ -242,21 +279,18 @@ impl UpdateGprsLocation {
     }
 }
 
-/// UpdateGprsLocationRes.
+/// UpdateLocationRes, and UpdateGprsLocationRes, which is alike.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct UpdateGprsLocationResult {
+pub struct UpdateLocationResult {
     /// The HLR's number.
     pub hlr_number: AddressString,
 }
 
-impl UpdateGprsLocationResult {
+impl UpdateLocationResult {
     /// The result.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        wire::encode(&wire::UpdateGprsLocationRes {
-            hlr_number: address_octets(self.hlr_number),
-            later: None,
-        })
+        wire::encode(&wire::UpdateLocationRes { hlr_number: address_octets(self.hlr_number), later: None })
     }
 
     /// Reads the result.
@@ -264,7 +298,7 @@ impl UpdateGprsLocationResult {
     /// # Errors
     /// If it is mistyped or missing.
     pub fn decode(result: &[u8]) -> Result<Self, Malformed> {
-        let result: wire::UpdateGprsLocationRes = wire::decode(result)?;
+        let result: wire::UpdateLocationRes = wire::decode(result)?;
         Ok(Self { hlr_number: address(&result.hlr_number)? })
     }
 }

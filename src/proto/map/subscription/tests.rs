@@ -43,7 +43,13 @@ const RESET: &str = "3009040791947101880810";
 const RESET_LIST: &str = "3018040791947101880810300d0404620211f204056202113254";
 const RESET_CSS: &str = "3009810791947101880810";
 
-const ALL: [&str; 30] = [
+const UL: &str = "301c040862021132547698f0810791947101999010040791947101999020";
+const UL_MORE: &str =
+    "302a040862021132547698f08107919471019990100407919471019990208a0401020304a604800204c08b00";
+
+const ALL: [&str; 32] = [
+    UL,
+    UL_MORE,
     ATM,
     ATM_MSISDN,
     ATM_MORE,
@@ -121,6 +127,19 @@ fn any_time_modification() {
 }
 
 #[test]
+fn update_location() {
+    let update = UpdateLocation {
+        imsi: imsi(),
+        msc_number: number("491710990901"),
+        vlr_number: number("491710990902"),
+    };
+    assert_eq!(update.encode(), hex(UL));
+    for form in [UL, UL_MORE] {
+        assert_eq!(UpdateLocation::decode(&hex(form)), Ok(update));
+    }
+}
+
+#[test]
 fn update_gprs_location() {
     let update = |ip: &str| UpdateGprsLocation {
         imsi: imsi(),
@@ -137,12 +156,12 @@ fn update_gprs_location() {
         let whole = [&[0x30, form.len() as u8], &form[..]].concat();
         assert_eq!(why(UpdateGprsLocation::decode(&whole)), "value", "{wrong}");
     }
-    let result = UpdateGprsLocationResult { hlr_number: hlr() };
+    let result = UpdateLocationResult { hlr_number: hlr() };
     assert_eq!(result.encode(), hex(UGL_RESULT));
     for form in [UGL_RESULT, UGL_RESULT_MORE] {
-        assert_eq!(UpdateGprsLocationResult::decode(&hex(form)), Ok(result));
+        assert_eq!(UpdateLocationResult::decode(&hex(form)), Ok(result));
     }
-    assert_eq!(why(UpdateGprsLocationResult::decode(&[])), "structure");
+    assert_eq!(why(UpdateLocationResult::decode(&[])), "structure");
 }
 
 #[test]
@@ -328,7 +347,8 @@ fn what_is_not_known_is_passed_over() {
 
 fn read_everything(bytes: &[u8]) {
     let _ = (AnyTimeModification::decode(bytes), AnyTimeModificationResult::decode(bytes));
-    let _ = (UpdateGprsLocation::decode(bytes), UpdateGprsLocationResult::decode(bytes));
+    let _ = (UpdateLocation::decode(bytes), UpdateGprsLocation::decode(bytes));
+    let _ = UpdateLocationResult::decode(bytes);
     let _ = (InsertSubscriberData::decode(bytes), DeleteSubscriberData::decode(bytes));
     let _ = (CancelLocation::decode(bytes), EmptyResult::decode(bytes), Reset::decode(bytes));
     let _ = (PurgeMs::decode(bytes), PurgeMsResult::decode(bytes));
@@ -378,6 +398,7 @@ fn what_is_cut_off_is_refused() {
         for cut in 1..message.len() {
             let bytes = &message[..cut];
             assert!(AnyTimeModification::decode(bytes).is_err());
+            assert!(UpdateLocation::decode(bytes).is_err());
             assert!(UpdateGprsLocation::decode(bytes).is_err());
             assert!(InsertSubscriberData::decode(bytes).is_err());
             assert!(DeleteSubscriberData::decode(bytes).is_err());

@@ -114,6 +114,15 @@ pub(super) struct AnyTimeModificationRes {
 }
 
 #[derive(AsnType, Decode, Encode, Debug)]
+pub(super) struct UpdateLocationArg {
+    pub imsi: OctetString,
+    #[rasn(tag(context, 1))]
+    pub msc_number: OctetString,
+    pub vlr_number: OctetString,
+    pub later: Option<Later>,
+}
+
+#[derive(AsnType, Decode, Encode, Debug)]
 pub(super) struct UpdateGprsLocationArg {
     pub imsi: OctetString,
     pub sgsn_number: OctetString,
@@ -122,7 +131,7 @@ pub(super) struct UpdateGprsLocationArg {
 }
 
 #[derive(AsnType, Decode, Encode, Debug)]
-pub(super) struct UpdateGprsLocationRes {
+pub(super) struct UpdateLocationRes {
     pub hlr_number: OctetString,
     pub later: Option<Later>,
 }
