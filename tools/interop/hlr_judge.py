@@ -43,7 +43,7 @@ addresses = ["10.0.0.1/24"]
 [[port]]
 name = "ss7"
 device = "net_af_packet1,iface=ss7,qpairs=1,blocksz=4096,framesz=2048,framecnt=512"
-addresses = ["{box}/24"]
+addresses = []
 
 [[network]]
 name = "home1"
@@ -60,21 +60,25 @@ service_centre = "491710000099"
 hlr_title = "{hlr}"
 r1 = "any_time_modification"
 
-[ss7]
+[smsc.point]
+port = "ss7"
+addresses = ["{box}/24"]
+
+[smsc.point.ss7]
 point_code = "2.100.6"
 
-[[association]]
+[[smsc.point.association]]
 name = "hlr"
 role = "client"
 local = ["{box}"]
 remote = ["{address}"]
 m3ua = "ipsp-client"
 
-[[destination]]
+[[smsc.point.destination]]
 point_code = "2.100.5"
 associations = ["hlr"]
 
-[[title]]
+[[smsc.point.title]]
 prefix = "{hlr}"
 point_code = "2.100.5"
 

@@ -1,15 +1,14 @@
 //! The configuration: a TOML file in the gateway's own style, with the gateway's own sections for ports and SS7.
 
-use crate::hlr::model::Models;
 use crate::hlr::presence::PresenceRules;
 use crate::hlr::subscriber::Priority;
 use crate::hlr::waiting::AlertRules;
+use crate::model::{Model, Models};
 use ipsmgw::control::config::{
     Association, Backoff, Destination, Eal, NodeKind, Port, PortAddress, R1, Role, Route, Ss7, Title,
 };
 use ipsmgw::ident::{Digits, Imsi, Msisdn};
-use ipsmgw::proto::map::{Arc, SmDeliveryFailureCause};
-
+use ipsmgw::proto::map::{Arc, SmDeliveryFailureCause, SmscType};
 use serde::{Deserialize, Deserializer};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -44,17 +43,6 @@ pub struct Config {
     /// `[[network]]`: a network that the gateway serves.
     #[serde(rename = "network")]
     pub networks: Vec<Network>,
-    /// `[ss7]`: the SMSCs as one signalling point, and the signalling gateway before them.
-    pub ss7: Ss7,
-    /// `[[association]]`.
-    #[serde(rename = "association")]
-    pub associations: Vec<Association>,
-    /// `[[destination]]`.
-    #[serde(rename = "destination")]
-    pub destinations: Vec<Destination>,
-    /// `[[title]]`: where the gateway's titles lead.
-    #[serde(rename = "title")]
-    pub titles: Vec<Title>,
     /// `[hlr]`.
     pub hlr: Hlr,
     /// `[traffic]`.
@@ -63,9 +51,11 @@ pub struct Config {
     /// `[ue]`: UEs that don't do as they should.
     #[serde(default)]
     pub ue: Ue,
-    /// `[smsc]`: messages that the SMSC refuses.
-    #[serde(default)]
+    /// `[smsc]`.
     pub smsc: Smsc,
+    /// `[[serving_node]]`: an MSC or SGSN.
+    #[serde(rename = "serving_node", default)]
+    pub serving_nodes: Vec<ServingNode>,
     /// `[impairment]`: what the network does to packets.
     #[serde(default)]
     pub impairment: Impairment,
@@ -87,6 +77,9 @@ pub struct Hlr {
     /// false.
     #[serde(default)]
     pub unri_withholds: bool,
+    /// Beginnings of the numbers of MSCs that may serve subscribers. Default: none.
+    #[serde(default)]
+    pub mscs: Vec<Digits>,
     /// Beginnings of the numbers of SGSNs that may serve subscribers. Default: none.
     #[serde(default)]
     pub sgsns: Vec<Digits>,
@@ -153,19 +146,16 @@ impl SignallingPoint {
     }
 
     fn check(&self, ports: &[Port]) -> Result<(), String> {
-        check_associations(&self.associations, &[self.port(ports)?])
-    }
-}
-
-fn check_associations(associations: &[Association], ports: &[Port]) -> Result<(), String> {
-    for association in associations {
-        let is_own = |address| is_own(ports, address);
-        if let Some(address) = association.local.iter().find(|&&address| !is_own(address)) {
-            let name = &association.name;
-            return Err(format!("association {name}: local: {address} is no own address; add it there"));
+        let ports = [self.port(ports)?];
+        for association in &self.associations {
+            let foreign = association.local.iter().find(|&&address| !is_own(&ports, address));
+            if let Some(address) = foreign {
+                let name = &association.name;
+                return Err(format!("association {name}: local: {address} is no own address; add it there"));
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn is_own(ports: &[Port], address: IpAddr) -> bool {
@@ -302,8 +292,11 @@ pub struct Traffic {
     pub window: u32,
     /// Messages of a flow begun in a second; 0: as many as the window lets. Default 0.
     pub rate: f64,
-    /// Mobile terminated messages under way to one user at a time. Default 2.
-    pub mt_per_user: u32,
+    /// This share of the UEs, from 0 to 1, leaves when the messages begin, and comes back. Default 0.
+    pub absent: f64,
+    /// How long after that, at most: at random. Default 10,000.
+    #[serde(rename = "absent_ms", deserialize_with = "millis")]
+    pub absence: Duration,
     /// How often every UE registers anew before the messages. Default 0.
     pub refreshes: u32,
     /// Whether every UE de-registers at the end. Default false.
@@ -330,7 +323,8 @@ impl Default for Traffic {
             direct_mt: 0,
             window: 64,
             rate: 0.0,
-            mt_per_user: 2,
+            absent: 0.0,
+            absence: Duration::from_secs(10),
             refreshes: 0,
             deregister: false,
             expires: 600_000,
@@ -361,21 +355,90 @@ impl Default for Ue {
     }
 }
 
-/// `[smsc]`: messages that the SMSC refuses.
+/// `[smsc]`: the service centres of all networks, with SMS-GMSC and SMS-IWMSC, a node of its own.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct Smsc {
-    /// This share of the mobile originated messages, from 0 to 1.
+    /// `[smsc.point]`: where it is.
+    pub point: SignallingPoint,
+    /// The file in which it keeps its messages, beside this configuration. Default: none, they end with the process.
+    pub store: Option<PathBuf>,
+    /// Whether its SMS-GMSC says that it can take three numbers (8.4 step 3); needs `extensions`. Default true.
+    #[serde(default = "yes")]
+    pub ip_messaging: bool,
+    /// Whether its SMS-GMSC says that it can take two (gprsSupportIndicator). Default true.
+    #[serde(default = "yes")]
+    pub gprs_support: bool,
+    /// What kind of service centre it says it is (8.5 step 8): `"normal"`, `"voice-mail"` or `"video-mail"`; needs
+    /// `extensions`. Default: it doesn't say.
+    #[serde(default, deserialize_with = "smsc_type")]
+    pub kind: Option<SmscType>,
+    /// How long after each failure it tries again, in seconds; after the last again and again. Default 60, 300, 900, 3,600.
+    /// An empty list: it tries once, and doesn't wait for an alert either.
+    #[serde(default = "retries")]
+    pub retry_s: Vec<u32>,
+    /// How long it keeps messages that don't tell their validity, in seconds. Default 172,800: two days.
+    #[serde(default = "validity")]
+    pub validity_s: u32,
+    /// How many recipients it serves at a time; the others' messages stay in the queue. Default 1,024.
+    #[serde(default = "deliveries")]
+    pub deliveries: u32,
+    /// It refuses this share of the mobile originated messages, from 0 to 1. Default 0.
+    #[serde(default)]
     pub failing: f64,
     /// With this cause of sm-DeliveryFailure. Default `"sc-congestion"`.
-    #[serde(deserialize_with = "failure_cause")]
+    #[serde(default = "congestion", deserialize_with = "failure_cause")]
     pub cause: SmDeliveryFailureCause,
 }
 
-impl Default for Smsc {
-    fn default() -> Self {
-        Self { failing: 0.0, cause: SmDeliveryFailureCause::ServiceCentreCongestion }
-    }
+const fn yes() -> bool {
+    true
+}
+
+fn retries() -> Vec<u32> {
+    vec![60, 300, 900, 3_600]
+}
+
+const fn validity() -> u32 {
+    172_800
+}
+
+const fn deliveries() -> u32 {
+    1_024
+}
+
+const fn congestion() -> SmDeliveryFailureCause {
+    SmDeliveryFailureCause::ServiceCentreCongestion
+}
+
+/// `[[serving_node]]`: an MSC with its VLR, or an SGSN, with mobiles behind it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServingNode {
+    /// Its name.
+    pub name: String,
+    /// `"msc"` or `"sgsn"`.
+    pub kind: NodeKind,
+    /// Its title; an MSC's is its VLR's too.
+    pub title: Digits,
+    /// `[serving_node.point]`: where it is.
+    pub point: SignallingPoint,
+    /// This share of every network's subscribers is attached at the start, from 0 to 1. Default 1.
+    #[serde(default = "whole")]
+    pub attached: f64,
+    /// `[serving_node.model]`: what becomes of messages to them.
+    #[serde(default)]
+    pub model: Model,
+    /// How long after a message found its mobile absent or full the mobile is there again, or has room, and the HLR is told so
+    /// by readyForSM; in milliseconds. Default: it does not come back by itself.
+    pub back_ms: Option<u32>,
+    /// Messages that its mobiles send to their service centres. Default 0.
+    #[serde(default)]
+    pub mo: u32,
+}
+
+const fn whole() -> f64 {
+    1.0
 }
 
 /// `[impairment]`: shares of the packets, from 0 to 1, each way on every port.
@@ -406,6 +469,17 @@ fn arc<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc>, D::Error> {
 
 /// M3UA's port (RFC 4666 1.4.8).
 const M3UA_PORT: u16 = 2905;
+
+fn smsc_type<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SmscType>, D::Error> {
+    match String::deserialize(from)?.as_str() {
+        "normal" => Ok(Some(SmscType::Normal)),
+        "voice-mail" => Ok(Some(SmscType::VoiceMail)),
+        "video-mail" => Ok(Some(SmscType::VideoMail)),
+        text => Err(serde::de::Error::custom(format!(
+            "unknown kind {text:?}, expected one of normal, voice-mail, video-mail"
+        ))),
+    }
+}
 
 const fn one() -> u64 {
     1
@@ -458,6 +532,7 @@ impl Config {
             network.subscribers_file = network.subscribers_file.take().map(|file| directory.join(file));
         }
         config.capture.file = config.capture.file.take().map(|file| directory.join(file));
+        config.smsc.store = config.smsc.store.take().map(|file| directory.join(file));
         Ok(config)
     }
 
@@ -467,11 +542,17 @@ impl Config {
         self.routes.iter().filter(|route| route.port == port).cloned().collect()
     }
 
+    /// The signalling points, with their places in the file.
+    pub fn points(&self) -> impl Iterator<Item = (&'static str, &SignallingPoint)> {
+        let serving = self.serving_nodes.iter().map(|node| ("serving_node.point", &node.point));
+        [("smsc.point", &self.smsc.point), ("hlr.point", &self.hlr.point)].into_iter().chain(serving)
+    }
+
     /// Whether an address is one of the box's own.
     #[must_use]
     pub fn is_own(&self, address: IpAddr) -> bool {
-        let of_hlr = self.hlr.point.addresses.iter().any(|own| own.prefix.address == address);
-        of_hlr || is_own(&self.ports, address)
+        let of_points = self.points().flat_map(|(_, point)| &point.addresses);
+        of_points.into_iter().any(|own| own.prefix.address == address) || is_own(&self.ports, address)
     }
 
     /// Checks `text` as a configuration.
@@ -480,7 +561,9 @@ impl Config {
     /// Says what is wrong and where.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        let all = config.associations.iter_mut().chain(&mut config.hlr.point.associations);
+        let serving = config.serving_nodes.iter_mut().map(|node| &mut node.point);
+        let points = [&mut config.smsc.point, &mut config.hlr.point].into_iter().chain(serving);
+        let all = points.flat_map(|point| &mut point.associations);
         for association in all.filter(|association| association.role == Role::Client) {
             association.remote_port.get_or_insert(M3UA_PORT);
         }
@@ -492,10 +575,8 @@ impl Config {
         for (key, count) in [
             ("port", self.ports.len()),
             ("network", self.networks.len()),
-            ("association", self.associations.len()),
             ("node.queues", self.node.queues),
             ("traffic.window", self.traffic.window as usize),
-            ("traffic.mt_per_user", self.traffic.mt_per_user as usize),
         ] {
             if count == 0 {
                 return Err(format!("{key}: there is none; give at least one"));
@@ -516,14 +597,24 @@ impl Config {
                 return Err(format!("network {name}: direct_address: missing; give the first UE's address"));
             }
         }
-        check_associations(&self.associations, &self.ports)?;
-        self.hlr.point.check(&self.ports).map_err(|what| format!("hlr.point: {what}"))?;
+        for (place, point) in self.points() {
+            point.check(&self.ports).map_err(|what| format!("{place}: {what}"))?;
+        }
+        for node in &self.serving_nodes {
+            let wrong = |what| format!("serving_node {}: {what}", node.name);
+            node.model.check().map_err(wrong)?;
+        }
         self.hlr.models.check().map_err(|what| format!("hlr.models: {what}"))?;
         let shares = [
+            ("traffic.absent", self.traffic.absent),
             ("ue.silent", self.ue.silent),
             ("ue.mute", self.ue.mute),
             ("ue.failing", self.ue.failing),
             ("smsc.failing", self.smsc.failing),
+            (
+                "serving_node.attached",
+                self.serving_nodes.iter().map(|node| node.attached).fold(0.0, f64::max),
+            ),
             ("impairment.loss", self.impairment.loss),
             ("impairment.duplicate", self.impairment.duplicate),
         ];

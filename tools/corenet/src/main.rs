@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use corenet::config::{Line, Network};
 use corenet::hlr::Hlr;
+use corenet::ledger::{Ledger, compare};
 use corenet::traffic::Until;
 use corenet::{Config, direct};
 use std::io::Write;
@@ -36,6 +37,9 @@ enum Command {
         /// When the traffic has ended, wait for the gateway to close its associations.
         #[arg(long)]
         stay: bool,
+        /// Write the nodes' ledgers into this directory at the end, for `corenet ledger`.
+        #[arg(long, value_name = "DIRECTORY")]
+        ledgers: Option<PathBuf>,
     },
     /// Run the nodes without traffic of their own, until a signal: they answer whoever comes.
     Serve {
@@ -45,6 +49,16 @@ enum Command {
         /// Create this file when the ports are up.
         #[arg(long, value_name = "FILE")]
         ready: Option<PathBuf>,
+        /// Write the nodes' ledgers into this directory at the end, for `corenet ledger`.
+        #[arg(long, value_name = "DIRECTORY")]
+        ledgers: Option<PathBuf>,
+    },
+    /// Compare what nodes say they sent, took and delivered. Exits with 1 if a message was lost, came twice, changed, or was
+    /// with somebody else.
+    Ledger {
+        /// The ledgers of all nodes, of one run or several.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
     },
     /// Check a configuration.
     Check {
@@ -75,22 +89,28 @@ const WRONG_CONFIGURATION: u8 = 2;
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
+    if let Command::Ledger { files } = &command {
+        return ledger(files);
+    }
     let (Command::Run { config: file, .. }
     | Command::Serve { config: file, .. }
     | Command::Check { config: file }
     | Command::Subscribers { config: file, .. }
-    | Command::Credentials { config: file, .. }) = &command;
+    | Command::Credentials { config: file, .. }) = &command
+    else {
+        return ExitCode::SUCCESS;
+    };
     let config = match Config::load(file) {
         Ok(config) => config,
         Err(what) => return refused(&what),
     };
     match command {
-        Command::Run { json, report, ready, stay, .. } => {
+        Command::Run { json, report, ready, stay, ledgers, .. } => {
             let until = if stay { Until::GatewayLeft } else { Until::End };
-            run(&config, Output { json, report, ready }, until)
+            run(&config, Output { json, report, ready, ledgers }, until)
         }
-        Command::Serve { ready, .. } => {
-            run(&config, Output { json: false, report: None, ready }, Until::Stopped)
+        Command::Serve { ready, ledgers, .. } => {
+            run(&config, Output { json: false, report: None, ready, ledgers }, Until::Stopped)
         }
         Command::Check { config: file } => {
             match corenet::Node::new(&config).and_then(|_| Hlr::with_subscribers(&config)) {
@@ -98,11 +118,27 @@ fn main() -> ExitCode {
                 Err(what) => refused(&what),
             }
         }
+        Command::Ledger { .. } => ExitCode::SUCCESS,
         Command::Subscribers { network, .. } => list(&config, &network, |_, line| line.to_string()),
         Command::Credentials { network, .. } => {
             list(&config, &network, |network, line| direct::credential(network, line, config.seed))
         }
     }
+}
+
+/// Compares ledgers.
+fn ledger(files: &[PathBuf]) -> ExitCode {
+    let read = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).map_err(|error| error.to_string());
+        text.and_then(|text| Ledger::read(&text)).map_err(|what| format!("{}: {what}", file.display()))
+    };
+    let ledgers = match files.iter().map(read).collect::<Result<Vec<_>, _>>() {
+        Ok(ledgers) => ledgers,
+        Err(what) => return refused(&what),
+    };
+    let comparison = compare(&ledgers);
+    print(&comparison.text());
+    if comparison.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Prints a line for each subscriber of a network.
@@ -124,6 +160,7 @@ struct Output {
     json: bool,
     report: Option<PathBuf>,
     ready: Option<PathBuf>,
+    ledgers: Option<PathBuf>,
 }
 
 #[cfg(feature = "dpdk")]
@@ -146,7 +183,8 @@ fn run(config: &Config, output: Output, until: Until) -> ExitCode {
     if let Err(what) = core.run(&stop, until, &mut told) {
         return failed(&what);
     }
-    if told.failure.is_none() && (until == Until::Stopped || core.traffic().is_as_configured()) {
+    told.ledgers(&core.nodes());
+    if told.failure.is_none() && (until == Until::Stopped || core.is_as_configured()) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -164,9 +202,10 @@ mod progress {
     //! What people and programs are told while it runs.
 
     use super::{Output, failed, print};
-    use corenet::report::{self, Report};
+    use corenet::nodes::Nodes;
+    use corenet::report::Report;
     use corenet::run::Observer;
-    use corenet::traffic::Traffic;
+    use corenet::scenario::Phase;
     use std::io::{IsTerminal, Write};
     use std::path::Path;
 
@@ -196,6 +235,16 @@ mod progress {
         }
     }
 
+    impl Told {
+        /// Writes the ledgers, a file for each node.
+        pub(crate) fn ledgers(&mut self, nodes: &Nodes<'_>) {
+            let Some(directory) = self.output.ledgers.clone() else { return };
+            for (name, ledger) in nodes.ledgers() {
+                self.write(&directory.join(format!("{name}.jsonl")), &ledger.lines());
+            }
+        }
+    }
+
     impl Observer for Told {
         fn ready(&mut self) {
             if let Some(file) = self.output.ready.clone() {
@@ -203,10 +252,10 @@ mod progress {
             }
         }
 
-        fn progress(&mut self, traffic: &Traffic) {
+        fn progress(&mut self, _phase: Phase, nodes: &Nodes<'_>) {
             let flow =
                 |flow: &corenet::traffic::Flow| format!("{} {}/{}", flow.name, flow.ended(), flow.asked);
-            let text = traffic.flows().map(flow).collect::<Vec<_>>().join("   ");
+            let text = nodes.flows().map(flow).collect::<Vec<_>>().join("   ");
             if self.on_terminal && text != self.shown {
                 eprint!("\r{text}\x1b[K");
                 let _ = std::io::stderr().flush();
@@ -214,13 +263,13 @@ mod progress {
             }
         }
 
-        fn finished(&mut self, traffic: &Traffic, remarks: &str) {
-            self.progress(traffic);
+        fn finished(&mut self, nodes: &Nodes<'_>, remarks: &str) {
+            self.progress(Phase::Finished, nodes);
             if self.on_terminal {
                 eprintln!();
             }
-            eprint!("{}{remarks}", report::surprises(traffic));
-            let report = Report::new(traffic, self.pcap.clone());
+            eprint!("{}{remarks}", nodes.surprises());
+            let report = Report::new(nodes.flows(), self.pcap.clone());
             let _ = match self.output.json {
                 true => print(&format!("{}\n", report.json())),
                 false => print(&report.table()),

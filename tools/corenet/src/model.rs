@@ -1,13 +1,13 @@
-//! How the HLR misbehaves: a mix of errors, delays and silence, by shares of what it is asked. Whoever tests a gateway or an SMS-GMSC
-//! wants to see what it makes of them.
+//! How a node misbehaves: a mix of errors, delays and silence, by shares of what it is asked. Whoever tests a gateway or an
+//! SMS-GMSC wants to see what it makes of them.
 
 use crate::random::Random;
-use ipsmgw::proto::map::{AbsentSubscriberDiagnostic, UserError, operation};
+use ipsmgw::proto::map::{AbsentSubscriberDiagnostic, SmDeliveryFailureCause, UserError, operation};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// An error that the HLR answers for no reason of its own, by the name of TS 29.002 17.6.
+/// An error that a node answers for no reason of its own, by the name of TS 29.002 17.6.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Failure {
@@ -25,9 +25,26 @@ pub enum Failure {
     TeleserviceNotProvisioned,
     /// callBarred, by the operator.
     CallBarred,
-    /// absentSubscriberSM with diagnostic 11, "deregistered in the HSS/HLR for IMS".
+    /// absentSubscriberSM: an HLR's with diagnostic 11, "deregistered in the HSS/HLR for IMS", an MSC's with 0 and an SGSN's
+    /// with 5, "no paging response".
     #[serde(rename = "absentSubscriberSM")]
     AbsentSubscriberSm,
+    /// unidentifiedSubscriber.
+    UnidentifiedSubscriber,
+    /// illegalSubscriber.
+    IllegalSubscriber,
+    /// illegalEquipment.
+    IllegalEquipment,
+    /// subscriberBusyForMT-SMS.
+    #[serde(rename = "subscriberBusyForMT-SMS")]
+    SubscriberBusyForMtSms,
+    /// sm-DeliveryFailure: the mobile's memory is full.
+    MemoryCapacityExceeded,
+    /// sm-DeliveryFailure: the mobile's protocol failed.
+    EquipmentProtocolError,
+    /// sm-DeliveryFailure: the mobile can't do short messages.
+    #[serde(rename = "equipmentNotSM-Equipped")]
+    EquipmentNotSmEquipped,
     /// messageWaitingListFull.
     MessageWaitingListFull,
     /// roamingNotAllowed.
@@ -39,8 +56,12 @@ pub enum Failure {
     AtmNotAllowed,
 }
 
+const fn failure(cause: SmDeliveryFailureCause) -> UserError<'static> {
+    UserError::sm_delivery_failure(cause, None)
+}
+
 impl Failure {
-    /// As MAP has it.
+    /// As MAP has it, and an HLR says it.
     #[must_use]
     pub const fn error(self) -> UserError<'static> {
         match self {
@@ -54,6 +75,13 @@ impl Failure {
             Self::AbsentSubscriberSm => {
                 UserError::absent_subscriber_sm(AbsentSubscriberDiagnostic::DEREGISTERED_FOR_IMS)
             }
+            Self::UnidentifiedSubscriber => UserError::UnidentifiedSubscriber,
+            Self::IllegalSubscriber => UserError::IllegalSubscriber,
+            Self::IllegalEquipment => UserError::IllegalEquipment,
+            Self::SubscriberBusyForMtSms => UserError::SubscriberBusyForMtSms,
+            Self::MemoryCapacityExceeded => failure(SmDeliveryFailureCause::MemoryCapacityExceeded),
+            Self::EquipmentProtocolError => failure(SmDeliveryFailureCause::EquipmentProtocolError),
+            Self::EquipmentNotSmEquipped => failure(SmDeliveryFailureCause::EquipmentNotSmEquipped),
             Self::MessageWaitingListFull => UserError::MessageWaitingListFull,
             Self::RoamingNotAllowed => UserError::RoamingNotAllowed { cause: Some(0) },
             Self::ResourceLimitation => UserError::ResourceLimitation,
@@ -62,7 +90,7 @@ impl Failure {
     }
 }
 
-/// What the HLR does with one kind of operation. Shares are from 0 to 1, of all that it is asked; what is left of them is
+/// What a node does with one kind of operation. Shares are from 0 to 1, of all that it is asked; what is left of them is
 /// answered as it should be.
 #[derive(Clone, PartialEq, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -148,6 +176,9 @@ pub struct Models {
     /// anyTimeModification.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub any_time_modification: Option<Model>,
+    /// updateLocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update_location: Option<Model>,
     /// updateGprsLocation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update_gprs_location: Option<Model>,
@@ -168,6 +199,7 @@ impl Models {
             operation::REPORT_SM_DELIVERY_STATUS => &self.report_sm_delivery_status,
             operation::READY_FOR_SM => &self.ready_for_sm,
             operation::ANY_TIME_MODIFICATION => &self.any_time_modification,
+            operation::UPDATE_LOCATION => &self.update_location,
             operation::UPDATE_GPRS_LOCATION => &self.update_gprs_location,
             operation::PURGE_MS => &self.purge_ms,
             operation::SEND_AUTHENTICATION_INFO => &self.send_authentication_info,
@@ -187,6 +219,7 @@ impl Models {
             ("reportSM-DeliveryStatus", self.report_sm_delivery_status.as_ref()),
             ("readyForSM", self.ready_for_sm.as_ref()),
             ("anyTimeModification", self.any_time_modification.as_ref()),
+            ("updateLocation", self.update_location.as_ref()),
             ("updateGprsLocation", self.update_gprs_location.as_ref()),
             ("purgeMS", self.purge_ms.as_ref()),
             ("sendAuthenticationInfo", self.send_authentication_info.as_ref()),
@@ -284,7 +317,7 @@ mod tests {
         assert_eq!(models.of(operation::READY_FOR_SM).delay_ms, 3);
         let written = serde_json::to_string(&models).unwrap();
         assert_eq!(serde_json::from_str::<Models>(&written).unwrap(), models, "{written}");
-        for wrong in ["[sendSms]\nsilent = 1.0", "[all]\nloud = 1.0", "[all]\nerrors = { busy = 1.0 }"] {
+        for wrong in ["[sendSms]\nsilent = 1.0", "[all]\nloud = 1.0", "[all]\nerrors = { tired = 1.0 }"] {
             assert!(toml::from_str::<Models>(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,16 +1,19 @@
-//! SMSC, S-CSCFs and UEs as one application on the stack: it dispatches what arrives to them, and keeps the scenario going.
+//! S-CSCFs and UEs as one application on the stack: it dispatches what arrives to them, and plays the UEs' part of the
+//! scenario.
 
 use crate::config::Config;
 use crate::direct::{self, Direct};
+use crate::ledger::Ledger;
 use crate::random::Random;
+use crate::scenario::{Phase, Player};
 use crate::scscf::{self, Scscf};
-use crate::smsc::{Smsc, gmsc, iwmsc};
-use crate::traffic::{Flow, Phase, Traffic};
+use crate::smsc::failure_cause;
+use crate::traffic::{Flow, Traffic};
 use crate::ue::{self, Behaviour, Ue};
 use core::convert::Infallible;
 use ipsmgw::base::{Counts, Time};
-use ipsmgw::stack::{Application, Context, Indication};
-use std::collections::BTreeMap;
+use ipsmgw::stack::{Application, Context, Indication, Stack};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// What the nodes use to reach the protocols. There is one worker and no control thread.
@@ -25,10 +28,6 @@ pub(crate) enum User {
     Submission(u32),
     /// The delivery report of a mobile terminated message.
     DeliverReport(u32),
-    /// sendRoutingInfoForSM for a mobile terminated message.
-    RoutingInfo(u32),
-    /// mt-forwardSM.
-    MtForwardSm(u32),
 }
 
 impl User {
@@ -37,8 +36,6 @@ impl User {
             Self::Registration(number) => u64::from(number),
             Self::Submission(number) => 1 << 32 | u64::from(number),
             Self::DeliverReport(number) => 2 << 32 | u64::from(number),
-            Self::MtForwardSm(number) => 3 << 32 | u64::from(number),
-            Self::RoutingInfo(number) => 4 << 32 | u64::from(number),
         }
     }
 
@@ -47,14 +44,12 @@ impl User {
         match word >> 32 {
             0 => Self::Registration(number),
             1 => Self::Submission(number),
-            2 => Self::DeliverReport(number),
-            3 => Self::MtForwardSm(number),
-            _ => Self::RoutingInfo(number),
+            _ => Self::DeliverReport(number),
         }
     }
 }
 
-/// All of the core network but the HLR.
+/// S-CSCFs and UEs.
 pub struct Node {
     pub(crate) scscfs: Vec<Scscf>,
     /// The UEs of all networks.
@@ -66,13 +61,19 @@ pub struct Node {
     pub(crate) by_identity: BTreeMap<String, u32>,
     /// UEs with direct access, by where they are seen.
     pub(crate) by_address: BTreeMap<SocketAddr, u32>,
-    pub(crate) smsc: Smsc,
-    /// The scenario.
+    /// TP-FCS of a service centre that refuses, if they may.
+    pub(crate) refusal: Option<u8>,
+    /// The UEs' part of the scenario.
     pub traffic: Traffic,
-    associations: u16,
-    up_by: Option<Time>,
-    /// Whether the other nodes have reached each other and the gateway.
-    others_up: bool,
+    /// UEs that are about to leave for a while.
+    pub(crate) leaving: Vec<u32>,
+    /// UEs that come back, and when.
+    pub(crate) coming_back: BTreeSet<(Time, u32)>,
+    phase: Phase,
+    /// What was sent and taken.
+    pub ledger: Ledger,
+    /// Delivery reports sent.
+    pub(crate) reports: u32,
     stopping: bool,
 }
 
@@ -120,11 +121,13 @@ impl Node {
             direct,
             by_identity,
             by_address,
-            smsc: Smsc::new(config),
+            refusal: (config.smsc.failing > 0.0).then(|| failure_cause(config.smsc.cause).0),
             traffic: Traffic::new(&config.traffic, counts, random.bits()),
-            associations: config.associations.len() as u16,
-            up_by: None,
-            others_up: false,
+            leaving: vec![],
+            coming_back: BTreeSet::new(),
+            phase: Phase::Rising,
+            ledger: Ledger::default(),
+            reports: 0,
             stopping: false,
         })
     }
@@ -142,25 +145,9 @@ impl Node {
         self.by_address.iter().filter(of_network).map(|(address, _)| *address)
     }
 
-    /// Whether the scenario has ended, well or not.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.traffic.phase == Phase::Finished
-    }
-
-    /// The other nodes have reached each other and the gateway: with the own associations, the scenario may begin.
-    pub fn others_are_up(&mut self) {
-        self.others_up = true;
-    }
-
-    /// Nothing is to be sent: UEs and service centres only answer.
-    pub fn has_no_scenario(&mut self) {
-        self.traffic.phase = Phase::Finished;
-    }
-
-    /// Ends the scenario and leaves the SS7 network in order.
+    /// Ends its part, and begins nothing new.
     pub fn stop(&mut self, now: Time, cx: &mut Cx<'_>) {
-        self.traffic.phase = Phase::Finished;
+        self.phase = Phase::Finished;
         if !core::mem::replace(&mut self.stopping, true) {
             cx.stack.stop(now, cx.outside);
         }
@@ -168,51 +155,53 @@ impl Node {
 
     /// Begins what the flows' pace allows.
     fn proceed(&mut self, now: Time, cx: &mut Cx<'_>) {
-        match self.traffic.phase {
-            Phase::Rising => {
-                let transport = cx.stack.ss7().transport();
-                let up_by = *self.up_by.get_or_insert(now + self.traffic.config.up);
-                if self.others_up && (0..self.associations).all(|it| transport.is_active(it)) {
-                    self.traffic.phase = Phase::Registration;
-                } else if now >= up_by {
-                    self.traffic.registration.surprise(0, "an association has not become active in time");
-                    self.traffic.phase = Phase::Finished;
-                }
-            }
-            Phase::Registration => self.register(now, false, Phase::Messages, cx),
+        match self.phase {
+            Phase::Rising | Phase::Finished => {}
+            Phase::Registration => self.register(now, false, cx),
             Phase::Messages => {
+                ue::leave_and_come_back(self, now, cx);
                 for direct in [false, true] {
                     while let Some(intended) = self.traffic.mo_of(direct).due(now)
                         && ue::submit(self, now, direct, intended, cx)
                     {}
-                    while let Some(intended) = self.traffic.mt_of(direct).due(now)
-                        && gmsc::forward(self, now, direct, intended, cx)
-                    {}
                 }
-                let Traffic { mo, mt, direct_mo, direct_mt, .. } = &self.traffic;
-                let done = [mo, mt, direct_mo, direct_mt].into_iter().all(Flow::is_done);
-                self.advance(done, Phase::Deregistration);
             }
-            Phase::Deregistration => self.register(now, true, Phase::Finished, cx),
-            Phase::Finished => {}
+            Phase::Deregistration => self.register(now, true, cx),
         }
     }
 
-    /// UEs register, or leave, until all that were to have done so.
-    fn register(&mut self, now: Time, leave: bool, next: Phase, cx: &mut Cx<'_>) {
-        let mut done = true;
+    /// UEs register, or leave.
+    fn register(&mut self, now: Time, leave: bool, cx: &mut Cx<'_>) {
         for direct in [false, true] {
             while let Some(intended) = self.traffic.registrations_of(direct, leave).due(now)
                 && ue::register(self, now, (direct, leave), intended, cx)
             {}
-            done &= self.traffic.registrations_of(direct, leave).is_done();
         }
-        self.advance(done, next);
+    }
+}
+
+impl Player for Node {
+    /// They have no associations.
+    fn is_up(&self, _stack: &Stack) -> bool {
+        true
     }
 
-    fn advance(&mut self, done: bool, next: Phase) {
-        if done {
-            self.traffic.phase = next;
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        if phase == Phase::Messages {
+            ue::choose_absent(self);
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let Traffic { registration, direct_registration, mo, direct_mo, .. } = &self.traffic;
+        let Traffic { deregistration, direct_deregistration, .. } = &self.traffic;
+        let done = |flows: [&Flow; 2]| flows.into_iter().all(Flow::is_done);
+        match self.phase {
+            Phase::Registration => done([registration, direct_registration]),
+            Phase::Messages => done([mo, direct_mo]) && !self.ues.iter().any(|ue| ue.is_away),
+            Phase::Deregistration => done([deregistration, direct_deregistration]),
+            Phase::Rising | Phase::Finished => true,
         }
     }
 }
@@ -242,20 +231,13 @@ impl Application for Node {
                 User::Registration(number) => ue::on_registered(self, now, number, status),
                 User::Submission(number) => ue::on_submission_answered(self, number, status),
                 User::DeliverReport(number) => ue::on_report_answered(self, number, status),
-                User::MtForwardSm(_) | User::RoutingInfo(_) => {}
             },
-            Indication::Invoke(invoke) => iwmsc::on_invoke(self, now, &invoke, cx),
-            Indication::Ended { user, outcome } => match User::from_u64(user) {
-                User::RoutingInfo(number) => gmsc::on_routing_info(self, now, number, &outcome, cx),
-                User::MtForwardSm(number) => gmsc::on_outcome(self, now, number, &outcome),
-                User::Registration(_) | User::Submission(_) | User::DeliverReport(_) => {}
-            },
-            // We answer in the turn of the question.
             // A transport error is a 503 (RFC 3261 8.1.3.1).
             Indication::Unreachable { user, .. } => {
                 self.handle(now, Indication::Answered { user, status: 503 }, cx);
             }
-            Indication::Gone { .. } | Indication::KeepAlive { .. } | Indication::Published { .. } => {}
+            // There is no SS7 here.
+            _ => {}
         }
         self.proceed(now, cx);
     }
@@ -274,7 +256,8 @@ impl Application for Node {
     }
 
     fn poll_timeout(&self) -> Time {
-        self.traffic.waiting.front().map_or(Time::NEVER, |(deadline, _)| *deadline)
+        let waiting = self.traffic.waiting.front().map_or(Time::NEVER, |(deadline, _)| *deadline);
+        self.coming_back.first().map_or(waiting, |(time, _)| waiting.min(*time))
     }
 
     fn is_stopping(&self) -> bool {
@@ -289,7 +272,7 @@ impl Application for Node {
 
     fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
         visit("mo", self.traffic.mo.under_way() as usize, self.traffic.mo.asked as usize);
-        visit("mt", self.traffic.mt.under_way() as usize, self.traffic.mt.asked as usize);
+        visit("away", self.coming_back.len(), self.ues.len());
     }
 }
 
@@ -300,13 +283,7 @@ mod tests {
     #[test]
     fn user_words_bring_back_what_they_were_made_of() {
         for number in [0, 7, u32::MAX] {
-            for user in [
-                User::Registration(number),
-                User::Submission(number),
-                User::DeliverReport(number),
-                User::MtForwardSm(number),
-                User::RoutingInfo(number),
-            ] {
+            for user in [User::Registration(number), User::Submission(number), User::DeliverReport(number)] {
                 assert_eq!(User::from_u64(user.to_u64()), user);
                 assert_eq!(user.to_u64() >> 63, 0, "the stack's own bit");
             }

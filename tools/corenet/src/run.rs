@@ -5,11 +5,15 @@ use crate::config::Config;
 use crate::hlr::HlrNode;
 use crate::impairment::Impaired;
 use crate::node::Node;
+use crate::nodes::Nodes;
+use crate::scenario::{Phase, Player, Scenario};
+use crate::serving::ServingNode;
+use crate::smsc::SmscNode;
 use crate::start;
 use crate::switch::Switch;
-use crate::traffic::{Traffic, Until};
+use crate::traffic::Until;
 use ipsmgw::base::{PortId, Time};
-use ipsmgw::control::config::Backoff as BackoffSetting;
+use ipsmgw::control::config::{Association, Backoff as BackoffSetting};
 use ipsmgw::control::layers;
 use ipsmgw::dataplane::{Backoff, BackoffMode, Clock, Worker};
 use ipsmgw::io::dpdk::{DpdkIo, Eal, Ports, PortsConfig};
@@ -29,23 +33,52 @@ pub trait Observer {
     /// The ports are up: the gateway may start.
     fn ready(&mut self);
     /// How far the scenario is.
-    fn progress(&mut self, traffic: &Traffic);
+    fn progress(&mut self, phase: Phase, nodes: &Nodes<'_>);
     /// The scenario has ended, and the capture is complete but for the leaving. `remarks` are about the network, a line
     /// each.
-    fn finished(&mut self, traffic: &Traffic, remarks: &str);
+    fn finished(&mut self, nodes: &Nodes<'_>, remarks: &str);
 }
+
+/// A node and the stack that it stands on.
+type On<A> = Worker<Impaired<MemoryIo>, A>;
 
 /// The core network over DPDK ports.
 pub struct Core {
     switch: Switch<Fan<DpdkIo>>,
-    worker: Worker<Impaired<MemoryIo>, Node>,
-    hlr: Worker<Impaired<MemoryIo>, HlrNode>,
+    ues: On<Node>,
+    smsc: On<SmscNode>,
+    hlr: On<HlrNode>,
+    serving: Vec<On<ServingNode>>,
+    scenario: Scenario,
     ports: Ports,
     capture: Option<CaptureFile>,
-    /// Of the associations of both, in their order, whether they lead out of the box.
-    outward: [Vec<bool>; 2],
+    /// Of the associations of each signalling point, in the order of [`Config::points`], whether they lead out of the box.
+    outward: Vec<Vec<bool>>,
     clock: Clock,
     backoff: Backoff,
+}
+
+/// Calls a function of all nodes, whatever they are.
+macro_rules! all {
+    ($core:expr, $node:pat => $act:expr) => {{
+        let Core { ues, smsc, hlr, serving, .. } = $core;
+        {
+            let $node = ues;
+            $act;
+        }
+        {
+            let $node = smsc;
+            $act;
+        }
+        {
+            let $node = hlr;
+            $act;
+        }
+        for node in serving {
+            let $node = node;
+            $act;
+        }
+    }};
 }
 
 impl Core {
@@ -73,54 +106,101 @@ impl Core {
             Box::new(move || u64::try_from((since + clock.now().since(Time::ZERO)).as_nanos()).unwrap_or(0));
         let written = capture.clone().map(|file| (file, wall));
         let mut switch = Switch::new(Fan::new(io), frames as usize, written);
-        let all: Vec<PortId> = (0..config.ports.len()).map(|at| PortId(at as u8)).collect();
-        let no_port = "a node's port: there is none of this name; name a [[port]]";
-        let worker = start::build(config, switch.attach(&all).ok_or(no_port)?)?;
-        let of_hlr = config.ports.iter().position(|port| port.name == config.hlr.point.port);
-        let of_hlr = all.get(of_hlr.unwrap_or(usize::MAX)).ok_or(no_port)?;
-        let hlr = start::hlr(config, switch.attach(&[*of_hlr]).ok_or(no_port)?)?;
+        let mut attach = |places: &[usize]| {
+            let places: Vec<PortId> = places.iter().map(|&at| PortId(at as u8)).collect();
+            switch.attach(&places).ok_or("a node's port: there is none of this name; name a [[port]]")
+        };
+        let named = |name: &str| config.ports.iter().position(|port| port.name == name).unwrap_or(usize::MAX);
+        let ues = start::ues(config, attach(&start::ue_ports(config).collect::<Vec<_>>())?)?;
+        let smsc = start::smsc(config, since.as_secs(), attach(&[named(&config.smsc.point.port)])?)?;
+        let hlr = start::hlr(config, attach(&[named(&config.hlr.point.port)])?)?;
+        let mut serving = vec![];
+        for (at, node) in config.serving_nodes.iter().enumerate() {
+            serving.push(start::serving(config, at, attach(&[named(&node.point.port)])?)?);
+        }
         let mode = match config.node.backoff {
             BackoffSetting::Spin => BackoffMode::Spin,
             BackoffSetting::Yield => BackoffMode::Yield,
         };
-        let outward = [&config.associations, &config.hlr.point.associations]
-            .map(|list| list.iter().map(|it| !it.remote.iter().any(|to| config.is_own(*to))).collect());
+        let leads_out = |it: &Association| !it.remote.iter().any(|to| config.is_own(*to));
+        let outward = config.points().map(|(_, point)| point.associations.iter().map(leads_out).collect());
+        let outward = outward.collect();
+        let scenario = Scenario::new(config.traffic.up);
         let backoff = Backoff::new(mode);
-        Ok(Self { switch, worker, hlr, ports, capture, outward, clock, backoff })
+        Ok(Self { switch, ues, smsc, hlr, serving, scenario, ports, capture, outward, clock, backoff })
     }
 
-    /// The scenario.
+    /// The nodes, to look at.
     #[must_use]
-    pub fn traffic(&self) -> &Traffic {
-        &self.worker.application_ref().traffic
+    pub fn nodes(&self) -> Nodes<'_> {
+        Nodes {
+            ues: self.ues.application_ref(),
+            smsc: self.smsc.application_ref(),
+            hlr: self.hlr.application_ref(),
+            serving: self.serving.iter().map(Worker::application_ref).collect(),
+        }
+    }
+
+    /// Whether the whole scenario has gone as configured.
+    #[must_use]
+    pub fn is_as_configured(&self) -> bool {
+        !self.scenario.is_stuck && self.nodes().is_as_configured()
+    }
+
+    /// The stacks of the signalling points, in the order of [`Config::points`].
+    fn points(&self) -> impl Iterator<Item = &Stack> {
+        [self.smsc.stack(), self.hlr.stack()].into_iter().chain(self.serving.iter().map(Worker::stack))
     }
 
     /// Whether no association leads out of the box any more.
     fn gateway_has_left(&self) -> bool {
-        let left = |stack: &Stack, outward: &[bool]| {
-            stack.ss7().transport().associations().zip(outward).all(|((_, _, active), out)| !(active && *out))
-        };
-        let [of_node, of_hlr] = &self.outward;
-        left(self.worker.stack(), of_node) && left(self.hlr.stack(), of_hlr)
+        self.points().zip(&self.outward).all(|(stack, outward)| {
+            let associations = stack.ss7().transport().associations();
+            associations.zip(outward).all(|((_, _, is_active), out)| !(is_active && *out))
+        })
     }
 
     /// What the network did besides: losses, doubles and what they led to. Empty if there was nothing.
     fn remarks(&mut self) -> String {
-        let ((lost, doubled), (more_lost, more_doubled)) = (self.worker.io().counts, self.hlr.io().counts);
-        let (clients, _) = self.worker.stack().ims().transaction_counts();
-        let counts = &self.traffic().counts;
+        let (mut lost, mut doubled, mut data_again) = (0, 0, 0);
+        all!(&mut *self, node => {
+            let (more_lost, more_doubled) = node.io().counts;
+            (lost, doubled) = (lost + more_lost, doubled + more_doubled);
+            data_again += node.stack().ss7().transport().sctp_counts().data_again;
+        });
+        let (clients, _) = self.ues.stack().ims().transaction_counts();
         let remarks = [
-            (lost + more_lost, "packets lost by the impairment"),
-            (doubled + more_doubled, "packets doubled by the impairment"),
+            (lost, "packets lost by the impairment"),
+            (doubled, "packets doubled by the impairment"),
             (self.switch.counts.lost, "packets lost because a queue was full"),
             (clients.retransmitted, "SIP requests sent again"),
-            (self.worker.stack().ims().counts.repeated, "SIP requests received again"),
-            (self.worker.stack().ss7().transport().sctp_counts().data_again, "SCTP chunks sent again"),
-            (counts.iwmsc_twice, "messages that the SMS-IWMSC got again"),
-            (counts.ue_twice, "messages that a UE got again"),
+            (self.ues.stack().ims().counts.repeated, "SIP requests received again"),
+            (data_again, "SCTP chunks sent again"),
+            (self.smsc.application_ref().counts.mo_again, "messages that the SMS-IWMSC got again"),
+            (self.ues.application_ref().traffic.counts.ue_twice, "messages that a UE got again"),
         ];
         let seen = remarks.into_iter().filter(|(count, _)| *count > 0);
-        seen.map(|(count, what)| format!("{count} {what}\n")).collect()
+        let seen: String = seen.map(|(count, what)| format!("{count} {what}\n")).collect();
+        let stuck = self.scenario.is_stuck.then_some("an association has not become active in time\n");
+        seen + stuck.unwrap_or_default()
+    }
+
+    /// Goes on with the scenario where all nodes have done their part.
+    fn advance(&mut self, now: Time) {
+        let (mut are_up, mut are_done) = (true, true);
+        all!(&*self, node => {
+            are_up &= node.application_ref().is_up(node.stack());
+            are_done &= node.application_ref().is_done();
+        });
+        if let Some(phase) = self.scenario.advance(now, are_up, are_done) {
+            all!(&mut *self, node => node.with_application(|node, _| node.enter(phase)));
+        }
+    }
+
+    /// All nodes leave the SS7 network in order.
+    fn stop(&mut self, now: Time) {
+        self.scenario.end();
+        all!(self, node => node.with_application(|node, cx| node.stop(now, cx)));
     }
 
     /// Runs the scenario, or what of it there is before `stop`, and then leaves the SS7 network.
@@ -137,23 +217,26 @@ impl Core {
         observer.ready();
         let serves = until == Until::Stopped;
         if serves {
-            self.worker.with_application(|node, _| node.has_no_scenario());
+            self.scenario.end();
         }
         let (mut next, mut stop_by, mut told) = (Time::ZERO, Time::NEVER, serves);
         loop {
             let now = self.clock.now();
-            let carried = self.switch.turn();
-            let busy = self.worker.turn(now) | self.hlr.turn(now);
-            self.backoff.after_turn(busy || carried);
-            let node = self.worker.application_ref();
-            let finished = node.is_finished();
+            let mut busy = self.switch.turn();
+            let mut closed = true;
+            all!(&mut *self, node => {
+                busy |= node.turn(now);
+                closed &= node.stack().is_closed();
+            });
+            self.backoff.after_turn(busy);
+            self.advance(now);
+            let finished = self.scenario.phase() == Phase::Finished;
             if finished && !told {
                 told = true;
                 self.flush()?;
                 let remarks = self.remarks();
-                observer.finished(self.traffic(), &remarks);
+                observer.finished(&self.nodes(), &remarks);
             }
-            let closed = self.worker.stack().is_closed() && self.hlr.stack().is_closed();
             if finished && told && closed && (stop_by < Time::NEVER || !serves) {
                 break;
             }
@@ -161,10 +244,7 @@ impl Core {
                 continue;
             }
             next = now + LOOK;
-            if self.hlr.application_ref().is_up(self.hlr.stack()) {
-                self.worker.with_application(|node, _| node.others_are_up());
-            }
-            observer.progress(self.traffic());
+            observer.progress(self.scenario.phase(), &self.nodes());
             if let Some(fault) = (0..self.ports.len()).find_map(|at| self.ports.fault(PortId(at as u8))) {
                 return Err(fault);
             }
@@ -175,8 +255,7 @@ impl Core {
             };
             if stop_by == Time::NEVER && (stop.load(Ordering::Relaxed) || leaves) {
                 stop_by = now + GRACE;
-                self.worker.with_application(|node, cx| node.stop(now, cx));
-                self.hlr.with_application(|node, cx| node.stop(now, cx));
+                self.stop(now);
             }
             if now >= stop_by {
                 break;

@@ -4,14 +4,16 @@ use crate::config::{self, Config};
 use crate::hlr::HlrNode;
 use crate::impairment::Impaired;
 use crate::node::Node;
+use crate::serving::ServingNode;
+use crate::smsc::SmscNode;
 use core::convert::Infallible;
 use ipsmgw::base::SipKey;
 use ipsmgw::control::config::{
-    Association, Destination, Port, PortAddress, Prefix, Ss7 as Ss7Section, Title,
+    Association, Destination, NodeKind, Port, PortAddress, Prefix, Ss7 as Ss7Section, Title,
 };
 use ipsmgw::control::layers;
 use ipsmgw::dataplane::{Worker, rings};
-use ipsmgw::ident::{Digits, SccpAddress, Ssn, WorkerId};
+use ipsmgw::ident::{Digits, PointCode, SccpAddress, Ssn, WorkerId};
 use ipsmgw::io::PacketIo;
 use ipsmgw::proto::link::Link;
 use ipsmgw::proto::map::{context, operation};
@@ -31,36 +33,82 @@ const PER_MESSAGE: usize = 8;
 /// What a server transaction, which lives 32 s, and a resting transaction id need room for.
 const COMPLETED: usize = 1 << 18;
 
-/// SMSC, S-CSCFs and UEs over `io`, which has all the ports.
+/// S-CSCFs and UEs over `io`, which has the ports of [`ue_ports`].
 ///
 /// # Errors
 /// Says which part of the configuration does not fit.
-pub fn build<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>, Node>, String> {
+pub fn ues<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>, Node>, String> {
     let node = Node::new(config)?;
     let scscfs = config.networks.iter().map(|network| network.scscf_address);
     let listen: Vec<SocketAddr> = scscfs.chain(node.direct_addresses()).collect();
-    let titles: Vec<Digits> = config.networks.iter().map(|network| network.service_centre).collect();
+    let ports = ports(config, &node);
+    let routes: Vec<_> = ports.iter().flat_map(|port| config.routes_by(&port.name)).collect();
     let stack = NodeStack {
         key: SipKey::new(secret(config.seed, 0)),
         purpose: 1,
-        link: Link::new(layers::link(&ports(config, &node), &config.routes, &listen, &io))?,
+        link: Link::new(layers::link(&ports, &routes, &listen, &io))?,
         listen,
-        under_way: config.traffic.window as usize * PER_MESSAGE + 64,
-        titles: &titles,
-        ssn: Ssn::MSC,
-        offers: vec![
-            Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
-            Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
-        ],
-        signalling: Signalling {
-            ss7: &config.ss7,
-            associations: &config.associations,
-            destinations: &config.destinations,
-            titles: &config.titles,
-            ports: &config.ports,
-        },
+        under_way: under_way(config),
+        titles: &[],
+        ssns: &[],
+        offers: vec![],
+        signalling: Signalling::NONE,
     };
     worker(config, io, stack, node)
+}
+
+/// The service centres over `io`, which has one port, on the network that the configuration names. At time zero it is `epoch`, in
+/// seconds since 1970.
+///
+/// # Errors
+/// Says which part of the configuration does not fit, or what is with the store.
+pub fn smsc<IO: PacketIo>(
+    config: &Config,
+    epoch: u64,
+    io: IO,
+) -> Result<Worker<Impaired<IO>, SmscNode>, String> {
+    let titles: Vec<Digits> = config.networks.iter().map(|network| network.service_centre).collect();
+    let point = Point {
+        point: &config.smsc.point,
+        purpose: 6,
+        titles: &titles,
+        ssns: &[Ssn::MSC],
+        offers: vec![
+            Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
+            Offer { context: context::ALERT_V2, opcode: operation::ALERT_SERVICE_CENTRE },
+        ],
+        listen: vec![],
+    };
+    point.build(config, io, SmscNode::new(config, epoch)?)
+}
+
+/// The MSC or SGSN at place `at` of the configuration over `io`, which has one port, on the network that the configuration names.
+///
+/// # Errors
+/// Says which part of the configuration does not fit.
+pub fn serving<IO: PacketIo>(
+    config: &Config,
+    at: usize,
+    io: IO,
+) -> Result<Worker<Impaired<IO>, ServingNode>, String> {
+    let application = ServingNode::new(config, at)?;
+    let node = &config.serving_nodes[at];
+    let ssns: &[Ssn] = match node.kind {
+        NodeKind::Msc => &[Ssn::MSC, Ssn::VLR],
+        NodeKind::Sgsn => &[Ssn::SGSN],
+    };
+    let point = Point {
+        point: &node.point,
+        purpose: 0x10 + 4 * at as u64,
+        titles: &[node.title],
+        ssns,
+        offers: vec![
+            Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
+            Offer { context: context::LOCATION_CANCELLATION_V3, opcode: operation::CANCEL_LOCATION },
+        ],
+        listen: vec![],
+    };
+    point.build(config, io, application)
 }
 
 /// The HLR over `io`, which has one port, on the network that the configuration names.
@@ -68,32 +116,73 @@ pub fn build<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO
 /// # Errors
 /// Says which part of the configuration does not fit.
 pub fn hlr<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>, HlrNode>, String> {
-    let node = HlrNode::new(config)?;
-    let point = &config.hlr.point;
-    let ports = [point.port(&config.ports)?];
     let titles: Vec<Digits> = config.networks.iter().map(|network| network.hlr_title).collect();
     let offer = |context, opcode| Offer { context, opcode };
-    let listen: Vec<SocketAddr> = config.hlr.sip().into_iter().collect();
-    let stack = NodeStack {
-        key: SipKey::new(secret(config.seed, 3)),
-        purpose: 4,
-        link: Link::new(layers::link(&ports, &config.routes_by(&config.hlr.point.port), &listen, &io))?,
-        listen,
-        under_way: config.traffic.window as usize * PER_MESSAGE + 64,
+    let point = Point {
+        point: &config.hlr.point,
+        purpose: 3,
         titles: &titles,
-        ssn: Ssn::HLR,
+        ssns: &[Ssn::HLR],
+        listen: config.hlr.sip().into_iter().collect(),
         offers: vec![
             offer(context::GATEWAY_V3, operation::SEND_ROUTING_INFO_FOR_SM),
             offer(context::GATEWAY_V3, operation::REPORT_SM_DELIVERY_STATUS),
             offer(context::MWD_MANAGEMENT_V3, operation::READY_FOR_SM),
             offer(context::ANY_TIME_INFO_HANDLING_V3, operation::ANY_TIME_MODIFICATION),
+            offer(context::NETWORK_LOCATION_UPDATE_V3, operation::UPDATE_LOCATION),
             offer(context::GPRS_LOCATION_UPDATE_V3, operation::UPDATE_GPRS_LOCATION),
             offer(context::MS_PURGING_V3, operation::PURGE_MS),
             offer(context::INFO_RETRIEVAL_V3, operation::SEND_AUTHENTICATION_INFO),
         ],
-        signalling: Signalling::of(point, &ports),
     };
-    worker(config, io, stack, node)
+    point.build(config, io, HlrNode::new(config)?)
+}
+
+/// A signalling point to be built.
+struct Point<'a> {
+    point: &'a config::SignallingPoint,
+    /// Random octets of its own are of this purpose and the next two.
+    purpose: u64,
+    titles: &'a [Digits],
+    ssns: &'a [Ssn],
+    offers: Vec<Offer>,
+    /// Where it takes SIP.
+    listen: Vec<SocketAddr>,
+}
+
+impl Point<'_> {
+    fn build<IO, A>(self, config: &Config, io: IO, application: A) -> Result<Worker<Impaired<IO>, A>, String>
+    where
+        IO: PacketIo,
+        A: Application<Crossing = Infallible, Request = Infallible, Reply = Infallible>,
+    {
+        let Self { point, purpose, titles, ssns, offers, listen } = self;
+        let ports = [point.port(&config.ports)?];
+        let stack = NodeStack {
+            key: SipKey::new(secret(config.seed, purpose)),
+            purpose: purpose + 1,
+            link: Link::new(layers::link(&ports, &config.routes_by(&point.port), &listen, &io))?,
+            listen,
+            under_way: under_way(config),
+            titles,
+            ssns,
+            offers,
+            signalling: Signalling {
+                ss7: &point.ss7,
+                associations: &point.associations,
+                destinations: &point.destinations,
+                titles: &point.titles,
+                ports: &ports,
+            },
+        };
+        worker(config, io, stack, application)
+    }
+}
+
+/// Dialogues and SIP transactions at a time.
+fn under_way(config: &Config) -> usize {
+    let messages = config.traffic.window.max(config.smsc.deliveries) as usize;
+    messages * PER_MESSAGE + 64
 }
 
 /// What a node's stack is made of.
@@ -108,7 +197,7 @@ struct NodeStack<'a> {
     under_way: usize,
     titles: &'a [Digits],
     /// What those titles are.
-    ssn: Ssn,
+    ssns: &'a [Ssn],
     offers: Vec<Offer>,
     signalling: Signalling<'a>,
 }
@@ -123,16 +212,12 @@ struct Signalling<'a> {
     ports: &'a [Port],
 }
 
-impl<'a> Signalling<'a> {
-    fn of(point: &'a config::SignallingPoint, ports: &'a [Port]) -> Self {
-        Self {
-            ss7: &point.ss7,
-            associations: &point.associations,
-            destinations: &point.destinations,
-            titles: &point.titles,
-            ports,
-        }
-    }
+/// What a node says that never says it.
+const NO_SS7: Ss7Section = Ss7Section { point_code: PointCode(0), network_indicator: 2, sif_budget: 272 };
+
+impl Signalling<'static> {
+    /// Of a node that has no signalling links.
+    const NONE: Self = Self { ss7: &NO_SS7, associations: &[], destinations: &[], titles: &[], ports: &[] };
 }
 
 /// A node on a stack of its own, with one worker.
@@ -169,9 +254,15 @@ where
     Ok(Worker::new(WORKER, io, layers, application, end))
 }
 
-/// The ports, with the addresses of UEs with direct access on those of their networks' S-CSCFs.
+/// The places of the ports that S-CSCFs and UEs have: those with addresses of their own.
+pub fn ue_ports(config: &Config) -> impl Iterator<Item = usize> {
+    let ports = config.ports.iter().enumerate();
+    ports.filter(|(_, port)| !port.addresses.is_empty()).map(|(at, _)| at)
+}
+
+/// Those ports, with the addresses of UEs with direct access on those of their networks' S-CSCFs.
 fn ports(config: &Config, node: &Node) -> Vec<Port> {
-    let mut ports = config.ports.clone();
+    let mut ports: Vec<Port> = ue_ports(config).map(|at| config.ports[at].clone()).collect();
     for (at, network) in config.networks.iter().enumerate() {
         let behind = |port: &&mut Port| {
             port.addresses.iter().any(|own| own.prefix.address == network.scscf_address.ip())
@@ -205,7 +296,8 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
         secret(config.seed, stack.purpose),
         SipKey::new(secret(config.seed, stack.purpose + 1)),
     );
-    let own = stack.titles.iter().map(|title| SccpAddress::titled(*title, stack.ssn));
+    let own = stack.titles.iter().flat_map(|title| stack.ssns.iter().map(|ssn| (*title, *ssn)));
+    let own = own.map(|(title, ssn)| SccpAddress::titled(title, ssn));
     let rules = layers::rules(point_code, stack.titles, titles);
     Ss7Config {
         worker: WORKER,
@@ -214,7 +306,7 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
         own: own.collect(),
         sccp: SccpConfig {
             limit: usize::from(ss7.sif_budget).saturating_sub(4),
-            ..SccpConfig::new(vec![point_code], vec![stack.ssn], rules)
+            ..SccpConfig::new(vec![point_code], stack.ssns.to_vec(), rules)
         },
         dialogues: DialoguesConfig {
             worker: WORKER,

@@ -1,21 +1,19 @@
-//! What is sent and what becomes of it: flows with their pace, and every message until its report.
+//! Flows with their pace, and what UEs send until its report.
 
 use crate::config;
+use crate::ledger::Fingerprint;
 use crate::random::Random;
+use crate::report::TOLD;
 use hdrhistogram::Histogram;
 use ipsmgw::base::{Time, counts};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 counts! {
     /// What was seen besides the flows' own outcomes.
     pub struct TrafficCounts {
-        /// Mobile originated messages that the SMS-IWMSC got again.
-        iwmsc_twice,
         /// Mobile terminated messages that a UE got again.
         ue_twice,
-        /// Messages that nobody sent, or not so.
-        altered,
         /// MESSAGEs for nobody we know.
         unknown_recipient,
         /// SIP requests from somebody who isn't the gateway.
@@ -28,13 +26,17 @@ counts! {
         late,
         /// UEs that were told that the gateway has ended their registration.
         informed,
+        /// UEs that left for a while.
+        left,
+        /// UEs that came back.
+        came_back,
     }
 }
 
 /// Attempts of one kind.
 pub struct Flow {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// How many were asked for.
     pub asked: u32,
     /// How many have begun.
@@ -53,13 +55,12 @@ pub struct Flow {
     since: Option<Time>,
 }
 
-/// How many surprises are told.
-const TOLD: usize = 5;
-
 impl Flow {
-    fn new(name: &'static str, asked: u32, pace: &config::Traffic) -> Self {
+    /// So many attempts, none of which has begun.
+    #[must_use]
+    pub fn new(name: &str, asked: u32, pace: &config::Traffic) -> Self {
         Self {
-            name,
+            name: name.to_owned(),
             asked,
             begun: 0,
             delivered: 0,
@@ -142,29 +143,10 @@ pub struct Submission {
     pub ue: u32,
     /// RP-MR.
     pub reference: u8,
-    /// The TPDU.
-    pub tpdu: Vec<u8>,
+    /// Its TPDU's.
+    pub fingerprint: Fingerprint,
     /// When it was meant to begin.
     pub intended: Time,
-    /// How often the SMS-IWMSC got it.
-    pub arrived: u32,
-    /// Whether the SMSC refuses it, as configured.
-    pub refused: bool,
-    /// Whether it has ended.
-    pub ended: bool,
-}
-
-/// A mobile terminated message.
-#[derive(Debug)]
-pub struct Delivery {
-    /// Whom it is for.
-    pub ue: u32,
-    /// The TPDU.
-    pub tpdu: Vec<u8>,
-    /// When it was meant to begin.
-    pub intended: Time,
-    /// How often the UE got it.
-    pub arrived: u32,
     /// Whether it has ended.
     pub ended: bool,
 }
@@ -180,49 +162,27 @@ pub enum Until {
     Stopped,
 }
 
-/// What the scenario is at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Phase {
-    /// Waits for the associations.
-    Rising,
-    /// UEs register, for the first time or anew.
-    Registration,
-    /// Messages go both ways.
-    Messages,
-    /// UEs de-register.
-    Deregistration,
-    /// Everything has ended.
-    Finished,
-}
-
-/// All flows and messages.
+/// All flows of UEs, and their messages.
 pub struct Traffic {
     /// How it goes.
     pub(crate) config: config::Traffic,
-    /// What it is at.
-    pub phase: Phase,
     /// Registrations, first ones and refreshes.
     pub registration: Flow,
     /// Mobile originated messages.
     pub mo: Flow,
-    /// Mobile terminated messages.
-    pub mt: Flow,
     /// De-registrations.
     pub deregistration: Flow,
     /// Registrations of UEs with direct access, first ones and refreshes.
     pub direct_registration: Flow,
     /// Mobile originated messages of UEs with direct access.
     pub direct_mo: Flow,
-    /// Mobile terminated messages for UEs with direct access.
-    pub direct_mt: Flow,
     /// De-registrations of UEs with direct access.
     pub direct_deregistration: Flow,
+    /// What UEs do beside these flows: nothing is asked of it.
+    pub ues: Flow,
     pub(crate) submissions: Vec<Submission>,
-    pub(crate) by_submission: BTreeMap<Vec<u8>, u32>,
     /// Submissions in the order of their deadlines.
     pub(crate) waiting: VecDeque<(Time, u32)>,
-    pub(crate) deliveries: Vec<Delivery>,
-    pub(crate) by_delivery: BTreeMap<Vec<u8>, u32>,
     pub(crate) random: Random,
     /// What was seen besides.
     pub counts: TrafficCounts,
@@ -238,42 +198,24 @@ impl Traffic {
         let registrations = 1 + config.refreshes;
         let leave = u32::from(config.deregister);
         Self {
-            phase: Phase::Rising,
             registration: flow("registration", ims * registrations, ims),
             mo: flow("mo", config.mo, ims),
-            mt: flow("mt", config.mt, ims),
             deregistration: flow("deregistration", ims * leave, ims),
             direct_registration: flow("direct_registration", direct * registrations, direct),
             direct_mo: flow("direct_mo", config.direct_mo, direct),
-            direct_mt: flow("direct_mt", config.direct_mt, direct),
             direct_deregistration: flow("direct_deregistration", direct * leave, direct),
+            ues: flow("ue", 0, 0),
             submissions: Vec::new(),
-            by_submission: BTreeMap::new(),
             waiting: VecDeque::new(),
-            deliveries: Vec::new(),
-            by_delivery: BTreeMap::new(),
             random: Random::new(seed),
             counts: TrafficCounts::default(),
             config: config.clone(),
         }
     }
 
-    /// The flows in order, without those of which nothing is asked.
-    pub fn flows(&self) -> impl Iterator<Item = &Flow> {
-        let ims = [&self.registration, &self.mo, &self.mt, &self.deregistration];
-        let direct =
-            [&self.direct_registration, &self.direct_mo, &self.direct_mt, &self.direct_deregistration];
-        ims.into_iter().chain(direct).filter(|flow| flow.asked > 0)
-    }
-
     /// Mobile originated messages over one access.
     pub(crate) fn mo_of(&mut self, direct: bool) -> &mut Flow {
         if direct { &mut self.direct_mo } else { &mut self.mo }
-    }
-
-    /// Mobile terminated messages over one access.
-    pub(crate) fn mt_of(&mut self, direct: bool) -> &mut Flow {
-        if direct { &mut self.direct_mt } else { &mut self.mt }
     }
 
     /// Registrations over one access, or de-registrations.
@@ -284,12 +226,6 @@ impl Traffic {
             (true, false) => &mut self.direct_registration,
             (true, true) => &mut self.direct_deregistration,
         }
-    }
-
-    /// Whether everything that was asked for has gone as configured.
-    #[must_use]
-    pub fn is_as_configured(&self) -> bool {
-        self.counts.altered == 0 && self.flows().all(|flow| flow.is_done() && flow.surprises == 0)
     }
 
     /// A submission has ended: its UE may send again. `None` if it had ended before.

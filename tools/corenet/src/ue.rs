@@ -2,11 +2,13 @@
 
 use crate::config;
 use crate::direct::{self, Direct};
+use crate::ledger::{Direction, Fingerprint, Outcome};
 use crate::node::{Cx, Node, User};
 use crate::random::Random;
 use crate::scscf::{self, Scscf};
 use crate::short_message;
-use crate::traffic::Submission;
+use crate::traffic::{Submission, Traffic};
+use core::time::Duration;
 use ipsmgw::base::{Key, Time};
 use ipsmgw::ident::{Digits, Imsi, Msisdn, WorkerId};
 use ipsmgw::stack::{Message, MessageRequest, RegisterRequest, Rp};
@@ -76,8 +78,10 @@ pub struct Ue {
     reference: u8,
     /// Whether a submission waits for its report: the relay layer has one at a time.
     submitting: bool,
-    /// Mobile terminated messages on their way to it.
-    pub(crate) awaited: u32,
+    /// Whether it is registered, as far as it knows.
+    pub(crate) is_registered: bool,
+    /// It has left for a while, or is about to, and comes back.
+    pub(crate) is_away: bool,
 }
 
 impl Ue {
@@ -97,7 +101,8 @@ impl Ue {
             register_intended: Time::ZERO,
             reference: 0,
             submitting: false,
-            awaited: 0,
+            is_registered: false,
+            is_away: false,
         }
     }
 
@@ -165,10 +170,81 @@ pub(crate) fn send_register(
 pub(crate) fn on_registered(node: &mut Node, now: Time, number: u32, status: u16) {
     let Some(ue) = node.ues.get_mut(number as usize) else { return };
     ue.registering = false;
+    let leaves = ue.expires == 0;
+    if status == 200 {
+        ue.is_registered = !leaves;
+    }
+    if ue.is_away {
+        return on_away(node, now, number, status);
+    }
     let flow = node.traffic.registrations_of(ue.direct.is_some(), ue.expires == 0);
     match status {
         200 => flow.succeed(now, ue.register_intended),
         _ => flow.fail(number, &format!("REGISTER answered {status}")),
+    }
+}
+
+/// This share of the UEs leaves now, and comes back later, at random.
+pub(crate) fn choose_absent(node: &mut Node) {
+    let Traffic { config, random, .. } = &mut node.traffic;
+    for (ue, number) in node.ues.iter_mut().zip(0..) {
+        if ue.is_registered && random.chance(config.absent) {
+            ue.is_away = true;
+            node.leaving.push(number);
+        }
+    }
+}
+
+/// UEs that are to leave do so; those whose time has come register again (8.6 step 2).
+pub(crate) fn leave_and_come_back(node: &mut Node, now: Time, cx: &mut Cx<'_>) {
+    for number in core::mem::take(&mut node.leaving) {
+        // What it has submitted it waits for.
+        match node.ues[number as usize].submitting {
+            true => node.leaving.push(number),
+            false => send_away(node, now, number, 0, cx),
+        }
+    }
+    while let Some(&(time, number)) = node.coming_back.first()
+        && time <= now
+    {
+        node.coming_back.pop_first();
+        send_away(node, now, number, node.traffic.config.expires, cx);
+    }
+}
+
+/// A REGISTER of a UE that leaves for a while or comes back.
+fn send_away(node: &mut Node, now: Time, number: u32, expires: u32, cx: &mut Cx<'_>) {
+    let ue = &mut node.ues[number as usize];
+    (ue.registering, ue.expires) = (true, expires);
+    let sent = match ue.direct.is_some() {
+        true => direct::register(node, now, number, cx),
+        false => scscf::register(node, now, number, cx),
+    };
+    if sent.is_err() {
+        on_registered(node, now, number, 503);
+    }
+}
+
+/// A UE that was to leave for a while has left, or has come back.
+fn on_away(node: &mut Node, now: Time, number: u32, status: u16) {
+    let Traffic { config, random, counts, .. } = &mut node.traffic;
+    let ue = &mut node.ues[number as usize];
+    match (status, ue.expires) {
+        (200, 0) => {
+            counts.left += 1;
+            let most = config.absence.as_millis() as usize;
+            let absence = Duration::from_millis(random.below(most + 1) as u64);
+            node.coming_back.insert((now + absence, number));
+        }
+        (200, _) => {
+            counts.came_back += 1;
+            ue.is_away = false;
+        }
+        (status, expires) => {
+            ue.is_away = false;
+            let what = if expires == 0 { "leaving" } else { "coming back" };
+            node.traffic.ues.surprise(number, &format!("REGISTER answered {status}, {what}"));
+        }
     }
 }
 
@@ -179,7 +255,11 @@ const LIES: u32 = 4;
 pub(crate) fn submit(node: &mut Node, now: Time, direct: bool, intended: Time, cx: &mut Cx<'_>) -> bool {
     let members = if direct { &node.direct } else { &node.behind_ims };
     let traffic = &mut node.traffic;
-    let Some(at) = free(&node.ues, members, &mut traffic.random, |ue| !ue.submitting) else { return false };
+    let Some(at) =
+        free(&node.ues, members, &mut traffic.random, |ue| !ue.submitting && ue.is_registered && !ue.is_away)
+    else {
+        return false;
+    };
     let number = traffic.submissions.len() as u32;
     let lies = direct && number % LIES == LIES - 1;
     let claimed = if lies { (at + 1) % node.ues.len() } else { at };
@@ -208,10 +288,10 @@ pub(crate) fn submit(node: &mut Node, now: Time, direct: bool, intended: Time, c
         rp: Rp::Submit { reference, service_centre: Some(scscf.service_centre), tpdu: &tpdu },
     };
     let sent = cx.stack.message(now, &request, User::Submission(number).to_u64(), cx.outside);
-    let refused = node.smsc.refuses(&mut traffic.random);
-    traffic.by_submission.insert(tpdu.clone(), number);
+    let fingerprint = Fingerprint::of(&tpdu);
+    node.ledger.sent(Direction::Mo, fingerprint, ue.msisdn);
     let ue = at as u32;
-    traffic.submissions.push(Submission { ue, reference, tpdu, intended, arrived: 0, refused, ended: false });
+    traffic.submissions.push(Submission { ue, reference, fingerprint, intended, ended: false });
     traffic.waiting.push_back((now + traffic.config.mo_report, number));
     traffic.mo_of(direct).begun += 1;
     if let Err(refusal) = sent {
@@ -243,6 +323,7 @@ fn fail(node: &mut Node, number: u32, why: &str) {
     let ue = &mut node.ues[submission.ue as usize];
     ue.submitting = false;
     let direct = ue.direct.is_some();
+    node.ledger.ended(Direction::Mo, submission.fingerprint, Outcome::Failed);
     node.traffic.mo_of(direct).fail(number, why);
 }
 
@@ -259,9 +340,7 @@ pub(crate) fn on_timeout(node: &mut Node, now: Time) {
         && deadline <= now
     {
         node.traffic.waiting.pop_front();
-        let arrived =
-            node.traffic.submissions.get(number as usize).map_or(0, |submission| submission.arrived);
-        fail(node, number, &format!("no submit report; the SMS-IWMSC got the message {arrived} times"));
+        fail(node, number, "no submit report");
     }
 }
 
@@ -297,26 +376,27 @@ fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) 
         return;
     };
     let (sender, expected, intended) = (submission.ue, submission.reference, submission.intended);
-    let (arrived, refused) = (submission.arrived, submission.refused);
+    let fingerprint = submission.fingerprint;
     node.ues[sender as usize].submitting = false;
     let (reference, failed, report) = match message.rp {
         Rp::Ack { reference, tpdu } => (reference, None, tpdu),
         Rp::Error { reference, cause, tpdu } => (reference, Some(cause), tpdu),
         _ => return,
     };
-    let said = short_message::submit_report(number, refused.then(|| node.smsc.failure()));
+    let outcome = if failed.is_none() { Outcome::Accepted } else { Outcome::Failed };
+    node.ledger.ended(Direction::Mo, fingerprint, outcome);
+    let refusal = node.refusal.filter(|_| failed.is_some());
+    let said = short_message::submit_report(fingerprint.short(), refusal);
     let mo = node.traffic.mo_of(node.ues[sender as usize].direct.is_some());
     if sender != ue {
         mo.fail(number, "the report went to another UE");
     } else if reference != expected {
         mo.fail(number, &format!("the report has RP-MR {reference}, not {expected}"));
-    } else if failed.is_some() != refused {
-        mo.fail(number, &format!("RP-Cause {failed:?}; the SMS-IWMSC got it {arrived} times"));
+    } else if failed.is_some() && refusal.is_none() {
+        mo.fail(number, &format!("RP-Cause {failed:?}"));
     } else if report != Some(&said[..]) {
         mo.fail(number, "the SUBMIT-REPORT is not the SMSC's");
-    } else if arrived == 0 {
-        mo.fail(number, "acknowledged, but the SMS-IWMSC never got it");
-    } else if refused {
+    } else if failed.is_some() {
         mo.fail_as_configured();
     } else {
         mo.succeed(now, intended);
@@ -333,32 +413,27 @@ fn on_deliver(
     cx: &mut Cx<'_>,
 ) {
     let me = &node.ues[ue as usize];
-    let (behaviour, direct) = (me.behaviour, me.direct.is_some());
+    let behaviour = me.behaviour;
     let scscf = &node.scscfs[me.network];
     let (local, access_network_info) = me.way(scscf);
+    let fingerprint = Fingerprint::of(tpdu);
+    let accepted = behaviour == Behaviour::Good;
+    let received = node.ledger.received(Direction::Mt, fingerprint, me.msisdn, accepted);
     let traffic = &mut node.traffic;
-    let Some(&number) = traffic.by_delivery.get(tpdu) else {
-        traffic.counts.altered += 1;
-        traffic.mt_of(direct).surprise(u32::MAX, "a UE got a message that nobody sent");
-        return cx.stack.answer(now, &message.request, 200, cx.outside);
-    };
-    let delivery = &mut traffic.deliveries[number as usize];
-    delivery.arrived += 1;
-    if delivery.arrived > 1 {
-        traffic.counts.ue_twice += 1;
-    }
-    if delivery.ue != ue {
-        traffic.mt_of(direct).surprise(number, "another UE got it");
-    }
+    traffic.counts.ue_twice += u64::from(received.accepted > 1);
     if service_centre != Some(scscf.service_centre) {
-        traffic.mt_of(direct).surprise(number, &format!("RP-OA is {service_centre:?}"));
+        traffic.ues.surprise(ue, &format!("RP-OA is {service_centre:?}"));
     }
+    node.reports += 1;
+    let number = node.reports;
     if behaviour == Behaviour::Silent {
         return;
     }
     cx.stack.answer(now, &message.request, 200, cx.outside);
-    let report =
-        short_message::deliver_report(number, matches!(behaviour, Behaviour::Failing(_)).then_some(FAILURE));
+    let report = short_message::deliver_report(
+        fingerprint.short(),
+        matches!(behaviour, Behaviour::Failing(_)).then_some(FAILURE),
+    );
     let rp = match behaviour {
         Behaviour::Failing(cause) => Rp::Error { reference, cause, tpdu: Some(&report) },
         Behaviour::Good => Rp::Ack { reference, tpdu: Some(&report) },
@@ -378,16 +453,14 @@ fn on_deliver(
         access_network_info,
         rp,
     };
-    if cx.stack.message(now, &request, User::DeliverReport(number).to_u64(), cx.outside).is_err() {
-        traffic.mt_of(direct).surprise(number, "delivery report not sent");
+    if cx.stack.message(now, &request, User::DeliverReport(ue).to_u64(), cx.outside).is_err() {
+        traffic.ues.surprise(ue, "delivery report not sent");
     }
 }
 
-/// 8.10 step 14: the answer to the delivery report.
+/// 8.10 step 14: the answer to the delivery report of UE `number`.
 pub(crate) fn on_report_answered(node: &mut Node, number: u32, status: u16) {
     if !(200..300).contains(&status) {
-        let ue = node.traffic.deliveries.get(number as usize).map_or(0, |delivery| delivery.ue);
-        let direct = node.ues[ue as usize].direct.is_some();
-        node.traffic.mt_of(direct).surprise(number, &format!("delivery report answered {status}"));
+        node.traffic.ues.surprise(number, &format!("delivery report answered {status}"));
     }
 }

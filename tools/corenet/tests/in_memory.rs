@@ -4,8 +4,12 @@
 use corenet::config::{DirectAuthentication, RegisterBody};
 use corenet::hlr::{Hlr, HlrNode};
 use corenet::impairment::Impaired;
-use corenet::traffic::{Phase, Traffic};
-use corenet::{Config, Node, direct, report, start};
+use corenet::nodes::Nodes;
+use corenet::scenario::{Phase, Player, Scenario};
+use corenet::serving::ServingNode;
+use corenet::smsc::SmscNode;
+use corenet::traffic::Traffic;
+use corenet::{Config, Node, direct, start};
 use ipsmgw::control::config::{Aka, Authentication, Config as GatewayConfig, R1};
 use ipsmgw::control::subscribers::Subscribers;
 use ipsmgw::dataplane::Worker;
@@ -26,9 +30,35 @@ const PATIENCE: Duration = Duration::from_secs(600);
 struct World {
     simulation: Simulation,
     gateway: GatewayId,
-    corenet: PeerId<Worker<Impaired<MemoryIo>, Node>>,
-    hlr: PeerId<Worker<Impaired<MemoryIo>, HlrNode>>,
+    ues: PeerId<On<Node>>,
+    smsc: PeerId<On<SmscNode>>,
+    hlr: PeerId<On<HlrNode>>,
+    serving: Vec<PeerId<On<ServingNode>>>,
+    scenario: Scenario,
 }
+
+/// A node of the core network and the stack that it stands on.
+type On<A> = Worker<Impaired<MemoryIo>, A>;
+
+/// Calls a function of all nodes of the core network, whatever they are.
+macro_rules! all {
+    ($world:expr, $node:ident => $act:expr) => {{
+        let World { simulation, ues, smsc, hlr, serving, .. } = $world;
+        all!(simulation, $node, $act, *ues, *smsc, *hlr);
+        for peer in serving {
+            all!(simulation, $node, $act, *peer);
+        }
+    }};
+    ($simulation:ident, $node:ident, $act:expr, $($peer:expr),*) => {
+        $({
+            let $node = $simulation.peer_mut($peer);
+            $act;
+        })*
+    };
+}
+
+/// Seconds since 1970 at the beginning.
+const EPOCH: u64 = 1_795_824_000;
 
 /// The demo's two configurations, without direct access, changed by `change`.
 fn world(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -> World {
@@ -90,42 +120,64 @@ fn world_of(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -
         simulation.link(link).queues = Queues::Toeplitz;
     }
     simulation.peer_frames = FRAMES as usize;
-    let hlr = simulation.add_peer("hlr", &bridges[1..], |io, _| start::hlr(&corenet, io).unwrap());
-    let corenet = simulation.add_peer("corenet", &bridges, |io, _| start::build(&corenet, io).unwrap());
-    let mut world = World { simulation, gateway, corenet, hlr };
-    world.run_until("an HLR that everybody has reached", |world| {
-        let hlr = world.simulation.peer(world.hlr);
-        hlr.application_ref().is_up(hlr.stack())
+    let [ims, ss7] = [&bridges[..1], &bridges[1..]];
+    let hlr = simulation.add_peer("hlr", ss7, |io, _| start::hlr(&corenet, io).unwrap());
+    let smsc = simulation.add_peer("smsc", ss7, |io, _| start::smsc(&corenet, EPOCH, io).unwrap());
+    let nodes = corenet.serving_nodes.iter().enumerate();
+    let serving = nodes.map(|(at, node)| {
+        simulation.add_peer(&node.name, ss7, |io, _| start::serving(&corenet, at, io).unwrap())
     });
-    world.simulation.peer_mut(world.corenet).with_application(|node, _| node.others_are_up());
-    world
+    let serving = serving.collect();
+    let ues = simulation.add_peer("ues", ims, |io, _| start::ues(&corenet, io).unwrap());
+    let scenario = Scenario::new(corenet.traffic.up);
+    World { simulation, gateway, ues, smsc, hlr, serving, scenario }
 }
 
 impl World {
     fn run_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
         let deadline = self.simulation.now() + PATIENCE;
         while !done(self) {
-            assert!(self.simulation.now() < deadline, "{what} is not reached:\n{}", self.surprises());
-            self.simulation.peer_mut(self.corenet);
+            let now = self.simulation.now();
+            assert!(now < deadline, "{what} is not reached:\n{}", self.nodes().surprises());
+            let (mut are_up, mut are_done) = (true, true);
+            all!(&mut *self, node => {
+                are_up &= node.application_ref().is_up(node.stack());
+                are_done &= node.application_ref().is_done();
+            });
+            if let Some(phase) = self.scenario.advance(now, are_up, are_done) {
+                all!(&mut *self, node => node.with_application(|node, _| node.enter(phase)));
+            }
             self.simulation.pass(STEP);
+        }
+    }
+
+    /// The nodes of the core network, to look at.
+    fn nodes(&self) -> Nodes<'_> {
+        let Self { simulation, ues, smsc, hlr, serving, .. } = self;
+        Nodes {
+            ues: simulation.peer(*ues).application_ref(),
+            smsc: simulation.peer(*smsc).application_ref(),
+            hlr: simulation.peer(*hlr).application_ref(),
+            serving: serving.iter().map(|peer| simulation.peer(*peer).application_ref()).collect(),
         }
     }
 
     /// Runs the scenario, then lets transactions and associations end, and looks for lost frames.
     fn run(&mut self) {
-        self.run_until("the end of the scenario", |world| world.corenet().application_ref().is_finished());
-        assert_eq!(self.surprises(), "");
-        assert!(self.traffic().is_as_configured());
+        self.run_until("the end of the scenario", |world| world.scenario.phase() == Phase::Finished);
+        assert_eq!(self.nodes().surprises(), "");
+        assert!(self.nodes().is_as_configured());
     }
 
     fn stop(&mut self) {
         self.simulation.stop(self.gateway);
         self.run_until("an idle gateway", |world| world.gateway().iter().all(Worker::is_idle));
         let now = self.simulation.now();
-        self.simulation.peer_mut(self.corenet).with_application(|node, cx| node.stop(now, cx));
-        self.simulation.peer_mut(self.hlr).with_application(|node, cx| node.stop(now, cx));
+        all!(&mut *self, node => node.with_application(|node, cx| node.stop(now, cx)));
         self.run_until("closed associations", |world| {
-            world.corenet().stack().is_closed() && world.simulation.peer(world.hlr).stack().is_closed()
+            let mut closed = true;
+            all!(world, node => closed &= node.stack().is_closed());
+            closed
         });
         self.simulation.pass(Duration::from_millis(50));
         self.simulation.assert_no_frame_is_lost();
@@ -135,16 +187,8 @@ impl World {
         self.simulation.workers(self.gateway)
     }
 
-    fn corenet(&self) -> &Worker<Impaired<MemoryIo>, Node> {
-        self.simulation.peer(self.corenet)
-    }
-
     fn traffic(&self) -> &Traffic {
-        &self.corenet().application_ref().traffic
-    }
-
-    fn surprises(&self) -> String {
-        report::surprises(self.traffic())
+        &self.simulation.peer(self.ues).application_ref().traffic
     }
 
     fn sum(&self, count: impl Fn(&Worker<MemoryIo, Gateway>) -> u64) -> u64 {
@@ -152,8 +196,14 @@ impl World {
     }
 }
 
-fn outcomes(world: &World) -> Vec<(&'static str, u32, u32)> {
-    world.traffic().flows().map(|flow| (flow.name, flow.delivered, flow.failed)).collect()
+fn outcomes(world: &World) -> Vec<(&str, u32, u32)> {
+    world.nodes().flows().map(|flow| (flow.name.as_str(), flow.delivered, flow.failed)).collect()
+}
+
+/// How many messages came again, to the SMS-IWMSC and to UEs.
+fn again(world: &World) -> (u64, u64) {
+    let nodes = world.nodes();
+    (nodes.smsc.counts.mo_again, nodes.ues.traffic.counts.ue_twice)
 }
 
 #[test]
@@ -164,8 +214,9 @@ fn everything_arrives_unchanged_and_is_reported_by_one_worker() {
         outcomes(&world),
         [("registration", 40, 0), ("mo", 200, 0), ("mt", 200, 0), ("deregistration", 40, 0)]
     );
-    let counts = &world.traffic().counts;
-    assert_eq!((counts.iwmsc_twice, counts.ue_twice), (0, 0));
+    assert_eq!(again(&world), (0, 0));
+    let counts = &world.nodes().smsc.counts;
+    assert_eq!((counts.mo_accepted, counts.for_smes, counts.without_imsi), (200, 200, 0));
     world.stop();
 }
 
@@ -193,10 +244,9 @@ fn nothing_is_lost_with_loss_and_duplication() {
         });
         world.run();
         assert_eq!(outcomes(&world)[1..3], [("mo", 500, 0), ("mt", 500, 0)], "seed {seed}");
-        let (lost, doubled) = world.simulation.peer_mut(world.corenet).io().counts;
+        let (lost, doubled) = world.simulation.peer_mut(world.ues).io().counts;
         assert!(lost > 20 && doubled > 20, "{lost} lost, {doubled} doubled");
-        let counts = &world.traffic().counts;
-        assert_eq!((counts.iwmsc_twice, counts.ue_twice), (0, 0), "seed {seed}");
+        assert_eq!(again(&world), (0, 0), "seed {seed}");
         world.stop();
     }
 }
@@ -244,6 +294,7 @@ fn ues_and_service_centres_that_refuse_are_understood() {
         gateway.timers.mt_report = Duration::from_secs(2);
         (corenet.ue.silent, corenet.ue.mute, corenet.ue.failing) = (0.1, 0.1, 0.2);
         corenet.smsc.failing = 0.2;
+        corenet.smsc.retry_s = vec![];
         corenet.traffic.deregister = true;
     });
     world.run();
@@ -256,19 +307,25 @@ fn ues_and_service_centres_that_refuse_are_understood() {
 #[test]
 fn what_goes_wrong_is_noticed() {
     let mut world = world(1, |gateway, corenet| {
-        // The gateway never learns the IMSIs of home1: the SMS-IWMSC misses them, and no message finds its recipient.
+        // The gateway never learns the IMSIs of home1: it can't tell them, and no message finds its recipient.
         gateway.networks[0].subscribers = None;
         gateway.networks[0].r1 = R1::Preconfigured;
         corenet.networks[0].r1 = R1::Preconfigured;
         corenet.networks.truncate(1);
-        corenet.titles.retain(|title| !title.prefix.to_string().starts_with("44"));
+        corenet.smsc.retry_s = vec![];
+        for point in [&mut corenet.smsc.point, &mut corenet.hlr.point] {
+            point.titles.retain(|title| !title.prefix.to_string().starts_with("44"));
+        }
         (corenet.traffic.mo, corenet.traffic.mt) = (20, 20);
     });
-    world.run_until("the end of the scenario", |world| world.corenet().application_ref().is_finished());
-    assert_eq!(outcomes(&world), [("registration", 20, 0), ("mo", 0, 20), ("mt", 0, 20)]);
-    assert!(!world.traffic().is_as_configured());
-    let surprises = world.surprises();
-    assert!(surprises.contains("SM-RP-OA is") && surprises.contains("AbsentSubscriberSm"), "{surprises}");
+    world.run_until("the end of the scenario", |world| world.scenario.phase() == Phase::Finished);
+    assert_eq!(outcomes(&world), [("registration", 20, 0), ("mo", 20, 0), ("mt", 0, 20)]);
+    let nodes = world.nodes();
+    assert_eq!(nodes.smsc.counts.without_imsi, 20);
+    assert!(!nodes.is_as_configured());
+    assert_eq!(nodes.smsc.counts.failed_at_nodes, 20);
+    let surprises = nodes.surprises();
+    assert!(surprises.contains("GivenUp"), "{surprises}");
 }
 
 /// 50 UEs with direct access, and 20 behind the S-CSCF.
@@ -281,10 +338,6 @@ fn direct_world(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config
 }
 
 impl World {
-    fn node(&self) -> &Node {
-        self.corenet().application_ref()
-    }
-
     fn hlr(&self) -> &Hlr {
         &self.simulation.peer(self.hlr).application_ref().hlr
     }
@@ -292,7 +345,7 @@ impl World {
     /// Whether HLR and subscriber table say the same of every subscriber.
     fn assert_agreement(&self, what: &str) {
         let table = self.simulation.registrar(self.gateway).table();
-        for ue in &self.node().ues {
+        for ue in &self.nodes().ues.ues {
             let of_hlr = self.hlr().gateway_of(ue.imsi).is_some();
             let of_table = table.by_imsi(ue.imsi).is_some();
             assert_eq!(of_hlr, of_table, "{what}: HLR and table differ about {:?}", ue.imsi);
@@ -309,9 +362,7 @@ fn ues_register_with_their_cards_send_receive_and_leave() {
             corenet.traffic.refreshes = 1;
             corenet.traffic.deregister = true;
         });
-        let messages = |world: &mut World| world.traffic().phase != Phase::Registration;
-        world.run_until("the registrations' begin", |world| world.traffic().phase == Phase::Registration);
-        world.run_until("the registrations' end", messages);
+        world.run_until("the registrations' end", |world| world.scenario.phase() == Phase::Messages);
         world.assert_agreement("after registration");
         assert_eq!(world.hlr().registered(), 70);
         world.run();

@@ -1,7 +1,6 @@
 //! The Home Location Register with its authentication centre: who subscribes, which nodes take messages for them, who waits to
 //! be told that they can be reached, and the vectors that prove them.
 
-pub mod model;
 mod node;
 pub mod presence;
 pub mod routing;
@@ -16,12 +15,12 @@ use crate::random::Random;
 use crate::sim_card;
 use ipsmgw::base::counts;
 use ipsmgw::codec::Prepend;
-use ipsmgw::control::config::R1;
+use ipsmgw::control::config::{NodeKind, R1};
 use ipsmgw::ident::{Digits, Imsi};
 use ipsmgw::proto::map::subscription::{
     AnyTimeModification, AnyTimeModificationResult, InsertSubscriberData, ModifyRegistrationStatus, PurgeMs,
     PurgeMsResult, Quintuplet, SendAuthenticationInfo, SendAuthenticationInfoResult, SubscriberIdentity,
-    UpdateGprsLocation,
+    UpdateGprsLocation, UpdateLocation,
 };
 use ipsmgw::proto::map::{
     AddressString, Arc, InformServiceCentre, ReadyForSm, ReportSmDeliveryStatus, SendRoutingInfoForSm,
@@ -76,8 +75,16 @@ struct Home {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Location {
     subscriber: SubscriberId,
-    number: AddressString,
-    domain: Domain,
+    node: Located,
+}
+
+/// By what kind of node a subscriber is served, and its number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Located {
+    IpSmGw(AddressString),
+    /// With the VLR's number.
+    Msc(AddressString, AddressString),
+    Sgsn(AddressString),
 }
 
 /// The subscribers of all networks, and what the HLR does for them.
@@ -91,7 +98,8 @@ pub struct Hlr {
     pub presence: Option<Presence>,
     /// The authentication centre's part: of subscribers that have been authenticated.
     authentication: BTreeMap<SubscriberId, sim_card::Subscription>,
-    /// Beginnings of the numbers of SGSNs that may serve subscribers.
+    /// Beginnings of the numbers of MSCs and of SGSNs that may serve subscribers.
+    mscs: Vec<Digits>,
     sgsns: Vec<Digits>,
     arc: Option<Arc>,
     random: Random,
@@ -139,13 +147,18 @@ impl Hlr {
                 },
             }
         };
+        let of_kind = |kind| {
+            let own = config.serving_nodes.iter().filter(move |node| node.kind == kind);
+            own.map(|node| node.title)
+        };
         Self {
             homes: config.networks.iter().map(home).collect(),
             subscribers: Subscribers::default(),
             waiting: MessagesWaiting::new(config.hlr.alerts),
             presence: config.hlr.presence.map(|presence| Presence::new(presence.rules)),
             authentication: BTreeMap::new(),
-            sgsns: config.hlr.sgsns.clone(),
+            mscs: config.hlr.mscs.iter().copied().chain(of_kind(NodeKind::Msc)).collect(),
+            sgsns: config.hlr.sgsns.iter().copied().chain(of_kind(NodeKind::Sgsn)).collect(),
             arc: config.extensions,
             random: Random::new(config.seed ^ 0x5ec2),
             seed: config.seed,
@@ -294,22 +307,40 @@ impl Hlr {
         let number = argument.sgsn_number;
         let is_gateway = self.home(id).is_some_and(|home| home.rules.gateways.contains(number));
         let is_sgsn = self.sgsns.iter().any(|sgsn| number.digits.starts_with(*sgsn));
-        let domain = match (is_gateway, is_sgsn) {
-            (true, _) => Domain::IpSmGw,
-            (false, true) => Domain::Sgsn,
+        let node = match (is_gateway, is_sgsn) {
+            (true, _) => Located::IpSmGw(number),
+            (false, true) => Located::Sgsn(number),
             (false, false) => return Err(UserError::RoamingNotAllowed { cause: Some(0) }),
         };
-        Ok((Location { subscriber: id, number, domain }, subscriber.data()))
+        Ok((Location { subscriber: id, node }, subscriber.data()))
+    }
+
+    /// updateLocation: whom an MSC with its VLR serves from now on, and what it is told first.
+    fn update_location(
+        &self,
+        argument: &[u8],
+    ) -> Result<(Location, InsertSubscriberData), UserError<'static>> {
+        let argument = UpdateLocation::decode(argument).map_err(|_| UserError::UnexpectedDataValue)?;
+        let id = self.subscribers.by_imsi(argument.imsi).ok_or(UNKNOWN)?;
+        let subscriber = self.subscribers.get(id).ok_or(UNKNOWN)?;
+        if !self.mscs.iter().any(|msc| argument.msc_number.digits.starts_with(*msc)) {
+            return Err(UserError::RoamingNotAllowed { cause: Some(0) });
+        }
+        let node = Located::Msc(argument.msc_number, argument.vlr_number);
+        Ok((Location { subscriber: id, node }, subscriber.data()))
     }
 
     /// The node has taken the subscriber's data.
     fn locate(&mut self, location: Location) -> Result<(), UserError<'static>> {
-        let Location { subscriber, number, domain } = location;
+        let Location { subscriber, node } = location;
         self.counts.inserted += 1;
-        if domain == Domain::IpSmGw {
-            return self.register(subscriber, number);
-        }
-        let stored = self.subscribers.update_gprs_location(subscriber, number);
+        let (stored, domain) = match node {
+            Located::IpSmGw(number) => return self.register(subscriber, number),
+            Located::Msc(msc, vlr) => (self.subscribers.update_location(subscriber, (msc, vlr)), Domain::Msc),
+            Located::Sgsn(number) => {
+                (self.subscribers.update_gprs_location(subscriber, number), Domain::Sgsn)
+            }
+        };
         stored.map_err(|_| UserError::system_failure())?;
         self.waiting.present(&mut self.subscribers, subscriber, domain);
         Ok(())

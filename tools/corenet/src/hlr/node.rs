@@ -1,19 +1,20 @@
 //! The HLR as a node of the network: what it is asked and asks by MAP, what it tells a presence server by SIP, and how it misbehaves
 //! if it is to.
 
-use super::model::{Fate, Models};
 use super::presence::{CONTENT_TYPE, EVENT, document};
 use super::subscriber::SubscriberId;
 use super::waiting::{Alert, AlertId};
 use super::{Answer, Hlr, Location, encoded};
 use crate::config::Config;
+use crate::model::{Failure, Fate, Models};
 use crate::node::Cx;
+use crate::scenario::{Phase, Player};
 use core::convert::Infallible;
 use core::net::SocketAddr;
 use core::time::Duration;
 use ipsmgw::base::{Counts, Key, Time};
 use ipsmgw::ident::Ssn;
-use ipsmgw::proto::map::subscription::UpdateGprsLocationResult;
+use ipsmgw::proto::map::subscription::UpdateLocationResult;
 use ipsmgw::proto::map::{AddressString, InformServiceCentre, context, operation};
 use ipsmgw::stack::{
     Application, Asked, Indication, Invoke, MapInvoke, Operation, Outcome, PublishRequest, Published, Stack,
@@ -74,8 +75,8 @@ pub struct HlrNode {
     pub hlr: Hlr,
     /// How it misbehaves.
     pub models: Models,
-    /// updateGprsLocations that wait until the node has taken the subscriber's data.
-    locations: BTreeMap<u32, (Asked, Location)>,
+    /// updateLocations and updateGprsLocations, by their codes, that wait until the node has taken the subscriber's data.
+    locations: BTreeMap<u32, (Asked, u8, Location)>,
     next: u32,
     late: BTreeMap<(Time, u64), Late>,
     /// Own address and the presence server's.
@@ -100,12 +101,6 @@ impl HlrNode {
         })
     }
 
-    /// Whether it has reached all that it is configured with.
-    #[must_use]
-    pub fn is_up(&self, stack: &Stack) -> bool {
-        stack.ss7().transport().associations().all(|(_, _, is_active)| is_active)
-    }
-
     /// Leaves the SS7 network in order.
     pub fn stop(&mut self, now: Time, cx: &mut Cx<'_>) {
         if !core::mem::replace(&mut self.stopping, true) {
@@ -123,7 +118,7 @@ impl HlrNode {
             Fate::Answer(Duration::ZERO, None) => self.answer(now, &invoke.asked, opcode, argument, cx),
             Fate::Answer(delay, error) => {
                 self.next = self.next.wrapping_add(1);
-                let error = error.map(super::model::Failure::error);
+                let error = error.map(Failure::error);
                 let late = Late { asked: invoke.asked, opcode, argument: argument.to_vec(), error };
                 self.late.insert((now + delay, self.next.into()), late);
             }
@@ -147,10 +142,12 @@ impl HlrNode {
             operation::ANY_TIME_MODIFICATION => hlr.any_time_modification(argument),
             operation::PURGE_MS => hlr.purge_ms(argument),
             operation::SEND_AUTHENTICATION_INFO => hlr.send_authentication_info(argument),
-            operation::UPDATE_GPRS_LOCATION => match self.insert(now, asked, argument, cx) {
-                Ok(()) => return,
-                Err(error) => Err(error),
-            },
+            operation::UPDATE_LOCATION | operation::UPDATE_GPRS_LOCATION => {
+                match self.insert(now, asked, opcode, argument, cx) {
+                    Ok(()) => return,
+                    Err(error) => Err(error),
+                }
+            }
             _ => Err(UserError::FacilityNotSupported),
         };
         self.finish(now, asked, opcode, answer, cx);
@@ -164,34 +161,39 @@ impl HlrNode {
         let _ = cx.stack.invoke_within(now, asked, opcode, &argument, user, cx.outside);
     }
 
-    /// 8.1 step 5: insertSubscriberData, before updateGprsLocation is answered.
+    /// 8.1 step 5: insertSubscriberData, before updateLocation or updateGprsLocation is answered.
     fn insert(
         &mut self,
         now: Time,
         asked: &Asked,
+        invoked: u8,
         argument: &[u8],
         cx: &mut Cx<'_>,
     ) -> Result<(), UserError<'static>> {
-        let (location, data) = self.hlr.update_gprs_location(argument)?;
+        let (location, data) = match invoked {
+            operation::UPDATE_LOCATION => self.hlr.update_location(argument)?,
+            _ => self.hlr.update_gprs_location(argument)?,
+        };
         self.next = self.next.wrapping_add(1);
         let (opcode, user) = (operation::INSERT_SUBSCRIBER_DATA, User::SubscriberData(self.next).to_u64());
         let sent = cx.stack.invoke_within(now, asked, opcode, &data.encode(), user, cx.outside);
         sent.map_err(|_| UserError::system_failure())?;
-        self.locations.insert(self.next, (*asked, location));
+        self.locations.insert(self.next, (*asked, invoked, location));
         Ok(())
     }
 
     /// The node has taken the subscriber's data, or has not.
     fn on_inserted(&mut self, now: Time, number: u32, outcome: &Outcome<'_>, cx: &mut Cx<'_>) {
-        let Some((asked, location)) = self.locations.remove(&number) else { return };
+        let Some((asked, invoked, location)) = self.locations.remove(&number) else { return };
         let title = self.hlr.home(location.subscriber).map(|home| home.title);
         let answer = match (outcome, title) {
-            (Outcome::Returned { .. }, Some(title)) => self.hlr.locate(location).map(|()| {
-                UpdateGprsLocationResult { hlr_number: AddressString::international(title) }.encode()
-            }),
+            (Outcome::Returned { .. }, Some(title)) => self
+                .hlr
+                .locate(location)
+                .map(|()| UpdateLocationResult { hlr_number: AddressString::international(title) }.encode()),
             _ => Err(UserError::system_failure()),
         };
-        self.finish(now, &asked, operation::UPDATE_GPRS_LOCATION, answer, cx);
+        self.finish(now, &asked, invoked, answer, cx);
     }
 
     fn finish(&mut self, now: Time, asked: &Asked, opcode: u8, answer: Answer, cx: &mut Cx<'_>) {
@@ -268,6 +270,18 @@ impl HlrNode {
                 None => self.answer(now, &asked, opcode, &argument, cx),
             }
         }
+    }
+}
+
+impl Player for HlrNode {
+    fn is_up(&self, stack: &Stack) -> bool {
+        stack.ss7().transport().associations().all(|(_, _, is_active)| is_active)
+    }
+
+    fn enter(&mut self, _phase: Phase) {}
+
+    fn is_done(&self) -> bool {
+        true
     }
 }
 

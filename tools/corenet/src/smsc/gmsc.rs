@@ -1,158 +1,346 @@
-//! The SMS-GMSC: asks the HLR where a recipient is, sends mt-forwardSM there, and takes the result.
+//! The SMS-GMSC: asks the HLR where a recipient is, sends mt-forwardSM there, to one node after the other until one takes it,
+//! and reports to the HLR (8.4, 8.5; TS 23.040 10.1).
 
-use crate::node::{Cx, Node, User};
+use super::SmscNode;
+use super::node::{User, Verdict};
+use super::queue::MessageId;
+use crate::hlr::routing;
+use crate::hlr::subscriber::Domain;
+use crate::ledger::Fingerprint;
+use crate::node::Cx;
 use crate::short_message;
-use crate::traffic::Delivery;
-use crate::ue::{self, Behaviour};
 use core::time::Duration;
 use ipsmgw::base::Time;
 use ipsmgw::codec::Prepend;
-use ipsmgw::ident::{Digits, Ssn};
+use ipsmgw::control::config::NodeKind;
+use ipsmgw::ident::{Imsi, Msisdn, Ssn};
 use ipsmgw::proto::map::{
-    AddressString, SendRoutingInfoForSm, SendRoutingInfoForSmResult, context, operation,
+    AddressString, DeliveryOutcome, ReportSmDeliveryStatus, SendRoutingInfoForSm, SendRoutingInfoForSmResult,
+    SmRpMti, context, operation,
 };
 use ipsmgw::stack::{
     AbsentSubscriberDiagnostic, MapInvoke, MtForward, Outcome, SmDeliveryFailureCause, UserError,
 };
 
-/// The invoke timer of sendRoutingInfoForSM (TS 29.002 17.1.2: medium).
-const ROUTING_INFO: Duration = Duration::from_secs(20);
+/// The invoke timer of sendRoutingInfoForSM and reportSM-DeliveryStatus (TS 29.002 17.1.2: medium).
+const MEDIUM: Duration = Duration::from_secs(20);
+/// The message type of SMS-STATUS-REPORT, in the first octet (TS 23.040 9.2.3.1).
+const STATUS_REPORT: u8 = 2;
+/// TP-MMS: no more messages wait.
+const NO_MORE_MESSAGES: u8 = 0x04;
 
-/// 8.10 steps 2 and 3, 8.4 steps 2 and 3: the service centre has a message for somebody, and the HLR is asked where that is.
-/// Whether there was anybody who may get one now.
-pub(crate) fn forward(node: &mut Node, now: Time, direct: bool, intended: Time, cx: &mut Cx<'_>) -> bool {
-    let members = if direct { &node.direct } else { &node.behind_ims };
-    let traffic = &mut node.traffic;
-    let most = traffic.config.mt_per_user;
-    let Some(at) = ue::free(&node.ues, members, &mut traffic.random, |ue| ue.awaited < most) else {
-        return false;
+/// A recipient whose first message is under way.
+pub(crate) struct Attempt {
+    recipient: Msisdn,
+    message: MessageId,
+    /// The network whose service centre has the message.
+    network: usize,
+    imsi: Option<Imsi>,
+    /// Where the HLR says that the recipient is, in order, and which of them is tried.
+    nodes: Vec<routing::Node>,
+    at: usize,
+    /// What the HLR is to be told of the nodes that were tried.
+    outcomes: Vec<(Domain, DeliveryOutcome, Option<AbsentSubscriberDiagnostic>)>,
+    /// informServiceCentre told of flags: a success has to be reported too.
+    flagged: bool,
+    /// The last failure can't be helped by another attempt.
+    permanent: bool,
+}
+
+/// 8.4 and 8.5 step 2: a message is for somebody. Step 3: the HLR is asked where that is.
+pub(crate) fn begin(
+    node: &mut SmscNode,
+    now: Time,
+    (recipient, message): (Msisdn, MessageId),
+    cx: &mut Cx<'_>,
+) {
+    let Some(about) = node.queue.get(message) else { return };
+    let network = usize::from(about.network);
+    let is_report = about.tpdu.first().is_some_and(|first| first & 3 == STATUS_REPORT);
+    let centre = node.centres[network];
+    let question = SendRoutingInfoForSm {
+        gprs_support: node.rules.gprs_support,
+        mti: Some(if is_report { SmRpMti::StatusReport } else { SmRpMti::Deliver }),
+        single_attempt: node.rules.retry_s.is_empty(),
+        ip_messaging: node.rules.ip_messaging,
+        ..SendRoutingInfoForSm::new(recipient.into(), false, AddressString::international(centre.title))
     };
-    let number = traffic.deliveries.len() as u32;
-    let body = short_message::body(&mut traffic.random, number);
-    let originator = originator(number);
-    let ue = &mut node.ues[at];
-    ue.awaited += 1;
-    let scscf = &node.scscfs[ue.network];
-    let tpdu = short_message::deliver(originator, &body);
-    let question =
-        SendRoutingInfoForSm::new(ue.msisdn.into(), true, AddressString::international(scscf.service_centre));
-    let mut room = [0; 64];
+    let mut room = [0; 128];
     let mut w = Prepend::new(&mut room);
-    question.write(&mut w, None);
+    question.write(&mut w, node.arc.as_ref());
+    // The recipient's own HLR is asked, whoever's the service centre is.
+    let of = node.numbering.subscriber(recipient).map_or(network, |(of, _)| usize::from(of));
     let invoke = MapInvoke {
-        from: (scscf.service_centre, Ssn::MSC),
-        to: (scscf.hlr, Ssn::HLR),
+        from: (centre.title, Ssn::MSC),
+        to: (node.centres[of].hlr, Ssn::HLR),
         context: context::GATEWAY_V3,
         opcode: operation::SEND_ROUTING_INFO_FOR_SM,
         argument: w.finish().unwrap_or_default(),
-        timeout: ROUTING_INFO,
+        timeout: MEDIUM,
     };
-    let sent = cx.stack.invoke(now, &invoke, User::RoutingInfo(number).to_u64(), cx.outside);
-    traffic.by_delivery.insert(tpdu.clone(), number);
-    traffic.deliveries.push(Delivery { ue: at as u32, tpdu, intended, arrived: 0, ended: false });
-    traffic.mt_of(direct).begun += 1;
-    if let Err(refusal) = sent {
-        fail(node, number, &format!("sendRoutingInfoForSM not sent: {refusal:?}"));
+    let attempt = Attempt {
+        recipient,
+        message,
+        network,
+        imsi: None,
+        nodes: vec![],
+        at: 0,
+        outcomes: vec![],
+        flagged: false,
+        permanent: false,
+    };
+    node.counts.attempts += 1;
+    let number = node.attempt(attempt);
+    if cx.stack.invoke(now, &invoke, User::RoutingInfo(number).to_u64(), cx.outside).is_err() {
+        wait(node, now, number);
     }
-    true
 }
 
-/// 8.10 step 3, 8.4 step 3: the HLR says where the recipient is. Step 4: the message goes there.
+/// informServiceCentre, before the result of the same question (TS 29.002 12.6).
+pub(crate) fn on_inform(node: &mut SmscNode, number: u32) {
+    if let Some(attempt) = node.attempts.get_mut(&number) {
+        attempt.flagged = true;
+        node.counts.informed += 1;
+    }
+}
+
+/// 8.4 and 8.5 step 3: the HLR says where the recipient is, or why nowhere.
 pub(crate) fn on_routing_info(
-    node: &mut Node,
+    node: &mut SmscNode,
     now: Time,
     number: u32,
     outcome: &Outcome<'_>,
     cx: &mut Cx<'_>,
 ) {
+    let Some(attempt) = node.attempts.get_mut(&number) else { return };
     let routing = match outcome {
         Outcome::Returned { result, .. } => SendRoutingInfoForSmResult::parse(result).ok(),
         _ => None,
     };
     let Some(routing) = routing else {
-        return fail(node, number, &format!("sendRoutingInfoForSM: {outcome:?}"));
+        node.counts.no_routing += 1;
+        attempt.permanent = is_permanent(outcome);
+        // An absent subscriber's HLR has put the service centre on its list by itself (TS 23.040 3.2.7, 1a).
+        return wait(node, now, number);
     };
-    let Some(delivery) = node.traffic.deliveries.get(number as usize) else { return };
-    let service_centre = node.scscfs[node.ues[delivery.ue as usize].network].service_centre;
-    let ssn = if routing.gprs_node { Ssn::SGSN } else { Ssn::MSC };
+    let ip_messaging = node.rules.ip_messaging && node.arc.is_some();
+    attempt.imsi = Some(routing.imsi);
+    attempt.nodes = routing::nodes(&routing, ip_messaging).collect();
+    forward(node, now, number, cx);
+}
+
+/// 8.4 and 8.5 step 4: the message goes to the first node; 8.5 step 7: to the next.
+fn forward(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
+    let Some(attempt) = node.attempts.get_mut(&number) else { return };
+    let message = node.queue.get(attempt.message);
+    let (Some(to), Some(imsi), Some(message)) = (attempt.nodes.get(attempt.at), attempt.imsi, message) else {
+        return wait(node, now, number);
+    };
+    let more_messages = node.queue.has_more(attempt.recipient);
+    let mut tpdu = message.tpdu.clone();
+    if let Some(first) = tpdu.first_mut().filter(|_| more_messages) {
+        *first &= !NO_MORE_MESSAGES;
+    }
+    let service_centre = node.centres[attempt.network].title;
+    let ssn = match to.kind {
+        NodeKind::Msc => Ssn::MSC,
+        NodeKind::Sgsn => Ssn::SGSN,
+    };
     let forward = MtForward {
         title: service_centre,
         ssn: Ssn::MSC,
-        node: (routing.network_node.digits, ssn),
-        imsi: routing.imsi,
+        node: (to.number.digits, ssn),
+        imsi,
         service_centre,
-        tpdu: &delivery.tpdu,
+        tpdu: &tpdu,
+        more_messages,
     };
-    let sent = cx.stack.mt_forward_sm(now, &forward, User::MtForwardSm(number).to_u64(), cx.outside);
-    if let Err(refusal) = sent {
-        fail(node, number, &format!("mt-forwardSM not sent: {refusal:?}"));
+    node.counts.forwarded += 1;
+    node.counts.more_messages += u64::from(more_messages);
+    if cx.stack.mt_forward_sm(now, &forward, User::MtForwardSm(number).to_u64(), cx.outside).is_err() {
+        fall_back(node, now, number, cx);
     }
 }
 
-fn fail(node: &mut Node, number: u32, why: &str) {
-    let Some(delivery) = node.traffic.deliveries.get(number as usize) else { return };
-    let direct = node.ues[delivery.ue as usize].direct.is_some();
-    if end(node, number) {
-        node.traffic.mt_of(direct).fail(number, why);
+/// 8.4 step 6: the node's answer; 8.5 step 6: its failure.
+pub(crate) fn on_outcome(
+    node: &mut SmscNode,
+    now: Time,
+    number: u32,
+    outcome: &Outcome<'_>,
+    cx: &mut Cx<'_>,
+) {
+    let Some(attempt) = node.attempts.get_mut(&number) else { return };
+    let Some(domain) = attempt.nodes.get(attempt.at).map(|node| node.domain) else { return };
+    if let Outcome::Result(tpdu) = outcome {
+        let failed = !attempt.outcomes.is_empty();
+        if attempt.flagged || failed {
+            attempt.outcomes.push((domain, DeliveryOutcome::SuccessfulTransfer, None));
+        }
+        node.counts.fallbacks += u64::from(attempt.at > 0);
+        let (message, expected) = (attempt.message, expected_report(node, number, None));
+        let verdict = match tpdu {
+            Some(tpdu) if expected.as_deref() == Some(tpdu) => Verdict::Delivered,
+            _ => Verdict::DeliveredWithOtherReport,
+        };
+        node.verdicts.insert(message, verdict);
+        return match node.attempts.get(&number).is_some_and(|attempt| !attempt.outcomes.is_empty()) {
+            true => report(node, now, number, cx),
+            false => delivered(node, now, number, cx),
+        };
+    }
+    attempt.permanent = is_permanent(outcome);
+    if let Some((what, diagnostic)) = reportable(outcome) {
+        attempt.outcomes.push((domain, what, diagnostic));
+    }
+    node.counts.failed_at_nodes += 1;
+    fall_back(node, now, number, cx);
+}
+
+/// What a UE of ours reports about the message of an attempt.
+fn expected_report(node: &SmscNode, number: u32, failure: Option<u8>) -> Option<Vec<u8>> {
+    let message = node.queue.get(node.attempts.get(&number)?.message)?;
+    Some(short_message::deliver_report(Fingerprint::of(&message.tpdu).short(), failure))
+}
+
+/// What the HLR wants to know of a failure (TS 29.002 12.3.3).
+fn reportable(outcome: &Outcome<'_>) -> Option<(DeliveryOutcome, Option<AbsentSubscriberDiagnostic>)> {
+    match outcome {
+        Outcome::Error(UserError::AbsentSubscriberSm { diagnostic, .. }) => {
+            Some((DeliveryOutcome::AbsentSubscriber, *diagnostic))
+        }
+        Outcome::Error(UserError::AbsentSubscriber) => Some((DeliveryOutcome::AbsentSubscriber, None)),
+        Outcome::Error(UserError::SmDeliveryFailure { cause, .. })
+            if *cause == SmDeliveryFailureCause::MemoryCapacityExceeded =>
+        {
+            Some((DeliveryOutcome::MemoryCapacityExceeded, None))
+        }
+        _ => None,
     }
 }
 
-/// Who sends message `number`.
-fn originator(number: u32) -> Digits {
-    format!("44770{:06}", number % 1_000_000).parse().unwrap_or(Digits::EMPTY)
+/// Whether no other attempt will help (TS 23.040 3.3.1).
+fn is_permanent(outcome: &Outcome<'_>) -> bool {
+    matches!(
+        outcome,
+        Outcome::Error(
+            UserError::UnknownSubscriber { .. }
+                | UserError::TeleserviceNotProvisioned
+                | UserError::IllegalSubscriber
+                | UserError::IllegalEquipment
+        )
+    )
 }
 
-/// Message `number` has ended; whether only now.
-fn end(node: &mut Node, number: u32) -> bool {
-    let Some(delivery) = node.traffic.deliveries.get_mut(number as usize) else { return false };
-    let first = !core::mem::replace(&mut delivery.ended, true);
-    node.ues[delivery.ue as usize].awaited -= u32::from(first);
-    first
+/// 8.5 step 7: the next node of the HLR's answer, if there is one. Step 8: if all have failed, the service centre decides
+/// whether it waits, and has the HLR set its flags if so.
+fn fall_back(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
+    let Some(attempt) = node.attempts.get_mut(&number) else { return };
+    attempt.at += 1;
+    if attempt.at < attempt.nodes.len() {
+        return forward(node, now, number, cx);
+    }
+    match attempt.outcomes.is_empty() || node.rules.retry_s.is_empty() {
+        true => wait(node, now, number),
+        false => report(node, now, number, cx),
+    }
 }
 
-/// 8.10 step 11: the result, which must be what the UE had reported, or what its behaviour leads to.
-pub(crate) fn on_outcome(node: &mut Node, now: Time, number: u32, outcome: &Outcome<'_>) {
-    if !end(node, number) {
-        node.traffic.counts.late += 1;
+/// The argument of reportSM-DeliveryStatus for what the domains did.
+fn status(node: &SmscNode, attempt: &Attempt) -> Option<ReportSmDeliveryStatus> {
+    let of = |domain| {
+        let outcomes = attempt.outcomes.iter().rev();
+        outcomes.clone().find(|(other, ..)| *other == domain).map(|(_, outcome, why)| (*outcome, *why))
+    };
+    let [ip, msc, sgsn] = [Domain::IpSmGw, Domain::Msc, Domain::Sgsn].map(of);
+    let (outcome, diagnostic) = msc.or(sgsn).or(ip)?;
+    let additional = sgsn.filter(|_| msc.is_some());
+    let ip_beside = ip.filter(|_| msc.is_some() || sgsn.is_some());
+    let centre = AddressString::international(node.centres[attempt.network].title);
+    Some(ReportSmDeliveryStatus {
+        diagnostic,
+        gprs_support: node.rules.gprs_support,
+        outcome_is_gprs: msc.is_none() && sgsn.is_some(),
+        additional_outcome: additional.map(|(outcome, _)| outcome),
+        additional_diagnostic: additional.and_then(|(_, why)| why),
+        ip_sm_gw: msc.is_none() && sgsn.is_none(),
+        ip_sm_gw_outcome: ip_beside.map(|(outcome, _)| outcome),
+        ip_sm_gw_diagnostic: ip_beside.and_then(|(_, why)| why),
+        smsc_type: node.rules.kind,
+        ..ReportSmDeliveryStatus::new(attempt.recipient.into(), centre, outcome)
+    })
+}
+
+/// 8.4 step 7, 8.5 step 8: reportSM-DeliveryStatus, with the kind of service centre.
+fn report(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
+    let Some(attempt) = node.attempts.get(&number) else { return };
+    let status = status(node, attempt);
+    let mut room = [0; 128];
+    let mut w = Prepend::new(&mut room);
+    if let Some(status) = status {
+        status.write(&mut w, node.arc.as_ref());
+    }
+    let of = node.numbering.subscriber(attempt.recipient).map_or(attempt.network, |(of, _)| usize::from(of));
+    let invoke = MapInvoke {
+        from: (node.centres[attempt.network].title, Ssn::MSC),
+        to: (node.centres[of].hlr, Ssn::HLR),
+        context: context::GATEWAY_V3,
+        opcode: operation::REPORT_SM_DELIVERY_STATUS,
+        argument: w.finish().unwrap_or_default(),
+        timeout: MEDIUM,
+    };
+    node.counts.reports += 1;
+    if cx.stack.invoke(now, &invoke, User::Report(number).to_u64(), cx.outside).is_err() {
+        on_reported(node, now, number, cx);
+    }
+}
+
+/// 8.4 step 8, 8.5 step 9: the HLR knows, or does not want to; the service centre goes on with what it knows itself.
+pub(crate) fn on_reported(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
+    let Some(attempt) = node.attempts.get(&number) else { return };
+    let is_delivered =
+        attempt.outcomes.iter().any(|(_, outcome, _)| *outcome == DeliveryOutcome::SuccessfulTransfer);
+    match is_delivered {
+        true => delivered(node, now, number, cx),
+        false => wait(node, now, number),
+    }
+}
+
+/// The message has arrived. If there is another for the recipient, it goes to the same node.
+fn delivered(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
+    let Some(attempt) = node.attempts.get_mut(&number) else { return };
+    (attempt.flagged, attempt.permanent) = (false, false);
+    attempt.outcomes.clear();
+    let (recipient, message) = (attempt.recipient, attempt.message);
+    let verdict = node.verdicts.remove(&message).unwrap_or(Verdict::Delivered);
+    node.close(now, message, verdict);
+    let next = node.queue.delivered(recipient);
+    go_on(node, now, number, next, cx);
+}
+
+/// The attempt has failed: the recipient's messages wait, or the first has no hope.
+fn wait(node: &mut SmscNode, now: Time, number: u32) {
+    let Some(attempt) = node.attempts.get(&number) else { return };
+    let (recipient, message) = (attempt.recipient, attempt.message);
+    if !attempt.permanent && node.queue.failed(now, recipient) {
+        node.attempts.remove(&number);
         return;
     }
-    let delivery = &node.traffic.deliveries[number as usize];
-    let (intended, arrived) = (delivery.intended, delivery.arrived);
-    let ue = &node.ues[delivery.ue as usize];
-    let behaviour = ue.behaviour;
-    let mt = node.traffic.mt_of(ue.direct.is_some());
-    let report = |failure| short_message::deliver_report(number, failure);
-    match (behaviour, outcome) {
-        (Behaviour::Good, Outcome::Result(_)) if arrived == 0 => {
-            mt.fail(number, "acknowledged, but the UE never got it");
-        }
-        (Behaviour::Good, Outcome::Result(Some(tpdu))) if *tpdu == report(None) => mt.succeed(now, intended),
-        (Behaviour::Good, Outcome::Result(tpdu)) => {
-            mt.fail(number, &format!("the DELIVER-REPORT is not the UE's: {tpdu:02x?}"));
-        }
-        (
-            Behaviour::Failing(rp_cause),
-            Outcome::Error(UserError::SmDeliveryFailure { cause, diagnostic_info }),
-        ) if *cause == expected(rp_cause) && *diagnostic_info == Some(&report(Some(ue::FAILURE))[..]) => {
-            mt.fail_as_configured();
-        }
-        (
-            Behaviour::Silent | Behaviour::Mute,
-            Outcome::Error(UserError::AbsentSubscriberSm {
-                diagnostic: Some(AbsentSubscriberDiagnostic::NO_RESPONSE_VIA_IP_SM_GW),
-                ..
-            }),
-        ) => mt.fail_as_configured(),
-        (_, outcome) => {
-            mt.fail(number, &format!("{behaviour:?} UE, which got it {arrived} times: {outcome:?}"));
-        }
-    }
+    let verdict = if attempt.permanent { Verdict::Undeliverable } else { Verdict::GivenUp };
+    node.close(now, message, verdict);
+    // The next one asks anew: nothing is known of where the recipient is.
+    node.queue.given_up(recipient);
+    node.attempts.remove(&number);
 }
 
-/// The MAP cause of a UE's RP-Cause (TS 29.002 12.9, TS 24.011 8.2.5.4).
-fn expected(rp_cause: u8) -> SmDeliveryFailureCause {
-    match rp_cause {
-        22 => SmDeliveryFailureCause::MemoryCapacityExceeded,
-        _ => SmDeliveryFailureCause::EquipmentProtocolError,
+fn go_on(node: &mut SmscNode, now: Time, number: u32, next: Option<MessageId>, cx: &mut Cx<'_>) {
+    match (next, node.attempts.get_mut(&number)) {
+        (Some(next), Some(attempt)) => {
+            attempt.message = next;
+            forward(node, now, number, cx);
+        }
+        _ => {
+            node.attempts.remove(&number);
+        }
     }
 }
