@@ -2,6 +2,7 @@
 
 hlr_judge.py BINARY [SEED]: BINARY is the gateway's; the box's program stands beside it."""
 import asyncio
+import json
 import os
 import random as randomness
 import secrets
@@ -26,9 +27,14 @@ PRESENCE_PORT = 5070
 GATEWAY_CONTEXT, ALERT, ANY_TIME, GPRS_LOCATION, PURGING = (20, 3), (23, 2), (43, 3), (32, 3), (27, 3)
 SRI, RSDS, INFORM, ALERT_SC, ATM, UGL, ISD, PURGE = 45, 47, 63, 64, 65, 23, 7, 67
 WAIT = 10
+# The study's extensions to MAP stand under this arc; 1 is IP-messaging support.
+ARC = "1.3.6.1.4.1.32473.7"
+IP_MESSAGING = (1, 3, 6, 1, 4, 1, 32473, 7, 1)
+PRIORITY = ["ip-sm-gw", "msc", "sgsn"]
 
 CONFIGURATION = """
 seed = {seed}
+{extensions}
 
 [eal]
 memory_mb = 256
@@ -83,10 +89,15 @@ prefix = "{hlr}"
 point_code = "2.100.5"
 
 [hlr]
+priority = {priority}
 sgsns = ["4917300"]
 
 [hlr.presence]
 server = "{peer}:{presence}"
+
+[hlr.presence.rules]
+expires_s = {life}
+retry_s = 1
 
 [hlr.point]
 port = "ss7"
@@ -136,6 +147,12 @@ point_code = "2.100.4"
 """
 
 
+def indication(of=IP_MESSAGING):
+    """IP-messaging support of an SMS-GMSC, behind an extension that is nobody's."""
+    extensions = [{"extId": (2, 999, 1), "extType": ("_unk_004", b"\x04\x01?")}, {"extId": of, "extType": ("_unk_004", b"\x05\x00")}]
+    return {"extensionContainer": {"privateExtensionList": extensions}}
+
+
 class PresenceServer:
     """An event state compositor (RFC 3903) that keeps what it is told."""
 
@@ -162,8 +179,8 @@ class PresenceServer:
 class HlrJudge:
     """The run."""
 
-    def __init__(self, lab, checks, seed):
-        self.lab, self.checks, self.seed = lab, checks, seed
+    def __init__(self, lab, checks, seed, corenet):
+        self.lab, self.checks, self.seed, self.corenet = lab, checks, seed, corenet
         self.random = randomness.Random(seed)
         self.peer = map_peer.MapPeer(labs.PEER_POINT_CODE, HLR_POINT_CODE, labs.NETWORK_INDICATOR, self.random)
 
@@ -172,22 +189,41 @@ class HlrJudge:
         """IMSI and number, as the box makes them."""
         return f"26201{at:010}", f"491711{at:06}"
 
-    async def open(self, corenet):
+    async def open(self):
+        with self.lab.inside("ss7"):
+            usrsctp.start()
+        self.presence = PresenceServer(self.lab, self.checks)
+        await self.start()
+
+    async def start(self, priority=PRIORITY, arc=ARC, life=3600):
+        """Starts the box, and an association with its HLR."""
         lab = self.lab
         values = {"seed": self.seed, "name": lab.name, "box": BOX, "address": HLR_ADDRESS, "gateway": GATEWAY, "hlr": HLR, "peer": labs.PEER_SS7[0], "presence": PRESENCE_PORT, "context": labs.ROUTING_CONTEXT}
+        values |= {"priority": json.dumps(priority), "extensions": f'extensions = "{arc}"' if arc else "", "life": life}
         file, ready = lab.directory / "corenet.toml", lab.directory / "ready"
         file.write_text(CONFIGURATION.format(**values))
-        with lab.inside("ss7"):
-            usrsctp.start()
-        self.presence = PresenceServer(lab, self.checks)
-        self.box = lab.spawn("gateway", str(corenet), "serve", "-c", str(file), "--ready", str(ready), log="corenet.log")
+        ready.unlink(missing_ok=True)
+        self.box = lab.spawn("gateway", str(self.corenet), "serve", "-c", str(file), "--ready", str(ready), log="corenet.log")
         await labs.until("the box", lambda: self.box.poll() is not None or ready.exists(), 60)
         if self.box.poll() is not None:
             raise labs.LabError(f"corenet ended at once; see {lab.keep}/corenet.log")
         association = m3ua.Association("others", self.peer.on_transfer, labs.ROUTING_CONTEXT)
         association.connect(labs.PEER_SS7[0], 2905, HLR_ADDRESS, 2905)
-        self.peer.associations.append(association)
         await asyncio.wait_for(association.active.wait(), 30)
+        self.peer.associations = [association]
+
+    async def stop(self):
+        """Ends the box as an operator does; nothing that it has sent was wrong."""
+        checks, (association,) = self.checks, self.peer.associations
+        checks.that("the box still runs", self.box.poll() is None)
+        self.box.terminate()
+        await labs.until("the end of the box", lambda: self.box.poll() is not None, 15)
+        checks.equal("the box ends with code 0 when told to", self.box.poll(), 0)
+        await asyncio.wait_for(association.ended.wait(), WAIT)
+        association.socket.abort()
+        checks.equal("M3UA: nothing that RFC 4666 forbids", association.faults, [])
+        checks.equal("SS7: every message is readable", self.peer.faults, [])
+        checks.equal("SS7: no message unasked", self.peer.inbox.unclaimed, [])
 
     # What others ask.
 
@@ -245,6 +281,10 @@ class HlrJudge:
         located = result.get("locationInfoWithLMSI", {}) if kind == "returnResult" else {}
         self.checks.equal(f"{what}: IMSI and networkNode-Number", (kind, result.get("imsi"), located.get("networkNode-Number")), ("returnResult", sms.bcd(imsi), sms.international(number)))
         return located
+
+    def judge_location(self, what, answer, imsi, number, **more):
+        """All of the addresses and indicators, and no other."""
+        self.checks.equal(f"{what}: nothing else", self.judge_node(what, answer, imsi, number), {"networkNode-Number": sms.international(number), **more})
 
     async def h_5_published(self, what, msisdn, basic):
         """What the presence server hears about a user."""
@@ -319,19 +359,66 @@ class HlrJudge:
         await self.modify("refresh", imsi, "activate")
         self.judge_node("H-6, afterwards", await self.route("sendRoutingInfoForSM", msisdn), imsi, GATEWAY)
 
-    async def play(self, corenet):
-        await self.open(corenet)
-        for part in (self.h_1_and_h_7_registration_and_deregistration, self.h_2_the_number_comes_with_update_gprs_location, self.h_4_two_addresses_one_of_them_in_anothers_place, self.h_6_who_waits_is_alerted_at_the_next_registration):
+    async def h_3_up_to_three_addresses_in_the_operators_order(self):
+        """An SMS-GMSC that supports IP messaging gets all addresses, and knows which is the gateway's (decision 0015)."""
+        checks, (imsi, msisdn), (other, others) = self.checks, self.subscriber(5), self.subscriber(6)
+        answer = await self.route("H-3, nobody", msisdn, **indication())
+        self.judge_absent("H-3, nobody", answer, 11)
+        checks.equal("H-3: a second diagnostic, of the next domain", answer[2].get("additionalAbsentSubscriberDiagnosticSM"), 3)
+        await self.locate("updateGprsLocation of an SGSN", imsi, msisdn, SGSN)
+        await self.alerted(msisdn)
+        self.judge_location("H-3, an SGSN alone", await self.route("SGSN alone", msisdn, **indication()), imsi, SGSN, gprsNodeIndicator=0)
+        for each in (imsi, other):
+            await self.modify("activate", each, "activate")
+        self.judge_location("H-3, a gateway alone: imsNodeIndicator", await self.route("gateway alone", others, **indication()), other, GATEWAY, imsNodeIndicator=0)
+        behind = {"additional-Number": ("sgsn-Number", sms.international(SGSN))}
+        answer = await self.route("both", msisdn, **indication())
+        self.judge_location("H-3, the gateway first: imsNodeIndicator, and the SGSN behind it", answer, imsi, GATEWAY, imsNodeIndicator=0, **behind)
+        answer = await self.route("both", msisdn, **indication(), gprsSupportIndicator=0)
+        self.judge_location("H-3, with both indications: as with this one", answer, imsi, GATEWAY, imsNodeIndicator=0, **behind)
+        answer = await self.route("both", msisdn, **indication(IP_MESSAGING[:-2] + (8, 1)))
+        self.judge_location("H-3, the indication under another arc is none", answer, imsi, GATEWAY)
+
+    async def h_3_the_gateway_last(self):
+        """With another priority: the kind that comes twice is the gateway's."""
+        imsi, msisdn = self.subscriber(7)
+        await self.locate("updateGprsLocation of an SGSN", imsi, msisdn, SGSN)
+        await self.modify("activate", imsi, "activate")
+        behind = {"additional-Number": ("sgsn-Number", sms.international(GATEWAY))}
+        answer = await self.route("both", msisdn, **indication())
+        self.judge_location("H-3, the SGSN first: gprsNodeIndicator, and the gateway behind it as a second SGSN", answer, imsi, SGSN, gprsNodeIndicator=0, **behind)
+        behind = {"additional-Number": ("msc-Number", sms.international(GATEWAY))}
+        answer = await self.route("both", msisdn, gprsSupportIndicator=0)
+        self.judge_location("H-4, the SGSN first: the gateway in the MSC's place behind it", answer, imsi, SGSN, **behind)
+        self.judge_location("H-4, the SGSN first, without an indicator: one address", await self.route("both", msisdn), imsi, SGSN)
+
+    async def h_3_without_an_arc_there_is_no_indication(self):
+        imsi, msisdn = self.subscriber(8)
+        await self.locate("updateGprsLocation of an SGSN", imsi, msisdn, SGSN)
+        await self.modify("activate", imsi, "activate")
+        self.judge_location("H-3, no arc configured: one address", await self.route("both", msisdn, **indication()), imsi, GATEWAY)
+        behind = {"additional-Number": ("sgsn-Number", sms.international(SGSN))}
+        answer = await self.route("both", msisdn, **indication(), gprsSupportIndicator=0)
+        self.judge_location("H-3, no arc configured: a list, without imsNodeIndicator", answer, imsi, GATEWAY, **behind)
+
+    async def play(self):
+        await self.open()
+        for part in (
+            self.h_1_and_h_7_registration_and_deregistration,
+            self.h_2_the_number_comes_with_update_gprs_location,
+            self.h_4_two_addresses_one_of_them_in_anothers_place,
+            self.h_6_who_waits_is_alerted_at_the_next_registration,
+            self.h_3_up_to_three_addresses_in_the_operators_order,
+        ):
             await part()
-        checks = self.checks
-        for association in self.peer.associations:
-            checks.equal("M3UA: nothing that RFC 4666 forbids", association.faults, [])
-        checks.equal("SS7: every message is readable", self.peer.faults, [])
-        checks.equal("SS7: no message unasked", self.peer.inbox.unclaimed, [])
-        checks.that("the box still runs", self.box.poll() is None)
-        self.box.terminate()
-        await labs.until("the end of the box", lambda: self.box.poll() is not None, 15)
-        checks.equal("the box ends with code 0 when told to", self.box.poll(), 0)
+        for part, values in (
+            (self.h_3_the_gateway_last, {"priority": ["sgsn", "msc", "ip-sm-gw"]}),
+            (self.h_3_without_an_arc_there_is_no_indication, {"arc": None}),
+        ):
+            await self.stop()
+            await self.start(**values)
+            await part()
+        await self.stop()
 
 
 def main(binary, seed=None):
@@ -339,7 +426,7 @@ def main(binary, seed=None):
     corenet = Path(binary).resolve().with_name("corenet")
 
     async def act(lab, checks):
-        await HlrJudge(lab, checks, seed).play(corenet)
+        await HlrJudge(lab, checks, seed, corenet).play()
 
     _, failed = asyncio.run(stages.perform("hlr_judge", binary, labs.FILES / "hlr_judge", seed, act))
     sys.stdout.flush()
