@@ -359,7 +359,7 @@ class HlrJudge:
         await self.modify("refresh", imsi, "activate")
         self.judge_node("H-6, afterwards", await self.route("sendRoutingInfoForSM", msisdn), imsi, GATEWAY)
 
-    async def h_3_up_to_three_addresses_in_the_operators_order(self):
+    async def h_3_all_addresses_in_the_operators_order(self):
         """An SMS-GMSC that supports IP messaging gets all addresses, and knows which is the gateway's (decision 0015)."""
         checks, (imsi, msisdn), (other, others) = self.checks, self.subscriber(5), self.subscriber(6)
         answer = await self.route("H-3, nobody", msisdn, **indication())
@@ -408,7 +408,7 @@ class HlrJudge:
             self.h_2_the_number_comes_with_update_gprs_location,
             self.h_4_two_addresses_one_of_them_in_anothers_place,
             self.h_6_who_waits_is_alerted_at_the_next_registration,
-            self.h_3_up_to_three_addresses_in_the_operators_order,
+            self.h_3_all_addresses_in_the_operators_order,
         ):
             await part()
         for part, values in (
