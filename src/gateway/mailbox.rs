@@ -1,6 +1,6 @@
 //! What a worker and the control thread tell each other.
 
-use crate::ident::{Digits, Identity, Ssn, WorkerId};
+use crate::ident::{Digits, Identity, Imsi, Ssn, WorkerId};
 use crate::stack::{Asked, Deferred, UserError};
 use crate::subscriber::{AccessNetworkInfo, Binding, SubscriberId};
 use core::fmt;
@@ -64,6 +64,8 @@ pub enum ToWorker {
     Invoke(Box<MapOperation>),
     /// The answer to a peer's operation.
     Answer(Box<MapAnswer>),
+    /// The registration of a subscriber has ended for which messages wait here; the table says how.
+    Joined(Imsi),
     /// A UE is to be told that its registration has ended.
     Inform(Box<Inform>),
     /// The calendar: the second since 1970 in which the clock that workers read began.

@@ -76,6 +76,8 @@ counts! {
         mt_failed,
         /// Mobile terminated messages for somebody unknown.
         mt_unknown_subscriber,
+        /// Mobile terminated messages that came before the end of their subscriber's registration, and waited for it.
+        mt_ahead,
         /// Mobile terminated messages for somebody who is not registered.
         mt_not_registered,
         /// Mobile terminated messages that waited for an earlier one to the same user.
@@ -136,6 +138,8 @@ pub struct Gateway {
     pub(crate) mo: Slab<mo::Mo>,
     pub(crate) mt: Slab<mt::Mt>,
     pub(crate) waiting: Slab<mt::Arrived>,
+    /// Messages for subscribers whose registration waits for the HLR, in the order in which they came.
+    pub(crate) for_joining: Vec<(Imsi, Key)>,
     /// Submit reports that can be sent over another binding, should the first fail.
     pub(crate) reports: Slab<mo::Report>,
     /// UEs informed so far.
@@ -221,6 +225,7 @@ impl Gateway {
             mo: Slab::with_generation_bits(config.mo, GENERATION_BITS),
             mt: Slab::with_generation_bits(config.mt, GENERATION_BITS),
             waiting: Slab::with_generation_bits(config.mt, GENERATION_BITS),
+            for_joining: Vec::with_capacity(config.mt),
             reports: Slab::new(config.mo),
             informs: 0,
             timers: Wheel::new(config.mt),
@@ -357,6 +362,7 @@ impl Gateway {
     pub fn assert_invariants(&self) {
         assert!(self.timers.len() <= self.mt.len(), "a timer without a message");
         let waiting: usize = self.mt.iter().map(|(_, mt)| mt.waiting()).sum();
+        let waiting = waiting + self.for_joining.len();
         let reports = self.mo.iter().filter(|(_, mo)| mo.has_report()).count();
         assert_eq!(reports, self.reports.len(), "a report that nobody will send");
         assert_eq!(waiting, self.waiting.len(), "a waiting message that nobody will deliver");
@@ -421,6 +427,7 @@ impl Application for Gateway {
             ToWorker::RegisterDone(outcome) => registration::on_registered(now, &outcome, cx),
             ToWorker::Invoke(operation) => map::on_operation(self, now, &operation, cx),
             ToWorker::Answer(answer) => map::on_answer(now, &answer, cx),
+            ToWorker::Joined(imsi) => mt::on_joined(self, now, imsi, cx),
             ToWorker::Inform(inform) => deregistration::on_inform(self, now, &inform, cx),
             ToWorker::Calendar(began) => self.began = Some(began),
             // What is under way goes on; when it is done, the next timeout leaves the SS7 network.
@@ -447,7 +454,8 @@ impl Application for Gateway {
     }
 
     fn is_idle(&self) -> bool {
-        self.mo.is_empty() && self.mt.is_empty() && self.unsent.is_empty()
+        let messages = self.mo.is_empty() && self.mt.is_empty() && self.for_joining.is_empty();
+        messages && self.unsent.is_empty()
     }
 
     fn poll_timeout(&self) -> Time {

@@ -153,37 +153,71 @@ pub(super) fn on_forward_sm(
 ) {
     gateway.counts.mt_received += 1;
     let asked = invoke.asked;
-    let subscriber = match find(gateway, now, forward.imsi) {
-        Ok(subscriber) => subscriber,
-        Err(failure) => {
-            send_result(gateway, now, asked, &MtResult::failed(failure), cx);
-            return;
-        }
-    };
     let Some(tpdu) = Inline::new(forward.tpdu) else {
         send_result(gateway, now, asked, &MtResult::failed(Failure::EquipmentProtocolError), cx);
         return;
     };
-    begin(gateway, now, subscriber, &Arrived { asked, service_centre: forward.service_centre, tpdu }, cx);
+    let arrived = Arrived { asked, service_centre: forward.service_centre, tpdu };
+    let found = find(gateway, now, forward.imsi);
+    if found.is_err() && forward.imsi.is_some_and(|imsi| wait_for_join(gateway, imsi, &arrived)) {
+        return;
+    }
+    // Where nobody registers any more, somebody may have done so a moment ago.
+    match found.or_else(|_| find(gateway, now, forward.imsi)) {
+        Ok(subscriber) => begin(gateway, now, subscriber, &arrived, cx),
+        Err(failure) => {
+            gateway.counts.mt_not_registered += u64::from(failure != Failure::UnidentifiedSubscriber);
+            gateway.counts.mt_unknown_subscriber += u64::from(failure == Failure::UnidentifiedSubscriber);
+            send_result(gateway, now, asked, &MtResult::failed(failure), cx);
+        }
+    }
+}
+
+/// 8.6 steps 3 and 4: the HLR alerts service centres as soon as it has registered a subscriber (8.1 step 4), and a message can
+/// be here before step 6. It waits for that. Whether it does.
+fn wait_for_join(gateway: &mut Gateway, imsi: Imsi, arrived: &Arrived) -> bool {
+    if gateway.for_joining.len() == gateway.for_joining.capacity() {
+        return false;
+    }
+    let Ok(waiting) = gateway.waiting.insert(*arrived) else { return false };
+    if !gateway.subscribers.wait_for_join(imsi, gateway.config.worker) {
+        gateway.waiting.remove(waiting);
+        return false;
+    }
+    gateway.counts.mt_ahead += 1;
+    gateway.for_joining.push((imsi, waiting));
+    true
+}
+
+/// 8.1 step 6, for messages that came before it: the registration has ended, well or not.
+pub(super) fn on_joined(gateway: &mut Gateway, now: Time, imsi: Imsi, cx: &mut Cx<'_>) {
+    let found = find(gateway, now, Some(imsi));
+    let mut at = 0;
+    while let Some(&(of, waiting)) = gateway.for_joining.get(at) {
+        if of != imsi {
+            at += 1;
+            continue;
+        }
+        gateway.for_joining.remove(at);
+        let Some(arrived) = gateway.waiting.remove(waiting) else { continue };
+        match found {
+            Ok(subscriber) => begin(gateway, now, subscriber, &arrived, cx),
+            Err(failure) => {
+                gateway.counts.mt_not_registered += 1;
+                send_result(gateway, now, arrived.asked, &MtResult::failed(failure), cx);
+            }
+        }
+    }
 }
 
 /// The registered subscriber with this IMSI.
-fn find(gateway: &mut Gateway, now: Time, imsi: Option<Imsi>) -> Result<SubscriberId, Failure> {
+fn find(gateway: &Gateway, now: Time, imsi: Option<Imsi>) -> Result<SubscriberId, Failure> {
     let imsi = imsi.ok_or(Failure::UnidentifiedSubscriber)?;
     match gateway.subscribers.by_imsi(imsi) {
         Some(subscriber) if subscriber.is_registered(now) => Ok(subscriber.id()),
-        Some(_) => {
-            gateway.counts.mt_not_registered += 1;
-            Err(Failure::Absent(cause::DEREGISTERED))
-        }
-        None if gateway.serves(imsi) => {
-            gateway.counts.mt_not_registered += 1;
-            Err(Failure::Absent(cause::DEREGISTERED))
-        }
-        None => {
-            gateway.counts.mt_unknown_subscriber += 1;
-            Err(Failure::UnidentifiedSubscriber)
-        }
+        Some(_) => Err(Failure::Absent(cause::DEREGISTERED)),
+        None if gateway.serves(imsi) => Err(Failure::Absent(cause::DEREGISTERED)),
+        None => Err(Failure::UnidentifiedSubscriber),
     }
 }
 

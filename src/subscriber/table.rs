@@ -2,12 +2,13 @@
 #![allow(unsafe_code)] // borrows records that the writer may retire; quiescent points keep them alive
 
 use super::index::Index;
+use super::joining::Joining;
 use super::reclaim::{Epochs, Retired};
 use super::record::{Binding, Record, SubscriberId};
 use super::words::{Holder, MtWord, PlainWord};
 use super::writer::TableConfig;
 use crate::base::Time;
-use crate::ident::{Imsi, Msisdn};
+use crate::ident::{Imsi, Msisdn, WorkerId};
 use core::cell::Cell;
 use core::hash::{BuildHasher, Hasher};
 use core::marker::PhantomData;
@@ -92,6 +93,7 @@ pub struct Table {
     pub(super) identities: Index,
     pub(super) addresses: Index,
     pub(super) epochs: Epochs,
+    pub(super) joining: Joining,
     hasher: ahash::RandomState,
     /// What the writer left unfreed when it went.
     pub(super) left: OnceLock<VecDeque<(u64, Retired)>>,
@@ -118,6 +120,7 @@ impl Table {
             identities: Index::new(config.identities),
             addresses: Index::new(config.addresses),
             epochs: Epochs::new(config.readers),
+            joining: Joining::default(),
             hasher: ahash::RandomState::with_seeds(seed(0), seed(1), seed(2), seed(3)),
             left: OnceLock::new(),
         }
@@ -190,6 +193,13 @@ impl Table {
         self.search(&self.addresses, self.hash_address(address), |record| {
             record.binding_from(address).is_some()
         })
+    }
+
+    /// Whether the registration of a subscriber waits for the HLR. If it does, `worker` is told of its end
+    /// ([`super::Writer::join_ended`]); if not, look once more: it may just have ended.
+    #[must_use]
+    pub fn wait_for_join(&self, imsi: Imsi, worker: WorkerId) -> bool {
+        self.joining.wait(self.hash_imsi(imsi), worker)
     }
 
     /// The subscriber of this name, unless it is gone.

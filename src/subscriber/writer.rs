@@ -2,10 +2,12 @@
 #![allow(unsafe_code)] // hands replaced records to the reclaimer
 
 use super::index::{Index, MAX_SLOTS};
+use super::joining::Joining;
 use super::reclaim::Retired;
 use super::record::{AccessKind, Binding, Record, SubscriberId};
 use super::table::{Published, Reader, Slot, Subscriber, Table};
 use crate::base::{SipKey, Time, counts};
+use crate::ident::{Imsi, WorkerId};
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 use std::collections::VecDeque;
@@ -115,6 +117,18 @@ impl core::ops::Deref for Writer {
 }
 
 impl Writer {
+    /// The registration of a subscriber waits for the HLR from now on: messages for it wait too.
+    pub fn join_began(&self, imsi: Imsi) {
+        // Without a place they are answered as if nobody were registering.
+        self.table.joining.begin(self.table.hash_imsi(imsi));
+    }
+
+    /// It has ended, and the table says how. Of `workers`, those with messages that wait for that.
+    pub fn join_ended(&self, imsi: Imsi, workers: u8) -> impl Iterator<Item = WorkerId> + use<> {
+        let told = self.table.joining.end(self.table.hash_imsi(imsi));
+        (0..workers).map(WorkerId).filter(move |worker| Joining::is_told(told, *worker))
+    }
+
     /// Adds a subscriber, or replaces the record of the same one (by IMSI, else MSISDN, else default identity), whose
     /// name and words live on. `expiries` has one entry for each binding: a time, or `None` to keep that of the present
     /// binding with the same access and registration, whatever workers have extended it to.

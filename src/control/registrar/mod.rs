@@ -305,6 +305,7 @@ impl Registrar {
                 self.on_joined(now, *joining, Settled::Agreed);
             }
             (Some(party), R1Order::Before200) => {
+                self.writer.join_began(party.imsi);
                 // Already so: nothing has to be said.
                 if let Some(Waiter::Join(joining)) =
                     self.r1.wish(now, party, true, Some(Waiter::Join(joining)))
@@ -320,7 +321,19 @@ impl Registrar {
 
     /// 8.1 steps 5 and 6, 8.7 steps 6 and 7: the HLR has answered, or takes too long; the mapping is stored and the UE or
     /// the S-CSCF answered.
-    fn on_joined(&mut self, now: Time, mut joining: Joining, how: Settled) {
+    fn on_joined(&mut self, now: Time, joining: Joining, how: Settled) {
+        let party = self.party(joining.network, joining.known.imsi);
+        self.conclude(now, joining, party, how);
+        // Messages that came for the subscriber meanwhile find it now, or don't.
+        let waiting = party.map(|party| (party.imsi, self.writer.join_ended(party.imsi, self.workers)));
+        for (imsi, worker) in
+            waiting.into_iter().flat_map(|(imsi, workers)| workers.map(move |it| (imsi, it)))
+        {
+            self.out.push((worker, ToWorker::Joined(imsi)));
+        }
+    }
+
+    fn conclude(&mut self, now: Time, mut joining: Joining, party: Option<Party>, how: Settled) {
         match how {
             Settled::Agreed | Settled::Late => {}
             Settled::Refused(error) => {
@@ -332,7 +345,6 @@ impl Registrar {
                 return self.answer(now, &joining.request, 503, &[]);
             }
         }
-        let party = self.party(joining.network, joining.known.imsi);
         let told = party.and_then(|party| self.r1.msisdn(party));
         joining.known.msisdn = told.or(joining.known.msisdn);
         match self.store(now, &joining) {

@@ -152,3 +152,44 @@ fn p_8_6_memory_available_directly_and_as_an_sgsn() {
         bench.assert_silent();
     });
 }
+
+/// 8.6 steps 3 and 4 while step 2 has not ended: the HLR has registered the subscriber and alerts, and what waited is here
+/// before the HLR's answer. It is delivered once that has come, or fails with it.
+#[test]
+fn p_8_6_what_an_alert_brings_may_be_ahead_of_the_registration() {
+    isolated(Options { r1: "any_time_modification", ..DIGEST }, |bench| {
+        let (mut alice, mut carol) = (Phone::new(1000), Phone::new(1001));
+        for (phone, accepted) in [(&mut alice, true), (&mut carol, false)] {
+            let challenge = challenged(bench, phone, 600);
+            let draft = proved(bench, phone, 600, &challenge);
+            bench.send(&draft);
+            let asked = bench.expect_asked();
+            let otids = [0, 1].map(|_| bench.send_mt(&phone.ue.imsi, &deliver()));
+            bench.assert_silent();
+            match accepted {
+                true => {
+                    bench.hlr_agrees(&asked);
+                    assert_eq!(bench.expect_response(&draft).status(), 200);
+                    for otid in otids {
+                        let message = bench.expect_message();
+                        let to = (message.request().1, message.destination);
+                        assert_eq!(to, (phone.contact.as_str(), phone.address));
+                        bench.answer(&message, "200 OK");
+                        let report = phone_report(bench, phone, &message, &rp_ack(&message));
+                        assert_eq!(bench.transact(&report).status(), 200);
+                        bench.expect_end(&otid).component(0xa2);
+                    }
+                }
+                false => {
+                    bench.hlr_ends(&asked, &error(1, &[]));
+                    assert_eq!(bench.expect_response(&draft).status(), 404);
+                    for otid in otids {
+                        assert_error(&bench.expect_end(&otid), ABSENT_DEREGISTERED);
+                    }
+                }
+            }
+        }
+        bench.until_total("application.mt_ahead", 4);
+        bench.assert_silent();
+    });
+}

@@ -4,12 +4,14 @@
 use corenet::config::{DirectAuthentication, RegisterBody};
 use corenet::hlr::{Hlr, HlrNode};
 use corenet::impairment::Impaired;
+use corenet::model::Failure;
 use corenet::nodes::Nodes;
 use corenet::scenario::{Phase, Player, Scenario};
 use corenet::serving::ServingNode;
 use corenet::smsc::SmscNode;
 use corenet::traffic::Traffic;
 use corenet::{Config, Node, direct, start};
+use ipsmgw::base::Time;
 use ipsmgw::control::config::{Aka, Authentication, Config as GatewayConfig, R1};
 use ipsmgw::control::subscribers::Subscribers;
 use ipsmgw::dataplane::Worker;
@@ -88,6 +90,9 @@ fn world_of(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config)) -
     (corenet.traffic.mo, corenet.traffic.mt) = (200, 200);
     (corenet.traffic.direct_mo, corenet.traffic.direct_mt) = (200, 200);
     corenet.traffic.deregister = false;
+    for node in &mut corenet.serving_nodes {
+        node.mo = 0;
+    }
     change(&mut gateway, &mut corenet);
     let directory = std::env::temp_dir().join(format!(
         "corenet-{}-{:?}",
@@ -138,7 +143,11 @@ impl World {
         let deadline = self.simulation.now() + PATIENCE;
         while !done(self) {
             let now = self.simulation.now();
-            assert!(now < deadline, "{what} is not reached:\n{}", self.nodes().surprises());
+            let told = |nodes: Nodes<'_>| {
+                let (ues, smsc, hlr) = (&nodes.ues.traffic.counts, &nodes.smsc.counts, &nodes.hlr.hlr);
+                format!("{}{ues:?}\n{smsc:?}\n{:?}\n{:?}", nodes.surprises(), hlr.counts, hlr.waiting.counts)
+            };
+            assert!(now < deadline, "{what} is not reached:\n{}", told(self.nodes()));
             let (mut are_up, mut are_done) = (true, true);
             all!(&mut *self, node => {
                 are_up &= node.application_ref().is_up(node.stack());
@@ -198,6 +207,14 @@ impl World {
 
 fn outcomes(world: &World) -> Vec<(&str, u32, u32)> {
     world.nodes().flows().map(|flow| (flow.name.as_str(), flow.delivered, flow.failed)).collect()
+}
+
+/// What the gateway can't deliver fails at once.
+fn only_by_the_gateway(corenet: &mut Config) {
+    corenet.smsc.retry_s = vec![];
+    for node in &mut corenet.serving_nodes {
+        node.attached = 0.0;
+    }
 }
 
 /// How many messages came again, to the SMS-IWMSC and to UEs.
@@ -294,7 +311,7 @@ fn ues_and_service_centres_that_refuse_are_understood() {
         gateway.timers.mt_report = Duration::from_secs(2);
         (corenet.ue.silent, corenet.ue.mute, corenet.ue.failing) = (0.1, 0.1, 0.2);
         corenet.smsc.failing = 0.2;
-        corenet.smsc.retry_s = vec![];
+        only_by_the_gateway(corenet);
         corenet.traffic.deregister = true;
     });
     world.run();
@@ -312,7 +329,7 @@ fn what_goes_wrong_is_noticed() {
         gateway.networks[0].r1 = R1::Preconfigured;
         corenet.networks[0].r1 = R1::Preconfigured;
         corenet.networks.truncate(1);
-        corenet.smsc.retry_s = vec![];
+        only_by_the_gateway(corenet);
         for point in [&mut corenet.smsc.point, &mut corenet.hlr.point] {
             point.titles.retain(|title| !title.prefix.to_string().starts_with("44"));
         }
@@ -380,7 +397,7 @@ fn ues_register_with_their_cards_send_receive_and_leave() {
         world.assert_agreement("after de-registration");
         let hlr = world.hlr();
         assert_eq!((hlr.registered(), hlr.counts.registered, hlr.counts.deregistered), (0, 70, 70));
-        assert_eq!((hlr.counts.inserted, hlr.counts.resynchronised, hlr.counts.refused), (50, 6, 0));
+        assert_eq!((hlr.counts.inserted, hlr.counts.resynchronised, hlr.counts.refused), (50 + 2 * 70, 6, 0));
         let counts = &world.traffic().counts;
         assert_eq!((counts.foreign_source, counts.unknown_recipient, counts.informed), (0, 0, 0));
         world.stop();
@@ -449,4 +466,115 @@ fn ues_that_stay_away_are_de_registered_and_told() {
     world.run_until("the HLR's knowledge of it", |world| world.hlr().registered() == 0);
     world.assert_agreement("after the guard timer");
     world.stop();
+}
+
+impl World {
+    fn smsc(&self) -> &SmscNode {
+        self.simulation.peer(self.smsc).application_ref()
+    }
+
+    fn serving(&self, at: usize) -> &ServingNode {
+        self.simulation.peer(self.serving[at]).application_ref()
+    }
+
+    /// Runs to the end; every message has arrived once, as all ledgers say.
+    fn run_and_compare(&mut self, expected: &[(&str, u32, u32)]) {
+        self.run();
+        assert_eq!(outcomes(self), expected);
+        let comparison = self.nodes().comparison();
+        assert_eq!(
+            (comparison.delivered, comparison.unreported),
+            (comparison.sent, 0),
+            "{}",
+            comparison.text()
+        );
+        assert!(self.smsc().queue.is_empty());
+    }
+}
+
+#[test]
+fn mobiles_behind_an_msc_and_an_sgsn_send_as_ever() {
+    let mut world = world(1, |_, corenet| {
+        (corenet.traffic.mo, corenet.traffic.mt) = (0, 0);
+        for node in &mut corenet.serving_nodes {
+            node.mo = 100;
+        }
+    });
+    world.run_and_compare(&[("registration", 40, 0), ("msc1_mo", 100, 0), ("sgsn1_mo", 100, 0)]);
+    assert_eq!((world.serving(0).counts.located, world.serving(1).counts.located), (40, 40));
+    world.stop();
+}
+
+/// 8.5 step 7: what can't be delivered over IP goes to the MSC, and from there to the SGSN, with no retry in between.
+#[test]
+fn g_4_who_cannot_be_reached_over_ip_is_reached_through_msc_and_sgsn() {
+    for (msc_errors, by_msc, by_sgsn) in [(vec![], 200, 0), (vec![Failure::SystemFailure], 0, 200)] {
+        let mut world = world(2, |gateway, corenet| {
+            gateway.timers.mt_report = Duration::from_secs(2);
+            (corenet.traffic.mo, corenet.ue.mute) = (0, 1.0);
+            corenet.serving_nodes[0].model.errors = msc_errors.iter().map(|error| (*error, 1.0)).collect();
+        });
+        world.run_and_compare(&[("registration", 40, 0), ("mt", 200, 0)]);
+        let delivered = [0, 1].map(|at| world.serving(at).counts.delivered);
+        assert_eq!(delivered, [by_msc, by_sgsn]);
+        let counts = &world.smsc().counts;
+        assert_eq!((counts.attempts, counts.fallbacks), (200 - counts.continued, 200));
+        world.stop();
+    }
+}
+
+/// Those who are not registered over IP at all are reached as they were before there was a gateway.
+#[test]
+fn g_4_who_is_not_registered_over_ip_is_reached_at_once() {
+    let mut world = world(1, |_, corenet| {
+        (corenet.traffic.mo, corenet.traffic.absent) = (0, 1.0);
+        corenet.traffic.absence = Duration::from_secs(100);
+        corenet.traffic.rate = 20.0;
+    });
+    world.run_and_compare(&[("registration", 40, 0), ("mt", 200, 0)]);
+    assert!(world.serving(0).counts.delivered > 100, "most were away");
+    assert_eq!(world.smsc().counts.failed_at_nodes, 0);
+    world.stop();
+}
+
+/// P-8.6 whole: whoever is nowhere to be found is waited for, and the next registration brings the messages.
+#[test]
+fn p_8_6_who_was_absent_gets_everything_at_the_next_registration() {
+    for seed in 1..=3 {
+        let mut world = world(2, |_, corenet| {
+            corenet.seed = seed;
+            corenet.traffic.absent = 0.5;
+            (corenet.smsc.retry_s, corenet.traffic.rate) = (vec![3_600], 50.0);
+            for node in &mut corenet.serving_nodes {
+                node.attached = 0.0;
+            }
+        });
+        world.run_and_compare(&[("registration", 40, 0), ("mo", 200, 0), ("mt", 200, 0)]);
+        let (smsc, hlr) = (&world.smsc().counts, &world.hlr().waiting);
+        assert!(smsc.no_routing > 10 && smsc.alerts_for_waiting > 5, "{smsc:?}");
+        assert!(hlr.is_empty() && hlr.counts.given_up == 0, "{:?}", hlr.counts);
+        assert!(world.simulation.now() < Time::from_millis(3_600_000), "nobody waited for the schedule");
+        world.stop();
+    }
+}
+
+/// TS 23.040 3.2.6: a mobile that its MSC did not find, and one without room, come back by readyForSM.
+#[test]
+fn h_6_mobiles_that_come_back_or_have_room_again_get_what_waited() {
+    for error in [Failure::AbsentSubscriberSm, Failure::MemoryCapacityExceeded] {
+        let mut world = world(1, |_, corenet| {
+            (corenet.traffic.mo, corenet.traffic.absent) = (0, 1.0);
+            corenet.traffic.absence = Duration::from_secs(300);
+            (corenet.smsc.retry_s, corenet.traffic.rate) = (vec![3_600], 50.0);
+            corenet.serving_nodes[1].attached = 0.0;
+            let msc = &mut corenet.serving_nodes[0];
+            msc.model.errors = [(error, 0.2)].into();
+            msc.back_ms = Some(2_000);
+        });
+        world.run_and_compare(&[("registration", 40, 0), ("mt", 200, 0)]);
+        let counts = &world.serving(0).counts;
+        assert!(counts.ready > 10, "{error:?}: {counts:?}");
+        assert!(world.smsc().counts.reports >= counts.ready, "{error:?}: {:?}", world.smsc().counts);
+        world.stop();
+    }
 }

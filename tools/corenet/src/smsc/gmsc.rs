@@ -194,6 +194,8 @@ pub(crate) fn on_outcome(
         attempt.outcomes.push((domain, what, diagnostic));
     }
     node.counts.failed_at_nodes += 1;
+        eprintln!("{now:?} {} {:?} {outcome:?}", attempt.recipient, attempt.nodes);
+    }
     fall_back(node, now, number, cx);
 }
 
@@ -337,6 +339,7 @@ fn go_on(node: &mut SmscNode, now: Time, number: u32, next: Option<MessageId>, c
     match (next, node.attempts.get_mut(&number)) {
         (Some(next), Some(attempt)) => {
             attempt.message = next;
+            node.counts.continued += 1;
             forward(node, now, number, cx);
         }
         _ => {

@@ -42,6 +42,8 @@ counts! {
         not_for_us,
         /// Attempts to deliver, each beginning with sendRoutingInfoForSM.
         attempts,
+        /// Messages that went to the node that had just taken another for the same recipient.
+        continued,
         /// sendRoutingInfoForSM without a node to try.
         no_routing,
         /// informServiceCentre taken.
