@@ -9,7 +9,7 @@ use ipsmgw::ident::{Digits, Imsi, Ssn};
 use ipsmgw::proto::map::subscription::{
     AnyTimeModification, AnyTimeModificationResult, CancelLocation, CancellationType, DeleteSubscriberData,
     InsertSubscriberData, ModifyRegistrationStatus, PurgeMs, PurgeMsResult, Reset, SubscriberIdentity,
-    Teleservice, UpdateGprsLocation, UpdateGprsLocationResult,
+    Teleservice, UpdateGprsLocation, UpdateLocationResult,
 };
 use ipsmgw::proto::map::{AddressString, context, operation};
 use ipsmgw::sim::Random;
@@ -311,8 +311,7 @@ impl Hlr {
     fn answer(&mut self, now: Time, asked: Asked, opcode: u8, cx: &mut Cx<'_>) {
         let result = match opcode {
             operation::UPDATE_GPRS_LOCATION => {
-                UpdateGprsLocationResult { hlr_number: AddressString::international(digits(HLR_TITLE)) }
-                    .encode()
+                UpdateLocationResult { hlr_number: AddressString::international(digits(HLR_TITLE)) }.encode()
             }
             operation::PURGE_MS => PurgeMsResult { freeze_tmsi: false, freeze_p_tmsi: false }.encode(),
             _ => AnyTimeModificationResult { service_centre: None }.encode(),

@@ -194,8 +194,6 @@ pub(crate) fn on_outcome(
         attempt.outcomes.push((domain, what, diagnostic));
     }
     node.counts.failed_at_nodes += 1;
-        eprintln!("{now:?} {} {:?} {outcome:?}", attempt.recipient, attempt.nodes);
-    }
     fall_back(node, now, number, cx);
 }
 
