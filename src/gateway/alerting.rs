@@ -1,13 +1,15 @@
 //! Alerting: TR 23.804 8.6 (P-8.6). Its steps are the registrar's, the HLR's and the service centre's; ours is what goes
-//! before them where it was the UE's memory that failed: the notice that there is memory again (RP-SMMA, TS 24.011
-//! 7.3.2; readyForSM, TS 29.002 12.4), over IMS or directly.
+//! before them where no registration would tell the HLR: the UE's notice that there is memory again (RP-SMMA, TS 24.011
+//! 7.3.2), over IMS or directly, and the return of a subscriber whose registration had not ended (UNRI, TS 23.008
+//! 3.2.5). Both become readyForSM (TS 29.002 12.4).
 
 use super::mo::{self, Accepted};
 use super::sender::Sender;
 use super::{Cx, Gateway, User, cause};
 use crate::base::{Key, Time};
-use crate::ident::Ssn;
-use crate::stack::{Message, Outcome, ReadyForSm};
+use crate::ident::{Imsi, Ssn};
+use crate::stack::{AlertReason, Message, Outcome, ReadyForSm};
+use crate::subscriber::Subscriber;
 
 /// A UE has memory again: 202, and readyForSM towards its HLR. Over whatever access it comes: it is no short message.
 pub(super) fn on_memory_available(
@@ -25,19 +27,47 @@ pub(super) fn on_memory_available(
 }
 
 fn tell_hlr(gateway: &Gateway, now: Time, accepted: &Accepted, cx: &mut Cx<'_>) -> Result<(), u8> {
-    let network = gateway.networks.get(usize::from(accepted.network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
+    gateway.networks.get(usize::from(accepted.network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
     // Without either nobody could be told, now or later.
-    let told = accepted.imsi.and_then(|imsi| Some((imsi, network.hlr(imsi)?)));
-    let (imsi, hlr) = told.ok_or(cause::NOT_IMPLEMENTED)?;
-    let ready = ReadyForSm {
-        from: (network.title, if network.sgsn_at_hlr { Ssn::SGSN } else { network.node.ssn() }),
-        hlr,
-        imsi,
-        sgsn: network.sgsn_at_hlr,
-        timeout: gateway.config.hlr_timeout,
-    };
+    let ready = accepted
+        .imsi
+        .and_then(|imsi| ready(gateway, accepted.network, imsi, AlertReason::MemoryAvailable))
+        .ok_or(cause::NOT_IMPLEMENTED)?;
     let user = User::MemoryAvailable(accepted.key).to_u64();
     cx.stack.ready_for_sm(now, &ready, user, cx.outside).map_err(cause::of_refusal)
+}
+
+/// readyForSM towards a subscriber's HLR; none if nobody has named that.
+fn ready(gateway: &Gateway, network: u16, imsi: Imsi, reason: AlertReason) -> Option<ReadyForSm> {
+    let network = gateway.networks.get(usize::from(network))?;
+    Some(ReadyForSm {
+        from: (network.title, if network.sgsn_at_hlr { Ssn::SGSN } else { network.node.ssn() }),
+        hlr: network.hlr(imsi)?,
+        imsi,
+        reason,
+        sgsn: network.sgsn_at_hlr,
+        timeout: gateway.config.hlr_timeout,
+    })
+}
+
+/// A sign of life of a subscriber: a REGISTER that changes nothing, a message. 8.6 step 2, if a message did not reach him before:
+/// the HLR would not hear of it otherwise. Gives what [`on_present`] needs.
+pub(super) fn present(subscriber: &Subscriber<'_>) -> Option<Imsi> {
+    subscriber.record().imsi().filter(|_| subscriber.take_unri())
+}
+
+/// 8.6 step 2 of somebody whose registration had not ended: the HLR is told, and goes on with step 3.
+pub(super) fn on_present(gateway: &mut Gateway, now: Time, network: u16, imsi: Imsi, cx: &mut Cx<'_>) {
+    let Some(ready) = ready(gateway, network, imsi, AlertReason::MsPresent) else { return };
+    gateway.counts.present_again += 1;
+    if cx.stack.ready_for_sm(now, &ready, User::Present.to_u64(), cx.outside).is_err() {
+        gateway.counts.present_again_failed += 1;
+    }
+}
+
+/// The HLR's answer, which nobody waits for: the service centres have their schedules too.
+pub(super) fn on_present_outcome(gateway: &mut Gateway, outcome: &Outcome<'_>) {
+    gateway.counts.present_again_failed += u64::from(!matches!(outcome, Outcome::Returned { .. }));
 }
 
 /// The HLR's answer, or none: the UE gets its RP-ACK or RP-ERROR as a MESSAGE of its own, as a submit report.

@@ -64,6 +64,13 @@ pub enum ToWorker {
     Invoke(Box<MapOperation>),
     /// The answer to a peer's operation.
     Answer(Box<MapAnswer>),
+    /// A subscriber has registered anew whom a message had not reached.
+    Present {
+        /// The served network.
+        network: u16,
+        /// The subscriber.
+        imsi: Imsi,
+    },
     /// The registration of a subscriber has ended for which messages wait here; the table says how.
     Joined(Imsi),
     /// A UE is to be told that its registration has ended.

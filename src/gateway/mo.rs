@@ -4,7 +4,7 @@
 use core::net::SocketAddr;
 
 use super::sender::{Sender, Tried};
-use super::{Cx, Gateway, User, cause};
+use super::{Cx, Gateway, User, alerting, cause};
 use crate::base::{Inline, Key, Time};
 use crate::ident::{Identity, Imsi, Msisdn};
 use crate::stack::{Message, MessageRequest, MoForward, Outcome, Rp, submit_report};
@@ -63,6 +63,8 @@ pub(super) struct Accepted {
     pub(super) network: u16,
     pub(super) msisdn: Option<Msisdn>,
     pub(super) imsi: Option<Imsi>,
+    /// The subscriber, if a message had not reached him, and he is there again.
+    pub(super) present: Option<Imsi>,
 }
 
 /// Step 3 (8.3 step 2): a MESSAGE from the S-CSCF, or from the UE, whose sender must be registered. Step 4: 202 Accepted.
@@ -91,6 +93,7 @@ pub(super) fn accept(
         return None;
     }
     let (msisdn, imsi) = (subscriber.record().msisdn(), subscriber.record().imsi());
+    let present = alerting::present(&subscriber);
     let subscriber = subscriber.id();
     let (Some(call_id), false) = (Inline::new(message.call_id), gateway.mo.len() == gateway.mo.capacity())
     else {
@@ -121,7 +124,7 @@ pub(super) fn accept(
         report: None,
     };
     let key = gateway.mo.insert(mo).ok()?;
-    Some(Accepted { key, network, msisdn, imsi })
+    Some(Accepted { key, network, msisdn, imsi, present })
 }
 
 /// Steps 3 and 4, and step 6 (8.3 step 3): mo-forwardSM towards the SMS-IWMSC, with the MSISDN of the binding.
@@ -132,9 +135,8 @@ pub(super) fn on_message(
     message: &Message<'_>,
     cx: &mut Cx<'_>,
 ) {
-    let Some(Accepted { key, network, msisdn, imsi }) = accept(gateway, now, sender, message, cx) else {
-        return;
-    };
+    let Some(accepted) = accept(gateway, now, sender, message, cx) else { return };
+    let Accepted { key, network, msisdn, imsi, present } = accepted;
     let submission = match message.rp {
         Rp::Submit { service_centre, tpdu, .. } => Ok((service_centre.or(message.request_digits), tpdu)),
         Rp::Faulty { cause, .. } => {
@@ -162,6 +164,9 @@ pub(super) fn on_message(
         cx.stack.mo_forward_sm(now, &forward, User::Mo(key).to_u64(), cx.outside).map_err(cause::of_refusal)
     }) {
         send_report(gateway, now, key, Err((cause, None)), cx);
+    }
+    if let Some(imsi) = present {
+        alerting::on_present(gateway, now, network, imsi, cx);
     }
 }
 

@@ -68,6 +68,10 @@ counts! {
         memory_available,
         /// Of these, how many their HLRs have not taken.
         memory_available_failed,
+        /// readyForSM sent because somebody whom a message had not reached is there again.
+        present_again,
+        /// Of these, how many the HLR did not take.
+        present_again_failed,
         /// Mobile terminated messages asked of us.
         mt_received,
         /// Mobile terminated messages that the UE acknowledged.
@@ -169,6 +173,8 @@ pub(crate) enum User {
     Inform(u32),
     /// readyForSM of a UE that has memory again; the answer to it is sent as that of a mobile originated message.
     MemoryAvailable(Key),
+    /// readyForSM of a subscriber who is there again.
+    Present,
 }
 
 /// Messages to other workers that may wait for room in a ring.
@@ -189,6 +195,7 @@ impl User {
             Self::Map(operation) => 2 << 56 | operation & 0xff_ffff_ffff_ffff,
             Self::Inform(number) => 3 << 56 | u64::from(number),
             Self::MemoryAvailable(key) => 4 << 56 | key.to_u64(),
+            Self::Present => 5 << 56,
         }
     }
 
@@ -199,7 +206,8 @@ impl User {
             1 => Self::Mt(key),
             2 => Self::Map(word & 0xff_ffff_ffff_ffff),
             3 => Self::Inform(word as u32),
-            _ => Self::MemoryAvailable(key),
+            4 => Self::MemoryAvailable(key),
+            _ => Self::Present,
         }
     }
 
@@ -213,6 +221,7 @@ impl User {
             Self::Mt(key) => key,
             Self::Map(operation) => Key { slot: operation as u32, generation: 3 << GENERATION_BITS },
             Self::Inform(number) => Key { slot: number, generation: 2 << GENERATION_BITS },
+            Self::Present => Key { slot: 0, generation: 4 << GENERATION_BITS },
         }
     }
 }
@@ -313,7 +322,7 @@ impl Gateway {
             User::Mo(key) => mo::on_report_answered(self, now, key, status, cx),
             User::Mt(key) => mt::on_answered(self, now, key, status, cx),
             User::Inform(_) => deregistration::on_inform_answered(self, status),
-            User::Map(_) | User::MemoryAvailable(_) => {}
+            User::Map(_) | User::MemoryAvailable(_) | User::Present => {}
         }
     }
 
@@ -396,6 +405,7 @@ impl Application for Gateway {
                 User::Mo(key) => mo::on_outcome(self, now, key, &outcome, cx),
                 User::Map(operation) => map::on_ended(self, operation, &outcome, cx),
                 User::MemoryAvailable(key) => alerting::on_outcome(self, now, key, &outcome, cx),
+                User::Present => alerting::on_present_outcome(self, &outcome),
                 User::Mt(_) | User::Inform(_) => {}
             },
             // Its message, if it has one, is found without an asker when its turn comes or its report.
@@ -427,6 +437,7 @@ impl Application for Gateway {
             ToWorker::RegisterDone(outcome) => registration::on_registered(now, &outcome, cx),
             ToWorker::Invoke(operation) => map::on_operation(self, now, &operation, cx),
             ToWorker::Answer(answer) => map::on_answer(now, &answer, cx),
+            ToWorker::Present { network, imsi } => alerting::on_present(self, now, network, imsi, cx),
             ToWorker::Joined(imsi) => mt::on_joined(self, now, imsi, cx),
             ToWorker::Inform(inform) => deregistration::on_inform(self, now, &inform, cx),
             ToWorker::Calendar(began) => self.began = Some(began),
@@ -496,7 +507,10 @@ mod tests {
     fn user_words_bring_back_what_they_were_made_of() {
         let key = Key { slot: 0xabcdef, generation: 0x123456 };
         let map = User::Map(0xff_1234_5678_9abc);
-        for user in [User::Mo(key), User::Mt(key), map, User::Inform(u32::MAX), User::MemoryAvailable(key)] {
+        let present = User::Present;
+        for user in
+            [User::Mo(key), User::Mt(key), map, User::Inform(u32::MAX), User::MemoryAvailable(key), present]
+        {
             assert_eq!(User::from_u64(user.to_u64()), user);
         }
     }

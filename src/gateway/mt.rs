@@ -576,6 +576,14 @@ fn finish(
     if let Some(timer) = mt.timer.take() {
         gateway.timers.cancel(timer);
     }
+    // 8.6: who could not be reached is waited for.
+    if let Some(subscriber) = gateway.subscribers.get(mt.subscriber) {
+        match result.failure {
+            Some(Failure::Absent(_)) => subscriber.set_unri(),
+            None => drop(subscriber.take_unri()),
+            Some(_) => {}
+        }
+    }
     let (asked, worker) = (mt.asked, gateway.config.worker);
     if asked.worker != worker {
         await_result(gateway, now, key, report);

@@ -7,11 +7,11 @@
 use core::time::Duration;
 
 use super::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToControl, UeRegister};
-use super::{Cx, Gateway};
+use super::{Cx, Gateway, alerting};
 use crate::base::Time;
 use crate::ident::Identity;
 use crate::stack::{Answer, Register};
-use crate::subscriber::{AccessKind, AccessNetworkInfo};
+use crate::subscriber::{AccessKind, AccessNetworkInfo, SubscriberId};
 
 /// 8.7 step 4: the S-CSCF informs us of the registration. 8.1 step 2: a UE registers.
 pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
@@ -23,35 +23,42 @@ pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<
         return;
     };
     let fingerprint = fingerprint(cx, register, &contact);
-    if refresh(gateway, now, register, fingerprint, cx) {
+    if let Some(id) = refresh(gateway, now, register, fingerprint, cx) {
         gateway.counts.registration_refreshed += 1;
         cx.stack.answer(now, &register.request, 200, cx.outside);
+        if let Some(imsi) = gateway.subscribers.get(id).and_then(|it| alerting::present(&it)) {
+            alerting::on_present(gateway, now, network, imsi, cx);
+        }
     } else {
         forward_third_party(gateway, now, network, register, fingerprint, cx);
     }
 }
 
-/// Extends the expiry of a live binding that this REGISTER would not change otherwise.
+/// Extends the expiry of a live binding that this REGISTER would not change otherwise: its subscriber.
 ///
 /// It is told from a newer REGISTER of its Call-ID that overtook it, which is the control thread's (RFC 3261 10.3 step 7).
-fn refresh(gateway: &Gateway, now: Time, register: &Register<'_>, fingerprint: u64, cx: &Cx<'_>) -> bool {
-    let Some(subscriber) = gateway.subscribers.by_identity(register.public_identity.as_bytes()) else {
-        return false;
-    };
+fn refresh(
+    gateway: &Gateway,
+    now: Time,
+    register: &Register<'_>,
+    fingerprint: u64,
+    cx: &Cx<'_>,
+) -> Option<SubscriberId> {
+    let subscriber = gateway.subscribers.by_identity(register.public_identity.as_bytes())?;
     let same = |(_, binding): &(usize, crate::subscriber::Binding)| {
         binding.access == AccessKind::Ims && binding.fingerprint == fingerprint
     };
-    let Some((at, binding)) = subscriber.registered(now).find(same) else { return false };
+    let (at, binding) = subscriber.registered(now).find(same)?;
     let of_this_call = binding.call == cx.stack.fingerprint(&[register.call_id], &[]);
     if of_this_call && register.cseq <= subscriber.sequence(at) {
-        return false;
+        return None;
     }
     let life = Duration::from_secs(u64::from(register.expires.min(gateway.config.registration_max)));
     let extended = subscriber.extend(at, subscriber.expiry(at), now + life);
     if extended && of_this_call {
         subscriber.refreshed(at, register.cseq);
     }
-    extended
+    extended.then(|| subscriber.id())
 }
 
 /// A keyed hash of everything in the REGISTER that the binding depends on, but its expiry.

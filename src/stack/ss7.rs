@@ -21,7 +21,7 @@ use crate::proto::tcap::{self, DialogueId, Dialogues, DialoguesConfig, Owner};
 use dialogue::gone;
 use invocation::{KEPT, Kept, Party, WITHIN, Within};
 
-use super::{Direction, Indication, Label, Outcome, Outside};
+use super::{AlertReason, Direction, Indication, Label, Outcome, Outside};
 
 counts! {
     /// What the SS7 side refused or could not send.
@@ -103,7 +103,7 @@ pub struct MtForward<'a> {
     pub more_messages: bool,
 }
 
-/// readyForSM to send: a mobile whose memory was full has memory again.
+/// readyForSM to send: a subscriber is there again, or has memory again.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadyForSm {
     /// Our own title and subsystem number.
@@ -112,6 +112,8 @@ pub struct ReadyForSm {
     pub hlr: Digits,
     /// The subscriber.
     pub imsi: Imsi,
+    /// Which of the two.
+    pub reason: AlertReason,
     /// Whether we are an SGSN to the HLR, not an IP-SM-GW.
     pub sgsn: bool,
     /// How long it may take (TS 29.002 17.1.2).

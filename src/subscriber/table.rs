@@ -75,6 +75,8 @@ pub(super) struct Slot {
     published: AtomicPtr<Published>,
     pub(super) mt: MtWord,
     pub(super) last_mo: PlainWord,
+    /// UNRI: not zero if a message did not reach the subscriber (TS 23.008 3.2.5).
+    pub(super) unri: PlainWord,
 }
 
 impl Slot {
@@ -335,6 +337,18 @@ impl<'t> Subscriber<'t> {
     #[must_use]
     pub fn mt_holder(&self) -> Option<(Holder, u8)> {
         self.slot.mt.holder()
+    }
+
+    /// UNRI of the gateway (TS 23.008 3.2.5): a message did not reach the subscriber, who is registered nevertheless.
+    pub fn set_unri(&self) {
+        // Who is faster has set it too.
+        let _ = self.slot.unri.swap_if(0, 1);
+    }
+
+    /// Clears UNRI; whether it was set.
+    #[must_use]
+    pub fn take_unri(&self) -> bool {
+        self.slot.unri.load() != 0 && self.slot.unri.swap_if(1, 0)
     }
 
     /// The word for the last MO message's fingerprint and outcome; zero until set.

@@ -169,6 +169,7 @@ impl Writer {
             if let Some(slot) = self.slot(id) {
                 slot.mt.reset();
                 slot.last_mo.reset();
+                slot.unri.reset();
             }
         }
         self.publish(id, record, expiries);

@@ -352,6 +352,12 @@ impl Registrar {
                 self.note(&joining);
                 let contacts = self.contacts(now, &joining);
                 self.answer(now, &joining.request, 200, &contacts);
+                let subscriber = joining.known.imsi.and_then(|imsi| self.writer.by_imsi(imsi));
+                if let Some(imsi) = joining.known.imsi.filter(|_| subscriber.is_some_and(|it| it.take_unri()))
+                {
+                    let present = ToWorker::Present { network: joining.network, imsi };
+                    self.out.push((joining.request.worker, present));
+                }
             }
             Err(status) => self.answer(now, &joining.request, status, &[]),
         }

@@ -7,7 +7,7 @@ use super::{Class, MapInvoke, MoForward, MtForward, ROOM, ReadyForSm, Refusal, S
 use crate::base::{MalformedCounts, Time};
 use crate::codec::Prepend;
 use crate::ident::{Digits, SccpAddress, Ssn, WorkerId};
-use crate::proto::map::{self, AddressString, AlertReason, SmRpDa, SmRpOa, UserError, context, operation};
+use crate::proto::map::{self, AddressString, SmRpDa, SmRpOa, UserError, context, operation};
 use crate::proto::tcap::{self, AbortReason, Components, DialogueId, Indication as Tcap, build};
 use crate::stack::{Asked, Indication, Outcome, Outside};
 
@@ -171,7 +171,7 @@ impl Ss7 {
     ) -> Result<(), Refusal> {
         let argument = map::ReadyForSm {
             imsi: ready.imsi,
-            reason: AlertReason::MemoryAvailable,
+            reason: ready.reason,
             gprs: ready.sgsn,
             ip_sm_gw: !ready.sgsn,
         };

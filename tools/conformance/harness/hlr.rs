@@ -55,9 +55,13 @@ pub fn send_authentication_info(imsi: &str, resynchronisation: &[u8]) -> Vec<u8>
     tlv(0x30, &[&imsi, &[2, 1, 1, 5, 0, 0x81, 0], resynchronisation, &[0x83, 1, 1]])
 }
 
-/// readyForSM: memory is available again, as whom this element says.
-pub fn ready_for_sm(imsi: &str, indicator: &[u8]) -> Vec<u8> {
-    tlv(0x30, &[&tlv(0x80, &[&bcd(imsi, 0xf)]), &[0x0a, 1, 1], indicator])
+/// AlertReason.
+pub const MS_PRESENT: u8 = 0;
+pub const MEMORY_AVAILABLE: u8 = 1;
+
+/// readyForSM, as from whom the last element says.
+pub fn ready_for_sm(imsi: &str, reason: u8, indicator: &[u8]) -> Vec<u8> {
+    tlv(0x30, &[&tlv(0x80, &[&bcd(imsi, 0xf)]), &[0x0a, 1, reason], indicator])
 }
 
 /// insertSubscriberData: what is told of IMSI and number, and short messages.

@@ -4,11 +4,11 @@ use super::direct::DIGEST;
 use super::harness::ber::{hex, spell, tlv};
 use super::harness::direct::*;
 use super::harness::gateway::{Bench, Options, isolated};
-use super::harness::hlr::{Asked, Hlr, READY_FOR_SM, ready_for_sm};
+use super::harness::hlr::{Asked, Hlr, MEMORY_AVAILABLE, MS_PRESENT, READY_FOR_SM, ready_for_sm};
 use super::harness::peers::{Ue, deliver};
 use super::harness::phone::Phone;
 use super::harness::sip::Draft;
-use super::harness::ss7::{error, udt};
+use super::harness::ss7::{error, mo_result, udt};
 use super::harness::steps::*;
 
 const GPRS: &str = "update_gprs_location";
@@ -20,7 +20,7 @@ fn noticed(bench: &mut Bench, ue: &Ue, reference: u8) -> (Draft, Asked) {
     let accepted = bench.transact(&draft);
     assert_answers(&accepted, "SIP/2.0 202 Accepted", &draft);
     let asked = bench.expect_asked();
-    asked.assert_is(READY_FOR_SM, &ready_for_sm(&ue.imsi, &[0x81, 0]));
+    asked.assert_is(READY_FOR_SM, &ready_for_sm(&ue.imsi, MEMORY_AVAILABLE, &[0x81, 0]));
     (draft, asked)
 }
 
@@ -134,7 +134,7 @@ fn p_8_6_memory_available_directly_and_as_an_sgsn() {
             let accepted = bench.transact(&draft);
             assert_answers_phone(&accepted, "SIP/2.0 202 Accepted", &draft);
             let asked = bench.expect_asked();
-            asked.assert_is_from(149, READY_FOR_SM, &ready_for_sm(&phone.ue.imsi, &[5, 0]));
+            asked.assert_is_from(149, READY_FOR_SM, &ready_for_sm(&phone.ue.imsi, MEMORY_AVAILABLE, &[5, 0]));
             bench.assert_silent();
             match component {
                 None => bench.hlr_agrees(&asked),
@@ -170,13 +170,16 @@ fn p_8_6_what_an_alert_brings_may_be_ahead_of_the_registration() {
                 true => {
                     bench.hlr_agrees(&asked);
                     assert_eq!(bench.expect_response(&draft).status(), 200);
-                    for otid in otids {
+                    // They may be on both workers: either may be the first.
+                    for _ in otids {
                         let message = bench.expect_message();
                         let to = (message.request().1, message.destination);
                         assert_eq!(to, (phone.contact.as_str(), phone.address));
                         bench.answer(&message, "200 OK");
                         let report = phone_report(bench, phone, &message, &rp_ack(&message));
                         assert_eq!(bench.transact(&report).status(), 200);
+                    }
+                    for otid in otids {
                         bench.expect_end(&otid).component(0xa2);
                     }
                 }
@@ -190,6 +193,69 @@ fn p_8_6_what_an_alert_brings_may_be_ahead_of_the_registration() {
             }
         }
         bench.until_total("application.mt_ahead", 4);
+        bench.assert_silent();
+    });
+}
+
+/// Somebody whom a message did not reach, and whose registration has not ended: at the next sign of life, whatever it is, the HLR
+/// is told that he is there (UNRI), once.
+#[test]
+fn p_8_6_who_did_not_answer_and_is_there_again_is_told_to_the_hlr() {
+    isolated(Options { mt_report_ms: 1000, ..Options::default() }, |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        let told = ready_for_sm(&alice.imsi, MS_PRESENT, &[0x81, 0]);
+        for by_message in [false, true] {
+            let (otid, _) = delivery(bench, &alice, &deliver());
+            assert_error(&bench.expect_end(&otid), ABSENT_NO_RESPONSE);
+            match by_message {
+                false => bench.register(&alice),
+                true => {
+                    let (_, begin) = submission(bench, &alice, 7);
+                    bench.end_mo(&begin, &mo_result(Some(&hex(SUBMIT_REPORT))));
+                    let report = bench.expect_message();
+                    bench.answer(&report, "200 OK");
+                }
+            }
+            let asked = bench.expect_asked();
+            asked.assert_is(READY_FOR_SM, &told);
+            bench.hlr_agrees(&asked);
+            bench.register(&alice);
+            bench.assert_silent();
+        }
+        // What does not reach him anew is told anew; an HLR that refuses is not asked again, and nobody is bothered.
+        let (otid, _) = delivery(bench, &alice, &deliver());
+        assert_error(&bench.expect_end(&otid), ABSENT_NO_RESPONSE);
+        bench.register(&alice);
+        let asked = bench.expect_asked();
+        bench.hlr_ends(&asked, &error(1, &[]));
+        bench.until_total("application.present_again_failed", 1);
+        delivered(bench, &alice, &deliver());
+        bench.register(&alice);
+        assert_eq!(bench.total("application.present_again"), 3);
+        bench.assert_silent();
+    });
+}
+
+/// Directly, where every REGISTER goes to the control thread, and the HLR knows the UE already.
+#[test]
+fn p_8_6_who_did_not_answer_and_registers_again_is_told_to_the_hlr() {
+    let options = Options { r1: "any_time_modification", mt_report_ms: 1000, ..DIGEST };
+    isolated(options, |bench| {
+        let (mut hlr, mut phone) = (Hlr::default(), Phone::new(1000));
+        registered(bench, &mut hlr, &mut phone, 600);
+        let otid = bench.send_mt(&phone.ue.imsi, &deliver());
+        let message = bench.expect_message();
+        bench.answer(&message, "200 OK");
+        assert_error(&bench.expect_end(&otid), ABSENT_NO_RESPONSE);
+        let challenge = challenged(bench, &mut phone, 600);
+        bench.assert_silent();
+        let draft = proved(bench, &mut phone, 600, &challenge);
+        assert_eq!(bench.transact(&draft).status(), 200);
+        let asked = bench.expect_asked();
+        asked.assert_is(READY_FOR_SM, &ready_for_sm(&phone.ue.imsi, MS_PRESENT, &[0x81, 0]));
+        bench.hlr_agrees(&asked);
+        phone_gets(bench, &phone);
         bench.assert_silent();
     });
 }

@@ -162,6 +162,7 @@ fn an_hlr_hears_of_free_memory() {
     for (sgsn, ssn, indicator) in [(false, Ssn::MSC, "8100"), (true, Ssn::SGSN, "0500")] {
         let (mut gateway, mut hlr) = (gateway(), hlr());
         let ready = ReadyForSm {
+            reason: crate::stack::AlertReason::MemoryAvailable,
             from: (digits(GATEWAY), ssn),
             hlr: digits(HLR),
             imsi: "262011234567890".parse().unwrap(),
