@@ -142,6 +142,24 @@ impl Ledger {
         self.sent.iter().filter(of).count()
     }
 
+    /// How often messages were accepted by a mobile (MT), or from it (MO).
+    #[must_use]
+    pub fn accepted(&self, direction: Direction, mobile: Msisdn) -> u32 {
+        self.of(direction, mobile).map(|received| received.accepted).sum()
+    }
+
+    /// How often they were not.
+    #[must_use]
+    pub fn refused(&self, direction: Direction, mobile: Msisdn) -> u32 {
+        self.of(direction, mobile).map(|received| received.refused).sum()
+    }
+
+    fn of(&self, direction: Direction, mobile: Msisdn) -> impl Iterator<Item = &Received> {
+        let is_it =
+            move |(way, _, who): &(Direction, Fingerprint, Msisdn)| *way == direction && *who == mobile;
+        self.received.iter().filter(move |(key, _)| is_it(key)).map(|(_, received)| received)
+    }
+
     /// As lines of JSON.
     #[must_use]
     pub fn lines(&self) -> String {

@@ -9,7 +9,7 @@ use crate::scenario::{Phase, Player};
 use crate::scscf::{self, Scscf};
 use crate::smsc::failure_cause;
 use crate::traffic::{Flow, Traffic};
-use crate::ue::{self, Behaviour, Ue};
+use crate::ue::{self, Act, Behaviour, Ue};
 use core::convert::Infallible;
 use ipsmgw::base::{Counts, Time};
 use ipsmgw::stack::{Application, Context, Indication, Stack};
@@ -143,6 +143,11 @@ impl Node {
             self.ues.get(**number as usize).is_some_and(|ue| ue.network == network)
         };
         self.by_address.iter().filter(of_network).map(|(address, _)| *address)
+    }
+
+    /// UE `number` acts, outside the flows.
+    pub fn act(&mut self, now: Time, number: u32, act: Act, cx: &mut Cx<'_>) {
+        ue::act(self, now, number, act, cx);
     }
 
     /// Ends its part, and begins nothing new.

@@ -30,6 +30,8 @@ counts! {
         left,
         /// UEs that came back.
         came_back,
+        /// Notices of free memory that the HLR has taken.
+        noticed,
     }
 }
 

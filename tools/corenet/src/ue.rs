@@ -18,6 +18,8 @@ use std::net::SocketAddr;
 const SUBMISSIONS: u32 = 0;
 /// Of a key: a delivery report.
 const REPORTS: u32 = 1;
+/// Of a key: a notice of free memory.
+const NOTICES: u32 = 4;
 /// Of a key: a UE's registrations.
 pub(crate) const REGISTRATIONS: u32 = 2;
 /// TP-FCS of a failing UE: memory capacity exceeded.
@@ -34,6 +36,8 @@ pub enum Behaviour {
     Mute,
     /// Reports RP-ERROR with this RP-Cause.
     Failing(u8),
+    /// Answers with this SIP status.
+    Refusing(u16),
 }
 
 impl Behaviour {
@@ -212,6 +216,62 @@ pub(crate) fn leave_and_come_back(node: &mut Node, now: Time, cx: &mut Cx<'_>) {
     }
 }
 
+/// What a UE does when somebody has it do so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Act {
+    /// It registers, for the first time or anew.
+    Register,
+    /// It leaves.
+    Leave,
+    /// It says that it has memory again (RP-SMMA).
+    MemoryAvailable,
+    /// It submits a message to an SME.
+    Submit,
+}
+
+/// UE `number` acts.
+pub(crate) fn act(node: &mut Node, now: Time, number: u32, act: Act, cx: &mut Cx<'_>) {
+    let expires = node.traffic.config.expires;
+    match act {
+        Act::Register | Act::Leave => {
+            node.ues[number as usize].is_away = true;
+            send_away(node, now, number, if act == Act::Register { expires } else { 0 }, cx);
+        }
+        Act::MemoryAvailable => notice(node, now, number, cx),
+        Act::Submit => {
+            let direct = node.ues[number as usize].direct.is_some();
+            node.traffic.mo_of(direct).asked += 1;
+            submit_as(node, now, number as usize, direct, now, cx);
+        }
+    }
+}
+
+/// RP-SMMA (TS 24.011 7.3.2).
+fn notice(node: &mut Node, now: Time, number: u32, cx: &mut Cx<'_>) {
+    let ue = &mut node.ues[number as usize];
+    let reference = ue.reference;
+    ue.reference = reference.wrapping_add(1);
+    let scscf = &node.scscfs[ue.network];
+    let (local, access_network_info) = ue.way(scscf);
+    let request = MessageRequest {
+        local,
+        remote: scscf.gateway,
+        request_uri: &format!("tel:+{}", scscf.service_centre),
+        to: None,
+        asserted: true,
+        from: ue.identity(),
+        route: None,
+        in_reply_to: None,
+        key: Key { slot: number, generation: NOTICES },
+        towards_ue: false,
+        access_network_info,
+        rp: Rp::MemoryAvailable { reference },
+    };
+    if cx.stack.message(now, &request, User::DeliverReport(number).to_u64(), cx.outside).is_err() {
+        node.traffic.ues.surprise(number, "notice of free memory not sent");
+    }
+}
+
 /// A REGISTER of a UE that leaves for a while or comes back.
 fn send_away(node: &mut Node, now: Time, number: u32, expires: u32, cx: &mut Cx<'_>) {
     let ue = &mut node.ues[number as usize];
@@ -260,6 +320,13 @@ pub(crate) fn submit(node: &mut Node, now: Time, direct: bool, intended: Time, c
     else {
         return false;
     };
+    submit_as(node, now, at, direct, intended, cx);
+    true
+}
+
+/// UE `at` submits a message.
+fn submit_as(node: &mut Node, now: Time, at: usize, direct: bool, intended: Time, cx: &mut Cx<'_>) {
+    let traffic = &mut node.traffic;
     let number = traffic.submissions.len() as u32;
     let lies = direct && number % LIES == LIES - 1;
     let claimed = if lies { (at + 1) % node.ues.len() } else { at };
@@ -297,7 +364,6 @@ pub(crate) fn submit(node: &mut Node, now: Time, direct: bool, intended: Time, c
     if let Err(refusal) = sent {
         fail(node, number, &format!("MESSAGE not sent: {refusal:?}"));
     }
-    true
 }
 
 /// One of the `members` of `ues` that `fits`, chosen at random.
@@ -361,10 +427,19 @@ pub(crate) fn on_message(node: &mut Node, now: Time, number: u32, message: &Mess
     }
 }
 
+/// The answer to a notice of free memory.
+fn on_noticed(node: &mut Node, number: u32, rp: Rp<'_>) {
+    match rp {
+        Rp::Ack { .. } => node.traffic.counts.noticed += 1,
+        rp => node.traffic.ues.surprise(number, &format!("notice of free memory: {rp:?}")),
+    }
+}
+
 /// 8.9 steps 11 and 12: the submit report. It must be for this UE's own message, and what the SMSC had said.
 fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) {
     let submission = match message.in_reply_to {
         Some((WorkerId(0), Key { slot, generation: SUBMISSIONS })) => Some(slot),
+        Some((WorkerId(0), Key { slot, generation: NOTICES })) => return on_noticed(node, slot, message.rp),
         _ => None,
     };
     let Some(number) = submission.filter(|&number| (number as usize) < node.traffic.submissions.len()) else {
@@ -426,10 +501,11 @@ fn on_deliver(
     }
     node.reports += 1;
     let number = node.reports;
-    if behaviour == Behaviour::Silent {
-        return;
+    match behaviour {
+        Behaviour::Silent => return,
+        Behaviour::Refusing(status) => return cx.stack.answer(now, &message.request, status, cx.outside),
+        _ => cx.stack.answer(now, &message.request, 200, cx.outside),
     }
-    cx.stack.answer(now, &message.request, 200, cx.outside);
     let report = short_message::deliver_report(
         fingerprint.short(),
         matches!(behaviour, Behaviour::Failing(_)).then_some(FAILURE),
@@ -437,7 +513,7 @@ fn on_deliver(
     let rp = match behaviour {
         Behaviour::Failing(cause) => Rp::Error { reference, cause, tpdu: Some(&report) },
         Behaviour::Good => Rp::Ack { reference, tpdu: Some(&report) },
-        Behaviour::Mute | Behaviour::Silent => return,
+        Behaviour::Mute | Behaviour::Silent | Behaviour::Refusing(_) => return,
     };
     let request = MessageRequest {
         local,

@@ -309,10 +309,17 @@ impl SmscNode {
         });
     }
 
-    /// A message of the scenario, from an SME to a mobile. Whether there was a mobile for it.
+    /// A message of the scenario, from an SME to a mobile.
     fn submit(&mut self, now: Time, direct: bool, intended: Time) {
         let who = &self.recipients[usize::from(direct)];
         let (network, recipient) = who[self.random.below(who.len())];
+        let (id, number) = self.submit_to(now, network, recipient);
+        self.mt[usize::from(direct)].begun += 1;
+        self.begun.insert(id, Begun { direct, number, intended });
+    }
+
+    /// An SME has a message for a mobile, whose network has this place in the configuration: its name and running number.
+    pub fn submit_to(&mut self, now: Time, network: u16, recipient: Msisdn) -> (MessageId, u32) {
         let number = self.number;
         self.number += 1;
         let body = short_message::body(&mut self.random, number);
@@ -324,9 +331,7 @@ impl SmscNode {
             expires: self.calendar(now) + u64::from(self.rules.validity_s),
             report: None,
         };
-        let id = self.accept(message);
-        self.mt[usize::from(direct)].begun += 1;
-        self.begun.insert(id, Begun { direct, number, intended });
+        (self.accept(message), number)
     }
 
     /// Makes safe what was accepted, then tells those who wait for that.
