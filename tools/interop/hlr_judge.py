@@ -22,10 +22,10 @@ from map_peer import Address
 
 BOX, HLR_ADDRESS = "10.7.0.1", "10.7.0.2"
 HLR_POINT_CODE = 2 << 11 | 100 << 3 | 5
-HLR, GATEWAY, SGSN, CENTRE = "491710000006", "4917100001", "4917300001", "491720000099"
+HLR, GATEWAY, SGSN, MSC, CENTRE = "491710000006", "4917100001", "4917300001", "4917400001", "491720000099"
 PRESENCE_PORT = 5070
-GATEWAY_CONTEXT, ALERT, ANY_TIME, GPRS_LOCATION, PURGING = (20, 3), (23, 2), (43, 3), (32, 3), (27, 3)
-SRI, RSDS, INFORM, ALERT_SC, ATM, UGL, ISD, PURGE = 45, 47, 63, 64, 65, 23, 7, 67
+GATEWAY_CONTEXT, ALERT, ANY_TIME, LOCATION, GPRS_LOCATION, PURGING = (20, 3), (23, 2), (43, 3), (1, 3), (32, 3), (27, 3)
+SRI, RSDS, INFORM, ALERT_SC, ATM, UL, UGL, ISD, PURGE = 45, 47, 63, 64, 65, 2, 23, 7, 67
 WAIT = 10
 # The study's extensions to MAP stand under this arc; 1 is IP-messaging support.
 ARC = "1.3.6.1.4.1.32473.7"
@@ -54,7 +54,7 @@ addresses = []
 [[network]]
 name = "home1"
 realm = "home1.net"
-subscribers = 20
+subscribers = 40
 imsi_prefix = "26201"
 msisdn_prefix = "491711"
 scscf_uri = "sip:scscf.home1.net"
@@ -66,6 +66,7 @@ service_centre = "491710000099"
 hlr_title = "{hlr}"
 r1 = "any_time_modification"
 
+{smsc}
 [smsc.point]
 port = "ss7"
 addresses = ["{box}/24"]
@@ -88,8 +89,25 @@ associations = ["hlr"]
 prefix = "{hlr}"
 point_code = "2.100.5"
 
+[[smsc.point.association]]
+name = "others"
+role = "server"
+local = ["{box}"]
+remote = ["{peer}"]
+m3ua = "sgp"
+routing_contexts = [{context}]
+
+[[smsc.point.destination]]
+point_code = "2.100.4"
+associations = ["others"]
+
+[[smsc.point.title]]
+prefix = "4917"
+point_code = "2.100.4"
+
 [hlr]
 priority = {priority}
+mscs = ["4917400"]
 sgsns = ["4917300"]
 
 [hlr.presence]
@@ -134,15 +152,7 @@ prefix = "4917100000"
 point_code = "2.100.6"
 
 [[hlr.point.title]]
-prefix = "49171"
-point_code = "2.100.4"
-
-[[hlr.point.title]]
-prefix = "49172"
-point_code = "2.100.4"
-
-[[hlr.point.title]]
-prefix = "49173"
+prefix = "4917"
 point_code = "2.100.4"
 """
 
@@ -183,6 +193,7 @@ class HlrJudge:
         self.lab, self.checks, self.seed, self.corenet = lab, checks, seed, corenet
         self.random = randomness.Random(seed)
         self.peer = map_peer.MapPeer(labs.PEER_POINT_CODE, HLR_POINT_CODE, labs.NETWORK_INDICATOR, self.random)
+        self.peers = [self.peer]
 
     @staticmethod
     def subscriber(at):
@@ -195,35 +206,41 @@ class HlrJudge:
         self.presence = PresenceServer(self.lab, self.checks)
         await self.start()
 
-    async def start(self, priority=PRIORITY, arc=ARC, life=3600):
-        """Starts the box, and an association with its HLR."""
+    async def start(self, *options, priority=PRIORITY, arc=ARC, life=3600, smsc=""):
+        """Starts the box, and an association with its HLR. `smsc` is its section of the service centre."""
         lab = self.lab
         values = {"seed": self.seed, "name": lab.name, "box": BOX, "address": HLR_ADDRESS, "gateway": GATEWAY, "hlr": HLR, "peer": labs.PEER_SS7[0], "presence": PRESENCE_PORT, "context": labs.ROUTING_CONTEXT}
-        values |= {"priority": json.dumps(priority), "extensions": f'extensions = "{arc}"' if arc else "", "life": life}
+        values |= {"priority": json.dumps(priority), "extensions": f'extensions = "{arc}"' if arc else "", "life": life, "smsc": smsc}
         file, ready = lab.directory / "corenet.toml", lab.directory / "ready"
         file.write_text(CONFIGURATION.format(**values))
         ready.unlink(missing_ok=True)
-        self.box = lab.spawn("gateway", str(self.corenet), "serve", "-c", str(file), "--ready", str(ready), log="corenet.log")
+        self.box = lab.spawn("gateway", str(self.corenet), "serve", "-c", str(file), "--ready", str(ready), *options, log="corenet.log")
         await labs.until("the box", lambda: self.box.poll() is not None or ready.exists(), 60)
         if self.box.poll() is not None:
             raise labs.LabError(f"corenet ended at once; see {lab.keep}/corenet.log")
-        association = m3ua.Association("others", self.peer.on_transfer, labs.ROUTING_CONTEXT)
-        association.connect(labs.PEER_SS7[0], 2905, HLR_ADDRESS, 2905)
+        await self.attach(self.peer, 2905, HLR_ADDRESS)
+
+    async def attach(self, peer, port, address):
+        """Connects a peer with its node of the box."""
+        association = m3ua.Association("others", peer.on_transfer, labs.ROUTING_CONTEXT)
+        association.connect(labs.PEER_SS7[0], port, address, 2905)
         await asyncio.wait_for(association.active.wait(), 30)
-        self.peer.associations = [association]
+        peer.associations = [association]
 
     async def stop(self):
         """Ends the box as an operator does; nothing that it has sent was wrong."""
-        checks, (association,) = self.checks, self.peer.associations
+        checks = self.checks
         checks.that("the box still runs", self.box.poll() is None)
         self.box.terminate()
         await labs.until("the end of the box", lambda: self.box.poll() is not None, 15)
         checks.equal("the box ends with code 0 when told to", self.box.poll(), 0)
-        await asyncio.wait_for(association.ended.wait(), WAIT)
-        association.socket.abort()
-        checks.equal("M3UA: nothing that RFC 4666 forbids", association.faults, [])
-        checks.equal("SS7: every message is readable", self.peer.faults, [])
-        checks.equal("SS7: no message unasked", self.peer.inbox.unclaimed, [])
+        for peer in self.peers:
+            (association,) = peer.associations
+            await asyncio.wait_for(association.ended.wait(), WAIT)
+            association.socket.abort()
+            checks.equal("M3UA: nothing that RFC 4666 forbids", association.faults, [])
+            checks.equal("SS7: every message is readable", peer.faults, [])
+            checks.equal("SS7: no message unasked", peer.inbox.unclaimed, [])
 
     # What others ask.
 
@@ -260,16 +277,26 @@ class HlrJudge:
         return answer
 
     async def locate(self, what, imsi, msisdn, title):
-        """updateGprsLocation: what the HLR tells first, then its result."""
-        argument = {"imsi": sms.bcd(imsi), "sgsn-Number": sms.international(title), "sgsn-Address": b"\x04" + socket.inet_aton("10.0.0.9")}
-        otid = self.ask(Address(149, title), GPRS_LOCATION, UGL, "UpdateGprsLocationArg", argument)
+        """updateGprsLocation, an MSC's updateLocation: what the HLR tells first, then its result."""
+        if title == MSC:
+            context, argument = LOCATION, {"imsi": sms.bcd(imsi), "msc-Number": sms.international(title), "vlr-Number": sms.international(title)}
+            otid = self.ask(Address(7, title), context, UL, "UpdateLocationArg", argument)
+        else:
+            context, argument = GPRS_LOCATION, {"imsi": sms.bcd(imsi), "sgsn-Number": sms.international(title), "sgsn-Address": b"\x04" + socket.inet_aton("10.0.0.9")}
+            otid = self.ask(Address(149, title), context, UGL, "UpdateGprsLocationArg", argument)
         told = await self.peer.inbox.get(what, lambda it: it.dtid == otid and it.kind == "continue", WAIT)
         kind, value = told.component()
         self.checks.equal(f"{what}: insertSubscriberData comes first", (kind, value["opcode"]), ("invoke", ("local", ISD)))
         self.checks.equal(f"{what}: with the MSISDN (H-2)", told.argument().get("msisdn"), sms.international(msisdn))
         result = ("returnResult", {"invokeId": value["invokeId"], "result": {"opcode": ("local", ISD), "result": ("InsertSubscriberDataRes", {})}})
         self.peer.unitdata(told.calling, told.called, self.peer.spell(("continue", {"otid": otid, "dtid": told.otid, "components": [("basicROS", result)]})), told.transfer.sls)
-        return await self.answered(what, otid, GPRS_LOCATION)
+        return await self.answered(what, otid, context)
+
+    async def purge(self, what, imsi, title):
+        """purgeMS of a gateway, an SGSN or a VLR."""
+        number, ssn = ("vlr-Number", 7) if title.startswith(MSC[:7]) else ("sgsn-Number", 149)
+        otid = self.ask(Address(ssn, title), PURGING, PURGE, "PurgeMS-Arg", {"imsi": sms.bcd(imsi), number: sms.international(title)})
+        self.checks.equal(f"{what}: purgeMS", (await self.answered(what, otid, PURGING))[0], "returnResult")
 
     def judge_absent(self, what, answer, diagnostic):
         kind, code, parameter = answer
@@ -330,8 +357,7 @@ class HlrJudge:
         kind, _, result = await self.locate("updateGprsLocation of the gateway", imsi, msisdn, GATEWAY)
         self.checks.equal("H-2: the result has the HLR's number", (kind, result.get("hlr-Number")), ("returnResult", sms.international(HLR)))
         self.judge_node("H-2, registered", await self.route("sendRoutingInfoForSM", msisdn), imsi, GATEWAY)
-        purge = self.ask(Address(149, GATEWAY), PURGING, PURGE, "PurgeMS-Arg", {"imsi": sms.bcd(imsi), "sgsn-Number": sms.international(GATEWAY)})
-        self.checks.equal("H-7: purgeMS", (await self.answered("purgeMS", purge, PURGING))[0], "returnResult")
+        await self.purge("H-7", imsi, GATEWAY)
         self.judge_absent("H-7, purged", await self.route("sendRoutingInfoForSM", msisdn), 11)
 
     async def h_4_two_addresses_one_of_them_in_anothers_place(self):
@@ -379,6 +405,41 @@ class HlrJudge:
         answer = await self.route("both", msisdn, **indication(IP_MESSAGING[:-2] + (8, 1)))
         self.judge_location("H-3, the indication under another arc is none", answer, imsi, GATEWAY)
 
+    async def everywhere(self, what, imsi, msisdn):
+        """Registers a subscriber at an MSC, an SGSN and a gateway."""
+        for title in (MSC, SGSN):
+            kind, _, result = await self.locate(f"{what}, at {title}", imsi, msisdn, title)
+            self.checks.equal(f"{what}: the result of a location has the HLR's number", (kind, result.get("hlr-Number")), ("returnResult", sms.international(HLR)))
+        await self.modify(what, imsi, "activate")
+
+    async def h_3_three_addresses_and_who_leaves(self):
+        """MSC, SGSN and gateway at once; each that purges the subscriber is named no more."""
+        checks, (imsi, msisdn) = self.checks, self.subscriber(9)
+        otid = self.ask(Address(7, "4917500001"), LOCATION, UL, "UpdateLocationArg", {"imsi": sms.bcd(imsi), "msc-Number": sms.international("4917500001"), "vlr-Number": sms.international("4917500001")})
+        checks.equal("H-3, a stranger's updateLocation: roamingNotAllowed", (await self.answered("stranger", otid, LOCATION))[:2], ("returnError", 8))
+        await self.everywhere("H-3", imsi, msisdn)
+        behind = {"additional-Number": ("msc-Number", sms.international(MSC)), "thirdNumber": ("sgsn-Number", sms.international(SGSN))}
+        self.judge_location("H-3, all three: the gateway, the MSC, the SGSN", await self.route("all", msisdn, **indication()), imsi, GATEWAY, imsNodeIndicator=0, **behind)
+        answer = await self.route("all", msisdn, gprsSupportIndicator=0)
+        self.judge_location("H-4, all three known: the first two, the gateway in the SGSN's place", answer, imsi, GATEWAY, **{"additional-Number": ("msc-Number", sms.international(MSC))})
+        await self.purge("H-3, by another VLR", imsi, "4917400002")
+        self.judge_location("H-3, another VLR's purge changes nothing", await self.route("all", msisdn, **indication()), imsi, GATEWAY, imsNodeIndicator=0, **behind)
+        await self.purge("H-3, by the VLR", imsi, MSC)
+        behind = {"additional-Number": ("sgsn-Number", sms.international(SGSN))}
+        self.judge_location("H-3, purged by the VLR: the gateway, the SGSN", await self.route("two", msisdn, **indication()), imsi, GATEWAY, imsNodeIndicator=0, **behind)
+        await self.modify("deactivate", imsi, "deactivate")
+        await self.purge("H-3, by the SGSN", imsi, SGSN)
+        self.judge_absent("H-3, gone everywhere", await self.route("none", msisdn, **indication()), 11)
+
+    async def h_3_three_addresses_with_the_gateway_last(self):
+        imsi, msisdn = self.subscriber(10)
+        await self.everywhere("H-3", imsi, msisdn)
+        behind = {"additional-Number": ("msc-Number", sms.international(MSC)), "thirdNumber": ("sgsn-Number", sms.international(GATEWAY))}
+        self.judge_location("H-3, all three: the SGSN, the MSC, the gateway as a second SGSN", await self.route("all", msisdn, **indication()), imsi, SGSN, gprsNodeIndicator=0, **behind)
+        await self.purge("H-3, by the SGSN", imsi, SGSN)
+        behind = {"additional-Number": ("msc-Number", sms.international(GATEWAY))}
+        self.judge_location("H-3, purged by the SGSN: the MSC, the gateway as a second MSC", await self.route("two", msisdn, **indication()), imsi, MSC, **behind)
+
     async def h_3_the_gateway_last(self):
         """With another priority: the kind that comes twice is the gateway's."""
         imsi, msisdn = self.subscriber(7)
@@ -409,15 +470,17 @@ class HlrJudge:
             self.h_4_two_addresses_one_of_them_in_anothers_place,
             self.h_6_who_waits_is_alerted_at_the_next_registration,
             self.h_3_all_addresses_in_the_operators_order,
+            self.h_3_three_addresses_and_who_leaves,
         ):
             await part()
-        for part, values in (
-            (self.h_3_the_gateway_last, {"priority": ["sgsn", "msc", "ip-sm-gw"]}),
-            (self.h_3_without_an_arc_there_is_no_indication, {"arc": None}),
+        for parts, values in (
+            ((self.h_3_the_gateway_last, self.h_3_three_addresses_with_the_gateway_last), {"priority": ["sgsn", "msc", "ip-sm-gw"]}),
+            ((self.h_3_without_an_arc_there_is_no_indication,), {"arc": None}),
         ):
             await self.stop()
             await self.start(**values)
-            await part()
+            for part in parts:
+                await part()
         await self.stop()
 
 

@@ -15,11 +15,9 @@ from pathlib import Path
 import hlr_judge
 import lab as labs
 import sip_peer
-import sms
 import stage as stages
 import usrsctp
-from hlr_judge import GATEWAY, HLR_ADDRESS, PRESENCE_PORT, PURGE, PURGING, WAIT
-from map_peer import Address
+from hlr_judge import GATEWAY, HLR_ADDRESS, PRESENCE_PORT, WAIT
 
 HERE = Path(__file__).resolve().parent
 # Kamailio's empty tables, as Debian has them.
@@ -208,8 +206,7 @@ class PresenceJudge(hlr_judge.HlrJudge):
         await self.told("H-5, de-registered", msisdn, CLOSED)
         await self.locate("updateGprsLocation of the gateway", other, others, GATEWAY)
         await self.told("H-5, registered by updateGprsLocation", others, OPEN)
-        purge = self.ask(Address(149, GATEWAY), PURGING, PURGE, "PurgeMS-Arg", {"imsi": sms.bcd(other), "sgsn-Number": sms.international(GATEWAY)})
-        await self.answered("purgeMS", purge, PURGING)
+        await self.purge("H-5", other, GATEWAY)
         await self.told("H-5, de-registered by purgeMS", others, CLOSED)
         await self.modify("activate", imsi, "activate")
         await self.told("H-5, registered again", msisdn, OPEN)
