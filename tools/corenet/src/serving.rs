@@ -387,9 +387,9 @@ impl ServingNode {
         let accepted = matches!(outcome, Outcome::Result(_));
         let ended = if accepted { Ended::Accepted } else { Ended::Failed };
         self.ledger.ended(Direction::Mo, fingerprint, ended);
-        let said = short_message::submit_report(fingerprint.short(), None);
+        let is_said = |report: &[u8]| short_message::is_submit_report(report, fingerprint.short(), None);
         match outcome {
-            Outcome::Result(Some(report)) if *report == said => self.mo.succeed(now, intended),
+            Outcome::Result(Some(report)) if is_said(report) => self.mo.succeed(now, intended),
             Outcome::Error(UserError::SmDeliveryFailure { .. }) if self.may_fail => {
                 self.mo.fail_as_configured()
             }

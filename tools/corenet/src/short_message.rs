@@ -142,10 +142,20 @@ pub fn deliver(originator: Digits, body: &Body) -> Vec<u8> {
     tpdu
 }
 
-/// SMS-SUBMIT-REPORT (9.2.2.2a) that tells the message's number; `failure` is TP-FCS.
+/// SMS-SUBMIT-REPORT (9.2.2.2a) that tells the message's number and TP-SCTS; `failure` is TP-FCS.
 #[must_use]
-pub fn submit_report(number: u32, failure: Option<u8>) -> Vec<u8> {
-    report(0x01, failure, &TIMESTAMP, number)
+pub fn submit_report(number: u32, timestamp: [u8; 7], failure: Option<u8>) -> Vec<u8> {
+    report(0x01, failure, &timestamp, number)
+}
+
+/// Whether a report is [`submit_report`]'s for this message, whenever that was made.
+#[must_use]
+pub fn is_submit_report(report: &[u8], number: u32, failure: Option<u8>) -> bool {
+    // TP-MTI and TP-PI stand before the timestamp, TP-FCS too if there is one.
+    let timestamp = report.iter().skip(2 + usize::from(failure.is_some())).copied();
+    let mut told = timestamp.take(7);
+    let timestamp = core::array::from_fn(|_| told.next().unwrap_or_default());
+    report == submit_report(number, timestamp, failure)
 }
 
 /// SMS-DELIVER-REPORT (9.2.2.1a) that tells the message's number; `failure` is TP-FCS.
@@ -247,6 +257,18 @@ mod tests {
     }
 
     #[test]
+    fn a_submit_report_is_known_whatever_its_timestamp() {
+        for failure in [None, Some(0xc0)] {
+            for timestamp in [TIMESTAMP, [0x62; 7]] {
+                let report = submit_report(7, timestamp, failure);
+                assert!(is_submit_report(&report, 7, failure));
+                assert!(!is_submit_report(&report, 8, failure) && !is_submit_report(&report, 7, Some(0xc1)));
+                assert!(!is_submit_report(&report[..9], 7, failure));
+            }
+        }
+    }
+
+    #[test]
     fn tpdus_stand_as_in_the_standard() {
         let body = Body { coding: OCTETS, has_header: false, length: 2, octets: vec![0xab, 0xcd] };
         let number: Digits = "49171000099".parse().unwrap();
@@ -260,6 +282,7 @@ mod tests {
         );
         assert_eq!(deliver_report(1, None), [0, 6, 4, 4, 0, 0, 0, 1]);
         assert_eq!(deliver_report(1, Some(0xd3)), [0, 0xd3, 6, 4, 4, 0, 0, 0, 1]);
-        assert_eq!(submit_report(2, None)[..3], [1, 6, TIMESTAMP[0]]);
+        let report = [&[1, 0xc0, 6][..], &TIMESTAMP, &[4, 4, 0, 0, 0, 2]].concat();
+        assert_eq!(submit_report(2, TIMESTAMP, Some(0xc0)), report);
     }
 }

@@ -461,7 +461,7 @@ fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) 
     let outcome = if failed.is_none() { Outcome::Accepted } else { Outcome::Failed };
     node.ledger.ended(Direction::Mo, fingerprint, outcome);
     let refusal = node.refusal.filter(|_| failed.is_some());
-    let said = short_message::submit_report(fingerprint.short(), refusal);
+    let is_said = |report: &[u8]| short_message::is_submit_report(report, fingerprint.short(), refusal);
     let mo = node.traffic.mo_of(node.ues[sender as usize].direct.is_some());
     if sender != ue {
         mo.fail(number, "the report went to another UE");
@@ -469,7 +469,7 @@ fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) 
         mo.fail(number, &format!("the report has RP-MR {reference}, not {expected}"));
     } else if failed.is_some() && refusal.is_none() {
         mo.fail(number, &format!("RP-Cause {failed:?}"));
-    } else if report != Some(&said[..]) {
+    } else if !report.is_some_and(is_said) {
         mo.fail(number, "the SUBMIT-REPORT is not the SMSC's");
     } else if failed.is_some() {
         mo.fail_as_configured();

@@ -43,8 +43,33 @@ pub(crate) struct Attempt {
     outcomes: Vec<(Domain, DeliveryOutcome, Option<AbsentSubscriberDiagnostic>)>,
     /// informServiceCentre told of flags: a success has to be reported too.
     flagged: bool,
-    /// The last failure can't be helped by another attempt.
-    permanent: bool,
+    /// Whether all that has failed can't be helped by another attempt; unknown while nothing has.
+    permanent: Option<bool>,
+}
+
+impl Attempt {
+    const fn new(recipient: Msisdn, message: MessageId, network: usize) -> Self {
+        Self {
+            recipient,
+            message,
+            network,
+            imsi: None,
+            nodes: vec![],
+            at: 0,
+            outcomes: vec![],
+            flagged: false,
+            permanent: None,
+        }
+    }
+
+    /// The HLR or a node has refused. A domain where another attempt may help leaves hope, whatever the others say.
+    fn failed(&mut self, permanent: bool) {
+        self.permanent = Some(self.permanent.unwrap_or(true) && permanent);
+    }
+
+    fn is_hopeless(&self) -> bool {
+        self.permanent == Some(true)
+    }
 }
 
 /// 8.4 and 8.5 step 2: a message is for somebody. Step 3: the HLR is asked where that is.
@@ -78,19 +103,8 @@ pub(crate) fn begin(
         argument: w.finish().unwrap_or_default(),
         timeout: MEDIUM,
     };
-    let attempt = Attempt {
-        recipient,
-        message,
-        network,
-        imsi: None,
-        nodes: vec![],
-        at: 0,
-        outcomes: vec![],
-        flagged: false,
-        permanent: false,
-    };
     node.counts.attempts += 1;
-    let number = node.attempt(attempt);
+    let number = node.attempt(Attempt::new(recipient, message, network));
     if cx.stack.invoke(now, &invoke, User::RoutingInfo(number).to_u64(), cx.outside).is_err() {
         wait(node, now, number);
     }
@@ -119,7 +133,7 @@ pub(crate) fn on_routing_info(
     };
     let Some(routing) = routing else {
         node.counts.no_routing += 1;
-        attempt.permanent = is_permanent(outcome);
+        attempt.failed(is_permanent(outcome));
         // An absent subscriber's HLR has put the service centre on its list by itself (TS 23.040 3.2.7, 1a).
         return wait(node, now, number);
     };
@@ -158,6 +172,7 @@ fn forward(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
     node.counts.forwarded += 1;
     node.counts.more_messages += u64::from(more_messages);
     if cx.stack.mt_forward_sm(now, &forward, User::MtForwardSm(number).to_u64(), cx.outside).is_err() {
+        attempt.failed(false);
         fall_back(node, now, number, cx);
     }
 }
@@ -189,7 +204,7 @@ pub(crate) fn on_outcome(
             false => delivered(node, now, number, cx),
         };
     }
-    attempt.permanent = is_permanent(outcome);
+    attempt.failed(is_permanent(outcome));
     if let Some((what, diagnostic)) = reportable(outcome) {
         attempt.outcomes.push((domain, what, diagnostic));
     }
@@ -309,7 +324,7 @@ pub(crate) fn on_reported(node: &mut SmscNode, now: Time, number: u32, cx: &mut 
 /// The message has arrived. If there is another for the recipient, it goes to the same node.
 fn delivered(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
     let Some(attempt) = node.attempts.get_mut(&number) else { return };
-    (attempt.flagged, attempt.permanent) = (false, false);
+    (attempt.flagged, attempt.permanent) = (false, None);
     attempt.outcomes.clear();
     let (recipient, message) = (attempt.recipient, attempt.message);
     let verdict = node.verdicts.remove(&message).unwrap_or(Verdict::Delivered);
@@ -322,11 +337,12 @@ fn delivered(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
 fn wait(node: &mut SmscNode, now: Time, number: u32) {
     let Some(attempt) = node.attempts.get(&number) else { return };
     let (recipient, message) = (attempt.recipient, attempt.message);
-    if !attempt.permanent && node.queue.failed(now, recipient) {
+    let hopeless = attempt.is_hopeless();
+    if !hopeless && node.queue.failed(now, recipient) {
         node.attempts.remove(&number);
         return;
     }
-    let verdict = if attempt.permanent { Verdict::Undeliverable } else { Verdict::GivenUp };
+    let verdict = if hopeless { Verdict::Undeliverable } else { Verdict::GivenUp };
     node.close(now, message, verdict);
     // The next one asks anew: nothing is known of where the recipient is.
     node.queue.given_up(recipient);
@@ -342,6 +358,27 @@ fn go_on(node: &mut SmscNode, now: Time, number: u32, next: Option<MessageId>, c
         }
         _ => {
             node.attempts.remove(&number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_domain_where_another_attempt_may_help_leaves_hope() {
+        for (failures, hopeless) in [
+            (&[][..], false),
+            (&[true], true),
+            (&[true, true], true),
+            (&[true, false], false),
+            (&[false, true], false),
+            (&[true, false, true], false),
+        ] {
+            let mut attempt = Attempt::new("491711000001".parse().unwrap(), MessageId(1), 0);
+            failures.iter().for_each(|permanent| attempt.failed(*permanent));
+            assert_eq!(attempt.is_hopeless(), hopeless, "{failures:?}");
         }
     }
 }

@@ -31,7 +31,9 @@ pub(crate) fn on_mo_forward_sm(node: &mut SmscNode, now: Time, asked: Asked, for
         None => node.counts.mo_accepted += 1,
         Some(_) => node.counts.mo_refused += 1,
     }
-    let report = short_message::submit_report(fingerprint.short(), failure.map(|(_, failure)| failure.0));
+    let timestamp = Timestamp::from_unix(node.calendar(now), 0);
+    let failed = failure.map(|(_, failure)| failure.0);
+    let report = short_message::submit_report(fingerprint.short(), timestamp.0, failed);
     node.unanswered.push(Unanswered { asked, cause: failure.map(|(cause, _)| cause), report });
 }
 

@@ -443,7 +443,9 @@ impl Application for SmscNode {
 
     fn poll_timeout(&self) -> Time {
         let due = self.queue.has_changes() || !self.unanswered.is_empty() || self.queue.has_ready();
-        if due { Time::ZERO } else { self.queue.poll_timeout() }
+        let expiry = self.queue.next_expiry().map(|expires| expires.saturating_sub(self.epoch));
+        let expiry = expiry.map_or(Time::NEVER, |seconds| Time::ZERO + Duration::from_secs(seconds));
+        if due { Time::ZERO } else { self.queue.poll_timeout().min(expiry) }
     }
 
     fn is_stopping(&self) -> bool {

@@ -92,6 +92,7 @@ pub struct Queue {
     recipients: BTreeMap<Msisdn, Recipient>,
     ready: VecDeque<Msisdn>,
     waiting: BTreeSet<(Time, Msisdn)>,
+    /// Messages by the end of their validity, without those that are under way.
     expiring: BTreeSet<(u64, MessageId)>,
     next: u64,
     under_way: usize,
@@ -197,7 +198,23 @@ impl Queue {
         recipient.state = State::UnderWay;
         recipient.alerted = false;
         self.under_way += 1;
-        recipient.messages.front().map(|id| (number, *id))
+        let id = *recipient.messages.front()?;
+        self.hold(id);
+        Some((number, id))
+    }
+
+    /// A message that is under way does not expire.
+    fn hold(&mut self, id: MessageId) {
+        if let Some(message) = self.messages.get(&id) {
+            self.expiring.remove(&(message.expires, id));
+        }
+    }
+
+    /// It is no longer under way.
+    fn release(&mut self, id: MessageId) {
+        if let Some(message) = self.messages.get(&id) {
+            self.expiring.insert((message.expires, id));
+        }
     }
 
     fn set(&mut self, number: Msisdn, state: State) {
@@ -218,7 +235,8 @@ impl Queue {
     /// The first message of a recipient has no hope. The next one's turn comes as anybody's.
     pub fn given_up(&mut self, number: Msisdn) {
         self.end_first(number);
-        if self.go_on(number).is_some() {
+        if let Some(next) = self.go_on(number) {
+            self.release(next);
             self.under_way -= 1;
             self.set(number, State::Ready);
             self.ready.push_back(number);
@@ -241,9 +259,12 @@ impl Queue {
 
     fn go_on(&mut self, number: Msisdn) -> Option<MessageId> {
         let next = self.recipients.get(&number)?.messages.front().copied();
-        if next.is_none() {
-            self.recipients.remove(&number);
-            self.under_way -= 1;
+        match next {
+            Some(next) => self.hold(next),
+            None => {
+                self.recipients.remove(&number);
+                self.under_way -= 1;
+            }
         }
         next
     }
@@ -264,6 +285,9 @@ impl Queue {
             let until = now + interval;
             recipient.state = State::Waiting(until);
             self.waiting.insert((until, number));
+        }
+        if let Some(&id) = recipient.messages.front() {
+            self.release(id);
         }
         true
     }
@@ -287,14 +311,8 @@ impl Queue {
     /// The next message whose validity has ended by `calendar`, in seconds since 1970, and which is not under way: it has
     /// ended.
     pub fn poll_expired(&mut self, calendar: u64) -> Option<(MessageId, ShortMessage)> {
-        let under_way = |id: MessageId, message: &ShortMessage| {
-            let recipient = self.recipients.get(&message.recipient);
-            recipient.is_some_and(|it| it.state == State::UnderWay && it.messages.front() == Some(&id))
-        };
-        let due = self.expiring.iter().take_while(|(expires, _)| *expires <= calendar).map(|(_, id)| *id);
-        let mut due = due.filter_map(|id| Some((id, self.messages.get(&id)?)));
-        let (id, message) = due.find(|(id, message)| !under_way(*id, message))?;
-        let message = message.clone();
+        let &(_, id) = self.expiring.first().filter(|(expires, _)| *expires <= calendar)?;
+        let message = self.messages.get(&id)?.clone();
         self.forget(id);
         if let Some(recipient) = self.recipients.get_mut(&message.recipient) {
             recipient.messages.retain(|other| *other != id);
@@ -314,6 +332,12 @@ impl Queue {
     #[must_use]
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
+    }
+
+    /// When the next message is too old, in seconds since 1970.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<u64> {
+        self.expiring.first().map(|(expires, _)| *expires)
     }
 
     /// When the next recipient that waits is tried again.

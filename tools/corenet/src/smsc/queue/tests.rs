@@ -79,11 +79,16 @@ fn what_is_too_old_ends_unless_it_is_under_way() {
     queue.poll_next(Time::ZERO);
     queue.failed(Time::ZERO, number(2));
     assert_eq!(queue.poll_expired(4), None);
+    assert_eq!(queue.next_expiry(), Some(6), "the first is under way");
     let expired: Vec<_> = core::iter::from_fn(|| queue.poll_expired(8)).map(|(id, _)| id).collect();
     assert_eq!(expired, [ids[2], ids[3]], "the first is under way");
     assert_eq!((queue.waiting(), queue.has_ready(), queue.len()), (0, false, 2));
     queue.given_up(number(1));
+    assert_eq!(queue.next_expiry(), Some(9), "it waits for its turn");
     assert_eq!(queue.poll_next(Time::ZERO), Some((number(1), ids[1])));
+    assert_eq!(queue.next_expiry(), None);
+    queue.failed(Time::ZERO, number(1));
+    assert_eq!(queue.poll_expired(9).map(|(id, _)| id), Some(ids[1]));
 }
 
 #[test]
