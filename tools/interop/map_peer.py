@@ -15,7 +15,10 @@ MO_RELAY, MT_RELAY = (0, 4, 0, 0, 1, 0, 21, 3), (0, 4, 0, 0, 1, 0, 25, 3)
 MO_FORWARD, MT_FORWARD = 46, 44
 # Names of the parameters that pycrate gives to the errors of TS 29.002 17.6.6.
 ERRORS = {
+    "unidentifiedSubscriber": (5, "UnidentifiedSubParam", {}),
+    "illegalSubscriber": (9, "IllegalSubscriberParam", {}),
     "facilityNotSupported": (21, "FacilityNotSupParam", {}),
+    "subscriberBusyForMT-SMS": (31, "SubBusyForMT-SMS-Param", {}),
     "sm-DeliveryFailure": (32, "SM-DeliveryFailureCause", None),
     "systemFailure": (34, "SystemFailureParam", ("extensibleSystemFailureParam", {})),
     "dataMissing": (35, "DataMissingParam", {}),
@@ -222,6 +225,11 @@ def error(invoke, name, cause=None, diagnostic=None):
         if diagnostic is not None:
             value["diagnosticInfo"] = diagnostic
     return ("returnError", {"invokeId": ("present", invoke), "errcode": ("local", code), "parameter": (parameter, value)})
+
+
+def absent(invoke, diagnostic):
+    """absentSubscriberSM."""
+    return ("returnError", {"invokeId": ("present", invoke), "errcode": ("local", 6), "parameter": ("AbsentSubscriberSM-Param", {"absentSubscriberDiagnosticSM": diagnostic})})
 
 
 def mt_forward(invoke, imsi, service_centre, tpdu):

@@ -17,11 +17,12 @@ JUDGES = {
     "sip_judge": [["BINARY"]],
     "phone_judge": [["BINARY"]],
     "hlr_judge": [["BINARY"]],
+    "smsc_judge": [["BINARY"]],
     "presence_judge": [["BINARY"]],
     "lab_page": [["BINARY"]],
 }
 # These have no captures.
-WITHOUT_CAPTURES = ["lab_page", "hlr_judge", "presence_judge"]
+WITHOUT_CAPTURES = ["lab_page", "hlr_judge", "smsc_judge", "presence_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 

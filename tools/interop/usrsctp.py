@@ -26,7 +26,7 @@ for _name, _result, _arguments in [
 
 _IPPROTO_SCTP, _SOL_SOCKET, _SO_LINGER = 132, socket.SOL_SOCKET, socket.SO_LINGER
 _NODELAY, _INITMSG, _RECVRCVINFO, _RTOINFO = 4, 3, 0x1F, 1
-_SENDV_SNDINFO, _MSG_NOTIFICATION = 1, 0x2000
+_SENDV_SNDINFO, _MSG_NOTIFICATION, _ABORT = 1, 0x2000, 0x200
 
 
 def start():
@@ -94,8 +94,13 @@ class Socket:
                 stream, _ssn, _flags, _pad, protocol = struct.unpack_from("=HHHHI", info.raw)
                 return self._room.raw[:n], stream, socket.ntohl(protocol)
 
+    def break_off(self):
+        """Sends an ABORT: a `receive` that waits in another thread comes back."""
+        info = struct.pack("=HHIII", 0, _ABORT, 0, 0, 0)
+        _check(_lib.usrsctp_sendv(self.handle, b"", 0, None, 0, info, len(info), _SENDV_SNDINFO, 0), "abort")
+
     def abort(self):
-        """Ends the association with an ABORT."""
+        """Closes the socket, an association with an ABORT. No `receive` may wait: it would never come back, nor would this."""
         self._set(_SOL_SOCKET, _SO_LINGER, struct.pack("=ii", 1, 0))
         _lib.usrsctp_close(self.handle)
 
