@@ -19,10 +19,10 @@ JUDGES = {
     "hlr_judge": [["BINARY"]],
     "smsc_judge": [["BINARY"]],
     "presence_judge": [["BINARY"]],
-    "lab_page": [["BINARY"]],
+    "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
 # These have no captures.
-WITHOUT_CAPTURES = ["lab_page", "hlr_judge", "smsc_judge", "presence_judge"]
+WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 
