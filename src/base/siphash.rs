@@ -67,6 +67,7 @@ impl State {
         ])
     }
 
+    #[inline(always)]
     fn round(&mut self) {
         let v = &mut self.0;
         v[0] = v[0].wrapping_add(v[1]);
@@ -94,11 +95,12 @@ impl State {
             for word in words {
                 self.word(u64::from_le_bytes(*word));
             }
-            let mut last = [0; 8];
-            for (to, from) in last.iter_mut().zip(rest) {
-                *to = *from;
-            }
-            self.word(u64::from_le_bytes(last) | (part.len() as u64) << 56);
+            let last = match part.last_chunk::<8>() {
+                _ if rest.is_empty() => 0,
+                Some(last) => u64::from_le_bytes(*last) >> (8 * (8 - rest.len())),
+                None => rest.iter().rev().fold(0, |word, &octet| word << 8 | u64::from(octet)),
+            };
+            self.word(last | (part.len() as u64) << 56);
         }
     }
 

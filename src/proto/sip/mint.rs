@@ -170,22 +170,22 @@ fn push_token<const N: usize>(text: &mut Text<N>, key: &SipKey, token: Token) {
 
 fn check(key: &SipKey, token: Token) -> u64 {
     let state = u64::from(token.slot) << 32 | u64::from(token.generation);
-    key.hash(&[&[token.worker.0], &state.to_le_bytes()])
+    let [a, b, c, d, e, f, g, h] = state.to_le_bytes();
+    key.hash(&[&[a, b, c, d, e, f, g, h, token.worker.0]])
 }
 
 fn read_token(key: &SipKey, text: &[u8]) -> Option<Token> {
-    if text.len() != TOKEN_TEXT {
-        return None;
-    }
-    let (worker, rest) = text.split_at_checked(2)?;
-    let (state, given) = rest.split_at_checked(16)?;
-    let state = read_hex(state)?;
+    let (&[high, low], rest) = text.split_first_chunk()?;
+    let (slot, rest) = rest.split_first_chunk()?;
+    let (generation, rest) = rest.split_first_chunk()?;
+    let (first, rest) = rest.split_first_chunk()?;
     let token = Token {
-        worker: WorkerId(read_hex(worker)? as u8),
-        slot: (state >> 32) as u32,
-        generation: state as u32,
+        worker: WorkerId(read_eight([b'0', b'0', b'0', b'0', b'0', b'0', high, low])? as u8),
+        slot: read_eight(*slot)?,
+        generation: read_eight(*generation)?,
     };
-    (read_hex(given)? == check(key, token)).then_some(token)
+    let given = u64::from(read_eight(*first)?) << 32 | u64::from(read_eight(rest.try_into().ok()?)?);
+    (given == check(key, token)).then_some(token)
 }
 
 /// A one in each octet.
@@ -201,15 +201,7 @@ const fn hex_of(number: u32) -> u64 {
     nibbles + EACH * b'0' as u64 + letters * (b'a' - b'0' - 10) as u64
 }
 
-/// At most sixteen hexadecimal digits, in either case.
-fn read_hex(digits: &[u8]) -> Option<u64> {
-    let mut text = [b'0'; 16];
-    text.get_mut(16_usize.checked_sub(digits.len())?..)?.copy_from_slice(digits);
-    let (high, low) = text.split_first_chunk::<8>()?;
-    let low = low.first_chunk::<8>()?;
-    Some(u64::from(read_eight(*high)?) << 32 | u64::from(read_eight(*low)?))
-}
-
+/// Eight hexadecimal digits, in either case.
 fn read_eight(digits: [u8; 8]) -> Option<u32> {
     let text = u64::from_be_bytes(digits);
     // Letters have bit 6, and bit 5 in lower case.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::base::{Malformed, SipKey, Time, TimerId, Wheel, counts};
 use crate::ident::{SccpAddress, WorkerId};
+use core::cell::Cell;
 use core::time::Duration;
 
 /// Which parts of an address must be those that we expect. A part that the expected address lacks is not compared.
@@ -328,6 +329,8 @@ pub struct Dialogues<U = u64> {
     pub counts: TcapCounts,
     worker: WorkerId,
     scheme: Scheme,
+    /// The id that was looked at last, and what it names: a message's owner is asked for before the message is taken.
+    last_named: Cell<Option<(TransactionId, WorkerId, DialogueId)>>,
     slots: Slots,
     dialogues: Vec<Option<Dialogue<U>>>,
     free: Vec<u32>,
@@ -358,6 +361,7 @@ impl<U: Copy + Default> Dialogues<U> {
             counts: TcapCounts::default(),
             worker,
             scheme,
+            last_named: Cell::new(None),
             slots: Slots::new(identifiers, config.rest),
             dialogues: (0..capacity).map(|_| None).collect(),
             free: (0..capacity as u32).rev().collect(),
@@ -388,7 +392,19 @@ impl<U: Copy + Default> Dialogues<U> {
     }
 
     fn owner_of(&self, id: TransactionId) -> Owner {
-        self.scheme.invert(id).map_or(Owner::None, |(worker, _)| Owner::Worker(worker))
+        self.named(id).map_or(Owner::None, |(worker, _)| Owner::Worker(worker))
+    }
+
+    /// The worker and the dialogue that a transaction id of ours names.
+    fn named(&self, id: TransactionId) -> Option<(WorkerId, DialogueId)> {
+        if let Some((last, worker, dialogue)) = self.last_named.get()
+            && last == id
+        {
+            return Some((worker, dialogue));
+        }
+        let (worker, dialogue) = self.scheme.invert(id)?;
+        self.last_named.set(Some((id, worker, dialogue)));
+        Some((worker, dialogue))
     }
 
     /// How many dialogues there are.
@@ -413,7 +429,7 @@ impl<U: Copy + Default> Dialogues<U> {
 
     /// The dialogue that a transaction id of ours names.
     fn find_local(&self, id: TransactionId) -> Option<&Dialogue<U>> {
-        let (worker, id) = self.scheme.invert(id)?;
+        let (worker, id) = self.named(id)?;
         if worker != self.worker {
             return None;
         }
