@@ -89,6 +89,7 @@ impl<T> Slab<T> {
     }
 
     /// Stores `value`, or gives it back when the slab is full.
+    #[inline]
     pub fn insert(&mut self, value: T) -> Result<Key, T> {
         let Some(slot) = self.free.pop_front() else { return Err(value) };
         let entry = &mut self.slots[slot as usize];
@@ -117,6 +118,7 @@ impl<T> Slab<T> {
     }
 
     /// Takes the value out; its key is stale from now on.
+    #[inline] // great values, of which callers want little
     pub fn remove(&mut self, key: Key) -> Option<T> {
         let entry = self.slots.get_mut(key.slot as usize)?;
         if entry.generation != key.generation {

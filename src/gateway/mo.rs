@@ -109,7 +109,7 @@ pub(super) fn accept(
         false => gateway.scscf_address(network, message.request.source),
     };
     let mut tried = Tried::default();
-    tried.add(&binding);
+    tried.add(binding);
     let mo = Mo {
         awaiting: Awaiting::Outcome,
         network,
@@ -258,7 +258,7 @@ pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, sta
     let report = mo.report.and_then(|report| gateway.reports.get(report).copied());
     let (Some((binding, identity)), Some(report)) = (next, report) else { return give_up(gateway, key) };
     gateway.counts.mo_report_again += 1;
-    mo.tried.add(&binding);
+    mo.tried.add(binding);
     mo.network = binding.network;
     mo.direct = binding.access == AccessKind::Direct;
     mo.originator = identity;

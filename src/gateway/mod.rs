@@ -25,7 +25,7 @@ pub use network::{Network, Node, Scscf, UnmatchedReport, hlr_of};
 use crate::base::{Counts, Key, Slab, Time, Wheel, counts};
 use crate::ident::{Imsi, Msisdn, WorkerId};
 use crate::stack::{Answer, Application, Context, Indication, Invoke, Message, Operation, Rp};
-use crate::subscriber::Reader;
+use crate::subscriber::{AccessKind, Reader};
 use mailbox::{ToControl, ToWorker};
 
 /// What the procedures use to reach the protocols, other workers and the control thread.
@@ -277,22 +277,25 @@ impl Gateway {
     }
 
     /// Dispatches a MESSAGE by what its SM-RP message is: submission, report or notice of free memory.
-    fn on_message(&mut self, now: Time, message: &Message<'_>, cx: &mut Cx<'_>) {
-        let Some((sender, message)) = sender::find(self, now, message) else {
+    fn on_message(&mut self, now: Time, message: &mut Message<'_>, cx: &mut Cx<'_>) {
+        let Some(sender) = sender::find(self, now, message) else {
             self.counts.untrusted_source += 1;
             cx.stack.answer(now, &message.request, 403, cx.outside);
             return;
         };
+        if sender.access == AccessKind::Direct {
+            message.request = message.request.from_known();
+        }
         match message.rp {
             Rp::Submit { .. } | Rp::MemoryAvailable { .. } if self.stopping.is_some() => {
                 self.counts.refused_stopping += 1;
                 cx.stack.answer(now, &message.request, 503, cx.outside);
             }
-            Rp::Submit { .. } | Rp::Faulty { .. } => mo::on_message(self, now, &sender, &message, cx),
+            Rp::Submit { .. } | Rp::Faulty { .. } => mo::on_message(self, now, &sender, message, cx),
             Rp::MemoryAvailable { .. } => {
-                alerting::on_memory_available(self, now, &sender, &message, cx);
+                alerting::on_memory_available(self, now, &sender, message, cx);
             }
-            Rp::Ack { .. } | Rp::Error { .. } => mt::on_report(self, now, &sender, &message, cx),
+            Rp::Ack { .. } | Rp::Error { .. } => mt::on_report(self, now, &sender, message, cx),
             Rp::Deliver { .. } => {
                 self.counts.rp_faulty += 1;
                 cx.stack.answer(now, &message.request, 400, cx.outside);
@@ -383,14 +386,15 @@ impl Application for Gateway {
     type Request = ToControl;
     type Reply = ToWorker;
 
-    fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Cx<'_>) {
+    fn handle(&mut self, now: Time, mut indication: Indication<'_>, cx: &mut Cx<'_>) {
+        // The great ones stay where they are.
         match indication {
-            Indication::Register(register) if register.expires == 0 => {
-                deregistration::on_register(self, now, &register, cx)
+            Indication::Register(ref register) if register.expires == 0 => {
+                deregistration::on_register(self, now, register, cx)
             }
-            Indication::Register(register) => registration::on_register(self, now, &register, cx),
-            Indication::Message(message) => self.on_message(now, &message, cx),
-            Indication::Invoke(invoke) => self.on_invoke(now, &invoke, cx),
+            Indication::Register(ref register) => registration::on_register(self, now, register, cx),
+            Indication::Message(ref mut message) => self.on_message(now, message, cx),
+            Indication::Invoke(ref invoke) => self.on_invoke(now, invoke, cx),
             Indication::Answered { user, status } => self.on_answered(now, user, status, cx),
             // As if the UE had not answered in time (RFC 3261 8.1.3.1).
             Indication::Unreachable { user, .. } => self.on_answered(now, user, 408, cx),

@@ -328,9 +328,9 @@ fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arrived, cx: &m
     let sent = found.ok_or(Failure::Absent(cause::DEREGISTERED)).and_then(|(subscriber, binding)| {
         mt.imsi = subscriber.record().imsi();
         mt.network = binding.network;
-        mt.direct = (binding.access == AccessKind::Direct).then(|| Version::of(&binding));
+        mt.direct = (binding.access == AccessKind::Direct).then(|| Version::of(binding));
         mt.answered = false;
-        mt.tried.add(&binding);
+        mt.tried.add(binding);
         // Only where it may be needed once more.
         if mt.again.is_none() && mt.tried.next(now, &subscriber).is_some() {
             mt.again = gateway.waiting.insert(*arrived).ok();
@@ -342,7 +342,7 @@ fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arrived, cx: &m
             service_centre: arrived.service_centre,
             tpdu: &arrived.tpdu,
         };
-        send(now, &network.uri, subscriber.record(), &binding, user, rp, cx)
+        send(now, &network.uri, subscriber.record(), binding, user, rp, cx)
     });
     match sent {
         Ok(request) => {

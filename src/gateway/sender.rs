@@ -21,36 +21,35 @@ pub(crate) struct Sender {
 
 /// 8.9 step 3: an S-CSCF's MESSAGE is from whom it asserts. 8.3 step 3: a UE's is from whoever registered from its
 /// address and port, whatever the message says. Anybody else is nobody.
-pub(super) fn find<'a>(gateway: &Gateway, now: Time, message: &Message<'a>) -> Option<(Sender, Message<'a>)> {
+pub(super) fn find(gateway: &Gateway, now: Time, message: &Message<'_>) -> Option<Sender> {
     if let Some(network) = gateway.network_of(message.request.source) {
         let found = message.asserted.iter().flatten().find_map(|identity| {
             let subscriber = gateway.subscribers.by_identity(identity.as_bytes())?;
             Some((subscriber.id(), *identity))
         });
         let (subscriber, identity) = found.unzip();
-        return Some((Sender { network, access: AccessKind::Ims, subscriber, identity }, *message));
+        return Some(Sender { network, access: AccessKind::Ims, subscriber, identity });
     }
     let subscriber = gateway.subscribers.by_address(message.request.source)?;
     let at = subscriber.record().binding_from(message.request.source)?;
     let binding = subscriber.record().binding(at).filter(|_| subscriber.expiry(at) > now)?;
-    let sender = Sender {
+    Some(Sender {
         network: binding.network,
         access: AccessKind::Direct,
         subscriber: Some(subscriber.id()),
         identity: Some(binding.contact),
-    };
-    Some((sender, Message { request: message.request.from_known(), ..*message }))
+    })
 }
 
 impl Sender {
     /// The binding that he sends over, if it is registered; no network's core may speak for another's subscribers.
-    pub(super) fn binding(&self, now: Time, subscriber: &Subscriber<'_>) -> Option<Binding> {
+    pub(super) fn binding<'s>(&self, now: Time, subscriber: &Subscriber<'s>) -> Option<&'s Binding> {
         let is_it = |binding: &Binding| {
             binding.network == self.network
                 && binding.access == self.access
                 && (self.access == AccessKind::Ims || Some(binding.contact) == self.identity)
         };
-        subscriber.registered(now).map(|(_, binding)| binding).find(is_it)
+        subscriber.registered(now).map(|(_, binding)| binding).find(|binding| is_it(binding))
     }
 }
 
@@ -75,7 +74,7 @@ impl Tried {
     }
 
     /// The preferred binding among those that were not tried yet: a record has them in the order of preference.
-    pub(super) fn next(&self, now: Time, subscriber: &Subscriber<'_>) -> Option<Binding> {
+    pub(super) fn next<'s>(&self, now: Time, subscriber: &Subscriber<'s>) -> Option<&'s Binding> {
         subscriber.registered(now).map(|(_, binding)| binding).find(|binding| !self.has(binding))
     }
 }

@@ -172,6 +172,10 @@ impl Record {
         self.bindings.iter().copied()
     }
 
+    pub(super) fn all_bindings(&self) -> &[Binding] {
+        &self.bindings
+    }
+
     /// Whether `text` is one of the public identities.
     #[must_use]
     pub fn has_identity(&self, text: &[u8]) -> bool {

@@ -300,9 +300,14 @@ impl<'t> Subscriber<'t> {
     }
 
     /// The bindings that hold at `now`, with their indexes.
-    pub fn registered(&self, now: Time) -> impl Iterator<Item = (usize, Binding)> + use<'t> {
+    pub fn registered(&self, now: Time) -> impl Iterator<Item = (usize, &'t Binding)> + use<'t> {
         let published = self.published;
-        published.record.bindings().enumerate().filter(move |&(index, _)| published.expiry(index) > now)
+        published
+            .record
+            .all_bindings()
+            .iter()
+            .enumerate()
+            .filter(move |&(index, _)| published.expiry(index) > now)
     }
 
     /// Whether any binding holds at `now`.
