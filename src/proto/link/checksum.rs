@@ -9,28 +9,32 @@ impl Sum {
     /// Nothing summed.
     pub(super) const ZERO: Self = Self(0);
 
-    /// Adds octets, which must start at an even place of what is summed. The sum can't overflow: each 32-bit word
-    /// adds below 2^32, and no packet has 2^32 of them.
+    /// Adds octets, which must start at an even place of what is summed. The sum can't overflow: each call adds below
+    /// 2^34, and no packet has so many parts.
     #[inline(always)] // addresses and headers have known lengths, for which little of this remains
     pub(super) fn octets(self, octets: &[u8]) -> Self {
-        // Eight independent sums of 32-bit words, so that they go into vector registers.
-        let mut lanes = [0u64; 8];
-        let (blocks, rest) = octets.as_chunks::<32>();
-        for block in blocks {
-            for (lane, word) in lanes.iter_mut().zip(block.as_chunks::<4>().0) {
-                *lane += u64::from(u32::from_ne_bytes(*word));
+        // 64-bit words, each with one addition and one for its carry; two sums, so that neither waits for the other.
+        let word = |word: &[u8; 8]| u128::from(u64::from_ne_bytes(*word));
+        let (mut even, mut odd) = (0u128, 0u128);
+        let (pairs, rest) = octets.as_chunks::<16>();
+        for pair in pairs {
+            let (words, _) = pair.as_chunks::<8>();
+            if let [first, second] = words {
+                even += word(first);
+                odd += word(second);
             }
         }
-        let mut sum = lanes.iter().fold(self.0, |sum, lane| sum + lane);
-        let (words, rest) = rest.as_chunks::<4>();
-        for word in words {
-            sum += u64::from(u32::from_ne_bytes(*word));
+        let (words, rest) = rest.as_chunks::<8>();
+        for first in words {
+            even += word(first);
         }
-        let mut last = [0; 4];
+        let mut last = [0; 8];
         for (to, from) in last.iter_mut().zip(rest) {
             *to = *from;
         }
-        Self(sum + u64::from(u32::from_ne_bytes(last)))
+        let sum = even + odd + word(&last);
+        // In one's complement of 16 bits, 2^32 is 1; there are no more carries than words.
+        Self(self.0 + (sum >> 64) as u64 + u64::from((sum >> 32) as u32) + u64::from(sum as u32))
     }
 
     /// Adds a 16-bit number.
