@@ -16,7 +16,7 @@ impl Identity {
     /// From a URI's text; `None` if it is empty, too long or not UTF-8.
     #[must_use]
     pub fn new(text: &[u8]) -> Option<Self> {
-        if text.is_empty() || text.len() > Self::MAX || core::str::from_utf8(text).is_err() {
+        if text.is_empty() || text.len() > Self::MAX || !is_utf8(text) {
             return None;
         }
         let mut identity = Self { len: text.len() as u8, text: [0; Self::MAX] };
@@ -46,6 +46,11 @@ impl Identity {
     pub fn as_bytes(&self) -> &[u8] {
         self.text.get(..usize::from(self.len)).unwrap_or(&[])
     }
+}
+
+/// Nearly all are ASCII, which is told sooner.
+fn is_utf8(text: &[u8]) -> bool {
+    text.is_ascii() || core::str::from_utf8(text).is_ok()
 }
 
 impl PartialEq for Identity {

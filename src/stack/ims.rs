@@ -286,19 +286,7 @@ impl Ims {
                 return Next::Done;
             }
         }
-        let indication = self.check(message).and_then(|uri| match message.method() {
-            Method::Register => register::read(request, embedded).map(Indication::Register),
-            Method::Message if self.config.side == Side::Mobile && !is_sms(message) => {
-                let media_type = message.header(Name::ContentType).unwrap_or(&[]);
-                let body = message.body();
-                Ok(Indication::Content(Content { request: *request, media_type, body }))
-            }
-            Method::Message => self.message_of(request, &uri).map(Indication::Message),
-            // A peer that asks whether we are alive.
-            Method::Options => Err(200),
-            _ => Err(405),
-        });
-        match indication {
+        match self.indication(request, embedded) {
             Ok(indication) => Next::Indication(indication),
             Err(status) => {
                 self.count_refusal(message.method(), status);
@@ -311,6 +299,25 @@ impl Ims {
         }
     }
 
+    /// What a new request tells the application, or the status that refuses it.
+    #[inline(always)] // so that what is large is made where it is to be
+    fn indication<'a>(&self, request: &Request<'a>, embedded: &'a mut Slots) -> Result<Indication<'a>, u16> {
+        let message = &request.message;
+        let uri = self.check(message)?;
+        match message.method() {
+            Method::Register => Ok(Indication::Register(register::read(request, embedded)?)),
+            Method::Message if self.config.side == Side::Mobile && !is_sms(message) => {
+                let media_type = message.header(Name::ContentType).unwrap_or(&[]);
+                let body = message.body();
+                Ok(Indication::Content(Content { request: *request, media_type, body }))
+            }
+            Method::Message => Ok(Indication::Message(self.message_of(request, &uri)?)),
+            // A peer that asks whether we are alive.
+            Method::Options => Err(200),
+            _ => Err(405),
+        }
+    }
+
     /// The Request-URI of a request that gets right what every one must (RFC 3261 8.2), or the status that says what is
     /// wrong.
     fn check<'a>(&self, message: &sip::Message<'a>) -> Result<Uri<'a>, u16> {
@@ -320,7 +327,7 @@ impl Ims {
         if message.header(Name::Require).is_some() {
             return Err(420);
         }
-        Uri::parse(message.request_uri()).filter(|uri| uri.scheme != Scheme::Other).ok_or(416)
+        Uri::of_checked(message.request_uri()).filter(|uri| uri.scheme != Scheme::Other).ok_or(416)
     }
 
     fn count_refusal(&mut self, method: Method<'_>, status: u16) {
@@ -338,6 +345,7 @@ impl Ims {
     }
 
     /// The SM-RP message in a MESSAGE, and who sends it.
+    #[inline(always)] // as above
     fn message_of<'a>(&self, request: &Request<'a>, uri: &Uri<'a>) -> Result<Message<'a>, u16> {
         let message = &request.message;
         if !is_sms(message) {
@@ -446,12 +454,14 @@ impl Ims {
 
 /// Whether a MESSAGE says that it carries an SM-RP message.
 fn is_sms(message: &sip::Message<'_>) -> bool {
-    message.content_type().is_some_and(|media_type| media_type.is(SMS))
+    // Nearly all spell it as we do.
+    message.header(Name::ContentType) == Some(SMS.as_bytes())
+        || message.content_type().is_some_and(|media_type| media_type.is(SMS))
 }
 
 /// The canonical identity of a name-addr or addr-spec.
 pub(super) fn identity(value: &[u8]) -> Option<Identity> {
-    Uri::parse(NameAddr::parse(value)?.uri)?.canonical()
+    Uri::of_checked(NameAddr::parse(value)?.uri)?.canonical()
 }
 
 /// The flow of a datagram from `local` to `remote`.

@@ -1,6 +1,6 @@
 //! Writes requests and responses, forwards, into a transmit buffer (RFC 3261 8.1.1, 8.2.6, RFC 3581).
 
-use super::headers::{Via, ip_address};
+use super::headers::{Params, Via, ip_address};
 use super::mint::{Minter, Tag};
 use super::name::Name;
 use super::scan::{control, is_token, is_uri_text, spell};
@@ -49,11 +49,7 @@ impl<'b> Writer<'b> {
 
     /// Writes a header whose value is `<uri>` and then `params`, which begins with a semicolon or is empty.
     pub fn address(&mut self, name: Name, uri: &[u8], params: &[&[u8]]) {
-        self.name(name);
-        self.spoilt |= !is_uri_text(uri);
-        self.bytes(b"<");
-        self.bytes(uri);
-        self.bytes(b">");
+        self.name_and_uri(name, uri);
         for part in params {
             self.checked(part);
         }
@@ -85,10 +81,17 @@ impl<'b> Writer<'b> {
         self.bytes(text);
     }
 
+    fn name_and_uri(&mut self, name: Name, uri: &[u8]) {
+        self.name(name);
+        self.spoilt |= !is_uri_text(uri);
+        self.bytes(b"<");
+        self.bytes(uri);
+        self.bytes(b">");
+    }
+
     fn name(&mut self, name: Name) {
         self.spoilt |= name == Name::Other;
-        self.bytes(name.text().as_bytes());
-        self.bytes(b": ");
+        self.bytes(name.line().as_bytes());
     }
 
     fn end_line(&mut self) {
@@ -186,10 +189,17 @@ pub fn request(
     for route in request.routes {
         w.header(Name::Route, &[route]);
     }
-    w.address(Name::From, request.from, &[b";tag=", request.from_tag]);
+    w.name_and_uri(Name::From, request.from);
+    w.bytes(b";tag=");
+    w.checked(request.from_tag);
+    w.end_line();
     w.address(Name::To, request.to, &[]);
     w.header(Name::CallId, &[request.call_id]);
-    w.header(Name::CSeq, &[spell(request.cseq, &mut [0; 10]), b" ", request.method.text()]);
+    w.name(Name::CSeq);
+    w.bytes(spell(request.cseq, &mut [0; 10]));
+    w.bytes(b" ");
+    w.bytes(request.method.text());
+    w.end_line();
     extra(w);
     let body = content.map_or(&[][..], |content| content.body);
     if let Some(content) = content {
@@ -314,7 +324,10 @@ fn top_via(via: &Via<'_>, line: Field<'_>, source: SocketAddr, w: &mut Writer<'_
     }
     let one_line = |value| Field { value, folded: line.folded };
     w.copied(one_line(via.head));
-    for param in via.params {
+    // What is left of the parameters: mostly they are in one piece.
+    let piece = if via.received.is_none() { via.params.plain_before(b";rport") } else { None };
+    w.bytes(piece.unwrap_or(&[]));
+    for param in if piece.is_some() { Params::default() } else { via.params } {
         if param.name.eq_ignore_ascii_case(b"received") || param.name.eq_ignore_ascii_case(b"rport") {
             continue;
         }

@@ -1,8 +1,8 @@
 //! Header values that we understand: Via, name-addr, parameters, lists and media types (RFC 3261 20, 25.1).
 
 use super::scan::{
-    decimal, is_lws, is_token, is_uri_text, list_mark, octet, quoted, seconds, skip_lws, split_host,
-    split_once, split_param_value, split_token, trim,
+    decimal, has_scheme, is_lws, is_plain, is_plain_value, is_token, is_uri_text, list_mark, octet, quoted,
+    seconds, skip_lws, split_host, split_once, split_param_value, split_token, trim,
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -18,7 +18,6 @@ pub struct Param<'a> {
 impl<'a> Param<'a> {
     /// Takes `;name[=value]` off the front of `text`. `Ok(None)` at the end of the list, that is at the end of
     /// `text` or before a comma; an error when neither a parameter nor an end stands there.
-    #[inline]
     fn take(text: &mut &'a [u8]) -> Result<Option<Self>, Unreadable> {
         let rest = skip_lws(text);
         *text = rest;
@@ -50,9 +49,33 @@ impl<'a> Param<'a> {
         Ok(Some(Self { name, value: Some(value) }))
     }
 
-    fn is(&self, name: &[u8]) -> bool {
-        self.name.eq_ignore_ascii_case(name)
+    /// [`Param::take`] for a text that [`is_plain`]: a parameter reaches to the next semicolon.
+    #[inline]
+    fn take_plain(text: &mut &'a [u8]) -> Result<Option<Self>, Unreadable> {
+        let Some((&first, rest)) = text.split_first() else { return Ok(None) };
+        if first != b';' {
+            return Err(Unreadable);
+        }
+        let (param, after) = rest.split_at_checked(octet(rest, 0, b';')).unwrap_or((rest, &[]));
+        let (name, value) =
+            split_once(param, b'=').map_or((param, None), |(name, value)| (name, Some(value)));
+        if !is_token(name) || value == Some(&[]) {
+            return Err(Unreadable);
+        }
+        *text = after;
+        Ok(Some(Self { name, value }))
     }
+
+    #[inline(always)]
+    fn is(&self, name: &[u8]) -> bool {
+        same(self.name, name)
+    }
+}
+
+/// Whether two texts are the same without regard to case. Mostly they are spelt the same too, which is told sooner.
+#[inline(always)]
+fn same(text: &[u8], other: &[u8]) -> bool {
+    text == other || text.eq_ignore_ascii_case(other)
 }
 
 /// What stands there does not follow the grammar.
@@ -62,14 +85,33 @@ struct Unreadable;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Params<'a> {
     rest: &'a [u8],
+    /// No white space, comma or quote is in them.
+    plain: bool,
 }
 
 impl<'a> Params<'a> {
     /// The parameters that `text` consists of, or `None` if it is anything else.
     fn parse(text: &'a [u8]) -> Option<Self> {
-        let mut rest = text;
-        while Param::take(&mut rest).ok()?.is_some() {}
-        rest.is_empty().then_some(Self { rest: text })
+        let params = Self::of(text);
+        let mut rest = params;
+        while rest.advance().ok()?.is_some() {}
+        rest.rest.is_empty().then_some(params)
+    }
+
+    /// Not checked yet.
+    #[inline]
+    fn of(text: &'a [u8]) -> Self {
+        Self { rest: text, plain: is_plain(text) }
+    }
+
+    #[inline]
+    fn advance(&mut self) -> Result<Option<Param<'a>>, Unreadable> {
+        if self.plain { Param::take_plain(&mut self.rest) } else { Param::take(&mut self.rest) }
+    }
+
+    /// The text before a last parameter that is `last`, semicolon included, if nothing needs more than a look.
+    pub(super) fn plain_before(&self, last: &[u8]) -> Option<&'a [u8]> {
+        self.rest.strip_suffix(last).filter(|_| self.plain)
     }
 
     /// The first parameter of that name.
@@ -82,7 +124,7 @@ impl<'a> Params<'a> {
 impl<'a> Iterator for Params<'a> {
     type Item = Param<'a>;
     fn next(&mut self) -> Option<Param<'a>> {
-        Param::take(&mut self.rest).ok().flatten()
+        self.advance().ok().flatten()
     }
 }
 
@@ -102,6 +144,9 @@ impl<'a> NameAddr<'a> {
     /// One value, or `None` if it is no address. Without angle brackets all parameters are the header's (20.10).
     #[must_use]
     pub fn parse(value: &'a [u8]) -> Option<Self> {
+        if let Some(usual) = Self::usual(value) {
+            return Some(usual);
+        }
         let value = trim(value);
         let open = match value.first()? {
             b'<' => Some(0),
@@ -129,18 +174,32 @@ impl<'a> NameAddr<'a> {
                 (&[][..], uri, params)
             }
         };
-        if !is_uri_text(uri) || !is_token(split_once(uri, b':')?.0) {
+        if !is_uri_text(uri) || !has_scheme(uri) {
             return None;
         }
         let mut tag = None;
+        let params = Params::of(params);
         let mut rest = params;
-        while let Some(param) = Param::take(&mut rest).ok()? {
+        while let Some(param) = rest.advance().ok()? {
             if param.is(b"tag") && tag.replace(param.value?).is_some() {
                 return None;
             }
         }
-        let params = rest.is_empty().then_some(Params { rest: params })?;
+        rest.rest.is_empty().then_some(())?;
         Some(Self { display, uri, params, tag })
+    }
+
+    /// The usual one at once: `<uri>` with a tag or nothing behind it.
+    #[inline]
+    fn usual(value: &'a [u8]) -> Option<Self> {
+        let (uri, params) = split_once(value.strip_prefix(b"<")?, b'>')?;
+        let tag = match params {
+            [] => None,
+            [b';', b't', b'a', b'g', b'=', tag @ ..] => Some(tag),
+            _ => return None,
+        };
+        let is_it = is_uri_text(uri) && has_scheme(uri) && tag.is_none_or(is_plain_value);
+        is_it.then_some(Self { display: &[], uri, params: Params { rest: params, plain: true }, tag })
     }
 
     /// The `expires` parameter of a Contact, in seconds; one that is no number counts as an hour (RFC 3261 10.2.1.1).
@@ -251,13 +310,14 @@ impl<'a> Via<'a> {
         received: None,
         rport: None,
         head: &[],
-        params: Params { rest: &[] },
+        params: Params { rest: &[], plain: true },
         rest: &[],
     };
 
     fn with_params(mut self, text: &'a [u8]) -> Option<Self> {
-        let mut rest = text;
-        while let Some(param) = Param::take(&mut rest).ok()? {
+        let params = Params::of(text);
+        let mut rest = params;
+        while let Some(param) = rest.advance().ok()? {
             let again = match param.name.len() {
                 5 if param.is(b"rport") => {
                     let number = match param.value {
@@ -274,8 +334,8 @@ impl<'a> Via<'a> {
                 return None;
             }
         }
-        self.params = Params { rest: text.get(..text.len() - rest.len())? };
-        self.rest = rest;
+        self.params = Params { rest: text.get(..text.len() - rest.rest.len())?, ..params };
+        self.rest = rest.rest;
         Some(self)
     }
 
@@ -382,7 +442,7 @@ impl<'a> MediaType<'a> {
         let text = media_type.as_bytes();
         text.split_at_checked(self.kind.len()).is_some_and(|(kind, rest)| {
             let subtype = rest.strip_prefix(b"/").unwrap_or(&[]);
-            kind.eq_ignore_ascii_case(self.kind) && subtype.eq_ignore_ascii_case(self.subtype)
+            same(kind, self.kind) && same(subtype, self.subtype)
         })
     }
 }

@@ -16,6 +16,7 @@ macro_rules! names {
             pub(super) const COUNT: usize = Self::Other as usize + 1;
             const ALL: [Self; Self::COUNT] = [$(Self::$name,)* Self::Other];
             const TEXTS: [&'static str; Self::COUNT] = [$($text,)* ""];
+            const LINES: [&'static str; Self::COUNT] = [$(concat!($text, ": "),)* ": "];
             const COMPACT: &'static [(u8, Self)] = &[$($(($compact, Self::$name),)?)*];
         }
     };
@@ -88,6 +89,11 @@ impl Name {
     #[must_use]
     pub fn text(self) -> &'static str {
         Self::TEXTS.get(self as usize).copied().unwrap_or("")
+    }
+
+    /// What a header line of ours begins with: the name, a colon and a space.
+    pub(super) fn line(self) -> &'static str {
+        Self::LINES.get(self as usize).copied().unwrap_or("")
     }
 
     /// Whether a second header of this name makes a message malformed: two readers could pick different ones.

@@ -1,7 +1,9 @@
-//! Octet classes and searches of SIP text, eight octets at a time.
+//! Octet classes and searches of SIP text, eight or sixteen octets at a time.
 
 /// Offset of the first octet below 0x20 at or after `from`, or the length if there is none.
+#[inline]
 pub(super) fn control(bytes: &[u8], from: usize) -> usize {
+    let from = skip_without(bytes, from, |octet| octet < 0x20);
     by_words(bytes, from, |word| below(word, 0x20))
 }
 
@@ -14,6 +16,7 @@ pub(super) fn octet(bytes: &[u8], from: usize, octet: u8) -> usize {
 /// Offset of the first comma, quote or angle bracket that opens, or the length if there is none.
 #[inline]
 pub(super) fn list_mark(bytes: &[u8], from: usize) -> usize {
+    let from = skip_without(bytes, from, |octet| (octet == b',') | (octet == b'"') | (octet == b'<'));
     by_words(bytes, from, |word| equal(word, b',') | equal(word, b'"') | equal(word, b'<'))
 }
 
@@ -43,13 +46,28 @@ fn by_words(bytes: &[u8], from: usize, hits: impl Fn(u64) -> u64) -> usize {
         }
         at += 8;
     }
-    for &octet in rest {
-        if hits(u64::from(octet) | TOPS << 8) & 0xff != 0 {
-            break;
-        }
-        at += 1;
+    if rest.is_empty() {
+        return at;
     }
-    at
+    let last = match bytes.last_chunk::<8>() {
+        // Behind octets that were looked at already, or that nobody asked for.
+        Some(last) => u64::from_le_bytes(*last) >> (8 * (8 - rest.len())),
+        None => rest.iter().rev().fold(0, |word, &octet| word << 8 | u64::from(octet)),
+    };
+    at + ((hits(last).trailing_zeros() / 8) as usize).min(rest.len())
+}
+
+/// Passes over blocks of sixteen octets, from `from`, that have no `wanted` octet.
+#[inline(always)]
+fn skip_without(text: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> usize {
+    let (blocks, _) = text.get(from..).unwrap_or(&[]).as_chunks::<16>();
+    from + 16 * blocks.iter().take_while(|block| !any(*block, &wanted)).count()
+}
+
+/// Whether any octet is `wanted`: a few comparisons without branches, which compilers make vector instructions of.
+#[inline(always)]
+fn any(octets: &[u8], wanted: impl Fn(u8) -> bool) -> bool {
+    octets.iter().fold(false, |any, &octet| any | wanted(octet))
 }
 
 const TOKEN: u8 = 1;
@@ -92,18 +110,16 @@ fn classes(octet: u8) -> u8 {
     CLASSES.get(usize::from(octet)).copied().unwrap_or(0)
 }
 
-/// Whether no octet of `text` is `unwanted`. That is asked of sixteen octets at once, which compilers make vector
-/// instructions of; so it has to be a few comparisons without branches.
+/// Whether no octet of `text` is `unwanted`, which is as of [`any`].
 #[inline(always)]
 fn none(text: &[u8], unwanted: impl Fn(u8) -> bool) -> bool {
-    let any = |octets: &[u8]| octets.iter().fold(false, |any, &octet| any | unwanted(octet));
     let (blocks, rest) = text.as_chunks::<16>();
     let any_of_rest = match text.last_chunk::<16>() {
         // Some of these are looked at twice.
-        Some(last) => !rest.is_empty() && any(last),
-        None => any(rest),
+        Some(last) => !rest.is_empty() && any(last, &unwanted),
+        None => any(rest, &unwanted),
     };
-    !any_of_rest && !blocks.iter().any(|block| any(block))
+    !any_of_rest && !blocks.iter().any(|block| any(block, &unwanted))
 }
 
 /// Whether all octets of `text` are of `class`, and there is one.
@@ -113,8 +129,21 @@ fn all(text: &[u8], class: u8) -> bool {
 }
 
 /// Whether `text` is a token (RFC 3261 25.1), not empty.
+#[inline]
 pub(super) fn is_token(text: &[u8]) -> bool {
-    all(text, TOKEN)
+    if text.len() < 16 { all(text, TOKEN) } else { is_long_token(text) }
+}
+
+fn is_long_token(text: &[u8]) -> bool {
+    let other = |octet: u8| {
+        let letter = (octet | 0x20).wrapping_sub(b'a') < 26;
+        let mark = (octet == b'!') | (octet == b'%') | (octet == b'\'') | (octet == b'*') | (octet == b'+');
+        // From "-" to "9".
+        let digit = (octet.wrapping_sub(b'-') < 13) & (octet != b'/');
+        let high = (octet == b'_') | (octet == b'`') | (octet == b'~');
+        !(letter | mark | digit | high)
+    };
+    none(text, other)
 }
 
 /// Whether `text` has only octets that a URI may have, not empty.
@@ -132,9 +161,27 @@ pub(super) fn is_uri_text(text: &[u8]) -> bool {
     !text.is_empty() && none(text, other)
 }
 
+/// Whether `text` begins with a scheme and a colon.
+#[inline]
+pub(super) fn has_scheme(text: &[u8]) -> bool {
+    matches!(text, [b's', b'i', b'p', b':', ..] | [b't', b'e', b'l', b':', ..])
+        || split_once(text, b':').is_some_and(|(scheme, _)| is_token(scheme))
+}
+
 /// Whether `text` has only octets of a host name or IPv4 address, not empty.
 pub(super) fn is_host_text(text: &[u8]) -> bool {
     all(text, HOST)
+}
+
+/// Whether `text` has neither white space nor a comma nor a quote.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    none(text, |octet| (octet <= b' ') | (octet == b',') | (octet == b'"'))
+}
+
+/// Whether `text` can be a parameter's value up to the end of a plain text.
+pub(super) fn is_plain_value(text: &[u8]) -> bool {
+    !text.is_empty()
+        && none(text, |octet| (octet <= b' ') | (octet == b';') | (octet == b',') | (octet == b'"'))
 }
 
 /// Whether `text` has white space in it.
@@ -151,8 +198,9 @@ pub(super) fn split_token(text: &[u8]) -> (&[u8], &[u8]) {
 /// Splits `text` before what ends a parameter's value: white space, a semicolon, a comma or a quote.
 #[inline]
 pub(super) fn split_param_value(text: &[u8]) -> (&[u8], &[u8]) {
-    let ends = |word| below(word, 0x21) | equal(word, b';') | equal(word, b',') | equal(word, b'"');
-    let at = by_words(text, 0, ends);
+    let ends = |octet| (octet <= b' ') | (octet == b';') | (octet == b',') | (octet == b'"');
+    let ends_of = |word| below(word, 0x21) | equal(word, b';') | equal(word, b',') | equal(word, b'"');
+    let at = by_words(text, skip_without(text, 0, ends), ends_of);
     text.split_at_checked(at).unwrap_or((text, &[]))
 }
 
@@ -266,6 +314,43 @@ mod tests {
                     let mut text = [b'a'; 40];
                     text[at] = octet;
                     assert_eq!(is_uri_text(&text[..length]), wanted, "{octet:#x} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_have_these_octets_and_no_others() {
+        for octet in 0..=u8::MAX {
+            let wanted = octet.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&octet);
+            for length in [1, 15, 16, 17, 40] {
+                for at in 0..length {
+                    let mut text = [b'a'; 40];
+                    text[at] = octet;
+                    assert_eq!(is_token(&text[..length]), wanted, "{octet:#x} at {at} of {length}");
+                }
+            }
+        }
+        assert!(!is_token(b""));
+    }
+
+    #[test]
+    fn searches_of_every_kind_agree_with_a_look_at_each_octet() {
+        type Search = (fn(&[u8]) -> usize, fn(u8) -> bool);
+        let searches: [Search; 3] = [
+            (|text| control(text, 0), |octet| octet < 0x20),
+            (|text| list_mark(text, 0), |octet| b",\"<".contains(&octet)),
+            (|text| split_param_value(text).0.len(), |octet| octet <= b' ' || b";,\"".contains(&octet)),
+        ];
+        for (search, wanted) in searches {
+            for octet in 0..=u8::MAX {
+                for length in [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 33] {
+                    for at in 0..length {
+                        let mut text = [b'a'; 33];
+                        text[at] = octet;
+                        let expected = if wanted(octet) { at } else { length };
+                        assert_eq!(search(&text[..length]), expected, "{octet:#x} at {at} of {length}");
+                    }
                 }
             }
         }

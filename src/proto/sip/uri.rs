@@ -48,8 +48,16 @@ impl<'a> Uri<'a> {
     /// The URI that `text` consists of, without angle brackets; `None` if it is no URI, or a SIP URI without a host.
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let (scheme, _) = split_once(text, b':')?;
+        if is_uri_text(text) && is_token(scheme) { Self::of_checked(text) } else { None }
+    }
+
+    /// The same of a text that has only octets of a URI and begins with a scheme, as the parser has seen to of a
+    /// Request-URI and of what [`NameAddr`](super::NameAddr) calls a URI.
+    #[must_use]
+    pub fn of_checked(text: &'a [u8]) -> Option<Self> {
         let (scheme, rest) = split_once(text, b':')?;
-        if !is_uri_text(text) || !is_token(scheme) || rest.is_empty() || !escapes_are_whole(text) {
+        if rest.is_empty() || !escapes_are_whole(text) {
             return None;
         }
         let scheme = match scheme.len() {
@@ -175,7 +183,11 @@ impl<'a> Uri<'a> {
             Scheme::Tel => text.push(b"tel:")?,
             Scheme::Other => return Identity::new(self.text),
         }
-        for (c, escaped) in Unescaped(self.user) {
+        let is_plain = self.scheme != Scheme::Tel && octet(self.user, 0, b'%') == self.user.len();
+        if is_plain {
+            text.push(self.user)?;
+        }
+        for (c, escaped) in Unescaped(if is_plain { &[] } else { self.user }) {
             if self.scheme == Scheme::Tel {
                 if !matches!(c, b'-' | b'.' | b'(' | b')') {
                     text.push(&[c.to_ascii_lowercase()])?;
@@ -190,9 +202,7 @@ impl<'a> Uri<'a> {
             if !self.user.is_empty() {
                 text.push(b"@")?;
             }
-            for c in self.host {
-                text.push(&[c.to_ascii_lowercase()])?;
-            }
+            text.push_lower(self.host)?;
             if let Some(port) = self.port {
                 text.push(b":")?;
                 text.push(spell(u32::from(port), &mut [0; 10]))?;
@@ -202,9 +212,7 @@ impl<'a> Uri<'a> {
         {
             // A local number means nothing without its context (RFC 3966 5.1.5).
             text.push(b";phone-context=")?;
-            for c in context {
-                text.push(&[c.to_ascii_lowercase()])?;
-            }
+            text.push_lower(context)?;
         }
         Identity::new(text.octets.get(..text.len)?)
     }
@@ -220,6 +228,13 @@ impl Text {
         let end = self.len + octets.len();
         self.octets.get_mut(self.len..end)?.copy_from_slice(octets);
         self.len = end;
+        Some(())
+    }
+
+    fn push_lower(&mut self, octets: &[u8]) -> Option<()> {
+        let start = self.len;
+        self.push(octets)?;
+        self.octets.get_mut(start..self.len)?.make_ascii_lowercase();
         Some(())
     }
 }

@@ -3,7 +3,8 @@
 use super::headers::{MediaType, NameAddr, Via, take_value};
 use super::name::Name;
 use super::scan::{
-    control, decimal, has_lws, is_lws, is_token, is_uri_text, octet, seconds, skip_lws, split_once, trim,
+    control, decimal, has_lws, has_scheme, is_lws, is_token, is_uri_text, octet, seconds, skip_lws,
+    split_once, trim,
 };
 use crate::base::{Layer, Malformed};
 
@@ -211,7 +212,7 @@ impl Slots {
 
     /// Notes the header line at `at` that ends at `end`; `line` is it and what follows, and has its first colon at
     /// `colon`.
-    #[inline]
+    #[inline(always)]
     fn header(&mut self, line: &[u8], colon: usize, at: usize, end: usize) -> Result<(), Why> {
         let line_len = end - at;
         if colon >= line_len {
@@ -248,9 +249,19 @@ impl Default for Slots {
 }
 
 /// The offset of the CR LF that ends the line that `at` is in; a tab is the only other control character allowed.
-#[inline]
+#[inline(always)]
 fn line_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
-    let mut end = control(bytes, at);
+    let end = control(bytes, at);
+    match bytes.get(end..) {
+        Some([b'\r', b'\n', ..]) => Ok(end),
+        _ => line_end_from(bytes, end),
+    }
+}
+
+/// The same from a control character on.
+#[cold]
+fn line_end_from(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
+    let mut end = at;
     loop {
         match bytes.get(end..) {
             Some([b'\r', b'\n', ..]) => return Ok(end),
@@ -612,8 +623,7 @@ fn read_start(line: &[u8]) -> Result<Start<'_>, Why> {
     if uri.len() > MAX_URI {
         return Err(Why::TooLong);
     }
-    let scheme = split_once(uri, b':').map_or(&[][..], |(scheme, _)| scheme);
-    if !is_uri_text(uri) || !is_token(scheme) {
+    if !is_uri_text(uri) || !has_scheme(uri) {
         return Err(Why::RequestUri);
     }
     Ok(Start::Request { method: Method::read(first), uri })
@@ -622,9 +632,11 @@ fn read_start(line: &[u8]) -> Result<Start<'_>, Why> {
 fn read_cseq(value: &[u8]) -> Option<(u32, Method<'_>)> {
     let digits = value.iter().position(|c| !c.is_ascii_digit())?;
     let (number, method) = value.split_at_checked(digits)?;
-    let method_text = skip_lws(method);
-    if method_text.len() == method.len() || !is_token(method_text) {
-        return None;
-    }
-    Some((decimal(number)?, Method::read(method_text)))
+    let text = skip_lws(method);
+    let method = match Method::read(text) {
+        _ if text.len() == method.len() => return None,
+        Method::Other(other) if !is_token(other) => return None,
+        method => method,
+    };
+    Some((decimal(number)?, method))
 }

@@ -56,7 +56,7 @@ pub(super) fn contact<'a>(message: &sip::Message<'a>) -> Result<(Contact<'a>, u3
 /// A REGISTER, or the status that refuses it.
 pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result<Register<'a>, u16> {
     let message = &request.message;
-    let public_identity = Uri::parse(message.to().uri).and_then(|uri| uri.canonical()).ok_or(400u16)?;
+    let public_identity = Uri::of_checked(message.to().uri).and_then(|uri| uri.canonical()).ok_or(400u16)?;
     let (contact, expires) = contact(message)?;
     let contact_wildcard = matches!(contact, Contact::All);
     let contact = match contact {
