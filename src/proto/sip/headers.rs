@@ -144,9 +144,10 @@ impl<'a> NameAddr<'a> {
     /// One value, or `None` if it is no address. Without angle brackets all parameters are the header's (20.10).
     #[must_use]
     pub fn parse(value: &'a [u8]) -> Option<Self> {
-        if let Some(usual) = Self::usual(value) {
-            return Some(usual);
-        }
+        Self::usual(value).or_else(|| Self::any(value))
+    }
+
+    fn any(value: &'a [u8]) -> Option<Self> {
         let value = trim(value);
         let open = match value.first()? {
             b'<' => Some(0),
@@ -451,4 +452,73 @@ impl<'a> MediaType<'a> {
 #[must_use]
 pub(super) fn unquoted(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts of few octets, those that matter to the grammar among them.
+    fn texts() -> impl Iterator<Item = Vec<u8>> {
+        const PARTS: [&[u8]; 16] = [
+            b";",
+            b";tag=",
+            b"=",
+            b"<",
+            b">",
+            b"<sip:",
+            b"sip:a@b",
+            b"tel:1",
+            b"\"",
+            b",",
+            b" ",
+            b"\t",
+            b"x",
+            b"rport",
+            b"{",
+            b"0123456789abcdefg",
+        ];
+        let mut seed = 11u64;
+        let mut random = move || {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (seed >> 33) as usize
+        };
+        let rounds = if cfg!(miri) { 1000 } else { 400_000 };
+        (0..rounds)
+            .map(move |_| (0..random() % 7).flat_map(|_| PARTS[random() % PARTS.len()]).copied().collect())
+    }
+
+    #[test]
+    fn the_usual_address_is_read_as_any_other() {
+        let mut usual = 0;
+        for text in texts() {
+            let value = [b"<sip:a@b", &text[..]].concat();
+            if let Some(found) = NameAddr::usual(&value) {
+                assert_eq!(NameAddr::any(&value), Some(found), "{:?}", value.escape_ascii().to_string());
+                usual += 1;
+            }
+        }
+        assert!(usual > 100, "{usual}");
+    }
+
+    #[test]
+    fn plain_parameters_are_read_as_any_others() {
+        fn all<'a>(
+            text: &'a [u8],
+            take: impl Fn(&mut &'a [u8]) -> Result<Option<Param<'a>>, Unreadable>,
+        ) -> Option<Vec<Param<'a>>> {
+            let (mut rest, mut found) = (text, Vec::new());
+            while let Some(param) = take(&mut rest).ok()? {
+                found.push(param);
+            }
+            rest.is_empty().then_some(found)
+        }
+        let mut read = 0;
+        for text in texts().filter(|text| is_plain(text)) {
+            let plain = all(&text, Param::take_plain);
+            assert_eq!(plain, all(&text, Param::take), "{:?}", text.escape_ascii().to_string());
+            read += usize::from(plain.is_some_and(|params| params.len() > 1));
+        }
+        assert!(read > 100, "{read}");
+    }
 }
