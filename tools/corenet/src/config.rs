@@ -8,7 +8,7 @@ use ipsmgw::control::config::{
     Association, Backoff, Destination, Eal, NodeKind, Port, PortAddress, R1, Role, Route, Ss7, Title,
 };
 use ipsmgw::ident::{Digits, Imsi, Msisdn};
-use ipsmgw::proto::map::{Arc, SmDeliveryFailureCause, SmscType};
+use ipsmgw::proto::map::{Arc, SmscType};
 use serde::{Deserialize, Deserializer};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -383,12 +383,9 @@ pub struct Smsc {
     /// How many recipients it serves at a time; the others' messages stay in the queue. Default 1,024.
     #[serde(default = "deliveries")]
     pub deliveries: u32,
-    /// It refuses this share of the mobile originated messages, from 0 to 1. Default 0.
+    /// `[smsc.model]`: what becomes of mobile originated messages.
     #[serde(default)]
-    pub failing: f64,
-    /// With this cause of sm-DeliveryFailure. Default `"sc-congestion"`.
-    #[serde(default = "congestion", deserialize_with = "failure_cause")]
-    pub cause: SmDeliveryFailureCause,
+    pub model: Model,
 }
 
 const fn yes() -> bool {
@@ -405,10 +402,6 @@ const fn validity() -> u32 {
 
 const fn deliveries() -> u32 {
     1_024
-}
-
-const fn congestion() -> SmDeliveryFailureCause {
-    SmDeliveryFailureCause::ServiceCentreCongestion
 }
 
 /// `[[serving_node]]`: an MSC with its VLR, or an SGSN, with mobiles behind it.
@@ -501,22 +494,6 @@ fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     u32::deserialize(from).map(|millis| Duration::from_millis(millis.into()))
 }
 
-fn failure_cause<'de, D: Deserializer<'de>>(from: D) -> Result<SmDeliveryFailureCause, D::Error> {
-    use SmDeliveryFailureCause as Cause;
-    const NAMES: [(&str, Cause); 4] = [
-        ("unknown-service-centre", Cause::UnknownServiceCentre),
-        ("sc-congestion", Cause::ServiceCentreCongestion),
-        ("invalid-sme-address", Cause::InvalidSmeAddress),
-        ("subscriber-not-sc-subscriber", Cause::SubscriberNotScSubscriber),
-    ];
-    let text = String::deserialize(from)?;
-    let known = NAMES.iter().find(|(name, _)| *name == text).map(|(_, cause)| *cause);
-    known.ok_or_else(|| {
-        let names = NAMES.map(|(name, _)| name).join(", ");
-        serde::de::Error::custom(format!("unknown cause {text:?}, expected one of {names}"))
-    })
-}
-
 impl Config {
     /// Reads and checks `file`.
     ///
@@ -604,13 +581,13 @@ impl Config {
             let wrong = |what| format!("serving_node {}: {what}", node.name);
             node.model.check().map_err(wrong)?;
         }
+        self.smsc.model.check().map_err(|what| format!("smsc.model: {what}"))?;
         self.hlr.models.check().map_err(|what| format!("hlr.models: {what}"))?;
         let shares = [
             ("traffic.absent", self.traffic.absent),
             ("ue.silent", self.ue.silent),
             ("ue.mute", self.ue.mute),
             ("ue.failing", self.ue.failing),
-            ("smsc.failing", self.smsc.failing),
             (
                 "serving_node.attached",
                 self.serving_nodes.iter().map(|node| node.attached).fold(0.0, f64::max),

@@ -45,6 +45,17 @@ pub enum Failure {
     /// sm-DeliveryFailure: the mobile can't do short messages.
     #[serde(rename = "equipmentNotSM-Equipped")]
     EquipmentNotSmEquipped,
+    /// sm-DeliveryFailure: the service centre is not known.
+    UnknownServiceCentre,
+    /// sm-DeliveryFailure: it has too much to do.
+    #[serde(rename = "sc-Congestion")]
+    ScCongestion,
+    /// sm-DeliveryFailure: the destination is none.
+    #[serde(rename = "invalidSME-Address")]
+    InvalidSmeAddress,
+    /// sm-DeliveryFailure: the sender is not the service centre's subscriber.
+    #[serde(rename = "subscriberNotSC-Subscriber")]
+    SubscriberNotScSubscriber,
     /// messageWaitingListFull.
     MessageWaitingListFull,
     /// roamingNotAllowed.
@@ -82,6 +93,10 @@ impl Failure {
             Self::MemoryCapacityExceeded => failure(SmDeliveryFailureCause::MemoryCapacityExceeded),
             Self::EquipmentProtocolError => failure(SmDeliveryFailureCause::EquipmentProtocolError),
             Self::EquipmentNotSmEquipped => failure(SmDeliveryFailureCause::EquipmentNotSmEquipped),
+            Self::UnknownServiceCentre => failure(SmDeliveryFailureCause::UnknownServiceCentre),
+            Self::ScCongestion => failure(SmDeliveryFailureCause::ServiceCentreCongestion),
+            Self::InvalidSmeAddress => failure(SmDeliveryFailureCause::InvalidSmeAddress),
+            Self::SubscriberNotScSubscriber => failure(SmDeliveryFailureCause::SubscriberNotScSubscriber),
             Self::MessageWaitingListFull => UserError::MessageWaitingListFull,
             Self::RoamingNotAllowed => UserError::RoamingNotAllowed { cause: Some(0) },
             Self::ResourceLimitation => UserError::ResourceLimitation,
@@ -135,9 +150,15 @@ impl Model {
         Ok(())
     }
 
+    /// Whether everything is answered as it should be, and at once.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Chooses what becomes of the next operation.
     pub fn choose(&self, random: &mut Random) -> Fate {
-        if *self == Self::default() {
+        if self.is_good() {
             return Fate::Answer(Duration::ZERO, None);
         }
         // One throw decides among what excludes each other, so that the shares are of all operations.

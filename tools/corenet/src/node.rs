@@ -7,11 +7,11 @@ use crate::ledger::Ledger;
 use crate::random::Random;
 use crate::scenario::{Phase, Player};
 use crate::scscf::{self, Scscf};
-use crate::smsc::failure_cause;
 use crate::traffic::{Flow, Traffic};
 use crate::ue::{self, Act, Behaviour, Ue};
 use core::convert::Infallible;
 use ipsmgw::base::{Counts, Time};
+use ipsmgw::ident::Digits;
 use ipsmgw::stack::{Application, Context, Indication, Stack};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -61,8 +61,8 @@ pub struct Node {
     pub(crate) by_identity: BTreeMap<String, u32>,
     /// UEs with direct access, by where they are seen.
     pub(crate) by_address: BTreeMap<SocketAddr, u32>,
-    /// TP-FCS of a service centre that refuses, if they may.
-    pub(crate) refusal: Option<u8>,
+    /// Whether service centres may refuse messages.
+    pub(crate) may_refuse: bool,
     /// The UEs' part of the scenario.
     pub traffic: Traffic,
     /// UEs that are about to leave for a while.
@@ -121,7 +121,7 @@ impl Node {
             direct,
             by_identity,
             by_address,
-            refusal: (config.smsc.failing > 0.0).then(|| failure_cause(config.smsc.cause).0),
+            may_refuse: !config.smsc.model.is_good(),
             traffic: Traffic::new(&config.traffic, counts, random.bits()),
             leaving: vec![],
             coming_back: BTreeSet::new(),
@@ -143,6 +143,22 @@ impl Node {
             self.ues.get(**number as usize).is_some_and(|ue| ue.network == network)
         };
         self.by_address.iter().filter(of_network).map(|(address, _)| *address)
+    }
+
+    /// The service centre that the UEs of a network know.
+    #[must_use]
+    pub fn service_centre(&self, network: usize) -> Digits {
+        self.scscfs[network].service_centre
+    }
+
+    /// The UEs of a network use this service centre from now on.
+    pub fn set_service_centre(&mut self, network: usize, title: Digits) {
+        self.scscfs[network].service_centre = title;
+    }
+
+    /// Messages may be refused from now on, and nobody is surprised.
+    pub fn may_refuse(&mut self) {
+        self.may_refuse = true;
     }
 
     /// UE `number` acts, outside the flows.

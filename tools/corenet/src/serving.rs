@@ -189,7 +189,7 @@ impl ServingNode {
             asked: 0,
             answered: 0,
             submissions: vec![],
-            may_fail: config.smsc.failing > 0.0,
+            may_fail: !config.smsc.model.is_good(),
             phase: Phase::Rising,
             random: Random::new(config.seed ^ (at as u64 + 1) << 48),
             ledger: Ledger::default(),

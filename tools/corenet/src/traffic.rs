@@ -220,6 +220,12 @@ impl Traffic {
         if direct { &mut self.direct_mo } else { &mut self.mo }
     }
 
+    /// Mobile originated messages over either access.
+    #[must_use]
+    pub fn mo_of_both(&self) -> [&Flow; 2] {
+        [&self.mo, &self.direct_mo]
+    }
+
     /// Registrations over one access, or de-registrations.
     pub(crate) fn registrations_of(&mut self, direct: bool, leave: bool) -> &mut Flow {
         match (direct, leave) {

@@ -460,16 +460,19 @@ fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) 
     };
     let outcome = if failed.is_none() { Outcome::Accepted } else { Outcome::Failed };
     node.ledger.ended(Direction::Mo, fingerprint, outcome);
-    let refusal = node.refusal.filter(|_| failed.is_some());
-    let is_said = |report: &[u8]| short_message::is_submit_report(report, fingerprint.short(), refusal);
+    let is_said = |report: &[u8]| {
+        let failure = failed.and_then(|_| report.get(1).copied());
+        short_message::is_submit_report(report, fingerprint.short(), failure)
+    };
+    let may_refuse = node.may_refuse;
     let mo = node.traffic.mo_of(node.ues[sender as usize].direct.is_some());
     if sender != ue {
         mo.fail(number, "the report went to another UE");
     } else if reference != expected {
         mo.fail(number, &format!("the report has RP-MR {reference}, not {expected}"));
-    } else if failed.is_some() && refusal.is_none() {
+    } else if failed.is_some() && !may_refuse {
         mo.fail(number, &format!("RP-Cause {failed:?}"));
-    } else if !report.is_some_and(is_said) {
+    } else if !report.map_or(failed.is_some(), is_said) {
         mo.fail(number, "the SUBMIT-REPORT is not the SMSC's");
     } else if failed.is_some() {
         mo.fail_as_configured();

@@ -99,7 +99,7 @@ fn ues_and_service_centres_that_refuse_are_understood() {
     let mut world = world(2, |gateway, corenet| {
         gateway.timers.mt_report = Duration::from_secs(2);
         (corenet.ue.silent, corenet.ue.mute, corenet.ue.failing) = (0.1, 0.1, 0.2);
-        corenet.smsc.failing = 0.2;
+        corenet.smsc.model.errors = [(Failure::ScCongestion, 0.1), (Failure::SystemFailure, 0.1)].into();
         only_by_the_gateway(corenet);
         corenet.traffic.deregister = true;
     });

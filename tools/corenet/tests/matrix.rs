@@ -10,6 +10,7 @@ use corenet::hlr::subscriber::{Domain, Subscriber};
 use corenet::ledger::{Direction, Outcome};
 use corenet::model::{Failure, Model};
 use corenet::scenario::Phase;
+use corenet::traffic::Flow;
 use corenet::ue::{Act, Behaviour};
 use std::time::Duration;
 use world::*;
@@ -128,6 +129,7 @@ fn quiet(by_msc: bool) -> World {
     };
     let mut world = world_of(1, |gateway, corenet| {
         gateway.timers.mt_report = Duration::from_secs(2);
+        gateway.timers.map_forward = Duration::from_secs(5);
         change(corenet);
     });
     world.step = STEP;
@@ -258,4 +260,92 @@ fn p_8_5_whatever_fails_directly_is_delivered_later() {
 #[test]
 fn p_8_5_whatever_fails_directly_is_delivered_by_the_msc() {
     deliver_all(true, true);
+}
+
+/// What goes wrong with a mobile originated message on its way to the service centre.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// The service centre answers so.
+    Error(Failure),
+    /// It does not answer.
+    Silent,
+    /// It answers after the gateway has given up: it has the message nevertheless.
+    Late,
+    /// Who is called takes no mo-forwardSM, and refuses the dialogue.
+    Abort,
+    /// Nobody is called so: SCCP returns the message.
+    Udts,
+}
+
+fn ways() -> impl Iterator<Item = Way> {
+    let errors = [
+        Failure::SystemFailure,
+        Failure::DataMissing,
+        Failure::UnexpectedDataValue,
+        Failure::FacilityNotSupported,
+        Failure::ResourceLimitation,
+        Failure::UnknownServiceCentre,
+        Failure::ScCongestion,
+        Failure::InvalidSmeAddress,
+        Failure::SubscriberNotScSubscriber,
+        Failure::EquipmentProtocolError,
+        Failure::CallBarred,
+        Failure::TeleserviceNotProvisioned,
+    ];
+    errors.map(Way::Error).into_iter().chain([Way::Silent, Way::Late, Way::Abort, Way::Udts])
+}
+
+/// A message whose way fails is reported as failed, and the next one goes through. What the service centre took it has once.
+fn submit(direct: bool, way: Way) {
+    let mut world = quiet(false);
+    let ue = world.members(direct)[0];
+    let (network, number) = {
+        let ue = &world.nodes().ues.ues[ue as usize];
+        (ue.network, ue.msisdn)
+    };
+    let centre = world.with_ues(|node, _, _| node.service_centre(network));
+    let hlr = world.with_hlr(|node, _| node.hlr.title(network));
+    let model = match way {
+        Way::Error(failure) => failing(failure),
+        Way::Silent => silent(),
+        Way::Late => Model { delay_ms: 7_000, ..Model::default() },
+        Way::Abort | Way::Udts => Model::default(),
+    };
+    world.with_smsc(|node, _, _| node.set_model(model));
+    match way {
+        Way::Abort => world.with_ues(|node, _, _| node.set_service_centre(network, hlr)),
+        // The gateway's translation leads all numbers of this country to the service centres.
+        Way::Udts => {
+            let other = format!("{}98", &centre.to_string()[..centre.len() - 2]).parse().unwrap();
+            world.with_ues(|node, _, _| node.set_service_centre(network, other));
+        }
+        _ => {}
+    }
+    world.with_ues(|node, _, _| node.may_refuse());
+    world.with_ues(|node, now, cx| node.act(now, ue, Act::Submit, cx));
+    let ended = |world: &mut World| world.traffic().mo_of_both().map(Flow::ended).iter().sum::<u32>();
+    world.run_until("a report", |world| ended(world) == 1);
+    assert_eq!(world.nodes().ues.ledger.count(Direction::Mo, Outcome::Failed), 1);
+    world.simulation.pass(Duration::from_secs(10));
+
+    world.with_smsc(|node, _, _| node.set_model(Model::default()));
+    world.with_ues(|node, _, _| node.set_service_centre(network, centre));
+    world.with_ues(|node, now, cx| node.act(now, ue, Act::Submit, cx));
+    world.run_until("another report", |world| ended(world) == 2);
+    let comparison = world.nodes().comparison();
+    assert_eq!(comparison.differences, [""; 0]);
+    let late = u64::from(matches!(way, Way::Late));
+    assert_eq!((comparison.delivered, comparison.unreported), (1, late));
+    assert_eq!(u64::from(world.smsc().ledger.accepted(Direction::Mo, number)), 1 + late);
+    world.stop();
+}
+
+#[test]
+fn p_8_9_and_p_8_3_whatever_fails_on_the_way_to_the_service_centre_is_reported() {
+    for direct in [false, true] {
+        for way in ways() {
+            let told = std::panic::catch_unwind(|| submit(direct, way));
+            assert!(told.is_ok(), "direct: {direct}, {way:?}");
+        }
+    }
 }

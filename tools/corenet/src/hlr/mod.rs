@@ -207,6 +207,12 @@ impl Hlr {
         self.homes.get(usize::from(self.subscribers.get(id)?.home))
     }
 
+    /// The HLR's title in a network.
+    #[must_use]
+    pub fn title(&self, network: usize) -> Digits {
+        self.homes[network].title
+    }
+
     /// What users are called at the presence server.
     fn entity(&self, id: SubscriberId) -> Option<String> {
         Some(format!("sip:+{}@{}", self.subscribers.get(id)?.msisdn, self.home(id)?.realm))

@@ -1,12 +1,14 @@
 //! The SMS-IWMSC: takes mo-forwardSM for its service centre, which checks, stores and answers with a SUBMIT-REPORT; and
 //! alertServiceCentre, after which it tries anew.
 
-use super::node::Unanswered;
+use super::node::{Late, Unanswered};
 use super::queue::{ReportTo, ShortMessage};
 use super::{SmscNode, failure_cause};
 use crate::ledger::{Direction, Fingerprint};
+use crate::model::{Failure, Fate};
 use crate::node::Cx;
 use crate::short_message;
+use core::time::Duration;
 use ipsmgw::base::Time;
 use ipsmgw::codec::Prepend;
 use ipsmgw::ident::Msisdn;
@@ -14,51 +16,89 @@ use ipsmgw::proto::map::{AlertServiceCentre, operation};
 use ipsmgw::proto::tpdu::{Carrier, Deliver, FailureCause, Submit, Timestamp, TpAddress, Tpdu};
 use ipsmgw::stack::{Asked, ForwardSm, SmDeliveryFailureCause, UserError};
 
-/// Why a message is refused: the cause of sm-DeliveryFailure, and TP-FCS of the SUBMIT-REPORT in it.
-type Refusal = (SmDeliveryFailureCause, FailureCause);
+/// Why a message is refused: the error, and TP-FCS of the SUBMIT-REPORT in it where the error has room for one.
+type Refusal = (UserError<'static>, FailureCause);
 
-/// 8.3 steps 3 to 6, 8.9 steps 6 to 9: mo-forwardSM. The answer goes out when what was accepted is safe.
+/// 8.3 steps 3 to 6, 8.9 steps 6 to 9: mo-forwardSM. It is dealt with now, later or never, as configured.
 pub(crate) fn on_mo_forward_sm(node: &mut SmscNode, now: Time, asked: Asked, forward: &ForwardSm<'_>) {
-    let fingerprint = Fingerprint::of(forward.tpdu);
-    let taken = take(node, now, forward);
-    if let Some(msisdn) = forward.msisdn {
+    let fate = node.rules.model.choose(&mut node.random);
+    let late = |failure| Late {
+        asked,
+        sender: forward.msisdn,
+        imsi: forward.imsi,
+        service_centre: forward.service_centre,
+        tpdu: forward.tpdu.to_vec(),
+        failure,
+    };
+    match fate {
+        Fate::Silence => {
+            node.counts.mo_ignored += 1;
+            if let Some(sender) = forward.msisdn {
+                node.ledger.received(Direction::Mo, Fingerprint::of(forward.tpdu), sender, false);
+            }
+        }
+        Fate::Answer(Duration::ZERO, failure) => conclude(node, now, &late(failure)),
+        Fate::Answer(delay, failure) => {
+            let late = late(failure);
+            node.next_late += 1;
+            node.late.insert((now + delay, node.next_late), late);
+        }
+    }
+}
+
+/// Those whose time has come.
+pub(crate) fn on_late(node: &mut SmscNode, now: Time) {
+    while let Some(entry) = node.late.first_entry()
+        && entry.key().0 <= now
+    {
+        let late = entry.remove();
+        conclude(node, now, &late);
+    }
+}
+
+/// Takes a message or refuses it. The answer goes out when what was accepted is safe.
+fn conclude(node: &mut SmscNode, now: Time, late: &Late) {
+    let fingerprint = Fingerprint::of(&late.tpdu);
+    let configured = late.failure.map(|failure| (failure.error(), failure_cause(&failure.error())));
+    let taken = configured.map_or_else(|| take(node, now, late), Err);
+    if let Some(msisdn) = late.sender {
         let received = node.ledger.received(Direction::Mo, fingerprint, msisdn, taken.is_ok());
         node.counts.mo_again += u64::from(received.accepted + received.refused > 1);
     }
-    let failure = taken.err();
-    node.counts.without_imsi += u64::from(forward.imsi.is_none());
-    match failure {
-        None => node.counts.mo_accepted += 1,
-        Some(_) => node.counts.mo_refused += 1,
+    node.counts.without_imsi += u64::from(late.imsi.is_none());
+    match taken {
+        Ok(()) => node.counts.mo_accepted += 1,
+        Err(_) => node.counts.mo_refused += 1,
     }
     let timestamp = Timestamp::from_unix(node.calendar(now), 0);
-    let failed = failure.map(|(_, failure)| failure.0);
+    let failed = taken.err().map(|(_, failure)| failure.0);
     let report = short_message::submit_report(fingerprint.short(), timestamp.0, failed);
-    node.unanswered.push(Unanswered { asked, cause: failure.map(|(cause, _)| cause), report });
+    let error = taken.err().map(|(error, _)| error);
+    node.unanswered.push(Unanswered { asked: late.asked, error, report });
 }
 
 /// Takes a message, into the queue if it is for a mobile. Others are for SMEs of ours, who have it at once.
-fn take(node: &mut SmscNode, now: Time, forward: &ForwardSm<'_>) -> Result<(), Refusal> {
-    let refused = |cause| (cause, failure_cause(cause));
-    let centre = node.centres.iter().position(|centre| Some(centre.title) == forward.service_centre);
+fn take(node: &mut SmscNode, now: Time, late: &Late) -> Result<(), Refusal> {
+    let refused = |cause| {
+        let error = UserError::sm_delivery_failure(cause, None);
+        (error, failure_cause(&error))
+    };
+    let centre = node.centres.iter().position(|centre| Some(centre.title) == late.service_centre);
     let centre = centre.ok_or(refused(SmDeliveryFailureCause::UnknownServiceCentre))?;
-    let sender = forward.msisdn.filter(|&msisdn| {
+    let sender = late.sender.filter(|&msisdn| {
         let known = node.numbering.subscriber(msisdn);
-        known.is_some_and(|(_, imsi)| forward.imsi.is_none_or(|told| told == imsi))
+        known.is_some_and(|(_, imsi)| late.imsi.is_none_or(|told| told == imsi))
     });
     let sender = sender.ok_or_else(|| {
         node.counts.foreign_sender += 1;
         refused(SmDeliveryFailureCause::SubscriberNotScSubscriber)
     })?;
-    let protocol_error = |failure| (SmDeliveryFailureCause::EquipmentProtocolError, failure);
-    let submit = match Tpdu::parse(forward.tpdu, Carrier::DataFromMs) {
+    let protocol_error = |failure| (Failure::EquipmentProtocolError.error(), failure);
+    let submit = match Tpdu::parse(&late.tpdu, Carrier::DataFromMs) {
         Ok(Tpdu::Submit(submit)) => submit,
         Ok(Tpdu::Command(_)) => return Err(protocol_error(FailureCause::COMMAND_UNSUPPORTED)),
         _ => return Err(protocol_error(FailureCause::TPDU_NOT_SUPPORTED)),
     };
-    if node.random.chance(node.rules.failing) {
-        return Err(refused(node.rules.cause));
-    }
     let to = submit.destination.digits().and_then(Msisdn::new);
     let to = to.ok_or(refused(SmDeliveryFailureCause::InvalidSmeAddress))?;
     if node.numbering.subscriber(to).is_some() {
@@ -103,11 +143,16 @@ fn message(
 
 /// What was accepted is safe: its senders are told (8.9 step 9).
 pub(crate) fn answer(now: Time, unanswered: &Unanswered, cx: &mut Cx<'_>) {
-    let Unanswered { asked, cause, report } = unanswered;
-    match cause {
+    let Unanswered { asked, error, report } = unanswered;
+    match error {
         None => cx.stack.mo_forward_sm_result(now, asked, Some(report), cx.outside),
-        Some(cause) => {
-            let error = UserError::sm_delivery_failure(*cause, Some(report));
+        Some(error) => {
+            let error = match *error {
+                UserError::SmDeliveryFailure { cause, .. } => {
+                    UserError::sm_delivery_failure(cause, Some(report))
+                }
+                error => error,
+            };
             cx.stack.user_error(now, asked, &error, cx.outside);
         }
     }

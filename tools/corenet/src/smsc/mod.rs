@@ -11,7 +11,7 @@ pub use node::{SmscCounts, SmscNode};
 
 use crate::config::{Config, Network};
 use ipsmgw::ident::{Digits, Imsi, Msisdn};
-use ipsmgw::proto::map::SmDeliveryFailureCause;
+use ipsmgw::proto::map::{SmDeliveryFailureCause, UserError};
 use ipsmgw::proto::tpdu::FailureCause;
 use std::collections::BTreeMap;
 
@@ -24,13 +24,16 @@ pub struct Centre {
     pub hlr: Digits,
 }
 
-/// TP-FCS that goes with a cause of sm-DeliveryFailure (TS 23.040 9.2.3.22).
+/// TP-FCS that goes with an error (TS 23.040 9.2.3.22).
 #[must_use]
-pub const fn failure_cause(cause: SmDeliveryFailureCause) -> FailureCause {
-    match cause {
-        SmDeliveryFailureCause::InvalidSmeAddress => FailureCause::INVALID_SME_ADDRESS,
-        SmDeliveryFailureCause::SubscriberNotScSubscriber => FailureCause::NO_SC_SUBSCRIPTION,
-        SmDeliveryFailureCause::ServiceCentreCongestion => FailureCause::SC_BUSY,
+pub const fn failure_cause(error: &UserError<'_>) -> FailureCause {
+    match error {
+        UserError::SmDeliveryFailure { cause, .. } => match cause {
+            SmDeliveryFailureCause::InvalidSmeAddress => FailureCause::INVALID_SME_ADDRESS,
+            SmDeliveryFailureCause::SubscriberNotScSubscriber => FailureCause::NO_SC_SUBSCRIPTION,
+            SmDeliveryFailureCause::ServiceCentreCongestion => FailureCause::SC_BUSY,
+            _ => FailureCause::UNSPECIFIED,
+        },
         _ => FailureCause::UNSPECIFIED,
     }
 }

@@ -8,6 +8,7 @@ use super::store::Store;
 use super::{Centre, Numbering};
 use crate::config::{self, Config};
 use crate::ledger::{Direction, Fingerprint, Ledger, Outcome as Ended};
+use crate::model::{Failure, Model};
 use crate::node::Cx;
 use crate::random::Random;
 use crate::scenario::{Phase, Player};
@@ -17,8 +18,8 @@ use core::convert::Infallible;
 use core::time::Duration;
 use ipsmgw::base::{Counts, Time, counts};
 use ipsmgw::codec::Prepend;
-use ipsmgw::ident::Msisdn;
-use ipsmgw::proto::map::{Arc, SmDeliveryFailureCause, operation};
+use ipsmgw::ident::{Digits, Imsi, Msisdn};
+use ipsmgw::proto::map::{Arc, operation};
 use ipsmgw::proto::tpdu::{Parameters, Status, StatusReport, Timestamp, TpAddress};
 use ipsmgw::stack::{Application, Asked, Indication, Operation, Stack, UserError};
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ counts! {
         mo_accepted,
         /// Messages refused.
         mo_refused,
+        /// Messages left without an answer, as configured.
+        mo_ignored,
         /// Messages that came again.
         mo_again,
         /// Messages for SMEs, who have them at once.
@@ -119,9 +122,19 @@ pub(crate) enum Verdict {
 pub(crate) struct Unanswered {
     pub(crate) asked: Asked,
     /// Why it was refused.
-    pub(crate) cause: Option<SmDeliveryFailureCause>,
+    pub(crate) error: Option<UserError<'static>>,
     /// The SUBMIT-REPORT.
     pub(crate) report: Vec<u8>,
+}
+
+/// A mobile originated message that is dealt with later.
+pub(crate) struct Late {
+    pub(crate) asked: Asked,
+    pub(crate) sender: Option<Msisdn>,
+    pub(crate) imsi: Option<Imsi>,
+    pub(crate) service_centre: Option<Digits>,
+    pub(crate) tpdu: Vec<u8>,
+    pub(crate) failure: Option<Failure>,
 }
 
 /// A message of the scenario.
@@ -144,6 +157,9 @@ pub struct SmscNode {
     pub(crate) attempts: BTreeMap<u32, Attempt>,
     next_attempt: u32,
     pub(crate) unanswered: Vec<Unanswered>,
+    /// Mobile originated messages that are dealt with later, as the model says.
+    pub(crate) late: BTreeMap<(Time, u64), Late>,
+    pub(crate) next_late: u64,
     /// Of messages that have arrived, until they are closed.
     pub(crate) verdicts: BTreeMap<MessageId, Verdict>,
     /// What was sent and taken.
@@ -197,7 +213,7 @@ impl SmscNode {
             Flow::new(name, asked(count, who), &config.traffic)
         });
         let ue = &config.ue;
-        let misbehave = config.serving_nodes.iter().any(|node| node.model != Default::default());
+        let misbehave = config.serving_nodes.iter().any(|node| !node.model.is_good());
         Ok(Self {
             centres: config
                 .networks
@@ -212,6 +228,8 @@ impl SmscNode {
             attempts: BTreeMap::new(),
             next_attempt: 0,
             unanswered: vec![],
+            late: BTreeMap::new(),
+            next_late: 0,
             verdicts: BTreeMap::new(),
             ledger,
             mt,
@@ -318,6 +336,11 @@ impl SmscNode {
         self.begun.insert(id, Begun { direct, number, intended });
     }
 
+    /// Mobile originated messages are dealt with so from now on.
+    pub fn set_model(&mut self, model: Model) {
+        self.rules.model = model;
+    }
+
     /// An SME has a message for a mobile, whose network has this place in the configuration: its name and running number.
     pub fn submit_to(&mut self, now: Time, network: u16, recipient: Msisdn) -> (MessageId, u32) {
         let number = self.number;
@@ -342,9 +365,9 @@ impl SmscNode {
                 self.fault.get_or_insert(what);
             }
         }
-        let refusal = self.fault.is_some().then_some(SmDeliveryFailureCause::ServiceCentreCongestion);
+        let refusal = self.fault.is_some().then_some(Failure::ScCongestion.error());
         for mut unanswered in core::mem::take(&mut self.unanswered) {
-            unanswered.cause = unanswered.cause.or(refusal);
+            unanswered.error = unanswered.error.or(refusal);
             iwmsc::answer(now, &unanswered, cx);
         }
     }
@@ -359,6 +382,7 @@ impl SmscNode {
                 }
             }
         }
+        iwmsc::on_late(self, now);
         while let Some((id, message)) = self.queue.poll_expired(self.calendar(now)) {
             self.conclude(now, id, &message, Verdict::Expired);
         }
@@ -445,7 +469,8 @@ impl Application for SmscNode {
         let due = self.queue.has_changes() || !self.unanswered.is_empty() || self.queue.has_ready();
         let expiry = self.queue.next_expiry().map(|expires| expires.saturating_sub(self.epoch));
         let expiry = expiry.map_or(Time::NEVER, |seconds| Time::ZERO + Duration::from_secs(seconds));
-        if due { Time::ZERO } else { self.queue.poll_timeout().min(expiry) }
+        let late = self.late.first_key_value().map_or(Time::NEVER, |((at, _), _)| *at);
+        if due { Time::ZERO } else { self.queue.poll_timeout().min(expiry).min(late) }
     }
 
     fn is_stopping(&self) -> bool {
