@@ -19,10 +19,11 @@ JUDGES = {
     "hlr_judge": [["BINARY"]],
     "smsc_judge": [["BINARY"]],
     "presence_judge": [["BINARY"]],
+    "ledger_judge": [["BINARY"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
 # These have no captures.
-WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge"]
+WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ledger_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 

@@ -17,10 +17,22 @@ PRINTABLE = [code for code, character in enumerate(GSM7) if character != "\0"]
 UCS2_RANGES = [(0x20, 0x7E), (0xA1, 0xAC), (0x391, 0x3A1), (0x410, 0x44F), (0x4E00, 0x9FA5), (0xAC00, 0xD7A3)]
 
 
+# TP-MMS in the first octet of SMS-DELIVER: no more messages wait; in SMS-SUBMIT this is TP-RD.
+NO_MORE = 0x04
+
+
 def bcd(digits, filler=0xF):
     """Digits, the first in the low nibble."""
     nibbles = [int(digit) for digit in digits] + [filler] * (len(digits) % 2)
     return bytes(low | high << 4 for low, high in zip(nibbles[::2], nibbles[1::2]))
+
+
+def fingerprint(tpdu):
+    """What ledgers know a message by: FNV-1a, without TP-MMS or TP-RD."""
+    made = 0xCBF29CE484222325
+    for octet in bytes([tpdu[0] & ~NO_MORE]) + tpdu[1:]:
+        made = (made ^ octet) * 0x100000001B3 % 2**64
+    return f"{made:016x}"
 
 
 def digits(octets):

@@ -71,14 +71,6 @@ def moment(timestamp):
     return calendar.timegm(time.strptime(sms.digits(timestamp[:6]), "%y%m%d%H%M%S")) - 900 * (-quarters if zone & 8 else quarters)
 
 
-def fingerprint(tpdu):
-    """What ledgers know a message by: FNV-1a, without TP-MMS or TP-RD."""
-    made = 0xCBF29CE484222325
-    for octet in bytes([tpdu[0] & ~NO_MORE]) + tpdu[1:]:
-        made = (made ^ octet) * 0x100000001B3 % 2**64
-    return f"{made:016x}"
-
-
 class Ledger:
     """What the mobiles here have sent and taken, as `corenet ledger` reads it."""
 
@@ -87,11 +79,11 @@ class Ledger:
 
     def put(self, tpdu, mobile, accepted):
         """The end of a message that a mobile has sent."""
-        self.sent[fingerprint(tpdu)] = {"direction": "mo", "message": fingerprint(tpdu), "mobile": mobile, "outcome": "accepted" if accepted else "failed"}
+        self.sent[sms.fingerprint(tpdu)] = {"direction": "mo", "message": sms.fingerprint(tpdu), "mobile": mobile, "outcome": "accepted" if accepted else "failed"}
 
     def take(self, tpdu, mobile, accepted):
         """A message that has come to a mobile, each time."""
-        line = self.received.setdefault((fingerprint(tpdu), mobile), {"direction": "mt", "message": fingerprint(tpdu), "mobile": mobile, "accepted": 0, "refused": 0})
+        line = self.received.setdefault((sms.fingerprint(tpdu), mobile), {"direction": "mt", "message": sms.fingerprint(tpdu), "mobile": mobile, "accepted": 0, "refused": 0})
         line["accepted" if accepted else "refused"] += 1
 
     def lines(self):
