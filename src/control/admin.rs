@@ -3,7 +3,7 @@
 mod client;
 mod table;
 
-pub use client::{AskError, ask};
+pub use client::{AskError, ask, fetch};
 pub use table::table;
 
 use super::numbers::Numbers;

@@ -8,6 +8,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
 /// Why the gateway gave no answer.
@@ -29,13 +30,20 @@ impl std::error::Error for AskError {}
 /// Asks the gateway that listens at `socket` about `subject`.
 pub async fn ask(socket: &Path, subject: Subject) -> Result<Value, AskError> {
     let wrong = |what: String| AskError { socket: socket.into(), what };
-    exchange(socket, subject).await.map_err(|error| wrong(error.to_string()))
+    let asked = async { fetch(UnixStream::connect(socket).await?, &format!("/v1/{}", subject.name())).await };
+    asked.await.map_err(|error| wrong(error.to_string()))
 }
 
-async fn exchange(socket: &Path, subject: Subject) -> Result<Value, Box<dyn std::error::Error>> {
-    let stream = UnixStream::connect(socket).await?;
+/// One GET over a connection, which ends with it: the JSON of the answer.
+///
+/// # Errors
+/// If there is no answer, or one with another status than 200, or none of JSON.
+pub async fn fetch(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    path: &str,
+) -> Result<Value, Box<dyn std::error::Error>> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(format!("/v1/{}", subject.name())).header("host", "ipsmgw");
+    let request = Request::get(path).header("host", "ipsmgw");
     let answer = sender.send_request(request.body(Empty::<Bytes>::new())?);
     // The connection ends when the answer has come: nobody asks again.
     let (answer, _) = tokio::join!(

@@ -62,6 +62,16 @@ pub struct Config {
     /// `[capture]`.
     #[serde(default)]
     pub capture: Capture,
+    /// `[api]`: what is told, and changed, while it runs. Default: nothing.
+    pub api: Option<Api>,
+}
+
+/// `[api]`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    /// The address that it listens at, as in `"127.0.0.1:8080"`. Whoever can reach it can do all that it lets do.
+    pub listen: SocketAddr,
 }
 
 /// `[hlr]`: the HLR of all networks, a node of its own.

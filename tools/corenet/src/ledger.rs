@@ -5,7 +5,7 @@
 
 use ipsmgw::ident::Msisdn;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Which way a short message goes.
@@ -100,19 +100,19 @@ pub struct Received {
 /// What one node says.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Ledger {
-    sent: BTreeMap<(Direction, Fingerprint), (Msisdn, Outcome)>,
+    sent: BTreeMap<(Direction, Fingerprint, Msisdn), Outcome>,
     received: BTreeMap<(Direction, Fingerprint, Msisdn), Received>,
 }
 
 impl Ledger {
     /// A message was sent for the first time: by a mobile (MO), or to it (MT).
     pub fn sent(&mut self, direction: Direction, message: Fingerprint, mobile: Msisdn) {
-        self.sent.entry((direction, message)).or_insert((mobile, Outcome::Open));
+        self.sent.entry((direction, message, mobile)).or_insert(Outcome::Open);
     }
 
     /// It has ended so for its sender.
-    pub fn ended(&mut self, direction: Direction, message: Fingerprint, outcome: Outcome) {
-        if let Some((_, ended)) = self.sent.get_mut(&(direction, message)) {
+    pub fn ended(&mut self, direction: Direction, message: Fingerprint, mobile: Msisdn, outcome: Outcome) {
+        if let Some(ended) = self.sent.get_mut(&(direction, message, mobile)) {
             *ended = outcome;
         }
     }
@@ -136,8 +136,8 @@ impl Ledger {
     /// How many messages were sent, and have ended so.
     #[must_use]
     pub fn count(&self, direction: Direction, outcome: Outcome) -> usize {
-        let of = |((way, _), (_, ended)): &(&(Direction, Fingerprint), &(Msisdn, Outcome))| {
-            *way == direction && *ended == outcome
+        let of = |(key, ended): &(&(Direction, Fingerprint, Msisdn), &Outcome)| {
+            key.0 == direction && **ended == outcome
         };
         self.sent.iter().filter(of).count()
     }
@@ -163,7 +163,7 @@ impl Ledger {
     /// As lines of JSON.
     #[must_use]
     pub fn lines(&self) -> String {
-        let sent = self.sent.iter().map(|(&(direction, message), (mobile, outcome))| Line {
+        let sent = self.sent.iter().map(|(&(direction, message, mobile), outcome)| Line {
             direction,
             message,
             mobile: mobile.to_string(),
@@ -191,7 +191,7 @@ impl Ledger {
             let mobile: Msisdn = line.mobile.parse().map_err(|what: &str| wrong(what.to_owned()))?;
             match line.what {
                 What::Sent { outcome } => {
-                    ledger.sent.insert((line.direction, line.message), (mobile, outcome));
+                    ledger.sent.insert((line.direction, line.message, mobile), outcome);
                 }
                 What::Received { accepted, refused } => {
                     let received = Received { accepted, refused };
@@ -204,7 +204,7 @@ impl Ledger {
 }
 
 /// What all ledgers together say.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize)]
 pub struct Comparison {
     /// Messages sent.
     pub sent: u64,
@@ -221,6 +221,10 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    fn differs(&mut self, direction: Direction, message: Fingerprint, what: &str) {
+        self.differences.push(format!("{direction:?} {}: {what}", String::from(message)));
+    }
+
     /// A line for people for each kind.
     #[must_use]
     pub fn text(&self) -> String {
@@ -239,21 +243,16 @@ impl Comparison {
 pub fn compare<'a>(ledgers: impl IntoIterator<Item = &'a Ledger>) -> Comparison {
     let ledgers: Vec<&Ledger> = ledgers.into_iter().collect();
     let mut comparison = Comparison::default();
-    let mut received: BTreeMap<(Direction, Fingerprint), Vec<(Msisdn, Received)>> = BTreeMap::new();
-    for (&(direction, message, mobile), what) in ledgers.iter().flat_map(|it| &it.received) {
-        received.entry((direction, message)).or_default().push((mobile, *what));
+    let mut received: BTreeMap<(Direction, Fingerprint, Msisdn), u32> = BTreeMap::new();
+    for (key, what) in ledgers.iter().flat_map(|it| &it.received) {
+        *received.entry(*key).or_default() += what.accepted;
     }
-    for (key, &(mobile, outcome)) in ledgers.iter().flat_map(|it| &it.sent) {
+    let mut known = BTreeSet::new();
+    for (key, outcome) in ledgers.iter().flat_map(|it| &it.sent) {
         comparison.sent += 1;
-        let (direction, message) = (key.0, String::from(key.1));
-        let receivers = received.remove(key).unwrap_or_default();
-        let mut differs =
-            |what: &str| comparison.differences.push(format!("{direction:?} {message}: {what}"));
-        if receivers.iter().any(|(other, _)| *other != mobile) {
-            differs("was with somebody else");
-        }
-        let accepted: u32 = receivers.iter().map(|(_, received)| received.accepted).sum();
-        match (outcome, accepted) {
+        known.insert((key.0, key.1));
+        let mut differs = |what| comparison.differs(key.0, key.1, what);
+        match (outcome, received.remove(key).unwrap_or(0)) {
             (_, 2..) => differs("was accepted more than once"),
             (Outcome::Accepted, 0) => differs("is reported as accepted, and is not there"),
             (Outcome::Accepted, _) => comparison.delivered += 1,
@@ -262,9 +261,12 @@ pub fn compare<'a>(ledgers: impl IntoIterator<Item = &'a Ledger>) -> Comparison 
             (Outcome::Failed, _) => comparison.unreported += 1,
         }
     }
-    for (direction, message) in received.into_keys() {
-        let message = String::from(message);
-        comparison.differences.push(format!("{direction:?} {message}: nobody sent it so"));
+    for (direction, message, _) in received.into_keys() {
+        let what = match known.contains(&(direction, message)) {
+            true => "was with somebody else",
+            false => "nobody sent it so",
+        };
+        comparison.differs(direction, message, what);
     }
     comparison
 }
@@ -284,10 +286,10 @@ mod tests {
             let message = Fingerprint::of(&[number]);
             ues.sent(Direction::Mo, message, mobile(number));
             centre.received(Direction::Mo, message, mobile(number), true);
-            ues.ended(Direction::Mo, message, Outcome::Accepted);
+            ues.ended(Direction::Mo, message, mobile(number), Outcome::Accepted);
             centre.sent(Direction::Mt, message, mobile(number));
             ues.received(Direction::Mt, message, mobile(number), true);
-            centre.ended(Direction::Mt, message, Outcome::Accepted);
+            centre.ended(Direction::Mt, message, mobile(number), Outcome::Accepted);
         }
         (centre, ues)
     }
@@ -331,10 +333,10 @@ mod tests {
             assert!(differences.iter().any(|what| what.contains(found)), "{found}: {differences:?}");
         }
         let (mut centre, mut ues) = pair();
-        ues.ended(Direction::Mo, message, Outcome::Failed);
+        ues.ended(Direction::Mo, message, mobile(1), Outcome::Failed);
         centre.sent(Direction::Mt, Fingerprint::of(&[7]), mobile(7));
         centre.sent(Direction::Mt, Fingerprint::of(&[8]), mobile(7));
-        centre.ended(Direction::Mt, Fingerprint::of(&[8]), Outcome::Failed);
+        centre.ended(Direction::Mt, Fingerprint::of(&[8]), mobile(7), Outcome::Failed);
         let comparison = compare([&centre, &ues]);
         assert_eq!((comparison.unreported, comparison.open, comparison.failed), (1, 1, 1));
         assert_eq!(comparison.differences, [""; 0]);

@@ -2,6 +2,7 @@
 //! stack. It makes traffic, and judges what comes out at the other end. The HLR is a signalling point of its own, on a
 //! stack of its own; an Ethernet joins the stacks with each other and with the gateway ([`switch`]).
 
+pub mod api;
 pub mod capture;
 pub mod config;
 pub mod digest;

@@ -1,12 +1,14 @@
 //! The core network in a box, as a program.
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use corenet::config::{Line, Network};
 use corenet::hlr::Hlr;
 use corenet::ledger::{Ledger, compare};
 use corenet::traffic::Until;
 use corenet::{Config, direct};
+use ipsmgw::control::admin;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -53,6 +55,15 @@ enum Command {
         #[arg(long, value_name = "DIRECTORY")]
         ledgers: Option<PathBuf>,
     },
+    /// Show what the nodes of a running core network say (`[api]`).
+    Show {
+        /// What.
+        #[arg(value_enum)]
+        subject: Subject,
+        /// The address that its API listens at.
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+        api: SocketAddr,
+    },
     /// Compare what nodes say they sent, took and delivered. Exits with 1 if a message was lost, came twice, changed, or was
     /// with somebody else.
     Ledger {
@@ -89,8 +100,10 @@ const WRONG_CONFIGURATION: u8 = 2;
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    if let Command::Ledger { files } = &command {
-        return ledger(files);
+    match &command {
+        Command::Ledger { files } => return ledger(files),
+        Command::Show { subject, api } => return show(*subject, *api),
+        _ => {}
     }
     let (Command::Run { config: file, .. }
     | Command::Serve { config: file, .. }
@@ -118,10 +131,41 @@ fn main() -> ExitCode {
                 Err(what) => refused(&what),
             }
         }
-        Command::Ledger { .. } => ExitCode::SUCCESS,
+        Command::Ledger { .. } | Command::Show { .. } => ExitCode::SUCCESS,
         Command::Subscribers { network, .. } => list(&config, &network, |_, line| line.to_string()),
         Command::Credentials { network, .. } => {
             list(&config, &network, |network, line| direct::credential(network, line, config.seed))
+        }
+    }
+}
+
+/// What can be shown.
+#[derive(Clone, Copy, ValueEnum)]
+enum Subject {
+    /// Counters of every node, and how full it is.
+    Nodes,
+    /// How the nodes misbehave.
+    Models,
+    /// What all ledgers say together.
+    Ledger,
+}
+
+/// Asks a core network that runs.
+fn show(subject: Subject, api: SocketAddr) -> ExitCode {
+    let path = match subject {
+        Subject::Nodes => "/v1/nodes",
+        Subject::Models => "/v1/models",
+        Subject::Ledger => "/v1/ledger",
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let asked = async { admin::fetch(tokio::net::TcpStream::connect(api).await?, path).await };
+    match runtime.block_on(asked) {
+        Ok(answer) => print(&format!("{answer:#}\n")),
+        Err(error) => {
+            failed(&format!("{api}: {error}; does it run, with [api]? Name its address with --api"))
         }
     }
 }

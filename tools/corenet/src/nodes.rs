@@ -7,6 +7,21 @@ use crate::report;
 use crate::serving::ServingNode;
 use crate::smsc::SmscNode;
 use crate::traffic::Flow;
+use ipsmgw::base::Counts;
+use ipsmgw::stack::Application;
+use serde_json::{Map, Value, json};
+
+fn counts(of: &dyn Counts) -> Value {
+    let mut numbers = Map::new();
+    of.each(&mut |name, _, count| drop(numbers.insert(name.to_owned(), count.into())));
+    Value::Object(numbers)
+}
+
+fn numbers(node: &impl Application) -> Value {
+    let mut fills = Map::new();
+    node.fill(&mut |name, used, _| drop(fills.insert(name.to_owned(), used.into())));
+    json!({ "counts": counts(node.counts()), "fill": fills })
+}
 
 /// The nodes of a scenario.
 #[derive(Clone)]
@@ -30,6 +45,28 @@ impl<'a> Nodes<'a> {
         let serving: Vec<&Flow> = self.serving.iter().map(|node| &node.mo).collect();
         let all = ims.into_iter().chain(direct).chain(serving).chain([&ues.ues]);
         all.filter(|flow| flow.asked > 0 || flow.surprises > 0)
+    }
+
+    /// Counters and fills of every node, as JSON.
+    #[must_use]
+    pub fn numbers(&self) -> Value {
+        let serving = self.serving.iter().map(|node| (node.name.as_str(), numbers(*node)));
+        let own = [("ues", numbers(self.ues)), ("smsc", numbers(self.smsc)), ("hlr", numbers(self.hlr))];
+        let waiting = json!({ "waiting": counts(&self.hlr.hlr.waiting.counts) });
+        let mut all: Map<String, Value> =
+            own.into_iter().chain(serving).map(|(name, value)| (name.to_owned(), value)).collect();
+        if let Some(Value::Object(hlr)) = all.get_mut("hlr") {
+            hlr.extend(waiting.as_object().cloned().unwrap_or_default());
+        }
+        Value::Object(all)
+    }
+
+    /// How the nodes misbehave, by their names.
+    #[must_use]
+    pub fn models(&self) -> Value {
+        let serving = self.serving.iter().map(|node| (node.name.clone(), json!(node.model)));
+        let own = [("hlr".to_owned(), json!(self.hlr.models)), ("smsc".to_owned(), json!(self.smsc.model()))];
+        Value::Object(own.into_iter().chain(serving).collect())
     }
 
     /// The ledgers, with the nodes' names.

@@ -1,9 +1,11 @@
 //! Runs the core network over DPDK ports until its scenario has ended.
 
+use crate::api::{self, Ask, Question};
 use crate::capture::{CaptureFile, WallClock};
 use crate::config::Config;
 use crate::hlr::HlrNode;
 use crate::impairment::Impaired;
+use crate::model::{Model, Models};
 use crate::node::Node;
 use crate::nodes::Nodes;
 use crate::scenario::{Phase, Player, Scenario};
@@ -12,6 +14,7 @@ use crate::smsc::SmscNode;
 use crate::start;
 use crate::switch::Switch;
 use crate::traffic::Until;
+use crate::ue::Act;
 use ipsmgw::base::{PortId, Time};
 use ipsmgw::control::config::{Association, Backoff as BackoffSetting};
 use ipsmgw::control::layers;
@@ -20,8 +23,12 @@ use ipsmgw::io::dpdk::{DpdkIo, Eal, Ports, PortsConfig};
 use ipsmgw::io::memory::MemoryIo;
 use ipsmgw::io::{Fan, PacketIo};
 use ipsmgw::stack::Stack;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// How often progress is told, and it is looked whether to stop.
 const LOOK: Duration = Duration::from_millis(50);
@@ -56,6 +63,26 @@ pub struct Core {
     outward: Vec<Vec<bool>>,
     clock: Clock,
     backoff: Backoff,
+    /// What is asked over HTTP.
+    questions: Option<mpsc::Receiver<Question>>,
+}
+
+/// An SME's message.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct To {
+    to: String,
+}
+
+/// What a UE is to do.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Acts {
+    act: Act,
+}
+
+fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    serde_json::from_value(value).map_err(|error| error.to_string())
 }
 
 /// Calls a function of all nodes, whatever they are.
@@ -127,7 +154,21 @@ impl Core {
         let outward = outward.collect();
         let scenario = Scenario::new(config.traffic.up);
         let backoff = Backoff::new(mode);
-        Ok(Self { switch, ues, smsc, hlr, serving, scenario, ports, capture, outward, clock, backoff })
+        let questions = config.api.as_ref().map(api::listen).transpose()?;
+        Ok(Self {
+            switch,
+            ues,
+            smsc,
+            hlr,
+            serving,
+            scenario,
+            ports,
+            capture,
+            outward,
+            clock,
+            backoff,
+            questions,
+        })
     }
 
     /// The nodes, to look at.
@@ -197,6 +238,54 @@ impl Core {
         }
     }
 
+    /// Answers what is asked over HTTP.
+    fn answer(&mut self, now: Time, ask: Ask) -> Result<Value, String> {
+        match ask {
+            Ask::Nodes => Ok(self.nodes().numbers()),
+            Ask::Models => Ok(self.nodes().models()),
+            Ask::Ledger => serde_json::to_value(self.nodes().comparison()).map_err(|error| error.to_string()),
+            Ask::SetModels(node, models) => {
+                self.set_models(&node, models)?;
+                Ok(self.nodes().models())
+            }
+            Ask::Message(message) => {
+                let number = read::<To>(message)?.to.parse()?;
+                let network = self.smsc.application_ref().network_of(number);
+                let network = network.ok_or("to: nobody has this number; give a subscriber's")?;
+                self.smsc.with_application(|smsc, _| smsc.submit_to(now, network, number));
+                Ok(json!({}))
+            }
+            Ask::Act(number, act) => {
+                let act = read::<Acts>(act)?.act;
+                let ues = &self.ues.application_ref().ues;
+                let at = ues.iter().position(|ue| ue.msisdn.to_string() == number);
+                let at = at.ok_or("nobody has this number; give a UE's")? as u32;
+                self.ues.with_application(|ues, cx| ues.act(now, at, act, cx));
+                Ok(json!({}))
+            }
+        }
+    }
+
+    /// How a node is to misbehave from now on.
+    fn set_models(&mut self, node: &str, models: Value) -> Result<(), String> {
+        if node == "hlr" {
+            let models: Models = read(models)?;
+            models.check()?;
+            self.hlr.with_application(|hlr, _| hlr.models = models);
+            return Ok(());
+        }
+        let model: Model = read(models)?;
+        model.check()?;
+        if node == "smsc" {
+            self.smsc.with_application(|smsc, _| smsc.set_model(model));
+            return Ok(());
+        }
+        let serving = self.serving.iter_mut().find(|serving| serving.application_ref().name == node);
+        let serving = serving.ok_or_else(|| format!("no node {node:?} has models"))?;
+        serving.with_application(|serving, _| serving.model = model);
+        Ok(())
+    }
+
     /// All nodes leave the SS7 network in order.
     fn stop(&mut self, now: Time) {
         self.scenario.end();
@@ -244,6 +333,10 @@ impl Core {
                 continue;
             }
             next = now + LOOK;
+            while let Some((ask, answer)) = self.questions.as_mut().and_then(|it| it.try_recv().ok()) {
+                // Who asked may have gone.
+                let _ = answer.send(self.answer(now, ask));
+            }
             observer.progress(self.scenario.phase(), &self.nodes());
             if let Some(fault) = (0..self.ports.len()).find_map(|at| self.ports.fault(PortId(at as u8))) {
                 return Err(fault);

@@ -129,6 +129,8 @@ pub struct ServingNode {
     returns: BTreeSet<(Time, u32)>,
     late: BTreeMap<(Time, u64), Late>,
     next: u64,
+    /// Whether all associations have been up.
+    risen: bool,
     /// How many mobiles have been registered at the HLR, or are being so.
     asked: usize,
     answered: usize,
@@ -186,6 +188,7 @@ impl ServingNode {
             returns: BTreeSet::new(),
             late: BTreeMap::new(),
             next: 0,
+            risen: false,
             asked: 0,
             answered: 0,
             submissions: vec![],
@@ -386,7 +389,9 @@ impl ServingNode {
         let Submission { mobile, fingerprint, intended } = *submission;
         let accepted = matches!(outcome, Outcome::Result(_));
         let ended = if accepted { Ended::Accepted } else { Ended::Failed };
-        self.ledger.ended(Direction::Mo, fingerprint, ended);
+        if let Some(about) = self.mobiles.get(mobile as usize) {
+            self.ledger.ended(Direction::Mo, fingerprint, about.msisdn, ended);
+        }
         let is_said = |report: &[u8]| short_message::is_submit_report(report, fingerprint.short(), None);
         match outcome {
             Outcome::Result(Some(report)) if is_said(report) => self.mo.succeed(now, intended),
@@ -399,18 +404,15 @@ impl ServingNode {
 
     /// Begins what can begin.
     fn proceed(&mut self, now: Time, cx: &mut Cx<'_>) {
-        match self.phase {
-            Phase::Registration => {
-                while self.asked < self.mobiles.len() && self.asked - self.answered < REGISTRATIONS {
-                    self.locate(now, cx);
-                }
+        // With a scenario or without: who is attached is registered.
+        self.risen |= self.is_up(cx.stack);
+        while self.risen && self.asked < self.mobiles.len() && self.asked - self.answered < REGISTRATIONS {
+            self.locate(now, cx);
+        }
+        if self.phase == Phase::Messages {
+            while let Some(intended) = self.mo.due(now) {
+                self.submit(now, intended, cx);
             }
-            Phase::Messages => {
-                while let Some(intended) = self.mo.due(now) {
-                    self.submit(now, intended, cx);
-                }
-            }
-            _ => {}
         }
         while let Some(entry) = self.late.first_entry()
             && entry.key().0 <= now

@@ -12,6 +12,7 @@ use core::time::Duration;
 use ipsmgw::base::{Key, Time};
 use ipsmgw::ident::{Digits, Imsi, Msisdn, WorkerId};
 use ipsmgw::stack::{Message, MessageRequest, RegisterRequest, Rp};
+use serde::Deserialize;
 use std::net::SocketAddr;
 
 /// Of a key, which says what it is a key of: a submission.
@@ -217,7 +218,8 @@ pub(crate) fn leave_and_come_back(node: &mut Node, now: Time, cx: &mut Cx<'_>) {
 }
 
 /// What a UE does when somebody has it do so.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Act {
     /// It registers, for the first time or anew.
     Register,
@@ -389,7 +391,7 @@ fn fail(node: &mut Node, number: u32, why: &str) {
     let ue = &mut node.ues[submission.ue as usize];
     ue.submitting = false;
     let direct = ue.direct.is_some();
-    node.ledger.ended(Direction::Mo, submission.fingerprint, Outcome::Failed);
+    node.ledger.ended(Direction::Mo, submission.fingerprint, ue.msisdn, Outcome::Failed);
     node.traffic.mo_of(direct).fail(number, why);
 }
 
@@ -459,7 +461,7 @@ fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) 
         _ => return,
     };
     let outcome = if failed.is_none() { Outcome::Accepted } else { Outcome::Failed };
-    node.ledger.ended(Direction::Mo, fingerprint, outcome);
+    node.ledger.ended(Direction::Mo, fingerprint, node.ues[sender as usize].msisdn, outcome);
     let is_said = |report: &[u8]| {
         let failure = failed.and_then(|_| report.get(1).copied());
         short_message::is_submit_report(report, fingerprint.short(), failure)

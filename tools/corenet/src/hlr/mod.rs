@@ -28,7 +28,7 @@ use ipsmgw::proto::map::{
 use ipsmgw::stack::UserError;
 use presence::{Basic, Presence};
 use routing::RoutingRules;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use subscriber::{Domain, Gateways, SubscriberId, Subscribers};
 use waiting::MessagesWaiting;
 
@@ -45,6 +45,8 @@ counts! {
         resynchronised,
         /// Subscriber data that a node took.
         inserted,
+        /// Nodes told that they serve a subscriber no longer.
+        cancelled,
         /// Operations refused.
         refused,
         /// Operations left without an answer, as configured.
@@ -87,6 +89,14 @@ enum Located {
     Sgsn(AddressString),
 }
 
+/// A node that serves a subscriber no longer, and has to be told (TS 29.002 8.1.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Left {
+    subscriber: SubscriberId,
+    number: AddressString,
+    domain: Domain,
+}
+
 /// The subscribers of all networks, and what the HLR does for them.
 pub struct Hlr {
     homes: Vec<Home>,
@@ -102,6 +112,8 @@ pub struct Hlr {
     mscs: Vec<Digits>,
     sgsns: Vec<Digits>,
     arc: Option<Arc>,
+    /// Nodes to be sent cancelLocation.
+    left: VecDeque<Left>,
     random: Random,
     seed: u64,
     /// What it was asked.
@@ -160,6 +172,7 @@ impl Hlr {
             mscs: config.hlr.mscs.iter().copied().chain(of_kind(NodeKind::Msc)).collect(),
             sgsns: config.hlr.sgsns.iter().copied().chain(of_kind(NodeKind::Sgsn)).collect(),
             arc: config.extensions,
+            left: VecDeque::new(),
             random: Random::new(config.seed ^ 0x5ec2),
             seed: config.seed,
             counts: HlrCounts::default(),
@@ -347,7 +360,9 @@ impl Hlr {
                 (self.subscribers.update_gprs_location(subscriber, number), Domain::Sgsn)
             }
         };
-        stored.map_err(|_| UserError::system_failure())?;
+        if let Some(before) = stored.map_err(|_| UserError::system_failure())? {
+            self.left.push_back(Left { subscriber, number: before, domain });
+        }
         self.waiting.present(&mut self.subscribers, subscriber, domain);
         Ok(())
     }

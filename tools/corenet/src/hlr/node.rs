@@ -2,9 +2,9 @@
 //! if it is to.
 
 use super::presence::{CONTENT_TYPE, EVENT, document};
-use super::subscriber::SubscriberId;
+use super::subscriber::{Domain, SubscriberId};
 use super::waiting::{Alert, AlertId};
-use super::{Answer, Hlr, Location, encoded};
+use super::{Answer, Hlr, Left, Location, encoded};
 use crate::config::Config;
 use crate::model::{Failure, Fate, Models};
 use crate::node::Cx;
@@ -14,7 +14,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use ipsmgw::base::{Counts, Key, Time};
 use ipsmgw::ident::Ssn;
-use ipsmgw::proto::map::subscription::UpdateLocationResult;
+use ipsmgw::proto::map::subscription::{CancelLocation, CancellationType, UpdateLocationResult};
 use ipsmgw::proto::map::{AddressString, InformServiceCentre, context, operation};
 use ipsmgw::stack::{
     Application, Asked, Indication, Invoke, MapInvoke, Operation, Outcome, PublishRequest, Published, Stack,
@@ -38,6 +38,8 @@ enum User {
     Publication(SubscriberId),
     /// informServiceCentre, which nothing answers.
     Inform,
+    /// cancelLocation, whose answer changes nothing.
+    Cancel,
 }
 
 impl User {
@@ -47,6 +49,7 @@ impl User {
             Self::Alert(AlertId(number)) => 1 << 32 | u64::from(number),
             Self::Publication(id) => 2 << 32 | u64::from(id.to_u32()),
             Self::Inform => 3 << 32,
+            Self::Cancel => 4 << 32,
         }
     }
 
@@ -56,7 +59,8 @@ impl User {
             0 => Self::SubscriberData(number),
             1 => Self::Alert(AlertId(number)),
             2 => Self::Publication(SubscriberId::from_u32(number)),
-            _ => Self::Inform,
+            3 => Self::Inform,
+            _ => Self::Cancel,
         }
     }
 }
@@ -209,6 +213,27 @@ impl HlrNode {
         };
     }
 
+    /// cancelLocation to nodes that serve a subscriber no longer (TS 29.002 8.1.3).
+    fn cancel(&mut self, now: Time, cx: &mut Cx<'_>) {
+        while let Some(Left { subscriber, number, domain }) = self.hlr.left.pop_front() {
+            let about = self.hlr.subscribers.get(subscriber).map(|about| about.imsi);
+            let (Some(imsi), Some(home)) = (about, self.hlr.home(subscriber)) else { continue };
+            let ssn = if domain == Domain::Sgsn { Ssn::SGSN } else { Ssn::VLR };
+            let cancel = CancelLocation { imsi, cancellation: Some(CancellationType::UpdateProcedure) };
+            let invoke = MapInvoke {
+                from: (home.title, Ssn::HLR),
+                to: (number.digits, ssn),
+                context: context::LOCATION_CANCELLATION_V3,
+                opcode: operation::CANCEL_LOCATION,
+                argument: &cancel.encode(),
+                timeout: ALERT,
+            };
+            // A node that can't be reached finds out when it is asked for the subscriber.
+            let sent = cx.stack.invoke(now, &invoke, User::Cancel.to_u64(), cx.outside);
+            self.hlr.counts.cancelled += u64::from(sent.is_ok());
+        }
+    }
+
     /// 8.6 step 3: alertServiceCentre to all who wait for somebody that can be reached again.
     fn alert(&mut self, now: Time, cx: &mut Cx<'_>) {
         while let Some(Alert { id, argument }) = self.hlr.waiting.poll_alert(now, &self.hlr.subscribers) {
@@ -299,7 +324,7 @@ impl Application for HlrNode {
                     let taken = matches!(outcome, Outcome::Returned { .. });
                     self.hlr.waiting.ended(now, id, taken);
                 }
-                User::Publication(_) | User::Inform => {}
+                User::Publication(_) | User::Inform | User::Cancel => {}
             },
             Indication::Published { user, answer } => {
                 if let User::Publication(id) = User::from_u64(user) {
@@ -321,6 +346,7 @@ impl Application for HlrNode {
             Indication::Challenged { .. } | Indication::KeepAlive { .. } | Indication::Gone { .. } => {}
         }
         self.alert(now, cx);
+        self.cancel(now, cx);
         self.publish(now, cx);
     }
 
@@ -334,6 +360,7 @@ impl Application for HlrNode {
 
     fn handle_timeout(&mut self, now: Time, cx: &mut Cx<'_>) {
         self.on_late(now, cx);
+        self.cancel(now, cx);
         self.alert(now, cx);
         self.publish(now, cx);
     }
@@ -372,6 +399,7 @@ mod tests {
                 User::Alert(AlertId(number)),
                 User::Publication(SubscriberId::from_u32(number)),
                 User::Inform,
+                User::Cancel,
             ];
             for user in users {
                 assert_eq!(User::from_u64(user.to_u64()), user);

@@ -511,7 +511,8 @@ impl Subscribers {
         was
     }
 
-    /// updateLocation (TS 29.002 8.1.2): an MSC with its VLR serves the subscriber from now on.
+    /// updateLocation (TS 29.002 8.1.2): an MSC with its VLR serves the subscriber from now on. The VLR that did before,
+    /// if that is another.
     ///
     /// # Errors
     /// If a number can't be kept.
@@ -519,15 +520,16 @@ impl Subscribers {
         &mut self,
         id: SubscriberId,
         (msc, vlr): (AddressString, AddressString),
-    ) -> Result<(), TooManyNodes> {
+    ) -> Result<Option<AddressString>, TooManyNodes> {
         let places = (self.nodes.place(msc).ok_or(TooManyNodes)?, self.nodes.place(vlr).ok_or(TooManyNodes)?);
-        if let Some(subscriber) = self.get_mut(id) {
-            (subscriber.msc, subscriber.vlr) = (Some(places.0), Some(places.1));
-        }
-        Ok(())
+        let Some(subscriber) = self.get_mut(id) else { return Ok(None) };
+        let before = subscriber.vlr.replace(places.1).filter(|before| *before != places.1);
+        subscriber.msc = Some(places.0);
+        Ok(before.and_then(|before| self.nodes.number(before)))
     }
 
-    /// updateGprsLocation of an SGSN (TS 29.002 8.1.7). A gateway's is [`Subscribers::register_ip_sm_gw`].
+    /// updateGprsLocation of an SGSN (TS 29.002 8.1.7). A gateway's is [`Subscribers::register_ip_sm_gw`]. The SGSN that
+    /// served the subscriber before, if that is another.
     ///
     /// # Errors
     /// If the number can't be kept.
@@ -535,12 +537,11 @@ impl Subscribers {
         &mut self,
         id: SubscriberId,
         sgsn: AddressString,
-    ) -> Result<(), TooManyNodes> {
+    ) -> Result<Option<AddressString>, TooManyNodes> {
         let place = self.nodes.place(sgsn).ok_or(TooManyNodes)?;
-        if let Some(subscriber) = self.get_mut(id) {
-            subscriber.sgsn = Some(place);
-        }
-        Ok(())
+        let Some(subscriber) = self.get_mut(id) else { return Ok(None) };
+        let before = subscriber.sgsn.replace(place).filter(|before| *before != place);
+        Ok(before.and_then(|before| self.nodes.number(before)))
     }
 
     /// purgeMS (TS 29.002 8.1.6): the node knows the subscriber no longer. The domain that lost its node; none if the

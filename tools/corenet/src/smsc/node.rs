@@ -284,7 +284,7 @@ impl SmscNode {
             Verdict::GivenUp | Verdict::Undeliverable => self.counts.given_up += 1,
             Verdict::Expired => self.counts.expired += 1,
         }
-        self.ledger.ended(Direction::Mt, Fingerprint::of(&message.tpdu), ended);
+        self.ledger.ended(Direction::Mt, Fingerprint::of(&message.tpdu), message.recipient, ended);
         if message.report.is_some() {
             self.report_status(now, message, status);
         }
@@ -334,6 +334,18 @@ impl SmscNode {
         let (id, number) = self.submit_to(now, network, recipient);
         self.mt[usize::from(direct)].begun += 1;
         self.begun.insert(id, Begun { direct, number, intended });
+    }
+
+    /// The network of a subscriber's number.
+    #[must_use]
+    pub fn network_of(&self, number: Msisdn) -> Option<u16> {
+        self.numbering.subscriber(number).map(|(network, _)| network)
+    }
+
+    /// What becomes of mobile originated messages.
+    #[must_use]
+    pub const fn model(&self) -> &Model {
+        &self.rules.model
     }
 
     /// Mobile originated messages are dealt with so from now on.

@@ -49,8 +49,8 @@ impl Hlr {
         for domain in domains {
             let node = node_of(*domain);
             match domain {
-                Domain::Msc => subscribers.update_location(id, (node, number("491700002"))).unwrap(),
-                Domain::Sgsn => subscribers.update_gprs_location(id, node).unwrap(),
+                Domain::Msc => drop(subscribers.update_location(id, (node, number("491700002"))).unwrap()),
+                Domain::Sgsn => drop(subscribers.update_gprs_location(id, node).unwrap()),
                 Domain::IpSmGw => assert_eq!(subscribers.register_ip_sm_gw(id, node), Ok(true)),
             }
         }
