@@ -7,7 +7,7 @@ use corenet::config::{DirectAuthentication, RegisterBody};
 use corenet::model::Failure;
 use corenet::scenario::Phase;
 use ipsmgw::base::Time;
-use ipsmgw::control::config::{Aka, Authentication, R1};
+use ipsmgw::control::config::{Aka, Authentication, NodeKind, R1};
 use std::path::PathBuf;
 use std::time::Duration;
 use world::*;
@@ -317,4 +317,22 @@ fn h_6_mobiles_that_come_back_or_have_room_again_get_what_waited() {
         assert!(world.smsc().counts.reports >= counts.ready, "{error:?}: {:?}", world.smsc().counts);
         world.stop();
     }
+}
+
+/// Two MSCs claim the same mobiles: each is where it registered last, and the other has been told to let it go.
+#[test]
+fn a_mobile_that_has_moved_is_cancelled_where_it_was() {
+    let mut world = world(1, |_, corenet| {
+        (corenet.traffic.mo, corenet.traffic.absent) = (0, 1.0);
+        corenet.traffic.absence = Duration::from_secs(100);
+        corenet.traffic.rate = 20.0;
+        corenet.serving_nodes[1].kind = NodeKind::Msc;
+    });
+    world.run_and_compare(&[("registration", 40, 0), ("mt", 200, 0)]);
+    let nodes = [0, 1].map(|at| &world.serving(at).counts);
+    assert_eq!(world.hlr().counts.cancelled, 40);
+    assert_eq!(nodes[0].cancelled + nodes[1].cancelled, 40, "{nodes:?}");
+    assert_eq!((nodes[0].not_here, nodes[1].not_here), (0, 0), "nobody is looked for where he was");
+    assert!(nodes[0].delivered + nodes[1].delivered > 100, "{nodes:?}");
+    world.stop();
 }
