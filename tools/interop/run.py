@@ -19,7 +19,7 @@ JUDGES = {
     "hlr_judge": [["BINARY"]],
     "smsc_judge": [["BINARY"]],
     "presence_judge": [["BINARY"]],
-    "ledger_judge": [["BINARY"]],
+    "ledger_judge": [["BINARY", "whole"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
 # These have no captures.

@@ -9,7 +9,7 @@ use ipsmgw::control::config::{
 };
 use ipsmgw::ident::{Digits, Imsi, Msisdn};
 use ipsmgw::proto::map::{Arc, SmscType};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -182,11 +182,21 @@ pub struct Node {
     pub backoff: Backoff,
     /// Packet buffers for each port and queue. Default 8,192.
     pub frames: u32,
+    /// The nodes that this process plays: `"ues"` (with the S-CSCFs), `"smsc"`, `"hlr"`, and serving nodes by their names. Default:
+    /// all.
+    pub plays: Option<Vec<String>>,
 }
+
+/// The names of nodes that there are once.
+pub const UES: &str = "ues";
+/// The service centres.
+pub const SMSC: &str = "smsc";
+/// The HLR.
+pub const HLR: &str = "hlr";
 
 impl Default for Node {
     fn default() -> Self {
-        Self { queues: 1, backoff: Backoff::Yield, frames: 8_192 }
+        Self { queues: 1, backoff: Backoff::Yield, frames: 8_192, plays: None }
     }
 }
 
@@ -346,7 +356,7 @@ impl Default for Traffic {
 }
 
 /// `[ue]`: shares of the UEs, from 0 to 1, that don't do as they should with mobile terminated messages.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ue {
     /// They don't answer at all.
@@ -357,6 +367,20 @@ pub struct Ue {
     pub failing: f64,
     /// With this RP-Cause. Default 22: memory capacity exceeded.
     pub cause: u8,
+}
+
+impl Ue {
+    /// Whether the shares are some.
+    ///
+    /// # Errors
+    /// Says which is none.
+    pub fn check(&self) -> Result<(), String> {
+        let shares = [("silent", self.silent), ("mute", self.mute), ("failing", self.failing)];
+        match shares.iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
+            Some((key, share)) => Err(format!("{key}: {share} is no share; give 0 to 1")),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Default for Ue {
@@ -529,10 +553,19 @@ impl Config {
         self.routes.iter().filter(|route| route.port == port).cloned().collect()
     }
 
-    /// The signalling points, with their places in the file.
+    /// Whether this process plays a node.
+    #[must_use]
+    pub fn plays(&self, name: &str) -> bool {
+        self.node.plays.as_ref().is_none_or(|plays| plays.iter().any(|it| it == name))
+    }
+
+    /// The signalling points that this process plays, with their places in the file.
     pub fn points(&self) -> impl Iterator<Item = (&'static str, &SignallingPoint)> {
-        let serving = self.serving_nodes.iter().map(|node| ("serving_node.point", &node.point));
-        [("smsc.point", &self.smsc.point), ("hlr.point", &self.hlr.point)].into_iter().chain(serving)
+        let serving =
+            self.serving_nodes.iter().map(|node| (node.name.as_str(), "serving_node.point", &node.point));
+        let own = [(SMSC, "smsc.point", &self.smsc.point), (HLR, "hlr.point", &self.hlr.point)];
+        let all = own.into_iter().chain(serving).filter(|(name, ..)| self.plays(name));
+        all.map(|(_, place, point)| (place, point))
     }
 
     /// Whether an address is one of the box's own.
@@ -569,7 +602,13 @@ impl Config {
                 return Err(format!("{key}: there is none; give at least one"));
             }
         }
-        for network in &self.networks {
+        let names = self.serving_nodes.iter().map(|node| node.name.as_str());
+        let names: Vec<&str> = [UES, SMSC, HLR].into_iter().chain(names).collect();
+        let unknown = self.node.plays.iter().flatten().find(|name| !names.contains(&name.as_str()));
+        if let Some(name) = unknown {
+            return Err(format!("node.plays: there is no node {name:?}; the nodes are {}", names.join(", ")));
+        }
+        for network in self.networks.iter().filter(|_| self.plays(UES)) {
             let address = network.scscf_address.ip();
             if !is_own(&self.ports, address) {
                 let name = &network.name;
@@ -591,13 +630,11 @@ impl Config {
             let wrong = |what| format!("serving_node {}: {what}", node.name);
             node.model.check().map_err(wrong)?;
         }
+        self.ue.check().map_err(|what| format!("ue: {what}"))?;
         self.smsc.model.check().map_err(|what| format!("smsc.model: {what}"))?;
         self.hlr.models.check().map_err(|what| format!("hlr.models: {what}"))?;
         let shares = [
             ("traffic.absent", self.traffic.absent),
-            ("ue.silent", self.ue.silent),
-            ("ue.mute", self.ue.mute),
-            ("ue.failing", self.ue.failing),
             (
                 "serving_node.attached",
                 self.serving_nodes.iter().map(|node| node.attached).fold(0.0, f64::max),

@@ -1,7 +1,7 @@
 //! S-CSCFs and UEs as one application on the stack: it dispatches what arrives to them, and plays the UEs' part of the
 //! scenario.
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::direct::{self, Direct};
 use crate::ledger::Ledger;
 use crate::random::Random;
@@ -67,9 +67,12 @@ pub struct Node {
     pub traffic: Traffic,
     /// UEs that are about to leave for a while.
     pub(crate) leaving: Vec<u32>,
+    /// UEs that try to register again, and when.
+    pub(crate) trying_again: BTreeSet<(Time, u32)>,
     /// UEs that come back, and when.
     pub(crate) coming_back: BTreeSet<(Time, u32)>,
     phase: Phase,
+    shares: config::Ue,
     /// What was sent and taken.
     pub ledger: Ledger,
     /// Delivery reports sent.
@@ -124,8 +127,10 @@ impl Node {
             may_refuse: !config.smsc.model.is_good(),
             traffic: Traffic::new(&config.traffic, counts, random.bits()),
             leaving: vec![],
+            trying_again: BTreeSet::new(),
             coming_back: BTreeSet::new(),
             phase: Phase::Rising,
+            shares: config.ue.clone(),
             ledger: Ledger::default(),
             reports: 0,
             stopping: false,
@@ -143,6 +148,20 @@ impl Node {
             self.ues.get(**number as usize).is_some_and(|ue| ue.network == network)
         };
         self.by_address.iter().filter(of_network).map(|(address, _)| *address)
+    }
+
+    /// The shares of UEs that don't do as they should.
+    #[must_use]
+    pub const fn shares(&self) -> &config::Ue {
+        &self.shares
+    }
+
+    /// UEs are chosen anew, by these shares.
+    pub fn set_shares(&mut self, shares: config::Ue) {
+        for ue in &mut self.ues {
+            ue.behaviour = Behaviour::choose(&shares, &mut self.traffic.random);
+        }
+        self.shares = shares;
     }
 
     /// The service centre that the UEs of a network know.
@@ -176,6 +195,7 @@ impl Node {
 
     /// Begins what the flows' pace allows.
     fn proceed(&mut self, now: Time, cx: &mut Cx<'_>) {
+        ue::try_again(self, now, cx);
         match self.phase {
             Phase::Rising | Phase::Finished => {}
             Phase::Registration => self.register(now, false, cx),
@@ -278,7 +298,8 @@ impl Application for Node {
 
     fn poll_timeout(&self) -> Time {
         let waiting = self.traffic.waiting.front().map_or(Time::NEVER, |(deadline, _)| *deadline);
-        self.coming_back.first().map_or(waiting, |(time, _)| waiting.min(*time))
+        let others = [&self.coming_back, &self.trying_again].into_iter().filter_map(|set| set.first());
+        others.fold(waiting, |until, (time, _)| until.min(*time))
     }
 
     fn is_stopping(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::api::{self, Ask, Question};
 use crate::capture::{CaptureFile, WallClock};
-use crate::config::Config;
+use crate::config::{self, Config, HLR, SMSC, UES};
 use crate::hlr::HlrNode;
 use crate::impairment::Impaired;
 use crate::model::{Model, Models};
@@ -52,10 +52,12 @@ type On<A> = Worker<Impaired<MemoryIo>, A>;
 /// The core network over DPDK ports.
 pub struct Core {
     switch: Switch<Fan<DpdkIo>>,
-    ues: On<Node>,
-    smsc: On<SmscNode>,
-    hlr: On<HlrNode>,
+    ues: Option<On<Node>>,
+    smsc: Option<On<SmscNode>>,
+    hlr: Option<On<HlrNode>>,
     serving: Vec<On<ServingNode>>,
+    /// Whether these are all nodes that the configuration has.
+    are_all: bool,
     scenario: Scenario,
     ports: Ports,
     capture: Option<CaptureFile>,
@@ -66,6 +68,9 @@ pub struct Core {
     /// What is asked over HTTP.
     questions: Option<mpsc::Receiver<Question>>,
 }
+
+/// Of a node that another process plays.
+const ELSEWHERE: &str = "this process does not play that node; ask the one that does";
 
 /// An SME's message.
 #[derive(Deserialize)]
@@ -89,20 +94,16 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
 macro_rules! all {
     ($core:expr, $node:pat => $act:expr) => {{
         let Core { ues, smsc, hlr, serving, .. } = $core;
-        {
-            let $node = ues;
+        if let Some($node) = ues {
             $act;
         }
-        {
-            let $node = smsc;
+        if let Some($node) = smsc {
             $act;
         }
-        {
-            let $node = hlr;
+        if let Some($node) = hlr {
             $act;
         }
-        for node in serving {
-            let $node = node;
+        for $node in serving {
             $act;
         }
     }};
@@ -138,13 +139,21 @@ impl Core {
             switch.attach(&places).ok_or("a node's port: there is none of this name; name a [[port]]")
         };
         let named = |name: &str| config.ports.iter().position(|port| port.name == name).unwrap_or(usize::MAX);
-        let ues = start::ues(config, attach(&start::ue_ports(config).collect::<Vec<_>>())?)?;
-        let smsc = start::smsc(config, since.as_secs(), attach(&[named(&config.smsc.point.port)])?)?;
-        let hlr = start::hlr(config, attach(&[named(&config.hlr.point.port)])?)?;
-        let mut serving = vec![];
-        for (at, node) in config.serving_nodes.iter().enumerate() {
-            serving.push(start::serving(config, at, attach(&[named(&node.point.port)])?)?);
+        let mut core = (None, None, None, vec![]);
+        if config.plays(UES) {
+            core.0 = Some(start::ues(config, attach(&start::ue_ports(config).collect::<Vec<_>>())?)?);
         }
+        if config.plays(SMSC) {
+            core.1 = Some(start::smsc(config, since.as_secs(), attach(&[named(&config.smsc.point.port)])?)?);
+        }
+        if config.plays(HLR) {
+            core.2 = Some(start::hlr(config, attach(&[named(&config.hlr.point.port)])?)?);
+        }
+        let serving = config.serving_nodes.iter().enumerate();
+        for (at, node) in serving.filter(|(_, node)| config.plays(&node.name)) {
+            core.3.push(start::serving(config, at, attach(&[named(&node.point.port)])?)?);
+        }
+        let (ues, smsc, hlr, serving) = core;
         let mode = match config.node.backoff {
             BackoffSetting::Spin => BackoffMode::Spin,
             BackoffSetting::Yield => BackoffMode::Yield,
@@ -161,6 +170,7 @@ impl Core {
             smsc,
             hlr,
             serving,
+            are_all: config.node.plays.is_none(),
             scenario,
             ports,
             capture,
@@ -175,10 +185,11 @@ impl Core {
     #[must_use]
     pub fn nodes(&self) -> Nodes<'_> {
         Nodes {
-            ues: self.ues.application_ref(),
-            smsc: self.smsc.application_ref(),
-            hlr: self.hlr.application_ref(),
+            ues: self.ues.as_ref().map(Worker::application_ref),
+            smsc: self.smsc.as_ref().map(Worker::application_ref),
+            hlr: self.hlr.as_ref().map(Worker::application_ref),
             serving: self.serving.iter().map(Worker::application_ref).collect(),
+            are_all: self.are_all,
         }
     }
 
@@ -190,15 +201,19 @@ impl Core {
 
     /// The stacks of the signalling points, in the order of [`Config::points`].
     fn points(&self) -> impl Iterator<Item = &Stack> {
-        [self.smsc.stack(), self.hlr.stack()].into_iter().chain(self.serving.iter().map(Worker::stack))
+        let smsc = self.smsc.as_ref().map(Worker::stack);
+        let hlr = self.hlr.as_ref().map(Worker::stack);
+        smsc.into_iter().chain(hlr).chain(self.serving.iter().map(Worker::stack))
     }
 
-    /// Whether no association leads out of the box any more.
+    /// Whether no association leads out of the box any more. Where none ever did, nobody can tell.
     fn gateway_has_left(&self) -> bool {
-        self.points().zip(&self.outward).all(|(stack, outward)| {
-            let associations = stack.ss7().transport().associations();
-            associations.zip(outward).all(|((_, _, is_active), out)| !(is_active && *out))
-        })
+        let has_some = self.outward.iter().flatten().any(|out| *out);
+        has_some
+            && self.points().zip(&self.outward).all(|(stack, outward)| {
+                let associations = stack.ss7().transport().associations();
+                associations.zip(outward).all(|((_, _, is_active), out)| !(is_active && *out))
+            })
     }
 
     /// What the network did besides: losses, doubles and what they led to. Empty if there was nothing.
@@ -209,16 +224,22 @@ impl Core {
             (lost, doubled) = (lost + more_lost, doubled + more_doubled);
             data_again += node.stack().ss7().transport().sctp_counts().data_again;
         });
-        let (clients, _) = self.ues.stack().ims().transaction_counts();
+        let nodes = self.nodes();
+        let (mo_again, ue_twice) = (
+            nodes.smsc.map_or(0, |node| node.counts.mo_again),
+            nodes.ues.map_or(0, |node| node.traffic.counts.ue_twice),
+        );
+        let ims = self.ues.as_ref().map(|ues| ues.stack().ims());
+        let sent_again = ims.map_or(0, |ims| ims.transaction_counts().0.retransmitted);
         let remarks = [
             (lost, "packets lost by the impairment"),
             (doubled, "packets doubled by the impairment"),
             (self.switch.counts.lost, "packets lost because a queue was full"),
-            (clients.retransmitted, "SIP requests sent again"),
-            (self.ues.stack().ims().counts.repeated, "SIP requests received again"),
+            (sent_again, "SIP requests sent again"),
+            (ims.map_or(0, |ims| ims.counts.repeated), "SIP requests received again"),
             (data_again, "SCTP chunks sent again"),
-            (self.smsc.application_ref().counts.mo_again, "messages that the SMS-IWMSC got again"),
-            (self.ues.application_ref().traffic.counts.ue_twice, "messages that a UE got again"),
+            (mo_again, "messages that the SMS-IWMSC got again"),
+            (ue_twice, "messages that a UE got again"),
         ];
         let seen = remarks.into_iter().filter(|(count, _)| *count > 0);
         let seen: String = seen.map(|(count, what)| format!("{count} {what}\n")).collect();
@@ -250,17 +271,19 @@ impl Core {
             }
             Ask::Message(message) => {
                 let number = read::<To>(message)?.to.parse()?;
-                let network = self.smsc.application_ref().network_of(number);
+                let smsc = self.smsc.as_mut().ok_or(ELSEWHERE)?;
+                let network = smsc.application_ref().network_of(number);
                 let network = network.ok_or("to: nobody has this number; give a subscriber's")?;
-                self.smsc.with_application(|smsc, _| smsc.submit_to(now, network, number));
+                smsc.with_application(|smsc, _| smsc.submit_to(now, network, number));
                 Ok(json!({}))
             }
             Ask::Act(number, act) => {
                 let act = read::<Acts>(act)?.act;
-                let ues = &self.ues.application_ref().ues;
-                let at = ues.iter().position(|ue| ue.msisdn.to_string() == number);
+                let ues = self.ues.as_mut().ok_or(ELSEWHERE)?;
+                let mut list = ues.application_ref().ues.iter();
+                let at = list.position(|ue| ue.msisdn.to_string() == number);
                 let at = at.ok_or("nobody has this number; give a UE's")? as u32;
-                self.ues.with_application(|ues, cx| ues.act(now, at, act, cx));
+                ues.with_application(|ues, cx| ues.act(now, at, act, cx));
                 Ok(json!({}))
             }
         }
@@ -268,16 +291,25 @@ impl Core {
 
     /// How a node is to misbehave from now on.
     fn set_models(&mut self, node: &str, models: Value) -> Result<(), String> {
-        if node == "hlr" {
+        if node == HLR {
             let models: Models = read(models)?;
             models.check()?;
-            self.hlr.with_application(|hlr, _| hlr.models = models);
+            let hlr = self.hlr.as_mut().ok_or(ELSEWHERE)?;
+            hlr.with_application(|hlr, _| hlr.models = models);
+            return Ok(());
+        }
+        if node == UES {
+            let shares: config::Ue = read(models)?;
+            shares.check()?;
+            let ues = self.ues.as_mut().ok_or(ELSEWHERE)?;
+            ues.with_application(|ues, _| ues.set_shares(shares));
             return Ok(());
         }
         let model: Model = read(models)?;
         model.check()?;
-        if node == "smsc" {
-            self.smsc.with_application(|smsc, _| smsc.set_model(model));
+        if node == SMSC {
+            let smsc = self.smsc.as_mut().ok_or(ELSEWHERE)?;
+            smsc.with_application(|smsc, _| smsc.set_model(model));
             return Ok(());
         }
         let serving = self.serving.iter_mut().find(|serving| serving.application_ref().name == node);

@@ -83,6 +83,8 @@ pub struct Ue {
     reference: u8,
     /// Whether a submission waits for its report: the relay layer has one at a time.
     submitting: bool,
+    /// How often it has tried to register again.
+    tries: u32,
     /// Whether it is registered, as far as it knows.
     pub(crate) is_registered: bool,
     /// It has left for a while, or is about to, and comes back.
@@ -106,6 +108,7 @@ impl Ue {
             register_intended: Time::ZERO,
             reference: 0,
             submitting: false,
+            tries: 0,
             is_registered: false,
             is_away: false,
         }
@@ -182,6 +185,14 @@ pub(crate) fn on_registered(node: &mut Node, now: Time, number: u32, status: u16
     if ue.is_away {
         return on_away(node, now, number, status);
     }
+    // As TS 24.229 5.1.1.2 wants it: the core, or what is behind it, may be there in a while.
+    if matches!(status, 408 | 500..=599) && ue.tries < TRIES {
+        ue.tries += 1;
+        ue.registering = true;
+        node.trying_again.insert((now + AGAIN, number));
+        return;
+    }
+    ue.tries = 0;
     let flow = node.traffic.registrations_of(ue.direct.is_some(), ue.expires == 0);
     match status {
         200 => flow.succeed(now, ue.register_intended),
@@ -306,6 +317,27 @@ fn on_away(node: &mut Node, now: Time, number: u32, status: u16) {
             ue.is_away = false;
             let what = if expires == 0 { "leaving" } else { "coming back" };
             node.traffic.ues.surprise(number, &format!("REGISTER answered {status}, {what}"));
+        }
+    }
+}
+
+/// How often a UE tries to register again.
+const TRIES: u32 = 5;
+/// After how long.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// UEs whose registration failed for a while try again.
+pub(crate) fn try_again(node: &mut Node, now: Time, cx: &mut Cx<'_>) {
+    while let Some(&(time, number)) = node.trying_again.first()
+        && time <= now
+    {
+        node.trying_again.pop_first();
+        let sent = match node.ues[number as usize].direct.is_some() {
+            true => direct::register(node, now, number, cx),
+            false => scscf::register(node, now, number, cx),
+        };
+        if sent.is_err() {
+            on_registered(node, now, number, 503);
         }
     }
 }

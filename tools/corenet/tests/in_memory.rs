@@ -21,7 +21,7 @@ fn everything_arrives_unchanged_and_is_reported_by_one_worker() {
         [("registration", 40, 0), ("mo", 200, 0), ("mt", 200, 0), ("deregistration", 40, 0)]
     );
     assert_eq!(again(&world), (0, 0));
-    let counts = &world.nodes().smsc.counts;
+    let counts = &world.smsc().counts;
     assert_eq!((counts.mo_accepted, counts.for_smes, counts.without_imsi), (200, 200, 0));
     world.stop();
 }
@@ -127,9 +127,9 @@ fn what_goes_wrong_is_noticed() {
     world.run_until("the end of the scenario", |world| world.scenario.phase() == Phase::Finished);
     assert_eq!(outcomes(&world), [("registration", 20, 0), ("mo", 20, 0), ("mt", 0, 20)]);
     let nodes = world.nodes();
-    assert_eq!(nodes.smsc.counts.without_imsi, 20);
+    assert_eq!(world.smsc().counts.without_imsi, 20);
     assert!(!nodes.is_as_configured());
-    assert_eq!(nodes.smsc.counts.failed_at_nodes, 20);
+    assert_eq!(world.smsc().counts.failed_at_nodes, 20);
     let surprises = nodes.surprises();
     assert!(surprises.contains("GivenUp"), "{surprises}");
 }

@@ -140,7 +140,7 @@ fn quiet(by_msc: bool) -> World {
 impl World {
     /// What the HLR knows of a UE.
     fn subscriber(&self, ue: u32) -> Subscriber {
-        let imsi = self.nodes().ues.ues[ue as usize].imsi;
+        let imsi = self.ues().ues[ue as usize].imsi;
         let subscribers = &self.hlr().subscribers;
         *subscribers.by_imsi(imsi).and_then(|id| subscribers.get(id)).unwrap()
     }
@@ -153,8 +153,8 @@ impl World {
 
     /// The messages: how many the UE has accepted, and the MSC.
     fn accepted(&self, ue: u32) -> (u32, u64) {
-        let number = self.nodes().ues.ues[ue as usize].msisdn;
-        (self.nodes().ues.ledger.accepted(Direction::Mt, number), self.serving(0).counts.delivered)
+        let number = self.ues().ues[ue as usize].msisdn;
+        (self.ues().ledger.accepted(Direction::Mt, number), self.serving(0).counts.delivered)
     }
 }
 
@@ -163,7 +163,7 @@ fn deliver(direct: bool, by_msc: bool, fault: Fault, then: Then) {
     let mut world = quiet(by_msc);
     let ue = world.members(direct)[0];
     let (network, number) = {
-        let ue = &world.nodes().ues.ues[ue as usize];
+        let ue = &world.ues().ues[ue as usize];
         (ue.network as u16, ue.msisdn)
     };
     match fault {
@@ -186,9 +186,7 @@ fn deliver(direct: bool, by_msc: bool, fault: Fault, then: Then) {
     }
     world.with_smsc(|node, now, _| node.submit_to(now, network, number));
     if matches!(fault, Fault::Leaves) {
-        world.run_until("a message at the UE", |world| {
-            world.nodes().ues.ledger.refused(Direction::Mt, number) > 0
-        });
+        world.run_until("a message at the UE", |world| world.ues().ledger.refused(Direction::Mt, number) > 0);
         world.with_ues(|node, now, cx| node.act(now, ue, Act::Leave, cx));
     }
     world.run_until("the end of the attempt", |world| {
@@ -300,7 +298,7 @@ fn submit(direct: bool, way: Way) {
     let mut world = quiet(false);
     let ue = world.members(direct)[0];
     let (network, number) = {
-        let ue = &world.nodes().ues.ues[ue as usize];
+        let ue = &world.ues().ues[ue as usize];
         (ue.network, ue.msisdn)
     };
     let centre = world.with_ues(|node, _, _| node.service_centre(network));
@@ -325,7 +323,7 @@ fn submit(direct: bool, way: Way) {
     world.with_ues(|node, now, cx| node.act(now, ue, Act::Submit, cx));
     let ended = |world: &mut World| world.traffic().mo_of_both().map(Flow::ended).iter().sum::<u32>();
     world.run_until("a report", |world| ended(world) == 1);
-    assert_eq!(world.nodes().ues.ledger.count(Direction::Mo, Outcome::Failed), 1);
+    assert_eq!(world.ues().ledger.count(Direction::Mo, Outcome::Failed), 1);
     world.simulation.pass(Duration::from_secs(10));
 
     world.with_smsc(|node, _, _| node.set_model(Model::default()));

@@ -139,15 +139,18 @@ pub fn world_of(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config
 }
 
 impl World {
+    /// What a test that fails has to say.
+    fn told(&self) -> String {
+        let (ues, smsc, hlr) = (&self.traffic().counts, &self.smsc().counts, self.hlr());
+        let surprises = self.nodes().surprises();
+        format!("{surprises}{ues:?}\n{smsc:?}\n{:?}\n{:?}", hlr.counts, hlr.waiting.counts)
+    }
+
     pub fn run_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
         let deadline = self.simulation.now() + PATIENCE;
         while !done(self) {
             let now = self.simulation.now();
-            let told = |nodes: Nodes<'_>| {
-                let (ues, smsc, hlr) = (&nodes.ues.traffic.counts, &nodes.smsc.counts, &nodes.hlr.hlr);
-                format!("{}{ues:?}\n{smsc:?}\n{:?}\n{:?}", nodes.surprises(), hlr.counts, hlr.waiting.counts)
-            };
-            assert!(now < deadline, "{what} is not reached:\n{}", told(self.nodes()));
+            assert!(now < deadline, "{what} is not reached:\n{}", self.told());
             let (mut are_up, mut are_done) = (true, true);
             all!(&mut *self, node => {
                 are_up &= node.application_ref().is_up(node.stack());
@@ -164,10 +167,11 @@ impl World {
     pub fn nodes(&self) -> Nodes<'_> {
         let Self { simulation, ues, smsc, hlr, serving, .. } = self;
         Nodes {
-            ues: simulation.peer(*ues).application_ref(),
-            smsc: simulation.peer(*smsc).application_ref(),
-            hlr: simulation.peer(*hlr).application_ref(),
+            ues: Some(simulation.peer(*ues).application_ref()),
+            smsc: Some(simulation.peer(*smsc).application_ref()),
+            hlr: Some(simulation.peer(*hlr).application_ref()),
             serving: serving.iter().map(|peer| simulation.peer(*peer).application_ref()).collect(),
+            are_all: true,
         }
     }
 
@@ -219,8 +223,7 @@ pub fn only_by_the_gateway(corenet: &mut Config) {
 
 /// How many messages came again, to the SMS-IWMSC and to UEs.
 pub fn again(world: &World) -> (u64, u64) {
-    let nodes = world.nodes();
-    (nodes.smsc.counts.mo_again, nodes.ues.traffic.counts.ue_twice)
+    (world.smsc().counts.mo_again, world.traffic().counts.ue_twice)
 }
 
 /// 50 UEs with direct access, and 20 behind the S-CSCF.
@@ -240,7 +243,7 @@ impl World {
     /// Whether HLR and subscriber table say the same of every subscriber.
     pub fn assert_agreement(&self, what: &str) {
         let table = self.simulation.registrar(self.gateway).table();
-        for ue in &self.nodes().ues.ues {
+        for ue in &self.ues().ues {
             let of_hlr = self.hlr().gateway_of(ue.imsi).is_some();
             let of_table = table.by_imsi(ue.imsi).is_some();
             assert_eq!(of_hlr, of_table, "{what}: HLR and table differ about {:?}", ue.imsi);
@@ -251,7 +254,7 @@ impl World {
 impl World {
     /// The UEs behind S-CSCFs, or those with direct access.
     pub fn members(&self, direct: bool) -> Vec<u32> {
-        let ues = self.nodes().ues.ues.iter().zip(0..);
+        let ues = self.ues().ues.iter().zip(0..);
         ues.filter(|(ue, _)| ue.direct.is_some() == direct).map(|(_, number)| number).collect()
     }
 
@@ -271,6 +274,10 @@ impl World {
     pub fn with_smsc<T>(&mut self, act: impl FnOnce(&mut SmscNode, Time, &mut Cx<'_>) -> T) -> T {
         let now = self.simulation.now();
         self.simulation.peer_mut(self.smsc).with_application(|node, cx| act(node, now, cx))
+    }
+
+    pub fn ues(&self) -> &Node {
+        self.simulation.peer(self.ues).application_ref()
     }
 
     pub fn smsc(&self) -> &SmscNode {
