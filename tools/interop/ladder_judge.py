@@ -285,7 +285,7 @@ class Procedures:
         """8.4: a message to a UE with direct access; alone if the HLR has `flags` for the other nodes."""
         ladder.last = registered
         ladder.note("1", UE, "is registered (8.1)")
-        self.delivered(ladder, ("2", "3", "4", "5", "5", "6", "6", "7", "8", "6"), self.alone if flags else self.three, flags, tpdu)
+        self.delivered(ladder, ("2", "3", "4", "5", "5", "5", "6", "7", "8", "6"), self.alone if flags else self.three, flags, tpdu)
 
     def p_8_10_mt_over_ims_ladder(self, ladder, registered, flags=None, tpdu=None):
         """8.10: a message over the IMS; alone if the HLR has `flags` for the other nodes."""
@@ -465,6 +465,15 @@ def g_7_msc_in_one_network_and_sgsn_in_the_other(checks, scenario, trace):
             checks.equal(name, event.fields["called"], f"{of.gateway} SSN {of.ssn}", scenario.name)
 
 
+def r_5_the_gateway_among_msc_and_sgsn(checks, scenario, trace):
+    """Whom sendRoutingInfoForSM names: all three; of somebody who has left MSC and SGSN, and then, with their flags set, the gateway alone."""
+    of = scenario.of
+    told = [event.fields for event in trace.events if event.name == "sendRoutingInfoForSM result"]
+    seen = [{fields.get(name) for name in ("networkNode-Number", "msc-Number", "sgsn-Number")} - {None} for fields in told]
+    wanted = {alerting: [{MSC, SGSN}, {of.gateway}], guard_timer: []}.get(scenario.play, [{of.gateway, MSC, SGSN}])
+    checks.equal("r_5_the_gateway_among_msc_and_sgsn", seen, wanted, scenario.name)
+
+
 def r_6_titles_are_those_of_the_nodes(checks, scenario, trace):
     """SCCP's addresses name the nodes whose packets they are in."""
     of = scenario.of
@@ -563,6 +572,7 @@ def main(binary, *options):
             before = sum(len(bad) for _, bad in checks.done.values())
             trace = judge(scenario, events, facts, checks)
             g_7_msc_in_one_network_and_sgsn_in_the_other(checks, scenario, trace)
+            r_5_the_gateway_among_msc_and_sgsn(checks, scenario, trace)
             r_6_titles_are_those_of_the_nodes(checks, scenario, trace)
             traces.append(trace)
             if sum(len(bad) for _, bad in checks.done.values()) == before:

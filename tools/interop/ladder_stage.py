@@ -197,8 +197,7 @@ class Run:
         self.processes = {}
 
     def __enter__(self):
-        # Short, for the sockets' names.
-        self.directory = Path(tempfile.mkdtemp(prefix="ladder", dir="/tmp"))
+        self.directory = Path(tempfile.mkdtemp(prefix="ladder-"))
         return self
 
     def __exit__(self, *_):
