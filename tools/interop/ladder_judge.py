@@ -151,7 +151,18 @@ class Procedures:
         self.r1_register(ladder, (three, four, five), presence)
         if of.r1 == "any_time_modification":
             ladder.note(five, GATEWAY, "has the MSISDN from the subscriber file: this response has none")
-        return ladder.step(six, GATEWAY, UE, "200 to REGISTER", [("Contact", f"<{self.contact}>;expires={expires}"), ("P-Associated-URI", [f"<{of.identity}>", f"<tel:+{of.msisdn}>"])], of=register)
+        return self.granted(ladder, six, expires, register)
+
+    def granted(self, ladder, number, expires, register):
+        of = self.of
+        return ladder.step(number, GATEWAY, UE, "200 to REGISTER", [("Contact", f"<{self.contact}>;expires={expires}"), ("P-Associated-URI", [f"<{of.identity}>", f"<tel:+{of.msisdn}>"])], of=register)
+
+    def p_8_1_reregistration_ladder(self, ladder, registered):
+        """8.1, the note at its end: the same once more."""
+        ladder.last = registered
+        register = self.proved(ladder, "2", EXPIRES, [f"<{self.contact}>", "+g.3gpp.smsip", f"expires={EXPIRES}"])
+        ladder.note("3, 5", GATEWAY, "has nothing to tell the HLR, which knows")
+        return self.granted(ladder, "6", EXPIRES, register)
 
     def p_8_2_1_deregistration_ladder(self, ladder, presence=False):
         """8.2.1: de-registration by the UE."""
@@ -183,6 +194,13 @@ class Procedures:
         register = self.third_party(ladder, four, EXPIRES)
         self.r1_register(ladder, (five, six, six))
         return ladder.step(seven, GATEWAY, SCSCF, "200 to REGISTER", [("Contact", f"<{self.of.scscf}>;expires={EXPIRES}")], of=register)
+
+    def p_8_7_reregistration_over_ims_ladder(self, ladder, registered):
+        """8.7, when nothing has changed."""
+        ladder.last = registered
+        register = self.third_party(ladder, "4", EXPIRES)
+        ladder.note("5, 6", GATEWAY, "has nothing to tell the HLR, which knows")
+        return ladder.step("7", GATEWAY, SCSCF, "200 to REGISTER", [("Contact", f"<{self.of.scscf}>;expires={EXPIRES}")], of=register)
 
     def p_8_8_deregistration_over_ims_ladder(self, ladder):
         """8.8.1: de-registration by the S-CSCF."""
@@ -382,16 +400,18 @@ def begin(trace, scenario):
 
 
 def both_ways(trace, scenario):
-    """Registration, a message each way, de-registration."""
+    """Registration and another, a message each way, de-registration."""
     (it, r1), of, direct = begin(trace, scenario), scenario.of, scenario.direct
     where = f"the gateway as {'an MSC' if of.node == 'msc' else 'an SGSN'}"
     if direct:
         registered = draw(trace, "p_8_1", r1, it.p_8_1_registration_ladder, presence=True)
+        registered = draw(trace, "p_8_1", f"after {r1}", it.p_8_1_reregistration_ladder, registered)
         draw(trace, "p_8_3", where, it.p_8_3_mo_ladder, registered)
         draw(trace, "p_8_4", where, it.p_8_4_mt_ladder, registered)
         draw(trace, "p_8_2_1", r1 if of.node == "msc" else "purgeMS", it.p_8_2_1_deregistration_ladder, presence=True)
     else:
         registered = draw(trace, "p_8_7", r1, it.p_8_7_registration_over_ims_ladder)
+        registered = draw(trace, "p_8_7", f"after {r1}", it.p_8_7_reregistration_over_ims_ladder, registered)
         draw(trace, "p_8_9", where, it.p_8_9_mo_over_ims_ladder, registered)
         draw(trace, "p_8_10", where, it.p_8_10_mt_over_ims_ladder, registered)
         draw(trace, "p_8_8", r1 if of.node == "msc" else "purgeMS", it.p_8_8_deregistration_over_ims_ladder)
@@ -422,13 +442,13 @@ def alerting(trace, scenario):
     draw(trace, "p_8_4" if direct else "p_8_10", "after an alert (8.6)" if scenario.indicated else "after an alert (8.6), the SMS-GMSC without the indication", deliver, alert, flags, tpdu)
 
 
-EACH = "window = 1\nmo = 1\nmt = 1\ndirect_mo = 1\ndirect_mt = 1\nderegister = true"
+EACH = "refreshes = 1\nwindow = 1\nmo = 1\nmt = 1\ndirect_mo = 1\ndirect_mt = 1\nderegister = true"
 # No presence server is there: what the HLR publishes is seen all the same.
 TOLD = '[hlr.presence]\nserver = "10.7.0.253:5060"\n'
 ABSENT_EVERYWHERE = "[serving_node.model.errors]\nabsentSubscriberSM = 1.0"
 FAILING = {"traffic": "mt = 1\ndirect_mt = 1", "smsc": 'kind = "voice-mail"\nvalidity_s = 3', "ue": "mute = 1.0", "serving_node": ABSENT_EVERYWHERE}
-# By this seed the UE stays away for three seconds; the HLR takes one for each question.
-LEAVING = {"seed": 4, "traffic": "mt = 1\ndirect_mt = 1\nabsent = 1.0\nabsent_ms = 5000", "hlr": "[hlr.models.sendRoutingInfoForSM]\ndelay_ms = 1000\n", "serving_node": ABSENT_EVERYWHERE}
+# By this seed the UE stays away for three seconds; the HLR takes half of that for each question: it answers the first when the UE has left.
+LEAVING = {"seed": 4, "traffic": "mt = 1\ndirect_mt = 1\nabsent = 1.0\nabsent_ms = 5000", "hlr": "[hlr.models.sendRoutingInfoForSM]\ndelay_ms = 1500\n", "serving_node": ABSENT_EVERYWHERE}
 SCENARIOS = [
     Scenario("ims-msc", AS_MSC, False, both_ways, {"traffic": EACH}),
     Scenario("ims-sgsn", AS_SGSN, False, both_ways, {"traffic": EACH}),
@@ -568,6 +588,7 @@ def main(binary, *options):
             except (stage.StageError, subprocess.CalledProcessError, OSError) as error:
                 checks.that(f"{scenario.name}: the run comes to its end", False, error)
                 continue
+            checks.equal(f"{scenario.name}: nothing is wrong with any packet", facts["faults"], [])
             checks.equal(f"{scenario.name}: both processes end well", facts["codes"], (0, 0))
             before = sum(len(bad) for _, bad in checks.done.values())
             trace = judge(scenario, events, facts, checks)
