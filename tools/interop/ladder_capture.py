@@ -102,7 +102,8 @@ def sip(message):
             fields["RP-OA" if address[1] == "Originator" else "RP-DA"] = address[2]
     if "TPDU" in fields:
         fields["TPDU"] = plain(fields["TPDU"])
-    return (f"{status} to {method}" if status else method), fields
+    carried = f" with {fields.pop('RP')}" if "RP" in fields else ""
+    return (f"{status} to {method}" if status else method + carried), fields
 
 
 def parameters(element, fields):
