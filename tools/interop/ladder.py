@@ -4,8 +4,6 @@ from dataclasses import dataclass
 # In the order of their lines.
 NODES = ["UE", "S-CSCF", "IP-SM-GW", "HLR", "SMSC", "MSC", "SGSN", "Presence"]
 WIDTH = 9
-# What a field shows that is another value in every run.
-ABSENT = None
 
 
 class Missing(Exception):
@@ -28,7 +26,7 @@ class Trace:
     def __init__(self, events, facts, checks):
         self.events, self.facts, self.checks = events, facts, checks
         self.place = {id(event): at for at, event in enumerate(events)}
-        self.claims, self.ladders = {}, {}
+        self.claims, self.ladders, self.files = {}, {}, {}
 
     def draw(self, name, act):
         """One ladder; `act(ladder)` takes its steps. What is missing is a failed check."""
@@ -69,9 +67,9 @@ class Ladder:
             raise Missing(f"{said} is not there{f' after {after}' if after else ''}")
         shown = []
         for field, value, *instead in fields:
-            seen = event.fields.get(field, ABSENT)
+            seen = event.fields.get(field)
             self.that(value(seen) if callable(value) else seen == value, f"{said}: {field} is {seen!r}{'' if callable(value) else f', not {value!r}'}")
-            if seen is not ABSENT:
+            if seen is not None:
                 shown.append(f"{field}: {instead[0] if instead else spell(seen)}" if seen is not True else field)
         self.that(True, "")
         trace.claims[id(event)] = Claim(event, after, [field for field, *_ in fields], self.name)
