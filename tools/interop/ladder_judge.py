@@ -4,6 +4,7 @@ between all nodes, and every numbered step is looked for in its order, with its 
 ladder_judge.py BINARY [--write]: BINARY is the gateway's; the box's program stands beside it. The ladders must be those of docs/flows/ladders,
 which --write renews."""
 import random as randomness
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -695,26 +696,38 @@ def play(scenario, binary):
         return run.perform(scenario.of, scenario.direct, scenario.sections, scenario.timers, scenario.end)
 
 
-def main(binary, *options):
-    checks, traces = checking.Checks("ladder_judge"), []
+def performed(binary):
+    """The runs, some at a time; each scenario with a function that gives its outcome. Whoever ends the judge ends them."""
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        runs = [(scenario, pool.submit(play, scenario, binary)) for scenario in SCENARIOS]
-        for scenario, run in runs:
-            try:
-                events, facts = run.result()
-            except (stage.StageError, subprocess.CalledProcessError, OSError) as error:
-                checks.that(f"{scenario.name}: the run comes to its end", False, error)
-                continue
-            checks.equal(f"{scenario.name}: nothing is wrong with any packet", facts["faults"], [])
-            checks.equal(f"{scenario.name}: both processes end well", facts["codes"], (0, 0))
-            before = sum(len(bad) for _, bad in checks.done.values())
-            trace = judge(scenario, events, facts, checks)
-            g_7_msc_in_one_network_and_sgsn_in_the_other(checks, scenario, trace)
-            r_5_the_gateway_among_msc_and_sgsn(checks, scenario, trace)
-            r_6_titles_are_those_of_the_nodes(checks, scenario, trace)
-            traces.append(trace)
-            if sum(len(bad) for _, bad in checks.done.values()) == before:
-                self_test(checks, scenario, trace)
+        try:
+            for scenario, run in [(scenario, pool.submit(play, scenario, binary)) for scenario in SCENARIOS]:
+                yield scenario, run.result
+        except (KeyboardInterrupt, GeneratorExit):
+            stage.INTERRUPTED.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def main(binary, *options):
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    checks, traces = checking.Checks("ladder_judge"), []
+    for scenario, outcome in performed(binary):
+        try:
+            events, facts = outcome()
+        except (stage.StageError, subprocess.CalledProcessError, OSError) as error:
+            checks.that(f"{scenario.name}: the run comes to its end", False, error)
+            continue
+        checks.equal(f"{scenario.name}: nothing is wrong with any packet", facts["faults"], [])
+        checks.equal(f"{scenario.name}: both processes end well", facts["codes"], (0, 0))
+        before = sum(len(bad) for _, bad in checks.done.values())
+        trace = judge(scenario, events, facts, checks)
+        g_7_msc_in_one_network_and_sgsn_in_the_other(checks, scenario, trace)
+        r_5_the_gateway_among_msc_and_sgsn(checks, scenario, trace)
+        r_6_titles_are_those_of_the_nodes(checks, scenario, trace)
+        traces.append(trace)
+        if sum(len(bad) for _, bad in checks.done.values()) == before:
+            self_test(checks, scenario, trace)
     ladders_are_those_of_the_documentation(checks, traces, "--write" in options)
     _, failed = checks.print()
     sys.exit(1 if failed else 0)

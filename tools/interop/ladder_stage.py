@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ ADDRESSES = {
 }
 MSC, SGSN = "491730000001", "491730000002"
 START, END = 60, 30
+# Set when the judge is interrupted: runs end then.
+INTERRUPTED = threading.Event()
 # Nobody sends a request again because the machine is busy.
 RARELY = "t1_ms = 5000\nt2_ms = 20000"
 
@@ -227,7 +230,7 @@ class Run:
         deadline = time.monotonic() + seconds
         while not holds():
             ended = [name for name, process in self.processes.items() if process.poll() is not None]
-            if (ended or time.monotonic() > deadline) and not holds():
+            if (ended or time.monotonic() > deadline or INTERRUPTED.is_set()) and not holds():
                 logs = "".join((self.directory / f"{name}.log").read_text(errors="replace")[-500:] for name in self.processes)
                 raise StageError(f"{what}: {f'{ended} ended' if ended else f'not in {seconds} s'}: {logs}")
             time.sleep(0.02)
@@ -242,11 +245,13 @@ class Run:
         return sum(worker["numbers"]["application"]["informed"] for worker in self.show("workers")["workers"])
 
     def ends(self, name):
+        process = self.processes.pop(name)
         try:
-            code = self.processes[name].wait(END)
+            return process.wait(END)
         except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
             raise StageError(f"{name} does not end") from None
-        return code
 
     def perform(self, of, direct, box_sections, timers="", end=lambda run: True):
         """Runs the traffic, until `end(run)` holds after it; the capture's events, and what else is known."""
