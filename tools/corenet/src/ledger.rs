@@ -323,7 +323,7 @@ mod tests {
                 ues.received(Direction::Mt, Fingerprint::of(&[9]), mobile(0), false);
             }),
             ("more than once", |_, ues| {
-                ues.received(Direction::Mt, Fingerprint::of(&[1]), mobile(0), true);
+                ues.received(Direction::Mt, Fingerprint::of(&[1]), mobile(1), true);
             }),
         ];
         for (found, fault) in faults {
