@@ -5,6 +5,7 @@ mod harness;
 
 use harness::ber::{at, hex, spell, tlv};
 use harness::gateway::{Bench, Options, isolated};
+use harness::hlr::{Asked, HLR};
 use harness::peers::{GATEWAY, IMS, SCSCF, SS7, Ue, deliver, rp_data, submit};
 use harness::sip::Draft;
 use harness::ss7::{self, SIGNALLING_GATEWAYS, address, m3ua, mo_result, parameters, udt};
@@ -367,7 +368,11 @@ fn finish_what_it_took_for_good(bench: &mut Bench) -> bool {
     bench.step();
     let any = !(bench.sip.is_empty() && bench.ss7.received.is_empty());
     while let Some(unitdata) = bench.take_unitdata(|it| it.sccp[0] == 0x09 && it.kind() == 0x62) {
-        bench.end_mo(&unitdata, &mo_result(None));
+        // readyForSM for the UE below, each time it is heard of again.
+        match unitdata.called == address(HLR, 6) {
+            true => bench.hlr_agrees(&Asked::read(unitdata)),
+            false => bench.end_mo(&unitdata, &mo_result(None)),
+        }
     }
     while let Some(message) = bench.take_sip(|sip| sip.is_request()) {
         // A UE that takes nothing: its message has failed at once.
