@@ -93,6 +93,7 @@ class Server(asyncio.DatagramProtocol):
         self.faults = []
         self.answered = {}
         self.waiting = {}
+        self.sent_again = set()
         self.transport = None
         self.call_ids = {}
 
@@ -110,10 +111,12 @@ class Server(asyncio.DatagramProtocol):
         message.server, message.source = self, source
         if message.status is not None:
             future = self.waiting.get(message.branch)
-            if future is None or future.done():
+            if future is not None and not future.done():
+                if message.status >= 200:
+                    future.set_result(message)
+            # A request that was sent again, since its answer took its time, is answered again, and alike.
+            elif future is None or message.branch not in self.sent_again or future.result().octets != octets:
                 self.inbox.put(message)
-            elif message.status >= 200:
-                future.set_result(message)
             return
         key = (message.branch, message.method)
         if key in self.answered:
@@ -187,6 +190,7 @@ class Server(asyncio.DatagramProtocol):
             if done:
                 self.check_response(octets, future.result())
                 return future.result()
+            self.sent_again.add(branch)
             self.send(octets)
             interval = min(2 * interval, 4)
 
