@@ -201,8 +201,8 @@ impl Application for Core {
     type Request = ();
     type Reply = ();
 
-    fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Cx<'_>) {
-        match indication {
+    fn handle(&mut self, now: Time, indication: &mut Indication<'_>, cx: &mut Cx<'_>) {
+        match *indication {
             Indication::Answered { user: 1, status: 200 } => self.counts.registered += 1,
             Indication::Answered { user: 2, status: 202 } | Indication::Answered { user: 4, status: 200 } => {
             }

@@ -198,12 +198,12 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
     fn handle_frame(&mut self, now: Time, port: PortId, frame: Frame) {
         self.cursor.reset();
         loop {
-            match self.stack.next(now, port, frame.bytes(), &mut self.cursor, &mut self.transmit) {
+            match &mut self.stack.next(now, port, frame.bytes(), &mut self.cursor, &mut self.transmit) {
                 Next::Indication(indication) => {
                     let mut cx = Context { stack: &mut self.stack, outside: &mut self.transmit };
                     self.application.handle(now, indication, &mut cx);
                 }
-                Next::HandOff(owner) => return self.transmit.hand_off_frame(owner, frame, port),
+                &mut Next::HandOff(owner) => return self.transmit.hand_off_frame(owner, frame, port),
                 Next::Again => {}
                 Next::Done => return,
             }
@@ -233,7 +233,9 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
     }
 
     fn handle_message(&mut self, now: Time, label: &crate::stack::Label, frame: &Frame) {
-        if let Some(indication) = self.stack.handle_message(now, label, frame.bytes(), &mut self.transmit) {
+        if let Some(indication) =
+            &mut self.stack.handle_message(now, label, frame.bytes(), &mut self.transmit)
+        {
             let mut cx = Context { stack: &mut self.stack, outside: &mut self.transmit };
             self.application.handle(now, indication, &mut cx);
         }
@@ -251,7 +253,9 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
 
     fn handle_timeout(&mut self, now: Time) {
         self.stack.handle_timeout(now, &mut self.transmit);
-        while let Some(indication) = self.stack.poll_indication(now, &mut self.cursor, &mut self.transmit) {
+        while let Some(indication) =
+            &mut self.stack.poll_indication(now, &mut self.cursor, &mut self.transmit)
+        {
             let mut cx = Context { stack: &mut self.stack, outside: &mut self.transmit };
             self.application.handle(now, indication, &mut cx);
         }

@@ -386,9 +386,9 @@ impl Application for Gateway {
     type Request = ToControl;
     type Reply = ToWorker;
 
-    fn handle(&mut self, now: Time, mut indication: Indication<'_>, cx: &mut Cx<'_>) {
+    fn handle(&mut self, now: Time, indication: &mut Indication<'_>, cx: &mut Cx<'_>) {
         // The great ones stay where they are.
-        match indication {
+        match *indication {
             Indication::Register(ref register) if register.expires == 0 => {
                 deregistration::on_register(self, now, register, cx)
             }

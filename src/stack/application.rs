@@ -82,11 +82,11 @@ pub trait Application {
     /// What the control thread answers.
     type Reply: Send + 'static;
 
-    /// A message has arrived.
+    /// A message has arrived: a great value, that is not moved about, and that the application may change.
     fn handle(
         &mut self,
         now: Time,
-        indication: Indication<'_>,
+        indication: &mut Indication<'_>,
         cx: &mut Context<'_, Self::Crossing, Self::Request>,
     );
 

@@ -379,8 +379,8 @@ impl Application for Hlr {
     type Request = ();
     type Reply = ();
 
-    fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Cx<'_>) {
-        match indication {
+    fn handle(&mut self, now: Time, indication: &mut Indication<'_>, cx: &mut Cx<'_>) {
+        match *indication {
             Indication::Invoke(invoke) => match invoke.operation {
                 Operation::Other { opcode, argument } => {
                     self.on_operation(now, invoke.asked, opcode, argument);

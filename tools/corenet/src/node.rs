@@ -252,8 +252,8 @@ impl Application for Node {
     type Request = Infallible;
     type Reply = Infallible;
 
-    fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Cx<'_>) {
-        match indication {
+    fn handle(&mut self, now: Time, indication: &mut Indication<'_>, cx: &mut Cx<'_>) {
+        match *indication {
             Indication::Register(register) => {
                 self.traffic.counts.not_for_us += 1;
                 cx.stack.answer(now, &register.request, 403, cx.outside);
@@ -275,7 +275,7 @@ impl Application for Node {
             },
             // A transport error is a 503 (RFC 3261 8.1.3.1).
             Indication::Unreachable { user, .. } => {
-                self.handle(now, Indication::Answered { user, status: 503 }, cx);
+                self.handle(now, &mut Indication::Answered { user, status: 503 }, cx);
             }
             // There is no SS7 here.
             _ => {}

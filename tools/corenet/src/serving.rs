@@ -459,8 +459,8 @@ impl Application for ServingNode {
     type Request = Infallible;
     type Reply = Infallible;
 
-    fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Cx<'_>) {
-        match indication {
+    fn handle(&mut self, now: Time, indication: &mut Indication<'_>, cx: &mut Cx<'_>) {
+        match *indication {
             Indication::Invoke(invoke) => match invoke.operation {
                 Operation::MtForwardSm(ref forward) => self.on_mt_forward_sm(now, &invoke.asked, forward, cx),
                 // What is provisioned does not matter here: all mobiles may have messages.

@@ -315,8 +315,8 @@ impl Application for HlrNode {
     type Request = Infallible;
     type Reply = Infallible;
 
-    fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Cx<'_>) {
-        match indication {
+    fn handle(&mut self, now: Time, indication: &mut Indication<'_>, cx: &mut Cx<'_>) {
+        match *indication {
             Indication::Invoke(invoke) => self.on_invoke(now, &invoke, cx),
             Indication::Ended { user, outcome } => match User::from_u64(user) {
                 User::SubscriberData(number) => self.on_inserted(now, number, &outcome, cx),
@@ -337,7 +337,7 @@ impl Application for HlrNode {
                 }
             }
             Indication::Unreachable { user, .. } => {
-                self.handle(now, Indication::Answered { user, status: 503 }, cx);
+                self.handle(now, &mut Indication::Answered { user, status: 503 }, cx);
             }
             // Nobody else has business here: MESSAGE and REGISTER are for S-CSCFs.
             Indication::Message(message) => cx.stack.answer(now, &message.request, 403, cx.outside),

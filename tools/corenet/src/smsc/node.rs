@@ -435,8 +435,8 @@ impl Application for SmscNode {
     type Request = Infallible;
     type Reply = Infallible;
 
-    fn handle(&mut self, now: Time, indication: Indication<'_>, cx: &mut Cx<'_>) {
-        match indication {
+    fn handle(&mut self, now: Time, indication: &mut Indication<'_>, cx: &mut Cx<'_>) {
+        match *indication {
             Indication::Invoke(invoke) => match (invoke.operation, invoke.within.map(User::from_u64)) {
                 (Operation::MoForwardSm(ref forward), None) => {
                     iwmsc::on_mo_forward_sm(self, now, invoke.asked, forward);
