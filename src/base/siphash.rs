@@ -1,4 +1,8 @@
-//! SipHash-2-4, the keyed hash behind identifiers that we mint and tables that strangers' bytes index.
+//! SipHash, the keyed hash behind identifiers that we mint and tables that strangers' bytes index.
+//!
+//! SipHash-2-4 authenticates: what strangers show us again and must not be able to make up. SipHash-1-3, with half the
+//! work, names and places things within one process, where all that is asked of it is that strangers can't aim at
+//! collisions, and where to guess it wins nothing; Rust's own tables use it for that.
 
 /// A 128-bit secret.
 #[derive(Clone, Copy)]
@@ -26,7 +30,7 @@ impl SipKey {
     /// The hash of the parts, each followed by its length, so that parts can't run into each other.
     #[must_use]
     pub fn hash(&self, parts: &[&[u8]]) -> u64 {
-        let mut state = State::new(self);
+        let mut state = Full::new(self);
         state.parts(parts);
         state.finish()
     }
@@ -34,7 +38,7 @@ impl SipKey {
     /// The 128-bit hash of the parts, for a fingerprint that stands for the bytes themselves.
     #[must_use]
     pub fn hash_u128(&self, parts: &[&[u8]]) -> u128 {
-        let mut state = State::new(self);
+        let mut state = Full::new(self);
         state.0[1] ^= 0xee;
         state.parts(parts);
         state.finish_wide()
@@ -43,7 +47,40 @@ impl SipKey {
     /// The hash of one word.
     #[must_use]
     pub fn hash_u64(&self, word: u64) -> u64 {
-        let mut state = State::new(self);
+        self.hash_words([word])
+    }
+
+    /// The hash of so many words, always as many under one key.
+    #[must_use]
+    #[inline]
+    pub fn hash_words<const N: usize>(&self, words: [u64; N]) -> u64 {
+        let mut state = Full::new(self);
+        words.into_iter().for_each(|word| state.word(word));
+        state.finish()
+    }
+
+    /// [`SipKey::hash`] by SipHash-1-3, for what authenticates nothing.
+    #[must_use]
+    pub fn quick_hash(&self, parts: &[&[u8]]) -> u64 {
+        let mut state = Quick::new(self);
+        state.parts(parts);
+        state.finish()
+    }
+
+    /// [`SipKey::hash_u128`] by SipHash-1-3, for what authenticates nothing.
+    #[must_use]
+    pub fn quick_hash_u128(&self, parts: &[&[u8]]) -> u128 {
+        let mut state = Quick::new(self);
+        state.0[1] ^= 0xee;
+        state.parts(parts);
+        state.finish_wide()
+    }
+
+    /// [`SipKey::hash_u64`] by SipHash-1-3, for what authenticates nothing.
+    #[must_use]
+    #[inline]
+    pub fn quick_hash_u64(&self, word: u64) -> u64 {
+        let mut state = Quick::new(self);
         state.word(word);
         state.finish()
     }
@@ -55,9 +92,13 @@ impl core::fmt::Debug for SipKey {
     }
 }
 
-struct State([u64; 4]);
+/// The state, with so many rounds for each word and so many at the end.
+struct State<const WORD: usize, const END: usize>([u64; 4]);
 
-impl State {
+type Full = State<2, 4>;
+type Quick = State<1, 3>;
+
+impl<const WORD: usize, const END: usize> State<WORD, END> {
     fn new(key: &SipKey) -> Self {
         Self([
             key.k0 ^ 0x736f_6d65_7073_6575,
@@ -82,10 +123,10 @@ impl State {
         v[2] = v[2].rotate_left(32);
     }
 
+    #[inline(always)]
     fn word(&mut self, word: u64) {
         self.0[3] ^= word;
-        self.round();
-        self.round();
+        (0..WORD).for_each(|_| self.round());
         self.0[0] ^= word;
     }
 
@@ -110,22 +151,16 @@ impl State {
 
     fn finish_wide(mut self) -> u128 {
         self.0[2] ^= 0xee;
-        for _ in 0..4 {
-            self.round();
-        }
+        (0..END).for_each(|_| self.round());
         let low = self.folded();
         self.0[1] ^= 0xdd;
-        for _ in 0..4 {
-            self.round();
-        }
+        (0..END).for_each(|_| self.round());
         u128::from(self.folded()) << 64 | u128::from(low)
     }
 
     fn finish(mut self) -> u64 {
         self.0[2] ^= 0xff;
-        for _ in 0..4 {
-            self.round();
-        }
+        (0..END).for_each(|_| self.round());
         self.folded()
     }
 }
@@ -149,6 +184,25 @@ mod tests {
         let expected =
             [0xa3, 0x81, 0x7f, 0x04, 0xba, 0x25, 0xa8, 0xe6, 0x6d, 0xf6, 0x72, 0x14, 0xc7, 0x55, 0x02, 0x93];
         assert_eq!(key.hash_u128(&[b""]).to_le_bytes(), expected);
+    }
+
+    #[test]
+    fn the_quick_hash_is_siphash_1_3_as_published() {
+        // Of Rust's own tables; a slice's hash there is of its length and then of its octets.
+        #[allow(deprecated)]
+        fn expected(message: &[u8]) -> u64 {
+            let mut hasher = core::hash::SipHasher::new_with_keys(0, 0);
+            core::hash::Hasher::write(&mut hasher, message);
+            core::hash::Hasher::finish(&hasher)
+        }
+        let key = SipKey::new([0; 16]);
+        let message: [u8; 15] = core::array::from_fn(|i| i as u8);
+        // The deprecated hasher is SipHash-2-4, which shows that the two are asked alike.
+        assert_eq!(key.hash(&[&message]), expected(&message));
+        let mut quick = std::hash::DefaultHasher::new();
+        core::hash::Hasher::write(&mut quick, &message);
+        assert_eq!(key.quick_hash(&[&message]), core::hash::Hasher::finish(&quick));
+        assert_ne!(key.quick_hash_u128(&[&message]) as u64, key.quick_hash(&[&message]));
     }
 
     #[test]

@@ -378,7 +378,8 @@ impl<U: Copy + Default> Dialogues<U> {
         let Ok(portion) = TransactionPortion::parse(bytes) else { return Owner::None };
         match (portion.message_type, portion.otid, portion.dtid) {
             (MessageType::Begin, Some(otid), _) => {
-                Owner::Begin { otid_hash: self.otid_key.hash(&[otid.as_bytes()]) }
+                // It only spreads dialogues over workers.
+                Owner::Begin { otid_hash: self.otid_key.quick_hash(&[otid.as_bytes()]) }
             }
             (_, _, Some(dtid)) => self.owner_of(dtid),
             _ => Owner::None,
