@@ -3,11 +3,11 @@
 use super::headers::{Params, Via, ip_address};
 use super::mint::{Minter, Tag};
 use super::name::Name;
-use super::scan::{control, is_token, is_uri_text, spell};
+use super::scan::{is_line_text, is_token, is_uri_text, spell};
 use super::view::{Field, Fragment, Message, Method, Slots, WHY, Why};
 use crate::base::Malformed;
 use core::fmt::Write as _;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Writes a message. A write that doesn't fit, or a value with a control character in it, spoils the message: it is
 /// never given out.
@@ -72,7 +72,7 @@ impl<'b> Writer<'b> {
     }
 
     fn checked(&mut self, bytes: &[u8]) {
-        self.spoilt |= control(bytes, 0) < bytes.len() && bytes.iter().any(|&c| c < 0x20 && c != b'\t');
+        self.spoilt |= !is_line_text(bytes);
         self.bytes(bytes);
     }
 
@@ -112,16 +112,36 @@ impl<'b> Writer<'b> {
     fn address_octets(&mut self, address: IpAddr) {
         match address {
             IpAddr::V4(address) => {
-                for (at, octet) in address.octets().into_iter().enumerate() {
-                    if at > 0 {
-                        self.bytes(b".");
-                    }
-                    self.bytes(spell(u32::from(octet), &mut [0; 10]));
-                }
+                let mut text = [0; 15];
+                self.bytes(spell_v4(address, &mut text));
             }
             IpAddr::V6(address) => self.spoilt |= write!(self, "{address}").is_err(),
         }
     }
+}
+
+/// An address in dotted decimals.
+fn spell_v4(address: Ipv4Addr, text: &mut [u8; 15]) -> &[u8] {
+    let mut len = 0;
+    let mut put = |octet: u8| {
+        if let Some(place) = text.get_mut(len) {
+            *place = octet;
+            len += 1;
+        }
+    };
+    for (at, octet) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            put(b'.');
+        }
+        if octet > 99 {
+            put(b'0' + octet / 100);
+        }
+        if octet > 9 {
+            put(b'0' + octet / 10 % 10);
+        }
+        put(b'0' + octet % 10);
+    }
+    text.get(..len).unwrap_or(&[])
 }
 
 impl core::fmt::Write for Writer<'_> {
@@ -290,7 +310,7 @@ pub(super) fn response_head(request: &Fragment<'_>, to_tag: &Tag, source: Socket
         w.end_line();
     }
     for name in [Name::From, Name::To, Name::CallId, Name::CSeq] {
-        let Some(field) = request.fields(name).next() else { continue };
+        let Some(field) = request.field(name) else { continue };
         w.name(name);
         w.copied(field);
         if name == Name::To && request.lacks_to_tag {
@@ -303,7 +323,7 @@ pub(super) fn response_head(request: &Fragment<'_>, to_tag: &Tag, source: Socket
 
 /// What a 100 tells back of a Timestamp (RFC 3261 8.2.6.1).
 pub(super) fn timestamp(request: &Fragment<'_>, w: &mut Writer<'_>) {
-    if let Some(field) = request.fields(Name::Timestamp).next() {
+    if let Some(field) = request.field(Name::Timestamp) {
         w.name(Name::Timestamp);
         w.copied(field);
         w.end_line();

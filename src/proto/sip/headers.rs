@@ -56,10 +56,16 @@ impl<'a> Param<'a> {
         if first != b';' {
             return Err(Unreadable);
         }
-        let (param, after) = rest.split_at_checked(octet(rest, 0, b';')).unwrap_or((rest, &[]));
-        let (name, value) =
-            split_once(param, b'=').map_or((param, None), |(name, value)| (name, Some(value)));
-        if !is_token(name) || value == Some(&[]) {
+        let (name, rest) = split_token(rest);
+        let (value, after) = match rest.split_first() {
+            Some((b'=', rest)) => {
+                let (value, after) = rest.split_at_checked(octet(rest, 0, b';')).unwrap_or((rest, &[]));
+                (Some(value), after)
+            }
+            None | Some((b';', _)) => (None, rest),
+            Some(_) => return Err(Unreadable),
+        };
+        if name.is_empty() || value == Some(&[]) {
             return Err(Unreadable);
         }
         *text = after;
@@ -270,19 +276,10 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// The first value of a Via line.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
-        let after_protocol = match line.strip_prefix(b"SIP/2.0/") {
-            Some(rest) => rest,
-            None => {
-                let (name, rest) = split_once(line, b'/')?;
-                let (version, rest) = split_once(rest, b'/')?;
-                (trim(name).eq_ignore_ascii_case(b"SIP") && trim(version) == b"2.0")
-                    .then_some(skip_lws(rest))?
-            }
+        let (transport, rest) = match line.strip_prefix(b"SIP/2.0/UDP ") {
+            Some(rest) => (line.get(8..11)?, rest),
+            None => Self::protocol(line)?,
         };
-        let (transport, rest) = split_token(after_protocol);
-        if transport.is_empty() || !rest.first().copied().is_some_and(is_lws) {
-            return None;
-        }
         let rest = skip_lws(rest);
         let (sent_by_host, rest) = if rest.first() == Some(&b'[') {
             let (host, after) = rest.split_at_checked(octet(rest, 0, b']') + 1)?;
@@ -301,6 +298,21 @@ impl<'a> Via<'a> {
         };
         let head = line.get(..line.len() - rest.len())?;
         Self { transport, sent_by_host, sent_by_port, head, rest, ..Self::EMPTY }.with_params(rest)
+    }
+
+    /// The transport and what follows it, where they are not what they mostly are.
+    fn protocol(line: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let after_protocol = match line.strip_prefix(b"SIP/2.0/") {
+            Some(rest) => rest,
+            None => {
+                let (name, rest) = split_once(line, b'/')?;
+                let (version, rest) = split_once(rest, b'/')?;
+                (trim(name).eq_ignore_ascii_case(b"SIP") && trim(version) == b"2.0")
+                    .then_some(skip_lws(rest))?
+            }
+        };
+        let (transport, rest) = split_token(after_protocol);
+        (!transport.is_empty() && rest.first().copied().is_some_and(is_lws)).then_some((transport, rest))
     }
 
     const EMPTY: Self = Self {
@@ -395,7 +407,16 @@ pub(super) fn take_value<'a>(list: &mut &'a [u8]) -> Option<&'a [u8]> {
             *list = text;
             return None;
         }
-        let mut at = list_mark(text, 0);
+        let mut at = 0;
+        if text.first() == Some(&b'<') {
+            at = octet(text, 0, b'>');
+            // Mostly that is all.
+            if at + 1 == text.len() {
+                *list = &[];
+                return Some(text);
+            }
+        }
+        at = list_mark(text, at);
         loop {
             match text.get(at) {
                 Some(b'"') => at += text.get(at..).and_then(quoted).unwrap_or(text.len()),

@@ -1,16 +1,34 @@
 //! Octet classes and searches of SIP text, eight or sixteen octets at a time.
 
 /// Offset of the first octet below 0x20 at or after `from`, or the length if there is none.
-#[inline]
+#[inline(always)]
 pub(super) fn control(bytes: &[u8], from: usize) -> usize {
-    let from = skip_without(bytes, from, |octet| octet < 0x20);
-    by_words(bytes, from, |word| below(word, 0x20))
+    let hits = |word: &[u8; 8]| below(u64::from_le_bytes(*word), 0x20);
+    let (blocks, _) = bytes.get(from..).unwrap_or(&[]).as_chunks::<16>();
+    let mut at = from;
+    for block in blocks {
+        if any(block, |octet| octet < 0x20)
+            && let ([low, high], _) = block.as_chunks::<8>()
+        {
+            let (low, high) = (hits(low), hits(high));
+            let bits = if low != 0 { low.trailing_zeros() } else { 64 + high.trailing_zeros() };
+            return at + (bits / 8) as usize;
+        }
+        at += 16;
+    }
+    by_words(bytes, at, |word| below(word, 0x20))
 }
 
 /// Offset of the first `octet` at or after `from`, or the length if there is none.
 #[inline]
 pub(super) fn octet(bytes: &[u8], from: usize, octet: u8) -> usize {
     by_words(bytes, from, |word| equal(word, octet))
+}
+
+/// Offset of the first semicolon or question mark, which end the host and port of a URI, or the length if there is none.
+#[inline]
+pub(super) fn host_end(text: &[u8]) -> usize {
+    by_words(text, 0, |word| equal(word, b';') | equal(word, b'?'))
 }
 
 /// Offset of the first comma, quote or angle bracket that opens, or the length if there is none.
@@ -72,6 +90,9 @@ fn any(octets: &[u8], wanted: impl Fn(u8) -> bool) -> bool {
 
 const TOKEN: u8 = 1;
 const HOST: u8 = 2;
+const URI: u8 = 4;
+const LINE: u8 = 8;
+const VALUE: u8 = 16;
 
 #[allow(clippy::indexing_slicing)] // evaluated at compile time
 static CLASSES: [u8; 256] = {
@@ -85,6 +106,17 @@ static CLASSES: [u8; 256] = {
         }
         if c.is_ascii_alphanumeric() || among(c, b"-._") {
             class |= HOST;
+        }
+        // RFC 3261 25.1: reserved, unreserved, "%" of escapes, the brackets of an IPv6 reference; and "#", which handsets
+        // leave unescaped in service codes.
+        if c.is_ascii_alphanumeric() || among(c, b"-_.!~*'();/?:@&=+$,%[]#") {
+            class |= URI;
+        }
+        if c >= b' ' || c == b'\t' {
+            class |= LINE;
+        }
+        if c > b' ' && !among(c, b";,\"") {
+            class |= VALUE;
         }
         classes[octet] = class;
         octet += 1;
@@ -125,7 +157,12 @@ fn none(text: &[u8], unwanted: impl Fn(u8) -> bool) -> bool {
 /// Whether all octets of `text` are of `class`, and there is one.
 #[inline(always)]
 fn all(text: &[u8], class: u8) -> bool {
-    !text.is_empty() && text.iter().fold(class, |all, &octet| all & classes(octet)) != 0
+    let all_of = |text: &[u8]| text.iter().fold(class, |all, &octet| all & classes(octet)) != 0;
+    match text.last_chunk::<8>() {
+        // Some of these are looked at twice. Compilers write eight look-ups out.
+        Some(last) => all_of(last) && text.as_chunks::<8>().0.iter().all(|word| all_of(word)),
+        None => !text.is_empty() && all_of(text),
+    }
 }
 
 /// Whether `text` is a token (RFC 3261 25.1), not empty.
@@ -148,17 +185,13 @@ fn is_long_token(text: &[u8]) -> bool {
 
 /// Whether `text` has only octets that a URI may have, not empty.
 pub(super) fn is_uri_text(text: &[u8]) -> bool {
-    // RFC 3261 25.1 without "<", ">", backslash, "^", braces, bar, quote and grave accent: reserved, unreserved, "%" of
-    // escapes, the brackets of an IPv6 reference; and "#", which handsets leave unescaped in service codes.
-    let other = |octet: u8| {
-        (octet.wrapping_sub(b'!') > b'~' - b'!')
-            | (octet | 2 == b'>')
-            | (octet | 2 == b'^')
-            | (octet.wrapping_sub(b'{') < 3)
-            | (octet == b'"')
-            | (octet == b'`')
-    };
-    !text.is_empty() && none(text, other)
+    all(text, URI)
+}
+
+/// Whether `text` can stand within a line: it has no control character but tabs.
+pub(super) fn is_line_text(text: &[u8]) -> bool {
+    let plain = text.is_empty() || text.len() >= 16 && none(text, |octet| octet < b' ');
+    plain || all(text, LINE)
 }
 
 /// Whether `text` begins with a scheme and a colon.
@@ -180,8 +213,7 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
 
 /// Whether `text` can be a parameter's value up to the end of a plain text.
 pub(super) fn is_plain_value(text: &[u8]) -> bool {
-    !text.is_empty()
-        && none(text, |octet| (octet <= b' ') | (octet == b';') | (octet == b',') | (octet == b'"'))
+    all(text, VALUE)
 }
 
 /// Whether `text` has white space in it.
@@ -317,6 +349,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn other_classes_have_these_octets_and_no_others() {
+        type Class = (fn(&[u8]) -> bool, fn(u8) -> bool);
+        let classes: [Class; 4] = [
+            (is_host_text, |octet| octet.is_ascii_alphanumeric() || b"-._".contains(&octet)),
+            (is_line_text, |octet| octet >= b' ' || octet == b'\t'),
+            (is_plain_value, |octet| octet > b' ' && !b";,\"".contains(&octet)),
+            (is_plain, |octet| octet > b' ' && !b",\"".contains(&octet)),
+        ];
+        for (class, wanted) in classes {
+            for octet in 0..=u8::MAX {
+                for length in [1, 7, 8, 9, 15, 16, 17, 40] {
+                    for at in 0..length {
+                        let mut text = [b'a'; 40];
+                        text[at] = octet;
+                        assert_eq!(class(&text[..length]), wanted(octet), "{octet:#x} at {at} of {length}");
+                    }
+                }
+            }
+        }
+        assert!(!is_host_text(b"") && is_line_text(b"") && !is_plain_value(b"") && is_plain(b""));
     }
 
     #[test]

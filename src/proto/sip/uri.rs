@@ -1,7 +1,7 @@
 //! SIP, SIPS and tel URIs (RFC 3261 19.1, RFC 3966).
 
 use super::headers::ip_address;
-use super::scan::{decimal, is_host_text, is_token, is_uri_text, octet, spell, split_once};
+use super::scan::{decimal, host_end, is_host_text, is_token, is_uri_text, octet, spell, split_once};
 use crate::ident::{Digits, Identity};
 use core::net::SocketAddr;
 
@@ -56,16 +56,14 @@ impl<'a> Uri<'a> {
     /// Request-URI and of what [`NameAddr`](super::NameAddr) calls a URI.
     #[must_use]
     pub fn of_checked(text: &'a [u8]) -> Option<Self> {
-        let (scheme, rest) = split_once(text, b':')?;
+        let (scheme, rest) = match text {
+            [b's', b'i', b'p', b':', rest @ ..] => (Scheme::Sip, rest),
+            [b't', b'e', b'l', b':', rest @ ..] => (Scheme::Tel, rest),
+            _ => Self::scheme_of(text)?,
+        };
         if rest.is_empty() || !escapes_are_whole(text) {
             return None;
         }
-        let scheme = match scheme.len() {
-            3 if scheme.eq_ignore_ascii_case(b"sip") => Scheme::Sip,
-            4 if scheme.eq_ignore_ascii_case(b"sips") => Scheme::Sips,
-            3 if scheme.eq_ignore_ascii_case(b"tel") => Scheme::Tel,
-            _ => Scheme::Other,
-        };
         let empty = Self { scheme, user: &[], host: &[], port: None, params: &[], text };
         match scheme {
             Scheme::Sip | Scheme::Sips => empty.sip(rest),
@@ -77,6 +75,18 @@ impl<'a> Uri<'a> {
         }
     }
 
+    /// A scheme in any case, and what follows its colon.
+    fn scheme_of(text: &'a [u8]) -> Option<(Scheme, &'a [u8])> {
+        let (scheme, rest) = split_once(text, b':')?;
+        let scheme = match scheme.len() {
+            3 if scheme.eq_ignore_ascii_case(b"sip") => Scheme::Sip,
+            4 if scheme.eq_ignore_ascii_case(b"sips") => Scheme::Sips,
+            3 if scheme.eq_ignore_ascii_case(b"tel") => Scheme::Tel,
+            _ => Scheme::Other,
+        };
+        Some((scheme, rest))
+    }
+
     /// `[user[:password]@]host[:port][;params][?headers]`. An unescaped `@` can only end the user part.
     fn sip(self, rest: &'a [u8]) -> Option<Self> {
         let (user, rest) = match split_once(rest, b'@') {
@@ -86,8 +96,8 @@ impl<'a> Uri<'a> {
             }
             None => (&[][..], rest),
         };
-        let (rest, _headers) = rest.split_at_checked(octet(rest, 0, b'?'))?;
-        let (host_and_port, params) = rest.split_at_checked(octet(rest, 0, b';'))?;
+        let (host_and_port, rest) = rest.split_at_checked(host_end(rest))?;
+        let (params, _headers) = rest.split_at_checked(octet(rest, 0, b'?'))?;
         let (host, rest) = if host_and_port.first() == Some(&b'[') {
             let (host, rest) = host_and_port.split_at_checked(octet(host_and_port, 0, b']') + 1)?;
             ip_address(host)?;

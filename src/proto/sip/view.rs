@@ -3,8 +3,7 @@
 use super::headers::{MediaType, NameAddr, Via, take_value};
 use super::name::Name;
 use super::scan::{
-    control, decimal, has_lws, has_scheme, is_lws, is_token, is_uri_text, octet, seconds, skip_lws,
-    split_once, trim,
+    control, decimal, has_lws, has_scheme, is_lws, is_token, is_uri_text, seconds, skip_lws, split_once, trim,
 };
 use crate::base::{Layer, Malformed};
 
@@ -139,6 +138,12 @@ impl Slots {
         self.slots.get(..self.len).unwrap_or(&[])
     }
 
+    /// The first slot of that name.
+    fn first(&self, name: Name) -> Option<&Slot> {
+        let first = self.first.get(name as usize).copied().unwrap_or(NONE);
+        self.all().get(usize::from(first))
+    }
+
     /// The slots of that name, in order.
     fn named(&self, name: Name) -> impl Iterator<Item = &Slot> {
         let first = usize::from(self.first.get(name as usize).copied().unwrap_or(NONE));
@@ -183,62 +188,60 @@ impl Slots {
 
     /// Finds the header lines from `start` to the empty line. Gives the offset after the empty line.
     fn fill(&mut self, bytes: &[u8], start: usize) -> Result<usize, Malformed> {
-        let mut at = start;
+        let mut rest = bytes.get(start..).unwrap_or(&[]);
         loop {
-            let line = bytes.get(at..).unwrap_or(&[]);
-            let (end, colon) = (line_end(bytes, at)?, at + octet(line, 0, b':'));
+            let at = bytes.len() - rest.len();
+            let (line, after) = take_line(rest, at)?;
             match line.first() {
-                Some(b'\r') => return Ok(end + 2),
-                Some(b' ' | b'\t') => self.extend(bytes, end).map_err(|why| why.at(at))?,
-                _ => self.header(line, colon - at, at, end).map_err(|why| why.at(at))?,
+                None => return Ok(at + 2),
+                Some(b' ' | b'\t') => self.extend(bytes, at + line.len()).map_err(|why| why.at(at))?,
+                _ => self.header(line, at).map_err(|why| why.at(at))?,
             }
-            at = end + 2;
+            rest = after;
         }
     }
 
     /// The same, but passes over what can't be read.
     fn fill_leniently(&mut self, bytes: &[u8], start: usize) {
-        let mut at = start;
-        while let Ok(end) = line_end(bytes, at) {
-            let line = bytes.get(at..).unwrap_or(&[]);
+        let mut rest = bytes.get(start..).unwrap_or(&[]);
+        while let Ok((line, after)) = take_line(rest, 0) {
+            let at = bytes.len() - rest.len();
             let _unread = match line.first() {
-                Some(b'\r') => return,
-                Some(b' ' | b'\t') => self.extend(bytes, end),
-                _ => self.header(line, octet(line, 0, b':'), at, end),
+                None => return,
+                Some(b' ' | b'\t') => self.extend(bytes, at + line.len()),
+                _ => self.header(line, at),
             };
-            at = end + 2;
+            rest = after;
         }
     }
 
-    /// Notes the header line at `at` that ends at `end`; `line` is it and what follows, and has its first colon at
-    /// `colon`.
+    /// Notes the header line at `at`.
     #[inline(always)]
-    fn header(&mut self, line: &[u8], colon: usize, at: usize, end: usize) -> Result<(), Why> {
-        let line_len = end - at;
-        if colon >= line_len {
-            return Err(Why::HeaderLine);
-        }
-        if line_len > MAX_HEADER {
+    fn header(&mut self, line: &[u8], at: usize) -> Result<(), Why> {
+        let (before, value) = split_once(line, b':').ok_or(Why::HeaderLine)?;
+        if line.len() > MAX_HEADER {
             return Err(Why::TooLong);
         }
         // White space may stand before the colon (RFC 3261 7.3.1).
-        let mut name_len = colon;
-        while name_len > 0 && line.get(name_len - 1).copied().is_some_and(is_lws) {
-            name_len -= 1;
+        let mut name = before;
+        while let [spelt @ .., last] = name
+            && is_lws(*last)
+        {
+            name = spelt;
         }
-        let name = Name::read(line, name_len);
-        if name == Name::Other && !is_token(line.get(..name_len).unwrap_or(&[])) {
+        let known = Name::read(line, name.len());
+        if known == Name::Other && !is_token(name) {
             return Err(Why::HeaderLine);
         }
-        let value = line.get(colon + 1..line_len).unwrap_or(&[]);
+        let end = at + line.len();
         let (start, end) = match value {
-            [b' ', first, .., last] if !is_lws(*first) && !is_lws(*last) => (at + colon + 2, end),
+            [b' ', first, .., last] if !is_lws(*first) && !is_lws(*last) => (end + 1 - value.len(), end),
             _ => {
                 let start = end - skip_lws(value).len();
                 (start, start + trim(value).len())
             }
         };
-        self.push(Slot { name, folded: false, line: at as u16, value: start as u16, end: end as u16 })
+        self.push(Slot { name: known, folded: false, line: at as u16, value: start as u16, end: end as u16 })
     }
 }
 
@@ -248,26 +251,27 @@ impl Default for Slots {
     }
 }
 
-/// The offset of the CR LF that ends the line that `at` is in; a tab is the only other control character allowed.
+/// Splits `text`, which is at `at` in its message, after its first line, which loses its CR LF; a tab is the only other
+/// control character allowed.
 #[inline(always)]
-fn line_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
-    let end = control(bytes, at);
-    match bytes.get(end..) {
-        Some([b'\r', b'\n', ..]) => Ok(end),
-        _ => line_end_from(bytes, end),
+fn take_line(text: &[u8], at: usize) -> Result<(&[u8], &[u8]), Malformed> {
+    match text.split_at_checked(control(text, 0)) {
+        Some((line, [b'\r', b'\n', after @ ..])) => Ok((line, after)),
+        _ => take_line_with_tabs(text, at),
     }
 }
 
-/// The same from a control character on.
+/// The same of one that may have tabs.
 #[cold]
-fn line_end_from(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
-    let mut end = at;
+fn take_line_with_tabs(text: &[u8], at: usize) -> Result<(&[u8], &[u8]), Malformed> {
+    let mut end = 0;
     loop {
-        match bytes.get(end..) {
-            Some([b'\r', b'\n', ..]) => return Ok(end),
-            Some([b'\t', ..]) => end = control(bytes, end + 1),
-            Some([_, _, ..]) => return Err(Why::Control.at(end)),
-            _ => return Err(Why::Unfinished.at(end)),
+        end = control(text, end);
+        match text.split_at_checked(end) {
+            Some((line, [b'\r', b'\n', after @ ..])) => return Ok((line, after)),
+            Some((_, [b'\t', ..])) => end += 1,
+            Some((_, [_, _, ..])) => return Err(Why::Control.at(at + end)),
+            _ => return Err(Why::Unfinished.at(at + end)),
         }
     }
 }
@@ -482,7 +486,8 @@ impl<'a> Message<'a> {
     /// its line ends, each followed by white space. [`Name::Other`] finds nothing.
     #[must_use]
     pub fn header(&self, name: Name) -> Option<&'a [u8]> {
-        self.lines(name).next()
+        let slot = self.slots.first(name).filter(|_| name != Name::Other)?;
+        Some(self.headers().value(slot))
     }
 
     /// The whole values of all header lines of that name.
@@ -524,16 +529,23 @@ impl<'a> Fragment<'a> {
     pub(super) fn salvage(bytes: &'a [u8], slots: &'a mut Slots) -> Option<Self> {
         slots.clear();
         let start = bytes.len() - skip_lws(bytes).len();
-        let end = line_end(bytes, start).ok()?;
-        let (first, _) = split_once(bytes.get(start..end)?, b' ')?;
+        let (line, rest) = take_line(bytes.get(start..)?, start).ok()?;
+        let (first, _) = split_once(line, b' ')?;
         if bytes.len() > usize::from(u16::MAX) || !is_token(first) || first == b"ACK" {
             return None;
         }
-        slots.fill_leniently(bytes, end + 2);
+        slots.fill_leniently(bytes, bytes.len() - rest.len());
         let headers = Headers { bytes, slots };
         let top_via = Via::parse(headers.first(Name::Via).1)?;
         let lacks_to_tag = NameAddr::parse(headers.first(Name::To).1).is_some_and(|to| to.tag().is_none());
         Some(Self { headers, top_via, lacks_to_tag })
+    }
+
+    /// The first header line of that name.
+    pub(super) fn field(&self, name: Name) -> Option<Field<'a>> {
+        let headers = self.headers;
+        let slot = headers.slots.first(name)?;
+        Some(Field { value: headers.value(slot), folded: slot.folded })
     }
 
     pub(super) fn fields(&self, name: Name) -> impl Iterator<Item = Field<'a>> + use<'a> {
@@ -556,11 +568,7 @@ impl<'a> Headers<'a> {
 
     /// Offset and value of the first header of that name; 0 and nothing if there is none.
     fn first(&self, name: Name) -> (usize, &'a [u8]) {
-        let first = self.slots.first.get(name as usize).copied().unwrap_or(NONE);
-        self.slots
-            .all()
-            .get(usize::from(first))
-            .map_or((0, &[]), |slot| (usize::from(slot.line), self.value(slot)))
+        self.slots.first(name).map_or((0, &[]), |slot| (usize::from(slot.line), self.value(slot)))
     }
 
     fn body(&self, at: usize) -> Result<&'a [u8], Malformed> {
@@ -594,9 +602,9 @@ fn index<'a>(bytes: &'a [u8], slots: &mut Slots) -> Result<(Start<'a>, usize), M
     if at == bytes.len() {
         return Err(Why::Empty.at(at));
     }
-    let end = line_end(bytes, at)?;
-    let start = read_start(bytes.get(at..end).unwrap_or(&[])).map_err(|why| why.at(at))?;
-    let body_at = slots.fill(bytes, end + 2)?;
+    let (line, rest) = take_line(bytes.get(at..).unwrap_or(&[]), at)?;
+    let start = read_start(line).map_err(|why| why.at(at))?;
+    let body_at = slots.fill(bytes, bytes.len() - rest.len())?;
     Ok((start, body_at))
 }
 
