@@ -20,7 +20,8 @@ from sms import fingerprint
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "tools" / "corenet" / "demo"
 SENT = {"mo": 2_000, "mt": 8_000, "direct_mo": 2_000, "direct_mt": 8_000}
-# Half of the absent are found by the MSC; for the others the alert alone is soon enough.
+# Half of the absent are found by the MSC; the others are alerted for. A report that reaches the HLR after its subscriber has come back waits for
+# the service centre's next try, as the standards have it.
 CHANGES = {r"^mo = 500$": "mo = 0", r"^window = 64$": "window = 64\nrate = 400.0\nabsent = 0.2\nabsent_ms = 12000", r"^deregister = true$": "deregister = false"}
 START, TRAFFIC, END = 30, 90, 20
 # The service centres' addresses, behind both signalling gateways too, the MSC's, and the gateway's on the IMS side.
@@ -49,7 +50,7 @@ class LedgerJudge:
                 # The first is the MSC; nobody is at the SGSN.
                 msc, sgsn = (f'title = "49173000000{at}"' for at in (1, 2))
                 text = text.replace(msc, f"{msc}\nattached = 0.5").replace(sgsn, f"{sgsn}\nattached = 0.0")
-                text = text.replace("[smsc.point]\n", "[smsc]\nretry_s = [3600]\n\n[smsc.point]\n", 1)
+                text = text.replace("[smsc.point]\n", "[smsc]\nretry_s = [15]\n\n[smsc.point]\n", 1)
             (self.directory / name).write_text(text)
         for box, part in self.boxes.items():
             if part:
