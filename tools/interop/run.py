@@ -19,12 +19,11 @@ JUDGES = {
     "hlr_judge": [["BINARY"]],
     "smsc_judge": [["BINARY"]],
     "presence_judge": [["BINARY"]],
-    "ledger_judge": [["BINARY", "whole"]],
     "ladder_judge": [["BINARY"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
 # These have no captures of what a gateway sends to a lab.
-WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ledger_judge", "ladder_judge"]
+WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 
