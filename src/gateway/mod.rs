@@ -278,7 +278,8 @@ impl Gateway {
 
     /// Dispatches a MESSAGE by what its SM-RP message is: submission, report or notice of free memory.
     fn on_message(&mut self, now: Time, message: &mut Message<'_>, cx: &mut Cx<'_>) {
-        let Some(sender) = sender::find(self, now, message) else {
+        let sender = sender::find(self, now, message).or_else(|| sender::reporting(self, message));
+        let Some(sender) = sender else {
             self.counts.untrusted_source += 1;
             cx.stack.answer(now, &message.request, 403, cx.outside);
             return;

@@ -12,6 +12,7 @@ use crate::base::{Inline, Key, Time, TimerId};
 use crate::ident::{Digits, Identity, Imsi, WorkerId};
 use crate::stack::{Answer, Asked, Deferred, ForwardSm, Invoke, Message, MessageRequest, RequestId, Rp};
 use crate::subscriber::{AccessKind, Binding, Holder, Record, SubscriberId};
+use std::net::SocketAddr;
 
 /// The longest queue per user that can be configured.
 pub const MAX_QUEUE: usize = 16;
@@ -75,8 +76,8 @@ pub(crate) struct Mt {
     request: Option<RequestId>,
     /// The bindings that it was sent over.
     tried: Tried,
-    /// The UE's own binding that it was sent over last.
-    direct: Option<Version>,
+    /// The UE's own binding that it was sent over last, and its address.
+    direct: Option<(Version, SocketAddr)>,
     /// The message, kept as long as there is another binding to send it over.
     again: Option<Key>,
     awaiting: Awaiting,
@@ -137,6 +138,11 @@ impl Gateway {
 }
 
 impl Mt {
+    /// The network of a UE that was sent the message itself, if `source` is where it was sent.
+    pub(super) fn sent_from(&self, source: SocketAddr) -> Option<u16> {
+        self.direct.filter(|(_, address)| *address == source).map(|_| self.network)
+    }
+
     /// How many messages of ours wait in the gateway's slab.
     pub(super) fn waiting(&self) -> usize {
         self.queue.len + usize::from(self.again.is_some())
@@ -328,7 +334,7 @@ fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arrived, cx: &m
     let sent = found.ok_or(Failure::Absent(cause::DEREGISTERED)).and_then(|(subscriber, binding)| {
         mt.imsi = subscriber.record().imsi();
         mt.network = binding.network;
-        mt.direct = (binding.access == AccessKind::Direct).then(|| Version::of(binding));
+        mt.direct = (binding.access == AccessKind::Direct).then(|| (Version::of(binding), binding.target));
         mt.answered = false;
         mt.tried.add(binding);
         // Only where it may be needed once more.
@@ -427,7 +433,7 @@ fn stop_repeating(mt: &mut Mt, cx: &mut Cx<'_>) {
 /// G-5: the control thread learns that a UE is not where it registered from.
 fn tell_unreachable(gateway: &mut Gateway, key: Key, cx: &mut Cx<'_>) {
     let Some(mt) = gateway.mt.get(key) else { return };
-    let Some(binding) = mt.direct else { return };
+    let Some((binding, _)) = mt.direct else { return };
     gateway.counts.mt_unreachable += 1;
     if cx.outside.to_control(ToControl::Unreachable { subscriber: mt.subscriber, binding }).is_err() {
         gateway.counts.control_full += 1;
@@ -459,9 +465,14 @@ pub(super) fn on_report(
         _ => return,
     };
     let reporter = sender.subscriber.and_then(|id| gateway.subscribers.get(id));
-    let reporter = reporter.map(|it| (it.id(), it.record().imsi(), it.mt_holder()));
-    let Some((subscriber, imsi, holder)) = reporter else {
-        return unmatched(gateway, now, network, message, cx);
+    let (subscriber, imsi, holder) = match (reporter, message.in_reply_to) {
+        (Some(it), _) => {
+            let holder = it.mt_holder().map(|(holder, _)| (holder, it.id()));
+            (Some(it.id()), it.record().imsi(), holder)
+        }
+        // He has gone since, but only who was sent the message knows what it was called.
+        (None, Some(_)) => (None, None, None),
+        (None, None) => return unmatched(gateway, now, network, message, cx),
     };
     let Some(request) = cx.stack.defer(now, &message.request) else {
         cx.stack.answer(now, &message.request, 503, cx.outside);
@@ -476,7 +487,7 @@ pub(super) fn on_report(
             let key = gateway.held(holder);
             accept(gateway, now, key, subscriber, &report, cx);
         }
-        (None, Some((holder, _))) => {
+        (None, Some((holder, subscriber))) => {
             if cx.outside.to_worker(holder.worker, Crossing::Report { subscriber, report }).is_err() {
                 gateway.counts.crossing_full += 1;
                 cx.stack.answer_deferred(now, request, 503, &Answer::default(), cx.outside);
@@ -498,7 +509,7 @@ pub(super) fn on_report_elsewhere(
     let key = holder
         .filter(|(holder, _)| holder.worker == gateway.config.worker)
         .and_then(|(holder, _)| gateway.held(holder));
-    accept(gateway, now, key, subscriber, report, cx);
+    accept(gateway, now, key, Some(subscriber), report, cx);
 }
 
 /// Ends the delivery that the report is for; a report that fits none is answered by policy.
@@ -506,12 +517,13 @@ fn accept(
     gateway: &mut Gateway,
     now: Time,
     key: Option<Key>,
-    subscriber: SubscriberId,
+    subscriber: Option<SubscriberId>,
     report: &Report,
     cx: &mut Cx<'_>,
 ) {
     let fits = |mt: &&Mt| {
-        let same = mt.subscriber == subscriber || mt.imsi.is_some() && mt.imsi == report.imsi;
+        let known = |id: SubscriberId| mt.subscriber == id || mt.imsi.is_some() && mt.imsi == report.imsi;
+        let same = subscriber.is_none_or(known);
         same && mt.network == report.network
             && mt.reference == report.reference
             && matches!(mt.awaiting, Awaiting::Report)

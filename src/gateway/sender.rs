@@ -41,6 +41,16 @@ pub(super) fn find(gateway: &Gateway, now: Time, message: &Message<'_>) -> Optio
     })
 }
 
+/// 8.5: who was sent a message and is nobody's any more, because he de-registered before his delivery report came. It is
+/// taken: the UE has the message, and would have it twice otherwise. Nobody else can name it, since In-Reply-To repeats
+/// a Call-ID that only he was sent, and nobody is believed but from where he was sent it.
+pub(super) fn reporting(gateway: &Gateway, message: &Message<'_>) -> Option<Sender> {
+    let (worker, key) = message.in_reply_to?;
+    let sent = gateway.mt.get(key).filter(|_| worker == gateway.config.worker)?;
+    let network = sent.sent_from(message.request.source)?;
+    Some(Sender { network, access: AccessKind::Direct, subscriber: None, identity: None })
+}
+
 impl Sender {
     /// The binding that he sends over, if it is registered; no network's core may speak for another's subscribers.
     pub(super) fn binding<'s>(&self, now: Time, subscriber: &Subscriber<'s>) -> Option<&'s Binding> {

@@ -192,6 +192,35 @@ pub(super) fn nobody_listens(bench: &mut Peers, message: &Sip) {
     bench.send_frame(IMS, message.queue, &port_unreachable(IMS, from, to, &message.raw));
 }
 
+/// A UE that de-registers while its report is on the way has the message: the report counts, though its address is
+/// nobody's any more; but from that address alone.
+#[test]
+fn p_8_5_a_direct_report_counts_though_its_ue_has_deregistered() {
+    isolated(DIGEST, |bench| {
+        let (mut hlr, mut phone) = (Hlr::default(), Phone::new(1000));
+        for _ in 0..4 {
+            registered(bench, &mut hlr, &mut phone, 600);
+            let (otid, message) = delivery(bench, &phone.ue, &deliver());
+            let challenge = challenged(bench, &mut phone, 0);
+            let gone = proved(bench, &mut phone, 0, &challenge);
+            assert_eq!(bench.transact(&gone).status(), 200);
+            let elsewhere = Phone { address: SocketAddr::new(phone.address.ip(), 4999), ..phone.clone() };
+            let foreign = phone_report(bench, &elsewhere, &message, &rp_ack(&message));
+            assert_eq!(bench.transact(&foreign).status(), 403);
+            let without = bench.phone_message(&phone, "sip:ipsmgw.home1.net", &rp_ack(&message));
+            assert_eq!(bench.transact(&without).status(), 403);
+            bench.assert_silent();
+            let report = phone_report(bench, &phone, &message, &rp_ack(&message));
+            assert_answers_phone(&bench.transact(&report), "SIP/2.0 200 OK", &report);
+            let end = bench.expect_end(&otid);
+            assert_eq!(spell(end.component(0xa2)), plain("020101 3009 02012c 3004 0402 0000"));
+        }
+        bench.until_total("application.mt_delivered", 4);
+        bench.until_total("fill.mt", 0);
+        bench.assert_silent();
+    });
+}
+
 /// G-5: no answer at all, and ICMP, each end the registration, at the HLR too; the UE is not told, nor another ended.
 #[test]
 fn g_5_a_ue_that_has_gone_is_deregistered() {

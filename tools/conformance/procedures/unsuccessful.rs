@@ -110,3 +110,28 @@ fn p_8_5_mt_failures_become_map_errors() {
         bench.until_total("application.mt_failed", (rp_errors.len() + statuses.len() + 2) as u64);
     });
 }
+
+/// A UE that de-registers while its report is on the way has the message: the report counts, whoever it is from now, and
+/// the SMS-GMSC is not told to deliver again. A stranger's does not.
+#[test]
+fn p_8_5_a_report_counts_though_its_ue_has_deregistered() {
+    isolated(Options::default(), |bench| {
+        let alice = Ue::home1(0);
+        for _ in 0..8 {
+            bench.register(&alice);
+            let (otid, message) = delivery(bench, &alice, &deliver());
+            let gone = bench.full_register(&alice, 0);
+            assert_eq!(bench.transact(&gone).status(), 200);
+            let foreign = bench.report(&Ue::home2(0), &message, &rp_ack(&message));
+            assert_eq!(bench.transact(&foreign).status(), 488);
+            bench.assert_silent();
+            let report = bench.report(&alice, &message, &rp_ack(&message));
+            assert_answers(&bench.transact(&report), "SIP/2.0 200 OK", &report);
+            let end = bench.expect_end(&otid);
+            assert_eq!(spell(end.component(0xa2)), plain("020101 3009 02012c 3004 0402 0000"));
+        }
+        bench.until_total("application.mt_delivered", 8);
+        bench.until_total("fill.mt", 0);
+        bench.assert_silent();
+    });
+}
