@@ -20,10 +20,11 @@ JUDGES = {
     "smsc_judge": [["BINARY"]],
     "presence_judge": [["BINARY"]],
     "ladder_judge": [["BINARY"]],
+    "ledger_judge": [["BINARY", "whole"], ["BINARY", "split"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
 # These have no captures of what a gateway sends to a lab.
-WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge"]
+WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "ledger_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 
