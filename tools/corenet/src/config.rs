@@ -367,15 +367,27 @@ pub struct Ue {
     pub failing: f64,
     /// With this RP-Cause. Default 22: memory capacity exceeded.
     pub cause: u8,
+    /// They refuse the MESSAGE.
+    pub refusing: f64,
+    /// With this status. Default 480: temporarily unavailable.
+    pub status: u16,
 }
 
 impl Ue {
     /// Whether the shares are some.
     ///
     /// # Errors
-    /// Says which is none.
+    /// Says which is none, or that the status is none.
     pub fn check(&self) -> Result<(), String> {
-        let shares = [("silent", self.silent), ("mute", self.mute), ("failing", self.failing)];
+        if !(300..700).contains(&self.status) {
+            return Err(format!("status: {} refuses nothing; give 300 to 699", self.status));
+        }
+        let shares = [
+            ("silent", self.silent),
+            ("mute", self.mute),
+            ("failing", self.failing),
+            ("refusing", self.refusing),
+        ];
         match shares.iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
             Some((key, share)) => Err(format!("{key}: {share} is no share; give 0 to 1")),
             None => Ok(()),
@@ -385,7 +397,7 @@ impl Ue {
 
 impl Default for Ue {
     fn default() -> Self {
-        Self { silent: 0.0, mute: 0.0, failing: 0.0, cause: 22 }
+        Self { silent: 0.0, mute: 0.0, failing: 0.0, cause: 22, refusing: 0.0, status: 480 }
     }
 }
 
@@ -417,9 +429,17 @@ pub struct Smsc {
     /// How many recipients it serves at a time; the others' messages stay in the queue. Default 1,024.
     #[serde(default = "deliveries")]
     pub deliveries: u32,
+    /// `hlr_ms`: the invoke timer of sendRoutingInfoForSM and reportSM-DeliveryStatus. Default 20,000 (TS 29.002 17.1.2:
+    /// medium).
+    #[serde(default = "medium", rename = "hlr_ms", deserialize_with = "millis")]
+    pub hlr: Duration,
     /// `[smsc.model]`: what becomes of mobile originated messages.
     #[serde(default)]
     pub model: Model,
+}
+
+const fn medium() -> Duration {
+    Duration::from_secs(20)
 }
 
 const fn yes() -> bool {

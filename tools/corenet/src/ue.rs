@@ -50,6 +50,8 @@ impl Behaviour {
             Self::Mute
         } else if random.chance(shares.failing) {
             Self::Failing(shares.cause)
+        } else if random.chance(shares.refusing) {
+            Self::Refusing(shares.status)
         } else {
             Self::Good
         }

@@ -9,7 +9,6 @@ use crate::hlr::subscriber::Domain;
 use crate::ledger::Fingerprint;
 use crate::node::Cx;
 use crate::short_message;
-use core::time::Duration;
 use ipsmgw::base::Time;
 use ipsmgw::codec::Prepend;
 use ipsmgw::control::config::NodeKind;
@@ -22,8 +21,6 @@ use ipsmgw::stack::{
     AbsentSubscriberDiagnostic, MapInvoke, MtForward, Outcome, SmDeliveryFailureCause, UserError,
 };
 
-/// The invoke timer of sendRoutingInfoForSM and reportSM-DeliveryStatus (TS 29.002 17.1.2: medium).
-const MEDIUM: Duration = Duration::from_secs(20);
 /// The message type of SMS-STATUS-REPORT, in the first octet (TS 23.040 9.2.3.1).
 const STATUS_REPORT: u8 = 2;
 /// TP-MMS: no more messages wait.
@@ -101,7 +98,7 @@ pub(crate) fn begin(
         context: context::GATEWAY_V3,
         opcode: operation::SEND_ROUTING_INFO_FOR_SM,
         argument: w.finish().unwrap_or_default(),
-        timeout: MEDIUM,
+        timeout: node.rules.hlr,
     };
     node.counts.attempts += 1;
     let number = node.attempt(Attempt::new(recipient, message, network));
@@ -302,7 +299,7 @@ fn report(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
         context: context::GATEWAY_V3,
         opcode: operation::REPORT_SM_DELIVERY_STATUS,
         argument: w.finish().unwrap_or_default(),
-        timeout: MEDIUM,
+        timeout: node.rules.hlr,
     };
     node.counts.reports += 1;
     if cx.stack.invoke(now, &invoke, User::Report(number).to_u64(), cx.outside).is_err() {
