@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ class LedgerJudge:
         self.gateway, self.corenet = binary, binary.with_name("corenet")
         self.seed = seed
         self.children = []
+        self.apis = {}
 
     def configure(self):
         for name in ("gateway.toml", "corenet.toml"):
@@ -63,6 +65,21 @@ class LedgerJudge:
         listed = subprocess.run([self.corenet, "subscribers", "-c", "corenet.toml", "home1"], cwd=self.directory, capture_output=True, check=True)
         (self.directory / "home1.csv").write_bytes(listed.stdout)
 
+    def with_api(self):
+        """Each box tells what its nodes did, if it does not come to its end."""
+        for box in self.boxes:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                self.apis[box] = "127.0.0.1:%d" % free.getsockname()[1]
+            file = self.directory / f"{box}.toml"
+            file.write_text(file.read_text() + f'\n[api]\nlisten = "{self.apis[box]}"\n')
+
+    def shown(self):
+        """What the nodes did so far."""
+        for box, api in self.apis.items():
+            done = subprocess.run([self.corenet, "show", "nodes", "--api", api], capture_output=True, check=False)
+            (self.directory / f"{box}-nodes.json").write_bytes(done.stdout)
+
     def spawn(self, log, *command):
         with open(self.directory / log, "wb") as output:
             environment = {**os.environ, "XDG_RUNTIME_DIR": str(self.directory)}
@@ -75,12 +92,14 @@ class LedgerJudge:
         deadline = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > deadline or any(child.poll() for child in self.children):
+                self.shown()
                 raise labs.LabError(f"{what}: not within {seconds} s, or somebody has ended before")
             time.sleep(0.05)
 
     def run(self):
         """One run of both processes; the ledgers and the capture are in the directory then."""
         self.configure()
+        self.with_api()
         ledgers = self.directory / "ledgers"
         ledgers.mkdir()
         ends = {}
@@ -209,7 +228,8 @@ def main(binary, which="whole", seed=None):
     finally:
         judge.end()
         kept = labs.FILES / f"ledger_judge-{which}"
-        kept.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir(parents=True)
         for file in (*directory.glob("*.log"), *directory.glob("*.json")):
             shutil.copy(file, kept)
         shutil.rmtree(directory)
