@@ -336,3 +336,36 @@ fn a_mobile_that_has_moved_is_cancelled_where_it_was() {
     assert!(nodes[0].delivered + nodes[1].delivered > 100, "{nodes:?}");
     world.stop();
 }
+
+/// Where several processes play the nodes, messages go while UEs register, leave and come back: none waits for longer than
+/// the service centre's interval allows.
+#[test]
+fn nodes_of_several_processes_do_not_wait_for_each_other() {
+    let seeds = std::env::var("IPSMGW_SEEDS").map_or(10, |seeds| seeds.parse().unwrap());
+    for seed in 0..seeds {
+        let mut world = world_of(2, |_, corenet| {
+            corenet.seed = seed;
+            (corenet.traffic.mo, corenet.traffic.direct_mo) = (20, 20);
+            (corenet.traffic.mt, corenet.traffic.direct_mt) = (80, 80);
+            corenet.traffic.rate = 400.0;
+            (corenet.traffic.absent, corenet.traffic.absence) = (0.2, Duration::from_secs(2));
+            corenet.smsc.retry_s = vec![5];
+            for network in &mut corenet.networks {
+                network.direct = network.direct.min(20);
+            }
+            corenet.serving_nodes[0].attached = 0.5;
+            corenet.serving_nodes[1].attached = 0.0;
+        });
+        world.of_ues = Some(corenet::scenario::Scenario::new(Duration::from_secs(30)));
+        let began = world.simulation.now();
+        world.run_until("the end of both scenarios", |world| {
+            let ues = world.of_ues.as_ref().map(corenet::scenario::Scenario::phase);
+            (world.scenario.phase(), ues) == (Phase::Finished, Some(Phase::Finished))
+        });
+        let taken = world.simulation.now().since(began);
+        assert!(taken < Duration::from_secs(30), "seed {seed}: {taken:?}");
+        let comparison = world.nodes().comparison();
+        assert_eq!((comparison.delivered, comparison.sent), (200, 200), "seed {seed}: {}", comparison.text());
+        assert_eq!(comparison.differences, [""; 0], "seed {seed}");
+    }
+}

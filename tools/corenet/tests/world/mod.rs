@@ -34,6 +34,8 @@ pub struct World {
     pub hlr: PeerId<On<HlrNode>>,
     pub serving: Vec<PeerId<On<ServingNode>>>,
     pub scenario: Scenario,
+    /// The UEs' own, where another process plays them.
+    pub of_ues: Option<Scenario>,
     /// How often the core network looks at its pace.
     pub step: Duration,
 }
@@ -135,7 +137,7 @@ pub fn world_of(workers: u8, change: impl FnOnce(&mut GatewayConfig, &mut Config
     let ues = simulation.add_peer("ues", ims, |io, _| start::ues(&corenet, io).unwrap());
     let scenario = Scenario::new(corenet.traffic.up);
     let step = Duration::from_micros(500);
-    World { simulation, gateway, ues, smsc, hlr, serving, scenario, step }
+    World { simulation, gateway, ues, smsc, hlr, serving, scenario, of_ues: None, step }
 }
 
 impl World {
@@ -151,15 +153,55 @@ impl World {
         while !done(self) {
             let now = self.simulation.now();
             assert!(now < deadline, "{what} is not reached:\n{}", self.told());
-            let (mut are_up, mut are_done) = (true, true);
-            all!(&mut *self, node => {
-                are_up &= node.application_ref().is_up(node.stack());
-                are_done &= node.application_ref().is_done();
-            });
-            if let Some(phase) = self.scenario.advance(now, are_up, are_done) {
-                all!(&mut *self, node => node.with_application(|node, _| node.enter(phase)));
+            match self.of_ues {
+                Some(_) => self.advance_apart(now),
+                None => self.advance(now),
             }
             self.simulation.pass(self.step);
+        }
+    }
+
+    fn advance(&mut self, now: Time) {
+        let (mut are_up, mut are_done) = (true, true);
+        all!(&mut *self, node => {
+            are_up &= node.application_ref().is_up(node.stack());
+            are_done &= node.application_ref().is_done();
+        });
+        if let Some(phase) = self.scenario.advance(now, are_up, are_done) {
+            all!(&mut *self, node => node.with_application(|node, _| node.enter(phase)));
+        }
+    }
+
+    /// UEs and SS7 nodes go on without waiting for each other.
+    fn advance_apart(&mut self, now: Time) {
+        let ues = self.simulation.peer_mut(self.ues);
+        let (is_up, is_done) = (ues.application_ref().is_up(ues.stack()), ues.application_ref().is_done());
+        let next = self.of_ues.as_mut().and_then(|scenario| scenario.advance(now, is_up, is_done));
+        if let Some(phase) = next {
+            ues.with_application(|node, _| node.enter(phase));
+        }
+        let (mut are_up, mut are_done) = (true, true);
+        let World { simulation, smsc, hlr, serving, scenario, .. } = &mut *self;
+        all!(
+            simulation,
+            node,
+            {
+                are_up &= node.application_ref().is_up(node.stack());
+                are_done &= node.application_ref().is_done();
+            },
+            *smsc,
+            *hlr
+        );
+        for peer in serving.iter() {
+            let node = simulation.peer(*peer);
+            are_up &= node.application_ref().is_up(node.stack());
+            are_done &= node.application_ref().is_done();
+        }
+        if let Some(phase) = scenario.advance(now, are_up, are_done) {
+            all!(simulation, node, node.with_application(|node, _| node.enter(phase)), *smsc, *hlr);
+            for peer in serving.iter() {
+                simulation.peer_mut(*peer).with_application(|node, _| node.enter(phase));
+            }
         }
     }
 
