@@ -75,10 +75,13 @@ class LedgerJudge:
             file.write_text(file.read_text() + f'\n[api]\nlisten = "{self.apis[box]}"\n')
 
     def shown(self):
-        """What the nodes did so far."""
+        """What nodes and gateway did so far."""
         for box, api in self.apis.items():
             done = subprocess.run([self.corenet, "show", "nodes", "--api", api], capture_output=True, check=False)
-            (self.directory / f"{box}-nodes.json").write_bytes(done.stdout)
+            (self.directory / f"{box}-nodes.json").write_bytes(done.stdout + done.stderr)
+        for subject in ("workers", "subscribers", "ports", "associations"):
+            done = subprocess.run([self.gateway, "show", subject, "--json", "--socket", "admin.sock"], cwd=self.directory, capture_output=True, check=False)
+            (self.directory / f"gateway-{subject}.json").write_bytes(done.stdout + done.stderr)
 
     def spawn(self, log, *command):
         with open(self.directory / log, "wb") as output:
@@ -91,7 +94,7 @@ class LedgerJudge:
         """Waits for a file or an end; nobody tells of those."""
         deadline = time.monotonic() + seconds
         while not holds():
-            if time.monotonic() > deadline or any(child.poll() for child in self.children):
+            if time.monotonic() > deadline or any(child.poll() is not None for child in self.children):
                 self.shown()
                 raise labs.LabError(f"{what}: not within {seconds} s, or somebody has ended before")
             time.sleep(0.05)
@@ -230,8 +233,10 @@ def main(binary, which="whole", seed=None):
         kept = labs.FILES / f"ledger_judge-{which}"
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir(parents=True)
-        for file in (*directory.glob("*.log"), *directory.glob("*.json")):
-            shutil.copy(file, kept)
+        unfinished = bool(checks.done.get("the run comes to its end", [0, []])[1])
+        for kind in ("*.log", "*.json", *(["*.pcapng"] if unfinished else [])):
+            for file in directory.glob(kind):
+                shutil.copy(file, kept)
         shutil.rmtree(directory)
     _, failed = checks.print()
     sys.exit(1 if failed else 0)

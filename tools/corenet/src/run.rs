@@ -358,7 +358,7 @@ impl Core {
                 let remarks = self.remarks();
                 observer.finished(&self.nodes(), &remarks);
             }
-            if finished && told && closed && (stop_by < Time::NEVER || !serves) {
+            if finished && told && closed && stop_by < Time::NEVER {
                 break;
             }
             if now < next {
