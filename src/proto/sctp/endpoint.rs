@@ -424,6 +424,12 @@ impl Endpoint {
         self.with(now, id, out, |association, turn| association.abort(turn, reason));
     }
 
+    /// Sends new DATA to `address` from now on, as long as it answers (11.1.6); false, and nothing changes, if the peer has no
+    /// such address.
+    pub fn set_primary(&mut self, now: Time, id: AssociationId, address: IpAddr, out: &mut dyn Out) -> bool {
+        self.with(now, id, out, |association, _| association.set_primary(address)).unwrap_or(false)
+    }
+
     /// Copies a message into the send ring; it leaves at the next [`Endpoint::flush`], in order within its stream.
     pub fn send(
         &mut self,

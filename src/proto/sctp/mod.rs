@@ -37,7 +37,7 @@ mod stateless;
 mod tests;
 pub mod view;
 
-pub use association::State;
+pub use association::{PathState, State};
 pub use build::PacketWriter;
 pub use endpoint::{AssociationId, Change, Cursor, DownReason, Endpoint, Event, SendRefused};
 pub use view::owner_key;
@@ -127,6 +127,11 @@ pub struct Timers {
     pub sack_delay: Duration,
     /// Path.Max.Retrans.
     pub path_max_retrans: u16,
+    /// PotentiallyFailed.Max.Retrans (RFC 7829 3.1): more errors in a row, and new DATA avoids the path. As high as
+    /// `path_max_retrans`: there is no such state.
+    pub potentially_failed_max_retrans: u16,
+    /// Primary.Switchover.Max.Retrans (RFC 7829 5): more errors in a row, and another path stays the primary one.
+    pub primary_switchover_max_retrans: u16,
     /// Association.Max.Retrans.
     pub association_max_retrans: u16,
     /// Max.Init.Retransmits.
@@ -148,6 +153,8 @@ impl Timers {
         heartbeat: Duration::from_secs(30),
         sack_delay: Duration::from_millis(200),
         path_max_retrans: 5,
+        potentially_failed_max_retrans: 5,
+        primary_switchover_max_retrans: u16::MAX,
         association_max_retrans: 10,
         max_init_retransmits: 8,
         cookie_life: Duration::from_secs(60),
@@ -166,6 +173,7 @@ impl Default for Timers {
             heartbeat: Duration::from_secs(1),
             sack_delay: Duration::from_millis(20),
             path_max_retrans: 2,
+            potentially_failed_max_retrans: 0,
             association_max_retrans: 4,
             max_init_retransmits: 4,
             ..Self::RFC_9260
@@ -293,6 +301,8 @@ counts! {
         heartbeats_out,
         /// HEARTBEATs that were not answered in time.
         heartbeats_lost,
+        /// Paths that became potentially failed (RFC 7829).
+        paths_potentially_failed,
         /// Paths that became inactive.
         paths_inactive,
         /// Messages refused because the send ring was full.

@@ -13,6 +13,7 @@ use super::{AssociationConfig, COMMON_HEADER, DownReason, Random, Role, SctpCoun
 use crate::base::{Flow, Malformed, Out, Time, Transport};
 pub(super) use connect::{InitValues, Parameters, is_unicast, send_stale, unrecognized, write_init};
 use core::net::IpAddr;
+pub use path::PathState;
 use path::{Path, Paths};
 use receive::Inbound;
 use send::Outbound;
@@ -323,12 +324,22 @@ impl Association {
 
     /// Counts one unanswered transmission on `path`; `true` if that was the end of the association (8.1, 8.2).
     fn count_error(&mut self, turn: &mut Turn<'_>, path: u8, whole_association: bool) -> bool {
-        let limit = self.config.timers.path_max_retrans;
-        let path = self.paths.at_mut(path);
-        path.errors = path.errors.saturating_add(1);
-        if path.errors > limit && path.active {
-            path.active = false;
+        let timers = &self.config.timers;
+        let entry = self.paths.at_mut(path);
+        let before = entry.state(timers);
+        entry.errors = entry.errors.saturating_add(1);
+        if entry.errors > timers.path_max_retrans && entry.active {
+            entry.active = false;
             turn.counts.paths_inactive += 1;
+        }
+        if entry.state(timers) == PathState::PotentiallyFailed && before == PathState::Active {
+            turn.counts.paths_potentially_failed += 1;
+            self.wake = self.wake.min(entry.ask(turn.now));
+        }
+        if path == self.paths.primary
+            && self.paths.at(path).errors > self.config.timers.primary_switchover_max_retrans
+        {
+            self.paths.primary = self.data_path();
         }
         if whole_association {
             self.errors = self.errors.saturating_add(1);

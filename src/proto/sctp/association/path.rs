@@ -9,6 +9,36 @@ use crate::codec::Reader;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
+/// How a path stands (8.2, 5.4, RFC 7829 3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PathState {
+    /// Nobody has proved yet that the address is the peer's: no DATA goes there.
+    Unconfirmed,
+    /// It answers.
+    Active,
+    /// It did not answer lately: new DATA avoids it, and HEARTBEATs ask.
+    PotentiallyFailed,
+    /// It has failed.
+    Inactive,
+}
+
+impl PathState {
+    /// All of them, as they are told.
+    pub const NAMES: [&'static str; 4] = ["unconfirmed", "active", "potentially failed", "inactive"];
+
+    /// As it is told.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        let [unconfirmed, active, potentially_failed, inactive] = Self::NAMES;
+        match self {
+            Self::Unconfirmed => unconfirmed,
+            Self::Active => active,
+            Self::PotentiallyFailed => potentially_failed,
+            Self::Inactive => inactive,
+        }
+    }
+}
+
 /// One of our addresses to one of the peer's.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Path {
@@ -37,6 +67,8 @@ pub(in super::super) struct Path {
     pub(super) heartbeat_at: Time,
     /// The nonce of the HEARTBEAT under way, and when it left.
     heartbeat: Option<(u64, Time)>,
+    /// When the last HEARTBEAT was answered.
+    pub(in super::super) heard: Option<Time>,
     /// When DATA last left.
     pub(super) last_used: Time,
     /// One packet may leave whatever the window (7.2.4).
@@ -63,6 +95,7 @@ impl Path {
             measured: None,
             heartbeat_at: Time::NEVER,
             heartbeat: None,
+            heard: None,
             last_used: Time::ZERO,
             urgent: false,
         }
@@ -84,9 +117,32 @@ impl Path {
         self.rto = (self.rto * 2).min(timers.rto_max);
     }
 
-    /// Whether DATA may go this way.
-    pub(super) fn is_usable(&self) -> bool {
-        self.active && self.confirmed
+    /// Asks it at once whether it is there, unless that was asked already.
+    pub(super) fn ask(&mut self, now: Time) -> Time {
+        if self.heartbeat.is_none() {
+            self.heartbeat_at = now;
+        }
+        self.heartbeat_at
+    }
+
+    /// How it stands.
+    pub(in super::super) fn state(&self, timers: &Timers) -> PathState {
+        match (self.active, self.confirmed) {
+            (false, _) => PathState::Inactive,
+            (true, false) => PathState::Unconfirmed,
+            _ if self.errors > timers.potentially_failed_max_retrans => PathState::PotentiallyFailed,
+            _ => PathState::Active,
+        }
+    }
+
+    /// How well DATA may go this way: the least number is the best path. None: not at all (5.4).
+    fn rank(&self, timers: &Timers) -> Option<u16> {
+        match self.state(timers) {
+            PathState::Unconfirmed => None,
+            PathState::Active => Some(0),
+            PathState::PotentiallyFailed | PathState::Inactive if !self.confirmed => None,
+            PathState::PotentiallyFailed | PathState::Inactive => Some(self.errors.max(1)),
+        }
     }
 
     /// A window unused for a time shrinks by half every RTO (7.2.1).
@@ -193,22 +249,39 @@ fn local_for(config: &AssociationConfig, place: usize, remote: IpAddr) -> IpAddr
 }
 
 impl Association {
-    /// Where new DATA goes (6.4).
+    /// Where new DATA goes (6.4, RFC 7829 3.2): the primary path, or another while that one does not answer; where none
+    /// answers, the one with the fewest errors.
     pub(super) fn data_path(&self) -> u8 {
         let primary = self.paths.primary;
-        if self.paths.at(primary).is_usable() {
-            return primary;
-        }
-        (0..self.paths.count()).find(|&path| self.paths.at(path).is_usable()).unwrap_or(primary)
+        self.best_path(primary, self.paths.count()).unwrap_or(primary)
     }
 
-    /// Where to repeat what got no answer on `path`: another usable path, or the same.
+    /// Where to repeat what got no answer on `path`: another path that is as good or better, or the same.
     pub(super) fn alternate_path(&self, path: u8) -> u8 {
-        let count = self.paths.count();
-        (1..count)
-            .map(|step| (path + step) % count)
-            .find(|&other| self.paths.at(other).is_usable())
-            .unwrap_or(path)
+        let timers = &self.config.timers;
+        let next = (path + 1) % self.paths.count();
+        let other = self.best_path(next, self.paths.count() - 1);
+        let rank = |path| self.paths.at(path).rank(timers);
+        other.filter(|&other| rank(other) <= rank(path)).unwrap_or(path)
+    }
+
+    /// The best of `count` paths from `first` on, the earliest of equals.
+    fn best_path(&self, first: u8, count: u8) -> Option<u8> {
+        let ranked = (0..count).filter_map(|step| {
+            let path = (first + step) % self.paths.count();
+            Some((self.paths.at(path).rank(&self.config.timers)?, path))
+        });
+        ranked.min_by_key(|(rank, _)| *rank).map(|(_, path)| path)
+    }
+
+    /// New DATA goes to `address` from now on, as long as it answers; false if the peer has no such address.
+    pub(in super::super) fn set_primary(&mut self, address: IpAddr) -> bool {
+        let path = self.paths.find(address);
+        if let Some(path) = path {
+            self.paths.primary = path;
+            self.dirty = true;
+        }
+        path.is_some()
     }
 
     /// Starts the heartbeats of all paths; those not confirmed begin at once (5.4).
@@ -224,10 +297,13 @@ impl Association {
     fn next_heartbeat(&self, turn: &mut Turn<'_>, path: u8) -> Time {
         let path = self.paths.at(path);
         let interval = self.config.timers.heartbeat;
-        if interval.is_zero() && path.confirmed {
+        let potentially_failed = path.state(&self.config.timers) == PathState::PotentiallyFailed;
+        if interval.is_zero() && path.confirmed && !potentially_failed {
             return Time::NEVER;
         }
-        let interval = if path.confirmed { interval } else { Duration::ZERO };
+        // Whether it is there at all, or again, is asked as soon as may be (5.4, RFC 7829 3.2).
+        let at_once = !matches!(path.state(&self.config.timers), PathState::Active | PathState::Inactive);
+        let interval = if at_once { Duration::ZERO } else { interval };
         turn.now + interval + turn.random.jitter(path.rto)
     }
 
@@ -242,8 +318,9 @@ impl Association {
         if entry.heartbeat.take().is_some() {
             turn.counts.heartbeats_lost += 1;
             entry.back_off(timers);
-            let confirmed = entry.confirmed;
-            if self.count_error(turn, path, confirmed) {
+            // Only where DATA goes do they count for the association (8.1).
+            let whole_association = entry.confirmed && path == self.data_path();
+            if self.count_error(turn, path, whole_association) {
                 return;
             }
             let deadline = self.next_heartbeat(turn, path);
@@ -252,7 +329,7 @@ impl Association {
         }
         // A path that carries DATA needs no HEARTBEAT.
         let rest = entry.last_used + timers.heartbeat;
-        if entry.confirmed && entry.last_used > Time::ZERO && rest > turn.now {
+        if entry.state(timers) == PathState::Active && entry.last_used > Time::ZERO && rest > turn.now {
             let deadline = rest + turn.random.jitter(entry.rto);
             self.paths.at_mut(path).heartbeat_at = self.wake_at(deadline);
             return;
@@ -311,11 +388,17 @@ impl Association {
             turn.counts.unexpected_chunks += 1;
             return Ok(Step::Next);
         };
+        let chunk_limit = (self.limit() - COMMON_HEADER) as u32;
         let entry = self.paths.at_mut(path);
         match entry.heartbeat {
             Some((expected, sent)) if expected == nonce => {
                 entry.heartbeat = None;
                 entry.confirmed = true;
+                entry.heard = Some(turn.now);
+                if entry.errors > 0 {
+                    // Back again: slow start (7.2.1).
+                    entry.cwnd = entry.cwnd.min(chunk_limit);
+                }
                 entry.measure(turn.now.since(sent), &self.config.timers);
                 self.clear_errors(path);
                 let deadline = self.next_heartbeat(turn, path);
