@@ -15,6 +15,8 @@ pub struct PortId(pub u8);
 pub enum Transport {
     /// A whole SCTP packet, checksum included (protocol 132).
     Sctp,
+    /// The same, larger than a path allows: IP may fragment it (RFC 9260 6.9).
+    SctpInFragments,
     /// The body of a UDP datagram (protocol 17).
     Udp {
         /// Our port.
@@ -22,6 +24,14 @@ pub enum Transport {
         /// The peer's port.
         destination_port: u16,
     },
+}
+
+impl Transport {
+    /// Whether it is SCTP.
+    #[must_use]
+    pub const fn is_sctp(self) -> bool {
+        matches!(self, Self::Sctp | Self::SctpInFragments)
+    }
 }
 
 /// From where to where a payload goes.

@@ -1,6 +1,7 @@
 //! Counters and levels as a worker shows them to the slow path: one pass of relaxed stores, and no lock.
 
 use super::{Counts, Layer, MalformedCounts};
+use core::net::{IpAddr, Ipv6Addr};
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
@@ -44,6 +45,23 @@ pub trait Show {
         self.number(&About { group, object, name, help, kind: Kind::State(states) }, state as u64);
     }
 
+    /// Shows an address, in two words: see [`address`].
+    fn address(
+        &mut self,
+        group: &'static str,
+        object: &str,
+        [high, low]: [&'static str; 2],
+        address: Option<IpAddr>,
+    ) {
+        let number = address.map_or(0, |address| match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(address) => address.to_bits(),
+        });
+        for (name, word) in [(high, (number >> 64) as u64), (low, number as u64)] {
+            self.number(&About { group, object, name, help: "", kind: Kind::Word }, word);
+        }
+    }
+
     /// Shows what was refused as malformed, added up over `counts`; `why` holds each layer's `WHY` table.
     fn malformed(&mut self, counts: &[&MalformedCounts], why: &[&'static [&'static str]; Layer::COUNT]) {
         for (layer, reasons) in Layer::ALL.into_iter().zip(why) {
@@ -59,6 +77,13 @@ pub trait Show {
             }
         }
     }
+}
+
+/// The address whose words these are; none if both are 0.
+#[must_use]
+pub fn address(high: u64, low: u64) -> Option<IpAddr> {
+    let number = u128::from(high) << 64 | u128::from(low);
+    (number != 0).then(|| Ipv6Addr::from_bits(number).to_canonical())
 }
 
 /// Names of the states that something can be in, by number.
@@ -93,6 +118,8 @@ pub enum Kind {
     },
     /// It is the number of a state.
     State(States),
+    /// A word of something that is no number, such as half of an address: who knows what it is puts it together.
+    Word,
 }
 
 /// A number that somebody publishes.

@@ -30,6 +30,8 @@ pub enum Subject {
     Ports,
     /// Each association, with the worker that owns it.
     Associations,
+    /// Each association's SCTP, with its paths.
+    Sctp,
     /// How many subscribers are registered, and a digest of the registrations: it stays as long as none of them comes,
     /// changes or goes.
     Subscribers,
@@ -43,6 +45,7 @@ impl Subject {
             Self::Workers => "workers",
             Self::Ports => "ports",
             Self::Associations => "associations",
+            Self::Sctp => "sctp",
             Self::Subscribers => "subscribers",
         }
     }
@@ -53,7 +56,8 @@ pub(super) type Question = oneshot::Sender<(usize, u64)>;
 
 /// The routes: `GET /v1/workers` and so on. `control` leads to the control thread.
 pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> Router {
-    let (ports, associations, table) = (numbers.clone(), numbers.clone(), numbers.clone());
+    let (ports, associations) = (numbers.clone(), numbers.clone());
+    let (sctp, table) = (numbers.clone(), numbers.clone());
     Router::new()
         .route("/v1/workers", get(|| async move { Json(numbers.workers()) }))
         .route("/v1/ports", get(|| async move { Json(ports.objects("ports", "port")) }))
@@ -61,6 +65,7 @@ pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> 
             "/v1/associations",
             get(|| async move { Json(associations.objects("associations", "association")) }),
         )
+        .route("/v1/sctp", get(|| async move { Json(sctp.sctp()) }))
         .route("/v1/subscribers", get(|| subscribers(table, control)))
 }
 

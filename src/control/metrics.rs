@@ -74,6 +74,7 @@ fn add(metrics: &mut BTreeMap<String, Metric>, worker: Option<WorkerId>, entry: 
                 sample(format!("ipsmgw_{group}_{name}_capacity"), "gauge", &help, &labels, *capacity);
             }
         }
+        Kind::Word => {}
         Kind::State(states) => {
             label("state", states.get(value as usize).copied().unwrap_or("unknown"));
             sample(format!("ipsmgw_{group}_{name}"), "gauge", help, &labels, 1);

@@ -1,7 +1,8 @@
 //! The published numbers of all workers and of the control thread, for the metrics and the admin API.
 
 use crate::base::Time;
-use crate::base::publish::{Entry, Kind, Published};
+use crate::base::publish::{Entry, Kind, Published, address};
+use crate::dataplane::{PATH_WORDS, SCTP_PATH};
 use crate::ident::WorkerId;
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -83,10 +84,52 @@ impl Numbers {
         self.answer(key, Value::Array(objects))
     }
 
+    /// The associations with their SCTP and, of those that are up, their paths.
+    #[must_use]
+    pub fn sctp(&self) -> Value {
+        let mut answer = self.objects("sctp", "sctp_association");
+        let list = answer.get_mut("sctp").and_then(Value::as_array_mut);
+        for association in list.into_iter().flatten().filter_map(Value::as_object_mut) {
+            let name = association.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let paths = self.sources().flat_map(|(_, published)| paths(published, &name));
+            association.insert("paths".into(), Value::Array(paths.collect()));
+        }
+        answer
+    }
+
     /// An answer of the admin API: who gives it, and what is asked for under `key`.
     pub(super) fn answer(&self, key: &str, shown: Value) -> Value {
         json!({ "node": self.node, "version": env!("CARGO_PKG_VERSION"), key: shown })
     }
+}
+
+/// The paths that an association has now.
+fn paths(published: &Published, association: &str) -> Vec<Value> {
+    let mut paths: Vec<(String, Map<String, Value>, [u64; 4])> = vec![];
+    for (entry, value) in published.read() {
+        let of = entry.object.strip_prefix(association).and_then(|rest| rest.strip_prefix(' '));
+        if entry.group != SCTP_PATH || of.is_none() {
+            continue;
+        }
+        if paths.last().is_none_or(|(object, ..)| *object != entry.object) {
+            paths.push((entry.object.clone(), Map::new(), [0; 4]));
+        }
+        let Some((_, path, words)) = paths.last_mut() else { continue };
+        match (entry.kind, PATH_WORDS.iter().position(|word| *word == entry.name)) {
+            (_, Some(at)) => words[at] = value,
+            (Kind::State(states), _) => {
+                let state = states.get(value as usize).copied().unwrap_or("unknown");
+                path.insert(entry.name.into(), json!(state));
+            }
+            _ => drop(path.insert(entry.name.into(), json!(value))),
+        }
+    }
+    let told = paths.into_iter().filter_map(|(_, mut path, [local, local_low, remote, remote_low])| {
+        path.insert("remote".into(), json!(address(remote, remote_low)?.to_string()));
+        path.insert("local".into(), json!(address(local, local_low)?.to_string()));
+        Some(Value::Object(path))
+    });
+    told.collect()
 }
 
 /// The numbers that `wanted` lets through, and the capacities of those that have one.
@@ -95,6 +138,7 @@ fn tree(published: &Published, wanted: impl Fn(&Entry) -> bool) -> (Map<String, 
     for (entry, value) in published.read().filter(|(entry, _)| wanted(entry)) {
         match entry.kind {
             Kind::Malformed if value == 0 => {}
+            Kind::Word => {}
             Kind::Malformed => put(&mut numbers, &["malformed", entry.group, entry.name], json!(value)),
             Kind::Counter => put(&mut numbers, &[entry.group, &entry.object, entry.name], json!(value)),
             Kind::State(states) => {

@@ -12,5 +12,5 @@ pub use backoff::{Backoff, BackoffMode};
 pub use clock::Clock;
 pub use rings::{ControlEnd, Internal, Rings, WorkerEnd, rings};
 pub use run::run;
-pub use shown::WHY;
+pub use shown::{PATH_WORDS, SCTP_PATH, WHY};
 pub use worker::{Worker, WorkerCounts};

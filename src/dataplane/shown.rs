@@ -1,11 +1,12 @@
 //! A worker's numbers, in the order in which they are published.
 
 use super::Worker;
-use crate::base::Layer;
 use crate::base::publish::{Show, Shown};
+use crate::base::{Layer, Time};
 use crate::io::PacketIo;
-use crate::proto;
+use crate::proto::{self, sctp};
 use crate::stack::Application;
+use core::time::Duration;
 
 /// Each layer's names of what is malformed.
 pub const WHY: [&[&str]; Layer::COUNT] = [
@@ -19,6 +20,11 @@ pub const WHY: [&[&str]; Layer::COUNT] = [
     proto::rp::WHY,
     proto::tpdu::WHY,
 ];
+
+/// The group of numbers of SCTP's paths; each object is the association's name and the path's number.
+pub const SCTP_PATH: &str = "sctp_path";
+/// The words of a path's addresses, ours first.
+pub const PATH_WORDS: [&str; 4] = ["local_high", "local_low", "remote_high", "remote_low"];
 
 /// States of an association as this worker knows them.
 const TRAFFIC: &[&str] = &["down", "active"];
@@ -62,9 +68,65 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
                 );
             }
         }
+        stack.ss7().transport().each_sctp(&mut |name, status, paths| {
+            show_sctp(to, self.seen(), name, status, paths);
+        });
         for (name, asp) in stack.ss7().transport().asps() {
             to.counts("m3ua", name, &asp.counts);
         }
         to.malformed(&[&stack.malformed, stack.ss7().transport().sctp_malformed()], &WHY);
+    }
+}
+
+/// An association's SCTP, and each of the places that it has for a path.
+fn show_sctp(
+    to: &mut dyn Show,
+    now: Time,
+    name: &str,
+    status: &sctp::AssociationStatus,
+    paths: &mut dyn Iterator<Item = sctp::PathStatus>,
+) {
+    const GROUP: &str = "sctp_association";
+    const STATES: &[&str] = &sctp::State::NAMES;
+    const PATH_STATES: &[&str] = &["unused", "unconfirmed", "active", "potentially-failed", "inactive"];
+    to.state((GROUP, name, "state", "State of the association (RFC 9260 4)."), status.state as usize, STATES);
+    let levels = [
+        ("streams", "Outbound streams agreed on.", u64::from(status.streams)),
+        ("peer_window", "Octets that the peer has room for.", status.peer_window.into()),
+        ("waiting", "DATA chunks that are not acknowledged.", status.waiting.into()),
+        ("errors", "Transmissions in a row without an answer.", status.errors.into()),
+    ];
+    for (level, help, value) in levels {
+        to.level((GROUP, name, level, help), value, 0);
+    }
+    for number in 0..sctp::MAX_PATHS {
+        let path = paths.next();
+        let object = &format!("{name} {number}");
+        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let state = path.map_or(0, |path| path.state as usize + 1);
+        to.state(
+            (SCTP_PATH, object, "state", "How the path stands (RFC 9260 8.2, RFC 7829)."),
+            state,
+            PATH_STATES,
+        );
+        let heard = path.and_then(|path| path.heard).map_or(0, |heard| micros(now.since(heard)) / 1_000);
+        let of = |value: fn(&sctp::PathStatus) -> u64| path.as_ref().map_or(0, value);
+        let levels = [
+            ("primary", "Whether it is the primary path.", of(|path| path.is_primary.into())),
+            ("rto_us", "Retransmission time-out.", path.map_or(0, |path| micros(path.rto))),
+            ("srtt_us", "Smoothed round-trip time.", path.and_then(|path| path.srtt).map_or(0, micros)),
+            ("cwnd", "Congestion window, in octets.", of(|path| path.cwnd.into())),
+            ("flight", "Octets under way.", of(|path| path.flight.into())),
+            ("limit", "Octets of the largest SCTP packet.", of(|path| path.limit as u64)),
+            ("errors", "Transmissions in a row without an answer.", of(|path| path.errors.into())),
+            ("again", "DATA chunks sent here again.", of(|path| path.again)),
+            ("heard_ms_ago", "Since its last HEARTBEAT was answered; 0: none was.", heard),
+        ];
+        for (level, help, value) in levels {
+            to.level((SCTP_PATH, object, level, help), value, 0);
+        }
+        let [local_high, local_low, remote_high, remote_low] = PATH_WORDS;
+        to.address(SCTP_PATH, object, [local_high, local_low], path.map(|path| path.local));
+        to.address(SCTP_PATH, object, [remote_high, remote_low], path.map(|path| path.remote));
     }
 }

@@ -129,6 +129,11 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
         self.application.is_stopping()
     }
 
+    /// When its timers ran last, or a little later.
+    pub(super) const fn seen(&self) -> Time {
+        self.next_timers
+    }
+
     /// Whether nothing is under way: neither in the application nor at a peer that owes an acknowledgement.
     #[must_use]
     pub fn is_idle(&self) -> bool {

@@ -188,7 +188,13 @@ impl Stack {
             link::Input::Unreachable(told) => {
                 self.counts.unreachable += 1;
                 cursor.datagram = true;
-                self.ims.handle_unreachable(&told)
+                if !told.flow.transport.is_sctp() {
+                    return self.ims.handle_unreachable(&told);
+                }
+                let mut wire = Wire { now, link: &mut self.link, outside };
+                let owner = self.ss7.transport.unreachable(now, &told, &mut wire);
+                self.ss7.transport.settle(now, outside);
+                owner.map_or(Next::Done, Next::HandOff)
             }
             link::Input::Other => {
                 self.counts.other_protocol += 1;

@@ -11,7 +11,11 @@ pub fn table(subject: Subject, answer: &Value) -> String {
         return layout(&fields(&answer[subject.name()]));
     }
     let list = answer[subject.name()].as_array().map_or(&[][..], Vec::as_slice);
-    let rows = if subject == Subject::Workers { workers(list) } else { objects(list) };
+    let rows = match subject {
+        Subject::Workers => workers(list),
+        Subject::Sctp => sctp(list),
+        _ => objects(list),
+    };
     if list.is_empty() {
         return format!("no {}\n", subject.name());
     }
@@ -66,6 +70,40 @@ fn objects(list: &[Value]) -> Vec<Vec<String>> {
     let head = keys.iter().map(|key| key.replace('_', " ")).collect();
     let rows = list.iter().map(|object| keys.iter().map(|key| cell(&object[key.as_str()])).collect());
     [head].into_iter().chain(rows).collect()
+}
+
+/// A row for each association, and one for each of its paths.
+fn sctp(list: &[Value]) -> Vec<Vec<String>> {
+    const OF_ASSOCIATION: [&str; 7] =
+        ["name", "worker", "state", "streams", "peer_window", "waiting", "errors"];
+    const OF_PATH: [&str; 11] = [
+        "remote",
+        "local",
+        "state",
+        "primary",
+        "rto_us",
+        "srtt_us",
+        "cwnd",
+        "flight",
+        "errors",
+        "again",
+        "heard_ms_ago",
+    ];
+    let row = |lead: &str, of: &Value, keys: &[&str]| {
+        let cells = keys.iter().map(|key| cell(&of[key]));
+        [lead.to_owned()].into_iter().chain(cells).collect::<Vec<_>>()
+    };
+    let head = |lead: &str, keys: &[&str]| {
+        let cells = keys.iter().map(|key| key.replace('_', " "));
+        [lead.to_owned()].into_iter().chain(cells).collect::<Vec<_>>()
+    };
+    let mut rows = vec![head("", &OF_ASSOCIATION), head("path", &OF_PATH)];
+    for association in list {
+        rows.push(row("", association, &OF_ASSOCIATION));
+        let paths = association["paths"].as_array().into_iter().flatten();
+        rows.extend(paths.map(|path| row("path", path, &OF_PATH)));
+    }
+    rows
 }
 
 /// A row for each field of one object.

@@ -17,6 +17,13 @@ const HOP_LIMIT: u8 = 64;
 #[derive(Clone, Copy)]
 pub(super) enum Upper {
     Sctp,
+    /// A piece of an SCTP packet, or all of it, which may be fragmented on its way.
+    SctpPiece {
+        identification: u32,
+        /// Octets of the packet before it.
+        offset: u16,
+        more: bool,
+    },
     Udp {
         source_port: u16,
         destination_port: u16,
@@ -48,10 +55,27 @@ pub(super) fn ip(
     let rest = match (source, destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             let total = u16::try_from(length + 20).ok()?;
-            put(head, ipv4(total, protocol, source, destination, dscp))?
+            let fragment = match upper {
+                Upper::SctpPiece { identification, offset, more } => {
+                    let [i0, i1] = (identification as u16).to_be_bytes();
+                    let [f0, f1] = ((offset / 8) | (u16::from(more) << 13)).to_be_bytes();
+                    [i0, i1, f0, f1]
+                }
+                // It may not be fragmented, so its identification means nothing and is zero (RFC 6864 4.1).
+                _ => [0, 0, DONT_FRAGMENT, 0],
+            };
+            put(head, ipv4(total, protocol, source, destination, dscp, fragment))?
         }
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
             let hop_limit = if matches!(upper, Upper::Neighbour) { 255 } else { HOP_LIMIT };
+            let (head, length, protocol) = match upper {
+                Upper::SctpPiece { identification, offset, more } => {
+                    let [i0, i1, i2, i3] = identification.to_be_bytes();
+                    let [f0, f1] = (offset | u16::from(more)).to_be_bytes();
+                    (put(head, [protocol, 0, f0, f1, i0, i1, i2, i3])?, length + 8, FRAGMENT)
+                }
+                _ => (head, length, protocol),
+            };
             let length = u16::try_from(length).ok()?;
             let [l0, l1] = length.to_be_bytes();
             let head = put(head, destination.octets())?;
@@ -72,7 +96,7 @@ fn transport<'b>(
     upper: Upper,
 ) -> Option<(&'b mut [u8], usize, u8)> {
     match upper {
-        Upper::Sctp => Some((head, payload.len(), SCTP)),
+        Upper::Sctp | Upper::SctpPiece { .. } => Some((head, payload.len(), SCTP)),
         Upper::Udp { source_port, destination_port } => {
             let length = u16::try_from(payload.len() + 8).ok()?;
             let sum = pseudo_header(source, destination, UDP, usize::from(length))
@@ -103,36 +127,28 @@ fn transport<'b>(
     }
 }
 
-/// An IPv4 header. The packet may not be fragmented, so its identification means nothing and is zero (RFC 6864 §4.1).
-fn ipv4(total: u16, protocol: u8, source: Ipv4Addr, destination: Ipv4Addr, dscp: u8) -> [u8; 20] {
-    const DONT_FRAGMENT: u8 = 0x40;
+/// The flag of an IPv4 packet that is not to be fragmented.
+const DONT_FRAGMENT: u8 = 0x40;
+/// The protocol number of IPv6's fragment header.
+const FRAGMENT: u8 = 44;
+/// Octets of SCTP in a fragment that every IPv6 path carries: a multiple of eight.
+pub(super) const LEAST_FRAGMENT: usize = (1280 - 40 - 8) / 8 * 8;
+
+/// An IPv4 header, with its identification, flags and fragment offset.
+fn ipv4(
+    total: u16,
+    protocol: u8,
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    dscp: u8,
+    [i0, i1, f0, f1]: [u8; 4],
+) -> [u8; 20] {
     let [l0, l1] = total.to_be_bytes();
     let [s0, s1, s2, s3] = source.octets();
     let [d0, d1, d2, d3] = destination.octets();
     let header = |c0, c1| {
         let tos = dscp << 2;
-        [
-            0x45,
-            tos,
-            l0,
-            l1,
-            0,
-            0,
-            DONT_FRAGMENT,
-            0,
-            HOP_LIMIT,
-            protocol,
-            c0,
-            c1,
-            s0,
-            s1,
-            s2,
-            s3,
-            d0,
-            d1,
-            d2,
-            d3,
-        ]
+        [0x45, tos, l0, l1, i0, i1, f0, f1, HOP_LIMIT, protocol, c0, c1, s0, s1, s2, s3, d0, d1, d2, d3]
     };
     let [c0, c1] = Sum::ZERO.octets(&header(0, 0)).field();
     header(c0, c1)

@@ -350,6 +350,8 @@ pub struct Link {
     errors: Allowance,
     sctp_dscp: u8,
     udp_dscp: u8,
+    /// Of the last packet that may be fragmented.
+    identification: u32,
 }
 
 impl Link {
@@ -380,6 +382,7 @@ impl Link {
             udp_ports: udp_ports.into(),
             errors: Allowance { tokens: Allowance::BURST, filled: Time::ZERO },
             sctp_dscp,
+            identification: 0,
             udp_dscp,
         })
     }

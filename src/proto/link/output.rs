@@ -8,6 +8,9 @@ use super::neighbour::{Neighbour, NextHop};
 use super::{Link, Mac};
 use crate::base::{Flow, Frames, HEADROOM, Time, Transport};
 
+/// Octets of the longest packet that is fragmented.
+const LONGEST: usize = 2048;
+
 impl Link {
     /// Sends a payload. It stands at `buffer[HEADROOM..HEADROOM + len]` of the buffer that `frames` gives; the headers
     /// are written in front of it, and the frame is sent, or a copy waits until the next hop's address is known. What
@@ -15,11 +18,40 @@ impl Link {
     pub fn transmit(&mut self, now: Time, flow: &Flow, len: usize, frames: &mut dyn Frames) {
         let (upper, dscp) = match flow.transport {
             Transport::Sctp => (Upper::Sctp, self.sctp_dscp),
+            Transport::SctpInFragments => return self.transmit_in_fragments(now, flow, len, frames),
             Transport::Udp { source_port, destination_port } => {
                 (Upper::Udp { source_port, destination_port }, self.udp_dscp)
             }
         };
         self.send(now, (flow.source, flow.destination), (upper, dscp), len, frames);
+    }
+
+    /// An SCTP packet that some router on its way is too small for: IPv4 has that router fragment it, IPv6 its sender, to what
+    /// every path carries (RFC 8200 5).
+    fn transmit_in_fragments(&mut self, now: Time, flow: &Flow, len: usize, frames: &mut dyn Frames) {
+        let mut packet = [0; LONGEST];
+        let octets = frames.buffer().and_then(|buffer| buffer.get(HEADROOM..)?.get(..len));
+        let (Some(packet), Some(octets)) = (packet.get_mut(..len), octets) else {
+            self.counts.too_long += 1;
+            return;
+        };
+        packet.copy_from_slice(octets);
+        self.identification = self.identification.wrapping_add(1);
+        let longest = if flow.destination.is_ipv6() { build::LEAST_FRAGMENT } else { len.max(1) };
+        let mut offset = 0;
+        for piece in packet.chunks(longest) {
+            let Some(room) =
+                frames.buffer().and_then(|buffer| buffer.get_mut(HEADROOM..)?.get_mut(..piece.len()))
+            else {
+                return;
+            };
+            room.copy_from_slice(piece);
+            let more = offset + piece.len() < len;
+            let upper = Upper::SctpPiece { identification: self.identification, offset: offset as u16, more };
+            let between = (flow.source, flow.destination);
+            self.send(now, between, (upper, self.sctp_dscp), piece.len(), frames);
+            offset += piece.len();
+        }
     }
 
     /// [`Self::transmit`] for any protocol.

@@ -29,6 +29,12 @@ impl<'b> PacketWriter<'b> {
         self.at.next_multiple_of(4) + length <= self.buffer.len()
     }
 
+    /// Octets that the next element may have.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.buffer.len().saturating_sub(self.at.next_multiple_of(4))
+    }
+
     /// Whether there is no chunk yet.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -37,6 +37,14 @@ pub(super) struct Cookie {
     pub(super) addresses: Addresses,
 }
 
+impl Cookie {
+    /// Whether it holds what no INIT that we have answered could lack, whoever made it.
+    pub(super) fn is_sound(&self) -> bool {
+        let (out, inbound) = self.streams;
+        out > 0 && inbound > 0 && self.window >= 1500 && self.tags.0 != 0 && self.tags.1 != 0
+    }
+}
+
 /// A few addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Addresses {

@@ -1,9 +1,9 @@
 //! All associations of one worker: which one a packet belongs to, and the answers to packets of none (RFC 9260 8.4).
 
-use super::association::{Association, State, Step, Turn};
+use super::association::{Arrival, Association, PathState, State, Step, Turn};
 use super::cookie::Baker;
 use super::stateless::AnswerLimit;
-use super::view::{Chunks, Packet, chunk};
+use super::view::{Chunk, Chunks, Init, Packet, chunk};
 use super::{AssociationConfig, MESSAGE_LIMIT, Random, SctpCounts};
 use crate::base::{Malformed, MalformedCounts, Out, SipKey, Time};
 use ahash::RandomState;
@@ -51,7 +51,17 @@ pub enum Change {
         reason: DownReason,
     },
     /// The peer began anew and knows nothing of before; messages can be sent (5.2.4 A).
-    Restarted,
+    Restarted {
+        /// Outbound streams agreed on, perhaps fewer than before.
+        streams: u16,
+    },
+    /// A path to the peer stands otherwise than was told last.
+    Path {
+        /// The peer's address.
+        remote: IpAddr,
+        /// How it stands.
+        state: PathState,
+    },
 }
 
 /// Why a message was not taken.
@@ -129,6 +139,9 @@ impl Default for Cursor {
     }
 }
 
+/// Parameters of an INIT that are looked at for known addresses, at most.
+const MAX_PARAMETERS: usize = 16;
+
 /// Source, destination and ports of a packet from the peer: (address, own address, peer's port, own port).
 pub(super) type Peer = (IpAddr, IpAddr, u16, u16);
 
@@ -136,7 +149,7 @@ pub(super) type Peer = (IpAddr, IpAddr, u16, u16);
 pub struct Endpoint {
     pub(super) associations: Vec<Association>,
     /// Live associations, by every pair of addresses.
-    peers: HashMap<Peer, u16, RandomState>,
+    pub(super) peers: HashMap<Peer, u16, RandomState>,
     /// What of `peers` belongs to each association.
     indexed: Vec<Vec<Peer>>,
     pub(super) baker: Baker,
@@ -240,11 +253,15 @@ impl Endpoint {
                     borrowed = Some(data);
                 }
                 Ok(Step::Stop) => {
-                    association.end_of_packet(now);
+                    association.end_of_packet(turn);
                     cursor.phase = Phase::Done;
                 }
-                // A malformed chunk is dropped; the walk ends by itself where it can't go on.
-                Err(refused) => self.refuse(refused),
+                // A malformed chunk is dropped, and all behind it; what stood before it counts.
+                Err(refused) => {
+                    association.end_of_packet(turn);
+                    cursor.phase = Phase::Done;
+                    self.refuse(refused);
+                }
             }
         }
         self.settle(cursor.association);
@@ -285,14 +302,14 @@ impl Endpoint {
         let first = first?;
         let alone = chunks.is_at_end();
         cursor.at = super::COMMON_HEADER;
-        let Some(id) = known else {
+        let Some(id) = known.or_else(|| self.named(peer, packet, &first, alone)) else {
             return self.out_of_the_blue(now, peer, packet, &first, alone, cursor, out);
         };
         self.last = Some((peer, id));
         cursor.association = id;
         let Some(association) = self.associations.get_mut(usize::from(id)) else { return Ok(()) };
         let turn = &mut Turn { now, out, counts: &mut self.counts, random: &mut self.random };
-        association.arrival_path = association.path_to(source);
+        association.arrival = Arrival::new(association.path_to(source), destination);
         let reflected = first.flags & 1 == 1;
         let expected = if reflected { association.peer_tag } else { association.local_tag };
         let either_tag_fits = packet.tag == expected && packet.tag != 0;
@@ -321,6 +338,32 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Whose an INIT or INIT ACK is that comes from an address which is not filed: that of an address which it lists, or of
+    /// the tag that it answers (5.1.2 D).
+    fn named(&self, peer: Peer, packet: &Packet<'_>, first: &Chunk<'_>, alone: bool) -> Option<u16> {
+        let (_, destination, remote_port, local_port) = peer;
+        match first.kind {
+            chunk::INIT if packet.tag == 0 && alone => {
+                let parameters = Init::parse(first).ok()?.parameters.take(MAX_PARAMETERS);
+                let listed = parameters.filter_map(|tlv| tlv.ok()?.address());
+                listed
+                    .filter_map(|address| self.peers.get(&(address, destination, remote_port, local_port)))
+                    .next()
+                    .copied()
+            }
+            chunk::INIT_ACK if packet.tag != 0 && alone => {
+                let is_it = |association: &&Association| {
+                    association.state == State::CookieWait
+                        && association.local_tag == packet.tag
+                        && association.config.local_port == local_port
+                        && association.remote_port == remote_port
+                };
+                self.associations.iter().find(is_it).map(|association| association.id)
+            }
+            _ => None,
+        }
+    }
+
     /// Takes note of what handling something has changed in an association.
     fn settle(&mut self, id: u16) {
         let Some(association) = self.associations.get_mut(usize::from(id)) else { return };
@@ -330,8 +373,7 @@ impl Endpoint {
         if association.dirty && !self.dirty.contains(&id) {
             self.dirty.push(id);
         }
-        let notice = association.notice;
-        if (notice.up || notice.restarted || notice.down.is_some()) && !self.changed.contains(&id) {
+        if association.has_news() && !self.changed.contains(&id) {
             self.changed.push_back(id);
         }
         if core::mem::take(&mut association.reindex) {
@@ -372,23 +414,26 @@ impl Endpoint {
         let association = self.associations.get_mut(usize::from(id))?;
         let notice = &mut association.notice;
         let change = if let Some(reason) = notice.down.take() {
-            Change::Down { reason }
+            Some(Change::Down { reason })
         } else if core::mem::take(&mut notice.up) {
             notice.restarted = false;
-            Change::Up { streams: association.streams() }
+            Some(Change::Up { streams: association.streams() })
+        } else if core::mem::take(&mut notice.restarted) {
+            Some(Change::Restarted { streams: association.streams() })
         } else {
-            notice.restarted = false;
-            Change::Restarted
+            association.path_change().map(|(remote, state)| Change::Path { remote, state })
         };
-        let notice = association.notice;
-        if !notice.up && !notice.restarted {
+        if !association.has_news() {
             self.changed.pop_front();
         }
-        Some((AssociationId(id), change))
+        match change {
+            Some(change) => Some((AssociationId(id), change)),
+            None => self.poll_event(),
+        }
     }
 
     /// Runs `act` on one association.
-    fn with<T>(
+    pub(super) fn with<T>(
         &mut self,
         now: Time,
         id: AssociationId,

@@ -31,7 +31,9 @@ mod association;
 mod build;
 mod cookie;
 mod endpoint;
+mod icmp;
 mod stateless;
+mod status;
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
@@ -40,6 +42,8 @@ pub mod view;
 pub use association::{PathState, State};
 pub use build::PacketWriter;
 pub use endpoint::{AssociationId, Change, Cursor, DownReason, Endpoint, Event, SendRefused};
+pub use icmp::Unreachable;
+pub use status::{AssociationStatus, PathStatus};
 pub use view::owner_key;
 
 use crate::base::{Layer, Malformed, SipKey, counts};
@@ -161,23 +165,25 @@ impl Timers {
         max_burst: 4,
         retry_gap: Duration::from_secs(1),
     };
+
+    /// Values for signalling networks: a path is left after one time-out, and a dead peer noticed within a second.
+    pub const SIGTRAN: Self = Self {
+        rto_initial: Duration::from_millis(200),
+        rto_min: Duration::from_millis(100),
+        rto_max: Duration::from_millis(200),
+        heartbeat: Duration::from_secs(1),
+        sack_delay: Duration::from_millis(20),
+        path_max_retrans: 2,
+        potentially_failed_max_retrans: 0,
+        association_max_retrans: 4,
+        max_init_retransmits: 4,
+        ..Self::RFC_9260
+    };
 }
 
 impl Default for Timers {
-    /// Values for signalling networks: a dead peer is noticed within a second.
     fn default() -> Self {
-        Self {
-            rto_initial: Duration::from_millis(200),
-            rto_min: Duration::from_millis(100),
-            rto_max: Duration::from_millis(200),
-            heartbeat: Duration::from_secs(1),
-            sack_delay: Duration::from_millis(20),
-            path_max_retrans: 2,
-            potentially_failed_max_retrans: 0,
-            association_max_retrans: 4,
-            max_init_retransmits: 4,
-            ..Self::RFC_9260
-        }
+        Self::SIGTRAN
     }
 }
 
@@ -297,6 +303,12 @@ counts! {
         aborts_out,
         /// ERRORs received.
         errors_in,
+        /// ICMP errors about our packets.
+        icmp_in,
+        /// Among them those that quote no tag of ours.
+        icmp_unproved,
+        /// Paths whose MTU was lowered.
+        mtu_lowered,
         /// HEARTBEATs sent.
         heartbeats_out,
         /// HEARTBEATs that were not answered in time.

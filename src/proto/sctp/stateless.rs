@@ -2,12 +2,12 @@
 //! the cookie comes back.
 
 use super::association::{
-    InitValues, Parameters, Route, State, Turn, is_unicast, packet_limit, send_stale, unrecognized,
+    Arrival, InitValues, Parameters, Route, State, Turn, is_unicast, packet_limit, send_stale, unrecognized,
     write_init,
 };
 use super::cookie::{Addresses, Cookie};
 use super::endpoint::{Cursor, Endpoint, Peer, Phase};
-use super::view::{self, Chunk, Init, Packet, Tlv, cause, chunk};
+use super::view::{self, Chunk, Init, Packet, Tlv, Tlvs, cause, chunk};
 use super::{PacketWriter, association::Association};
 use crate::base::{Malformed, Out, Time};
 use core::time::Duration;
@@ -26,9 +26,11 @@ impl AnswerLimit {
 
     fn take(&mut self, now: Time) -> bool {
         let earned = now.since(self.refilled).as_nanos() / Self::INTERVAL.as_nanos();
-        if earned > 0 {
-            self.left = self.left.saturating_add(earned.min(u128::from(Self::BURST)) as u32).min(Self::BURST);
-            self.refilled = now;
+        if earned >= u128::from(Self::BURST) {
+            (self.left, self.refilled) = (Self::BURST, now);
+        } else {
+            self.left = (self.left + earned as u32).min(Self::BURST);
+            self.refilled += Self::INTERVAL * earned as u32;
         }
         let allowed = self.left > 0;
         self.left = self.left.saturating_sub(1);
@@ -53,17 +55,25 @@ impl Endpoint {
         if !is_unicast(peer.0) || !is_unicast(peer.1) {
             return Ok(());
         }
-        if packet.chunks().any(|chunk| chunk.is_ok_and(|chunk| chunk.kind == chunk::ABORT)) {
+        let has = |kind| packet.chunks().any(|chunk| chunk.is_ok_and(|chunk| chunk.kind == kind));
+        let is_stale = |chunk: &Chunk<'_>| {
+            chunk.kind == chunk::ERROR
+                && Tlvs::new(chunk.value)
+                    .any(|error| error.is_ok_and(|error| error.kind == cause::STALE_COOKIE))
+        };
+        // In the order of 8.4, whatever comes first in the packet.
+        if has(chunk::ABORT) {
             return Ok(());
         }
         match first.kind {
             chunk::INIT if packet.tag == 0 && alone => return self.on_init(now, peer, None, first, out),
-            chunk::INIT if packet.tag == 0 => {}
             chunk::COOKIE_ECHO => return self.on_cookie_echo(now, peer, packet, first, cursor, out),
-            chunk::SHUTDOWN_COMPLETE | chunk::COOKIE_ACK => {}
             _ if packet.tag == 0 => {}
-            chunk::ERROR if view::first_cause(first) == cause::STALE_COOKIE => {}
-            chunk::SHUTDOWN_ACK => self.answer(now, peer, packet.tag, chunk::SHUTDOWN_COMPLETE, out),
+            _ if has(chunk::SHUTDOWN_ACK) => {
+                self.answer(now, peer, packet.tag, chunk::SHUTDOWN_COMPLETE, out)
+            }
+            _ if has(chunk::SHUTDOWN_COMPLETE) || has(chunk::COOKIE_ACK) => {}
+            _ if packet.chunks().any(|chunk| chunk.is_ok_and(|chunk| is_stale(&chunk))) => {}
             _ => self.answer(now, peer, packet.tag, chunk::ABORT, out),
         }
         Ok(())
@@ -72,7 +82,7 @@ impl Endpoint {
     fn route(&self, peer: Peer) -> Route {
         let (destination, source, remote_port, local_port) = peer;
         let limit = if destination.is_ipv6() { 1240 } else { 556 };
-        Route { source, destination, ports: (local_port, remote_port), limit }
+        Route { source, destination, ports: (local_port, remote_port), limit, in_fragments: false }
     }
 
     /// An answer of one empty chunk with the packet's own tag reflected (T bit).
@@ -87,13 +97,11 @@ impl Endpoint {
         peer: Peer,
         tag: u32,
         code: u16,
-        contents: &[u8],
         out: &mut dyn Out,
+        contents: impl FnOnce(&mut PacketWriter<'_>),
     ) {
         self.counts.inits_refused += 1;
-        self.stateless(now, peer, out, tag, |w| {
-            w.chunk(chunk::ABORT, 0, |w| w.tlv(code, |w| w.bytes(contents)));
-        });
+        self.stateless(now, peer, out, tag, |w| w.chunk(chunk::ABORT, 0, |w| w.tlv(code, contents)));
     }
 
     fn stateless(
@@ -152,7 +160,7 @@ impl Endpoint {
             return Ok(());
         }
         let Some(id) = known.or_else(|| self.configured(peer)) else {
-            self.refuse_init(now, peer, init.tag, cause::OUT_OF_RESOURCE, &[], out);
+            self.refuse_init(now, peer, init.tag, cause::OUT_OF_RESOURCE, out, |_| {});
             return Ok(());
         };
         let Some(association) = self.associations.get(usize::from(id)) else { return Ok(()) };
@@ -162,19 +170,29 @@ impl Endpoint {
             return Ok(());
         }
         if init.is_invalid() {
-            self.refuse_init(now, peer, init.tag, cause::INVALID_PARAMETER, &[], out);
+            self.refuse_init(now, peer, init.tag, cause::INVALID_PARAMETER, out, |_| {});
             return Ok(());
         }
-        let is_known = |address| {
-            known.is_none()
-                || association.state == State::CookieWait
-                || association.paths.iter().any(|path| path.remote == address)
-        };
-        let read = Parameters::read(&init, peer.0, &association.config, is_known)?;
-        if read.host_name {
-            self.refuse_init(now, peer, init.tag, cause::UNRESOLVABLE_ADDRESS, &[], out);
-        } else if let Some(Tlv { whole, .. }) = read.stranger {
-            self.refuse_init(now, peer, init.tag, cause::RESTART_WITH_NEW_ADDRESSES, whole, out);
+        // Of an association that is there, no address may be new (5.2.2).
+        let mut addresses = Addresses::NONE;
+        association.paths.iter().for_each(|path| addresses.add(path.remote));
+        let compared = known.is_some() && association.state != State::CookieWait;
+        let compared = compared.then_some(&addresses);
+        let read = Parameters::read(&init, peer.0, &association.config, compared)?;
+        if let Some(name) = read.host_name {
+            self.refuse_init(now, peer, init.tag, cause::UNRESOLVABLE_ADDRESS, out, |w| w.bytes(name));
+        } else if read.stranger {
+            let strangers = init.parameters.filter_map(Result::ok);
+            let strangers =
+                strangers.filter(|tlv| tlv.address().is_some_and(|address| !addresses.contains(address)));
+            self.refuse_init(now, peer, init.tag, cause::RESTART_WITH_NEW_ADDRESSES, out, |w| {
+                for Tlv { whole, .. } in strangers {
+                    if w.fits(whole.len()) {
+                        w.pad();
+                        w.bytes(whole);
+                    }
+                }
+            });
         } else {
             self.acknowledge_init(now, peer, id, &init, &read.addresses, out);
         }
@@ -247,6 +265,7 @@ impl Endpoint {
             cookie.ports == (peer.3, peer.2)
                 && cookie.tags.0 == packet.tag
                 && cookie.addresses.contains(peer.0)
+                && cookie.is_sound()
         });
         let association =
             opened.as_ref().and_then(|cookie| self.associations.get_mut(usize::from(cookie.association)));
@@ -257,23 +276,30 @@ impl Endpoint {
         let stale = now.since(cookie.made) > association.config.timers.cookie_life;
         let turn = &mut Turn { now, out, counts: &mut self.counts, random: &mut self.random };
         let goes_on = match association.state {
-            State::Closed if !association.wanted => false,
+            State::Closed if !association.wanted || association.spent == cookie.tags => false,
             State::Closed if stale => {
                 turn.counts.cookies_stale += 1;
                 let (destination, source, ..) = peer;
                 let limit = packet_limit(&association.config, destination.is_ipv6());
-                send_stale(turn, Route { source, destination, ports: cookie.ports, limit }, cookie.tags.1);
+                send_stale(
+                    turn,
+                    Route { source, destination, ports: cookie.ports, limit, in_fragments: false },
+                    cookie.tags.1,
+                );
                 false
             }
             State::Closed => {
-                association.accept(turn, cookie, peer.1);
+                association.accept(turn, cookie, peer.0, peer.1);
                 true
             }
-            _ => association.on_cookie_echo(turn, cookie, peer.1, stale),
+            _ => {
+                association.arrival = Arrival::new(association.path_to(peer.0), peer.1);
+                association.on_cookie_echo(turn, cookie, peer.1, stale)
+            }
         };
         cursor.association = cookie.association;
         if goes_on {
-            association.arrival_path = association.path_to(peer.0);
+            association.arrival = Arrival::new(association.path_to(peer.0), peer.1);
             cursor.tag = association.local_tag;
             cursor.phase = Phase::Chunks;
             cursor.at += chunk.whole.len().next_multiple_of(4);

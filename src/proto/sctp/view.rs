@@ -310,7 +310,13 @@ impl<'a> Init<'a> {
     /// Whether a mandatory value is one that RFC 9260 3.3.2 forbids (the tag apart).
     #[must_use]
     pub const fn is_invalid(&self) -> bool {
-        self.outbound == 0 || self.inbound == 0 || self.window < 1500
+        self.outbound == 0 || self.inbound == 0 || self.is_narrow()
+    }
+
+    /// Whether the window is less than anybody may have.
+    #[must_use]
+    pub const fn is_narrow(&self) -> bool {
+        self.window < 1500
     }
 }
 

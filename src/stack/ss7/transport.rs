@@ -6,6 +6,7 @@ use core::time::Duration;
 use crate::base::{Malformed, MalformedCounts, SipKey, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{PointCode, WorkerId};
+use crate::proto::link;
 use crate::proto::m3ua::{self, Asp, AspConfig};
 use crate::proto::sctp::{self, AssociationConfig, AssociationId, Change, Cursor, Endpoint, Event};
 
@@ -61,6 +62,10 @@ struct Link {
     asp: Asp,
     streams_out: u16,
 }
+
+/// Who is shown the SCTP of associations.
+type EachSctp<'v> =
+    &'v mut dyn FnMut(&str, &sctp::AssociationStatus, &mut dyn Iterator<Item = sctp::PathStatus>);
 
 /// MTP as the gateway has it: associations, M3UA over them, and the way to point codes.
 pub struct Transport {
@@ -136,12 +141,44 @@ impl Transport {
     #[must_use]
     pub fn owner(&self, source: IpAddr, packet: &[u8]) -> WorkerId {
         let Some((source_port, destination_port)) = sctp::view::owner_key(packet) else { return self.worker };
-        let fits = |setup: &&AssociationSetup| {
-            setup.sctp.local_port == destination_port
-                && setup.sctp.remote_port.is_none_or(|port| port == source_port)
-                && (setup.sctp.remote.is_empty() || setup.sctp.remote.contains(&source))
+        self.owner_of(source, source_port, destination_port)
+    }
+
+    /// The owner of the association with a peer. A peer may have told addresses that are not configured: then its ports
+    /// say whose it is, if all associations with these are one worker's.
+    fn owner_of(&self, peer: IpAddr, peer_port: u16, own_port: u16) -> WorkerId {
+        let by_ports = |setup: &&AssociationSetup| {
+            setup.sctp.local_port == own_port && setup.sctp.remote_port.is_none_or(|port| port == peer_port)
         };
-        self.setups.iter().find(fits).map_or(WorkerId(0), |setup| setup.owner)
+        let by_address =
+            |setup: &&AssociationSetup| setup.sctp.remote.is_empty() || setup.sctp.remote.contains(&peer);
+        let mut setups = self.setups.iter().filter(by_ports);
+        let owners = setups.clone().map(|setup| setup.owner);
+        let one = owners.clone().next().filter(|first| owners.clone().all(|owner| owner == *first));
+        setups.find(by_address).map(|setup| setup.owner).or(one).unwrap_or(WorkerId(0))
+    }
+
+    /// An ICMP error about an SCTP packet of ours: its owner, if that is another worker.
+    pub(in crate::stack) fn unreachable(
+        &mut self,
+        now: Time,
+        told: &link::Unreachable<'_>,
+        out: &mut dyn crate::base::Out,
+    ) -> Option<WorkerId> {
+        // What the rules of RFC 9260 10 have ignored.
+        let what = match told.cause {
+            link::Cause::Network | link::Cause::Host | link::Cause::Prohibited => sctp::Unreachable::Host,
+            link::Cause::Protocol => sctp::Unreachable::Protocol,
+            link::Cause::TooBig(octets) => sctp::Unreachable::TooBig(octets),
+            link::Cause::Port | link::Cause::HopLimit | link::Cause::Parameter => return None,
+        };
+        let (own_port, peer_port) = sctp::view::owner_key(told.quoted)?;
+        let owner = self.owner_of(told.flow.destination, peer_port, own_port);
+        if owner != self.worker {
+            return Some(owner);
+        }
+        self.endpoint.unreachable(now, told.flow.source, told.flow.destination, told.quoted, what, out);
+        None
     }
 
     /// The next SCCP message of an SCTP packet, with what MTP says of it. Call until `None`.
@@ -295,7 +332,12 @@ impl Transport {
                     link.streams_out = streams;
                     link.asp.association_up(now, streams, &mut send);
                 }
-                Change::Restarted => link.asp.association_up(now, link.streams_out, &mut send),
+                Change::Restarted { streams } => {
+                    link.streams_out = streams;
+                    link.asp.association_up(now, streams, &mut send);
+                }
+                // `show sctp` and the metrics tell.
+                Change::Path { .. } => {}
                 Change::Down { .. } => link.asp.association_down(now),
             }
         }
@@ -405,6 +447,15 @@ impl Transport {
             .iter()
             .zip(&self.links)
             .filter_map(|(setup, link)| Some((setup.name.as_str(), &link.as_ref()?.asp)))
+    }
+
+    /// The SCTP of a worker's own associations: name, status, paths.
+    pub fn each_sctp(&self, visit: EachSctp<'_>) {
+        for (setup, link) in self.setups.iter().zip(&self.links) {
+            let Some(link) = link else { continue };
+            let Some(status) = self.endpoint.status(link.local) else { continue };
+            visit(&setup.name, &status, &mut self.endpoint.paths(link.local));
+        }
     }
 
     /// The configured associations: name, owner, and whether each carries traffic as far as this worker knows.

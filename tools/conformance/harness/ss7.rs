@@ -257,7 +257,7 @@ impl SignallingGateways {
             match change {
                 Change::Up { streams } => self.streams[usize::from(association.0)] = streams,
                 Change::Down { .. } => self.active[usize::from(association.0)] = false,
-                Change::Restarted => {}
+                Change::Restarted { .. } | Change::Path { .. } => {}
             }
         }
     }

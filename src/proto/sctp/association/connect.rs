@@ -4,7 +4,8 @@ use super::super::build::PacketWriter;
 use super::super::cookie::{Addresses, Cookie};
 use super::super::view::{Chunk, Init, Tlv, Tlvs, Unknown, cause, chunk, parameter};
 use super::super::{AssociationConfig, DownReason, Why, malformed};
-use super::{Association, Deadlines, Notice, Route, State, Step, Turn};
+use super::path::write_heartbeat;
+use super::{Arrival, Association, Deadlines, Notice, Route, State, Step, Turn};
 use crate::base::{Malformed, Time};
 use core::net::IpAddr;
 
@@ -36,23 +37,23 @@ pub(in super::super) fn write_init(w: &mut PacketWriter<'_>, values: InitValues,
 pub(in super::super) struct Parameters<'a> {
     /// The packet's source, then the addresses listed, of families that we have, as far as there is room.
     pub(in super::super) addresses: Addresses,
-    /// An address listed that is none of `known`, if there was a list to compare with.
-    pub(in super::super) stranger: Option<Tlv<'a>>,
+    /// Whether an address listed is news.
+    pub(in super::super) stranger: bool,
     pub(in super::super) cookie: Option<&'a [u8]>,
-    pub(in super::super) host_name: bool,
+    pub(in super::super) host_name: Option<&'a [u8]>,
 }
 
 impl<'a> Parameters<'a> {
-    /// Reads them up to the first unknown one that says stop. `is_known` says which addresses are no news.
+    /// Reads them up to the first unknown one that says stop. An address that is not among `known` is news.
     pub(in super::super) fn read(
         init: &Init<'a>,
         source: IpAddr,
         config: &AssociationConfig,
-        is_known: impl Fn(IpAddr) -> bool,
+        known: Option<&Addresses>,
     ) -> Result<Self, Malformed> {
         let mut addresses = Addresses::NONE;
         addresses.add(source);
-        let mut read = Self { addresses, stranger: None, cookie: None, host_name: false };
+        let mut read = Self { addresses, stranger: false, cookie: None, host_name: None };
         for tlv in init.parameters {
             let tlv = tlv?;
             match tlv.kind {
@@ -62,13 +63,11 @@ impl<'a> Parameters<'a> {
                     if !is_unicast(address) || !usable {
                         continue;
                     }
-                    if !is_known(address) && read.stranger.is_none() {
-                        read.stranger = Some(tlv);
-                    }
+                    read.stranger |= known.is_some_and(|known| !known.contains(address));
                     read.addresses.add(address);
                 }
                 parameter::STATE_COOKIE => read.cookie = Some(tlv.value),
-                parameter::HOST_NAME => read.host_name = true,
+                parameter::HOST_NAME => read.host_name = Some(tlv.whole),
                 kind if is_ours(kind) => {}
                 kind if Unknown::parameter(kind).skip => {}
                 _ => break,
@@ -130,15 +129,15 @@ impl Association {
             addresses.add(address);
         }
         self.paths.set(&self.config, &addresses, None, |_| true);
-        self.attempts = 0;
+        (self.attempts, self.stale) = (0, 0);
         self.reindex = true;
         self.begin(turn);
     }
 
     /// After a stale cookie: a new INIT, which counts as one more attempt.
     pub(super) fn restart_init(&mut self, turn: &mut Turn<'_>) {
-        self.attempts = self.attempts.saturating_add(1);
-        if self.attempts > self.config.timers.max_init_retransmits {
+        self.stale = self.stale.saturating_add(1);
+        if self.stale > self.config.timers.max_init_retransmits {
             self.close(turn, DownReason::NoAnswer);
             return;
         }
@@ -146,7 +145,7 @@ impl Association {
     }
 
     fn begin(&mut self, turn: &mut Turn<'_>) {
-        self.local_tag = turn.random.tag(self.local_tag);
+        self.local_tag = turn.random.tag(self.spent.0);
         self.peer_tag = 0;
         self.tsns = (turn.random.next() as u32, 0);
         self.state = State::CookieWait;
@@ -191,16 +190,14 @@ impl Association {
             return;
         }
         self.paths.at_mut(self.paths.primary).back_off(&self.config.timers);
-        // The next try takes the next address (6.4).
-        self.paths.primary = (self.paths.primary + 1) % self.paths.count();
+        // The next try takes the next address that is the peer's for sure (6.4, 5.4).
+        let primary = self.paths.primary;
+        let after = (1..=self.paths.count()).map(|step| (primary + step) % self.paths.count());
+        let next = after.into_iter().find(|&path| self.paths.at(path).confirmed);
+        self.paths.primary = next.unwrap_or(primary);
         match self.state {
             State::CookieWait => self.send_init(turn),
-            State::CookieEchoed => {
-                while !self.paths.at(self.paths.primary).confirmed {
-                    self.paths.primary = (self.paths.primary + 1) % self.paths.count();
-                }
-                self.send_cookie_echo(turn, None);
-            }
+            State::CookieEchoed => self.send_cookie_echo(turn),
             _ => {}
         }
     }
@@ -218,38 +215,74 @@ impl Association {
             return Ok(());
         }
         let init = Init::parse(chunk)?;
-        let read = Parameters::read(&init, source, &self.config, |_| true)?;
-        self.peer_tag = init.tag;
+        let read = Parameters::read(&init, source, &self.config, None)?;
+        // Answers go where it came from (5.1.2).
+        let back = Route { source: destination, destination: source, ..self.route(self.paths.primary) };
         if init.tag == 0 {
             // Without the peer's tag only a reflected one can be sent (3.3.3).
             let tag = self.local_tag;
-            turn.emit(self.route(self.arrival_path), tag, |w| w.chunk(chunk::ABORT, 1, |_| {}));
+            turn.emit(back, tag, |w| w.chunk(chunk::ABORT, 1, |_| {}));
             turn.counts.aborts_out += 1;
             self.close(turn, DownReason::Refused { cause: cause::INVALID_PARAMETER });
-        } else if init.is_invalid() {
-            self.refuse(turn, cause::INVALID_PARAMETER, &[]);
-        } else if read.host_name {
-            self.refuse(turn, cause::UNRESOLVABLE_ADDRESS, &[]);
+            return Ok(());
+        }
+        if init.is_narrow() {
+            // Refused, and nothing else changes (3.3.3).
+            turn.counts.aborts_out += 1;
+            turn.emit(back, init.tag, |w| {
+                w.chunk(chunk::ABORT, 0, |w| w.tlv(cause::INVALID_PARAMETER, |_| {}));
+            });
+            return Ok(());
+        }
+        self.peer_tag = init.tag;
+        if init.is_invalid() {
+            self.refuse(turn, back, cause::INVALID_PARAMETER, &[]);
+        } else if let Some(name) = read.host_name {
+            self.refuse(turn, back, cause::UNRESOLVABLE_ADDRESS, name);
         } else if let Some(cookie) = read.cookie {
             let Some(room) = self.cookie.get_mut(..cookie.len()) else {
-                self.refuse(turn, cause::OUT_OF_RESOURCE, &[]);
+                self.refuse(turn, back, cause::OUT_OF_RESOURCE, &[]);
                 return Ok(());
             };
             room.copy_from_slice(cookie);
             self.cookie_length = cookie.len();
+            self.keep_report(init.parameters);
             self.learn(&init, &read.addresses, source, destination);
             self.attempts = 0;
             self.state = State::CookieEchoed;
-            self.send_cookie_echo(turn, Some(init.parameters));
+            self.send_cookie_echo(turn);
         } else {
             // One parameter is missing: the cookie.
-            self.refuse(turn, cause::MISSING_PARAMETER, &[0, 0, 0, 1, 0, parameter::STATE_COOKIE as u8]);
+            self.refuse(
+                turn,
+                back,
+                cause::MISSING_PARAMETER,
+                &[0, 0, 0, 1, 0, parameter::STATE_COOKIE as u8],
+            );
         }
         Ok(())
     }
 
-    fn refuse(&mut self, turn: &mut Turn<'_>, code: u16, contents: &[u8]) {
-        self.abort_with(turn, code, contents, DownReason::Refused { cause: code });
+    fn refuse(&mut self, turn: &mut Turn<'_>, route: Route, code: u16, contents: &[u8]) {
+        self.abort_by(turn, route, code, contents, DownReason::Refused { cause: code });
+    }
+
+    /// Keeps what of an INIT ACK is to be reported (3.2.2), as far as there is room.
+    fn keep_report(&mut self, parameters: Tlvs<'_>) {
+        self.report_length = 0;
+        for tlv in unrecognized(parameters) {
+            let start = self.cookie_length + self.report_length.next_multiple_of(4);
+            let Some(room) = self.cookie.get_mut(start..).and_then(|rest| rest.get_mut(..tlv.whole.len()))
+            else {
+                return;
+            };
+            room.copy_from_slice(tlv.whole);
+            let padding = start + tlv.whole.len()..start + tlv.whole.len().next_multiple_of(4);
+            if let Some(padding) = self.cookie.get_mut(padding) {
+                padding.fill(0);
+            }
+            self.report_length = start - self.cookie_length + tlv.whole.len();
+        }
     }
 
     /// Takes over what the INIT ACK says.
@@ -259,28 +292,24 @@ impl Association {
         let given = |address| address == source || config.remote.contains(&address);
         self.paths.set(config, addresses, Some(destination), given);
         self.paths.at_mut(0).rto = rto;
+        self.prefer_configured();
         self.reindex = true;
         self.tsns.1 = init.tsn;
-        self.outbound.reset(self.tsns.0, config.streams.min(init.inbound), init.window);
+        self.outbound.reset(self.tsns.0, self.config.streams.min(init.inbound), init.window);
         self.inbound.reset(init.tsn);
     }
 
-    fn send_cookie_echo(&mut self, turn: &mut Turn<'_>, unknown: Option<Tlvs<'_>>) {
+    fn send_cookie_echo(&mut self, turn: &mut Turn<'_>) {
         let path = self.paths.primary;
-        let cookie = self.cookie.get(..self.cookie_length).unwrap_or(&[]);
-        let report = |w: &mut PacketWriter<'_>| {
-            for tlv in unknown.into_iter().flat_map(unrecognized) {
-                if w.fits(tlv.whole.len()) {
-                    w.pad();
-                    w.bytes(tlv.whole);
-                }
-            }
-        };
-        let any = unknown.into_iter().flat_map(unrecognized).next().is_some();
+        let (cookie, rest) = self.cookie.split_at_checked(self.cookie_length).unwrap_or((&[], &[]));
+        let report = rest.get(..self.report_length).unwrap_or(&[]);
         turn.emit(self.route(path), self.peer_tag, |w| {
             w.chunk(chunk::COOKIE_ECHO, 0, |w| w.bytes(cookie));
-            if any && w.fits(8) {
-                w.chunk(chunk::ERROR, 0, |w| w.tlv(cause::UNRECOGNIZED_PARAMETERS, report));
+            let report = report.get(..w.room().saturating_sub(8)).unwrap_or(report);
+            if !report.is_empty() {
+                let write =
+                    |w: &mut PacketWriter<'_>| w.tlv(cause::UNRECOGNIZED_PARAMETERS, |w| w.bytes(report));
+                w.chunk(chunk::ERROR, 0, write);
             }
         });
         self.deadlines.t1 = self.wake_at(turn.now + self.paths.at(path).rto);
@@ -298,8 +327,7 @@ impl Association {
     fn establish(&mut self, turn: &mut Turn<'_>) {
         self.state = State::Established;
         self.deadlines = Deadlines::STOPPED;
-        self.attempts = 0;
-        self.errors = 0;
+        (self.attempts, self.stale, self.errors) = (0, 0, 0);
         self.notice = Notice { up: true, ..self.notice };
         turn.counts.associations_up += 1;
         self.start_heartbeats(turn);
@@ -307,10 +335,23 @@ impl Association {
 
     /// A good COOKIE ECHO where there is no association: there is one now (5.1.5). The cookie's first address is where
     /// the INIT came from; `source` sent the cookie, to our `destination`.
-    pub(in super::super) fn accept(&mut self, turn: &mut Turn<'_>, cookie: &Cookie, destination: IpAddr) {
+    pub(in super::super) fn accept(
+        &mut self,
+        turn: &mut Turn<'_>,
+        cookie: &Cookie,
+        source: IpAddr,
+        destination: IpAddr,
+    ) {
         self.adopt(cookie, destination);
+        self.arrival = Arrival::new(self.path_to(source), destination);
         self.establish(turn);
         self.send_cookie_ack(turn);
+    }
+
+    /// The peer's address that the configuration names first is the primary one, if the peer has it.
+    fn prefer_configured(&mut self) {
+        let preferred = self.config.remote.first().and_then(|&address| self.paths.find(address));
+        self.paths.primary = preferred.unwrap_or(0);
     }
 
     /// Takes everything over from a cookie.
@@ -320,7 +361,8 @@ impl Association {
         self.tsns = cookie.tsns;
         let first = cookie.addresses.iter().next();
         self.paths.set(&self.config, &cookie.addresses, Some(destination), |address| Some(address) == first);
-        self.arrival_path = 0;
+        self.prefer_configured();
+        self.arrival = Arrival::new(0, destination);
         self.reindex = true;
         self.outbound.reset(cookie.tsns.0, cookie.streams.0, cookie.window);
         self.inbound.reset(cookie.tsns.1);
@@ -330,7 +372,15 @@ impl Association {
     }
 
     fn send_cookie_ack(&mut self, turn: &mut Turn<'_>) {
-        turn.emit(self.route(self.arrival_path), self.peer_tag, |w| w.chunk(chunk::COOKIE_ACK, 0, |_| {}));
+        let path = self.arrival.path;
+        // An address that is not proved yet gets it with a HEARTBEAT alone (5.4).
+        let nonce = (!self.paths.at(path).confirmed).then(|| self.begin_heartbeat(turn, path));
+        turn.emit(self.arrival_route(), self.peer_tag, |w| {
+            w.chunk(chunk::COOKIE_ACK, 0, |_| {});
+            if let Some(nonce) = nonce {
+                write_heartbeat(w, path, nonce);
+            }
+        });
     }
 
     /// A good COOKIE ECHO where there is an association: the table of 5.2.4. Whether the rest of the packet counts.
@@ -383,7 +433,8 @@ impl Association {
     fn on_restart(&mut self, turn: &mut Turn<'_>, cookie: &Cookie, destination: IpAddr) -> bool {
         if self.state == State::ShutdownAckSent {
             self.send_shutdown_ack(turn);
-            self.send_error(turn, cause::COOKIE_WHILE_SHUTTING_DOWN, &[]);
+            self.tell_error(cause::COOKIE_WHILE_SHUTTING_DOWN, &[]);
+            self.end_of_packet(turn);
             return false;
         }
         turn.counts.restarts += 1;
@@ -399,7 +450,7 @@ impl Association {
     }
 
     fn send_stale(&self, turn: &mut Turn<'_>, cookie: &Cookie, destination: IpAddr) {
-        let route = self.route(self.arrival_path);
+        let route = self.arrival_route();
         send_stale(turn, Route { source: destination, ..route }, cookie.tags.1);
     }
 }

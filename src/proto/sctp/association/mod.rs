@@ -3,14 +3,17 @@
 mod connect;
 mod path;
 mod receive;
+mod sack;
 mod send;
 mod shutdown;
 mod store;
 
 use super::build::PacketWriter;
+use super::status::{AssociationStatus, PathStatus};
 use super::view::{Chunk, Data, Tlvs, Unknown, cause, chunk, first_cause};
-use super::{AssociationConfig, COMMON_HEADER, DownReason, Random, Role, SctpCounts};
+use super::{AssociationConfig, CHUNK_HEADER, COMMON_HEADER, DownReason, Random, Role, SctpCounts};
 use crate::base::{Flow, Malformed, Out, Time, Transport};
+use crate::codec::Prepend;
 pub(super) use connect::{InitValues, Parameters, is_unicast, send_stale, unrecognized, write_init};
 use core::net::IpAddr;
 pub use path::PathState;
@@ -42,6 +45,20 @@ pub enum State {
     ShutdownAckSent,
 }
 
+impl State {
+    /// All of them, as they are told, by number.
+    pub const NAMES: [&'static str; 8] = [
+        "closed",
+        "cookie-wait",
+        "cookie-echoed",
+        "established",
+        "shutdown-pending",
+        "shutdown-sent",
+        "shutdown-received",
+        "shutdown-ack-sent",
+    ];
+}
+
 /// What an association is lent while it handles something.
 pub(super) struct Turn<'t> {
     pub(super) now: Time,
@@ -57,6 +74,8 @@ pub(super) struct Route {
     pub(super) destination: IpAddr,
     pub(super) ports: (u16, u16),
     pub(super) limit: usize,
+    /// IP may fragment it.
+    pub(super) in_fragments: bool,
 }
 
 impl Turn<'_> {
@@ -75,8 +94,9 @@ impl Turn<'_> {
             self.counts.no_buffer += 1;
             return false;
         };
-        let Route { source, destination, .. } = route;
-        self.out.commit(length, Flow { source, destination, transport: Transport::Sctp });
+        let Route { source, destination, in_fragments, .. } = route;
+        let transport = if in_fragments { Transport::SctpInFragments } else { Transport::Sctp };
+        self.out.commit(length, Flow { source, destination, transport });
         self.counts.packets_out += 1;
         true
     }
@@ -88,6 +108,8 @@ pub(super) struct Notice {
     pub(super) down: Option<DownReason>,
     pub(super) up: bool,
     pub(super) restarted: bool,
+    /// Paths may stand otherwise.
+    pub(super) paths: bool,
 }
 
 /// One-shot timers of the association as a whole; `NEVER` is stopped.
@@ -107,6 +129,24 @@ struct Deadlines {
 impl Deadlines {
     const STOPPED: Self =
         Self { t1: Time::NEVER, t2: Time::NEVER, t5: Time::NEVER, sack: Time::NEVER, retry: Time::NEVER };
+}
+
+/// Where a packet came from.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) path: u8,
+    /// Our address that it came to.
+    pub(super) local: Option<IpAddr>,
+    /// A HEARTBEAT of it was answered.
+    is_answered: bool,
+}
+
+impl Arrival {
+    const NONE: Self = Self { path: 0, local: None, is_answered: false };
+
+    pub(super) const fn new(path: u8, local: IpAddr) -> Self {
+        Self { path, local: Some(local), is_answered: false }
+    }
 }
 
 /// What became of a chunk.
@@ -140,8 +180,11 @@ pub(super) struct Association {
     errors: u16,
     /// INITs or COOKIE ECHOs repeated so far.
     attempts: u16,
-    /// The path whose packet is being handled.
-    pub(super) arrival_path: u8,
+    /// The packet that is being handled.
+    pub(super) arrival: Arrival,
+    /// Error causes that the packet has brought about, for one ERROR.
+    errors_to_tell: Box<[u8]>,
+    errors_length: usize,
     cookie: Box<[u8]>,
     cookie_length: usize,
     deadlines: Deadlines,
@@ -152,6 +195,14 @@ pub(super) struct Association {
     pub(super) dirty: bool,
     /// The peer's addresses or port, or whether there is an association at all, have changed.
     pub(super) reindex: bool,
+    /// Where SHUTDOWN or SHUTDOWN ACK goes.
+    shutdown_path: u8,
+    /// INITs begun anew because the peer's cookie was stale.
+    stale: u16,
+    /// Unrecognised parameters of the INIT ACK, behind the cookie: they go with each COOKIE ECHO.
+    report_length: usize,
+    /// The tags of the association before this one: a cookie with them is spent.
+    pub(super) spent: (u32, u32),
     /// A SHUTDOWN is owed for DATA that came after the last one (9.2).
     shutdown_owed: bool,
 }
@@ -172,7 +223,9 @@ impl Association {
             inbound: Inbound::new(&config),
             errors: 0,
             attempts: 0,
-            arrival_path: 0,
+            arrival: Arrival::NONE,
+            errors_to_tell: vec![0; usize::from(config.mtu.max(1280))].into(),
+            errors_length: 0,
             cookie: vec![0; COOKIE_ROOM].into(),
             cookie_length: 0,
             deadlines: Deadlines::STOPPED,
@@ -180,9 +233,30 @@ impl Association {
             notice: Notice::default(),
             dirty: false,
             reindex: false,
+            shutdown_path: 0,
+            stale: 0,
+            report_length: 0,
+            spent: (0, 0),
             shutdown_owed: false,
             config,
         }
+    }
+
+    /// As it is now.
+    pub(super) fn status(&self) -> AssociationStatus {
+        AssociationStatus {
+            state: self.state,
+            streams: self.outbound.streams,
+            peer_window: self.outbound.window,
+            waiting: self.outbound.waiting(),
+            errors: self.errors,
+        }
+    }
+
+    /// Its paths as they are now.
+    pub(super) fn path_statuses(&self) -> impl Iterator<Item = PathStatus> + '_ {
+        let timers = &self.config.timers;
+        self.paths.iter().zip(0..).map(|(path, at)| path.status(timers, at == self.paths.primary))
     }
 
     /// Whether messages can be sent.
@@ -195,9 +269,14 @@ impl Association {
         self.outbound.streams
     }
 
-    /// The largest SCTP packet that every path of the association carries.
+    /// The largest SCTP packet that every path of the association carries: messages are cut by it (6.9).
     fn limit(&self) -> usize {
-        packet_limit(&self.config, self.paths.iter().any(|path| path.remote.is_ipv6()))
+        self.paths.limit()
+    }
+
+    /// How a path stands.
+    pub(super) fn path_state(&self, path: u8) -> PathState {
+        self.paths.at(path).state(&self.config.timers)
     }
 
     fn route(&self, path: u8) -> Route {
@@ -206,7 +285,23 @@ impl Association {
             source: path.local,
             destination: path.remote,
             ports: (self.config.local_port, self.remote_port),
-            limit: self.limit(),
+            limit: path.limit,
+            in_fragments: false,
+        }
+    }
+
+    /// Back to where the packet came from, from our address that it came to (6.4).
+    fn arrival_route(&self) -> Route {
+        let route = self.route(self.arrival.path);
+        Route { source: self.arrival.local.unwrap_or(route.source), ..route }
+    }
+
+    /// The same, but to nobody who has not proved that the address is his (5.4).
+    fn reply_route(&self) -> Route {
+        if self.paths.at(self.arrival.path).confirmed {
+            self.arrival_route()
+        } else {
+            self.route(self.data_path())
         }
     }
 
@@ -246,7 +341,7 @@ impl Association {
                 turn.counts.unknown_chunks += 1;
                 let Unknown { skip, report } = Unknown::chunk(kind);
                 if report && !matches!(self.state, State::Closed | State::CookieWait) {
-                    self.send_error(turn, cause::UNRECOGNIZED_CHUNK, chunk.whole);
+                    self.tell_error(cause::UNRECOGNIZED_CHUNK, chunk.whole);
                 }
                 Ok(if skip { Step::Next } else { Step::Stop })
             }
@@ -255,6 +350,11 @@ impl Association {
 
     /// An ABORT whose T bit and tag go together, unless another chunk stands before it (8.5.1 B).
     pub(super) fn on_abort(&mut self, turn: &mut Turn<'_>, chunk: &Chunk<'_>) -> Step<'static> {
+        // One whose causes lie is discarded (3.3.7).
+        if Tlvs::new(chunk.value).any(|cause| cause.is_err()) {
+            turn.counts.malformed += 1;
+            return Step::Stop;
+        }
         turn.counts.aborts_in += 1;
         let reason = match self.state {
             State::CookieWait | State::CookieEchoed => DownReason::Refused { cause: first_cause(chunk) },
@@ -267,7 +367,9 @@ impl Association {
     fn on_error(&mut self, turn: &mut Turn<'_>, chunk: &Chunk<'_>) -> Result<Step<'static>, Malformed> {
         turn.counts.errors_in += 1;
         for error in Tlvs::new(chunk.value) {
-            if error?.kind == cause::STALE_COOKIE && self.state == State::CookieEchoed {
+            let error = error?;
+            let is_stale = error.kind == cause::STALE_COOKIE && error.value.len() >= 4;
+            if is_stale && self.state == State::CookieEchoed {
                 // 5.2.6: begin again; the number of attempts stays bounded.
                 self.restart_init(turn);
                 return Ok(Step::Stop);
@@ -276,19 +378,52 @@ impl Association {
         Ok(Step::Next)
     }
 
-    /// Sends an ERROR with one cause, cut to what fits, at once.
-    fn send_error(&mut self, turn: &mut Turn<'_>, code: u16, contents: &[u8]) {
-        let route = self.route(self.arrival_path);
-        let room = route.limit - COMMON_HEADER - 8;
-        let contents = contents.get(..room).unwrap_or(contents);
-        turn.emit(route, self.peer_tag, |w| {
-            w.chunk(chunk::ERROR, 0, |w| w.tlv(code, |w| w.bytes(contents)));
-        });
+    /// One more cause for the ERROR that answers this packet; what does not fit is left out.
+    fn tell_error(&mut self, code: u16, contents: &[u8]) {
+        let limit = self.limit() - COMMON_HEADER - CHUNK_HEADER;
+        let start = self.errors_length.next_multiple_of(4);
+        let room = limit.min(self.errors_to_tell.len()).saturating_sub(start + 4);
+        // Only the first may be cut.
+        let contents = match contents.get(..room) {
+            Some(cut) if start == 0 => cut,
+            Some(_) if contents.len() > room => return,
+            _ => contents,
+        };
+        let length = 4 + contents.len();
+        let Some(cause) = self.errors_to_tell.get_mut(self.errors_length..start + length) else { return };
+        cause.fill(0);
+        let Some(cause) = self.errors_to_tell.get_mut(start..start + length) else { return };
+        let (head, body) = cause.split_at_mut(4);
+        let mut header = Prepend::new(head);
+        header.u16(length as u16);
+        header.u16(code);
+        body.copy_from_slice(contents);
+        self.errors_length = start + length;
+    }
+
+    /// The end of a packet: its ERROR, and its SACK if that can't wait.
+    pub(super) fn end_of_packet(&mut self, turn: &mut Turn<'_>) {
+        let length = core::mem::take(&mut self.errors_length);
+        if length > 0 && !matches!(self.state, State::Closed | State::CookieWait) {
+            let causes = self.errors_to_tell.get(..length).unwrap_or(&[]);
+            turn.emit(self.reply_route(), self.peer_tag, |w| w.chunk(chunk::ERROR, 0, |w| w.bytes(causes)));
+        }
+        self.owe_sack(turn);
     }
 
     /// Sends an ABORT to the peer and closes.
     fn abort_with(&mut self, turn: &mut Turn<'_>, code: u16, contents: &[u8], reason: DownReason) {
-        let route = self.route(self.data_path());
+        self.abort_by(turn, self.route(self.data_path()), code, contents, reason);
+    }
+
+    fn abort_by(
+        &mut self,
+        turn: &mut Turn<'_>,
+        route: Route,
+        code: u16,
+        contents: &[u8],
+        reason: DownReason,
+    ) {
         turn.counts.aborts_out += 1;
         turn.emit(route, self.peer_tag, |w| {
             w.chunk(chunk::ABORT, 0, |w| w.tlv(code, |w| w.bytes(contents)));
@@ -302,6 +437,7 @@ impl Association {
             return;
         }
         self.state = State::Closed;
+        self.spent = (self.local_tag, self.peer_tag);
         self.local_tag = 0;
         self.peer_tag = 0;
         self.deadlines = Deadlines::STOPPED;
@@ -312,10 +448,11 @@ impl Association {
         self.inbound.reset(0);
         self.errors = 0;
         self.cookie_length = 0;
+        self.errors_length = 0;
         self.shutdown_owed = false;
         self.dirty = false;
         self.reindex = true;
-        self.notice = Notice { down: Some(reason), up: false, restarted: false };
+        self.notice = Notice { down: Some(reason), ..Notice::default() };
         if self.wanted && self.config.role == Role::Client {
             let retry = turn.now + turn.random.jitter(self.config.timers.retry_gap);
             self.deadlines.retry = self.wake_at(retry);
@@ -323,11 +460,12 @@ impl Association {
     }
 
     /// Counts one unanswered transmission on `path`; `true` if that was the end of the association (8.1, 8.2).
-    fn count_error(&mut self, turn: &mut Turn<'_>, path: u8, whole_association: bool) -> bool {
+    pub(super) fn count_error(&mut self, turn: &mut Turn<'_>, path: u8, whole_association: bool) -> bool {
         let timers = &self.config.timers;
         let entry = self.paths.at_mut(path);
         let before = entry.state(timers);
-        entry.errors = entry.errors.saturating_add(1);
+        // What has failed can't fail any more (8.3).
+        entry.errors = entry.errors.saturating_add(u16::from(entry.active));
         if entry.errors > timers.path_max_retrans && entry.active {
             entry.active = false;
             turn.counts.paths_inactive += 1;
@@ -336,6 +474,7 @@ impl Association {
             turn.counts.paths_potentially_failed += 1;
             self.wake = self.wake.min(entry.ask(turn.now));
         }
+        self.notice.paths |= self.paths.at(path).state(&self.config.timers) != before;
         if path == self.paths.primary
             && self.paths.at(path).errors > self.config.timers.primary_switchover_max_retrans
         {
@@ -354,9 +493,31 @@ impl Association {
     /// Something the peer could only have sent as an answer has come (8.1).
     fn clear_errors(&mut self, path: u8) {
         self.errors = 0;
+        let timers = &self.config.timers;
         let path = self.paths.at_mut(path);
-        path.errors = 0;
-        path.active = true;
+        (path.errors, path.active) = (0, true);
+        self.notice.paths |= path.told != path.state(timers);
+    }
+
+    /// Whether the user has not been told everything.
+    pub(super) fn has_news(&self) -> bool {
+        self.notice.up || self.notice.restarted || self.notice.down.is_some() || self.notice.paths
+    }
+
+    /// A path that stands otherwise than was told last: one each call, of an association that is up.
+    pub(super) fn path_change(&mut self) -> Option<(IpAddr, PathState)> {
+        if self.state != State::Closed {
+            let timers = &self.config.timers;
+            for path in 0..self.paths.count() {
+                let path = self.paths.at_mut(path);
+                let state = path.state(timers);
+                if core::mem::replace(&mut path.told, state) != state {
+                    return Some((path.remote, state));
+                }
+            }
+        }
+        self.notice.paths = false;
+        None
     }
 
     /// Runs every timer that has expired.
@@ -414,10 +575,15 @@ impl Association {
     }
 }
 
-/// The largest SCTP packet, in octets, that a path carries: a multiple of four.
+/// The largest SCTP packet, in octets, that a path carries as far as is configured: a multiple of four.
 pub(super) fn packet_limit(config: &AssociationConfig, ipv6: bool) -> usize {
+    octets_behind_ip(usize::from(config.mtu), ipv6)
+}
+
+/// Of an IP packet of `mtu` octets those that SCTP has; every path carries the least MTU of its IP version.
+fn octets_behind_ip(mtu: usize, ipv6: bool) -> usize {
     let (header, least) = if ipv6 { (40, 1280) } else { (20, 576) };
-    (usize::from(config.mtu.max(least)) - header) & !3
+    (mtu.max(least) - header) & !3
 }
 
 impl Path {

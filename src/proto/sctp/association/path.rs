@@ -1,13 +1,24 @@
 //! Paths to the peer: retransmission time-out (RFC 9260 6.3), congestion window (7.2), heartbeats (8.3).
 
+use super::super::build::PacketWriter;
 use super::super::cookie::Addresses;
+use super::super::status::PathStatus;
 use super::super::view::{Chunk, Tlvs, chunk, parameter};
 use super::super::{AssociationConfig, COMMON_HEADER, MAX_PATHS, Timers, Why, malformed};
-use super::{Association, State, Step, Turn, packet_limit};
+use super::{Association, State, Step, Turn, octets_behind_ip, packet_limit};
 use crate::base::{Malformed, Time};
 use crate::codec::Reader;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
+
+/// A HEARTBEAT that left.
+#[derive(Clone, Copy, Debug)]
+struct Heartbeat {
+    nonce: u64,
+    sent: Time,
+    /// It was not answered within an RTO, and counted as an error.
+    lost: bool,
+}
 
 /// How a path stands (8.2, 5.4, RFC 7829 3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,20 +34,8 @@ pub enum PathState {
 }
 
 impl PathState {
-    /// All of them, as they are told.
-    pub const NAMES: [&'static str; 4] = ["unconfirmed", "active", "potentially failed", "inactive"];
-
-    /// As it is told.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        let [unconfirmed, active, potentially_failed, inactive] = Self::NAMES;
-        match self {
-            Self::Unconfirmed => unconfirmed,
-            Self::Active => active,
-            Self::PotentiallyFailed => potentially_failed,
-            Self::Inactive => inactive,
-        }
-    }
+    /// All of them, as they are told, by number.
+    pub const NAMES: [&'static str; 4] = ["unconfirmed", "active", "potentially-failed", "inactive"];
 }
 
 /// One of our addresses to one of the peer's.
@@ -48,6 +47,8 @@ pub(in super::super) struct Path {
     pub(super) active: bool,
     /// The address is the peer's for sure (5.4); no DATA goes to another.
     pub(super) confirmed: bool,
+    /// The largest SCTP packet that it carries, in octets.
+    pub(super) limit: usize,
     /// Smoothed round-trip time and its variation; none before the first measurement.
     rtt: Option<(Duration, Duration)>,
     pub(super) rto: Duration,
@@ -65,14 +66,22 @@ pub(in super::super) struct Path {
     pub(super) measured: Option<(u32, Time)>,
     /// When to send a HEARTBEAT, or when the one under way counts as lost.
     pub(super) heartbeat_at: Time,
-    /// The nonce of the HEARTBEAT under way, and when it left.
-    heartbeat: Option<(u64, Time)>,
+    /// The last HEARTBEAT that was not answered yet: however late, its answer counts (8.3).
+    heartbeat: Option<Heartbeat>,
     /// When the last HEARTBEAT was answered.
     pub(in super::super) heard: Option<Time>,
     /// When DATA last left.
     pub(super) last_used: Time,
     /// One packet may leave whatever the window (7.2.4).
     pub(super) urgent: bool,
+    /// In fast recovery, until this TSN is acknowledged (7.2.4).
+    pub(super) recovery: Option<u32>,
+    /// DATA chunks that were sent here again.
+    pub(super) again: u64,
+    /// How it stood when the user was told last.
+    pub(super) told: PathState,
+    /// T3 has expired and nothing was acknowledged since: one packet at a time (7.2.3).
+    pub(super) single: bool,
 }
 
 impl Path {
@@ -84,6 +93,7 @@ impl Path {
             remote,
             active: true,
             confirmed,
+            limit,
             rtt: None,
             rto: timers.rto_initial,
             cwnd: (4 * chunk).min(floor.max(2 * chunk)),
@@ -98,6 +108,10 @@ impl Path {
             heard: None,
             last_used: Time::ZERO,
             urgent: false,
+            recovery: None,
+            again: 0,
+            told: if confirmed { PathState::Active } else { PathState::Unconfirmed },
+            single: false,
         }
     }
 
@@ -119,10 +133,28 @@ impl Path {
 
     /// Asks it at once whether it is there, unless that was asked already.
     pub(super) fn ask(&mut self, now: Time) -> Time {
-        if self.heartbeat.is_none() {
+        if self.heartbeat.is_none_or(|heartbeat| heartbeat.lost) {
             self.heartbeat_at = now;
         }
         self.heartbeat_at
+    }
+
+    /// As it is now.
+    pub(super) fn status(&self, timers: &Timers, is_primary: bool) -> PathStatus {
+        PathStatus {
+            local: self.local,
+            remote: self.remote,
+            state: self.state(timers),
+            is_primary,
+            rto: self.rto,
+            srtt: self.rtt.map(|(smoothed, _)| smoothed),
+            cwnd: self.cwnd,
+            flight: self.flight,
+            limit: self.limit,
+            errors: self.errors,
+            again: self.again,
+            heard: self.heard,
+        }
     }
 
     /// How it stands.
@@ -166,6 +198,8 @@ pub(in super::super) struct Paths {
     list: [Path; MAX_PATHS],
     count: u8,
     pub(super) primary: u8,
+    /// The least of the paths' limits.
+    limit: usize,
 }
 
 impl Paths {
@@ -173,7 +207,16 @@ impl Paths {
         let local = config.local.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let path = Path::new(local, nowhere, false, &config.timers, packet_limit(config, local.is_ipv6()));
-        Self { list: core::array::from_fn(|_| path.clone()), count: 1, primary: 0 }
+        Self { limit: path.limit, list: core::array::from_fn(|_| path.clone()), count: 1, primary: 0 }
+    }
+
+    pub(super) const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The limits of paths have changed.
+    fn find_limit(&mut self) {
+        self.limit = self.iter().map(|path| path.limit).min().unwrap_or(self.limit);
     }
 
     /// Begins anew with the peer's `addresses`, of which those that `confirmed` accepts are the peer's for sure.
@@ -185,18 +228,18 @@ impl Paths {
         local: Option<IpAddr>,
         confirmed: impl Fn(IpAddr) -> bool,
     ) {
-        let ipv6 = addresses.iter().any(|address| address.is_ipv6());
-        let limit = packet_limit(config, ipv6);
         let mut count = 0;
         for (place, (remote, path)) in addresses.iter().zip(&mut self.list).enumerate() {
             let own = match local {
                 Some(local) if place == 0 => local,
                 _ => local_for(config, place, remote),
             };
+            let limit = packet_limit(config, remote.is_ipv6());
             *path = Path::new(own, remote, confirmed(remote), &config.timers, limit);
             count += 1;
         }
         self.count = count.max(1);
+        self.find_limit();
         self.primary = 0;
     }
 
@@ -274,6 +317,17 @@ impl Association {
         ranked.min_by_key(|(rank, _)| *rank).map(|(_, path)| path)
     }
 
+    /// A path carries IP packets of `octets` and no larger ones (7.3); 0 is not told, and means the least that all carry.
+    pub(in super::super) fn lower_mtu(&mut self, turn: &mut Turn<'_>, path: u8, octets: u32) {
+        let entry = self.paths.at_mut(path);
+        let limit = octets_behind_ip(octets as usize, entry.remote.is_ipv6());
+        if limit < entry.limit {
+            entry.limit = limit;
+            turn.counts.mtu_lowered += 1;
+            self.paths.find_limit();
+        }
+    }
+
     /// New DATA goes to `address` from now on, as long as it answers; false if the peer has no such address.
     pub(in super::super) fn set_primary(&mut self, address: IpAddr) -> bool {
         let path = self.paths.find(address);
@@ -284,27 +338,38 @@ impl Association {
         path.is_some()
     }
 
-    /// Starts the heartbeats of all paths; those not confirmed begin at once (5.4).
+    /// Starts the heartbeats of all paths; those not confirmed begin at once, one each RTO (5.4, HB.Max.Burst).
     pub(super) fn start_heartbeats(&mut self, turn: &mut Turn<'_>) {
-        for path in 0..self.paths.count() {
-            let deadline =
-                if self.paths.at(path).confirmed { self.next_heartbeat(turn, path) } else { turn.now };
-            self.paths.at_mut(path).heartbeat_at = self.wake_at(deadline);
+        let mut unconfirmed = 0;
+        for place in 0..self.paths.count() {
+            let path = self.paths.at(place);
+            let deadline = if path.confirmed {
+                self.next_heartbeat(turn, place)
+            } else {
+                unconfirmed += 1;
+                turn.now + path.rto * (unconfirmed - 1)
+            };
+            self.paths.at_mut(place).heartbeat_at = self.wake_at(deadline);
         }
     }
 
     /// RTO + HB.interval from now, give or take half the RTO.
     fn next_heartbeat(&self, turn: &mut Turn<'_>, path: u8) -> Time {
+        let timers = &self.config.timers;
         let path = self.paths.at(path);
-        let interval = self.config.timers.heartbeat;
-        let potentially_failed = path.state(&self.config.timers) == PathState::PotentiallyFailed;
-        if interval.is_zero() && path.confirmed && !potentially_failed {
-            return Time::NEVER;
+        match path.state(timers) {
+            // Asked in turn with the others, so that one leaves each RTO (5.4).
+            PathState::Unconfirmed => {
+                let asked = self.paths.iter().filter(|path| path.state(timers) == PathState::Unconfirmed);
+                turn.now + path.rto * asked.count() as u32
+            }
+            // Whether it is there again is asked once each RTO, whatever the interval (RFC 7829 3.2).
+            PathState::PotentiallyFailed => turn.now + turn.random.jitter(path.rto),
+            PathState::Active | PathState::Inactive if timers.heartbeat.is_zero() => Time::NEVER,
+            PathState::Active | PathState::Inactive => {
+                turn.now + timers.heartbeat + turn.random.jitter(path.rto)
+            }
         }
-        // Whether it is there at all, or again, is asked as soon as may be (5.4, RFC 7829 3.2).
-        let at_once = !matches!(path.state(&self.config.timers), PathState::Active | PathState::Inactive);
-        let interval = if at_once { Duration::ZERO } else { interval };
-        turn.now + interval + turn.random.jitter(path.rto)
     }
 
     pub(super) fn on_heartbeat_timer(&mut self, turn: &mut Turn<'_>, path: u8) {
@@ -315,7 +380,8 @@ impl Association {
         }
         let timers = &self.config.timers;
         let entry = self.paths.at_mut(path);
-        if entry.heartbeat.take().is_some() {
+        if let Some(heartbeat) = entry.heartbeat.as_mut().filter(|heartbeat| !heartbeat.lost) {
+            heartbeat.lost = true;
             turn.counts.heartbeats_lost += 1;
             entry.back_off(timers);
             // Only where DATA goes do they count for the association (8.1).
@@ -334,20 +400,20 @@ impl Association {
             self.paths.at_mut(path).heartbeat_at = self.wake_at(deadline);
             return;
         }
+        let nonce = self.begin_heartbeat(turn, path);
+        turn.emit(self.route(path), self.peer_tag, |w| write_heartbeat(w, path, nonce));
+    }
+
+    /// A HEARTBEAT leaves: its nonce.
+    pub(super) fn begin_heartbeat(&mut self, turn: &mut Turn<'_>, path: u8) -> u64 {
         let nonce = turn.random.next();
-        entry.heartbeat = Some((nonce, turn.now));
+        let entry = self.paths.at_mut(path);
+        entry.heartbeat = Some(Heartbeat { nonce, sent: turn.now, lost: false });
         let deadline = turn.now + entry.rto;
         entry.heartbeat_at = deadline;
         self.wake_at(deadline);
         turn.counts.heartbeats_out += 1;
-        turn.emit(self.route(path), self.peer_tag, |w| {
-            w.chunk(chunk::HEARTBEAT, 0, |w| {
-                w.tlv(parameter::HEARTBEAT_INFO, |w| {
-                    w.u32(u32::from(path));
-                    w.bytes(&nonce.to_be_bytes());
-                });
-            });
-        });
+        nonce
     }
 
     pub(super) fn on_heartbeat(
@@ -355,7 +421,11 @@ impl Association {
         turn: &mut Turn<'_>,
         chunk: &Chunk<'_>,
     ) -> Result<Step<'static>, Malformed> {
-        if matches!(self.state, State::Closed | State::CookieWait) {
+        use State::{CookieEchoed, Established, ShutdownPending, ShutdownReceived};
+        // One answer a packet: what goes out is bounded by what comes in.
+        if !matches!(self.state, CookieEchoed | Established | ShutdownPending | ShutdownReceived)
+            || core::mem::replace(&mut self.arrival.is_answered, true)
+        {
             turn.counts.unexpected_chunks += 1;
             return Ok(Step::Next);
         }
@@ -364,7 +434,8 @@ impl Association {
             Some(Err(refused)) => return Err(refused),
             None => return Err(malformed(Why::ShortChunk, 0)),
         }
-        turn.emit(self.route(self.arrival_path), self.peer_tag, |w| {
+        // Back to where it came from, from where it came to, proved or not (5.4, 6.4).
+        turn.emit(self.arrival_route(), self.peer_tag, |w| {
             if w.fits(chunk.whole.len()) {
                 w.chunk(chunk::HEARTBEAT_ACK, 0, |w| w.bytes(chunk.value));
             }
@@ -391,7 +462,7 @@ impl Association {
         let chunk_limit = (self.limit() - COMMON_HEADER) as u32;
         let entry = self.paths.at_mut(path);
         match entry.heartbeat {
-            Some((expected, sent)) if expected == nonce => {
+            Some(Heartbeat { nonce: expected, sent, .. }) if expected == nonce => {
                 entry.heartbeat = None;
                 entry.confirmed = true;
                 entry.heard = Some(turn.now);
@@ -409,4 +480,14 @@ impl Association {
         }
         Ok(Step::Next)
     }
+}
+
+/// A HEARTBEAT that tells which path it asks (3.3.5).
+pub(super) fn write_heartbeat(w: &mut PacketWriter<'_>, path: u8, nonce: u64) {
+    w.chunk(chunk::HEARTBEAT, 0, |w| {
+        w.tlv(parameter::HEARTBEAT_INFO, |w| {
+            w.u32(u32::from(path));
+            w.bytes(&nonce.to_be_bytes());
+        });
+    });
 }

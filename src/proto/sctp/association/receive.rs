@@ -11,8 +11,10 @@ use crate::base::{Malformed, Time};
 const SPAN: u32 = 4096;
 /// Duplicate TSNs reported in one SACK, at most.
 const DUPLICATES: usize = 16;
-/// Gap blocks reported in one SACK, at most; they and the duplicates fit any packet.
-const GAPS: usize = 64;
+/// SACKs that leave at once in one turn because something is missing, at most: three reports mean loss (7.2.4).
+const URGENT_SACKS: u8 = 3;
+/// Octets of a SACK chunk before its blocks.
+const SACK_HEADER: usize = 16;
 
 /// One bit for each TSN from the cumulative one to `SPAN` above it.
 struct Bits(Box<[u64]>);
@@ -53,6 +55,8 @@ struct Owed {
     at_once: bool,
     /// Where the last DATA came from.
     path: u8,
+    /// SACKs that left at once in this turn.
+    urgent: u8,
 }
 
 /// What became of a DATA chunk.
@@ -85,6 +89,8 @@ pub(super) struct Inbound {
     ssns: Box<[u16]>,
     store: Store,
     window: u32,
+    /// The window that the last SACK told.
+    advertised: u32,
     owed: Owed,
 }
 
@@ -103,6 +109,7 @@ impl Inbound {
             // One list for each stream, and one for unordered fragments.
             store: Store::new(streams + 1, config.receive_window.max(1500) as usize),
             window: config.receive_window.max(1500),
+            advertised: config.receive_window.max(1500),
             owed: Owed::default(),
         }
     }
@@ -116,6 +123,7 @@ impl Inbound {
         self.ends.0.fill(0);
         self.ends.set(self.cumulative, true);
         self.duplicate_count = 0;
+        self.advertised = self.window;
         self.ssns.fill(0);
         if !self.store.is_empty() {
             self.store.reset();
@@ -141,6 +149,11 @@ impl Inbound {
             return Arrival::Duplicate;
         }
         if distance >= SPAN as i32 {
+            self.owed.at_once = true;
+            return Arrival::Dropped;
+        }
+        // With a closed window nothing is taken but what is missing (6.2).
+        if self.store.free_octets() == 0 && distance > 1 && before(self.highest, data.tsn) {
             self.owed.at_once = true;
             return Arrival::Dropped;
         }
@@ -239,13 +252,21 @@ impl Inbound {
         })
     }
 
-    /// Writes the SACK and owes none any more.
+    /// What the peer may send beyond what it has sent.
+    fn open_window(&self) -> u32 {
+        self.window.min(self.store.free_octets())
+    }
+
+    /// Writes the SACK, with as many gap blocks as fit, and owes none any more.
     fn write_sack(&mut self, w: &mut PacketWriter<'_>) {
-        let gaps = self.gaps().take(GAPS).count();
+        let room = w.room().saturating_sub(SACK_HEADER + 4 * self.duplicate_count) / 4;
+        let gaps = if self.highest == self.cumulative { 0 } else { self.gaps().take(room).count() };
+        self.advertised = self.open_window();
+        let window = self.advertised;
         let duplicates = self.duplicates.get(..self.duplicate_count).unwrap_or(&[]);
         w.chunk(chunk::SACK, 0, |w| {
             w.u32(self.cumulative);
-            w.u32(self.window.min(self.store.free_octets()));
+            w.u32(window);
             w.u16(gaps as u16);
             w.u16(duplicates.len() as u16);
             for (start, end) in self.gaps().take(gaps) {
@@ -257,7 +278,7 @@ impl Inbound {
             }
         });
         self.duplicate_count = 0;
-        self.owed = Owed { path: self.owed.path, ..Owed::default() };
+        self.owed = Owed { path: self.owed.path, urgent: self.owed.urgent, ..Owed::default() };
     }
 
     pub(super) fn assert_invariants(&self) {
@@ -285,7 +306,7 @@ impl Association {
             self.abort_with(turn, cause::NO_USER_DATA, &data.tsn.to_be_bytes(), reason);
             return Ok(Step::Stop);
         }
-        self.inbound.owed.path = self.arrival_path;
+        self.inbound.owed.path = self.arrival.path;
         let arrival = self.inbound.on_data(&data);
         if !matches!(arrival, Arrival::Duplicate | Arrival::Dropped | Arrival::Refused(_)) {
             turn.counts.data_in += 1;
@@ -307,7 +328,7 @@ impl Association {
             Arrival::InvalidStream => {
                 let [high, low] = data.stream.to_be_bytes();
                 self.inbound.owed.at_once = true;
-                self.send_error(turn, cause::INVALID_STREAM, &[high, low, 0, 0]);
+                self.tell_error(cause::INVALID_STREAM, &[high, low, 0, 0]);
                 Step::Next
             }
             Arrival::Refused(refused) => {
@@ -339,33 +360,55 @@ impl Association {
         Some((ready.stream, ready.ppid, length))
     }
 
-    /// After the last chunk of a packet: is a SACK due, now or later (6.2)?
-    pub(in super::super) fn end_of_packet(&mut self, now: Time) {
+    /// After the last chunk of a packet: is a SACK due, now or later (6.2)? While something is missing each packet has its
+    /// own (6.7), a few at once and the rest at the end of the turn.
+    pub(super) fn owe_sack(&mut self, turn: &mut Turn<'_>) {
+        let open = self.inbound.open_window();
         let owed = &mut self.inbound.owed;
         if !core::mem::take(&mut owed.in_packet) {
             return;
         }
         owed.packets = owed.packets.saturating_add(1);
         owed.at_once |= owed.packets >= 2 || self.config.timers.sack_delay.is_zero();
+        // The window has opened by a quarter, or at all (6.2).
+        let opened = open.saturating_sub(self.inbound.advertised);
+        owed.at_once |= opened >= self.inbound.window / 4 && opened > 0;
         if owed.at_once {
             self.dirty = true;
         } else if self.deadlines.sack == Time::NEVER {
-            self.deadlines.sack = self.wake_at(now + self.config.timers.sack_delay);
+            self.deadlines.sack = self.wake_at(turn.now + self.config.timers.sack_delay);
         }
         if self.state == State::ShutdownSent {
             self.shutdown_owed = true;
             self.dirty = true;
+            // Its packets are signs of life (9.2).
+            self.errors = 0;
+        }
+        if self.inbound.cumulative != self.inbound.highest && self.inbound.owed.urgent < URGENT_SACKS {
+            self.inbound.owed.urgent += 1;
+            self.flush_sack(turn);
         }
     }
 
     /// Writes a SACK ahead of DATA on `path` if one is owed to the same address.
     pub(super) fn piggyback_sack(&mut self, w: &mut PacketWriter<'_>, path: u8) -> bool {
-        let wanted = self.inbound.owes() && self.inbound.owed.path == path;
+        let wanted = self.inbound.owes() && self.sack_path() == path;
         if wanted {
             self.inbound.write_sack(w);
             self.deadlines.sack = Time::NEVER;
         }
         wanted
+    }
+
+    /// SACKs go where the last DATA came from (6.4), unless nobody has proved that the address is the peer's (5.4).
+    fn sack_path(&self) -> u8 {
+        let path = self.inbound.owed.path;
+        if self.paths.at(path).confirmed { path } else { self.data_path() }
+    }
+
+    /// A turn has ended.
+    pub(super) fn calm(&mut self) {
+        self.inbound.owed.urgent = 0;
     }
 
     /// Sends the SACK that no DATA took along, if it is due.
@@ -374,7 +417,7 @@ impl Association {
         if !matches!(self.state, Established | ShutdownPending | ShutdownSent | ShutdownReceived) {
             return;
         }
-        let path = self.inbound.owed.path;
+        let path = self.sack_path();
         let shutdown = core::mem::take(&mut self.shutdown_owed);
         // Every SHUTDOWN carries the cumulative TSN; gaps and duplicates need the SACK as well (9.2).
         let cumulative = self.inbound.cumulative;

