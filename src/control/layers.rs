@@ -1,7 +1,9 @@
 //! From sections of the configuration to what the layers below are made of: for the gateway, and for the core network
 //! in a box, which has the same sections.
 
-use super::config::{Association, Destination, M3uaRole, Port, Role, Route, RouteOn, Title, TrafficMode};
+use super::config::{
+    Association, Destination, M3uaRole, Port, Role, Route, RouteOn, SctpTimers, Title, TrafficMode,
+};
 use crate::base::PortId;
 use crate::ident::{Digits, NatureOfAddress, NumberingPlan, PointCode, WorkerId};
 use crate::io::PacketIo;
@@ -88,17 +90,28 @@ fn sctp(association: &Association, mtu: u16) -> sctp::AssociationConfig {
         remote_port: association.remote_port,
         streams: association.streams,
         max_in_streams: 64,
-        timers: sctp::Timers {
-            rto_initial: association.rto_initial,
-            rto_min: association.rto_min,
-            rto_max: association.rto_max,
-            heartbeat: association.heartbeat,
-            sack_delay: association.sack_delay,
-            ..sctp::Timers::default()
-        },
-        send_ring: 1 << 20,
-        receive_window: 1 << 18,
+        timers: timers(&association.timers),
+        send_ring: association.send_ring_kib as usize * 1024,
+        receive_window: association.receive_window_kib * 1024,
         mtu,
+    }
+}
+
+fn timers(timers: &SctpTimers) -> sctp::Timers {
+    sctp::Timers {
+        rto_initial: timers.rto_initial,
+        rto_min: timers.rto_min,
+        rto_max: timers.rto_max,
+        heartbeat: timers.heartbeat,
+        sack_delay: timers.sack_delay,
+        path_max_retrans: timers.path_max_retrans,
+        association_max_retrans: timers.association_max_retrans,
+        max_init_retransmits: timers.max_init_retransmits,
+        potentially_failed_max_retrans: timers.potentially_failed_max_retrans,
+        primary_switchover_max_retrans: timers.primary_switchover_max_retrans.unwrap_or(u16::MAX),
+        max_burst: timers.max_burst,
+        cookie_life: timers.cookie_life,
+        retry_gap: timers.retry,
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the types of the configuration don't say: ranges, and that names, addresses and point codes refer to each other.
 
 use super::source::Source;
-use super::{Authentication, Config, ConfigError, Network, R1};
+use super::{Association, Authentication, Config, ConfigError, Network, R1};
 use crate::gateway::mt::MAX_QUEUE;
+use crate::proto::sctp::MAX_PATHS;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -399,7 +400,7 @@ impl Check<'_, '_, '_> {
             let place = |key: &str| format!("association[{at}].{key}");
             self.name(place("name"), &association.name);
             for (key, addresses) in [("local", &association.local), ("remote", &association.remote)] {
-                self.count(place(key), addresses.len(), "addresses", 1..=8);
+                self.count(place(key), addresses.len(), "addresses", 1..=MAX_PATHS);
                 let list = addresses.iter().enumerate();
                 self.unique(list.map(|(n, address)| (place(&format!("{key}[{n}]")), address)));
             }
@@ -418,13 +419,7 @@ impl Check<'_, '_, '_> {
             self.range(place("local_port"), association.local_port, 1..=u16::MAX);
             self.range(place("remote_port"), association.remote_port.unwrap_or(1), 1..=u16::MAX);
             self.range(place("streams"), association.streams, 2..=64);
-            self.range(place("rto_min_ms"), association.rto_min.as_millis(), 10..=60_000);
-            let bounds = association.rto_min.as_millis()..=60_000;
-            self.range(place("rto_max_ms"), association.rto_max.as_millis(), bounds);
-            let bounds = association.rto_min.as_millis()..=association.rto_max.as_millis();
-            self.range(place("rto_initial_ms"), association.rto_initial.as_millis(), bounds);
-            self.range(place("heartbeat_ms"), association.heartbeat.as_millis(), 100..=600_000);
-            self.range(place("sack_delay_ms"), association.sack_delay.as_millis(), 0..=500);
+            self.sctp(at, association);
             self.count(
                 place("routing_contexts"),
                 association.routing_contexts.len(),
@@ -451,6 +446,32 @@ impl Check<'_, '_, '_> {
                 self.error(place("name"), "no destination uses it", remedy);
             }
         }
+    }
+
+    /// SCTP's timers and limits of one association.
+    fn sctp(&mut self, at: usize, association: &Association) {
+        let place = |key: &str| format!("association[{at}].{key}");
+        let timers = &association.timers;
+        let (min, max) = (timers.rto_min.as_millis(), timers.rto_max.as_millis());
+        self.range(place("rto_min_ms"), min, 10..=60_000);
+        self.range(place("rto_max_ms"), max, min..=60_000);
+        self.range(place("rto_initial_ms"), timers.rto_initial.as_millis(), min..=max);
+        self.range(place("heartbeat_ms"), timers.heartbeat.as_millis(), 0..=600_000);
+        self.range(place("sack_delay_ms"), timers.sack_delay.as_millis(), 0..=500);
+        self.range(place("path_max_retrans"), timers.path_max_retrans, 1..=100);
+        self.range(place("association_max_retrans"), timers.association_max_retrans, 1..=100);
+        // Each address is tried before a set-up fails.
+        let least = u16::try_from(association.remote.len()).unwrap_or(u16::MAX).saturating_sub(1);
+        self.range(place("max_init_retransmits"), timers.max_init_retransmits, least..=100);
+        let potentially = timers.potentially_failed_max_retrans;
+        self.range(place("potentially_failed_max_retrans"), potentially, 0..=100);
+        let switchover = timers.primary_switchover_max_retrans.unwrap_or(0);
+        self.range(place("primary_switchover_max_retrans"), switchover, 0..=100);
+        self.range(place("max_burst"), timers.max_burst, 1..=64);
+        self.range(place("cookie_life_ms"), timers.cookie_life.as_millis(), 1_000..=600_000);
+        self.range(place("retry_ms"), timers.retry.as_millis(), 100..=60_000);
+        self.range(place("send_ring_kib"), association.send_ring_kib, 64..=65_536);
+        self.range(place("receive_window_kib"), association.receive_window_kib, 16..=65_536);
     }
 
     fn signalling(&mut self) {

@@ -102,11 +102,8 @@ defaults! {
     sif_budget: u16 = 272;
     m3ua_port: u16 = 2905;
     streams: u16 = 16;
-    rto_initial: Duration = Duration::from_millis(1_000);
-    rto_min: Duration = Duration::from_millis(200);
-    rto_max: Duration = Duration::from_millis(5_000);
-    heartbeat: Duration = Duration::from_millis(30_000);
-    sack_delay: Duration = Duration::from_millis(100);
+    send_ring_kib: u32 = 1_024;
+    receive_window_kib: u32 = 256;
     m3ua_role: M3uaRole = M3uaRole::Asp;
     route_on: RouteOn = RouteOn::Gt;
 }

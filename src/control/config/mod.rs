@@ -18,7 +18,9 @@ pub use network::{
     ReportUnmatched, Scscf, Timers, UnreachablePolicy,
 };
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
-pub use ss7::{Association, Destination, M3uaRole, Role, RouteOn, Ss7, Title, TrafficMode};
+pub use ss7::{
+    Association, Destination, M3uaRole, Profile, Role, RouteOn, SctpTimers, Ss7, Title, TrafficMode,
+};
 pub use text::{Mac, PortAddress, Prefix};
 
 use crate::gateway::cause::Causes;

@@ -1,7 +1,7 @@
 //! `[ss7]`, `[[association]]`, `[[destination]]` and `[[title]]`: the SS7 side.
 
-use super::text::millis;
 use crate::ident::{Digits, PointCode};
+use crate::proto::sctp;
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub struct Ss7 {
 
 /// `[[association]]`: an SCTP association and the M3UA on it.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Written")]
 pub struct Association {
     /// Its name in this file, in logs and metrics.
     pub name: String,
@@ -32,42 +32,159 @@ pub struct Association {
     /// Own addresses, the preferred one first.
     pub local: Vec<IpAddr>,
     /// Own port. Default 2905.
-    #[serde(default = "super::default::m3ua_port")]
     pub local_port: u16,
-    /// The peer's addresses, the preferred one first.
+    /// The peer's addresses, the preferred one first. Whoever comes from another is nobody.
     pub remote: Vec<IpAddr>,
     /// The peer's port. Default: 2905 for a client; any for a server.
     pub remote_port: Option<u16>,
     /// The worker that owns it, from 0. Default: in turn.
     pub worker: Option<u8>,
     /// Streams each way, the first for M3UA's management: 2 to 64. Default 16.
-    #[serde(default = "super::default::streams")]
     pub streams: u16,
-    /// RTO.Initial (RFC 9260 16). Default 1,000.
-    #[serde(rename = "rto_initial_ms", default = "super::default::rto_initial", deserialize_with = "millis")]
-    pub rto_initial: Duration,
-    /// RTO.Min. Default 200, since signalling networks are short and a second is an age for them.
-    #[serde(rename = "rto_min_ms", default = "super::default::rto_min", deserialize_with = "millis")]
-    pub rto_min: Duration,
-    /// RTO.Max. Default 5,000.
-    #[serde(rename = "rto_max_ms", default = "super::default::rto_max", deserialize_with = "millis")]
-    pub rto_max: Duration,
-    /// HB.Interval. Default 30,000.
-    #[serde(rename = "heartbeat_ms", default = "super::default::heartbeat", deserialize_with = "millis")]
-    pub heartbeat: Duration,
-    /// How long a SACK may be delayed: 0 to 500. Default 100.
-    #[serde(rename = "sack_delay_ms", default = "super::default::sack_delay", deserialize_with = "millis")]
-    pub sack_delay: Duration,
+    /// SCTP's timers and limits: those of `profile`, but for what is given by name.
+    pub timers: SctpTimers,
+    /// Kibibytes of messages that may wait to be sent or acknowledged: 64 to 65,536. Default 1,024.
+    pub send_ring_kib: u32,
+    /// Kibibytes of messages that may wait for what is missing before them: 16 to 65,536. Default 256.
+    pub receive_window_kib: u32,
     /// The gateway's role in M3UA. Default `"asp"`.
-    #[serde(default = "super::default::m3ua_role")]
     pub m3ua: M3uaRole,
     /// Routing contexts of the application servers it is active for. Default: none is sent.
-    #[serde(default)]
     pub routing_contexts: Vec<u32>,
     /// Network appearance in DATA messages. Default: none is sent.
     pub network_appearance: Option<u32>,
     /// Traffic mode type in ASP Active. Default: none is sent.
     pub traffic_mode: Option<TrafficMode>,
+}
+
+/// What the timers and limits of an association are that no key gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// The values of RFC 9260 16.
+    #[default]
+    Rfc9260,
+    /// Values for short, fast networks: a dead peer is noticed within a second, a dead path left after one time-out.
+    Sigtran,
+}
+
+/// SCTP's timers and limits (RFC 9260 16, RFC 7829). Keys of `[[association]]`; times end in `_ms`.
+#[derive(Clone, Debug)]
+pub struct SctpTimers {
+    /// RTO.Initial.
+    pub rto_initial: Duration,
+    /// RTO.Min.
+    pub rto_min: Duration,
+    /// RTO.Max.
+    pub rto_max: Duration,
+    /// HB.interval; 0: only paths that are in doubt are asked.
+    pub heartbeat: Duration,
+    /// SACK.Delay: 0 to 500.
+    pub sack_delay: Duration,
+    /// Path.Max.Retrans.
+    pub path_max_retrans: u16,
+    /// Association.Max.Retrans.
+    pub association_max_retrans: u16,
+    /// Max.Init.Retransmits.
+    pub max_init_retransmits: u16,
+    /// PotentiallyFailed.Max.Retrans; as high as `path_max_retrans`: there is no such state.
+    pub potentially_failed_max_retrans: u16,
+    /// Primary.Switchover.Max.Retrans; without it new DATA returns to the first address as soon as that answers.
+    pub primary_switchover_max_retrans: Option<u16>,
+    /// Max.Burst, in packets.
+    pub max_burst: u16,
+    /// Valid.Cookie.Life.
+    pub cookie_life: Duration,
+    /// How long a client waits before it connects again, give or take a half.
+    pub retry: Duration,
+}
+
+/// `[[association]]` as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    role: Role,
+    local: Vec<IpAddr>,
+    #[serde(default = "super::default::m3ua_port")]
+    local_port: u16,
+    remote: Vec<IpAddr>,
+    remote_port: Option<u16>,
+    worker: Option<u8>,
+    #[serde(default = "super::default::streams")]
+    streams: u16,
+    #[serde(default)]
+    profile: Profile,
+    rto_initial_ms: Option<u32>,
+    rto_min_ms: Option<u32>,
+    rto_max_ms: Option<u32>,
+    heartbeat_ms: Option<u32>,
+    sack_delay_ms: Option<u32>,
+    path_max_retrans: Option<u16>,
+    association_max_retrans: Option<u16>,
+    max_init_retransmits: Option<u16>,
+    potentially_failed_max_retrans: Option<u16>,
+    primary_switchover_max_retrans: Option<u16>,
+    max_burst: Option<u16>,
+    cookie_life_ms: Option<u32>,
+    retry_ms: Option<u32>,
+    #[serde(default = "super::default::send_ring_kib")]
+    send_ring_kib: u32,
+    #[serde(default = "super::default::receive_window_kib")]
+    receive_window_kib: u32,
+    #[serde(default = "super::default::m3ua_role")]
+    m3ua: M3uaRole,
+    #[serde(default)]
+    routing_contexts: Vec<u32>,
+    network_appearance: Option<u32>,
+    traffic_mode: Option<TrafficMode>,
+}
+
+impl From<Written> for Association {
+    fn from(written: Written) -> Self {
+        let profile = match written.profile {
+            Profile::Rfc9260 => sctp::Timers::RFC_9260,
+            Profile::Sigtran => sctp::Timers::SIGTRAN,
+        };
+        let millis = |given: Option<u32>, profile: Duration| {
+            given.map_or(profile, |millis| Duration::from_millis(millis.into()))
+        };
+        Self {
+            timers: SctpTimers {
+                rto_initial: millis(written.rto_initial_ms, profile.rto_initial),
+                rto_min: millis(written.rto_min_ms, profile.rto_min),
+                rto_max: millis(written.rto_max_ms, profile.rto_max),
+                heartbeat: millis(written.heartbeat_ms, profile.heartbeat),
+                sack_delay: millis(written.sack_delay_ms, profile.sack_delay),
+                path_max_retrans: written.path_max_retrans.unwrap_or(profile.path_max_retrans),
+                association_max_retrans: written
+                    .association_max_retrans
+                    .unwrap_or(profile.association_max_retrans),
+                max_init_retransmits: written.max_init_retransmits.unwrap_or(profile.max_init_retransmits),
+                potentially_failed_max_retrans: written
+                    .potentially_failed_max_retrans
+                    .unwrap_or(profile.potentially_failed_max_retrans),
+                primary_switchover_max_retrans: written.primary_switchover_max_retrans,
+                max_burst: written.max_burst.unwrap_or(profile.max_burst),
+                cookie_life: millis(written.cookie_life_ms, profile.cookie_life),
+                retry: millis(written.retry_ms, profile.retry_gap),
+            },
+            name: written.name,
+            role: written.role,
+            local: written.local,
+            local_port: written.local_port,
+            remote: written.remote,
+            remote_port: written.remote_port,
+            worker: written.worker,
+            streams: written.streams,
+            send_ring_kib: written.send_ring_kib,
+            receive_window_kib: written.receive_window_kib,
+            m3ua: written.m3ua,
+            routing_contexts: written.routing_contexts,
+            network_appearance: written.network_appearance,
+            traffic_mode: written.traffic_mode,
+        }
+    }
 }
 
 /// Which side of an association the gateway is.

@@ -49,7 +49,7 @@ fn the_example_is_complete_and_read_as_it_says() {
     );
     assert_eq!(config.ss7.point_code.0, 2 << 11 | 100 << 3 | 3);
     assert_eq!(config.associations[1].remote_port, Some(2905));
-    assert_eq!(config.associations[0].rto_max, Duration::from_secs(5));
+    assert_eq!(config.associations[0].timers.rto_max, Duration::from_secs(60));
     assert_eq!(config.sizes()[0], ("dialogues", 131_072));
 }
 
@@ -140,12 +140,12 @@ fn values_have_ranges() {
     refused("report_answer = 202", "report_answer = 204", "network[1].report_answer", &["200 or 202"]);
     refused("# mt_queue = 8", "mt_queue = 17", "timers.mt_queue", &["0 to 16"]);
     refused("# mt_report_ms = 40000", "mt_report_ms = 1", "timers.mt_report_ms", &["100 to"]);
-    refused("# sack_delay_ms = 100", "sack_delay_ms = 501", "association[0].sack_delay_ms", &["0 to 500"]);
+    refused("# sack_delay_ms = 200", "sack_delay_ms = 501", "association[0].sack_delay_ms", &["0 to 500"]);
     refused(
         "# rto_initial_ms = 1000",
-        "rto_initial_ms = 9000",
+        "rto_initial_ms = 900",
         "association[0].rto_initial_ms",
-        &["200 to 5000"],
+        &["1000 to 60000"],
     );
     refused("# network_indicator = 2", "network_indicator = 4", "ss7.network_indicator", &["0 to 3"]);
     refused("worker = 1", "worker = 2", "association[1].worker", &["0 to 1"]);
