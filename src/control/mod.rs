@@ -10,6 +10,7 @@ pub mod layers;
 pub mod log;
 pub mod metrics;
 mod numbers;
+mod paths;
 pub mod registrar;
 pub mod start;
 pub mod subscribers;
@@ -148,6 +149,8 @@ pub struct Control {
     doorbell: Doorbell,
     /// The second since 1970 in which our clock began, as workers know it.
     began: Option<u64>,
+    /// How SCTP's associations and paths stood a moment ago.
+    watch: paths::Watch,
 }
 
 impl Control {
@@ -180,6 +183,7 @@ impl Control {
             posts: mailboxes.into_iter().map(post).collect(),
             doorbell,
             began: None,
+            watch: paths::Watch::default(),
         }
     }
 
@@ -301,6 +305,7 @@ impl Control {
         self.publisher.publish(&self.registrar);
         self.ports_publisher.publish(&*self.ports);
         self.numbers.sample(now);
+        paths::tell(&self.watch.look(now, &self.numbers.sctp()));
     }
 
     /// The calendar may be set anew at any time, and the date in answers and reports with it.

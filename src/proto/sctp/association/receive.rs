@@ -174,6 +174,10 @@ impl Inbound {
             return Arrival::Refused(Refused::Violation);
         }
         if whole && (unordered || data.ssn == *ssn) {
+            // A second message of this number would never be due.
+            if !unordered && self.store.first_ssn(usize::from(data.stream)) == Some(data.ssn) {
+                return Arrival::Refused(Refused::Violation);
+            }
             if !unordered {
                 *ssn = ssn.wrapping_add(1);
             }

@@ -390,6 +390,13 @@ impl Association {
     /// Copies one chunk from the ring into a packet: it is under way.
     fn launch(&mut self, now: Time, w: &mut super::PacketWriter<'_>, tsn: u32, record: Record, path: u8) {
         let offset = record.offset as usize;
+        // Who wants to end wants the last SACK at once (6.1, RFC 7053).
+        if self.state == State::ShutdownPending
+            && tsn == self.outbound.assigned
+            && let Some(flags) = self.outbound.ring.get_mut(offset + 1)
+        {
+            *flags |= Data::IMMEDIATE;
+        }
         if let Some(chunk) = self.outbound.ring.get(offset..).and_then(|ring| ring.get(..record.wire())) {
             w.pad();
             w.bytes(chunk);

@@ -187,7 +187,23 @@ impl Store {
         };
         let before_fits = !known.0 || data.has(Data::BEGIN) || fits(previous, data.tsn.wrapping_sub(1));
         let after_fits = !known.1 || data.has(Data::END) || fits(next, data.tsn.wrapping_add(1));
-        if before_fits && after_fits { Ok(()) } else { Err(Refused::Violation) }
+        // SSNs of a stream rise with TSNs, and each is one message's (6.5).
+        let rises = |earlier: u16, later: u16, is_boundary: bool| {
+            (later.wrapping_sub(earlier) as i16) > 0 || later == earlier && !is_boundary
+        };
+        let ordered = !data.has(Data::UNORDERED);
+        let follows = self.entry(previous).is_none_or(|entry| {
+            !ordered || rises(entry.ssn, data.ssn, entry.has(Data::END) || data.has(Data::BEGIN))
+        });
+        let precedes = self.entry(next).is_none_or(|entry| {
+            !ordered || rises(data.ssn, entry.ssn, data.has(Data::END) || entry.has(Data::BEGIN))
+        });
+        if before_fits && after_fits && follows && precedes { Ok(()) } else { Err(Refused::Violation) }
+    }
+
+    /// The SSN of the first chunk of a list.
+    pub(super) fn first_ssn(&self, list: usize) -> Option<u16> {
+        self.entry(self.lists.get(list)?.head).map(|entry| entry.ssn)
     }
 
     /// Octets of the fragments around `at` that follow one another.

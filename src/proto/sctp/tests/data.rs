@@ -546,3 +546,20 @@ fn the_ring_refuses_when_full_and_messages_are_whole_or_not_at_all() {
     assert_eq!(bench.send(&[1; 3000]), Ok(()));
     bench.endpoint.assert_invariants();
 }
+
+/// Two messages of one SSN: the second could never be delivered, and would hold up all behind it.
+#[test]
+fn x_42_the_same_ssn_twice() {
+    for (first, second) in
+        [((WHOLE, 1, 1), (WHOLE, 2, 1)), ((WHOLE, 2, 1), (WHOLE, 1, 1)), ((WHOLE, 2, 3), (WHOLE, 3, 2))]
+    {
+        let mut bench = Bench::up();
+        bench.data(first.0, THEIR_TSN + first.1, first.2, b"one");
+        bench.data(second.0, THEIR_TSN + second.1, second.2, b"another");
+        assert_eq!(bench.state(), State::Closed, "{first:?} {second:?}");
+    }
+    let mut bench = Bench::up();
+    bench.data(2, THEIR_TSN + 1, 0, b"a beginning");
+    bench.data(WHOLE, THEIR_TSN, 0, b"the same number");
+    assert_eq!(bench.state(), State::Closed);
+}

@@ -313,3 +313,26 @@ fn changes_are_told_in_order_and_none_is_lost() {
     bye(&mut bench);
     assert_eq!(bench.events(), [Change::Down { reason: DownReason::Aborted { cause: 0 } }]);
 }
+
+/// the last DATA of who wants to end asks for its SACK at once.
+#[test]
+fn x_37_the_last_data_is_in_a_hurry() {
+    let mut bench = Bench::up();
+    for _ in 0..20 {
+        bench.endpoint.send(bench.now, ID, 0, 3, &[0; 1000]).unwrap();
+    }
+    bench.endpoint.shutdown(bench.now, ID, &mut bench.wire);
+    let mut flags = vec![];
+    let mut tsn = bench.our_tsn;
+    while flags.len() < 20 {
+        bench.flush();
+        let sent = bench.sent();
+        let data: Vec<Seen> =
+            sent.into_iter().flat_map(|sent| sent.chunks).filter(|chunk| chunk.kind == chunk::DATA).collect();
+        tsn = tsn.wrapping_add(data.len() as u32);
+        flags.extend(data.iter().map(|chunk| chunk.flags & 8));
+        bench.peer(|w| sack(w, tsn.wrapping_sub(1), 100_000, &[]));
+    }
+    assert_eq!(flags.iter().filter(|flag| **flag != 0).count(), 1, "{flags:?}");
+    assert_eq!(flags.last(), Some(&8));
+}
