@@ -1,40 +1,8 @@
 //! Data: ETSI TS 102 369 groups D, A, RT and FH; RFC 9260 6 and 7.
 
+use super::script::*;
 use super::view::cause;
 use super::*;
-
-impl Bench {
-    fn acked(&mut self, tsn: u32) {
-        self.peer(|w| sack(w, tsn, 100_000, &[]));
-    }
-
-    fn data(&mut self, flags: u8, tsn: u32, ssn: u16, payload: &[u8]) -> Vec<Message> {
-        self.peer(|w| data(w, flags, tsn, 0, ssn, payload))
-    }
-
-    /// The TSNs of the DATA chunks sent since the last look.
-    fn tsns(&mut self) -> Vec<u32> {
-        let chunks = self.sent().into_iter().flat_map(|sent| sent.chunks);
-        chunks.filter(|chunk| chunk.kind == chunk::DATA).map(|chunk| chunk.u32(0)).collect()
-    }
-
-    /// The next SACK: cumulative TSN, gap blocks, duplicates.
-    fn sack_sent(&mut self) -> (u32, Vec<(u16, u16)>, Vec<u32>) {
-        let sent = self.one();
-        let sack = sent.chunks.iter().find(|chunk| chunk.kind == chunk::SACK).expect("a SACK");
-        let gaps = usize::from(sack.u16(8));
-        let duplicates = usize::from(sack.u16(10));
-        (
-            sack.u32(0),
-            (0..gaps).map(|at| (sack.u16(12 + 4 * at), sack.u16(14 + 4 * at))).collect(),
-            (0..duplicates).map(|at| sack.u32(12 + 4 * (gaps + at))).collect(),
-        )
-    }
-}
-
-fn payloads(messages: &[Message]) -> Vec<&[u8]> {
-    messages.iter().map(|message| &message.payload[..]).collect()
-}
 
 #[test]
 fn d_v_8_1_and_8_2_fragments() {
@@ -73,15 +41,6 @@ fn d_v_8_3_reassembly_in_every_order() {
             let (cumulative, gaps, _) = bench.last_sack();
             assert_eq!((cumulative, gaps), (THEIR_TSN + 3, vec![]));
         }
-    }
-}
-
-impl Bench {
-    fn last_sack(&mut self) -> (u32, Vec<(u16, u16)>, Vec<u32>) {
-        self.advance(300);
-        let last = self.wire.sent.pop().unwrap();
-        self.wire.sent = vec![last];
-        self.sack_sent()
     }
 }
 
