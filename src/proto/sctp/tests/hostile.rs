@@ -1,5 +1,6 @@
 //! Packets that are wrong or of no association: ETSI TS 102 369 groups IMH, FH-O, E, M; known vulnerabilities; noise.
 
+use super::script::resum;
 use super::view::cause;
 use super::*;
 
@@ -358,13 +359,6 @@ fn in_state(which: usize) -> (Bench, Vec<u8>) {
     };
     bench.wire.sent.clear();
     (bench, cookie)
-}
-
-fn resum(bytes: &mut [u8]) {
-    if bytes.len() >= 12 {
-        let sum = view::checksum(bytes);
-        bytes[8..12].copy_from_slice(&sum.to_le_bytes());
-    }
 }
 
 #[test]

@@ -1,10 +1,17 @@
 //! Tests by subject; here the two benches they run on: a scripted peer, and two endpoints over a bad link.
 
+mod association;
+mod bundling;
 mod data;
+mod duplicate;
+mod error;
+mod fault;
 mod handshake;
 mod hostile;
+mod invalid;
 mod link;
 mod paths;
+mod script;
 mod termination;
 
 use super::view::{Chunks, Packet, chunk};
@@ -122,7 +129,9 @@ pub(super) struct Bench {
     pub(super) tsn: u32,
     /// Our initial TSN.
     pub(super) our_tsn: u32,
+    /// Where packets come from, and where to.
     pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
 }
 
 pub(super) const ID: AssociationId = AssociationId(0);
@@ -194,6 +203,7 @@ impl Bench {
             tsn: THEIR_TSN,
             our_tsn: 0,
             source: ip(PEER),
+            destination: ip(OURS),
         }
     }
 
@@ -208,7 +218,7 @@ impl Bench {
     }
 
     pub(super) fn bytes(&mut self, packet: &[u8]) -> Vec<Message> {
-        let flow = (self.source, ip(OURS));
+        let flow = (self.source, self.destination);
         let messages = give(&mut self.endpoint, self.now, flow, packet, &mut self.cursor, &mut self.wire);
         self.endpoint.assert_invariants();
         messages
