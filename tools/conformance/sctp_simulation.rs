@@ -17,6 +17,7 @@ mod world;
 use script::Tally;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -82,4 +83,36 @@ fn the_same_seed_is_the_same_storm_and_another_is_another() {
     let [first, again, other] = [3, 3, 4].map(|seed| script::run(seed, None).0);
     assert_eq!(first, again);
     assert_ne!(first, other);
+}
+
+/// Median, 99th percentile and maximum.
+fn percentiles(mut spans: Vec<Duration>) -> [Duration; 3] {
+    spans.sort_unstable();
+    let at = |percent: usize| spans[(spans.len() * percent / 100).min(spans.len() - 1)];
+    [at(50), at(99), at(100)]
+}
+
+/// Runs a scenario with many seeds, or with the one that is asked for, and says how long it takes.
+fn timed(test: &str, what: &str, run: impl Fn(u64) -> Duration + Sync) -> [Duration; 3] {
+    if let Some(seed) = number("IPSMGW_SEED") {
+        return [run(seed); 3];
+    }
+    let count = number("IPSMGW_SEEDS").unwrap_or(10_000) / 10;
+    let (failed, spans) = seeds(count, run);
+    report(test, &failed, count);
+    let [median, p99, longest] = percentiles(spans);
+    println!("{what}, {count} seeds: median {median:?}, p99 {p99:?}, at most {longest:?}");
+    [median, p99, longest]
+}
+
+#[test]
+fn a_path_dies_under_load_and_the_user_waits_a_quarter_of_a_second_at_most() {
+    let [_, p99, _] = timed("a_path_dies", "a path dies", failover::path_failure);
+    assert!(p99 <= Duration::from_millis(250), "{p99:?}");
+}
+
+#[test]
+fn both_paths_die_under_load_and_the_user_is_told_within_a_second() {
+    let [.., longest] = timed("both_paths_die", "both paths die", failover::both_paths_dead);
+    assert!(longest <= Duration::from_secs(1), "{longest:?}");
 }

@@ -102,7 +102,7 @@ fn timers(random: &mut Random) -> Timers {
 fn faults(random: &mut Random) -> Faults {
     let strength = random.pick(&[0, 1, 1, 3]);
     let mut on = |most: u64| if random.percent(50) { random.within(1, most * strength + 1) } else { 0 };
-    Faults { loss: on(8), repeat: on(8), corrupt: on(4), spread: 1000 * on(6) }
+    Faults { loss: on(8), repeat: on(8), corrupt: on(4), spread: 1000 * on(12) }
 }
 
 fn flap(random: &mut Random, paths: usize, storm: Duration) -> Flap {
@@ -168,8 +168,8 @@ fn meddle(world: &mut World, tempers: &[u8]) {
 
 /// Faults are on, users send, and some of them do worse.
 fn storm(world: &mut World, length: Duration) {
-    let bursts = world.random.within(4, 24);
-    let most = world.random.pick(&[2, 6, 20]);
+    let bursts = world.random.within(6, 60);
+    let most = world.random.pick(&[2, 6, 20, 60]);
     let tempers: &[u8] = world.random.pick(&[&[], &[], &[3], &[0], &[1, 3], &[2], &[0, 1, 2, 3]]);
     let end = world.now + length;
     let gap = length / bursts as u32;
@@ -282,7 +282,7 @@ fn end(world: &mut World) {
 
 /// Runs one seed. Gives its trace, and what has happened; keeps the packets in `kept`.
 pub fn run(seed: u64, kept: Option<&mut Vec<Vec<u8>>>) -> (u64, Tally) {
-    let length = Duration::from_millis(1000 + 500 * (seed % 5));
+    let length = Duration::from_millis(1000 + 1000 * (seed % 6));
     let mut world = world(seed, length);
     world.kept = kept.is_some().then(Vec::new);
     for place in 0..2 {
