@@ -1,7 +1,8 @@
 //! Two SCTP endpoints and a network that loses, repeats, reorders and changes packets and whose paths come and go, under
 //! virtual time. Every message that is accepted arrives once, in order on its stream, as long as the association stays; memory
 //! stays bounded; when all is healed everything arrives, and both sides end closed. `IPSMGW_SEEDS=N` runs N seeds instead of
-//! 10,000, `IPSMGW_SEED=N` that one alone. `IPSMGW_PACKETS=FOLDER` keeps packets of every kind there.
+//! 10,000, `IPSMGW_SEED=N` that one alone. `IPSMGW_PACKETS=FOLDER` keeps packets of every
+//! kind there, for the fuzz targets.
 
 #[path = "sctp_simulation/failover.rs"]
 mod failover;
@@ -9,6 +10,8 @@ mod failover;
 mod ledger;
 #[path = "sctp_simulation/network.rs"]
 mod network;
+#[path = "sctp_simulation/packets.rs"]
+mod packets;
 #[path = "sctp_simulation/script.rs"]
 mod script;
 #[path = "sctp_simulation/world.rs"]
@@ -73,9 +76,20 @@ fn a_storm_loses_repeats_and_reorders_nothing_that_the_user_sees() {
     tallies.iter().for_each(|tally| sum.add(tally));
     println!("{count} seeds: {sum:?}");
     report("a_storm_loses", &failed, count);
-    let happened = [sum.downs, sum.restarts, sum.again, sum.fast, sum.held, sum.inactive, sum.starved, sum.full];
+    let happened =
+        [sum.downs, sum.restarts, sum.again, sum.fast, sum.held, sum.inactive, sum.starved, sum.full];
     assert!(happened.iter().chain(&sum.harmed).all(|&times| times > count / 20), "too quiet: {sum:?}");
-    assert!(sum.accepted > 40 * count && sum.delivered > sum.accepted * 8 / 10, "too little is sent: {sum:?}");
+    assert!(
+        sum.accepted > 40 * count && sum.delivered > sum.accepted * 8 / 10,
+        "too little is sent: {sum:?}"
+    );
+}
+
+#[test]
+fn packets_of_every_kind_are_kept_for_the_fuzz_targets() {
+    if let Some(folder) = std::env::var_os("IPSMGW_PACKETS") {
+        packets::write(folder.as_ref());
+    }
 }
 
 #[test]

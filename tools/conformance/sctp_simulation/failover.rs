@@ -39,7 +39,14 @@ impl Talk {
         let soon = world.now + Duration::from_secs(2);
         assert!(world.run_until(soon, |world| world.is_up()));
         let (now, never) = (world.now, [Duration::ZERO; 2]);
-        Self { world, gap: Duration::from_millis(gap), next: now, arrived: [0; 2], last: [now; 2], longest: never }
+        Self {
+            world,
+            gap: Duration::from_millis(gap),
+            next: now,
+            arrived: [0; 2],
+            last: [now; 2],
+            longest: never,
+        }
     }
 
     /// Until `end`, or until `done`.
@@ -101,7 +108,8 @@ pub fn path_failure(seed: u64) -> Duration {
 pub fn both_paths_dead(seed: u64) -> Duration {
     let mut talk = Talk::new(seed, 2);
     let cut = talk.cut(2, [true, true]);
-    let told = talk.run(cut + Duration::from_secs(10), |world| world.sides.iter().all(|side| !side.downs.is_empty()));
+    let told = talk
+        .run(cut + Duration::from_secs(10), |world| world.sides.iter().all(|side| !side.downs.is_empty()));
     assert!(told, "somebody is never told");
     let downs = talk.world.sides.each_ref().map(|side| side.downs[0]);
     assert!(downs.iter().all(|down| down.1 == DownReason::Lost));

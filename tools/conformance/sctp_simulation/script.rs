@@ -210,7 +210,13 @@ fn calm(world: &mut World) {
     let mut sent = [(0, 0); 2];
     let mut next = world.now;
     let settled = loop {
-        if world.is_up() && world.ledgers.iter().zip(sent).all(|(ledger, sent)| ledger.missing == 0 && sent == (ledger.era, 3)) {
+        if world.is_up()
+            && world
+                .ledgers
+                .iter()
+                .zip(sent)
+                .all(|(ledger, sent)| ledger.missing == 0 && sent == (ledger.era, 3))
+        {
             break true;
         }
         if world.now >= end {

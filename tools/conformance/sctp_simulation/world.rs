@@ -167,7 +167,8 @@ impl World {
 
     fn put_on_network(&mut self, place: usize) {
         for (flow, bytes) in core::mem::take(&mut self.sides[place].wire.sent) {
-            let word = (bytes.len() as u64) << 32 ^ u64::from(u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]));
+            let word = (bytes.len() as u64) << 32
+                ^ u64::from(u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]));
             self.note(self.now.as_nanos() ^ word.rotate_left(17) ^ place as u64);
             self.network.send(self.now, place, flow, &bytes);
             if let Some(kept) = &mut self.kept {
@@ -191,7 +192,11 @@ impl World {
             ledger.deliver(stream, ppid, payload);
         }
         let refused = endpoint.counts.malformed - before.0;
-        assert_eq!(refused, u64::from(packet.corrupt), "what was changed under way is refused, and only that");
+        assert_eq!(
+            refused,
+            u64::from(packet.corrupt),
+            "what was changed under way is refused, and only that"
+        );
         let answers = wire.sent.len() - before.1;
         assert!(answers <= 4, "{answers} packets answer one");
         self.changes(to);
