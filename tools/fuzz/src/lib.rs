@@ -1,0 +1,29 @@
+//! Fuzz targets of SCTP: whatever comes, nothing panics, work and answers are bounded by what came, and the books balance.
+#![allow(missing_docs, dead_code, unused_imports)]
+
+#[path = "../../../src/base/mod.rs"]
+pub mod base;
+#[path = "../../../src/codec/mod.rs"]
+pub mod codec;
+#[path = "../../../src/ident/mod.rs"]
+pub mod ident;
+#[path = "."]
+pub mod proto {
+    #[path = "../../../src/proto/sctp/mod.rs"]
+    pub mod sctp;
+}
+
+pub mod association;
+mod bench;
+mod chunks;
+mod octets;
+pub mod packet;
+mod work;
+
+/// Whether checksums and MACs of cookies are compared from now on.
+pub fn check(checked: bool) {
+    #[cfg(fuzzing)]
+    proto::sctp::view::CHECKED.store(checked, core::sync::atomic::Ordering::Relaxed);
+    #[cfg(not(fuzzing))]
+    let _ = checked;
+}
