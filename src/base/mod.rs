@@ -1,4 +1,4 @@
-//! What the standard library lacks: virtual time, timers, fixed slabs, rings, counters and transmit buffers.
+//! What the standard library lacks: virtual time, timers, fixed slabs, rings, counters, transmit buffers and random numbers by a seed.
 
 mod bell;
 mod count;
@@ -7,6 +7,7 @@ mod malformed;
 mod out;
 mod permutation;
 pub mod publish;
+mod random;
 mod ring;
 mod siphash;
 mod slab;
@@ -19,6 +20,7 @@ pub use inline::Inline;
 pub use malformed::{Layer, Malformed, MalformedCounts};
 pub use out::{Flow, Frames, HEADROOM, Out, PortId, Transport};
 pub use permutation::Permutation;
+pub use random::Random;
 pub use ring::{Consumer, Producer, ring};
 pub use siphash::SipKey;
 pub use slab::{Key, Slab};

@@ -52,6 +52,7 @@ const DIALOGUE_GUARD: Duration = Duration::from_secs(600);
 pub fn run(config: Config, subscribers: Subscribers) -> Result<(), StartError> {
     use crate::base::PortId;
     use crate::io::dpdk::{Eal, Ports, PortsConfig};
+    use crate::io::{Impaired, Impairment};
     log::start(&config.log);
     for config::ConfigError { line, key, what, remedy, .. } in &config.warnings {
         tracing::warn!(line, key, remedy, "{what}");
@@ -69,8 +70,14 @@ pub fn run(config: Config, subscribers: Subscribers) -> Result<(), StartError> {
         tracing::info!(port = config.ports[at].name, device = ports.describe(PortId(at as u8)), "port");
     }
     let names = config.ports.iter().map(|port| port.name.clone()).collect();
+    let impaired: Vec<Option<Arc<Impairment>>> = config
+        .ports
+        .iter()
+        .map(|port| port.impairment.map(|it| Arc::new(Impairment::new(it.loss, it.duplicate, it.seed))))
+        .collect();
+    let io = io.into_iter().zip(0..).map(|(io, worker)| Impaired::new(io, &impaired, worker)).collect();
     // Closed by this thread, after the workers have ended.
-    let ports = std::rc::Rc::new(NamedPorts { ports: ports.into(), names });
+    let ports = std::rc::Rc::new(NamedPorts { ports: ports.into(), names, impaired });
     let started = start(config, subscribers, io, Box::new(ports.clone()))?;
     let result = started.control.run();
     for thread in started.threads {
@@ -84,15 +91,19 @@ pub fn run(config: Config, subscribers: Subscribers) -> Result<(), StartError> {
 struct NamedPorts {
     ports: std::cell::RefCell<crate::io::dpdk::Ports>,
     names: Vec<String>,
+    impaired: Vec<Option<Arc<crate::io::Impairment>>>,
 }
 
 #[cfg(feature = "dpdk")]
 impl Shown for std::rc::Rc<NamedPorts> {
     fn show(&self, to: &mut dyn Show) {
         let mut ports = self.ports.borrow_mut();
-        for (at, name) in self.names.iter().enumerate() {
+        for (at, (name, impaired)) in self.names.iter().zip(&self.impaired).enumerate() {
             let port = crate::base::PortId(at as u8);
             to.counts("port", name, &ports.counts(port));
+            if let Some(impaired) = impaired {
+                to.counts("port", name, &impaired.counts());
+            }
             let link = ("port", name.as_str(), "link", "Whether the port's link is up.");
             to.state(link, usize::from(ports.is_up(port)), &["down", "up"]);
         }

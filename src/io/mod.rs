@@ -6,6 +6,7 @@
 mod batch;
 mod fan;
 mod frame;
+mod impaired;
 
 #[cfg(feature = "dpdk")]
 pub mod dpdk;
@@ -15,6 +16,7 @@ pub mod toeplitz;
 pub use batch::{BURST, Batch};
 pub use fan::{Fan, receive_queue};
 pub use frame::{Frame, ROOM};
+pub use impaired::{Impaired, Impairment, ImpairmentCounts};
 
 use crate::base::{PortId, counts};
 

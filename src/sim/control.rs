@@ -1,6 +1,6 @@
 //! The control thread of a simulated gateway: its logic with the mailboxes, at a pace that chance sets.
 
-use super::random::Random;
+use crate::base::Random;
 use crate::base::Time;
 use crate::control::Mailbox;
 use crate::control::registrar::{Outbox, Registrar};

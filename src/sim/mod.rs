@@ -13,15 +13,14 @@ mod capture;
 mod control;
 mod network;
 mod peer;
-mod random;
 mod stack;
 #[cfg(test)]
 mod tests;
 mod trace;
 
+pub use crate::base::Random;
 pub use network::{Link, Quality, Queues, Way, WayCounts};
 pub use peer::{Peer, Ports, Scripted};
-pub use random::Random;
 pub use stack::PeerStack;
 pub use trace::Trace;
 

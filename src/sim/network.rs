@@ -1,8 +1,8 @@
 //! The network between the nodes: bridges, and links that lose, repeat, delay, damage and reorder frames by chance.
 
 use super::capture::Capture;
-use super::random::Random;
 use super::trace::Trace;
+use crate::base::Random;
 use crate::base::{Time, counts};
 use crate::io::memory::End;
 use crate::io::receive_queue;

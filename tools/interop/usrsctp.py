@@ -4,6 +4,7 @@ It works on raw IP sockets (protocol 132) of the network namespace in which `sta
 process per namespace."""
 import ctypes
 import errno
+import os
 import socket
 import struct
 
@@ -15,6 +16,8 @@ for _name, _result, _arguments in [
     ("listen", _int, [_ptr, _int]),
     ("accept", _ptr, [_ptr, _ptr, _ptr]),
     ("connect", _int, [_ptr, ctypes.c_char_p, _u32]),
+    ("bindx", _int, [_ptr, ctypes.c_char_p, _int, _int]),
+    ("connectx", _int, [_ptr, ctypes.c_char_p, _int, _ptr]),
     ("setsockopt", _int, [_ptr, _int, _int, ctypes.c_char_p, _u32]),
     ("sendv", ctypes.c_ssize_t, [_ptr, ctypes.c_char_p, ctypes.c_size_t, _ptr, _int, ctypes.c_char_p, _u32, ctypes.c_uint, _int]),
     ("recvv", ctypes.c_ssize_t, [_ptr, _ptr, ctypes.c_size_t, _ptr, _ptr, _ptr, _ptr, _ptr, _ptr]),
@@ -24,15 +27,29 @@ for _name, _result, _arguments in [
     _function = getattr(_lib, "usrsctp_" + _name)
     _function.restype, _function.argtypes = _result, _arguments
 
-_IPPROTO_SCTP, _SOL_SOCKET, _SO_LINGER = 132, socket.SOL_SOCKET, socket.SO_LINGER
+_IPPROTO_SCTP, _SOL_SOCKET, _SO_LINGER, _SO_RCVBUFFORCE = 132, socket.SOL_SOCKET, socket.SO_LINGER, 33
 _NODELAY, _INITMSG, _RECVRCVINFO, _RTOINFO = 4, 3, 0x1F, 1
-_SENDV_SNDINFO, _MSG_NOTIFICATION, _ABORT = 1, 0x2000, 0x200
+_SENDV_SNDINFO, _MSG_NOTIFICATION, _ABORT, _BINDX_ADD = 1, 0x2000, 0x200, 0x8001
 
 
 def start():
     """Starts the stack in the namespace of the calling thread."""
     _lib.usrsctp_init(ctypes.c_uint16(0), None, None)
-    _lib.usrsctp_sysctl_set_sctp_ecn_enable(_u32(0))
+    set_default("ecn_enable", 0)
+    # A raw socket whose buffer is full makes Linux answer with ICMP that there is no SCTP here, which ends an association (RFC 9260 10).
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            raw = socket.socket(fileno=os.dup(int(number)))
+        except OSError:
+            continue  # no socket, or gone meanwhile
+        with raw:
+            if raw.type == socket.SOCK_RAW and raw.proto == _IPPROTO_SCTP:
+                raw.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 8 << 20)
+
+
+def set_default(name, value):
+    """Sets one of the stack's variables for all sockets to come."""
+    getattr(_lib, f"usrsctp_sysctl_set_sctp_{name}")(_u32(value))
 
 
 def _address(ip, port):
@@ -49,7 +66,8 @@ def _check(done, what):
 class Socket:
     """An SCTP socket; all calls block."""
 
-    def __init__(self, handle=None, streams=17):
+    def __init__(self, handle=None, streams=17, timers=(500, 1000, 200)):
+        """`timers`: RTO.Initial, RTO.Max and RTO.Min, in ms."""
         new = handle is None
         if new:
             handle = _check(_lib.usrsctp_socket(socket.AF_INET, socket.SOCK_STREAM, _IPPROTO_SCTP, None, None, 0, None), "socket")
@@ -58,14 +76,17 @@ class Socket:
         self._set(_IPPROTO_SCTP, _RECVRCVINFO, struct.pack("=i", 1))
         if new:
             self._set(_IPPROTO_SCTP, _INITMSG, struct.pack("=HHHH", streams, streams, 10, 500))
-            self._set(_IPPROTO_SCTP, _RTOINFO, struct.pack("=IIII", 0, 500, 1000, 200))
+            self._set(_IPPROTO_SCTP, _RTOINFO, struct.pack("=IIII", 0, *timers))
         self._room = ctypes.create_string_buffer(65536)
 
     def _set(self, level, option, value):
         _check(_lib.usrsctp_setsockopt(self.handle, level, option, value, len(value)), f"option {option}")
 
-    def bind(self, ip, port):
+    def bind(self, ip, port, *more):
+        """Takes an own address and port, and `more` addresses."""
         _check(_lib.usrsctp_bind(self.handle, _address(ip, port), 16), "bind")
+        for ip in more:
+            _check(_lib.usrsctp_bindx(self.handle, _address(ip, port), 1, _BINDX_ADD), "bindx")
 
     def listen(self):
         _check(_lib.usrsctp_listen(self.handle, 4), "listen")
@@ -73,8 +94,13 @@ class Socket:
     def accept(self):
         return Socket(_check(_lib.usrsctp_accept(self.handle, None, None), "accept"))
 
-    def connect(self, ip, port):
-        _check(_lib.usrsctp_connect(self.handle, _address(ip, port), 16), "connect")
+    def connect(self, ip, port, *more):
+        """Sets up an association with a peer that has `more` addresses."""
+        if more:
+            addresses = b"".join(_address(it, port) for it in (ip, *more))
+            _check(_lib.usrsctp_connectx(self.handle, addresses, 1 + len(more), None), "connectx")
+        else:
+            _check(_lib.usrsctp_connect(self.handle, _address(ip, port), 16), "connect")
 
     def send(self, data, stream, protocol):
         info = struct.pack("=HHIII", stream, 0, socket.htonl(protocol), 0, 0)

@@ -17,6 +17,17 @@ pub(super) fn check(config: &Config, source: &mut Source<'_>) {
 /// What in `config` is allowed and does harm where it does not belong.
 pub(super) fn warnings(config: &Config, source: &Source<'_>) -> Vec<ConfigError> {
     let mut warnings = vec![];
+    for (at, port) in config.ports.iter().enumerate() {
+        if let Some(impairment) = port.impairment {
+            let (loss, duplicate) = (impairment.loss * 100.0, impairment.duplicate * 100.0);
+            let what = format!(
+                "port {} loses {loss} % of its frames and doubles {duplicate} %, each way, on purpose",
+                port.name
+            );
+            let place = format!("port[{at}].impairment");
+            warnings.push(source.about(&place, what, "keep it to tests, or leave it out"));
+        }
+    }
     for (at, network) in config.networks.iter().enumerate() {
         if network.direct.as_ref().is_some_and(|it| it.authentication == Authentication::None) {
             let place = format!("network[{at}].direct.authentication");
@@ -203,6 +214,11 @@ impl Check<'_, '_, '_> {
             if port.device.is_empty() {
                 let remedy = "give a PCI address, or device arguments as in \"net_memif0,role=client,id=0\"";
                 self.error(format!("port[{at}].device"), "is empty", remedy);
+            }
+            if let Some(impairment) = port.impairment {
+                for (key, share) in [("loss", impairment.loss), ("duplicate", impairment.duplicate)] {
+                    self.range(format!("port[{at}].impairment.{key}"), share, 0.0..=1.0);
+                }
             }
             if port.addresses.is_empty() {
                 self.error(format!("port[{at}].addresses"), "there is none", "give at least one own address");

@@ -20,6 +20,23 @@ pub struct Port {
     pub mtu: u16,
     /// Own addresses.
     pub addresses: Vec<PortAddress>,
+    /// What it does to its frames on purpose, for tests. Default: nothing.
+    pub impairment: Option<Impairment>,
+}
+
+/// `impairment` of a `[[port]]`: shares of the frames, from 0 to 1, each way. A test aid: it stands in for a bad network.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Impairment {
+    /// They are lost. Default 0.
+    #[serde(default)]
+    pub loss: f64,
+    /// They come twice. Default 0.
+    #[serde(default)]
+    pub duplicate: f64,
+    /// What chance follows from: the same again loses the same. Default 0.
+    #[serde(default)]
+    pub seed: u64,
 }
 
 /// `[[route]]`: a way to peers that are on no link of ours. The longest prefix wins.

@@ -12,7 +12,7 @@ mod ss7;
 mod tests;
 mod text;
 
-pub use ip::{Port, Route, Sip};
+pub use ip::{Impairment, Port, Route, Sip};
 pub use network::{
     Access, Aka, Authentication, Direct, HlrRoute, MoNotPreferred, Network, NodeKind, R1, R1Order,
     ReportUnmatched, Scscf, Timers, UnreachablePolicy,

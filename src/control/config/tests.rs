@@ -60,6 +60,7 @@ fn the_example_tells_the_true_defaults() {
     let skipped = [
         "secret_file",
         "mac ",
+        "impairment",
         "source",
         "network_appearance",
         "translation_type",
@@ -135,6 +136,11 @@ fn values_have_ranges() {
     refused("workers = 2", "workers = 0", "node.workers", &["0 is out of range", "1 to 64"]);
     refused("name = \"ims\"", "name = \"i ms\"", "port[0].name", &["no name"]);
     refused("# mtu = 1500", "mtu = 9000", "port[0].mtu", &["1280 to 1500"]);
+    for (key, share) in [("loss", "1.5"), ("duplicate", "-0.1"), ("loss", "nan")] {
+        let (to, place) =
+            (format!("impairment = {{ {key} = {share} }}"), format!("port[0].impairment.{key}"));
+        refused("# mtu = 1500", &to, &place, &["0 to 1"]);
+    }
     refused("vlan = 5", "vlan = 4095", "port[0].addresses[1]", &["4095"]);
     refused("mcc = \"262\"", "mcc = \"26\"", "network[0].mcc", &["2 digits", "give 3"]);
     refused("report_answer = 202", "report_answer = 204", "network[1].report_answer", &["200 or 202"]);
@@ -246,15 +252,19 @@ fn what_is_allowed_and_dangerous_is_warned_of() {
             "r1 = \"preconfigured\"",
             "r1 = \"update_gprs_location\"\nhlr = [{ title = \"4917100002\" }]",
         )
-        .replace("authentication = \"aka\"", "authentication = \"none\"");
+        .replace("authentication = \"aka\"", "authentication = \"none\"")
+        .replace("# mtu = 1500", "impairment = { loss = 0.05 }");
     let at = |text: &str| 1 + dangerous[..dangerous.find(text).expect(text)].matches('\n').count();
     let gprs = format!("gw.toml:{}: network[0].r1: a plain HLR cancels the real SGSN", at("r1 = \"update"));
     let line = at("authentication = \"none\"");
     let none = format!("gw.toml:{line}: network[1].direct.authentication: UEs register here without");
+    let line = at("impairment = { loss = 0.05 }");
+    let lossy =
+        format!("gw.toml:{line}: port[0].impairment: port ims loses 5 % of its frames and doubles 0 %");
     let found = warnings(&dangerous);
-    let expected = [gprs, none];
+    let expected = [lossy, gprs, none];
     assert!(
-        found.len() == 2 && found.iter().zip(&expected).all(|(it, begin)| it.starts_with(begin)),
+        found.len() == 3 && found.iter().zip(&expected).all(|(it, begin)| it.starts_with(begin)),
         "{found:#?}"
     );
 }

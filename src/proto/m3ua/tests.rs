@@ -52,7 +52,7 @@ pub(super) fn data_message(header: &DataHeader, payload: &[u8]) -> Vec<u8> {
 
 /// A management message with these parameters, in order.
 pub(super) fn message(kind: Kind, parameters: &[(u16, &[u8])]) -> Vec<u8> {
-    let mut buffer = [0; 2000];
+    let mut buffer = [0; 4400];
     let mut writer = Prepend::new(&mut buffer);
     for &(tag, value) in parameters.iter().rev() {
         build::parameter(&mut writer, tag, value);

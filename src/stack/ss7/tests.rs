@@ -4,6 +4,7 @@
 mod answers;
 mod hostile;
 mod openings;
+mod set_up;
 
 use super::*;
 use crate::base::{Frames, PortId, SipKey};

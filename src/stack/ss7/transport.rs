@@ -193,6 +193,8 @@ impl Transport {
     ) -> Option<Option<(Label, &'a [u8])>> {
         let Event::Data { association, stream, ppid, payload } =
             self.endpoint.input(now, source, destination, packet, cursor, out)?;
+        // The packet that sets an association up may have data too (RFC 9260 5.1 D): M3UA must be up for it.
+        self.heed_changes(now);
         Some(self.on_payload(now, association, stream, ppid, payload, refused))
     }
 
@@ -320,6 +322,21 @@ impl Transport {
     /// What became of associations since the last call: M3UA goes up and down with them, and the other workers learn
     /// which carry traffic.
     pub(in crate::stack) fn settle(&mut self, now: Time, outside: &mut dyn Outside) {
+        self.heed_changes(now);
+        for (at, link) in self.links.iter().enumerate() {
+            let Some(link) = link else { continue };
+            let now_active = link.asp.is_active();
+            if let Some(known) = self.active.get_mut(at)
+                && *known != now_active
+            {
+                *known = now_active;
+                outside.tell_all(News::Association { association: at as u16, active: now_active });
+            }
+        }
+    }
+
+    /// M3UA goes up and down with its associations.
+    fn heed_changes(&mut self, now: Time) {
         while let Some((association, change)) = self.endpoint.poll_event() {
             let Some(&at) = self.global.get(usize::from(association.0)) else { continue };
             let Some(Some(link)) = self.links.get_mut(usize::from(at)) else { continue };
@@ -339,16 +356,6 @@ impl Transport {
                 // `show sctp` and the metrics tell.
                 Change::Path { .. } => {}
                 Change::Down { .. } => link.asp.association_down(now),
-            }
-        }
-        for (at, link) in self.links.iter().enumerate() {
-            let Some(link) = link else { continue };
-            let now_active = link.asp.is_active();
-            if let Some(known) = self.active.get_mut(at)
-                && *known != now_active
-            {
-                *known = now_active;
-                outside.tell_all(News::Association { association: at as u16, active: now_active });
             }
         }
     }

@@ -498,6 +498,19 @@ pub struct Impairment {
     pub duplicate: f64,
 }
 
+impl Impairment {
+    /// The same for each of a node's ports; nothing, if nothing happens to any packet.
+    pub(crate) fn of_ports(
+        self,
+        ports: usize,
+        seed: u64,
+    ) -> Vec<Option<std::sync::Arc<ipsmgw::io::Impairment>>> {
+        let any = self.loss > 0.0 || self.duplicate > 0.0;
+        let of = || std::sync::Arc::new(ipsmgw::io::Impairment::new(self.loss, self.duplicate, seed));
+        (0..ports).map(|_| any.then(of)).collect()
+    }
+}
+
 /// `[capture]`: what goes over the ports, as a file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -621,6 +634,12 @@ impl Config {
             if count == 0 {
                 return Err(format!("{key}: there is none; give at least one"));
             }
+        }
+        if let Some(port) = self.ports.iter().find(|port| port.impairment.is_some()) {
+            let name = &port.name;
+            return Err(format!(
+                "port {name}: impairment: is for all ports here; write it under [impairment]"
+            ));
         }
         let names = self.serving_nodes.iter().map(|node| node.name.as_str());
         let names: Vec<&str> = [UES, SMSC, HLR].into_iter().chain(names).collect();

@@ -8,7 +8,6 @@ pub mod config;
 pub mod digest;
 pub mod direct;
 pub mod hlr;
-pub mod impairment;
 pub mod ledger;
 pub mod milenage;
 pub mod model;

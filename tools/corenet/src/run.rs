@@ -4,7 +4,6 @@ use crate::api::{self, Ask, Question};
 use crate::capture::{CaptureFile, WallClock};
 use crate::config::{self, Config, HLR, SMSC, UES};
 use crate::hlr::HlrNode;
-use crate::impairment::Impaired;
 use crate::model::{Model, Models};
 use crate::node::Node;
 use crate::nodes::Nodes;
@@ -21,7 +20,7 @@ use ipsmgw::control::layers;
 use ipsmgw::dataplane::{Backoff, BackoffMode, Clock, Worker};
 use ipsmgw::io::dpdk::{DpdkIo, Eal, Ports, PortsConfig};
 use ipsmgw::io::memory::MemoryIo;
-use ipsmgw::io::{Fan, PacketIo};
+use ipsmgw::io::{Fan, Impaired, PacketIo};
 use ipsmgw::stack::Stack;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -220,8 +219,8 @@ impl Core {
     fn remarks(&mut self) -> String {
         let (mut lost, mut doubled, mut data_again) = (0, 0, 0);
         all!(&mut *self, node => {
-            let (more_lost, more_doubled) = node.io().counts;
-            (lost, doubled) = (lost + more_lost, doubled + more_doubled);
+            let more = node.io().counts();
+            (lost, doubled) = (lost + more.impaired_lost, doubled + more.impaired_doubled);
             data_again += node.stack().ss7().transport().sctp_counts().data_again;
         });
         let nodes = self.nodes();

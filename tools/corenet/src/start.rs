@@ -2,7 +2,6 @@
 
 use crate::config::{self, Config};
 use crate::hlr::HlrNode;
-use crate::impairment::Impaired;
 use crate::node::Node;
 use crate::serving::ServingNode;
 use crate::smsc::SmscNode;
@@ -14,7 +13,7 @@ use ipsmgw::control::config::{
 use ipsmgw::control::layers;
 use ipsmgw::dataplane::{Worker, rings};
 use ipsmgw::ident::{Digits, PointCode, SccpAddress, Ssn, WorkerId};
-use ipsmgw::io::PacketIo;
+use ipsmgw::io::{Impaired, PacketIo};
 use ipsmgw::proto::link::Link;
 use ipsmgw::proto::map::{context, operation};
 use ipsmgw::proto::sccp::SccpConfig;
@@ -250,7 +249,7 @@ where
     let layers = Stack::new(WORKER, &key, stack.link, Ims::new(ims, &key), ss7);
     let (mut ends, _) = rings::<Infallible, Infallible, Infallible>(1, 1, 1);
     let end = ends.pop().ok_or("no rings")?;
-    let io = Impaired::new(io, config.impairment, config.seed ^ stack.purpose);
+    let io = Impaired::new(io, &config.impairment.of_ports(io.ports(), config.seed ^ stack.purpose), 0);
     Ok(Worker::new(WORKER, io, layers, application, end))
 }
 

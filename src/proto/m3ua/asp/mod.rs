@@ -102,6 +102,8 @@ pub struct Asp {
 
 /// Octets of the longest management message that we write.
 const MANAGEMENT_MAX: usize = 1200;
+/// Octets of the longest BEAT that we answer: as long as messages may be that SCTP delivers to us.
+const BEAT_MAX: usize = 4352;
 
 impl Asp {
     /// An ASP without association. Panics if there are more than [`AspConfig::MAX_CONTEXTS`] routing contexts.
@@ -285,8 +287,19 @@ impl Asp {
         write: impl FnOnce(&mut Prepend<'_>),
         send: &mut dyn FnMut(u16, &[u8]),
     ) {
-        let mut buffer = [0; MANAGEMENT_MAX];
-        let mut writer = Prepend::new(&mut buffer);
+        self.emit_in(&mut [0; MANAGEMENT_MAX], stream, kind, write, send);
+    }
+
+    /// Sends a message that has room in `buffer`.
+    fn emit_in(
+        &mut self,
+        buffer: &mut [u8],
+        stream: u16,
+        kind: Kind,
+        write: impl FnOnce(&mut Prepend<'_>),
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) {
+        let mut writer = Prepend::new(buffer);
         write(&mut writer);
         match build::message(&mut writer, kind) {
             Some(message) => {
@@ -488,10 +501,11 @@ impl Asp {
         send: &mut dyn FnMut(u16, &[u8]),
     ) -> Result<(), Malformed> {
         let heartbeat = message.parameters.find(tag::HEARTBEAT);
-        if heartbeat.is_some_and(|data| data.len() > MANAGEMENT_MAX - 16) {
+        if heartbeat.is_some_and(|data| data.len() > BEAT_MAX - 12) {
             return Err(malformed(Why::Value, 8));
         }
-        self.emit_on(
+        self.emit_in(
+            &mut [0; BEAT_MAX],
             stream,
             Kind::BeatAck,
             |writer| {

@@ -505,13 +505,13 @@ fn losing_the_association_ends_everything() {
 fn beats_are_answered_in_every_state_on_their_stream() {
     for mut node in [up(asp()), active_asp(|_| ()), up(sgp()), active_sgp(|_| ())] {
         node.sent.clear();
-        for data in [&b"opaque"[..], &[], &[0; 1000]] {
+        for data in [&b"opaque"[..], &[], &[7; 1900], &[8; 4337], &[9; 4340]] {
             node.input(Time::ZERO, 2, &message(Kind::Beat, &[(tag::HEARTBEAT, data)])).unwrap();
             assert_eq!(node.sent.pop_front(), Some((2, message(Kind::BeatAck, &[(tag::HEARTBEAT, data)]))));
         }
         node.input(Time::ZERO, 0, &message(Kind::Beat, &[])).unwrap();
         assert_eq!(node.pop(), message(Kind::BeatAck, &[]));
-        assert!(node.input(Time::ZERO, 0, &message(Kind::Beat, &[(tag::HEARTBEAT, &[0; 1900])])).is_err());
+        assert!(node.input(Time::ZERO, 0, &message(Kind::Beat, &[(tag::HEARTBEAT, &[0; 4341])])).is_err());
         assert_eq!(errors(&mut node), [ErrorCode::InvalidParameterValue as u32]);
     }
 }

@@ -2,7 +2,6 @@
 #![allow(dead_code, unreachable_pub)] // each test binary is a crate of its own and uses its part
 
 use corenet::hlr::{Hlr, HlrNode};
-use corenet::impairment::Impaired;
 use corenet::node::Cx;
 use corenet::nodes::Nodes;
 use corenet::scenario::{Phase, Player, Scenario};
@@ -15,6 +14,7 @@ use ipsmgw::control::config::Config as GatewayConfig;
 use ipsmgw::control::subscribers::Subscribers;
 use ipsmgw::dataplane::Worker;
 use ipsmgw::gateway::Gateway;
+use ipsmgw::io::Impaired;
 use ipsmgw::io::memory::MemoryIo;
 use ipsmgw::sim::{GatewayId, PeerId, Queues, Simulation};
 use std::os::unix::fs::PermissionsExt;
