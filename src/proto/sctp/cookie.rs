@@ -1,6 +1,7 @@
 //! The state cookie (RFC 9260 5.1.3): all that a server knows of a new association, kept by the peer, under a MAC.
 
 use super::MAX_PATHS;
+use super::association::is_unicast;
 use super::view::is_checked;
 use crate::base::Time;
 use crate::codec::Reader;
@@ -42,7 +43,12 @@ impl Cookie {
     /// Whether it holds what no INIT that we have answered could lack, whoever made it.
     pub(super) fn is_sound(&self) -> bool {
         let (out, inbound) = self.streams;
-        out > 0 && inbound > 0 && self.window >= 1500 && self.tags.0 != 0 && self.tags.1 != 0
+        out > 0
+            && inbound > 0
+            && self.window >= 1500
+            && self.tags.0 != 0
+            && self.tags.1 != 0
+            && self.addresses.iter().all(is_unicast)
     }
 }
 

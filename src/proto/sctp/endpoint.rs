@@ -320,7 +320,10 @@ impl Endpoint {
                 association.on_abort(turn, &first);
             }
             chunk::SHUTDOWN_COMPLETE if either_tag_fits && alone => association.on_shutdown_complete(turn),
-            chunk::SHUTDOWN_ACK if matches!(association.state, State::CookieWait | State::CookieEchoed) => {
+            // Whatever comes before it (8.5.1 E).
+            _ if matches!(association.state, State::CookieWait | State::CookieEchoed)
+                && packet.has(chunk::SHUTDOWN_ACK) =>
+            {
                 self.answer(now, peer, packet.tag, chunk::SHUTDOWN_COMPLETE, out);
             }
             chunk::INIT_ACK if packet.tag == association.local_tag && alone => {

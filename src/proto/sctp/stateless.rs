@@ -55,24 +55,23 @@ impl Endpoint {
         if !is_unicast(peer.0) || !is_unicast(peer.1) {
             return Ok(());
         }
-        let has = |kind| packet.chunks().any(|chunk| chunk.is_ok_and(|chunk| chunk.kind == kind));
         let is_stale = |chunk: &Chunk<'_>| {
             chunk.kind == chunk::ERROR
                 && Tlvs::new(chunk.value)
                     .any(|error| error.is_ok_and(|error| error.kind == cause::STALE_COOKIE))
         };
         // In the order of 8.4, whatever comes first in the packet.
-        if has(chunk::ABORT) {
+        if packet.has(chunk::ABORT) {
             return Ok(());
         }
         match first.kind {
             chunk::INIT if packet.tag == 0 && alone => return self.on_init(now, peer, None, first, out),
             chunk::COOKIE_ECHO => return self.on_cookie_echo(now, peer, packet, first, cursor, out),
             _ if packet.tag == 0 => {}
-            _ if has(chunk::SHUTDOWN_ACK) => {
+            _ if packet.has(chunk::SHUTDOWN_ACK) => {
                 self.answer(now, peer, packet.tag, chunk::SHUTDOWN_COMPLETE, out)
             }
-            _ if has(chunk::SHUTDOWN_COMPLETE) || has(chunk::COOKIE_ACK) => {}
+            _ if packet.has(chunk::SHUTDOWN_COMPLETE) || packet.has(chunk::COOKIE_ACK) => {}
             _ if packet.chunks().any(|chunk| chunk.is_ok_and(|chunk| is_stale(&chunk))) => {}
             _ => self.answer(now, peer, packet.tag, chunk::ABORT, out),
         }
@@ -185,7 +184,11 @@ impl Endpoint {
             let strangers = init.parameters.filter_map(Result::ok);
             let strangers =
                 strangers.filter(|tlv| tlv.address().is_some_and(|address| !addresses.contains(address)));
+            let from_elsewhere = !addresses.contains(peer.0);
             self.refuse_init(now, peer, init.tag, cause::RESTART_WITH_NEW_ADDRESSES, out, |w| {
+                if from_elsewhere {
+                    w.address(peer.0);
+                }
                 for Tlv { whole, .. } in strangers {
                     if w.fits(whole.len()) {
                         w.pad();
@@ -251,6 +254,17 @@ impl Endpoint {
         });
     }
 
+    /// Which association a good cookie is for: the one that its INIT was about, or, if that has become somebody else's since,
+    /// another that is free for this peer.
+    fn slot(&self, peer: Peer, cookie: &Cookie) -> Option<u16> {
+        let association = self.associations.get(usize::from(cookie.association))?;
+        let is_its = association.state == State::Closed
+            || self.peers.get(&peer) == Some(&cookie.association)
+            || association.local_tag == cookie.tags.0
+            || cookie.tie != 0 && cookie.tie == association.tie(&self.random);
+        if is_its { Some(cookie.association) } else { self.configured(peer) }
+    }
+
     /// COOKIE ECHO, first in its packet (5.1.5, 5.2.4).
     pub(super) fn on_cookie_echo(
         &mut self,
@@ -267,12 +281,22 @@ impl Endpoint {
                 && cookie.addresses.contains(peer.0)
                 && cookie.is_sound()
         });
-        let association =
-            opened.as_ref().and_then(|cookie| self.associations.get_mut(usize::from(cookie.association)));
-        let (Some(cookie), Some(association)) = (opened.as_ref(), association) else {
+        let Some(cookie) = opened.as_ref() else {
             self.counts.cookies_bad += 1;
             return Ok(());
         };
+        let Some(id) = self.slot(peer, cookie) else {
+            self.counts.cookies_bad += 1;
+            let life = self.associations.get(usize::from(cookie.association));
+            if life.is_some_and(|it| now.since(cookie.made) > it.config.timers.cookie_life) {
+                self.counts.cookies_stale += 1;
+                let route = self.route(peer);
+                let turn = &mut Turn { now, out, counts: &mut self.counts, random: &mut self.random };
+                send_stale(turn, route, cookie.tags.1);
+            }
+            return Ok(());
+        };
+        let Some(association) = self.associations.get_mut(usize::from(id)) else { return Ok(()) };
         let stale = now.since(cookie.made) > association.config.timers.cookie_life;
         let turn = &mut Turn { now, out, counts: &mut self.counts, random: &mut self.random };
         let goes_on = match association.state {
@@ -297,7 +321,7 @@ impl Endpoint {
                 association.on_cookie_echo(turn, cookie, peer.1, stale)
             }
         };
-        cursor.association = cookie.association;
+        cursor.association = id;
         if goes_on {
             association.arrival = Arrival::new(association.path_to(peer.0), peer.1);
             cursor.tag = association.local_tag;

@@ -146,6 +146,12 @@ impl<'a> Packet<'a> {
         Ok(Self { source_port, destination_port, tag, bytes })
     }
 
+    /// Whether it holds a chunk of this type.
+    #[must_use]
+    pub fn has(&self, kind: u8) -> bool {
+        self.chunks().any(|chunk| chunk.is_ok_and(|chunk| chunk.kind == kind))
+    }
+
     /// All chunks.
     #[must_use]
     pub const fn chunks(&self) -> Chunks<'a> {

@@ -37,7 +37,7 @@ pub(in super::super) fn write_init(w: &mut PacketWriter<'_>, values: InitValues,
 pub(in super::super) struct Parameters<'a> {
     /// The packet's source, then the addresses listed, of families that we have, as far as there is room.
     pub(in super::super) addresses: Addresses,
-    /// Whether an address listed is news.
+    /// Whether the source, or an address listed, is news.
     pub(in super::super) stranger: bool,
     pub(in super::super) cookie: Option<&'a [u8]>,
     pub(in super::super) host_name: Option<&'a [u8]>,
@@ -53,7 +53,8 @@ impl<'a> Parameters<'a> {
     ) -> Result<Self, Malformed> {
         let mut addresses = Addresses::NONE;
         addresses.add(source);
-        let mut read = Self { addresses, stranger: false, cookie: None, host_name: None };
+        let stranger = known.is_some_and(|known| !known.contains(source));
+        let mut read = Self { addresses, stranger, cookie: None, host_name: None };
         for tlv in init.parameters {
             let tlv = tlv?;
             match tlv.kind {

@@ -344,7 +344,7 @@ impl Association {
         for place in 0..self.paths.count() {
             let path = self.paths.at(place);
             let deadline = if path.confirmed {
-                self.next_heartbeat(turn, place)
+                self.next_heartbeat(turn, place, turn.now)
             } else {
                 unconfirmed += 1;
                 turn.now + path.rto * (unconfirmed - 1)
@@ -353,21 +353,21 @@ impl Association {
         }
     }
 
-    /// RTO + HB.interval from now, give or take half the RTO.
-    fn next_heartbeat(&self, turn: &mut Turn<'_>, path: u8) -> Time {
+    /// RTO + HB.interval after `since`, give or take half the RTO.
+    fn next_heartbeat(&self, turn: &mut Turn<'_>, path: u8, since: Time) -> Time {
         let timers = &self.config.timers;
         let path = self.paths.at(path);
         match path.state(timers) {
             // Asked in turn with the others, so that one leaves each RTO (5.4).
             PathState::Unconfirmed => {
                 let asked = self.paths.iter().filter(|path| path.state(timers) == PathState::Unconfirmed);
-                turn.now + path.rto * asked.count() as u32
+                since + path.rto * asked.count() as u32
             }
             // Whether it is there again is asked once each RTO, whatever the interval (RFC 7829 3.2).
-            PathState::PotentiallyFailed => turn.now + turn.random.jitter(path.rto),
+            PathState::PotentiallyFailed => since + turn.random.jitter(path.rto),
             PathState::Active | PathState::Inactive if timers.heartbeat.is_zero() => Time::NEVER,
             PathState::Active | PathState::Inactive => {
-                turn.now + timers.heartbeat + turn.random.jitter(path.rto)
+                since + timers.heartbeat + turn.random.jitter(path.rto)
             }
         }
     }
@@ -382,6 +382,7 @@ impl Association {
         let entry = self.paths.at_mut(path);
         if let Some(heartbeat) = entry.heartbeat.as_mut().filter(|heartbeat| !heartbeat.lost) {
             heartbeat.lost = true;
+            let sent = heartbeat.sent;
             turn.counts.heartbeats_lost += 1;
             entry.back_off(timers);
             // Only where DATA goes do they count for the association (8.1).
@@ -389,7 +390,7 @@ impl Association {
             if self.count_error(turn, path, whole_association) {
                 return;
             }
-            let deadline = self.next_heartbeat(turn, path);
+            let deadline = self.next_heartbeat(turn, path, sent).max(turn.now);
             self.paths.at_mut(path).heartbeat_at = self.wake_at(deadline);
             return;
         }
@@ -472,7 +473,7 @@ impl Association {
                 }
                 entry.measure(turn.now.since(sent), &self.config.timers);
                 self.clear_errors(path);
-                let deadline = self.next_heartbeat(turn, path);
+                let deadline = self.next_heartbeat(turn, path, turn.now);
                 self.paths.at_mut(path).heartbeat_at = self.wake_at(deadline);
                 self.dirty = true;
             }

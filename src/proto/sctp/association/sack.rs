@@ -41,7 +41,7 @@ impl Association {
         if before(self.outbound.sent, sack.cumulative) || before(self.outbound.sent, highest) {
             return Err(malformed(Why::AheadOfSent, CHUNK_HEADER));
         }
-        self.outbound.heard = true;
+        (self.outbound.heard, self.outbound.told) = (true, sack.window);
         let advanced = sack.cumulative != self.outbound.acknowledged;
         let mut news = self.acknowledge(turn.now, sack.cumulative);
         let with_gaps = sack.last_gap_end() > 0 || self.outbound.gaps > 0;

@@ -81,10 +81,10 @@ pub(super) struct Outbound {
     pub(super) marked: u32,
     /// Chunks acknowledged by gap blocks only.
     pub(super) gaps: u32,
-    /// A SACK has come since the probe left, or the last T3 expired.
+    /// A SACK has come since the last T3 expired.
     pub(super) heard: bool,
-    /// What was sent though the peer's window had no room for it (6.1 A).
-    probe: Option<u32>,
+    /// The window that the peer's last SACK told.
+    pub(super) told: u32,
 }
 
 impl Outbound {
@@ -105,7 +105,7 @@ impl Outbound {
             marked: 0,
             gaps: 0,
             heard: false,
-            probe: None,
+            told: 0,
         }
     }
 
@@ -120,7 +120,7 @@ impl Outbound {
         self.window = window;
         (self.flying, self.marked, self.gaps) = (0, 0, 0);
         self.heard = false;
-        self.probe = None;
+        self.told = window;
     }
 
     /// Chunks sent or unsent that are not acknowledged.
@@ -358,10 +358,6 @@ impl Association {
                         break;
                     }
                     self.outbound.sent = tsn;
-                    if self.outbound.window < u32::from(record.octets) {
-                        self.outbound.probe = Some(tsn);
-                        self.outbound.heard = false;
-                    }
                     self.launch(now, w, tsn, record, path);
                     chunks.1 += 1;
                 }
@@ -423,9 +419,10 @@ impl Association {
     pub(super) fn on_t3(&mut self, turn: &mut Turn<'_>, path: u8) {
         turn.counts.t3_expiries += 1;
         let chunk = (self.limit() - COMMON_HEADER) as u32;
-        // A peer that answers probes of its closed window is alive (6.1 A).
-        let probing = self.outbound.heard
-            && self.outbound.probe.is_some_and(|probe| probe == self.outbound.acknowledged.wrapping_add(1));
+        // A peer that has no room and says so is alive (6.1 A).
+        let first = self.outbound.record(self.outbound.acknowledged.wrapping_add(1));
+        let probing =
+            self.outbound.heard && first.is_some_and(|it| self.outbound.told < u32::from(it.octets));
         self.outbound.heard = false;
         let entry = self.paths.at_mut(path);
         entry.recovery = None;

@@ -1,18 +1,22 @@
 //! Tests by subject; here the two benches they run on: a scripted peer, and two endpoints over a bad link.
 
 mod association;
+mod beyond;
 mod bundling;
 mod data;
 mod duplicate;
 mod error;
 mod fault;
-mod handshake;
 mod hostile;
 mod invalid;
 mod link;
+mod multihoming;
 mod paths;
+mod restart;
+mod rules;
 mod script;
 mod termination;
+mod vulnerabilities;
 
 use super::view::{Chunks, Packet, chunk};
 use super::*;
@@ -32,18 +36,20 @@ pub(super) struct Wire {
     pub(super) sent: Vec<(Flow, Vec<u8>)>,
     room: Vec<u8>,
     pub(super) closed: bool,
+    /// What stands in a buffer before it is written.
+    pub(super) fill: u8,
 }
 
 impl Out for Wire {
     fn room(&mut self) -> Option<&mut [u8]> {
         // Old octets stay, so that what a writer forgets to write shows.
-        self.room.resize(1920, 0xa5);
+        self.room.resize(1920, 0xa5 ^ self.fill);
         (!self.closed).then_some(&mut self.room[..])
     }
 
     fn commit(&mut self, len: usize, flow: Flow) {
         self.sent.push((flow, self.room[..len].to_vec()));
-        self.room.fill(0xa5);
+        self.room.fill(0xa5 ^ self.fill);
     }
 }
 

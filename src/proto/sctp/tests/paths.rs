@@ -1,269 +1,343 @@
-//! Several paths: verification (RFC 9260 5.4), failure and return (8.2, RFC 7829), ICMP (10), MTU (7.3).
+//! Several addresses: beyond ETSI, X-01 to X-12; RFC 9260 5.4, 6.4, 8.1 to 8.3, RFC 7829.
 
+use super::script::*;
 use super::*;
 
 const THIRD: &str = "10.0.2.2";
 
-/// An association with a peer that has a second address, proved; HEARTBEATs every 30 s.
-fn dual(change: impl FnOnce(&mut Timers)) -> Bench {
-    let mut config = config(Role::Server);
-    config.timers.heartbeat = Duration::from_secs(30);
-    config.timers.potentially_failed_max_retrans = 0;
-    change(&mut config.timers);
-    let mut bench = Bench::new(config);
-    let answer = bench.init(THEIR_TAG, |w| w.address(ip(OTHER)));
-    bench.learn(&answer);
-    bench.echo(&answer);
-    bench.advance(1);
-    for sent in bench.sent() {
-        answer_heartbeat(&mut bench, &sent);
+/// The value of a HEARTBEAT's information: path and nonce.
+fn info(heartbeat: &Sent) -> &[u8] {
+    &heartbeat.chunks[0].value[4..]
+}
+
+/// addresses that are only listed are asked before any DATA goes there, each time with a fresh nonce (5.4).
+#[test]
+fn sctp_x_01_path_verification() {
+    let mut bench = Bench::server().accept_with(&[ip(OTHER), ip(THIRD)]);
+    let seen = bench.watch(10_000);
+    assert!(seen.iter().all(|(_, sent)| sent.kinds() == [chunk::HEARTBEAT] && info(sent).len() >= 8));
+    for address in [OTHER, THIRD] {
+        let asked: Vec<&[u8]> =
+            seen.iter().filter(|it| it.1.flow.destination == ip(address)).map(|it| info(&it.1)).collect();
+        assert!(asked.len() >= 2 && asked.windows(2).all(|pair| pair[0] != pair[1]));
+        assert_eq!(bench.path(address), PathState::Unconfirmed);
     }
-    let changes = bench.events();
-    assert_eq!(changes[0], Change::Up { streams: 17 });
-    assert_eq!(changes[1..], [path(OTHER, PathState::Active)]);
+    assert_eq!(bench.path(PEER), PathState::Active);
+    bench.send(b"to the confirmed one").unwrap();
+    bench.advance(20_000);
+    let data = bench.sent().into_iter().filter(|sent| sent.kinds() == [chunk::DATA]);
+    assert!(data.clone().count() > 3);
+    assert!(data.into_iter().all(|sent| sent.flow.destination == ip(PEER)));
+}
+
+/// addresses that our user gave are the peer's for sure (5.4 rule 1).
+#[test]
+fn sctp_x_01_given_addresses() {
+    let mut bench = Bench::configured(Role::Client, |config| config.remote.push(ip(OTHER)))
+        .connected(|w| [OTHER, THIRD].into_iter().for_each(|text| w.address(ip(text))));
+    assert_eq!([PEER, OTHER].map(|text| bench.path(text)), [PathState::Active; 2]);
+    assert_eq!(bench.path(THIRD), PathState::Unconfirmed);
+    assert!(bench.watch(3000).iter().all(|(_, sent)| sent.flow.destination == ip(THIRD)));
+}
+
+/// a wrong nonce, or another address's, confirms nothing, and costs the association nothing (5.4, 8.1).
+#[test]
+fn sctp_x_02_verification_refused() {
+    let mut bench = Bench::server().accept_with(&[ip(OTHER), ip(THIRD)]);
+    let seen = bench.watch(3000);
+    let first = &seen.iter().find(|it| it.1.flow.destination == ip(OTHER)).unwrap().1;
+    let good = first.chunks[0].value.clone();
+    for (at, with) in [(good.len() - 1, 1), (7, 1 ^ 2)] {
+        let mut forged = good.clone();
+        forged[at] ^= with;
+        bench.say(chunk::HEARTBEAT_ACK, &forged);
+    }
+    assert_eq!([OTHER, THIRD].map(|text| bench.path(text)), [PathState::Unconfirmed; 2]);
+    bench.advance(600_000);
+    assert_eq!([OTHER, THIRD].map(|text| bench.path(text)), [PathState::Inactive; 2]);
+    assert_eq!((bench.state(), bench.told()), (State::Established, vec![]));
+}
+
+/// an inactive address that was never confirmed is asked at the pace of HEARTBEATs (5.4).
+#[test]
+fn sctp_x_02_pace() {
+    let mut bench = Bench::configured(Role::Server, |config| {
+        config.timers.heartbeat = Duration::from_secs(1000);
+    })
+    .accept_with(&[ip(OTHER)]);
+    bench.advance(600_000);
+    assert_eq!(bench.path(OTHER), PathState::Inactive);
+    bench.sent();
+    let asked = bench.watch(2_000_000);
+    assert!(asked.iter().filter(|it| it.1.flow.destination == ip(OTHER)).count() <= 3);
+}
+
+/// an address of the INIT that nobody answers at disturbs nothing (5.4, 8.2).
+#[test]
+fn sctp_x_03_dead_address() {
+    let mut bench = Bench::server().accept_with(&[ip(OTHER)]);
+    for round in 0..20 {
+        bench.send(b"on and on").unwrap();
+        bench.acked(bench.our_tsn + round);
+        bench.advance(10_000);
+    }
+    assert!(bench.tsns().len() == 20, "none repeated");
+    assert_eq!((bench.path(PEER), bench.path(OTHER)), (PathState::Active, PathState::Inactive));
+    assert_eq!((bench.told(), bench.endpoint.counts.paths_inactive), (vec![], 1));
+}
+
+/// HEARTBEATs of an idle path: RTO + HB.interval, give or take half the RTO; they measure (8.3).
+#[test]
+fn sctp_x_04_heartbeat_timing() {
+    let mut bench = Bench::configured(Role::Server, |config| {
+        config.timers.heartbeat = Duration::from_secs(30);
+    })
+    .accept();
+    let gap_to_next = |bench: &mut Bench| {
+        let seen = bench.watch(31_500);
+        assert_eq!(seen.len(), 1);
+        let since = 31_500 - seen[0].0;
+        bench.now = bench.now - Duration::from_millis(since);
+        bench.answer(&seen[0].1);
+        seen[0].0
+    };
+    let gaps: Vec<u64> = (0..50).map(|_| gap_to_next(&mut bench)).collect();
+    assert!(gaps.iter().all(|gap| (30_500..=31_500).contains(gap)), "{gaps:?}");
+    let spread: std::collections::BTreeSet<u64> = gaps.iter().map(|gap| gap / 100).collect();
+    assert!(spread.len() >= 5, "{gaps:?}");
+    // A path that carries DATA needs none.
+    for round in 0..20 {
+        bench.send(b"busy").unwrap();
+        bench.acked(bench.our_tsn + round);
+        bench.advance(10_000);
+        assert!(bench.sent().iter().all(|sent| sent.kinds() == [chunk::DATA]));
+    }
+    // Nobody answers: the gaps grow, and with Association.Max.Retrans lost ones it ends (8.1).
+    let seen = bench.watch(2_000_000);
+    let times: Vec<u64> =
+        seen.iter().filter(|it| it.1.kinds() == [chunk::HEARTBEAT]).map(|it| it.0).collect();
+    let gaps: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(times.len(), 11);
+    assert!(gaps[..5].windows(2).all(|pair| pair[0] < pair[1]), "{gaps:?}");
+    assert_eq!(bench.told(), [down(DownReason::Lost)]);
+}
+
+/// HEARTBEAT is answered from COOKIE-ECHOED on, and not before; our own end with SHUTDOWN (8.3).
+#[test]
+fn sctp_x_05_heartbeat_scope() {
+    let mut bench = Bench::cookie_wait();
+    bench.peer(|w| w.chunk(chunk::HEARTBEAT, 0, |w| w.tlv(1, |w| w.u32(1))));
+    bench.silent();
+    for mut bench in
+        [Bench::cookie_echoed(), Bench::up(), Bench::shutdown_pending(), Bench::shutdown_received()]
+    {
+        bench.intact();
+    }
+    let mut bench = Bench::configured(Role::Server, |config| {
+        config.timers.heartbeat = Duration::from_secs(1);
+    })
+    .accept();
+    bench.shutdown();
+    assert!(bench.watch(100_000).iter().all(|(_, sent)| sent.kinds() == [chunk::SHUTDOWN]));
+}
+
+/// Two paths, the first of which has failed after three errors; three messages were delivered over the second.
+fn failed_over(change: impl FnOnce(&mut AssociationConfig)) -> Bench {
+    let mut bench = Bench::two_paths(|config| {
+        config.timers.path_max_retrans = 2;
+        change(config);
+    });
+    for round in 0..3u32 {
+        assert_eq!(bench.path(PEER), PathState::Active);
+        bench.send(b"under way").unwrap();
+        assert_eq!(bench.destinations(), [ip(PEER)]);
+        let again = bench.after(1000 << round, &[chunk::DATA]);
+        assert_eq!(again.flow.destination, ip(OTHER));
+        assert_eq!(
+            again.chunks[0].value[..8],
+            [&(bench.our_tsn + round).to_be_bytes()[..], &[0, 0, 0, round as u8]].concat()
+        );
+        bench.acked(bench.our_tsn + round);
+    }
+    assert_eq!((bench.path(PEER), bench.path(OTHER)), (PathState::Inactive, PathState::Active));
     bench
 }
 
-fn path(remote: &str, state: PathState) -> Change {
-    Change::Path { remote: ip(remote), state }
-}
-
-/// Answers the HEARTBEATs of a packet from the address that they went to.
-fn answer_heartbeat(bench: &mut Bench, sent: &Sent) {
-    let source = std::mem::replace(&mut bench.source, sent.flow.destination);
-    for chunk in sent.chunks.iter().filter(|chunk| chunk.kind == chunk::HEARTBEAT) {
-        bench.peer(|w| w.chunk(chunk::HEARTBEAT_ACK, 0, |w| w.bytes(&chunk.value)));
-    }
-    bench.source = source;
-}
-
-fn to(sent: &[Sent], kind: u8) -> Vec<IpAddr> {
-    let with = sent.iter().filter(|packet| packet.kinds().contains(&kind));
-    with.map(|packet| packet.flow.destination).collect()
-}
-
-/// One error is enough with PFMR 0: DATA and its repetition take the other path, and the first one is asked each RTO; it is
-/// back with its first answer, and starts slowly.
+/// the primary path fails: repeats go elsewhere, and past Path.Max.Retrans new DATA too (6.4.1, 8.2).
 #[test]
-fn x_08_a_path_that_failed_potentially() {
-    let mut bench = dual(|_| {});
-    bench.send(b"lost").unwrap();
-    assert_eq!(to(&bench.sent(), chunk::DATA), [ip(PEER)]);
-    bench.advance(1000);
-    let sent = bench.sent();
-    assert_eq!(to(&sent, chunk::DATA), [ip(OTHER)]);
-    assert_eq!(to(&sent, chunk::HEARTBEAT), [ip(PEER)], "at once, whatever HB.interval");
-    assert_eq!(bench.events(), [path(PEER, PathState::PotentiallyFailed)]);
+fn sctp_x_06_failover() {
+    let mut bench = failed_over(|_| {});
+    assert_eq!((bench.endpoint.counts.paths_inactive, bench.told()), (1, vec![]));
     bench.send(b"new").unwrap();
-    assert_eq!(to(&bench.sent(), chunk::DATA), [ip(OTHER)]);
-    bench.peer(|w| sack(w, bench_tsn(&sent) + 1, 100_000, &[]));
-    // Unanswered, it is asked again within an RTO and a half of each loss, and at last it is inactive.
-    let mut asked = 0;
-    while bench.events() != [path(PEER, PathState::Inactive)] {
+    let new = bench.expect(&[chunk::DATA]);
+    assert_eq!((new.flow.destination, new.chunks[0].u32(0)), (ip(OTHER), bench.our_tsn + 3));
+    assert_eq!(new.chunks[0].u16(6), 3, "the next SSN");
+    bench.acked(bench.our_tsn + 3);
+    bench.advance(20_000);
+    assert!(bench.tsns().is_empty());
+}
+
+/// The HEARTBEAT to the failed primary is answered.
+fn comes_back(bench: &mut Bench) {
+    let heartbeat = loop {
         bench.advance(1000);
-        let sent = bench.sent();
-        asked += to(&sent, chunk::HEARTBEAT).iter().filter(|to| **to == ip(PEER)).count();
-        assert!(to(&sent, chunk::DATA).iter().all(|to| *to == ip(OTHER)));
-        for sent in sent.iter().filter(|sent| sent.flow.destination == ip(OTHER)) {
-            answer_heartbeat(&mut bench, sent);
-            if let Some(data) = sent.chunks.iter().find(|chunk| chunk.kind == chunk::DATA) {
-                let tsn = data.u32(0);
-                bench.peer(|w| sack(w, tsn, 100_000, &[]));
-            }
+        let to_primary = bench.sent().into_iter().find(|sent| sent.flow.destination == ip(PEER));
+        if let Some(heartbeat) = to_primary {
+            break heartbeat;
         }
-        assert!(asked < 20, "it never fails");
-    }
-    assert_eq!(bench.state(), State::Established, "errors of that path are not the association's");
-    // it answers, and is primary again.
-    let back = loop {
-        bench.advance(1000);
-        let sent = bench.sent();
-        if let Some(at) = sent.iter().position(|sent| sent.flow.destination == ip(PEER)) {
-            break sent[at].clone();
-        }
-        sent.iter().for_each(|sent| answer_heartbeat(&mut bench, sent));
     };
-    bench.events();
-    answer_heartbeat(&mut bench, &back);
-    assert_eq!(bench.events(), [path(PEER, PathState::Active)]);
-    bench.send(b"as before").unwrap();
-    assert_eq!(to(&bench.sent(), chunk::DATA), [ip(PEER)]);
+    bench.answer(&heartbeat);
+    assert_eq!(bench.path(PEER), PathState::Active);
+    bench.sent();
 }
 
-fn bench_tsn(sent: &[Sent]) -> u32 {
-    let data = sent.iter().flat_map(|sent| &sent.chunks).find(|chunk| chunk.kind == chunk::DATA);
-    data.unwrap().u32(0)
-}
-
-/// With PSMR the other path stays the primary one (RFC 7829 5).
+/// the primary answers a HEARTBEAT again: new DATA returns, in slow start (8.3, 7.2.1).
 #[test]
-fn x_07_a_switchover_that_stays() {
-    let mut bench = dual(|timers| timers.primary_switchover_max_retrans = 0);
+fn sctp_x_07_failback() {
+    let mut bench = failed_over(|config| config.timers.heartbeat = Duration::from_secs(30));
+    comes_back(&mut bench);
+    for _ in 0..10 {
+        bench.endpoint.send(bench.now, ID, 0, 3, &[5; 1452]).unwrap();
+    }
+    bench.flush();
+    assert_eq!(bench.destinations(), [ip(PEER)], "one packet");
+}
+
+/// once the errors had passed Primary.Switchover.Max.Retrans it stays away (RFC 7829 5).
+#[test]
+fn sctp_x_07_switchover() {
+    let mut bench = failed_over(|config| {
+        config.timers.heartbeat = Duration::from_secs(30);
+        config.timers.primary_switchover_max_retrans = 2;
+    });
+    comes_back(&mut bench);
+    bench.send(b"new").unwrap();
+    assert_eq!(bench.destinations(), [ip(OTHER)]);
+}
+
+/// the first error makes a path potentially failed: new DATA avoids it, it is asked, and answers (RFC 7829 3.2).
+#[test]
+fn sctp_x_08_potentially_failed() {
+    let mut bench = Bench::two_paths(|config| config.timers.potentially_failed_max_retrans = 0);
     bench.send(b"lost").unwrap();
     bench.sent();
     bench.advance(1000);
+    assert_eq!(bench.path(PEER), PathState::PotentiallyFailed);
+    assert_eq!(bench.endpoint.counts.paths_potentially_failed, 1);
     let sent = bench.sent();
-    assert_eq!(to(&sent, chunk::DATA), [ip(OTHER)]);
-    bench.peer(|w| sack(w, bench_tsn(&sent), 100_000, &[]));
-    let heartbeat = sent.iter().find(|sent| sent.flow.destination == ip(PEER)).unwrap().clone();
-    answer_heartbeat(&mut bench, &heartbeat);
-    bench.send(b"stays").unwrap();
-    assert_eq!(to(&bench.sent(), chunk::DATA), [ip(OTHER)]);
+    let kind_and_way: Vec<(u8, IpAddr)> =
+        sent.iter().map(|sent| (sent.kinds()[0], sent.flow.destination)).collect();
+    assert!(kind_and_way.contains(&(chunk::DATA, ip(OTHER))));
+    bench.acked(bench.our_tsn);
+    bench.send(b"new").unwrap();
+    assert_eq!(bench.expect(&[chunk::DATA]).flow.destination, ip(OTHER));
+    bench.acked(bench.our_tsn + 1);
+    let heartbeat = sent.into_iter().find(|sent| sent.kinds() == [chunk::HEARTBEAT]);
+    let heartbeat = heartbeat.unwrap_or_else(|| bench.watch(3000).remove(0).1);
+    assert_eq!(heartbeat.flow.destination, ip(PEER), "though HB.interval is off");
+    bench.answer(&heartbeat);
+    assert_eq!(bench.path(PEER), PathState::Active);
+    bench.send(b"back").unwrap();
+    assert_eq!(bench.destinations(), [ip(PEER)]);
 }
 
-/// All paths have failed potentially: the one with the fewest errors is used.
+/// unanswered it becomes inactive; where none answers, the one with the fewest errors is used (RFC 7829 3.2).
 #[test]
-fn x_08_all_have_failed_potentially() {
-    let mut bench = dual(|_| {});
-    bench.send(b"lost").unwrap();
-    bench.sent();
-    let mut destinations = vec![];
-    for _ in 0..20 {
-        bench.advance(500);
-        destinations.extend(to(&bench.sent(), chunk::DATA));
-    }
-    assert!(destinations.windows(2).any(|pair| pair[0] != pair[1]), "{destinations:?}");
-    assert!(bench.state() == State::Established);
-}
-
-/// Set Primary: another address of the peer, an unknown one, and one that nobody has proved (11.1.6).
-#[test]
-fn x_09_set_primary() {
-    let mut bench = dual(|_| {});
-    bench.send(b"to the first").unwrap();
-    let first = bench.one();
-    let now = bench.now;
-    assert!(!bench.endpoint.set_primary(now, ID, ip(THIRD), &mut bench.wire));
-    assert!(bench.endpoint.set_primary(now, ID, ip(OTHER), &mut bench.wire));
-    bench.send(b"to the second").unwrap();
-    assert_eq!(to(&bench.sent(), chunk::DATA), [ip(OTHER)]);
-    // Both are acknowledged from either address, and nothing is sent again.
-    let tsn = first.chunks[0].u32(0);
-    bench.source = ip(OTHER);
-    bench.peer(|w| sack(w, tsn + 1, 100_000, &[]));
-    bench.advance(5_000);
-    assert!(to(&bench.sent(), chunk::DATA).is_empty());
-
-    let mut bench = Bench::server();
-    let answer = bench.init(THEIR_TAG, |w| w.address(ip(OTHER)));
-    bench.learn(&answer);
-    bench.echo(&answer);
-    bench.sent();
-    assert!(bench.endpoint.set_primary(bench.now, ID, ip(OTHER), &mut bench.wire));
-    bench.send(b"not yet").unwrap();
-    assert_eq!(to(&bench.sent(), chunk::DATA), [ip(PEER)]);
-}
-
-/// Unproved addresses are asked one each RTO, and nothing else goes there (5.4).
-#[test]
-fn x_01_one_heartbeat_each_rto() {
-    let mut bench = Bench::server();
-    let answer = bench.init(THEIR_TAG, |w| {
-        w.address(ip(OTHER));
-        w.address(ip(THIRD));
+fn sctp_x_08_all_potentially_failed() {
+    let mut bench = Bench::two_paths(|config| {
+        config.timers.potentially_failed_max_retrans = 0;
+        config.timers.association_max_retrans = 30;
     });
-    bench.learn(&answer);
-    bench.echo(&answer);
+    bench.send(b"lost").unwrap();
+    bench.advance(1000);
     bench.sent();
-    bench.advance(1);
-    assert_eq!(to(&bench.sent(), chunk::HEARTBEAT), [ip(OTHER)]);
-    bench.advance(998);
-    bench.silent();
-    bench.advance(1);
-    assert_eq!(to(&bench.sent(), chunk::HEARTBEAT), [ip(THIRD)]);
-    // DATA from an unproved address: its SACK goes to a proved one.
-    bench.source = ip(OTHER);
-    let tsn = bench.tsn;
-    bench.peer(|w| data(w, WHOLE, tsn, 0, 0, b"from elsewhere"));
-    assert_eq!(to(&bench.sent(), chunk::SACK), [ip(PEER)]);
+    // The second path gets its first error while the first has more from its HEARTBEATs.
+    bench.advance(1000);
+    assert_eq!([PEER, OTHER].map(|text| bench.path(text)), [PathState::PotentiallyFailed; 2]);
+    bench.sent();
+    bench.watch(200_000);
+    assert_eq!([PEER, OTHER].map(|text| bench.path(text)), [PathState::Inactive; 2]);
+    assert_eq!(bench.state(), State::Established);
 }
 
-/// HEARTBEATs that an idle path does not answer are not the association's errors. And an answer that comes after the
-/// RTO still counts (8.3).
+/// our user changes the primary path under load: old timers run on, new DATA goes the new way (6.4, 11.1.6).
 #[test]
-fn x_11_idle_paths_and_late_answers() {
-    let mut bench = dual(|timers| timers.association_max_retrans = 2);
-    let mut asked = vec![];
-    for _ in 0..600 {
-        bench.advance(1000);
-        let sent = bench.sent();
-        for sent in &sent {
-            match sent.flow.destination == ip(PEER) {
-                true => answer_heartbeat(&mut bench, sent),
-                false => asked.push(sent.clone()),
-            }
+fn sctp_x_09_primary_change() {
+    let mut bench = Bench::two_paths(|_| {});
+    let set =
+        |bench: &mut Bench, to: &str| bench.endpoint.set_primary(bench.now, ID, ip(to), &mut bench.wire);
+    let tsn = bench.our_tsn;
+    bench.send(b"old way").unwrap();
+    bench.advance(500);
+    assert!(set(&mut bench, OTHER));
+    bench.send(b"new way").unwrap();
+    assert_eq!(bench.destinations(), [ip(PEER), ip(OTHER)]);
+    bench.source = ip(OTHER);
+    bench.gaps(tsn.wrapping_sub(1), &[(2, 2)]);
+    let again = bench.after(500, &[chunk::DATA]);
+    assert_eq!((again.chunks[0].u32(0), again.flow.destination), (tsn, ip(OTHER)));
+    bench.acked(tsn + 1);
+    assert!(!set(&mut bench, "10.9.9.9"));
+    bench.send(b"still the new way").unwrap();
+    assert_eq!(bench.destinations(), [ip(OTHER)]);
+}
+
+/// an address that is not confirmed gets no DATA before it answers (5.4).
+#[test]
+fn sctp_x_09_unconfirmed_primary() {
+    let mut bench = Bench::server().accept_with(&[ip(OTHER)]);
+    bench.endpoint.set_primary(bench.now, ID, ip(OTHER), &mut bench.wire);
+    bench.send(b"not there yet").unwrap();
+    assert_eq!(bench.sent().pop().unwrap().flow.destination, ip(PEER));
+    bench.acked(bench.our_tsn);
+    bench.confirm(1);
+    bench.send(b"now").unwrap();
+    assert_eq!(bench.destinations(), [ip(OTHER)]);
+}
+
+/// DATA over two paths, reordered and repeated: once each, in order, and SACK goes to the last source (6.4, 6.7).
+#[test]
+fn sctp_x_10_paths_cross() {
+    let mut bench = Bench::two_paths(|_| {});
+    let mut got = Vec::new();
+    for (source, number) in [(OTHER, 1), (PEER, 2), (OTHER, 1), (PEER, 0), (OTHER, 2), (OTHER, 4), (PEER, 3)]
+    {
+        bench.source = ip(source);
+        got.extend(bench.data(WHOLE, THEIR_TSN + number, number as u16, &[number as u8]));
+        bench.advance(200);
+        assert_eq!(bench.sent().pop().unwrap().flow.destination, ip(source));
+    }
+    assert_eq!(payloads(&got), [[0], [1], [2], [3], [4]]);
+}
+
+/// HEARTBEATs that an idle path does not answer count for that path alone (8.1).
+#[test]
+fn sctp_x_11_counter_split() {
+    let mut bench = Bench::two_paths(|config| config.timers.heartbeat = Duration::from_secs(1));
+    for _ in 0..3000 {
+        bench.advance(500);
+        for heartbeat in bench.sent().iter().filter(|sent| sent.flow.destination == ip(PEER)) {
+            bench.answer(heartbeat);
         }
     }
-    assert_eq!(bench.state(), State::Established);
-    assert_eq!(bench.events().last(), Some(&path(OTHER, PathState::Inactive)));
-    let last = asked.pop().unwrap();
-    answer_heartbeat(&mut bench, &last);
-    assert_eq!(bench.events(), [path(OTHER, PathState::Active)]);
+    assert_eq!((bench.path(PEER), bench.path(OTHER)), (PathState::Active, PathState::Inactive));
+    assert_eq!((bench.state(), bench.told()), (State::Established, vec![]));
 }
 
-fn icmp(bench: &mut Bench, to: &str, tag: u32, rest: &[u8], what: Unreachable) {
-    let quoted = [&[0x0b, 0x59, 0x0b, 0x59][..], &tag.to_be_bytes(), rest].concat();
-    let now = bench.now;
-    bench.endpoint.unreachable(now, ip(OURS), ip(to), &quoted, what, &mut bench.wire);
-    bench.endpoint.assert_invariants();
-}
-
-/// Section 10: only who quotes a right tag is believed.
+/// every path silent, and back before Association.Max.Retrans: nothing is lost; past it all is told (8.1).
 #[test]
-fn x_44_icmp() {
-    let mut bench = dual(|_| {});
-    let theirs = bench.theirs;
-    for what in [Unreachable::Host, Unreachable::Protocol, Unreachable::TooBig(600)] {
-        icmp(&mut bench, PEER, theirs ^ 1, &[], what);
-        icmp(&mut bench, PEER, 0, &[], what);
-        icmp(&mut bench, THIRD, theirs, &[], what);
+fn sctp_x_12_all_paths_down_and_up() {
+    let mut bench = Bench::two_paths(|config| config.timers.path_max_retrans = 2);
+    let tsn = bench.our_tsn;
+    bench.send_many(3);
+    assert_eq!(bench.watch(40_000).len(), 9);
+    bench.acked(tsn + 2);
+    for _ in 0..10 {
+        bench.endpoint.send(bench.now, ID, 0, 3, &[0; 1452]).unwrap();
     }
-    assert_eq!((bench.endpoint.counts.icmp_in, bench.endpoint.counts.icmp_unproved), (9, 9));
-    assert_eq!((bench.state(), bench.events()), (State::Established, vec![]));
-    icmp(&mut bench, PEER, theirs, &[], Unreachable::Host);
-    assert_eq!(bench.events(), [path(PEER, PathState::PotentiallyFailed)]);
-    icmp(&mut bench, PEER, theirs, &[], Unreachable::Protocol);
-    assert_eq!(bench.events(), [Change::Down { reason: DownReason::Aborted { cause: 0 } }]);
-
-    // A quoted INIT has no tag, but its Initiate Tag is ours.
-    let mut bench = Bench::client();
-    let init = bench.one();
-    bench.learn(&init);
-    let quote = |tag: u32| [&[0; 4][..], &[1, 0, 0, 20], &tag.to_be_bytes()].concat();
-    let ours = bench.ours;
-    icmp(&mut bench, PEER, 0, &quote(ours ^ 1), Unreachable::Protocol);
-    icmp(&mut bench, PEER, 0, &[0, 0, 0, 0, 3, 0, 0, 20, 0, 0, 0, 0], Unreachable::Protocol);
-    assert_eq!(bench.state(), State::CookieWait);
-    icmp(&mut bench, PEER, 0, &quote(ours), Unreachable::Protocol);
-    assert_eq!(bench.events(), [Change::Down { reason: DownReason::Refused { cause: 0 } }]);
-}
-
-/// A lower MTU cuts new messages smaller on all paths; what was cut before may be fragmented by IP.
-#[test]
-fn x_43_a_path_with_a_lower_mtu() {
-    let mut bench = dual(|_| {});
-    bench.send(&[7; 1400]).unwrap();
-    let before = bench.one();
-    assert_eq!(before.flow.transport, crate::base::Transport::Sctp);
-    let theirs = bench.theirs;
-    icmp(&mut bench, PEER, theirs, &[], Unreachable::TooBig(1000));
-    assert_eq!(bench.endpoint.counts.mtu_lowered, 1);
-    icmp(&mut bench, PEER, theirs, &[], Unreachable::TooBig(1200));
-    assert_eq!(bench.endpoint.counts.mtu_lowered, 1, "never higher");
-    bench.endpoint.set_primary(bench.now, ID, ip(OTHER), &mut bench.wire);
-    bench.send(&[8; 1400]).unwrap();
-    let pieces: Vec<usize> =
-        bench.sent().iter().flat_map(|sent| &sent.chunks).map(|chunk| chunk.value.len() - 12).collect();
-    assert_eq!(pieces.iter().sum::<usize>(), 1400);
-    assert!(pieces.len() == 2 && pieces.iter().all(|&piece| piece + 16 + 12 + 20 <= 1000), "{pieces:?}");
-    // The first message, again: it fits the other path, and then goes alone over the narrow one.
-    let mut wide = None;
-    while wide.is_none() {
-        bench.advance(500);
-        let whole = |sent: &Sent| sent.chunks.iter().any(|chunk| chunk.value.len() == 1412);
-        wide = bench.sent().into_iter().find(|sent| sent.flow.destination == ip(PEER) && whole(sent));
-    }
-    let wide = wide.expect("again on the narrow path");
-    assert_eq!(wide.flow.transport, crate::base::Transport::SctpInFragments);
-    assert_eq!(wide.kinds(), [chunk::DATA], "alone");
+    bench.flush();
+    assert_eq!(bench.tsns()[0], tsn + 3);
+    bench.advance(1_000_000);
+    assert_eq!(bench.told(), [down(DownReason::Lost)]);
+    assert_eq!(bench.endpoint.counts.data_lost, 10);
 }

@@ -286,6 +286,23 @@ impl Bench {
         self.flush();
     }
 
+    /// Sends whole chunks, and grows the window until so many are under way; the first of them and the next TSN.
+    pub(super) fn widen(&mut self, chunks: u32) -> (u32, u32) {
+        for _ in 0..300 {
+            self.endpoint.send(self.now, ID, 0, 3, &[0; 1452]).unwrap();
+        }
+        self.flush();
+        let (mut first, mut next) = (self.our_tsn, self.our_tsn);
+        loop {
+            next += self.tsns().len() as u32;
+            if next - first >= chunks {
+                return (first, next);
+            }
+            first += 1;
+            self.acked(first - 1);
+        }
+    }
+
     pub(super) fn refuses_to_send(&mut self) {
         assert_eq!(self.send(b"too late"), Err(SendRefused::NotUp));
         self.silent();
