@@ -271,8 +271,8 @@ fn end(world: &mut World) {
     });
     assert!(ended, "both sides end closed");
     if !sudden {
-        for place in 0..2 {
-            let reason = world.sides[place].downs.get(begun[place]).map(|down| down.1);
+        for (place, (side, begun)) in world.sides.iter().zip(begun).enumerate() {
+            let reason = side.downs.get(begun).map(|down| down.1);
             assert_eq!(reason, Some(DownReason::Shutdown), "side {place} ends gracefully");
         }
     }

@@ -249,7 +249,8 @@ where
     let layers = Stack::new(WORKER, &key, stack.link, Ims::new(ims, &key), ss7);
     let (mut ends, _) = rings::<Infallible, Infallible, Infallible>(1, 1, 1);
     let end = ends.pop().ok_or("no rings")?;
-    let io = Impaired::new(io, &config.impairment.of_ports(io.ports(), config.seed ^ stack.purpose), 0);
+    let impairments = config.impairment.of_ports(io.ports(), config.seed ^ stack.purpose);
+    let io = Impaired::new(io, &impairments, 0);
     Ok(Worker::new(WORKER, io, layers, application, end))
 }
 

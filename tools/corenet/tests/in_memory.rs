@@ -50,7 +50,8 @@ fn nothing_is_lost_with_loss_and_duplication() {
         });
         world.run();
         assert_eq!(outcomes(&world)[1..3], [("mo", 500, 0), ("mt", 500, 0)], "seed {seed}");
-        let (lost, doubled) = world.simulation.peer_mut(world.ues).io().counts;
+        let counts = world.simulation.peer_mut(world.ues).io().counts();
+        let (lost, doubled) = (counts.impaired_lost, counts.impaired_doubled);
         assert!(lost > 20 && doubled > 20, "{lost} lost, {doubled} doubled");
         assert_eq!(again(&world), (0, 0), "seed {seed}");
         world.stop();

@@ -303,7 +303,9 @@ fn sctp_x_06_credit() {
 fn sctp_x_08_pace() {
     for jitter in 0..20 {
         let mut bench = Bench::two_paths(|config| config.timers.potentially_failed_max_retrans = 0);
-        (0..jitter).for_each(|_| drop(bench.endpoint.random.next()));
+        for _ in 0..jitter {
+            bench.endpoint.random.next();
+        }
         bench.send(b"lost").unwrap();
         bench.advance(1000);
         bench.acked(bench.our_tsn);

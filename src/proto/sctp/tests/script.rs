@@ -23,10 +23,6 @@ pub(super) fn moments(watched: &[(u64, Sent)]) -> Vec<u64> {
     watched.iter().map(|(at, _)| *at).collect()
 }
 
-pub(super) fn kinds(sent: &[Sent]) -> Vec<Vec<u8>> {
-    sent.iter().map(Sent::kinds).collect()
-}
-
 pub(super) fn payloads(messages: &[Message]) -> Vec<&[u8]> {
     messages.iter().map(|message| &message.payload[..]).collect()
 }
