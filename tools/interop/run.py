@@ -19,14 +19,13 @@ JUDGES = {
     "hlr_judge": [["BINARY"]],
     "smsc_judge": [["BINARY"]],
     "presence_judge": [["BINARY"]],
-    "sctp_judge": [["BINARY", "usrsctp"], ["BINARY", "kernel"]],
     "ladder_judge": [["BINARY"]],
     "matrix_judge": [["BINARY", "alone"], ["BINARY", "msc"]],
     "ledger_judge": [["BINARY", "whole"], ["BINARY", "split"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
 # These have no captures of what a gateway sends to a lab.
-WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "sctp_judge", "ladder_judge", "matrix_judge", "ledger_judge"]
+WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "ledger_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 

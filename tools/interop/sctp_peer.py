@@ -70,8 +70,12 @@ class Load(threading.Thread):
                 event="done", faults=self.faults[:5], messages=self.sent, octets=self.sent_octets, extra=self.extra,
                 missing=sum(map(len, self.due)), seconds=round(time.monotonic() - started, 3), gap=round(self.gap, 3),
             )
-            while not self.ended:
-                self.hear()
+            try:
+                while not self.ended:
+                    self.hear()
+            except OSError:
+                # The gateway leaves: its SHUTDOWN was faster than our answer to its last message.
+                pass
             self.tell(event="ended", faults=self.faults[:5])
         except Exception as error:
             self.tell(event="failed", why=f"{type(error).__name__}: {error}", faults=self.faults[:5])

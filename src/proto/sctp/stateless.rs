@@ -258,6 +258,9 @@ impl Endpoint {
     /// another that is free for this peer.
     fn slot(&self, peer: Peer, cookie: &Cookie) -> Option<u16> {
         let association = self.associations.get(usize::from(cookie.association))?;
+        if !association.config.local.contains(&peer.1) {
+            return None;
+        }
         let is_its = association.state == State::Closed
             || self.peers.get(&peer) == Some(&cookie.association)
             || association.local_tag == cookie.tags.0

@@ -414,6 +414,10 @@ impl Association {
             }
             // B: both sides began at once, and the peer's INIT came after its INIT ACK.
             (true, false) => {
+                if !handshaking && cookie.tsns.1 != self.tsns.1 {
+                    // It has forgotten its INIT ACK, whose numbers we have: it died meanwhile, and began anew.
+                    return self.on_restart(turn, cookie, destination);
+                }
                 if handshaking {
                     self.adopt(cookie, destination);
                     self.establish(turn);
