@@ -90,7 +90,7 @@ impl Talk {
 
 /// The first path dies, in both directions or in one: the longest that nothing arrives at either side, beyond what is
 /// usual between two messages.
-pub fn path_failure(seed: u64) -> Duration {
+pub(crate) fn path_failure(seed: u64) -> Duration {
     let mut talk = Talk::new(seed, 2);
     let directions = [[true, true], [true, true], [true, false], [false, true]][(seed % 4) as usize];
     let cut = talk.cut(1, directions);
@@ -105,7 +105,7 @@ pub fn path_failure(seed: u64) -> Duration {
 }
 
 /// All paths die: how long until both users are told.
-pub fn both_paths_dead(seed: u64) -> Duration {
+pub(crate) fn both_paths_dead(seed: u64) -> Duration {
     let mut talk = Talk::new(seed, 2);
     let cut = talk.cut(2, [true, true]);
     let told = talk

@@ -14,21 +14,21 @@ struct Accepted {
 
 /// Messages from one side to the other. An era begins when the sender's association comes up, or is restarted, and ends when
 /// it goes down: what was accepted in it may then be lost, but never comes twice, or after what was accepted later.
-pub struct Ledger {
+pub(crate) struct Ledger {
     from: usize,
     longest: usize,
-    pub era: u32,
+    pub(crate) era: u32,
     accepted: Vec<Accepted>,
     /// Ordered messages that have not arrived, by stream.
     queues: Vec<VecDeque<usize>>,
     /// Messages of this era that have not arrived, and their octets.
-    pub missing: usize,
+    pub(crate) missing: usize,
     octets: usize,
     delivered: usize,
 }
 
 impl Ledger {
-    pub fn new(from: usize, longest: usize) -> Self {
+    pub(crate) fn new(from: usize, longest: usize) -> Self {
         Self {
             from,
             longest,
@@ -42,7 +42,7 @@ impl Ledger {
     }
 
     /// The next message; its octets tell which it is.
-    pub fn next(&self, random: &mut Random) -> (u16, Vec<u8>) {
+    pub(crate) fn next(&self, random: &mut Random) -> (u16, Vec<u8>) {
         let length = random.within(8, self.longest as u64);
         let mut payload = vec![0; length as usize];
         fill(self.from, self.accepted.len(), &mut payload);
@@ -50,7 +50,7 @@ impl Ledger {
     }
 
     /// The endpoint took it.
-    pub fn accept(&mut self, stream: u16, unordered: bool, octets: usize) {
+    pub(crate) fn accept(&mut self, stream: u16, unordered: bool, octets: usize) {
         let number = self.accepted.len();
         self.accepted.push(Accepted { era: self.era, stream, unordered, octets, delivered: false });
         self.missing += 1;
@@ -61,12 +61,12 @@ impl Ledger {
     }
 
     /// The protocol identifier of a message of this side.
-    pub fn ppid(&self) -> u32 {
+    pub(crate) fn ppid(&self) -> u32 {
         3 + self.from as u32
     }
 
     /// It came out at the other side.
-    pub fn deliver(&mut self, stream: u16, ppid: u32, payload: &[u8]) {
+    pub(crate) fn deliver(&mut self, stream: u16, ppid: u32, payload: &[u8]) {
         let number = payload.first_chunk::<4>().map(|octets| u32::from_be_bytes(*octets) as usize);
         let number = number.expect("messages are longer");
         let accepted = self.accepted.get_mut(number).expect("only what was sent arrives");
@@ -98,22 +98,22 @@ impl Ledger {
     }
 
     /// The sender's association came up, went down, or was restarted.
-    pub fn new_era(&mut self, all_delivered: bool) {
+    pub(crate) fn new_era(&mut self, all_delivered: bool) {
         assert!(!all_delivered || self.missing == 0, "{} messages are lost in a graceful end", self.missing);
         self.era += 1;
         (self.missing, self.octets) = (0, 0);
     }
 
     /// The octets that have not arrived are in a ring or in a window.
-    pub fn assert_bounded(&self, limit: usize) {
+    pub(crate) fn assert_bounded(&self, limit: usize) {
         assert!(self.octets <= limit, "{} octets are kept, more than {limit}", self.octets);
     }
 
-    pub fn accepted(&self) -> usize {
+    pub(crate) fn accepted(&self) -> usize {
         self.accepted.len()
     }
 
-    pub fn delivered(&self) -> usize {
+    pub(crate) fn delivered(&self) -> usize {
         self.delivered
     }
 }

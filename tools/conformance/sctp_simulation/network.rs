@@ -7,14 +7,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// Numbers that follow from a seed.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,47 +23,47 @@ impl Random {
     }
 
     /// A number below `below`, which is not 0.
-    pub fn below(&mut self, below: u64) -> u64 {
+    pub(crate) fn below(&mut self, below: u64) -> u64 {
         self.next() % below
     }
 
-    pub fn within(&mut self, from: u64, to: u64) -> u64 {
+    pub(crate) fn within(&mut self, from: u64, to: u64) -> u64 {
         from + self.below(to - from + 1)
     }
 
     /// True so many times in a hundred.
-    pub fn percent(&mut self, percent: u64) -> bool {
+    pub(crate) fn percent(&mut self, percent: u64) -> bool {
         percent > 0 && self.below(100) < percent
     }
 
-    pub fn pick<T: Copy>(&mut self, list: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, list: &[T]) -> T {
         list[self.below(list.len() as u64) as usize]
     }
 
-    pub fn micros(&mut self, from: u64, to: u64) -> Duration {
+    pub(crate) fn micros(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_micros(self.within(from, to))
     }
 }
 
 /// What one direction does to packets; percentages.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Faults {
-    pub loss: u64,
-    pub repeat: u64,
-    pub corrupt: u64,
+pub(crate) struct Faults {
+    pub(crate) loss: u64,
+    pub(crate) repeat: u64,
+    pub(crate) corrupt: u64,
     /// The slowest packet takes so many microseconds longer than the fastest.
-    pub spread: u64,
+    pub(crate) spread: u64,
 }
 
 /// A path that goes down again and again, or once.
 #[derive(Clone, Copy, Debug)]
-pub struct Flap {
-    pub path: usize,
+pub(crate) struct Flap {
+    pub(crate) path: usize,
     /// Which directions are down: to side 0, to side 1.
-    pub to: [bool; 2],
-    pub from: Time,
-    pub period: Duration,
-    pub down: Duration,
+    pub(crate) to: [bool; 2],
+    pub(crate) from: Time,
+    pub(crate) period: Duration,
+    pub(crate) down: Duration,
 }
 
 impl Flap {
@@ -73,24 +73,24 @@ impl Flap {
 }
 
 /// A packet under way.
-pub struct Packet {
-    pub to: usize,
-    pub flow: Flow,
-    pub bytes: Vec<u8>,
-    pub corrupt: bool,
+pub(crate) struct Packet {
+    pub(crate) to: usize,
+    pub(crate) flow: Flow,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) corrupt: bool,
 }
 
 /// Everything between the two sides.
-pub struct Network {
-    pub faults: [Faults; 2],
-    pub flaps: Vec<Flap>,
+pub(crate) struct Network {
+    pub(crate) faults: [Faults; 2],
+    pub(crate) flaps: Vec<Flap>,
     /// The fastest packet's time, by path.
-    pub latency: Vec<Duration>,
+    pub(crate) latency: Vec<Duration>,
     /// Addresses of side 0 and 1, by path.
-    pub addresses: [Vec<IpAddr>; 2],
-    pub random: Random,
+    pub(crate) addresses: [Vec<IpAddr>; 2],
+    pub(crate) random: Random,
     /// Packets that were lost, repeated, changed, or met a path that was down.
-    pub harmed: [u64; 4],
+    pub(crate) harmed: [u64; 4],
     under_way: BinaryHeap<Reverse<(Time, u64, usize)>>,
     packets: Vec<Option<Packet>>,
     free: Vec<usize>,
@@ -98,7 +98,7 @@ pub struct Network {
 }
 
 impl Network {
-    pub fn new(addresses: [Vec<IpAddr>; 2], random: Random) -> Self {
+    pub(crate) fn new(addresses: [Vec<IpAddr>; 2], random: Random) -> Self {
         Self {
             faults: [Faults::default(); 2],
             flaps: vec![],
@@ -114,17 +114,17 @@ impl Network {
     }
 
     /// No fault from now on; what is under way stays so.
-    pub fn heal(&mut self) {
+    pub(crate) fn heal(&mut self) {
         self.faults = [Faults::default(); 2];
         self.flaps.clear();
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.under_way.len()
     }
 
     /// Takes what side `from` sends.
-    pub fn send(&mut self, now: Time, from: usize, flow: Flow, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, now: Time, from: usize, flow: Flow, bytes: &[u8]) {
         let to = 1 - from;
         let path = self.addresses[to].iter().position(|&address| address == flow.destination);
         let path = path.expect("a packet goes to an address of the other side");
@@ -178,12 +178,12 @@ impl Network {
     }
 
     /// When the next packet arrives.
-    pub fn next(&self) -> Time {
+    pub(crate) fn next(&self) -> Time {
         self.under_way.peek().map_or(Time::NEVER, |Reverse((at, ..))| *at)
     }
 
     /// A packet that has arrived.
-    pub fn arrived(&mut self, now: Time) -> Option<Packet> {
+    pub(crate) fn arrived(&mut self, now: Time) -> Option<Packet> {
         let Reverse((_, _, place)) = self.under_way.peek().filter(|Reverse((at, ..))| *at <= now)?.to_owned();
         self.under_way.pop();
         self.free.push(place);
@@ -193,11 +193,11 @@ impl Network {
 
 /// Transmit buffers of one side.
 #[derive(Default)]
-pub struct Wire {
-    pub sent: Vec<(Flow, Vec<u8>)>,
+pub(crate) struct Wire {
+    pub(crate) sent: Vec<(Flow, Vec<u8>)>,
     room: Vec<u8>,
     /// So many packets more find a buffer.
-    pub buffers: Option<usize>,
+    pub(crate) buffers: Option<usize>,
 }
 
 impl Out for Wire {

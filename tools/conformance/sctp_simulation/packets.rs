@@ -25,7 +25,7 @@ fn composition(packet: &[u8]) -> Vec<(u8, u32)> {
 }
 
 /// Writes what the targets `sctp_packet` and `sctp_association` take into folders of these names.
-pub fn write(folder: &Path) {
+pub(crate) fn write(folder: &Path) {
     let mut kept = vec![];
     for seed in 1..=60 {
         script::run(seed, Some(&mut kept));

@@ -10,24 +10,24 @@ use std::time::Duration;
 
 /// What has happened, over many seeds.
 #[derive(Default, Clone, Copy, Debug)]
-pub struct Tally {
-    pub accepted: u64,
-    pub delivered: u64,
+pub(crate) struct Tally {
+    pub(crate) accepted: u64,
+    pub(crate) delivered: u64,
     /// Lost, repeated, changed packets, and those that met a path that was down.
-    pub harmed: [u64; 4],
-    pub downs: u64,
-    pub restarts: u64,
-    pub again: u64,
-    pub fast: u64,
-    pub held: u64,
-    pub inactive: u64,
-    pub starved: u64,
-    pub full: u64,
-    pub virtual_seconds: u64,
+    pub(crate) harmed: [u64; 4],
+    pub(crate) downs: u64,
+    pub(crate) restarts: u64,
+    pub(crate) again: u64,
+    pub(crate) fast: u64,
+    pub(crate) held: u64,
+    pub(crate) inactive: u64,
+    pub(crate) starved: u64,
+    pub(crate) full: u64,
+    pub(crate) virtual_seconds: u64,
 }
 
 impl Tally {
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.accepted += other.accepted;
         self.delivered += other.delivered;
         for (sum, more) in self.harmed.iter_mut().zip(other.harmed) {
@@ -52,14 +52,14 @@ fn address(path: usize, side: usize, ipv6: bool) -> IpAddr {
 }
 
 /// Addresses of both sides on `paths` paths; of two families when `mixed`.
-pub fn addresses(paths: usize, ipv6: bool, mixed: bool) -> [Vec<IpAddr>; 2] {
+pub(crate) fn addresses(paths: usize, ipv6: bool, mixed: bool) -> [Vec<IpAddr>; 2] {
     [0, 1].map(|side| {
         (0..paths).map(|path| address(path, side, if mixed { path % 2 == 1 } else { ipv6 })).collect()
     })
 }
 
 /// The two configurations: side 0 is the client.
-pub fn configs(addresses: &[Vec<IpAddr>; 2]) -> [AssociationConfig; 2] {
+pub(crate) fn configs(addresses: &[Vec<IpAddr>; 2]) -> [AssociationConfig; 2] {
     [Role::Client, Role::Server].map(|role| {
         let side = usize::from(role == Role::Server);
         let mut config = AssociationConfig::new(role, addresses[side][0], addresses[1 - side][0]);
@@ -271,9 +271,9 @@ fn end(world: &mut World) {
     });
     assert!(ended, "both sides end closed");
     if !sudden {
-        for (place, (side, begun)) in world.sides.iter().zip(begun).enumerate() {
+        for (side, begun) in world.sides.iter().zip(begun) {
             let reason = side.downs.get(begun).map(|down| down.1);
-            assert_eq!(reason, Some(DownReason::Shutdown), "side {place} ends gracefully");
+            assert_eq!(reason, Some(DownReason::Shutdown), "both sides end gracefully");
         }
     }
     // What is still under way finds nobody, and nobody has anything left to do.
@@ -287,7 +287,7 @@ fn end(world: &mut World) {
 }
 
 /// Runs one seed. Gives its trace, and what has happened; keeps the packets in `kept`.
-pub fn run(seed: u64, kept: Option<&mut Vec<Vec<u8>>>) -> (u64, Tally) {
+pub(crate) fn run(seed: u64, kept: Option<&mut Vec<Vec<u8>>>) -> (u64, Tally) {
     let length = Duration::from_millis(1000 + 1000 * (seed % 6));
     let mut world = world(seed, length);
     world.kept = kept.is_some().then(Vec::new);

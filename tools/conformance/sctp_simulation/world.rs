@@ -8,17 +8,17 @@ use ipsmgw::proto::sctp::{
 };
 use std::time::Duration;
 
-pub const ID: AssociationId = AssociationId(0);
+pub(crate) const ID: AssociationId = AssociationId(0);
 
 /// One side.
-pub struct Side {
-    pub endpoint: Endpoint,
-    pub wire: Wire,
-    pub config: AssociationConfig,
+pub(crate) struct Side {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) wire: Wire,
+    pub(crate) config: AssociationConfig,
     /// Whether its user wants the association.
-    pub wanted: bool,
-    pub up: bool,
-    pub downs: Vec<(Time, DownReason)>,
+    pub(crate) wanted: bool,
+    pub(crate) up: bool,
+    pub(crate) downs: Vec<(Time, DownReason)>,
     lives: u8,
 }
 
@@ -46,29 +46,34 @@ fn endpoint(config: &AssociationConfig, place: usize, life: u8) -> Endpoint {
 }
 
 /// Everything that a seed makes happen.
-pub struct World {
-    pub now: Time,
-    pub sides: [Side; 2],
+pub(crate) struct World {
+    pub(crate) now: Time,
+    pub(crate) sides: [Side; 2],
     /// What side 0 has sent, and what side 1 has.
-    pub ledgers: [Ledger; 2],
-    pub network: Network,
-    pub random: Random,
+    pub(crate) ledgers: [Ledger; 2],
+    pub(crate) network: Network,
+    pub(crate) random: Random,
     /// Turns begin at multiples of this, so that several packets meet in one.
-    pub grain: Duration,
+    pub(crate) grain: Duration,
     /// So many turns in a hundred have few transmit buffers.
-    pub starved: u64,
+    pub(crate) starved: u64,
     /// Messages in a hundred that are sent unordered.
-    pub unordered: u64,
+    pub(crate) unordered: u64,
     /// Says what has happened, in order.
-    pub trace: u64,
+    pub(crate) trace: u64,
     /// Where packets are kept, for other tests to begin with.
-    pub kept: Option<Vec<Vec<u8>>>,
+    pub(crate) kept: Option<Vec<Vec<u8>>>,
     cursor: Cursor,
     turns_at_once: u32,
 }
 
 impl World {
-    pub fn new(configs: [AssociationConfig; 2], longest: usize, network: Network, random: Random) -> Self {
+    pub(crate) fn new(
+        configs: [AssociationConfig; 2],
+        longest: usize,
+        network: Network,
+        random: Random,
+    ) -> Self {
         let [first, second] = configs;
         Self {
             now: Time::from_millis(1),
@@ -90,21 +95,21 @@ impl World {
         self.trace = (self.trace ^ word).wrapping_mul(0x0000_0100_0000_01b3);
     }
 
-    pub fn connect(&mut self, place: usize) {
+    pub(crate) fn connect(&mut self, place: usize) {
         let side = &mut self.sides[place];
         side.wanted = true;
         side.endpoint.connect(self.now, ID, &mut side.wire);
         self.changes(place);
     }
 
-    pub fn shutdown(&mut self, place: usize) {
+    pub(crate) fn shutdown(&mut self, place: usize) {
         let side = &mut self.sides[place];
         side.wanted = false;
         side.endpoint.shutdown(self.now, ID, &mut side.wire);
         self.changes(place);
     }
 
-    pub fn abort(&mut self, place: usize) {
+    pub(crate) fn abort(&mut self, place: usize) {
         let side = &mut self.sides[place];
         side.wanted = false;
         side.endpoint.abort(self.now, ID, b"the user has had enough", &mut side.wire);
@@ -112,7 +117,7 @@ impl World {
     }
 
     /// The process dies and begins again; it remembers nothing.
-    pub fn crash(&mut self, place: usize) {
+    pub(crate) fn crash(&mut self, place: usize) {
         let side = &mut self.sides[place];
         side.lives += 1;
         side.up = false;
@@ -124,7 +129,7 @@ impl World {
     }
 
     /// Sends up to `count` messages; fewer when the ring is full.
-    pub fn send(&mut self, place: usize, count: u64) {
+    pub(crate) fn send(&mut self, place: usize, count: u64) {
         let streams = self.sides[0].config.streams.min(self.sides[1].config.streams);
         for _ in 0..count {
             let side = &mut self.sides[place];
@@ -157,7 +162,7 @@ impl World {
                 side.up = false;
                 side.downs.push((self.now, reason));
                 self.note(2);
-            } else if matches!(change, Change::Up { .. } | Change::Restarted { .. }) {
+            } else if matches!(change, Change::Up { .. } | Change::Restarted) {
                 self.ledgers[place].new_era(false);
                 side.up = true;
                 self.note(3);
@@ -203,7 +208,7 @@ impl World {
     }
 
     /// One turn of both sides, at the next point in time at which something happens, or at `until`.
-    pub fn step(&mut self, until: Time) {
+    pub(crate) fn step(&mut self, until: Time) {
         for place in 0..2 {
             let few = self.random.percent(self.starved);
             let side = &mut self.sides[place];
@@ -238,7 +243,7 @@ impl World {
         assert!(self.network.len() < 10_000, "packets without end");
     }
 
-    pub fn run_until(&mut self, end: Time, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+    pub(crate) fn run_until(&mut self, end: Time, mut done: impl FnMut(&mut Self) -> bool) -> bool {
         while self.now < end {
             if done(self) {
                 return true;
@@ -248,15 +253,15 @@ impl World {
         done(self)
     }
 
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.sides.iter().all(|side| side.endpoint.state(ID) == State::Closed)
     }
 
-    pub fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         self.sides.iter().all(|side| side.up && side.endpoint.is_up(ID))
     }
 
-    pub fn assert_invariants(&self) {
+    pub(crate) fn assert_invariants(&self) {
         for side in &self.sides {
             side.endpoint.assert_invariants();
         }
