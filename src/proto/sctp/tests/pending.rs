@@ -84,6 +84,7 @@ fn sctp_as_v_1_11_2_from_another_address() {
 fn sctp_at_i_2_5_guard() {
     let mut bench = Bench::configured(Role::Server, |config| {
         config.timers.rto_max = Duration::from_secs(1);
+        config.timers.association_max_retrans = 100;
     })
     .accept();
     bench.send(b"slow").unwrap();
