@@ -304,7 +304,9 @@ fn sctp_x_06_credit() {
 fn sctp_x_08_pace() {
     for jitter in 0..20 {
         let mut bench = Bench::two_paths(|config| config.timers.potentially_failed_max_retrans = 0);
-        (0..jitter).for_each(|_| drop(bench.endpoint.random.next()));
+        for _ in 0..jitter {
+            bench.endpoint.random.next();
+        }
         bench.send(b"lost").unwrap();
         bench.advance(1000);
         bench.acked(bench.our_tsn);
@@ -489,14 +491,14 @@ fn sctp_x_39_a_full_window_is_no_probe() {
     bench.echo(&answer);
     bench.told();
     bench.send(b"heard").unwrap();
-    bench.peer(|w| sack(w, bench_tsn(&answer), 1500, &[]));
+    bench.peer(|w| sack(w, first_tsn(&answer), 1500, &[]));
     bench.endpoint.send(bench.now, ID, 0, 3, &[1; 1452]).unwrap();
     bench.send(&[2; 48]).unwrap();
     bench.advance(7000);
     assert_eq!(bench.told(), [down(DownReason::Lost)]);
 }
 
-fn bench_tsn(answer: &Sent) -> u32 {
+fn first_tsn(answer: &Sent) -> u32 {
     answer.chunks[0].u32(12)
 }
 
