@@ -77,6 +77,23 @@ const REQUIREMENTS: &[&str] = &[
     "C-3", "C-4", "C-5",
 ];
 
+/// The groups of SCTP's purposes, and how many each has: of ETSI TS 102 369, beyond it (X), vulnerabilities (V).
+const PURPOSES: &[(&str, usize)] = &[
+    ("AS", 33),
+    ("AT", 16),
+    ("IMH", 10),
+    ("DM", 15),
+    ("FH", 8),
+    ("E", 6),
+    ("BDC", 8),
+    ("D", 15),
+    ("A", 3),
+    ("M", 4),
+    ("RT", 3),
+    ("X", 46),
+    ("V", 15),
+];
+
 const LEVELS: &[&str] = &["none", "built", "proved", "judged by a stranger"];
 
 /// Beginnings of paths that exist on one machine alone.
@@ -355,6 +372,37 @@ fn conformance(root: &Path, requirements: &[&str]) -> Vec<String> {
     wrong
 }
 
+/// Groups of SCTP's purposes that are not whole, purposes without a test of their name, tests that don't exist.
+fn purposes(root: &Path, groups: &[(&str, usize)]) -> Vec<String> {
+    let text = fs::read_to_string(root.join("docs/conformance.md")).unwrap_or_default();
+    let functions = functions(root);
+    let rows: Vec<Vec<&str>> = text.lines().map(cells).filter(|row| row.len() == 3).collect();
+    let mut wrong = Vec::new();
+    for (group, count) in groups {
+        let own = rows.iter().filter(|row| row[0].split('-').next() == Some(*group));
+        let ids: BTreeSet<&str> = own.clone().map(|row| row[0]).collect();
+        if ids.len() != *count {
+            wrong.push(format!("docs/conformance.md: {} purposes of {group}, not {count}", ids.len()));
+        }
+        for row in own {
+            let name = match row[0].strip_prefix("V-") {
+                Some(number) => format!("vulnerability_{number}"),
+                None => format!("sctp_{}", row[0].to_lowercase().replace('-', "_")),
+            };
+            if row[2] != "—" && quoted(row[2]).next().is_none() {
+                wrong.push(format!("docs/conformance.md: {} has no test", row[0]));
+            }
+            let is_it = |test: &str| {
+                let rest = test.strip_prefix(name.as_str()).filter(|_| functions.contains(test));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+            };
+            let missing = quoted(row[2]).filter(|test| !is_it(test));
+            wrong.extend(missing.map(|it| format!("docs/conformance.md: {}: not its test: `{it}`", row[0])));
+        }
+    }
+    wrong
+}
+
 /// Documents that name a file, or a function in a flow, that is not there.
 fn stale_documents(root: &Path) -> Vec<String> {
     let functions = functions(root);
@@ -424,6 +472,11 @@ fn cited_steps_are_in_the_flows() {
 #[test]
 fn every_requirement_has_its_level_and_its_tests() {
     none(conformance(root(), REQUIREMENTS));
+}
+
+#[test]
+fn every_purpose_of_sctp_has_its_test() {
+    none(purposes(root(), PURPOSES));
 }
 
 #[test]
@@ -587,6 +640,25 @@ fn missing_rows_levels_and_tests_are_found() {
         ("built", "judged by a stranger", "P-8.9 is judged by a stranger by no test"),
     ] {
         tree.put("docs/conformance.md", &table(&good.replace(from, to)));
+        one(&check(), "docs/conformance.md", what);
+    }
+}
+
+#[test]
+fn missing_purposes_and_their_tests_are_found() {
+    let table = "| id | purpose | test |\n| - | - | - |\n| AS-V-1 | INIT | `sctp_as_v_1` |\n| V-02 | loop | `vulnerability_02_loop` |\n\
+                 | X-03 | *ICMP* | — |\n";
+    let tests = ("src/x.rs", "fn sctp_as_v_1() {} fn vulnerability_02_loop() {} fn sctp_as_i_1() {}");
+    let tree = Tree::new("purposes", &[tests, ("docs/conformance.md", table)]);
+    let check = || purposes(&tree.0, &[("AS", 1), ("V", 1), ("X", 1)]);
+    none(check());
+    for (from, to, what) in [
+        ("| AS-V-1 |", "| AT-V-1 |", "0 purposes of AS, not 1"),
+        ("`sctp_as_v_1`", "`sctp_as_i_1`", "AS-V-1: not its test: `sctp_as_i_1`"),
+        ("02_loop", "02_never_written", "V-02: not its test"),
+        ("`sctp_as_v_1`", "", "AS-V-1 has no test"),
+    ] {
+        tree.put("docs/conformance.md", &table.replace(from, to));
         one(&check(), "docs/conformance.md", what);
     }
 }

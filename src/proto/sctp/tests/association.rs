@@ -367,13 +367,13 @@ fn assert_accepts_types(types: &[u8]) {
     assert_eq!(bench.told(), [up(17)]);
 }
 
-/// AS-V-1-13-1: IPv4 and IPv6 (3.3.2.1.5).
+/// AS-V-1-13-1: INIT supports IPv4 and IPv6 (3.3.2.1.5).
 #[test]
 fn sctp_as_v_1_13_1() {
     assert_accepts_types(&[0, 5, 0, 6]);
 }
 
-/// AS-I-1-13-2: IPv6 alone, over IPv4: the family in use counts as supported (5.1.2).
+/// AS-I-1-13-2: INIT supports IPv6 alone, over IPv4: the family in use counts as supported (5.1.2).
 #[test]
 fn sctp_as_i_1_13_2() {
     assert_accepts_types(&[0, 6]);

@@ -13,7 +13,7 @@ fn sctp_d_v_8_1() {
     assert_eq!((chunk.flags, chunk.value.len() + CHUNK_HEADER), (WHOLE, 1468));
 }
 
-/// D-V-8-2: a longer one is cut (6.9).
+/// D-V-8-2: a message that does not fit is cut (6.9).
 #[test]
 fn sctp_d_v_8_2() {
     let mut bench = Bench::up();
@@ -111,7 +111,7 @@ fn sctp_d_o_8_7() {
     assert_eq!(bench.tsns(), [tsn + 2]);
 }
 
-/// D-O-8-8: the same within a message: the next fragment is the probe, and an answered probe is no error (6.1 A).
+/// D-O-8-8: the window is shut within a message: the next fragment is the probe, and an answered probe is no error (6.1 A).
 #[test]
 fn sctp_d_o_8_8() {
     let mut bench = Bench::server();

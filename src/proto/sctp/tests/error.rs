@@ -17,7 +17,7 @@ fn sctp_e_o_6_1() {
     assert_eq!(bench.state(), State::CookieWait);
 }
 
-/// E-O-6-2: elsewhere it means nothing (5.2.6).
+/// E-O-6-2: a stale cookie means nothing but in COOKIE-ECHOED (5.2.6).
 #[test]
 fn sctp_e_o_6_2() {
     let mut bench = Bench::up();

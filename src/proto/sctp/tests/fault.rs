@@ -100,7 +100,7 @@ fn sctp_rt_i_11_1() {
     assert_eq!(moments(&Bench::unacknowledged().watch(REPEATS[9])), REPEATS[..10]);
 }
 
-/// RT-I-11-2: the same from a computed RTO: 2 s measured are 2 + 4 * 1 s (6.3.1).
+/// RT-I-11-2: T3 doubles from a computed RTO: 2 s measured are 2 + 4 * 1 s (6.3.1).
 #[test]
 fn sctp_rt_i_11_2() {
     let mut bench = Bench::configured(Role::Server, |config| {

@@ -132,25 +132,25 @@ fn assert_unknown(kind: u8, told: bool, goes_on: bool) {
     bench.intact();
 }
 
-/// M-I-10-1: go on and report (3.2).
+/// M-I-10-1: an unknown chunk before DATA, go on and report (3.2).
 #[test]
 fn sctp_m_i_10_1() {
     assert_unknown(0xef, true, true);
 }
 
-/// M-I-10-2: stop and don't report (3.2).
+/// M-I-10-2: an unknown chunk before DATA, stop and don't report (3.2).
 #[test]
 fn sctp_m_i_10_2() {
     assert_unknown(0x2f, false, false);
 }
 
-/// M-I-10-3: stop and report (3.2).
+/// M-I-10-3: an unknown chunk before DATA, stop and report (3.2).
 #[test]
 fn sctp_m_i_10_3() {
     assert_unknown(0x6f, true, false);
 }
 
-/// M-I-10-4: go on and don't report (3.2).
+/// M-I-10-4: an unknown chunk before DATA, go on and don't report (3.2).
 #[test]
 fn sctp_m_i_10_4() {
     assert_unknown(0xaf, false, true);

@@ -86,7 +86,7 @@ fn sctp_x_03_dead_address() {
     assert_eq!((bench.told(), bench.endpoint.counts.paths_inactive), (vec![], 1));
 }
 
-/// HEARTBEATs of an idle path: RTO + HB.interval, give or take half the RTO; they measure (8.3).
+/// HEARTBEATs of an idle path: RTO + HB.interval, give or take half the RTO, backed off (8.3).
 #[test]
 fn sctp_x_04_heartbeat_timing() {
     let mut bench = Bench::configured(Role::Server, |config| {
@@ -241,7 +241,7 @@ fn sctp_x_08_potentially_failed() {
     assert_eq!(bench.destinations(), [ip(PEER)]);
 }
 
-/// unanswered it becomes inactive; where none answers, the one with the fewest errors is used (RFC 7829 3.2).
+/// a potentially failed path becomes inactive; where none answers, the one with the fewest errors is used (RFC 7829 3.2).
 #[test]
 fn sctp_x_08_all_potentially_failed() {
     let mut bench = Bench::two_paths(|config| {

@@ -84,6 +84,7 @@ fn sctp_as_v_1_11_2_from_another_address() {
 fn sctp_at_i_2_5_guard() {
     let mut bench = Bench::configured(Role::Server, |config| {
         config.timers.rto_max = Duration::from_secs(1);
+        config.timers.association_max_retrans = 100;
     })
     .accept();
     bench.send(b"slow").unwrap();
@@ -490,14 +491,14 @@ fn sctp_x_39_a_full_window_is_no_probe() {
     bench.echo(&answer);
     bench.told();
     bench.send(b"heard").unwrap();
-    bench.peer(|w| sack(w, bench_tsn(&answer), 1500, &[]));
+    bench.peer(|w| sack(w, first_tsn(&answer), 1500, &[]));
     bench.endpoint.send(bench.now, ID, 0, 3, &[1; 1452]).unwrap();
     bench.send(&[2; 48]).unwrap();
     bench.advance(7000);
     assert_eq!(bench.told(), [down(DownReason::Lost)]);
 }
 
-fn bench_tsn(answer: &Sent) -> u32 {
+fn first_tsn(answer: &Sent) -> u32 {
     answer.chunks[0].u32(12)
 }
 
