@@ -162,7 +162,7 @@ impl World {
                 side.up = false;
                 side.downs.push((self.now, reason));
                 self.note(2);
-            } else if matches!(change, Change::Up { .. } | Change::Restarted) {
+            } else if matches!(change, Change::Up { .. } | Change::Restarted { .. }) {
                 self.ledgers[place].new_era(false);
                 side.up = true;
                 self.note(3);
