@@ -435,7 +435,7 @@ fn sctp_messages(figures: &mut Figures) {
     for _ in 0..4 {
         exchange(&mut a, &mut b, 0);
     }
-    let context = "CRC32c and SACKs included; a SACK every second packet, packets of up to 1,480 octets";
+    let context = "what a batch brings is taken before the next flush, which sends its SACK";
     let allocations = figures.both_ends("sctp", context, |burst| exchange(&mut a, &mut b, burst));
     figures.allocations("sctp", allocations);
 }

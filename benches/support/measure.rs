@@ -148,7 +148,7 @@ impl Figures {
             }
             let (nanos, allocated) = self.sample(|| (0..MESSAGES / size).for_each(|_| exchange(size)));
             let (nanos, allocated) = (nanos / MESSAGES as f64, allocated / MESSAGES as f64);
-            let context = format!("200 octets, {size} at a time, ordered, 16 streams: {context}");
+            let context = format!("200 octets, {size} at a time, ordered, both ends: {context}");
             self.add(&of("ns"), nanos, "ns", &context);
             worst = worst.max(allocated);
         }

@@ -30,8 +30,7 @@ fn carry(from: &mut dyn DcSctpSocket, to: &mut dyn DcSctpSocket) -> bool {
 
 impl Pair {
     fn new() -> Self {
-        let burst = std::env::var("BURST").map_or(4, |x| x.parse().unwrap());
-        let options = Options { mtu: 1480, max_burst: burst, ..Options::default() };
+        let options = Options { mtu: 1480, max_burst: 10, ..Options::default() };
         let socket = || ::dcsctp::new_socket("", &options);
         let mut pair = Self { a: socket(), b: socket(), now: SocketTime::zero() };
         pair.a.connect();
@@ -77,7 +76,7 @@ pub fn messages(figures: &mut Figures, name: &str, log: &str) {
     let peer = format!("peer.{name}");
     if figures.wants(&peer) || figures.wants("sctp.") {
         let mut pair = Pair::new();
-        let context = format!("dcsctp 0.1, {log}; send_many for 32");
+        let context = format!("dcsctp 0.1, {log}; send_many for 32, max_burst 10");
         let allocations = figures.both_ends(&peer, &context, |size| pair.exchange(size));
         figures.allocations(&peer, allocations);
     }

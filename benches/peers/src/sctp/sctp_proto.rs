@@ -1,4 +1,5 @@
 //! Two endpoints of sctp-proto over a queue of packets.
+#![allow(clippy::disallowed_methods)] // its time is an Instant
 
 use std::collections::VecDeque;
 use std::hint::black_box;
