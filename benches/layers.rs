@@ -435,10 +435,9 @@ fn sctp_messages(figures: &mut Figures) {
     for _ in 0..4 {
         exchange(&mut a, &mut b, 0);
     }
-    for (name, burst) in [("sctp.message", 32), ("sctp.message_alone", 1)] {
-        let context = format!("200 octets, {burst} at a time, both ends together with CRC32c and SACKs");
-        figures.time(name, "", burst, &context, || exchange(&mut a, &mut b, burst));
-    }
+    let context = "what a batch brings is taken before the next flush, which sends its SACK";
+    let allocations = figures.both_ends("sctp", context, |burst| exchange(&mut a, &mut b, burst));
+    figures.allocations("sctp", allocations);
 }
 
 const SUBSCRIBERS: usize = 200_000;

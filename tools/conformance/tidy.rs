@@ -54,6 +54,7 @@ const ALONE: &[(&str, &[&str])] =
 
 /// Files that may contain `unsafe`, and what for. (`ffi/dpdk-sys` has only what bindgen writes.)
 const UNSAFE: &[(&str, &str)] = &[
+    ("benches/peers/src/sctp/usrsctp.rs", "calls usrsctp"),
     ("benches/support/measure.rs", "counts what the global allocator is asked for"),
     ("src/base/ring.rs", "the two ends of a ring share its slots without a lock"),
     ("src/codec/crc32c.rs", "calls the processor's CRC32c instruction after asking for it"),

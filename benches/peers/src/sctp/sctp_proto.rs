@@ -1,4 +1,5 @@
 //! Two endpoints of sctp-proto over a queue of packets.
+#![allow(clippy::disallowed_methods)] // its time is an Instant
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -6,15 +7,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use sctp_proto::{
+use ::sctp_proto::{
     Association, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
     PayloadProtocolIdentifier, ServerConfig, StreamEvent, Transmit,
 };
+use bytes::Bytes;
 
 use crate::measure::Figures;
 
 const STREAMS: u16 = 16;
+/// As long as ours may be; the headers of the packet and of one DATA are not counted in what is configured.
+const PACKET: u32 = 1480;
 
 struct End {
     endpoint: Endpoint,
@@ -26,7 +29,9 @@ struct End {
 impl End {
     fn new(server: bool, peer: &str) -> Self {
         let server = server.then(|| Arc::new(ServerConfig::default()));
-        let endpoint = Endpoint::new(Arc::new(EndpointConfig::default()), server);
+        let mut config = EndpointConfig::default();
+        config.max_payload_size(PACKET - 28);
+        let endpoint = Endpoint::new(Arc::new(config), server);
         Self { endpoint, association: None, peer: peer.parse().expect("an address"), sent: VecDeque::new() }
     }
 
@@ -125,7 +130,8 @@ impl Pair {
 }
 
 pub fn messages(figures: &mut Figures) {
-    if !figures.wants("sctp.") {
+    const PEER: &str = "peer.sctp_proto";
+    if !figures.wants(PEER) && !figures.wants("sctp.") {
         return;
     }
     let mut pair =
@@ -139,8 +145,6 @@ pub fn messages(figures: &mut Figures) {
         association.open_stream(stream, PayloadProtocolIdentifier::Binary).expect("a stream");
     }
     let body = Bytes::from(vec![0x5a; 200]);
-    for (name, size) in [("sctp.message", 32), ("sctp.message_alone", 1)] {
-        let context = format!("sctp-proto 0.10: 200 octets, {size} at a time, ordered, both ends together");
-        figures.time(name, "sctp_proto", size, &context, || pair.burst(size, &body));
-    }
+    let allocations = figures.both_ends(PEER, "sctp-proto 0.10", |size| pair.burst(size, &body));
+    figures.allocations(PEER, allocations);
 }
