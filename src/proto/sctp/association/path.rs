@@ -220,7 +220,7 @@ impl Paths {
     }
 
     /// Begins anew with the peer's `addresses`, of which those that `confirmed` accepts are the peer's for sure.
-    /// `local` is our address for the first of them, if it is known already.
+    /// `local` is our address for the first of them, if it is known already, unless the configuration has one for it.
     pub(super) fn set(
         &mut self,
         config: &AssociationConfig,
@@ -230,8 +230,11 @@ impl Paths {
     ) {
         let mut count = 0;
         for (place, (remote, path)) in addresses.iter().zip(&mut self.list).enumerate() {
+            // Addresses that are configured as a pair stay one, wherever the peer's packet came to: some answer from any
+            // address that they have, and a crossed path would die with either network.
+            let is_paired = config.remote.len() > 1 && config.remote.contains(&remote);
             let own = match local {
-                Some(local) if place == 0 => local,
+                Some(local) if place == 0 && !is_paired => local,
                 _ => local_for(config, place, remote),
             };
             let limit = packet_limit(config, remote.is_ipv6());

@@ -267,3 +267,29 @@ fn x_43_a_path_with_a_lower_mtu() {
     assert_eq!(wide.flow.transport, crate::base::Transport::SctpInFragments);
     assert_eq!(wide.kinds(), [chunk::DATA], "alone");
 }
+
+/// A peer that answers from its second address does not cross the pairs of the configuration.
+#[test]
+fn pairs_stay_pairs_whatever_address_answers() {
+    const OURS_TOO: &str = "10.0.1.1";
+    let mut config = config(Role::Client);
+    config.local.push(ip(OURS_TOO));
+    config.remote.push(ip(OTHER));
+    let mut bench = Bench::new(config);
+    bench.endpoint.connect(bench.now, ID, &mut bench.wire);
+    let init = bench.one();
+    bench.learn(&init);
+    bench.source = ip(OTHER);
+    bench.init_ack(|w| {
+        w.address(ip(PEER));
+        w.address(ip(OTHER));
+    });
+    bench.sent();
+    bench.peer(|w| w.chunk(chunk::COOKIE_ACK, 0, |_| {}));
+    bench.send(b"over the first pair").unwrap();
+    let pair = |sent: &Sent| (sent.flow.source, sent.flow.destination);
+    assert_eq!(pair(&bench.one()), (ip(OURS), ip(PEER)));
+    bench.endpoint.set_primary(bench.now, ID, ip(OTHER), &mut bench.wire);
+    bench.send(b"over the second").unwrap();
+    assert_eq!(pair(&bench.one()), (ip(OURS_TOO), ip(OTHER)));
+}
