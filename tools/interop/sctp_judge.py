@@ -258,14 +258,18 @@ class Peer:
         self.log.close()
 
 
-def chunks(path, since=0):
-    """How many chunks of each type each side has sent in SCTP packets of a capture, from a frame on; and how many frames there are."""
+def chunks(path, ports, since=0):
+    """How many chunks of each type each side has sent on associations of these ports, from a frame of a capture on; and how many frames there are."""
     counts, number = collections.Counter(), 0
     for number, frame in enumerate(labs.frames(path), 1):
         if number <= since or frame[12:14] != b"\x08\x00" or frame[23] != 132:
             continue
         side = "gateway" if frame[26:30] in OWN else "peer"
-        at, end = 14 + 4 * (frame[14] & 15) + 12, 14 + int.from_bytes(frame[16:18], "big")
+        at, end = 14 + 4 * (frame[14] & 15), 14 + int.from_bytes(frame[16:18], "big")
+        # Whoever has not heard the last of an earlier run breaks it off when the next begins.
+        if int.from_bytes(frame[at : at + 2], "big") not in ports:
+            continue
+        at += 12
         while at + 4 <= end:
             counts[side, frame[at]] += 1
             at += max(4, int.from_bytes(frame[at + 2 : at + 4], "big") + 3 & ~3)
@@ -280,6 +284,7 @@ class SctpJudge:
         self.lab, self.checks, self.stack = lab, checks, stack
         self.random = randomness.Random(seed)
         self.peer = Peer(lab, stack)
+        self.ports = range(0)
 
     async def play(self):
         await self.peer.start()
@@ -320,6 +325,7 @@ class SctpJudge:
             }
             for name, port, _, role, m3ua, count in ways
         ]
+        self.ports = range(port, port + len(names))
         plan = {"run": run, "associations": theirs, "octets": OCTETS, "gates": gates, "context": CONTEXT, "timers": TIMERS, "defaults": DEFAULTS[self.stack]}
         peer.events[:] = peer.told("gone").values()
         peer.run = run
@@ -350,25 +356,29 @@ class SctpJudge:
             child.wait(10)
         (self.lab.directory / "admin.sock").unlink(missing_ok=True)
 
+    def seen(self, path, since=0):
+        """What this run's associations have sent over a path."""
+        return chunks(self.lab.captures[path][1], self.ports, since)
+
     async def cut(self, every):
         """Cuts the first path while messages are on their way, and mends it."""
         checks, lab, peer = self.checks, self.lab, self.peer
         await peer.until("the messages before the cut", lambda: every("gate", number=1), PATIENCE)
         # Whoever came here first has been sending on.
         lab.put("one", False)
-        before = {path: chunks(lab.captures[path][1]) for path in PATHS}
+        before = {path: self.seen(path) for path in PATHS}
         for side in ("gateway", "peer"):
             checks.that(f"cut: the {side} sent on the first path before", before["one"][0][side, DATA] > 100, before["one"][0])
         peer.say("go")
         await peer.until("the messages over the path that is left", lambda: every("gate", number=2), PATIENCE)
-        during = chunks(lab.captures["two"][1], before["two"][1])[0]
+        during = self.seen("two", before["two"][1])[0]
         for side in ("gateway", "peer"):
             checks.that(f"cut: the {side} sends on the path that is left", during[side, DATA] > 100, during)
-        before = {path: chunks(lab.captures[path][1])[1] for path in PATHS}
+        before = {path: self.seen(path)[1] for path in PATHS}
         lab.put("one", True)
 
         def alive():
-            one, two = (chunks(lab.captures[path][1], before[path])[0] for path in PATHS)
+            one, two = (self.seen(path, before[path])[0] for path in PATHS)
             # usrsctp asks from any of its addresses: the answer goes there, whichever path that is.
             return one["peer", HEARTBEAT_ACK] and one["peer", HEARTBEAT] and (one + two)["gateway", HEARTBEAT_ACK], one
 
@@ -401,7 +411,7 @@ class SctpJudge:
             lost = port.get("impaired_lost", 0)
             checks.that(f"{run}: a port loses {'its share' if loss else 'nothing on purpose'}", (lost > 5) == bool(loss), port)
         for path in PATHS:
-            counts, _ = chunks(lab.captures[path][1])
+            counts, _ = self.seen(path)
             checks.equal(f"{run}: nobody gives an association up", (counts["gateway", ABORT], counts["peer", ABORT]), (0, 0), f"path {path}:")
         checks.that("the gateway still runs", lab.gateway_runs())
 
@@ -409,7 +419,7 @@ class SctpJudge:
         """tshark over both links, whoever has sent."""
         for path in PATHS:
             file = self.lab.captures[path][1]
-            frames = chunks(file)[1]
+            frames = self.seen(path)[1]
             faults = await asyncio.to_thread(tshark_judge.judge, file, opaque=True)
             self.checks.equal(f"{run}: tshark finds nothing malformed and no bad checksum on either link", faults[:3], [], f"{frames} frames:")
 
