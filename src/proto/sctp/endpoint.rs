@@ -1,6 +1,6 @@
 //! All associations of one worker: which one a packet belongs to, and the answers to packets of none (RFC 9260 8.4).
 
-use super::association::{Arrival, Association, PathState, State, Step, Turn};
+use super::association::{Arrival, Association, PathState, REASON_LIMIT, State, Step, Turn};
 use super::cookie::Baker;
 use super::stateless::AnswerLimit;
 use super::view::{Chunk, Chunks, Init, Packet, chunk};
@@ -77,6 +77,19 @@ pub enum SendRefused {
     TooLong,
     /// No octets.
     Empty,
+}
+
+/// A message that was not acknowledged when its association ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Left<'a> {
+    /// On which stream.
+    pub stream: u16,
+    /// Payload protocol identifier.
+    pub ppid: u32,
+    /// It left, or a part of it: the peer may have it.
+    pub sent: bool,
+    /// The message.
+    pub payload: &'a [u8],
 }
 
 /// What a packet brings.
@@ -465,10 +478,41 @@ impl Endpoint {
         self.with(now, id, out, Association::shutdown);
     }
 
+    /// What was not acknowledged when the last association ended or began anew, in the order in which it was to be sent
+    /// (11.1.14, 11.1.15), for as long as nothing is sent on the next one.
+    pub fn left(&self, id: AssociationId, each: &mut dyn FnMut(Left<'_>)) {
+        if let Some(association) = self.associations.get(usize::from(id.0)) {
+            association.left(&mut [0; MESSAGE_LIMIT], each);
+        }
+    }
+
+    /// What the peer's last ABORT said beside its cause code, such as its user's reason (3.3.10.12); at most 128 octets.
+    #[must_use]
+    pub fn abort_reason(&self, id: AssociationId) -> &[u8] {
+        self.associations.get(usize::from(id.0)).map_or(&[], |association| &association.reason)
+    }
+
+    /// Gives out no more messages of an association: they are held until its receive window is shut, and the peer waits.
+    pub fn hold(&mut self, id: AssociationId) {
+        if let Some(association) = self.associations.get_mut(usize::from(id.0)) {
+            association.hold();
+        }
+    }
+
+    /// Ends [`Endpoint::hold`], and gives the next message that was held: call until `None`. What was held when an
+    /// association ended can be read until the next one begins.
+    pub fn read<'a>(&mut self, id: AssociationId, cursor: &'a mut Cursor) -> Option<Event<'a>> {
+        let message = self.associations.get_mut(usize::from(id.0))?.read(cursor.scratch.as_mut_slice());
+        self.settle(id.0);
+        let (stream, ppid, length) = message?;
+        self.counts.messages_in += 1;
+        Some(Event::Data { association: id, stream, ppid, payload: cursor.scratch.get(..length)? })
+    }
+
     /// Ends at once, with `reason` for the peer (at most 128 octets of it); no new association until
     /// [`Endpoint::connect`].
     pub fn abort(&mut self, now: Time, id: AssociationId, reason: &[u8], out: &mut dyn Out) {
-        let reason = reason.get(..128).unwrap_or(reason);
+        let reason = reason.get(..REASON_LIMIT).unwrap_or(reason);
         self.with(now, id, out, |association, turn| association.abort(turn, reason));
     }
 

@@ -41,7 +41,7 @@ pub mod view;
 
 pub use association::{PathState, State};
 pub use build::PacketWriter;
-pub use endpoint::{AssociationId, Change, Cursor, DownReason, Endpoint, Event, SendRefused};
+pub use endpoint::{AssociationId, Change, Cursor, DownReason, Endpoint, Event, Left, SendRefused};
 pub use icmp::Unreachable;
 pub use status::{AssociationStatus, PathStatus};
 pub use view::owner_key;

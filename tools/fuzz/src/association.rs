@@ -57,7 +57,11 @@ fn event(bench: &mut Bench, octets: &mut Octets<'_>) {
             }
         },
         18 => bench.answer_heartbeats(),
-        _ => bench.wire.closed = !bench.wire.closed,
+        _ => match octets.below(4) {
+            0 => bench.endpoint.hold(ID),
+            1 => bench.read(),
+            _ => bench.wire.closed = !bench.wire.closed,
+        },
     }
 }
 

@@ -140,6 +140,18 @@ impl Bench {
         self.cursor = cursor;
     }
 
+    /// The user reads what it had let wait; and what is left of an association.
+    pub fn read(&mut self) {
+        let mut cursor = core::mem::take(&mut self.cursor);
+        self.act(300, |endpoint, _, _| {
+            while let Some(Event::Data { payload, .. }) = endpoint.read(ID, &mut cursor) {
+                assert!((1..=MESSAGE_LIMIT).contains(&payload.len()));
+            }
+            endpoint.left(ID, &mut |left| assert!((1..=MESSAGE_LIMIT).contains(&left.payload.len())));
+        });
+        self.cursor = cursor;
+    }
+
     pub fn flush(&mut self) {
         self.act(300, |endpoint, now, wire| endpoint.flush(now, wire));
     }

@@ -11,7 +11,7 @@ mod store;
 use super::build::PacketWriter;
 use super::status::{AssociationStatus, PathStatus};
 use super::view::{Chunk, Data, Tlvs, Unknown, cause, chunk, first_cause};
-use super::{AssociationConfig, CHUNK_HEADER, COMMON_HEADER, DownReason, Random, Role, SctpCounts};
+use super::{AssociationConfig, CHUNK_HEADER, COMMON_HEADER, DownReason, Left, Random, Role, SctpCounts};
 use crate::base::{Flow, Malformed, Out, Time, Transport};
 use crate::codec::Prepend;
 pub(super) use connect::{InitValues, Parameters, is_unicast, send_stale, unrecognized, write_init};
@@ -21,6 +21,8 @@ use path::{Path, Paths};
 use receive::Inbound;
 use send::Outbound;
 
+/// Octets of an ABORT's reason that are sent and kept, at most.
+pub(super) const REASON_LIMIT: usize = 128;
 /// Octets of an INIT ACK's cookie that we are ready to echo.
 const COOKIE_ROOM: usize = 1200;
 
@@ -124,11 +126,19 @@ struct Deadlines {
     sack: Time,
     /// A client's next attempt.
     retry: Time,
+    /// When to ask whether the peer's window has opened.
+    probe: Time,
 }
 
 impl Deadlines {
-    const STOPPED: Self =
-        Self { t1: Time::NEVER, t2: Time::NEVER, t5: Time::NEVER, sack: Time::NEVER, retry: Time::NEVER };
+    const STOPPED: Self = Self {
+        t1: Time::NEVER,
+        t2: Time::NEVER,
+        t5: Time::NEVER,
+        sack: Time::NEVER,
+        retry: Time::NEVER,
+        probe: Time::NEVER,
+    };
 }
 
 /// Where a packet came from.
@@ -203,6 +213,8 @@ pub(super) struct Association {
     report_length: usize,
     /// The tags of the association before this one: a cookie with them is spent.
     pub(super) spent: (u32, u32),
+    /// What the peer's last ABORT said: the contents of its first cause.
+    pub(super) reason: Vec<u8>,
     /// A SHUTDOWN is owed for DATA that came after the last one (9.2).
     shutdown_owed: bool,
 }
@@ -237,9 +249,15 @@ impl Association {
             stale: 0,
             report_length: 0,
             spent: (0, 0),
+            reason: Vec::with_capacity(REASON_LIMIT),
             shutdown_owed: false,
             config,
         }
+    }
+
+    /// As [`super::Endpoint::left`].
+    pub(super) fn left(&self, scratch: &mut [u8], each: &mut dyn FnMut(Left<'_>)) {
+        self.outbound.left(scratch, each);
     }
 
     /// As it is now.
@@ -356,6 +374,9 @@ impl Association {
             return Step::Stop;
         }
         turn.counts.aborts_in += 1;
+        let said = Tlvs::new(chunk.value).next().and_then(Result::ok).map_or(&[][..], |cause| cause.value);
+        self.reason.clear();
+        self.reason.extend_from_slice(said.get(..REASON_LIMIT).unwrap_or(said));
         let reason = match self.state {
             State::CookieWait | State::CookieEchoed => DownReason::Refused { cause: first_cause(chunk) },
             _ => DownReason::Aborted { cause: first_cause(chunk) },
@@ -445,7 +466,10 @@ impl Association {
         turn.counts.data_lost += u64::from(self.outbound.waiting());
         turn.counts.associations_down += 1;
         self.outbound.reset(0, 0, 0);
-        self.inbound.reset(0);
+        // What is acknowledged is the user's, though he reads it later.
+        if !self.inbound.on_hold {
+            self.inbound.reset(0);
+        }
         self.errors = 0;
         self.cookie_length = 0;
         self.errors_length = 0;
@@ -540,6 +564,11 @@ impl Association {
             self.inbound.acknowledge_at_once();
             self.dirty = true;
         }
+        if self.deadlines.probe <= now {
+            self.deadlines.probe = Time::NEVER;
+            self.outbound.probe = true;
+            self.dirty = true;
+        }
         for path in 0..self.paths.count() {
             if self.paths.at(path).t3 <= now {
                 self.on_t3(turn, path);
@@ -548,8 +577,8 @@ impl Association {
                 self.on_heartbeat_timer(turn, path);
             }
         }
-        let Deadlines { t1, t2, t5, sack, retry } = self.deadlines;
-        let own = t1.min(t2).min(t5).min(sack).min(retry);
+        let Deadlines { t1, t2, t5, sack, retry, probe } = self.deadlines;
+        let own = t1.min(t2).min(t5).min(sack).min(retry).min(probe);
         self.wake = self.paths.iter().fold(own, |wake, path| wake.min(path.t3).min(path.heartbeat_at));
     }
 

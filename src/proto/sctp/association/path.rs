@@ -52,8 +52,8 @@ pub(in super::super) struct Path {
     /// Smoothed round-trip time and its variation; none before the first measurement.
     rtt: Option<(Duration, Duration)>,
     pub(super) rto: Duration,
-    pub(super) cwnd: u32,
-    pub(super) ssthresh: u32,
+    pub(in super::super) cwnd: u32,
+    pub(in super::super) ssthresh: u32,
     /// Octets acknowledged since the window last grew, in congestion avoidance.
     pub(super) partial: u32,
     /// Octets of DATA chunks under way: what the congestion window counts.
@@ -70,8 +70,10 @@ pub(in super::super) struct Path {
     heartbeat: Option<Heartbeat>,
     /// When the last HEARTBEAT was answered.
     pub(in super::super) heard: Option<Time>,
-    /// When DATA last left.
+    /// When DATA last left, or the window was last halved since.
     pub(super) last_used: Time,
+    /// The window was halved since DATA last left.
+    pub(super) decays: bool,
     /// One packet may leave whatever the window (7.2.4).
     pub(super) urgent: bool,
     /// In fast recovery, until this TSN is acknowledged (7.2.4).
@@ -107,6 +109,7 @@ impl Path {
             heartbeat: None,
             heard: None,
             last_used: Time::ZERO,
+            decays: false,
             urgent: false,
             recovery: None,
             again: 0,
@@ -186,10 +189,13 @@ impl Path {
         if idle < self.rto || self.cwnd <= 4 * chunk {
             return;
         }
-        self.ssthresh = self.cwnd;
-        let halvings = (idle.as_nanos() / self.rto.as_nanos().max(1)).min(31) as u32;
-        self.cwnd = (self.cwnd >> halvings).max(4 * chunk);
-        self.last_used = now;
+        // What it was before the first of them, not before each.
+        if !core::mem::replace(&mut self.decays, true) {
+            self.ssthresh = self.cwnd;
+        }
+        let halvings = (idle.as_nanos() / self.rto.as_nanos().max(1)) as u32;
+        self.cwnd = (self.cwnd >> halvings.min(31)).max(4 * chunk);
+        self.last_used = self.last_used + self.rto * halvings;
     }
 }
 

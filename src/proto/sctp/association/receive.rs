@@ -92,6 +92,8 @@ pub(super) struct Inbound {
     /// The window that the last SACK told.
     advertised: u32,
     owed: Owed,
+    /// Our user does not read: whole messages are held too, as long as there is room.
+    pub(super) on_hold: bool,
 }
 
 impl Inbound {
@@ -111,6 +113,7 @@ impl Inbound {
             window: config.receive_window.max(1500),
             advertised: config.receive_window.max(1500),
             owed: Owed::default(),
+            on_hold: false,
         }
     }
 
@@ -173,7 +176,7 @@ impl Inbound {
         if !unordered && data.ssn.wrapping_sub(*ssn) >= 0x8000 {
             return Arrival::Refused(Refused::Violation);
         }
-        if whole && (unordered || data.ssn == *ssn) {
+        if whole && (unordered || data.ssn == *ssn) && !self.on_hold {
             // A second message of this number would never be due.
             if !unordered && self.store.first_ssn(usize::from(data.stream)) == Some(data.ssn) {
                 return Arrival::Refused(Refused::Violation);
@@ -191,7 +194,7 @@ impl Inbound {
                 // What is needed sooner displaces what is needed last (6.2).
                 Err(Refused::Full) => match self.store.drop_highest(data.tsn) {
                     Some(tsn) => self.forget(tsn),
-                    None if distance == 1 => return Arrival::Refused(Refused::Full),
+                    None if distance == 1 && !self.on_hold => return Arrival::Refused(Refused::Full),
                     None => {
                         self.owed.at_once = true;
                         return Arrival::Dropped;
@@ -259,6 +262,12 @@ impl Inbound {
     /// What the peer may send beyond what it has sent.
     fn open_window(&self) -> u32 {
         self.window.min(self.store.free_octets())
+    }
+
+    /// The window is a quarter wider than was told last: the peer should know (6.2).
+    fn has_opened(&self) -> bool {
+        let opened = self.open_window().saturating_sub(self.advertised);
+        opened >= self.window / 4 && opened > 0
     }
 
     /// Writes the SACK, with as many gap blocks as fit, and owes none any more.
@@ -353,7 +362,7 @@ impl Association {
         scratch: &mut [u8],
     ) -> Option<(u16, u32, usize)> {
         let inbound = &mut self.inbound;
-        if inbound.store.is_empty() {
+        if inbound.store.is_empty() || inbound.on_hold {
             return None;
         }
         let ready = inbound.store.ready(list, inbound.ssns.get(list).copied())?;
@@ -364,19 +373,38 @@ impl Association {
         Some((ready.stream, ready.ppid, length))
     }
 
+    /// Our user reads no more, for now.
+    pub(in super::super) fn hold(&mut self) {
+        self.inbound.on_hold = true;
+    }
+
+    /// Our user reads again: the next message that was held, as from [`Self::take_ready`]. After the last, the peer is told
+    /// how far the window has opened (6.2).
+    pub(in super::super) fn read(&mut self, scratch: &mut [u8]) -> Option<(u16, u32, usize)> {
+        self.inbound.on_hold = false;
+        let lists = self.inbound.ssns.len() + 1;
+        let message = (0..lists).find_map(|list| self.take_ready(list, scratch));
+        if message.is_none() && self.state == State::Closed {
+            self.inbound.reset(0);
+        } else if message.is_none() && self.inbound.has_opened() {
+            self.inbound.owed.packets = self.inbound.owed.packets.max(1);
+            self.inbound.owed.at_once = true;
+            self.dirty = true;
+        }
+        message
+    }
+
     /// After the last chunk of a packet: is a SACK due, now or later (6.2)? While something is missing each packet has its
     /// own (6.7), a few at once and the rest at the end of the turn.
     pub(super) fn owe_sack(&mut self, turn: &mut Turn<'_>) {
-        let open = self.inbound.open_window();
+        let has_opened = self.inbound.has_opened();
         let owed = &mut self.inbound.owed;
         if !core::mem::take(&mut owed.in_packet) {
             return;
         }
         owed.packets = owed.packets.saturating_add(1);
         owed.at_once |= owed.packets >= 2 || self.config.timers.sack_delay.is_zero();
-        // The window has opened by a quarter, or at all (6.2).
-        let opened = open.saturating_sub(self.inbound.advertised);
-        owed.at_once |= opened >= self.inbound.window / 4 && opened > 0;
+        owed.at_once |= has_opened;
         if owed.at_once {
             self.dirty = true;
         } else if self.deadlines.sack == Time::NEVER {

@@ -11,7 +11,7 @@ use crate::base::{Malformed, Time};
 struct News {
     /// Octets of DATA chunks acknowledged for the first time.
     octets: u32,
-    /// The cumulative TSN went over a chunk of this path.
+    /// The earliest chunk that was under way on this path has come.
     first: bool,
     flight_before: u32,
     was_recovering: bool,
@@ -71,9 +71,6 @@ impl Association {
             let tsn = self.outbound.acknowledged.wrapping_add(1);
             self.outbound.acknowledged = tsn;
             let Some(&record) = self.outbound.record(tsn) else { break };
-            if let Some(news) = news.get_mut(usize::from(record.sent_on)) {
-                news.first = true;
-            }
             match record.standing {
                 Standing::Gap => self.outbound.gaps -= 1,
                 Standing::Marked => {
@@ -81,6 +78,9 @@ impl Association {
                     self.credit(&mut news, tsn, record);
                 }
                 _ => {
+                    if let Some(news) = news.get_mut(usize::from(record.path)) {
+                        news.first = true;
+                    }
                     self.outbound.land(&mut self.paths, record);
                     self.sample(now, tsn, record);
                     self.credit(&mut news, tsn, record);
@@ -124,6 +124,8 @@ impl Association {
         let mut blocks = sack.gaps();
         let mut block = blocks.next();
         let mut tsn = sack.cumulative;
+        // Paths on which something is under way that no block reports.
+        let mut missing = [false; MAX_PATHS];
         while tsn != self.outbound.sent {
             tsn = tsn.wrapping_add(1);
             let offset = tsn.wrapping_sub(sack.cumulative);
@@ -133,8 +135,12 @@ impl Association {
             let reported = block.is_some_and(|(start, _)| u32::from(start) <= offset);
             let Some(&record) = self.outbound.record(tsn) else { return };
             let mut misses = record.misses;
+            let place = usize::from(record.path);
             let standing = match (reported, record.standing) {
                 (true, Standing::Flying) => {
+                    if let (Some(false), Some(news)) = (missing.get(place), news.get_mut(place)) {
+                        news.first = true;
+                    }
                     self.outbound.land(&mut self.paths, record);
                     self.sample(now, tsn, record);
                     self.credit(news, tsn, record);
@@ -155,7 +161,12 @@ impl Association {
                     misses = 1;
                     Standing::Flying
                 }
-                (_, standing) => standing,
+                (_, standing) => {
+                    if let Some(missing) = missing.get_mut(place).filter(|_| standing == Standing::Flying) {
+                        *missing = true;
+                    }
+                    standing
+                }
             };
             if let Some(entry) = self.outbound.record_mut(tsn) {
                 (entry.standing, entry.misses) = (standing, misses);

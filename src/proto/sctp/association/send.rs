@@ -1,7 +1,7 @@
 //! Sending DATA: the send ring, windows (RFC 9260 6.1, 7.2), and what T3-rtx sends again (6.3.3).
 
-use super::super::view::{Data, chunk};
-use super::super::{AssociationConfig, COMMON_HEADER, DATA_HEADER, MESSAGE_LIMIT, SendRefused, before};
+use super::super::view::{Chunks, Data, chunk};
+use super::super::{AssociationConfig, COMMON_HEADER, DATA_HEADER, Left, MESSAGE_LIMIT, SendRefused, before};
 use super::path::Paths;
 use super::{Association, Route, State, Turn};
 use crate::base::Time;
@@ -85,6 +85,11 @@ pub(super) struct Outbound {
     pub(super) heard: bool,
     /// The window that the peer's last SACK told.
     pub(super) told: u32,
+    /// Of the association before: the TSNs acknowledged, sent and given out when it ended. The ring keeps what lies between
+    /// until the next message is put there.
+    before: (u32, u32, u32),
+    /// The peer's window is shut, and one chunk may leave to see whether it has opened (6.1 A).
+    pub(super) probe: bool,
 }
 
 impl Outbound {
@@ -106,11 +111,16 @@ impl Outbound {
             gaps: 0,
             heard: false,
             told: 0,
+            before: (0, 0, 0),
+            probe: false,
         }
     }
 
     /// Begins anew with TSN `first`, so many streams, and the peer's window.
     pub(super) fn reset(&mut self, first: u32, streams: u16, window: u32) {
+        if self.waiting() > 0 {
+            self.before = (self.acknowledged, self.sent, self.assigned);
+        }
         self.head = 0;
         self.acknowledged = first.wrapping_sub(1);
         self.sent = self.acknowledged;
@@ -121,6 +131,7 @@ impl Outbound {
         (self.flying, self.marked, self.gaps) = (0, 0, 0);
         self.heard = false;
         self.told = window;
+        self.probe = false;
     }
 
     /// Chunks sent or unsent that are not acknowledged.
@@ -200,6 +211,7 @@ impl Outbound {
             return Err(SendRefused::NoSuchStream);
         };
         let before = (self.head, self.assigned);
+        self.before = (0, 0, 0);
         let last = payload.len().div_ceil(fragment) - 1;
         for (at, part) in payload.chunks(fragment).enumerate() {
             let mut flags = if unordered { Data::UNORDERED } else { 0 };
@@ -220,6 +232,33 @@ impl Outbound {
         Ok(())
     }
 
+    /// What was not acknowledged when the association before this one ended, message by message. One whose first fragments
+    /// were acknowledged can't be given back.
+    pub(super) fn left(&self, scratch: &mut [u8], each: &mut dyn FnMut(Left<'_>)) {
+        let (mut tsn, sent, assigned) = self.before;
+        // Octets of the message so far, and whether any of them left.
+        let mut message = None;
+        while tsn != assigned {
+            tsn = tsn.wrapping_add(1);
+            let Some(record) = self.record(tsn) else { return };
+            let chunk = Chunks::resume(&self.ring, record.offset as usize).next();
+            let Some(Ok(data)) = chunk.and_then(Result::ok).map(|chunk| Data::parse(&chunk)) else { return };
+            if data.has(Data::BEGIN) {
+                message = Some((0, !before(sent, tsn)));
+            }
+            let Some((start, is_sent)) = message else { continue };
+            let end = start + data.payload.len();
+            let Some(room) = scratch.get_mut(start..end) else { return };
+            room.copy_from_slice(data.payload);
+            message = Some((end, is_sent));
+            if data.has(Data::END) {
+                let payload = scratch.get(..end).unwrap_or(&[]);
+                each(Left { stream: data.stream, ppid: data.ppid, sent: is_sent, payload });
+                message = None;
+            }
+        }
+    }
+
     /// The first chunk from `tsn` on that is to be sent again on `path`.
     fn next_marked(&self, mut tsn: u32, path: u8) -> Option<u32> {
         while !before(self.sent, tsn) {
@@ -232,12 +271,28 @@ impl Outbound {
         None
     }
 
-    /// Whether the peer's window lets the next new chunk go; one may always be under way (6.1 A).
+    /// Whether nothing before `tsn` is under way on `path`.
+    fn is_earliest(&self, tsn: u32, path: u8) -> bool {
+        let mut earlier = self.acknowledged.wrapping_add(1);
+        while before(earlier, tsn) {
+            if self.record(earlier).is_some_and(|it| it.standing == Standing::Flying && it.path == path) {
+                return false;
+            }
+            earlier = earlier.wrapping_add(1);
+        }
+        true
+    }
+
+    /// Whether the peer's window lets the next new chunk go, or it is time to ask whether it does again (6.1 A).
     fn may_send_new(&self) -> bool {
         let Some(record) = self.record(self.sent.wrapping_add(1)) else { return false };
-        self.sent != self.assigned
-            && self.marked == 0
-            && (self.flying == 0 && self.gaps == 0 || self.window >= u32::from(record.octets))
+        let is_open = self.window >= u32::from(record.octets);
+        self.sent != self.assigned && self.marked == 0 && (is_open || self.probe && self.is_idle())
+    }
+
+    /// Nothing is under way, nor waits to be sent again.
+    const fn is_idle(&self) -> bool {
+        self.flying == 0 && self.gaps == 0 && self.marked == 0
     }
 
     /// A chunk is under way no more.
@@ -300,9 +355,22 @@ impl Association {
             for path in 0..self.paths.count() {
                 self.flush_path(turn, path, path == data_path);
             }
+            self.await_window(turn.now, data_path);
         }
         self.flush_sack(turn);
         self.calm();
+    }
+
+    /// The peer's window is shut and nothing is under way that would bring news of it: one chunk asks, an RTO from now; from
+    /// then on T3 repeats it, ever later (6.1 A).
+    fn await_window(&mut self, now: Time, path: u8) {
+        let is_shut = self.outbound.is_idle() && self.outbound.sent != self.outbound.assigned;
+        if !is_shut {
+            self.outbound.probe = false;
+            self.deadlines.probe = Time::NEVER;
+        } else if self.deadlines.probe == Time::NEVER && !self.outbound.probe {
+            self.deadlines.probe = self.wake_at(now + self.paths.at(path).rto);
+        }
     }
 
     /// Sends packets on one path while its window and the peer's allow.
@@ -333,7 +401,7 @@ impl Association {
             let wire = COMMON_HEADER + self.outbound.record(first).map_or(0, Record::wire);
             let in_fragments = wire > route.limit;
             let route = Route { limit: route.limit.max(wire), in_fragments, ..route };
-            let (mut chunks, mut first_of_all) = ((0, 0), false);
+            let (mut chunks, mut earliest) = ((0, 0), false);
             let mut sack = false;
             let (tag, now) = (self.peer_tag, turn.now);
             let sent = turn.emit(route, tag, |w| {
@@ -346,7 +414,7 @@ impl Association {
                     if full || !room(record.wire(), w) {
                         break;
                     }
-                    first_of_all |= tsn == self.outbound.acknowledged.wrapping_add(1);
+                    earliest |= chunks.0 == 0 && self.outbound.is_earliest(tsn, path);
                     self.launch(now, w, tsn, record, path);
                     chunks.0 += 1;
                     next = self.outbound.next_marked(tsn.wrapping_add(1), path);
@@ -358,6 +426,7 @@ impl Association {
                         break;
                     }
                     self.outbound.sent = tsn;
+                    self.outbound.probe = false;
                     self.launch(now, w, tsn, record, path);
                     chunks.1 += 1;
                 }
@@ -375,8 +444,8 @@ impl Association {
                 entry.urgent = urgent;
                 continue;
             }
-            entry.last_used = turn.now;
-            if entry.t3 == Time::NEVER || first_of_all {
+            (entry.last_used, entry.decays) = (turn.now, false);
+            if entry.t3 == Time::NEVER || earliest {
                 entry.t3 = turn.now + entry.rto;
                 self.wake = self.wake.min(self.paths.at(path).t3);
             }

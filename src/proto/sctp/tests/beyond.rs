@@ -292,6 +292,65 @@ fn sctp_x_37_immediate() {
     assert_eq!(bench.sack_sent(), (THEIR_TSN + 1, vec![], vec![]));
 }
 
+/// our user does not read: what comes is held until the window is shut, then refused at once; what is missing below
+/// displaces what is above; once our user reads, the peer is told, once (6.2).
+#[test]
+fn sctp_x_38_the_user_stops_reading() {
+    let mut bench = Bench::configured(Role::Server, |config| config.receive_window = 32 * 256).accept();
+    bench.endpoint.hold(ID);
+    let payload = |at: u32| [at as u8; 1024];
+    let window = |bench: &mut Bench| {
+        let sacks = bench.sent().into_iter().flat_map(|sent| sent.chunks).filter(|it| it.kind == chunk::SACK);
+        sacks.map(|sack| (sack.u32(0), sack.u32(4))).collect::<Vec<_>>()
+    };
+    let come = |bench: &mut Bench, at: u32| {
+        assert_eq!(bench.data(WHOLE, THEIR_TSN + at, at as u16, &payload(at)), []);
+        bench.advance(200);
+        window(bench)
+    };
+    // The third is missing.
+    for at in [0, 1, 3, 4, 5, 6, 7, 8] {
+        let sacks = come(&mut bench, at);
+        let left = 8192 - 1024 * if at < 2 { at + 1 } else { at };
+        assert_eq!(sacks, [(THEIR_TSN + at.min(1), left)]);
+    }
+    // One that is new: refused at once.
+    bench.data(WHOLE, THEIR_TSN + 9, 9, &payload(9));
+    assert_eq!(window(&mut bench), [(THEIR_TSN + 1, 0)]);
+    assert_eq!(bench.endpoint.counts.data_no_window, 1);
+    // The one that is missing: the highest makes room.
+    bench.data(WHOLE, THEIR_TSN + 2, 2, &payload(2));
+    assert_eq!(window(&mut bench), [(THEIR_TSN + 7, 0)]);
+    // Nothing is missing now, and the next one finds no room: no reason to end the association.
+    bench.data(WHOLE, THEIR_TSN + 8, 8, &payload(8));
+    assert_eq!(window(&mut bench), [(THEIR_TSN + 7, 0)]);
+    assert_eq!(bench.state(), State::Established);
+    let got = bench.read();
+    assert_eq!(payloads(&got), (0..8).map(payload).collect::<Vec<_>>());
+    assert_eq!(window(&mut bench), [(THEIR_TSN + 7, 8192)]);
+    bench.advance(1000);
+    assert_eq!(window(&mut bench), []);
+    assert_eq!(payloads(&bench.data(WHOLE, THEIR_TSN + 8, 8, &payload(8))), [payload(8)]);
+}
+
+/// unordered messages and fragments are held too; what was acknowledged can be read though the association has ended.
+#[test]
+fn sctp_x_38_what_was_held_outlives_the_association() {
+    let mut bench = Bench::up();
+    bench.endpoint.hold(ID);
+    for (at, flags, payload) in
+        [(0, 7, &b"unordered"[..]), (1, 2, b"two "), (2, 1, b"parts"), (3, 2, b"half")]
+    {
+        assert_eq!(bench.data(flags, THEIR_TSN + at, u16::from(at == 3), payload), []);
+    }
+    bench.sent();
+    bench.say(chunk::ABORT, &[0, 12, 0, 7, b'e', b'n', b'd', 0]);
+    assert_eq!(bench.told(), [down(DownReason::Aborted { cause: cause::USER_ABORT })]);
+    assert_eq!(payloads(&bench.read()), [&b"two parts"[..], b"unordered"]);
+    assert_eq!(bench.read(), []);
+    bench.gone();
+}
+
 /// a shut window is no error as long as SACKs come, for hours; then it is (6.1 A, 8.1).
 #[test]
 fn sctp_x_39_zero_window() {
@@ -414,4 +473,22 @@ fn sctp_x_46_user_abort() {
     assert_eq!(bench.told(), [down(DownReason::Local)]);
     assert_eq!(bench.endpoint.counts.data_lost, 2);
     bench.gone();
+}
+
+/// the peer's user aborts: its reason reaches ours, as far as it is reasonable (9.1, 3.3.10.12).
+#[test]
+fn sctp_x_46_the_peers_user_aborts() {
+    let mut bench = Bench::up();
+    bench.say(chunk::ABORT, &[0, 12, 0, 11, b'u', b'p', b'g', b'r', b'a', b'd', b'e', 0]);
+    assert_eq!(bench.told(), [down(DownReason::Aborted { cause: cause::USER_ABORT })]);
+    assert_eq!(bench.endpoint.abort_reason(ID), b"upgrade");
+    bench.gone();
+    // One that is too long is cut, and one that is not there is not the one before.
+    let long: Vec<u8> = [&[0, 12, 2, 4][..], &[b'x'; 512]].concat();
+    for (value, reason) in [(&long[..], &[b'x'; 128][..]), (&[], b"")] {
+        bench = bench.accept();
+        bench.say(chunk::ABORT, value);
+        bench.told();
+        assert_eq!(bench.endpoint.abort_reason(ID), reason);
+    }
 }

@@ -45,7 +45,7 @@ fn to(sent: &[Sent], kind: u8) -> Vec<IpAddr> {
 /// One error is enough with PFMR 0: DATA and its repetition take the other path, and the first one is asked each RTO; it is
 /// back with its first answer, and starts slowly.
 #[test]
-fn x_08_a_path_that_failed_potentially() {
+fn sctp_x_08_a_path_that_failed_potentially() {
     let mut bench = dual(|_| {});
     bench.send(b"lost").unwrap();
     assert_eq!(to(&bench.sent(), chunk::DATA), [ip(PEER)]);
@@ -97,7 +97,7 @@ fn bench_tsn(sent: &[Sent]) -> u32 {
 
 /// With PSMR the other path stays the primary one (RFC 7829 5).
 #[test]
-fn x_07_a_switchover_that_stays() {
+fn sctp_x_07_a_switchover_that_stays() {
     let mut bench = dual(|timers| timers.primary_switchover_max_retrans = 0);
     bench.send(b"lost").unwrap();
     bench.sent();
@@ -113,7 +113,7 @@ fn x_07_a_switchover_that_stays() {
 
 /// All paths have failed potentially: the one with the fewest errors is used.
 #[test]
-fn x_08_all_have_failed_potentially() {
+fn sctp_x_08_all_have_failed_potentially() {
     let mut bench = dual(|_| {});
     bench.send(b"lost").unwrap();
     bench.sent();
@@ -128,7 +128,7 @@ fn x_08_all_have_failed_potentially() {
 
 /// Set Primary: another address of the peer, an unknown one, and one that nobody has proved (11.1.6).
 #[test]
-fn x_09_set_primary() {
+fn sctp_x_09_set_primary() {
     let mut bench = dual(|_| {});
     bench.send(b"to the first").unwrap();
     let first = bench.one();
@@ -156,7 +156,7 @@ fn x_09_set_primary() {
 
 /// Unproved addresses are asked one each RTO, and nothing else goes there (5.4).
 #[test]
-fn x_01_one_heartbeat_each_rto() {
+fn sctp_x_01_one_heartbeat_each_rto() {
     let mut bench = Bench::server();
     let answer = bench.init(THEIR_TAG, |w| {
         w.address(ip(OTHER));
@@ -181,7 +181,7 @@ fn x_01_one_heartbeat_each_rto() {
 /// HEARTBEATs that an idle path does not answer are not the association's errors. And an answer that comes after the
 /// RTO still counts (8.3).
 #[test]
-fn x_11_idle_paths_and_late_answers() {
+fn sctp_x_11_idle_paths_and_late_answers() {
     let mut bench = dual(|timers| timers.association_max_retrans = 2);
     let mut asked = vec![];
     for _ in 0..600 {
@@ -210,7 +210,7 @@ fn icmp(bench: &mut Bench, to: &str, tag: u32, rest: &[u8], what: Unreachable) {
 
 /// Section 10: only who quotes a right tag is believed.
 #[test]
-fn x_44_icmp() {
+fn sctp_x_44_icmp() {
     let mut bench = dual(|_| {});
     let theirs = bench.theirs;
     for what in [Unreachable::Host, Unreachable::Protocol, Unreachable::TooBig(600)] {
@@ -240,7 +240,7 @@ fn x_44_icmp() {
 
 /// A lower MTU cuts new messages smaller on all paths; what was cut before may be fragmented by IP.
 #[test]
-fn x_43_a_path_with_a_lower_mtu() {
+fn sctp_x_43_a_path_with_a_lower_mtu() {
     let mut bench = dual(|_| {});
     bench.send(&[7; 1400]).unwrap();
     let before = bench.one();

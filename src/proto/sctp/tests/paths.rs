@@ -340,4 +340,37 @@ fn sctp_x_12_all_paths_down_and_up() {
     bench.advance(1_000_000);
     assert_eq!(bench.told(), [down(DownReason::Lost)]);
     assert_eq!(bench.endpoint.counts.data_lost, 10);
+    // One had left, as after every T3: the user can tell what the peer may have from the others.
+    let left = bench.left();
+    assert_eq!(left.len(), 10);
+    assert_eq!(left.iter().filter(|(sent, _)| *sent).count(), 1);
+    assert!(left.iter().all(|(_, payload)| payload[..] == [0; 1452]));
+}
+
+/// what is left of an association that ends: messages in fragments too, but none of which a part is acknowledged; and
+/// only until the next association sends.
+#[test]
+fn sctp_x_12_what_is_left() {
+    let mut bench = Bench::up();
+    let tsn = bench.our_tsn;
+    assert_eq!(bench.left(), []);
+    bench.send(&[1; 3000]).unwrap();
+    bench.acked(tsn);
+    bench.endpoint.send_unordered(bench.now, ID, 3, 7, &[2; 2000]).unwrap();
+    bench.flush();
+    bench.endpoint.send(bench.now, ID, 0, 3, b"never left").unwrap();
+    bench.endpoint.abort(bench.now, ID, b"", &mut bench.wire);
+    assert_eq!(bench.told(), [down(DownReason::Local)]);
+    let left = [(true, vec![2; 2000]), (false, b"never left".to_vec())];
+    assert_eq!(bench.left(), left);
+    let mut labels = vec![];
+    bench.endpoint.left(ID, &mut |left| labels.push((left.stream, left.ppid)));
+    assert_eq!(labels, [(3, 7), (0, 3)]);
+    // A peer that begins anew: the same.
+    bench.endpoint.connect(bench.now, ID, &mut bench.wire);
+    bench.sent();
+    bench = bench.accept();
+    assert_eq!(bench.left(), left);
+    bench.send(b"of another association").unwrap();
+    assert_eq!(bench.left(), []);
 }

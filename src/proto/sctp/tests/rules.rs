@@ -432,6 +432,83 @@ fn sctp_x_36_not_used_up() {
     assert_eq!(bench.tsns().len(), 3, "as at the beginning: 4,404 octets");
 }
 
+/// a window that is not used shrinks by half each RTO, and what it was at first is what it grows to again (7.2.1).
+#[test]
+fn sctp_x_36_an_idle_window_shrinks() {
+    let mut bench = Bench::up();
+    let (_, mut next) = bench.widen(40);
+    while bench.endpoint.associations[0].status().waiting > 0 {
+        bench.acked(next - 1);
+        next += bench.tsns().len() as u32;
+    }
+    let path =
+        |bench: &Bench| bench.endpoint.associations[0].paths.iter().map(|it| (it.cwnd, it.ssthresh)).next();
+    let (full, _) = path(&bench).expect("a path");
+    assert!(full > 32 * 1468);
+    let mut send = |bench: &mut Bench, idle: u64| {
+        bench.advance(idle);
+        bench.send(b"now and then").unwrap();
+        next += 1;
+        bench.acked(next - 1);
+        path(bench).expect("a path")
+    };
+    assert_eq!(send(&mut bench, 900), (full, u32::MAX));
+    // Two RTOs, and then one more, though it is not the whole second since.
+    assert_eq!(send(&mut bench, 2900), (full / 4, full));
+    assert_eq!(send(&mut bench, 1000), (full / 8, full / 4));
+    assert_eq!(send(&mut bench, 60_000), (4 * 1468, full / 8));
+    assert_eq!(send(&mut bench, 1000), (4 * 1468, full / 8), "no smaller");
+}
+
+/// a path on which nothing is sent while the other works shrinks step by step, and forgets nothing (7.2.1).
+#[test]
+fn sctp_x_36_the_other_path_shrinks() {
+    let mut bench = Bench::two_paths(|_| {});
+    let (_, mut next) = bench.widen(40);
+    while bench.endpoint.associations[0].status().waiting > 0 {
+        bench.acked(next - 1);
+        next += bench.tsns().len() as u32;
+    }
+    let at = |bench: &Bench| {
+        let path =
+            bench.endpoint.associations[0].paths.iter().find(|path| path.remote == ip(PEER)).expect("a path");
+        (path.cwnd, path.ssthresh)
+    };
+    let (full, _) = at(&bench);
+    assert!(bench.endpoint.set_primary(bench.now, ID, ip(OTHER), &mut bench.wire));
+    for seconds in 1..=4 {
+        bench.advance(500);
+        for _ in 0..2 {
+            bench.advance(250);
+            bench.send(b"elsewhere").unwrap();
+            next += 1;
+            bench.acked(next - 1);
+        }
+        assert_eq!(at(&bench), ((full >> seconds).max(4 * 1468), full));
+    }
+}
+
+/// R3: T3 begins anew on a path whose earliest chunk has come, though on another an earlier one is missing (6.3.2).
+#[test]
+fn sctp_r3_each_path_has_an_earliest_chunk() {
+    let mut bench = Bench::two_paths(|_| {});
+    let tsn = bench.our_tsn;
+    bench.send(b"lost on the first path").unwrap();
+    assert!(bench.endpoint.set_primary(bench.now, ID, ip(OTHER), &mut bench.wire));
+    for _ in 0..2 {
+        bench.advance(100);
+        bench.send(b"on the second").unwrap();
+    }
+    assert_eq!(bench.tsns(), [tsn, tsn + 1, tsn + 2]);
+    bench.advance(700);
+    bench.gaps(tsn - 1, &[(2, 2)]);
+    // The round trip was 800 ms: RTO 2,400 ms from now. The first path's T3 has 100 ms left.
+    let again = bench.watch(2300);
+    let data: Vec<_> = again.iter().filter(|(_, sent)| sent.kinds() == [chunk::DATA]).collect();
+    assert_eq!(data.iter().map(|(at, sent)| (*at, sent.chunks[0].u32(0))).next(), Some((100, tsn)));
+    assert!(data.iter().all(|(_, sent)| sent.chunks[0].u32(0) == tsn), "{data:?}");
+}
+
 /// after T3 there is one packet under way (7.2.3).
 #[test]
 fn sctp_x_36_one_packet_after_t3() {

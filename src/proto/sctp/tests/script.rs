@@ -349,6 +349,23 @@ impl Bench {
         watched
     }
 
+    /// What was not acknowledged of the association before: whether it had left, and the message.
+    pub(super) fn left(&self) -> Vec<(bool, Vec<u8>)> {
+        let mut left = vec![];
+        self.endpoint.left(ID, &mut |message| left.push((message.sent, message.payload.to_vec())));
+        left
+    }
+
+    /// Our user reads (again) what it had let wait.
+    pub(super) fn read(&mut self) -> Vec<Message> {
+        let mut got = vec![];
+        while let Some(Event::Data { stream, ppid, payload, .. }) = self.endpoint.read(ID, &mut self.cursor) {
+            got.push(Message { stream, ppid, payload: payload.to_vec() });
+        }
+        self.flush();
+        got
+    }
+
     /// What our user was told of the association, its paths apart.
     pub(super) fn told(&mut self) -> Vec<Change> {
         let mut events = self.events();
