@@ -148,7 +148,8 @@ pub fn start<IO: PacketIo + 'static>(
     };
     let mut published = Vec::new();
     let mut threads = Vec::new();
-    for mut worker in workers {
+    let leaving = Leaving::together(workers.len());
+    for (mut worker, leaving) in workers.into_iter().zip(leaving) {
         let (publisher, places) = crate::base::publish::publish(&worker);
         published.push((worker.id(), places));
         let bell = doorbell.bell();
@@ -157,7 +158,7 @@ pub fn start<IO: PacketIo + 'static>(
                 tracing::error!(worker = worker.id().0, why, "worker can't poll");
                 return;
             }
-            crate::dataplane::run(worker, publisher, clock, mode, &bell, GRACE);
+            crate::dataplane::run(worker, publisher, clock, mode, &bell, GRACE, leaving);
         });
         threads
             .push(thread.map_err(|error| StartError::new(format!("no thread: {error}"), "free resources"))?);

@@ -371,6 +371,7 @@ impl Endpoint {
                 let is_it = |association: &&Association| {
                     association.state == State::CookieWait
                         && association.local_tag == packet.tag
+                        && association.config.local.contains(&destination)
                         && association.config.local_port == local_port
                         && association.remote_port == remote_port
                 };

@@ -293,3 +293,17 @@ fn pairs_stay_pairs_whatever_address_answers() {
     bench.send(b"over the second").unwrap();
     assert_eq!(pair(&bench.one()), (ip(OURS_TOO), ip(OTHER)));
 }
+
+/// An INIT ACK with the right tag, at an address of this host that is not the association's: it is nobody's (8.4), and no path
+/// begins there.
+#[test]
+fn an_init_ack_to_an_address_that_is_not_ours() {
+    let mut bench = Bench::cookie_wait();
+    bench.destination = ip(THIRD);
+    bench.init_ack(|_| {});
+    assert!(bench.sent().iter().all(|sent| sent.kinds() != [chunk::COOKIE_ECHO]));
+    assert_eq!(bench.state(), State::CookieWait);
+    bench.destination = ip(OURS);
+    bench.init_ack(|_| {});
+    bench.expect(&[chunk::COOKIE_ECHO]);
+}
