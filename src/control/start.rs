@@ -11,7 +11,7 @@ use crate::base::SipKey;
 #[cfg(feature = "dpdk")]
 use crate::base::publish::Show;
 use crate::base::publish::Shown;
-use crate::dataplane::{BackoffMode, Clock, Worker, WorkerEnd};
+use crate::dataplane::{BackoffMode, Clock, Departure, Worker, WorkerEnd};
 use crate::gateway::cause::Causes;
 use crate::gateway::mailbox::{ToControl, ToWorker};
 use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};
@@ -148,8 +148,8 @@ pub fn start<IO: PacketIo + 'static>(
     };
     let mut published = Vec::new();
     let mut threads = Vec::new();
-    let leaving = Leaving::together(workers.len());
-    for (mut worker, leaving) in workers.into_iter().zip(leaving) {
+    let departures = Departure::together(workers.len());
+    for (mut worker, departure) in workers.into_iter().zip(departures) {
         let (publisher, places) = crate::base::publish::publish(&worker);
         published.push((worker.id(), places));
         let bell = doorbell.bell();
@@ -158,7 +158,7 @@ pub fn start<IO: PacketIo + 'static>(
                 tracing::error!(worker = worker.id().0, why, "worker can't poll");
                 return;
             }
-            crate::dataplane::run(worker, publisher, clock, mode, &bell, GRACE, leaving);
+            crate::dataplane::run(worker, publisher, clock, mode, &bell, GRACE, departure);
         });
         threads
             .push(thread.map_err(|error| StartError::new(format!("no thread: {error}"), "free resources"))?);

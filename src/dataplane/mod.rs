@@ -11,6 +11,6 @@ mod worker;
 pub use backoff::{Backoff, BackoffMode};
 pub use clock::Clock;
 pub use rings::{ControlEnd, Internal, Rings, WorkerEnd, rings};
-pub use run::{Leaving, run};
+pub use run::{Departure, run};
 pub use shown::{PATH_WORDS, SCTP_PATH, WHY};
 pub use worker::{Worker, WorkerCounts};

@@ -13,12 +13,12 @@ const PUBLISH: Duration = Duration::from_millis(10);
 
 /// One worker's part in leaving together. A packet that another waits for, the SHUTDOWN ACK of its association, may come to
 /// this one's queues: nobody leaves them before all are done.
-pub struct Leaving {
+pub struct Departure {
     under_way: Option<Arc<()>>,
     all: Weak<()>,
 }
 
-impl Leaving {
+impl Departure {
     /// The parts of so many workers.
     #[must_use]
     pub fn together(workers: usize) -> Vec<Self> {
@@ -44,7 +44,7 @@ pub fn run<IO: PacketIo, A: Application>(
     mode: BackoffMode,
     bell: &Bell,
     grace: Duration,
-    mut leaving: Leaving,
+    mut departure: Departure,
 ) {
     let mut backoff = Backoff::new(mode);
     let mut next = Time::ZERO;
@@ -64,7 +64,7 @@ pub fn run<IO: PacketIo, A: Application>(
             publisher.publish(&worker);
             if worker.is_stopping() {
                 stop_by = stop_by.min(now + grace);
-                if now >= stop_by || leaving.may_leave(worker.is_idle()) {
+                if now >= stop_by || departure.may_leave(worker.is_idle()) {
                     return;
                 }
             }
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn nobody_leaves_before_all_are_done() {
-        let mut parts = Leaving::together(3);
+        let mut parts = Departure::together(3);
         let (mut third, mut second, mut first) =
             (parts.pop().unwrap(), parts.pop().unwrap(), parts.pop().unwrap());
         assert!(!first.may_leave(true));

@@ -195,7 +195,7 @@ impl Path {
         }
         let halvings = (idle.as_nanos() / self.rto.as_nanos().max(1)) as u32;
         self.cwnd = (self.cwnd >> halvings.min(31)).max(4 * chunk);
-        self.last_used = self.last_used + self.rto * halvings;
+        self.last_used += self.rto * halvings;
     }
 }
 
