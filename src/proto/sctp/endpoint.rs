@@ -387,7 +387,7 @@ impl Endpoint {
         #[cfg(debug_assertions)]
         association.assert_invariants();
         self.wake = self.wake.min(association.wake);
-        if association.dirty && !self.dirty.contains(&id) {
+        if association.dirty && !core::mem::replace(&mut association.listed, true) {
             self.dirty.push(id);
         }
         if association.has_news() && !self.changed.contains(&id) {
@@ -564,7 +564,7 @@ impl Endpoint {
                 self.counts.messages_out += 1;
                 // Who sleeps until the next timer wakes up at once, and flushes.
                 self.wake = self.wake.min(now);
-                if !self.dirty.contains(&id.0) {
+                if !core::mem::replace(&mut association.listed, true) {
                     self.dirty.push(id.0);
                 }
             }
@@ -579,6 +579,7 @@ impl Endpoint {
         for _ in 0..self.dirty.len() {
             let Some(id) = self.dirty.pop() else { return };
             let Some(association) = self.associations.get_mut(usize::from(id)) else { continue };
+            association.listed = false;
             if !core::mem::take(&mut association.dirty) {
                 continue;
             }
@@ -587,6 +588,7 @@ impl Endpoint {
             self.wake = self.wake.min(association.wake);
             if association.dirty {
                 // No buffer was free: again at the next flush.
+                association.listed = true;
                 self.dirty.insert(0, id);
             }
         }
@@ -643,6 +645,8 @@ impl Endpoint {
         }
         let filed: usize = self.indexed.iter().map(Vec::len).sum();
         assert_eq!(filed, self.peers.len());
-        assert!(self.changed.len() <= self.associations.len() && self.dirty.len() <= self.associations.len());
+        let listed = self.associations.iter().filter(|association| association.listed).count();
+        assert_eq!(listed, self.dirty.len());
+        assert!(self.changed.len() <= self.associations.len());
     }
 }

@@ -203,6 +203,8 @@ pub(super) struct Association {
     pub(super) notice: Notice,
     /// Something may have to be sent at the end of the turn.
     pub(super) dirty: bool,
+    /// The endpoint has it on its list for that.
+    pub(super) listed: bool,
     /// The peer's addresses or port, or whether there is an association at all, have changed.
     pub(super) reindex: bool,
     /// Where SHUTDOWN or SHUTDOWN ACK goes.
@@ -244,6 +246,7 @@ impl Association {
             wake: Time::NEVER,
             notice: Notice::default(),
             dirty: false,
+            listed: false,
             reindex: false,
             shutdown_path: 0,
             stale: 0,
