@@ -2,6 +2,7 @@
 
 mod association;
 mod beyond;
+mod bookkeeping;
 mod bundling;
 mod data;
 mod duplicate;
