@@ -264,3 +264,161 @@ fn errors_fit_the_path() {
         assert_eq!(causes, [kept], "{octets}");
     }
 }
+
+/// Packets of two associations by turns: each finds its own, though the one before was the other's.
+#[test]
+fn packets_by_turns_find_their_association() {
+    let second = AssociationConfig { remote: vec![ip(OTHER)], ..config(Role::Server) };
+    let mut bench = Bench::with(vec![config(Role::Server), second]);
+    let mut tags = vec![];
+    for (peer, tag) in [(PEER, 0x1111_1111), (OTHER, 0x2222_2222)] {
+        (bench.source, bench.theirs) = (ip(peer), tag);
+        let init_ack = bench.init(tag, |_| {});
+        bench.learn(&init_ack);
+        bench.echo(&init_ack);
+        bench.sent();
+        tags.push((ip(peer), bench.ours, tag));
+    }
+    assert_eq!(bench.endpoint.len(), 2);
+    for (peer, ours, theirs) in [0, 1, 1, 0, 1, 0].map(|at: usize| tags[at]) {
+        (bench.source, bench.ours) = (peer, ours);
+        bench.say(chunk::HEARTBEAT, &[0, 1, 0, 8, 1, 2, 3, 4]);
+        let answer = bench.one();
+        assert_eq!((answer.kinds(), answer.tag), (vec![chunk::HEARTBEAT_ACK], theirs));
+        assert_eq!(answer.flow.destination, peer);
+    }
+}
+
+/// A restart from an address that nobody knows, listing one that is known, is about that association: a new address is
+/// refused, and with the INIT's tag (5.1.2 D, 5.2.2).
+#[test]
+fn an_init_names_its_association_by_what_it_lists() {
+    let mut bench = Bench::up();
+    bench.source = ip("10.0.9.9");
+    let refusal = bench.init(0x7777_7777, |w| w.address(ip(PEER)));
+    assert_refusal(&refusal, 0x7777_7777, cause::RESTART_WITH_NEW_ADDRESSES);
+    // One with a tag is about nothing, and so is one that is not alone (8.5.1 A, 6.10).
+    let ours = bench.ours;
+    bench.inject(ours, |w| w.chunk(chunk::INIT, 0, |w| init_fields(w, 0x7777_7777, 1)));
+    bench.source = ip(PEER);
+    for tag in [ours, 0] {
+        bench.sent();
+        bench.inject(tag, |w| {
+            w.chunk(chunk::INIT, 0, |w| init_fields(w, 0x7777_7777, 1));
+            w.chunk(chunk::COOKIE_ACK, 0, |_| {});
+        });
+        assert!(bench.sent().iter().all(|sent| sent.kinds() != [chunk::INIT_ACK]));
+    }
+    assert_eq!((bench.state(), bench.told()), (State::Established, vec![]));
+}
+
+/// What is shown of an association and its paths (11.1.8).
+#[test]
+fn the_status_tells_what_is() {
+    let mut bench = Bench::two_paths(|_| {});
+    let window = 100_000;
+    bench.send(&[0; 1000]).unwrap();
+    let status = bench.endpoint.status(ID).expect("a status");
+    assert_eq!((status.state, status.streams, status.errors), (State::Established, 17, 0));
+    assert_eq!((status.waiting, status.peer_window), (1, window - 1000));
+    let paths: Vec<_> =
+        bench.endpoint.paths(ID).map(|it| (it.remote, it.is_primary, it.flight, it.again)).collect();
+    assert_eq!(paths, [(ip(PEER), true, 1016, 0), (ip(OTHER), false, 0, 0)]);
+    bench.advance(1000);
+    let paths: Vec<_> = bench.endpoint.paths(ID).map(|it| (it.flight, it.again, it.errors)).collect();
+    assert_eq!(paths, [(0, 0, 1), (1016, 1, 0)]);
+    assert_eq!(bench.endpoint.status(ID).map(|it| it.errors), Some(1));
+    assert!(bench.endpoint.status(AssociationId(1)).is_none());
+    bench.abort(b"");
+    assert_eq!(bench.endpoint.paths(ID).count(), 0);
+}
+
+/// A HEARTBEAT that a healthy path answers leaves its window alone; a path that had errors begins slowly (7.2.1, 8.3).
+#[test]
+fn a_heartbeats_answer_and_the_window() {
+    let mut bench =
+        Bench::configured(Role::Server, |config| config.timers.heartbeat = Duration::from_secs(5)).accept();
+    let (_, mut next) = bench.widen(20);
+    while bench.endpoint.associations[0].status().waiting > 0 {
+        bench.acked(next - 1);
+        next += bench.tsns().len() as u32;
+    }
+    let (window, _) = path(&bench, PEER);
+    let heartbeat = |bench: &mut Bench| loop {
+        bench.advance(100);
+        if let Some(heartbeat) = bench.sent().pop() {
+            return heartbeat;
+        }
+    };
+    let asked = heartbeat(&mut bench);
+    bench.answer(&asked);
+    assert_eq!(path(&bench, PEER).0, window);
+    heartbeat(&mut bench);
+    let asked = heartbeat(&mut bench);
+    assert_eq!(bench.endpoint.counts.heartbeats_lost, 1);
+    bench.answer(&asked);
+    assert_eq!(path(&bench, PEER).0, 1468);
+}
+
+/// A peer that calls each cookie stale gets as many INITs as one that is silent, and no more (5.2.6, Max.Init.Retransmits).
+#[test]
+fn stale_cookies_are_counted() {
+    let mut bench = Bench::configured(Role::Client, |config| config.timers.max_init_retransmits = 3);
+    bench.endpoint.connect(bench.now, ID, &mut bench.wire);
+    for round in 0..4 {
+        let init = bench.expect(&[chunk::INIT]);
+        bench.learn(&init);
+        bench.init_ack(|_| {});
+        bench.expect(&[chunk::COOKIE_ECHO]);
+        assert_eq!(bench.told(), [], "round {round}");
+        bench.error(cause::STALE_COOKIE, &[0, 0, 0, 1]);
+    }
+    bench.silent();
+    assert_eq!(bench.told(), [down(DownReason::NoAnswer)]);
+}
+
+/// The window is told again when it has opened by a quarter, and not for less (6.2).
+#[test]
+fn a_window_that_opens_is_told() {
+    for (held, told) in [(7, false), (8, true), (12, true)] {
+        let mut bench = Bench::configured(Role::Server, |config| config.receive_window = 32 * 256).accept();
+        bench.data(WHOLE, THEIR_TSN, 0, b"first");
+        bench.endpoint.hold(ID);
+        for at in 1..=held {
+            bench.data(WHOLE, THEIR_TSN + at, at as u16, &[0; 256]);
+        }
+        bench.advance(200);
+        bench.sent();
+        assert_eq!(bench.read().len(), held as usize);
+        let sacks = bench.sent().iter().filter(|sent| sent.kinds() == [chunk::SACK]).count();
+        assert_eq!(sacks == 1, told, "{held} blocks of 32");
+        bench.advance(1000);
+        bench.silent();
+    }
+}
+
+/// A next message that finds no room while nothing can be read is the end; one above a hole is only not taken (6.2).
+#[test]
+fn no_room_for_what_is_next() {
+    let mut bench = Bench::configured(Role::Server, |config| config.receive_window = 32 * 256).accept();
+    bench.data(2, THEIR_TSN, 0, &[0; 256]);
+    for at in 1..=16 {
+        bench.data(0, THEIR_TSN + at, 0, &[0; 256]);
+    }
+    assert_eq!(bench.told(), []);
+    bench.data(0, THEIR_TSN + 17, 0, &[0; 256]);
+    assert_eq!(
+        bench.told(),
+        [down(DownReason::Aborted { cause: cause::OUT_OF_RESOURCE })],
+        "4,352 octets at most"
+    );
+    // In two streams it is room that ends.
+    let mut bench = Bench::configured(Role::Server, |config| config.receive_window = 32 * 256).accept();
+    for at in 0..32_u32 {
+        let (stream, begin) = ((at / 16) as u16, if at % 16 == 0 { 2 } else { 0 });
+        bench.peer(|w| data(w, begin, THEIR_TSN + at + u32::from(stream), stream, 0, &[0; 256]));
+    }
+    assert_eq!((bench.told(), bench.endpoint.counts.data_no_window), (vec![], 0));
+    bench.data(0, THEIR_TSN + 40, 0, &[0; 256]);
+    assert_eq!((bench.told(), bench.endpoint.counts.data_no_window), (vec![], 1));
+}
