@@ -1,27 +1,26 @@
 //! Random numbers that a seed determines.
 
-/// SplitMix64: a generator for traffic, not for secrets.
+use ipsmgw::base;
+
+/// The gateway's generator, with what the box's shares need.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random(base::Random);
 
 impl Random {
     /// The same numbers for the same `seed`.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(base::Random::new(seed))
     }
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
+        self.0.bits()
     }
 
     /// A number below `end`, or 0 if there is none.
     pub fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.bits()) * end as u128) >> 64) as usize
+        self.0.below(end as u64) as usize
     }
 
     /// A number from 0 on and below 1.
