@@ -1,9 +1,11 @@
-"""First process of a Linux kernel in user-mode Linux, whose root is the host's file system: loads SCTP, takes the addresses, and is the peer of
-sctp_judge.py with its console as input and output. guest.py ADDRESS/LENGTH…, one for each of its interfaces vec0, vec1…"""
+"""First process of a Linux kernel in user-mode Linux, whose root is the host's file system: loads SCTP, takes the addresses, and is what a judge
+needs, with its console as input and output: guest.py sctp|stp:CONFIGURATION ADDRESS/LENGTH…, an address for each of its interfaces vec0, vec1….
+`sctp` is the peer of sctp_judge.py; `stp` is osmo-stp with that configuration, begun and ended as it is told by a line."""
 import ctypes
 import os
 import subprocess
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -32,13 +34,34 @@ def load(module):
                 raise OSError(ctypes.get_errno(), f"module {each}")
 
 
-def main(*addresses):
+def stp(configuration, tell):
+    """osmo-stp, as often as it is wanted."""
+    file, process = Path("/run/osmo-stp.cfg"), None
+    file.write_text(configuration)
+    for line in sys.stdin:
+        match line.strip():
+            case "start":
+                # Not with the console as its own: it would take that along when it ends.
+                process = subprocess.Popen(["osmo-stp", "-c", str(file)], cwd="/run", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                threading.Thread(target=lambda: [print(line, end="", flush=True) for line in process.stdout], daemon=True).start()
+                tell(event="started")
+            case "kill":
+                process.kill()
+                process.wait()
+                tell(event="killed")
+
+
+def main(what, *addresses):
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+    role, _, file = what.partition(":")
+    # Before the host's /tmp is out of sight.
+    configuration = Path(file).read_text() if file else ""
     for kind, place in [("proc", "/proc"), ("sysfs", "/sys"), ("tmpfs", "/run"), ("tmpfs", "/tmp")]:
         mount(kind, place)
     for module in ("hmac", "sctp"):  # a listener signs its cookies
         load(module)
     Path("/proc/sys/net/ipv4/conf/all/rp_filter").write_text("0")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)  # osmo-stp is administered there
     for interface, address in enumerate(addresses):
         subprocess.run(["ip", "address", "add", address, "dev", f"vec{interface}"], check=True)
         subprocess.run(["ip", "link", "set", f"vec{interface}", "up"], check=True)
@@ -46,7 +69,10 @@ def main(*addresses):
     import sctp_peer
 
     sctp_peer.tell(event="up")
-    sctp_peer.serve(kernel_sctp, sys.stdin)
+    if role == "stp":
+        stp(configuration, sctp_peer.tell)
+    else:
+        sctp_peer.serve(kernel_sctp, sys.stdin)
 
 
 if __name__ == "__main__":

@@ -183,8 +183,8 @@ class TwoPaths(labs.Lab):
 class Peer:
     """The peer's process, or its kernel."""
 
-    def __init__(self, lab, stack):
-        self.lab, self.stack = lab, stack
+    def __init__(self, lab, stack, guest="sctp"):
+        self.lab, self.stack, self.guest = lab, stack, guest
         self.events, self.changed, self.run = [], asyncio.Event(), None
 
     async def start(self):
@@ -200,7 +200,7 @@ class Peer:
             wires = [f"vec{at}:transport=raw,ifname={path},depth=128,mac={PEER_MACS[path]}" for at, path in enumerate(PATHS)]
             command = [
                 "linux.uml", "mem=128M", f"uml_dir={own}/", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "con0=fd:0,fd:1", "con=null", "ssl=null", "quiet", "loglevel=3",
-                *wires, "init=/usr/bin/python3", "--", "-u", "-B", str(HERE / "guest.py"), *[f"{address}/24" for address in PEER],
+                *wires, "init=/usr/bin/python3", "--", "-u", "-B", str(HERE / "guest.py"), self.guest, *[f"{address}/24" for address in PEER],
             ]
             # Its memory is a file where it finds that best.
             environment = {name: value for name, value in os.environ.items() if name not in ("TMPDIR", "TMP", "TEMP")}
