@@ -385,6 +385,8 @@ impl Core {
                 break;
             }
         }
+        // What the nodes have said last, the end of an association, is with the switch yet.
+        self.switch.turn();
         self.switch.outside().leave();
         self.flush()
     }
