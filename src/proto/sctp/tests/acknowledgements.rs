@@ -138,3 +138,66 @@ fn parts_of_one_message_apart() {
         }
     }
 }
+
+/// A SACK goes where its DATA came from: it does not go along with DATA to another address (6.4).
+#[test]
+fn a_sack_goes_with_no_data_to_another_address() {
+    let mut bench = Bench::two_paths(|_| {});
+    bench.source = ip(OTHER);
+    bench.data(WHOLE, THEIR_TSN, 0, b"acknowledged at once");
+    bench.sent();
+    bench.data(WHOLE, THEIR_TSN + 1, 1, b"acknowledged later");
+    bench.send(b"and back").unwrap();
+    assert_eq!(bench.expect(&[chunk::DATA]).flow.destination, ip(PEER));
+    assert_eq!(bench.after(200, &[chunk::SACK]).flow.destination, ip(OTHER));
+}
+
+/// Without SACK.Delay each packet is acknowledged at once (6.2).
+#[test]
+fn no_delay_means_at_once() {
+    let mut bench =
+        Bench::configured(Role::Server, |config| config.timers.sack_delay = Duration::ZERO).accept();
+    for at in 0..3 {
+        bench.data(WHOLE, THEIR_TSN + at, at as u16, b"each");
+        assert_eq!(bench.sack_sent().0, THEIR_TSN + at);
+    }
+}
+
+/// As many gap blocks as the packet has room for, less one for each duplicate that is told (6.2, 3.3.4).
+#[test]
+fn gap_blocks_and_duplicates_share_the_packet() {
+    let mut bench = Bench::up();
+    for at in 1..=400_u32 {
+        bench.data(WHOLE, THEIR_TSN + 2 * at, 2 * at as u16, b"held");
+    }
+    // 1,480 octets less the headers of packet and chunk.
+    assert_eq!(bench.last_sack().1.len(), (1480 - 12 - 16) / 4);
+    for _ in 0..2 {
+        let bytes = packet(bench.ours, |w| data(w, WHOLE, THEIR_TSN + 2, 0, 2, b"held"));
+        bench.bytes(&bytes);
+    }
+    bench.flush();
+    let (_, gaps, duplicates) = bench.last_sack();
+    assert_eq!(gaps.len() + duplicates.len(), (1480 - 12 - 16) / 4);
+    assert!(!duplicates.is_empty());
+}
+
+/// What was held for an association is not there in the next one (5.1, 5.2.4 A).
+#[test]
+fn nothing_held_outlives_its_association() {
+    for restarts in [false, true] {
+        let mut bench = Bench::up();
+        assert_eq!(bench.data(WHOLE, THEIR_TSN + 1, 1, b"old"), []);
+        bench.sent();
+        if restarts {
+            let answer = bench.init(0x5555_0001, |_| {});
+            bench.learn(&answer);
+            bench.echo(&answer);
+        } else {
+            bench.bare(chunk::ABORT);
+            bench.events();
+            bench = bench.accept();
+        }
+        assert_eq!(payloads(&bench.data(WHOLE, THEIR_TSN, 0, b"new")), [b"new"]);
+    }
+}

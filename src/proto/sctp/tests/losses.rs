@@ -177,3 +177,98 @@ fn a_window_in_use_does_not_shrink() {
     let path = first_path(&bench);
     assert!(path.flight > 0 && path.cwnd == window, "{path:?}");
 }
+
+/// T3 ends fast recovery: the window grows again from one packet, though what was under way before is not all acknowledged
+/// (6.3.3, 7.2.3, 7.2.4).
+#[test]
+fn t3_ends_fast_recovery() {
+    let mut bench = Bench::up();
+    let (first, _) = bench.widen(20);
+    for end in 2..=4 {
+        bench.gaps(first - 1, &[(2, end)]);
+    }
+    bench.advance(1000);
+    assert_eq!((bench.endpoint.counts.t3_expiries, first_path(&bench).cwnd), (1, 1468));
+    bench.acked(first + 3);
+    assert_eq!(first_path(&bench).cwnd, 2 * 1468);
+}
+
+/// What is lost is under way no more, and the peer's window has room for it again (6.2.1 C).
+#[test]
+fn losses_leave_the_peers_window() {
+    let peer_window = |bench: &Bench| bench.endpoint.status(ID).expect("a status").peer_window;
+    let mut bench = Bench::up();
+    for _ in 0..3 {
+        bench.send(&[0; 1000]).unwrap();
+    }
+    assert_eq!(peer_window(&bench), 97_000);
+    bench.advance(1000);
+    assert_eq!((peer_window(&bench), first_path(&bench).flight), (99_000, 1016));
+    let mut bench = Bench::up();
+    let tsn = bench.our_tsn;
+    for _ in 0..4 {
+        bench.send(&[0; 1000]).unwrap();
+    }
+    for end in 2..=4 {
+        bench.gaps(tsn - 1, &[(2, end)]);
+    }
+    assert_eq!((peer_window(&bench), first_path(&bench).flight), (99_000, 1016));
+}
+
+/// However wide the window is, four packets leave in one turn (6.1 D, Max.Burst).
+#[test]
+fn no_burst_is_longer_than_four_packets() {
+    let mut bench = Bench::up();
+    widened(&mut bench, 20);
+    send_whole(&mut bench, 10);
+    assert_eq!(bench.tsns().len(), 4);
+}
+
+/// The window is looked at before each chunk, not only before each packet: also when chunks are sent again (6.1 B, 7.2.1).
+#[test]
+fn each_chunk_finds_the_window_open() {
+    let mut bench = Bench::up();
+    let tsn = bench.our_tsn;
+    for _ in 0..40 {
+        bench.endpoint.send(bench.now, ID, 0, 3, &[0; 200]).unwrap();
+    }
+    bench.flush();
+    assert_eq!(bench.tsns().len(), 21, "20 chunks of 216 octets are less than 4,404");
+    bench.advance(1000);
+    assert_eq!(bench.tsns().len(), 6);
+    bench.acked(tsn + 5);
+    assert_eq!(bench.tsns().len(), 7, "6 chunks are less than 1,468");
+}
+
+/// A peer's window is open to a chunk that just fits; T3 is an error of a peer that has room, and none of one that says that
+/// it has none (6.1 A, 6.3.3).
+#[test]
+fn a_window_that_just_suffices() {
+    for (window, errors) in [(100, 1), (99, 0)] {
+        let mut bench = Bench::unacknowledged();
+        let tsn = bench.our_tsn;
+        bench.peer(|w| sack(w, tsn, window, &[]));
+        bench.send(&[0; 100]).unwrap();
+        assert_eq!(bench.tsns().len(), usize::from(window == 100));
+        let mut bench = Bench::up();
+        bench.send(&[0; 100]).unwrap();
+        let before = bench.our_tsn.wrapping_sub(1);
+        bench.peer(|w| sack(w, before, window, &[]));
+        bench.advance(1000);
+        assert_eq!(bench.endpoint.status(ID).map(|it| it.errors), Some(errors), "{window}");
+    }
+}
+
+/// A shut window is asked with new DATA only while nothing is under way; until then T3 alone asks (6.1 A).
+#[test]
+fn a_shut_window_is_asked_by_what_is_under_way() {
+    let mut bench = Bench::up();
+    let tsn = bench.our_tsn;
+    bench.send(&[0; 1000]).unwrap();
+    bench.peer(|w| sack(w, tsn - 1, 1000, &[]));
+    bench.send(b"no room yet").unwrap();
+    bench.sent();
+    let again = bench.watch(16_000);
+    assert_eq!(moments(&again), [1000, 3000, 7000, 15_000]);
+    assert!(again.iter().all(|(_, sent)| sent.chunks.len() == 1 && sent.chunks[0].u32(0) == tsn));
+}
