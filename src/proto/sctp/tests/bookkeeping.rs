@@ -422,3 +422,13 @@ fn no_room_for_what_is_next() {
     bench.data(0, THEIR_TSN + 40, 0, &[0; 256]);
     assert_eq!((bench.told(), bench.endpoint.counts.data_no_window), (vec![], 1));
 }
+
+/// HEARTBEATs are counted as they leave; a second one in a packet is unexpected, and not answered (8.3).
+#[test]
+fn heartbeats_are_counted() {
+    let mut bench = Bench::two_paths(|_| {});
+    assert_eq!(bench.endpoint.counts.heartbeats_out, 1);
+    bench.peer(|w| (0..2).for_each(|_| w.chunk(chunk::HEARTBEAT, 0, |w| w.tlv(1, |w| w.u32(1)))));
+    bench.expect(&[chunk::HEARTBEAT_ACK]);
+    assert_eq!(bench.endpoint.counts.unexpected_chunks, 1);
+}

@@ -1,9 +1,11 @@
 //! Tests by subject; here the two benches they run on: a scripted peer, and two endpoints over a bad link.
 
+mod acknowledgements;
 mod association;
 mod beyond;
 mod bookkeeping;
 mod bundling;
+mod cookies;
 mod data;
 mod duplicate;
 mod error;
@@ -11,6 +13,7 @@ mod fault;
 mod hostile;
 mod invalid;
 mod link;
+mod losses;
 mod multihoming;
 mod paths;
 mod restart;

@@ -238,6 +238,25 @@ fn sctp_x_44_icmp() {
     assert_eq!(bench.events(), [Change::Down { reason: DownReason::Refused { cause: 0 } }]);
 }
 
+/// ICMP errors that say unreachable count one error, and no more while the path has not answered since; about an INIT they
+/// count none, whoever quotes it (10, ICMP9).
+#[test]
+fn sctp_x_44_unreachable_once() {
+    let mut bench = dual(|_| {});
+    let theirs = bench.theirs;
+    for _ in 0..10 {
+        icmp(&mut bench, PEER, theirs, &[], Unreachable::Host);
+    }
+    let path = bench.endpoint.paths(ID).next().expect("a path");
+    assert_eq!((path.state, path.errors), (PathState::PotentiallyFailed, 1));
+    let mut bench = Bench::client();
+    let init = bench.one();
+    let quote = [&[0; 4][..], &[1, 0, 0, 20], &init.chunks[0].value[..4]].concat();
+    icmp(&mut bench, PEER, 0, &quote, Unreachable::Host);
+    assert_eq!(bench.endpoint.counts.icmp_unproved, 0);
+    assert_eq!(bench.endpoint.paths(ID).map(|path| path.errors).collect::<Vec<_>>(), [0]);
+}
+
 /// A lower MTU cuts new messages smaller on all paths; what was cut before may be fragmented by IP.
 #[test]
 fn sctp_x_43_a_path_with_a_lower_mtu() {

@@ -374,3 +374,44 @@ fn sctp_x_12_what_is_left() {
     bench.send(b"of another association").unwrap();
     assert_eq!(bench.left(), []);
 }
+
+/// HEARTBEAT ACK that names a path that is not there, with the nonce of one that is, is no answer (8.3, 5.4).
+#[test]
+fn a_heartbeats_answer_for_no_path() {
+    let mut bench = Bench::server().accept_with(&[ip(OTHER), ip("10.0.2.2"), ip("10.0.3.2")]);
+    let last = loop {
+        bench.advance(500);
+        let sent = bench.sent();
+        if let Some(last) = sent.into_iter().find(|sent| sent.flow.destination == ip("10.0.3.2")) {
+            break last;
+        }
+    };
+    let mut value = last.chunks[0].value.clone();
+    assert_eq!(value[4..8], [0, 0, 0, 3]);
+    for (place, state) in [(4, PathState::Unconfirmed), (3, PathState::Active)] {
+        value[7] = place;
+        bench.say(chunk::HEARTBEAT_ACK, &value);
+        assert_eq!(bench.path("10.0.3.2"), state);
+    }
+}
+
+/// Whether a potentially failed path is there again is asked once each RTO give or take a half, not as soon as the last
+/// HEARTBEAT is lost (RFC 7829 3.2).
+#[test]
+fn potentially_failed_paths_are_asked_by_chance() {
+    let mut late = 0;
+    for round in 0..20 {
+        let mut bench = Bench::two_paths(|config| config.timers.potentially_failed_max_retrans = 0);
+        for _ in 0..round {
+            bench.endpoint.random.next();
+        }
+        bench.send(b"lost").unwrap();
+        bench.advance(1000);
+        bench.acked(bench.our_tsn);
+        bench.sent();
+        let at = moments(&bench.watch(40_000));
+        // The RTO is 2, 4, 8 s: each HEARTBEAT counts as lost after one, and the next one is drawn from twice that.
+        late += at.windows(2).filter(|pair| ![4000, 8000, 16_000].contains(&(pair[1] - pair[0]))).count();
+    }
+    assert!(late >= 20, "{late}");
+}
