@@ -60,7 +60,7 @@ fn repeated_sacks_report_nothing_in_recovery() {
     assert_eq!((bench.endpoint.counts.fast_retransmits, bench.tsns()), (1, vec![]));
     // The cumulative TSN moves twice: the second and third report.
     bench.gaps(tsn, &[(1, 3), (5, 5)]);
-    assert_eq!(bench.tsns(), []);
+    assert_eq!(bench.tsns(), [0; 0]);
 }
 
 /// The threshold after a loss is four packets at least, and so is the window (7.2.4).
@@ -86,7 +86,7 @@ fn t3_begins_anew_with_the_earliest() {
     let tsn = bench.our_tsn;
     bench.send_many(7);
     bench.tsns();
-    let mut report = |bench: &mut Bench, blocks: &[(u16, u16)]| {
+    let report = |bench: &mut Bench, blocks: &[(u16, u16)]| {
         bench.gaps(tsn - 1, blocks);
         bench.tsns()
     };
