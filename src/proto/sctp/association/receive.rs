@@ -373,7 +373,7 @@ impl Association {
         Some((ready.stream, ready.ppid, length))
     }
 
-    /// Our user reads no more, for now.
+    /// Our user stops reading, until [`Self::read`].
     pub(in super::super) fn hold(&mut self) {
         self.inbound.on_hold = true;
     }
