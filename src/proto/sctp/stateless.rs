@@ -254,18 +254,22 @@ impl Endpoint {
         });
     }
 
-    /// Which association a good cookie is for: the one that its INIT was about, or, if that has become somebody else's since,
-    /// another that is free for this peer.
+    /// Which association a good cookie is for: the one that its INIT was about, or, if that has become somebody else's
+    /// since, the one that it has brought up already (5.2.4 D) or another that is free for this peer.
     fn slot(&self, peer: Peer, cookie: &Cookie) -> Option<u16> {
         let association = self.associations.get(usize::from(cookie.association))?;
         if !association.config.local.contains(&peer.1) {
             return None;
         }
-        let is_its = association.state == State::Closed
-            || self.peers.get(&peer) == Some(&cookie.association)
-            || association.local_tag == cookie.tags.0
+        let is_its = association.local_tag == cookie.tags.0
             || cookie.tie != 0 && cookie.tie == association.tie(&self.random);
-        if is_its { Some(cookie.association) } else { self.configured(peer) }
+        let filed = self.peers.get(&peer).copied();
+        match association.state {
+            _ if is_its => Some(cookie.association),
+            _ if filed.is_some() => filed,
+            State::Closed => Some(cookie.association),
+            _ => self.configured(peer),
+        }
     }
 
     /// COOKIE ECHO, first in its packet (5.1.5, 5.2.4).

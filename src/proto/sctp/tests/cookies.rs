@@ -10,8 +10,9 @@ fn any_peer() -> Bench {
     Bench::with(vec![any.clone(), any])
 }
 
-/// Two associations whose peers list one address, which is filed under the first.
-fn two_with_one_address() -> Bench {
+/// Two associations whose peers list one address, which is filed under the first, and the cookie of the second. Both cookies
+/// were made when the first place was free.
+fn two_with_one_address() -> (Bench, Sent) {
     let mut bench = any_peer();
     bench.source = ip(OTHER);
     let first = bench.init(0x1111_1111, |_| {});
@@ -24,14 +25,24 @@ fn two_with_one_address() -> Bench {
     bench.sent();
     assert!(bench.endpoint.is_up(AssociationId(0)) && bench.endpoint.is_up(AssociationId(1)));
     bench.events();
-    bench
+    (bench, second)
+}
+
+/// A cookie that found its place taken and got another is known again, when the COOKIE ACK was lost (5.2.4 D).
+#[test]
+fn a_cookie_again_whose_place_was_taken() {
+    let (mut bench, second) = two_with_one_address();
+    bench.echo(&second);
+    let answer = bench.one();
+    assert_eq!((answer.kinds()[0], answer.tag), (chunk::COOKIE_ACK, THEIR_TAG));
+    assert_eq!(bench.endpoint.counts.cookies_bad, 0);
 }
 
 /// A restart whose cookie comes from an address that two associations share is that of the one whose tie-tag it has, and the
 /// cookie again that of the one whose tags it has (5.2.2, 5.2.4 A, D).
 #[test]
 fn a_restart_from_a_shared_address() {
-    let mut bench = two_with_one_address();
+    let (mut bench, _) = two_with_one_address();
     let again = bench.init(0x2222_2222, |w| w.address(ip(OTHER)));
     bench.source = ip(OTHER);
     for told in [Some((AssociationId(1), Change::Restarted { streams: 17 })), None] {
