@@ -2,7 +2,7 @@
 //! in a box, which has the same sections.
 
 use super::config::{
-    Association, Destination, M3uaRole, Port, Role, Route, RouteOn, SctpTimers, Title, TrafficMode,
+    Association, Destination, M3uaRole, Port, Role, Route, RouteOn, SctpTimers, Sharing, Title, TrafficMode,
 };
 use crate::base::PortId;
 use crate::ident::{Digits, NatureOfAddress, NumberingPlan, PointCode, WorkerId};
@@ -69,9 +69,20 @@ pub fn associations(
     workers: u8,
 ) -> Vec<stack::AssociationSetup> {
     let mtu = ports.iter().map(|port| port.mtu).min().unwrap_or(1500);
+    // Associations to one signalling gateway are one worker's: it hears what the gateway says of destinations.
+    let owner = |at: usize, association: &Association| {
+        let same = |other: &Association| {
+            association.signalling_gateway.is_some()
+                && other.signalling_gateway == association.signalling_gateway
+        };
+        let given = associations.iter().filter(|other| same(other)).find_map(|other| other.worker);
+        let first = associations.iter().position(same).unwrap_or(at);
+        association.worker.or(given).unwrap_or((first % usize::from(workers.max(1))) as u8)
+    };
     let setup = |(at, association): (usize, &Association)| stack::AssociationSetup {
         name: association.name.clone(),
-        owner: WorkerId(association.worker.unwrap_or(at as u8 % workers.max(1))),
+        owner: WorkerId(owner(at, association)),
+        gateway: association.signalling_gateway.clone(),
         sctp: sctp(association, mtu),
         m3ua: m3ua(association),
     };
@@ -142,6 +153,10 @@ pub fn destinations(destinations: &[Destination], associations: &[Association]) 
         .map(|destination| stack::Destination {
             point_code: destination.point_code,
             associations: destination.associations.iter().filter_map(place).map(|at| at as u16).collect(),
+            sharing: match destination.sharing {
+                Sharing::Loadshare => stack::Sharing::Loadshare,
+                Sharing::Primary => stack::Sharing::Primary,
+            },
         })
         .collect()
 }

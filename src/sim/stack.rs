@@ -102,6 +102,7 @@ impl PeerStack<'_> {
         let setup = |at: u16| AssociationSetup {
             name: format!("gw{at}"),
             owner: WORKER,
+            gateway: None,
             sctp: sctp::AssociationConfig {
                 local_port: SCTP_PORT + at,
                 remote_port: None,
@@ -114,7 +115,7 @@ impl PeerStack<'_> {
             PointCode(200),
             2,
             (0..self.associations).map(setup).collect(),
-            vec![Destination { point_code: PointCode(100), associations: (0..self.associations).collect() }],
+            vec![Destination::new(PointCode(100), (0..self.associations).collect())],
             [7; 32],
             key.derive("core"),
         )

@@ -18,6 +18,8 @@ pub struct Label {
     pub destination: PointCode,
     /// Signalling link selection.
     pub selection: u8,
+    /// Which of the ways to its destination would not take it: a bit for each, by place.
+    pub tried: u16,
 }
 
 /// Which way a message crosses.
@@ -46,12 +48,14 @@ pub trait Outside: Frames {
 pub enum News {
     /// A neighbour's link address.
     Neighbour(crate::proto::link::Neighbour),
-    /// Whether an association can carry traffic (its ASP is active).
-    Association {
+    /// How an association leads to a destination.
+    Way {
         /// Its place in the configuration.
         association: u16,
-        /// Whether it can.
-        active: bool,
+        /// The destination's point code.
+        destination: PointCode,
+        /// What its signalling gateway says of the destination; `None`: it carries no traffic.
+        state: Option<crate::proto::m3ua::Availability>,
     },
 }
 

@@ -18,7 +18,7 @@ pub use indication::{
     Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp,
 };
 pub use ss7::{
-    AssociationSetup, Destination, MapInvoke, MoForward, MtForward, Offer, ReadyForSm, Refusal, Ss7,
+    AssociationSetup, Destination, MapInvoke, MoForward, MtForward, Offer, ReadyForSm, Refusal, Sharing, Ss7,
     Ss7Config, Ss7Counts, Transport,
 };
 
@@ -244,7 +244,9 @@ impl Stack {
     pub fn learn(&mut self, now: Time, news: News, outside: &mut dyn Outside) {
         match news {
             News::Neighbour(neighbour) => self.link.learn(now, neighbour, outside),
-            News::Association { association, active } => self.ss7.transport.learn(association, active),
+            News::Way { association, destination, state } => {
+                self.ss7.transport.learn(association, destination, state);
+            }
         }
     }
 

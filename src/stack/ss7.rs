@@ -2,15 +2,18 @@
 
 mod component;
 mod dialogue;
+mod failover;
 mod invocation;
 mod transport;
+mod ways;
 
 use core::time::Duration;
 use std::collections::VecDeque;
 
 pub(super) use invocation::Octets;
 pub use invocation::Offer;
-pub use transport::{AssociationSetup, Destination, Transport};
+pub use transport::{AssociationSetup, Transport};
+pub use ways::{Destination, Sharing};
 
 use crate::base::{Malformed, MalformedCounts, Time, counts};
 use crate::codec::Prepend;
@@ -357,7 +360,7 @@ impl Ss7 {
         match label.direction {
             Direction::In => self.handle_sccp(now, label, message, malformed, outside),
             Direction::Out => {
-                if self.transport.send_on(label, message).is_err() {
+                if self.transport.send_for_another(label, message, outside).is_err() {
                     self.counts.congested += 1;
                 }
                 None

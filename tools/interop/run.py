@@ -23,10 +23,11 @@ JUDGES = {
     "matrix_judge": [["BINARY", "alone"], ["BINARY", "msc"]],
     "ledger_judge": [["BINARY", "whole"], ["BINARY", "split"]],
     "sctp_judge": [["BINARY", "usrsctp"], ["BINARY", "kernel"]],
+    "stp_judge": [["BINARY"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
 # These have no captures of what a gateway sends to a lab.
-WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "ledger_judge", "sctp_judge"]
+WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "ledger_judge", "sctp_judge", "stp_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 

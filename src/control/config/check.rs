@@ -443,6 +443,16 @@ impl Check<'_, '_, '_> {
                 0..=16,
             );
             for (other_at, other) in each().take(at) {
+                let gateway = &association.signalling_gateway;
+                let owners = (association.worker, other.worker);
+                if gateway.is_some()
+                    && *gateway == other.signalling_gateway
+                    && matches!(owners, (Some(one), Some(other)) if one != other)
+                {
+                    let what =
+                        format!("association[{other_at}] to the same signalling gateway is another worker's");
+                    self.error(place("worker"), what, "give all associations to one gateway to one worker");
+                }
                 let ports = (association.remote_port, other.remote_port);
                 let ports_differ = matches!(ports, (Some(port), Some(other)) if port != other);
                 let same = association.local_port == other.local_port

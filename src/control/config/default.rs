@@ -2,7 +2,7 @@
 
 use super::{
     Access, Admin, Aka, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred, Node,
-    NodeKind, R1, R1Order, ReportUnmatched, RouteOn, Timers, UnreachablePolicy,
+    NodeKind, R1, R1Order, ReportUnmatched, RouteOn, Sharing, Timers, UnreachablePolicy,
 };
 use std::time::Duration;
 
@@ -106,4 +106,5 @@ defaults! {
     receive_window_kib: u32 = 256;
     m3ua_role: M3uaRole = M3uaRole::Asp;
     route_on: RouteOn = RouteOn::Gt;
+    sharing: Sharing = Sharing::Loadshare;
 }

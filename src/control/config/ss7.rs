@@ -27,6 +27,9 @@ pub struct Ss7 {
 pub struct Association {
     /// Its name in this file, in logs and metrics.
     pub name: String,
+    /// The name of the signalling gateway behind it: what one of the associations to it says of a destination holds for all of
+    /// them. Default: a gateway of its own.
+    pub signalling_gateway: Option<String>,
     /// Which side sends the INIT.
     pub role: Role,
     /// Own addresses, the preferred one first.
@@ -104,6 +107,7 @@ pub struct SctpTimers {
 #[serde(deny_unknown_fields)]
 struct Written {
     name: String,
+    signalling_gateway: Option<String>,
     role: Role,
     local: Vec<IpAddr>,
     #[serde(default = "super::default::m3ua_port")]
@@ -170,6 +174,7 @@ impl From<Written> for Association {
                 retry: millis(written.retry_ms, profile.retry_gap),
             },
             name: written.name,
+            signalling_gateway: written.signalling_gateway,
             role: written.role,
             local: written.local,
             local_port: written.local_port,
@@ -229,8 +234,21 @@ pub enum TrafficMode {
 pub struct Destination {
     /// Its point code.
     pub point_code: PointCode,
-    /// Names of the associations, which share the traffic.
+    /// Names of the associations that lead there.
     pub associations: Vec<String>,
+    /// How they share the traffic. Default `"loadshare"`.
+    #[serde(default = "super::default::sharing")]
+    pub sharing: Sharing,
+}
+
+/// How the associations to a destination share its traffic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sharing {
+    /// By signalling link selection.
+    Loadshare,
+    /// The first that leads there has all.
+    Primary,
 }
 
 /// `[[title]]`: where called global titles are sent. The longest prefix wins.

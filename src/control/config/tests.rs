@@ -67,6 +67,7 @@ fn the_example_tells_the_true_defaults() {
         "numbering_plan",
         "nature",
         "credentials",
+        "signalling_gateway",
     ];
     let full: Vec<_> = EXAMPLE
         .lines()
@@ -238,6 +239,24 @@ fn what_must_differ_differs() {
     refused("\"10.8.0.1/24\"", "\"10.0.0.1/24\"", "port[1].addresses[1]", &["already"]);
     refused("name = \"home2\"", "name = \"home1\"", "network[1].name", &["already"]);
     refused("name = \"sg2\"", "name = \"sg1\"", "association[1].name", &["already"]);
+}
+
+/// Associations to one signalling gateway are one worker's, which is said or follows.
+#[test]
+fn a_gateway_belongs_to_one_worker() {
+    let of = |worker: &str| format!("{worker}signalling_gateway = \"sg\"\n");
+    let both = |one: &str, two: &str| {
+        let second = EXAMPLE.replacen("worker = 1\n", &of(two), 1);
+        let first = second.replacen("worker = 0                      # without it: in turn\n", &of(one), 1);
+        Config::parse(Path::new("x"), &first)
+    };
+    let errors = both("worker = 0\n", "worker = 1\n").expect_err("two workers");
+    assert!(errors[0].to_string().contains("association[1].worker: association[0]"), "{errors:?}");
+    for (one, two, owner) in [("", "worker = 1\n", 1), ("worker = 1\n", "", 1), ("", "", 0)] {
+        let config = both(one, two).unwrap();
+        let setups = crate::control::layers::associations(&config.associations, &config.ports, 2);
+        assert!(setups.iter().all(|setup| setup.owner.0 == owner), "{one:?} {two:?}");
+    }
 }
 
 #[test]

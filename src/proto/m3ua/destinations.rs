@@ -32,6 +32,21 @@ impl Availability {
     pub fn is_usable(self) -> bool {
         self.reach != Reach::Unavailable && !self.no_sccp
     }
+
+    /// Takes in news.
+    pub fn apply(&mut self, change: Change) {
+        match change {
+            Change::Reach(Reach::Available) => {
+                // Congestion stays: an answer to a DAUD is SCON, then DAVA (4.5.3).
+                self.reach = Reach::Available;
+                self.no_sccp = false;
+            }
+            Change::Reach(reach) => self.reach = reach,
+            Change::Congestion(level) => self.congestion = level,
+            Change::NoSccp(_) => self.no_sccp = true,
+            Change::SccpBack => self.no_sccp = false,
+        }
+    }
 }
 
 /// News about destinations.
@@ -106,12 +121,12 @@ impl Destinations {
         let before = self.narrowest(point_code, mask).unwrap_or_default();
         for entry in &mut self.entries {
             if entry.mask <= mask && covers(point_code, mask, entry.point_code) {
-                apply(&mut entry.state, change);
+                entry.state.apply(change);
             }
         }
         let known = self.entries.iter().any(|e| e.mask == mask && covers(point_code, mask, e.point_code));
         let mut state = before;
-        apply(&mut state, change);
+        state.apply(change);
         let full = !known && state != before && self.entries.len() >= self.capacity;
         if !known && state != before && !full {
             self.entries.push(Entry { point_code, mask, state });
@@ -133,19 +148,5 @@ impl Destinations {
                 at += 1;
             }
         }
-    }
-}
-
-fn apply(state: &mut Availability, change: Change) {
-    match change {
-        Change::Reach(Reach::Available) => {
-            // Congestion stays: an answer to a DAUD is SCON, then DAVA (4.5.3).
-            state.reach = Reach::Available;
-            state.no_sccp = false;
-        }
-        Change::Reach(reach) => state.reach = reach,
-        Change::Congestion(level) => state.congestion = level,
-        Change::NoSccp(_) => state.no_sccp = true,
-        Change::SccpBack => state.no_sccp = false,
     }
 }

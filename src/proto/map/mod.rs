@@ -74,6 +74,21 @@ pub mod operation {
         matches!(opcode, RESET | INFORM_SERVICE_CENTRE)
     }
 
+    /// Whether a second dialogue for the same invocation changes nothing and is answered by one message, so that it may be sent
+    /// again when nobody knows whether the first has arrived.
+    #[must_use]
+    pub const fn is_idempotent(opcode: u8) -> bool {
+        matches!(
+            opcode,
+            SEND_ROUTING_INFO_FOR_SM
+                | REPORT_SM_DELIVERY_STATUS
+                | ALERT_SERVICE_CENTRE
+                | ANY_TIME_MODIFICATION
+                | READY_FOR_SM
+                | PURGE_MS
+        )
+    }
+
     /// Whether the responder of `of` may invoke it before it answers (TS 29.002 17.3.2).
     #[must_use]
     pub const fn is_within(opcode: u8, of: u8) -> bool {

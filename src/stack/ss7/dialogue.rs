@@ -100,6 +100,11 @@ impl Ss7 {
     ) -> Result<(), Refusal> {
         let party = Party::ours(user, from, opcode);
         let to = SccpAddress::titled(to.0, to.1);
+        if let Some((destination, _)) = self.route(&to)
+            && !self.transport.admits(destination)
+        {
+            return Err(Refusal::Full);
+        }
         let dialogue = self.dialogues.open(now, &to, party, timeout).ok_or(Refusal::Full)?;
         let mut room = [0; ROOM];
         let mut w = Prepend::new(&mut room);

@@ -2,13 +2,14 @@
 //! a time, answers that come twice or never, and octets that nobody should send.
 
 mod answers;
+mod failover;
 mod hostile;
 mod openings;
 mod set_up;
 
 use super::*;
 use crate::base::{Frames, PortId, SipKey};
-use crate::proto::m3ua::{AspConfig, Role};
+use crate::proto::m3ua::{self, AspConfig, Role};
 use crate::proto::map::{context, operation};
 use crate::proto::sctp;
 use crate::proto::tcap::PeerMatch;
@@ -112,10 +113,11 @@ impl Node {
         let setup = AssociationSetup {
             name: "a".to_owned(),
             owner: WorkerId(1),
+            gateway: None,
             sctp: sctp::AssociationConfig::new(sctp::Role::Server, address(1), address(2)),
             m3ua: AspConfig::new(Role::Sgp, vec![1]),
         };
-        let leads = Destination { point_code: PointCode(peer), associations: vec![0] };
+        let leads = Destination::new(PointCode(peer), vec![0]);
         let mut transport = Transport::new(
             WorkerId(0),
             PointCode(point_code),
@@ -125,7 +127,7 @@ impl Node {
             [1; 32],
             key.derive("transport"),
         );
-        transport.learn(0, true);
+        transport.learn(0, PointCode(peer), Some(m3ua::Availability::default()));
         let rule = |prefix: &str, point_code| sccp::Rule {
             translation_type: None,
             numbering_plan: None,
@@ -178,6 +180,7 @@ impl Node {
             originating: PointCode(self.peer),
             destination: self.ss7.transport.point_code(),
             selection: 0,
+            tried: 0,
         };
         let told = self
             .ss7

@@ -10,11 +10,13 @@ use crate::proto::link;
 use crate::proto::m3ua::{self, Asp, AspConfig};
 use crate::proto::sctp::{self, AssociationConfig, AssociationId, Change, Cursor, Endpoint, Event};
 
-use super::Refusal;
+use super::failover::Leftovers;
+use super::ways::Ways;
+use super::{Destination, Refusal};
 use crate::stack::{Direction, Label, News, Outside};
 
 /// SCTP's payload protocol identifier of M3UA.
-const PPID_M3UA: u32 = 3;
+pub(super) const PPID_M3UA: u32 = 3;
 /// How often workers tell each other which associations carry traffic, beside the moments when that changes.
 const ANNOUNCE: Duration = Duration::from_secs(1);
 /// The service indicator of SCCP.
@@ -27,19 +29,13 @@ pub struct AssociationSetup {
     pub name: String,
     /// The worker that owns it.
     pub owner: WorkerId,
+    /// The signalling gateway that it leads to, which may be reached by others too; without a name, nobody else's. All
+    /// associations to one gateway have one owner.
+    pub gateway: Option<String>,
     /// SCTP.
     pub sctp: AssociationConfig,
     /// M3UA.
     pub m3ua: AspConfig,
-}
-
-/// A signalling point that associations lead to.
-#[derive(Clone, Debug)]
-pub struct Destination {
-    /// Its point code.
-    pub point_code: PointCode,
-    /// The associations, by their place in the configuration.
-    pub associations: Vec<u16>,
 }
 
 counts! {
@@ -53,6 +49,18 @@ counts! {
         foreign_network,
         /// DATA for a point code that is not ours.
         foreign_point_code,
+        /// Messages that left by another way, since the first would not take them.
+        rerouted,
+        /// Messages that an association left unsent when it ended, and that found another way.
+        rescued,
+        /// Messages that an association left unsent when it ended, and for which there was no other way.
+        stranded,
+        /// Messages sent and not acknowledged when an association ended: the peer may have them.
+        indeterminate,
+        /// Those of the indeterminate that may come twice, and were sent once more by another way.
+        repeated,
+        /// Dialogues refused because their destination is congested.
+        congested_point,
     }
 }
 
@@ -61,6 +69,17 @@ struct Link {
     local: AssociationId,
     asp: Asp,
     streams_out: u16,
+    /// There is an association.
+    is_up: bool,
+    /// It is to end: once M3UA has left, SCTP does.
+    leaving: bool,
+}
+
+impl Link {
+    /// M3UA has left the traffic, as it was to.
+    fn is_gone(&self) -> bool {
+        self.leaving && self.asp.state() == m3ua::AspState::Down
+    }
 }
 
 /// Who is shown the SCTP of associations.
@@ -75,9 +94,9 @@ pub struct Transport {
     setups: Vec<AssociationSetup>,
     /// This worker's own associations, by their place in the configuration.
     links: Vec<Option<Link>>,
-    /// Which associations carry traffic, as far as this worker knows.
-    active: Vec<bool>,
-    destinations: Vec<Destination>,
+    pub(super) ways: Ways,
+    /// What associations left behind that have ended, until it goes another way.
+    pub(super) left: Leftovers,
     pub(crate) endpoint: Endpoint,
     /// Whether the associations have been told to connect.
     started: bool,
@@ -110,7 +129,13 @@ impl Transport {
                     let local = AssociationId(own.len() as u16);
                     own.push(setup.sctp.clone());
                     global.push(at as u16);
-                    Link { local, asp: Asp::new(setup.m3ua.clone()), streams_out: 1 }
+                    Link {
+                        local,
+                        asp: Asp::new(setup.m3ua.clone()),
+                        streams_out: 1,
+                        is_up: false,
+                        leaving: false,
+                    }
                 })
             })
             .collect();
@@ -118,9 +143,9 @@ impl Transport {
             worker,
             point_code,
             network_indicator,
-            active: vec![false; setups.len()],
+            ways: Ways::new(worker, destinations, &setups),
+            left: Leftovers::default(),
             links,
-            destinations,
             endpoint: Endpoint::new(own, secret, random),
             started: false,
             next_announcement: Time::ZERO,
@@ -220,6 +245,10 @@ impl Transport {
             let _ = endpoint.send(now, association, stream, PPID_M3UA, message);
         };
         match link.asp.handle_input(now, stream, payload, &mut send) {
+            Ok(m3ua::Input::Destination { affected, change }) => {
+                affected.for_each(|points| self.ways.hear(now, at, points, change));
+                None
+            }
             Ok(m3ua::Input::Data(data)) => {
                 if data.si != SCCP {
                     self.counts.foreign_user += 1;
@@ -234,6 +263,7 @@ impl Transport {
                         originating: data.opc,
                         destination: data.dpc,
                         selection: data.sls,
+                        tried: 0,
                     };
                     return Some((label, data.payload));
                 }
@@ -256,47 +286,93 @@ impl Transport {
         selection: u8,
         outside: &mut dyn Outside,
     ) -> Result<WorkerId, Refusal> {
-        let association = self.choose(destination, selection).ok_or(Refusal::NoRoute)?;
         let label = Label {
             direction: Direction::Out,
-            association,
+            association: 0,
             originating: self.point_code,
             destination,
             selection,
+            tried: 0,
         };
         let message = w.finish().ok_or(Refusal::TooLong)?;
-        let owner = self.setups.get(usize::from(association)).map_or(self.worker, |setup| setup.owner);
-        if owner == self.worker {
-            self.send_on(&label, message).map(|()| owner)
-        } else if outside.hand_off(owner, label, message) {
-            Ok(owner)
-        } else {
-            Err(Refusal::Full)
+        self.send_by_best(label, message, outside)
+    }
+
+    /// Sends a message by the best way that takes it, but for those that were tried.
+    pub(super) fn send_by_best(
+        &mut self,
+        mut label: Label,
+        message: &[u8],
+        outside: &mut dyn Outside,
+    ) -> Result<WorkerId, Refusal> {
+        let mut refused = Refusal::NoRoute;
+        while let Some((place, association)) =
+            self.ways.choose(label.destination, label.selection, label.tried)
+        {
+            let again = label.tried != 0;
+            label.tried |= 1 << place;
+            label.association = association;
+            let owner = self.setups.get(usize::from(association)).map_or(self.worker, |setup| setup.owner);
+            let taken = if owner == self.worker {
+                self.send_on(&label, message)
+            } else if outside.hand_off(owner, label, message) {
+                Ok(())
+            } else {
+                Err(Refusal::Full)
+            };
+            match taken {
+                Ok(()) => {
+                    self.counts.rerouted += u64::from(again);
+                    return Ok(owner);
+                }
+                Err(Refusal::TooLong) => return Err(Refusal::TooLong),
+                Err(why) => refused = why,
+            }
+        }
+        Err(refused)
+    }
+
+    /// A message that another worker chose an association of ours for. If that carries no traffic any more, or is full, it
+    /// goes another way.
+    pub(super) fn send_for_another(
+        &mut self,
+        label: &Label,
+        message: &[u8],
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        match self.send_on(label, message) {
+            Err(Refusal::NoRoute | Refusal::Full) => self.send_by_best(*label, message, outside).map(drop),
+            other => other,
         }
     }
 
-    /// An active association to `destination`: one of this worker's if there is one, and of several always the same
-    /// for a selection, which keeps a dialogue's messages in order.
-    fn choose(&self, destination: PointCode, selection: u8) -> Option<u16> {
-        let entry = self.destinations.iter().find(|entry| entry.point_code == destination)?;
-        let is_active = |at: &&u16| self.active.get(usize::from(**at)).copied().unwrap_or(false);
-        let is_own = |at: &&u16| self.links.get(usize::from(**at)).is_some_and(Option::is_some);
-        let own = entry.associations.iter().filter(is_active).filter(is_own).count();
-        let pick = |count: usize| usize::from(selection) % count.max(1);
-        if own > 0 {
-            entry.associations.iter().filter(is_active).filter(is_own).nth(pick(own)).copied()
-        } else {
-            let count = entry.associations.iter().filter(is_active).count();
-            entry.associations.iter().filter(is_active).nth(pick(count)).copied()
-        }
+    /// Whether a new dialogue with `destination` may begin, congested as it may be.
+    pub(super) fn admits(&mut self, destination: PointCode) -> bool {
+        let admitted = self.ways.admits(destination);
+        self.counts.congested_point += u64::from(!admitted);
+        admitted
+    }
+
+    /// What is known of a destination; `None`: no association that leads there carries traffic.
+    #[must_use]
+    pub fn state_of(&self, destination: PointCode) -> Option<m3ua::Availability> {
+        self.ways.state(destination)
+    }
+
+    /// Every way to every destination, as far as this worker knows: point code, association, what its gateway says of the
+    /// point; `None`: it carries no traffic.
+    pub fn ways(&self) -> impl Iterator<Item = (PointCode, &str, Option<m3ua::Availability>)> {
+        self.ways.each().filter_map(|(point_code, association, state)| {
+            Some((point_code, self.setups.get(usize::from(association))?.name.as_str(), state))
+        })
     }
 
     /// Sends an SCCP message on an association of this worker.
-    pub(super) fn send_on(&mut self, label: &Label, message: &[u8]) -> Result<(), Refusal> {
+    fn send_on(&mut self, label: &Label, message: &[u8]) -> Result<(), Refusal> {
         let Some(Some(link)) = self.links.get_mut(usize::from(label.association)) else {
             return Err(Refusal::NoRoute);
         };
-        if !link.asp.is_active() {
+        if !link.asp.is_active() || link.leaving {
             return Err(Refusal::NoRoute);
         }
         let mut room = [0; super::ROOM + 64];
@@ -304,9 +380,10 @@ impl Transport {
         let mark = m3ua::build::data_padding(&mut w);
         w.bytes(message);
         let configured = self.setups.get(usize::from(label.association)).map(|setup| &setup.m3ua);
+        let mut contexts = configured.into_iter().flat_map(|m3ua| m3ua.routing_contexts.iter().copied());
         let header = m3ua::build::DataHeader {
             network_appearance: configured.and_then(|m3ua| m3ua.network_appearance),
-            routing_context: configured.and_then(|m3ua| m3ua.routing_contexts.first().copied()),
+            routing_context: contexts.find(|&context| link.asp.is_context_active(Some(context))),
             opc: label.originating,
             dpc: label.destination,
             si: SCCP,
@@ -319,20 +396,29 @@ impl Transport {
         self.endpoint.send(Time::ZERO, link.local, stream, PPID_M3UA, data).map_err(|_| Refusal::Full)
     }
 
-    /// What became of associations since the last call: M3UA goes up and down with them, and the other workers learn
-    /// which carry traffic.
+    /// What became of associations since the last call: M3UA goes up and down with them, what they left behind goes another
+    /// way, and the other workers learn which carry traffic, and where to.
     pub(in crate::stack) fn settle(&mut self, now: Time, outside: &mut dyn Outside) {
         self.heed_changes(now);
+        self.note_active();
+        self.rescue(outside);
+        if self.ways.has_changed() {
+            self.tell_ways(outside);
+        }
+    }
+
+    fn note_active(&mut self) {
         for (at, link) in self.links.iter().enumerate() {
-            let Some(link) = link else { continue };
-            let now_active = link.asp.is_active();
-            if let Some(known) = self.active.get_mut(at)
-                && *known != now_active
-            {
-                *known = now_active;
-                outside.tell_all(News::Association { association: at as u16, active: now_active });
+            if let Some(link) = link {
+                self.ways.set_active(at as u16, link.asp.is_active() && !link.leaving);
             }
         }
+    }
+
+    fn tell_ways(&mut self, outside: &mut dyn Outside) {
+        self.ways.each_own(&mut |association, destination, state| {
+            outside.tell_all(News::Way { association, destination, state });
+        });
     }
 
     /// M3UA goes up and down with its associations.
@@ -340,16 +426,19 @@ impl Transport {
         while let Some((association, change)) = self.endpoint.poll_event() {
             let Some(&at) = self.global.get(usize::from(association.0)) else { continue };
             let Some(Some(link)) = self.links.get_mut(usize::from(at)) else { continue };
+            let is_up = matches!(change, Change::Up { .. } | Change::Restarted { .. });
+            let ended = matches!(change, Change::Restarted { .. } | Change::Down { .. });
+            // What M3UA says on the next association takes the place of what was left.
+            if ended && core::mem::replace(&mut link.is_up, is_up) {
+                self.endpoint.left(association, &mut |left| self.left.keep(&left));
+            }
             let endpoint = &mut self.endpoint;
             let mut send = |stream: u16, message: &[u8]| {
                 let _ = endpoint.send(now, association, stream, PPID_M3UA, message);
             };
             match change {
-                Change::Up { streams } => {
-                    link.streams_out = streams;
-                    link.asp.association_up(now, streams, &mut send);
-                }
-                Change::Restarted { streams } => {
+                Change::Up { streams } | Change::Restarted { streams } => {
+                    link.is_up = true;
                     link.streams_out = streams;
                     link.asp.association_up(now, streams, &mut send);
                 }
@@ -360,25 +449,24 @@ impl Transport {
         }
     }
 
-    /// Tells the other workers once more which associations of this one carry traffic: they may have missed it when
-    /// their rings were full.
+    /// Tells the other workers once more how the associations of this one lead to their destinations: they may have missed
+    /// it when their rings were full.
     pub(in crate::stack) fn announce(&mut self, now: Time, outside: &mut dyn Outside) {
         if now < self.next_announcement {
             return;
         }
         self.next_announcement = now + ANNOUNCE;
-        for (at, (link, active)) in self.links.iter().zip(&self.active).enumerate() {
-            if link.is_some() {
-                outside.tell_all(News::Association { association: at as u16, active: *active });
-            }
-        }
+        self.tell_ways(outside);
     }
 
-    /// Another worker's association has changed.
-    pub(in crate::stack) fn learn(&mut self, association: u16, active: bool) {
-        if let Some(known) = self.active.get_mut(usize::from(association)) {
-            *known = active;
-        }
+    /// How another worker's association leads to a destination.
+    pub(in crate::stack) fn learn(
+        &mut self,
+        association: u16,
+        destination: PointCode,
+        state: Option<m3ua::Availability>,
+    ) {
+        self.ways.learn(association, destination, state);
     }
 
     /// Runs SCTP's and M3UA's timers.
@@ -389,17 +477,21 @@ impl Transport {
             }
         }
         self.endpoint.handle_timeout(now, out);
+        self.ways.handle_timeout(now);
         for link in self.links.iter_mut().flatten() {
-            if link.asp.poll_timeout() > now {
-                continue;
-            }
             let (endpoint, local) = (&mut self.endpoint, link.local);
             let mut send = |stream: u16, message: &[u8]| {
                 let _ = endpoint.send(now, local, stream, PPID_M3UA, message);
             };
-            if link.asp.handle_timeout(now, &mut send) == Some(m3ua::Timeout::PeerFailed) {
+            let due = link.asp.poll_timeout() <= now;
+            if due && link.asp.handle_timeout(now, &mut send) == Some(m3ua::Timeout::PeerFailed) {
                 self.endpoint.abort(now, local, b"no M3UA BEAT ACK", out);
-                self.endpoint.connect(now, local, out);
+                if !link.leaving {
+                    self.endpoint.connect(now, local, out);
+                }
+            }
+            if link.is_gone() {
+                self.endpoint.shutdown(now, local, out);
             }
         }
     }
@@ -409,20 +501,28 @@ impl Transport {
         if !self.started {
             return Time::ZERO;
         }
-        let timers = self.links.iter().flatten().map(|link| link.asp.poll_timeout());
-        timers.fold(self.endpoint.poll_timeout().min(self.next_announcement), Time::min)
+        let is_gone =
+            |link: &Link| link.is_gone() && self.endpoint.state(link.local) == sctp::State::Established;
+        let due = |link: &Link| if is_gone(link) { Time::ZERO } else { link.asp.poll_timeout() };
+        let others = self.endpoint.poll_timeout().min(self.next_announcement).min(self.ways.poll_timeout());
+        self.links.iter().flatten().map(due).fold(others, Time::min)
     }
 
-    /// Leaves the traffic in order: ASPIA, and SHUTDOWN after everything that was sent.
+    /// Leaves the traffic in order (RFC 4666 4.3.4): ASPIA, ASPDN when that is acknowledged, and SHUTDOWN at last, after
+    /// everything that was sent.
     pub(in crate::stack) fn stop(&mut self, now: Time, out: &mut dyn crate::base::Out) {
         for link in self.links.iter_mut().flatten() {
             let (endpoint, local) = (&mut self.endpoint, link.local);
             let mut send = |stream: u16, message: &[u8]| {
                 let _ = endpoint.send(now, local, stream, PPID_M3UA, message);
             };
+            link.leaving = true;
             link.asp.stop(now, &mut send);
-            self.endpoint.shutdown(now, local, out);
+            if link.is_gone() {
+                self.endpoint.shutdown(now, local, out);
+            }
         }
+        self.note_active();
     }
 
     /// Whether every association of this worker is closed.
@@ -445,7 +545,7 @@ impl Transport {
     /// Whether an association carries traffic.
     #[must_use]
     pub fn is_active(&self, association: u16) -> bool {
-        self.active.get(usize::from(association)).copied().unwrap_or(false)
+        self.ways.is_active(association)
     }
 
     /// M3UA's counters of this worker's associations, with their names.
@@ -467,9 +567,7 @@ impl Transport {
 
     /// The configured associations: name, owner, and whether each carries traffic as far as this worker knows.
     pub fn associations(&self) -> impl Iterator<Item = (&str, WorkerId, bool)> {
-        self.setups
-            .iter()
-            .zip(&self.active)
-            .map(|(setup, active)| (setup.name.as_str(), setup.owner, *active))
+        let active = |at: usize| self.ways.is_active(at as u16);
+        self.setups.iter().enumerate().map(move |(at, setup)| (setup.name.as_str(), setup.owner, active(at)))
     }
 }

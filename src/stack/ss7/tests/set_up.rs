@@ -44,6 +44,7 @@ fn data_that_comes_with_the_cookie_is_not_lost() {
     let setup = AssociationSetup {
         name: "a".to_owned(),
         owner: WorkerId(0),
+        gateway: None,
         sctp: sctp::AssociationConfig::new(sctp::Role::Server, OURS.into(), PEERS.into()),
         m3ua: AspConfig::new(Role::IpspServer, vec![1]),
     };

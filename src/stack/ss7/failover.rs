@@ -1,0 +1,115 @@
+//! What becomes of messages whose association has ended: those that were not sent go another way, the others may have
+//! arrived (RFC 4666 4.3.4.6, RFC 9260 11.1.14).
+
+use core::ops::Range;
+
+use crate::ident::PointCode;
+use crate::proto::map::operation;
+use crate::proto::sctp::Left;
+use crate::proto::tcap::{self, Code, Component, MessageType};
+use crate::proto::{m3ua, sccp};
+
+use super::transport::{PPID_M3UA, Transport};
+use crate::stack::{Direction, Label, Outside};
+
+/// What associations left behind, until it goes another way. It grows when an association ends, not when packets come.
+#[derive(Debug, Default)]
+pub(super) struct Leftovers {
+    octets: Vec<u8>,
+    messages: Vec<Leftover>,
+}
+
+/// An M3UA message that was not acknowledged.
+#[derive(Clone, Debug)]
+struct Leftover {
+    /// It left, or a part of it.
+    sent: bool,
+    place: Range<usize>,
+}
+
+impl Leftovers {
+    /// Keeps a message; M3UA's own among them are of no use to anybody any more.
+    pub(super) fn keep(&mut self, left: &Left<'_>) {
+        if left.ppid == PPID_M3UA {
+            let start = self.octets.len();
+            self.octets.extend_from_slice(left.payload);
+            self.messages.push(Leftover { sent: left.sent, place: start..self.octets.len() });
+        }
+    }
+
+    fn clear(&mut self) {
+        self.octets.clear();
+        self.messages.clear();
+    }
+}
+
+impl Transport {
+    /// Sends what ended associations left behind by other ways: what was not sent, and of what was sent that which may come
+    /// twice.
+    pub(super) fn rescue(&mut self, outside: &mut dyn Outside) {
+        if self.left.messages.is_empty() {
+            return;
+        }
+        let mut left = core::mem::take(&mut self.left);
+        for message in &left.messages {
+            let Some(octets) = left.octets.get(message.place.clone()) else { continue };
+            let Some((label, payload)) = data(octets) else { continue };
+            if message.sent {
+                self.counts.indeterminate += 1;
+                if is_repeatable(payload) && self.send_by_best(label, payload, outside).is_ok() {
+                    self.counts.repeated += 1;
+                }
+            } else if self.send_by_best(label, payload, outside).is_ok() {
+                self.counts.rescued += 1;
+            } else {
+                self.counts.stranded += 1;
+            }
+        }
+        left.clear();
+        // The room is kept: no association fails only once.
+        self.left = left;
+    }
+}
+
+/// The user's message in an M3UA DATA of ours, and what to send it again with.
+fn data(octets: &[u8]) -> Option<(Label, &[u8])> {
+    let message = m3ua::Message::parse(octets).ok()?;
+    if message.kind() != Ok(m3ua::Kind::Data) {
+        return None;
+    }
+    let data = m3ua::Data::parse(&message).ok()?;
+    let label = Label {
+        direction: Direction::Out,
+        association: 0,
+        originating: data.opc,
+        destination: PointCode(data.dpc.0),
+        selection: data.sls,
+        tried: 0,
+    };
+    Some((label, data.payload))
+}
+
+/// Whether it does no harm if an SCCP message comes twice: service messages, ends of dialogues, and dialogues for operations
+/// that say how things are. A short message never: its recipient would have it twice.
+fn is_repeatable(message: &[u8]) -> bool {
+    let unitdata = match sccp::parse(message) {
+        Ok(sccp::Input::Unitdata(unitdata)) => unitdata,
+        Ok(sccp::Input::Service(_)) => return true,
+        Ok(sccp::Input::Management(_)) | Err(_) => return false,
+    };
+    let Ok(mut message) = tcap::Message::parse(unitdata.data) else { return false };
+    match message.message_type {
+        MessageType::End | MessageType::Abort => true,
+        MessageType::Begin => {
+            let is_idempotent = |component| match component {
+                Component::Invoke { opcode: Code::Local(code), .. } => {
+                    u8::try_from(code).is_ok_and(operation::is_idempotent)
+                }
+                _ => false,
+            };
+            // An empty Begin asks for a dialogue, of which one is enough.
+            !message.components.is_empty() && message.components.all(is_idempotent)
+        }
+        MessageType::Continue | MessageType::Unidirectional | MessageType::Unrecognised => false,
+    }
+}
