@@ -30,6 +30,8 @@ pub enum Subject {
     Ports,
     /// Each association, with the worker that owns it.
     Associations,
+    /// Each way to a destination, with what the signalling gateway says of it.
+    Destinations,
     /// Each association's SCTP, with its paths.
     Sctp,
     /// How many subscribers are registered, and a digest of the registrations: it stays as long as none of them comes,
@@ -45,6 +47,7 @@ impl Subject {
             Self::Workers => "workers",
             Self::Ports => "ports",
             Self::Associations => "associations",
+            Self::Destinations => "destinations",
             Self::Sctp => "sctp",
             Self::Subscribers => "subscribers",
         }
@@ -57,7 +60,7 @@ pub(super) type Question = oneshot::Sender<(usize, u64)>;
 /// The routes: `GET /v1/workers` and so on. `control` leads to the control thread.
 pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> Router {
     let (ports, associations) = (numbers.clone(), numbers.clone());
-    let (sctp, table) = (numbers.clone(), numbers.clone());
+    let (destinations, sctp, table) = (numbers.clone(), numbers.clone(), numbers.clone());
     Router::new()
         .route("/v1/workers", get(|| async move { Json(numbers.workers()) }))
         .route("/v1/ports", get(|| async move { Json(ports.objects("ports", "port")) }))
@@ -65,6 +68,7 @@ pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> 
             "/v1/associations",
             get(|| async move { Json(associations.objects("associations", "association")) }),
         )
+        .route("/v1/destinations", get(|| async move { Json(destinations.objects("destinations", "way")) }))
         .route("/v1/sctp", get(|| async move { Json(sctp.sctp()) }))
         .route("/v1/subscribers", get(|| subscribers(table, control)))
 }
@@ -153,7 +157,7 @@ mod tests {
             let (_socket, listener) = Socket::bind(&path).unwrap();
             let (ask_control, mut questions) = mpsc::channel::<Question>(1);
             tokio::spawn(axum::serve(listener, router(Arc::new(numbers()), ask_control)).into_future());
-            for subject in [Subject::Workers, Subject::Ports, Subject::Associations] {
+            for subject in [Subject::Workers, Subject::Ports, Subject::Associations, Subject::Destinations] {
                 let answer = ask(&path, subject).await.unwrap();
                 assert!(answer[subject.name()].is_array(), "{answer}");
             }

@@ -4,7 +4,7 @@ use super::Worker;
 use crate::base::publish::{Show, Shown};
 use crate::base::{Layer, Time};
 use crate::io::PacketIo;
-use crate::proto::{self, sctp};
+use crate::proto::{self, m3ua, sctp};
 use crate::stack::Application;
 use core::time::Duration;
 
@@ -68,6 +68,18 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
                 );
             }
         }
+        for (destination, name, state) in stack.ss7().transport().own_ways() {
+            to.state(
+                (
+                    "way",
+                    &format!("{destination} by {name}"),
+                    "state",
+                    "Whether it leads there (RFC 4666 4.5).",
+                ),
+                way_state(state),
+                WAY_STATES,
+            );
+        }
         stack.ss7().transport().each_sctp(&mut |name, status, paths| {
             show_sctp(to, self.seen(), name, status, paths);
         });
@@ -75,6 +87,19 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
             to.counts("m3ua", name, &asp.counts);
         }
         to.malformed(&[&stack.malformed, stack.ss7().transport().sctp_malformed()], &WHY);
+    }
+}
+
+/// States of a way to a destination, the best first but for the first.
+const WAY_STATES: &[&str] = &["down", "available", "congested", "restricted", "no-sccp", "unavailable"];
+
+fn way_state(state: Option<m3ua::Availability>) -> usize {
+    match state {
+        None => 0,
+        Some(state) if state.reach == m3ua::Reach::Unavailable => 5,
+        Some(state) if state.no_sccp => 4,
+        Some(state) if state.reach == m3ua::Reach::Restricted => 3,
+        Some(state) => 1 + usize::from(state.congestion > 0),
     }
 }
 

@@ -359,11 +359,11 @@ impl Transport {
         self.ways.state(destination)
     }
 
-    /// Every way to every destination, as far as this worker knows: point code, association, what its gateway says of the
+    /// The ways to destinations by this worker's own associations: point code, association, what its gateway says of the
     /// point; `None`: it carries no traffic.
-    pub fn ways(&self) -> impl Iterator<Item = (PointCode, &str, Option<m3ua::Availability>)> {
-        self.ways.each().filter_map(|(point_code, association, state)| {
-            Some((point_code, self.setups.get(usize::from(association))?.name.as_str(), state))
+    pub fn own_ways(&self) -> impl Iterator<Item = (PointCode, &str, Option<m3ua::Availability>)> {
+        self.ways.own().filter_map(|(destination, association, state)| {
+            Some((destination, self.setups.get(usize::from(association))?.name.as_str(), state))
         })
     }
 
@@ -416,9 +416,10 @@ impl Transport {
     }
 
     fn tell_ways(&mut self, outside: &mut dyn Outside) {
-        self.ways.each_own(&mut |association, destination, state| {
+        for (destination, association, state) in self.ways.own() {
             outside.tell_all(News::Way { association, destination, state });
-        });
+        }
+        self.ways.told();
     }
 
     /// M3UA goes up and down with its associations.

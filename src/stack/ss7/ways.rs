@@ -201,19 +201,22 @@ impl Ways {
         }
     }
 
-    /// All ways of this worker's own associations, for the others: association, destination, state.
-    pub(super) fn each_own(&mut self, tell: &mut dyn FnMut(u16, PointCode, Option<Availability>)) {
-        self.changed = false;
-        for point in &self.points {
-            for way in point.ways.iter().filter(|way| way.is_own) {
-                tell(way.association, point.point_code, way.state);
-            }
-        }
+    /// The ways of this worker's own associations: destination, association, state.
+    pub(super) fn own(&self) -> impl Iterator<Item = (PointCode, u16, Option<Availability>)> {
+        let own = |way: &&Way| way.is_own;
+        self.points.iter().flat_map(move |point| {
+            point.ways.iter().filter(own).map(|way| (point.point_code, way.association, way.state))
+        })
     }
 
-    /// Whether [`Self::each_own`] has something new.
+    /// Whether the others don't know all of [`Self::own`] yet.
     pub(super) const fn has_changed(&self) -> bool {
         self.changed
+    }
+
+    /// They have been told.
+    pub(super) const fn told(&mut self) {
+        self.changed = false;
     }
 
     /// The way for a message: the best that leads there, and of several equally good ones always the same for a selection,
@@ -255,13 +258,6 @@ impl Ways {
         ways.filter(|way| way.state.is_some())
             .min_by_key(|way| (!way.is_usable(), way.rank()))
             .and_then(|way| way.state)
-    }
-
-    /// Every way as this worker knows it: destination, association, state.
-    pub(super) fn each(&self) -> impl Iterator<Item = (PointCode, u16, Option<Availability>)> {
-        self.points
-            .iter()
-            .flat_map(|point| point.ways.iter().map(|way| (point.point_code, way.association, way.state)))
     }
 
     /// Ends congestion that nobody mentions any more.
