@@ -220,6 +220,10 @@ impl Stack {
         match step {
             None => Next::Done,
             Some(None) => Next::Again,
+            Some(Some((label, message))) if label.destination != self.ss7.transport.point_code() => {
+                self.ss7.transport.relay(now, &label, message, outside);
+                Next::Again
+            }
             Some(Some((label, message))) => {
                 match self.ss7.handle_sccp(now, &label, message, &mut self.malformed, outside) {
                     Some(indication) => Next::Indication(indication),

@@ -4,6 +4,7 @@ mod component;
 mod dialogue;
 mod failover;
 mod invocation;
+mod relay;
 mod transport;
 mod ways;
 

@@ -61,13 +61,17 @@ counts! {
         repeated,
         /// Dialogues refused because their destination is congested.
         congested_point,
+        /// Messages between others, passed on.
+        relayed,
+        /// Messages between others that found no way.
+        relay_refused,
     }
 }
 
-struct Link {
+pub(super) struct Link {
     /// Place in this worker's endpoint.
-    local: AssociationId,
-    asp: Asp,
+    pub(super) local: AssociationId,
+    pub(super) asp: Asp,
     streams_out: u16,
     /// There is an association.
     is_up: bool,
@@ -93,8 +97,10 @@ pub struct Transport {
     network_indicator: u8,
     setups: Vec<AssociationSetup>,
     /// This worker's own associations, by their place in the configuration.
-    links: Vec<Option<Link>>,
+    pub(super) links: Vec<Option<Link>>,
     pub(super) ways: Ways,
+    /// Which destinations it has told its ASPs to be available, if it passes on what is for others.
+    pub(super) gateway: Option<Vec<bool>>,
     /// What associations left behind that have ended, until it goes another way.
     pub(super) left: Leftovers,
     pub(crate) endpoint: Endpoint,
@@ -144,6 +150,7 @@ impl Transport {
             point_code,
             network_indicator,
             ways: Ways::new(worker, destinations, &setups),
+            gateway: None,
             left: Leftovers::default(),
             links,
             endpoint: Endpoint::new(own, secret, random),
@@ -254,7 +261,7 @@ impl Transport {
                     self.counts.foreign_user += 1;
                 } else if data.ni != self.network_indicator {
                     self.counts.foreign_network += 1;
-                } else if data.dpc != self.point_code {
+                } else if data.dpc != self.point_code && self.gateway.is_none() {
                     self.counts.foreign_point_code += 1;
                 } else {
                     let label = Label {
@@ -404,6 +411,7 @@ impl Transport {
         self.rescue(outside);
         if self.ways.has_changed() {
             self.tell_ways(outside);
+            self.tell_asps(now);
         }
     }
 

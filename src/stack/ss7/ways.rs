@@ -237,6 +237,18 @@ impl Ways {
         equal.into_iter().nth(usize::from(selection) % count.max(1)).map(of)
     }
 
+    /// The bit of the way to `to` by `association`, in a mask of ways that were tried.
+    pub(super) fn bit(&self, to: PointCode, association: u16) -> u16 {
+        let place =
+            self.point(to).and_then(|to| to.ways.iter().position(|way| way.association == association));
+        place.map_or(0, |place| 1 << place)
+    }
+
+    /// The destinations, and whether any way leads there.
+    pub(super) fn reached(&self) -> impl Iterator<Item = (PointCode, bool)> {
+        self.points.iter().map(|point| (point.point_code, point.ways.iter().any(Way::is_usable)))
+    }
+
     /// Whether a new dialogue may begin there: of a destination that is congested at level n on every way, one in 2ⁿ is
     /// (as Q.714 has SCCP limit its traffic).
     pub(super) fn admits(&mut self, to: PointCode) -> bool {

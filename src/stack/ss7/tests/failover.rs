@@ -68,6 +68,8 @@ struct Net {
     cut: Vec<u16>,
     /// What reached the gateway: association and message.
     heard: Vec<(u16, Vec<u8>)>,
+    /// What came back from it.
+    back: Vec<(u16, Vec<u8>)>,
     /// M3UA messages (class and type) and SCTP chunks of ours, as they left: DATA's M3UA, or the chunk's type alone.
     left: Vec<(u8, u16)>,
     crossed: Crossed,
@@ -77,6 +79,17 @@ impl Net {
     /// As many associations as `gateways`, whose names may be the same; the last `others` of them are worker 1's. The other side
     /// knows the last of our routing contexts alone.
     fn new(gateways: &[&str], others: usize, contexts: &[u32], destination: Destination) -> Self {
+        Self::with(gateways, others, contexts, vec![destination], None)
+    }
+
+    /// The same with several destinations; with some `behind` it, the gateway passes on what is for these.
+    fn with(
+        gateways: &[&str],
+        others: usize,
+        contexts: &[u32],
+        destinations: Vec<Destination>,
+        behind: Option<Vec<Destination>>,
+    ) -> Self {
         let setup = |at: usize, role| {
             let (own, peer) = if role == sctp::Role::Client { (US, THEM) } else { (THEM, US) };
             let ports = (3000 + at as u16, 2905 + at as u16);
@@ -109,14 +122,18 @@ impl Net {
             Transport::new(WorkerId(0), PointCode(code), 2, setups, destinations, [1; 32], random)
         };
         let mut net = Self {
-            us: transport(sctp::Role::Client, 100, vec![destination]),
-            them: transport(sctp::Role::Server, FAR.0, vec![]),
+            us: transport(sctp::Role::Client, 100, destinations),
+            them: transport(sctp::Role::Server, FAR.0, behind.clone().unwrap_or_default()),
             now: Time::from_millis(1),
             cut: vec![],
             heard: vec![],
+            back: vec![],
             left: vec![],
             crossed: Crossed::default(),
         };
+        if behind.is_some() {
+            net.them.become_gateway();
+        }
         net.run(Duration::from_secs(2));
         assert!((0..gateways.len() - others).all(|at| net.us.is_active(at as u16)));
         net.crossed = Crossed::default();
@@ -154,7 +171,7 @@ impl Net {
             while let Some(packet) = theirs.1.pop_front() {
                 let at = u16::from_be_bytes([packet[2], packet[3]]) - 3000;
                 if !self.cut.contains(&at) {
-                    deliver(&mut self.us, self.now, (THEM, US), &packet, &mut vec![], &mut ours);
+                    deliver(&mut self.us, self.now, (THEM, US), &packet, &mut self.back, &mut ours);
                 }
             }
         }
@@ -185,10 +202,14 @@ impl Net {
     }
 
     fn send(&mut self, selection: u8, message: &[u8]) -> Result<WorkerId, Refusal> {
+        self.send_to(FAR, selection, message)
+    }
+
+    fn send_to(&mut self, to: PointCode, selection: u8, message: &[u8]) -> Result<WorkerId, Refusal> {
         let mut room = [0; 1024];
         let mut w = Prepend::new(&mut room);
         w.bytes(message);
-        self.us.send(&mut w, FAR, selection, &mut self.crossed)
+        self.us.send(&mut w, to, selection, &mut self.crossed)
     }
 
     /// Which associations carry one message for each selection.
@@ -243,6 +264,9 @@ fn deliver(
         match to.next(now, between, packet, &mut cursor, refused, out) {
             None => return,
             Some(None) => {}
+            Some(Some((label, message))) if label.destination != to.point_code() => {
+                to.relay(now, &label, message, &mut Crossed::default());
+            }
             Some(Some((label, message))) => heard.push((label.association, message.to_vec())),
         }
     }
@@ -468,4 +492,30 @@ fn leaving_a_gateway_that_is_silent() {
     net.run(Duration::from_secs(20));
     assert!(net.us.is_closed());
     assert_eq!(net.left, []);
+}
+
+/// A gateway passes on what is for another point, and says which points it reaches (4.5.1): here we are the ASPs on both
+/// sides of it.
+#[test]
+fn a_gateway_between_two_points() {
+    let (own, nobody) = (PointCode(100), PointCode(555));
+    let destinations = vec![Destination::new(own, vec![0]), Destination::new(nobody, vec![0])];
+    let behind = Some(vec![Destination::new(own, vec![1])]);
+    let mut net = Net::with(&["one", "two"], 0, &[7], destinations, behind);
+    net.send_to(own, 3, b"over").unwrap();
+    net.pump();
+    assert_eq!((&net.back[..], &net.heard[..]), (&[(1, b"over".to_vec())][..], &[][..]));
+    // What it does not know it says with the first message.
+    net.send_to(nobody, 3, b"nobody").unwrap();
+    net.pump();
+    assert_eq!(net.send_to(nobody, 3, b"nobody"), Err(Refusal::NoRoute));
+    assert_eq!((net.them.counts.relayed, net.them.counts.relay_refused), (1, 1));
+    // What it loses and gets back it says at once.
+    net.end(1);
+    assert_eq!(net.send_to(own, 3, b"away"), Err(Refusal::NoRoute));
+    net.cut.clear();
+    net.run(Duration::from_secs(8));
+    net.send_to(own, 3, b"again").unwrap();
+    net.pump();
+    assert_eq!(net.back.last(), Some(&(1, b"again".to_vec())));
 }

@@ -1,0 +1,68 @@
+//! A signalling gateway that is a signalling transfer point too: what its ASPs say to each other is passed on by point code,
+//! and they are told which destinations it reaches (RFC 4666 4.5.1).
+
+use crate::base::Time;
+use crate::proto::m3ua::{Change, Reach};
+
+use super::transport::{PPID_M3UA, Transport};
+use crate::stack::{Direction, Label, Outside};
+
+impl Transport {
+    /// Passes on what is for other points from now on.
+    pub fn become_gateway(&mut self) {
+        self.gateway = Some(self.ways.reached().map(|(_, reached)| reached).collect());
+    }
+
+    /// A message that came by one association, for another point.
+    pub(in crate::stack) fn relay(
+        &mut self,
+        now: Time,
+        label: &Label,
+        message: &[u8],
+        outside: &mut dyn Outside,
+    ) {
+        let back = self.ways.bit(label.destination, label.association);
+        let on = Label { direction: Direction::Out, tried: back, ..*label };
+        if self.send_by_best(on, message, outside).is_ok() {
+            self.counts.relayed += 1;
+            return;
+        }
+        self.counts.relay_refused += 1;
+        // Who sends there has not heard that it is unavailable, or nobody knows of such a destination.
+        if self.ways.choose(label.destination, label.selection, 0).is_none() {
+            self.report(now, label.association, label, Reach::Unavailable);
+        }
+    }
+
+    fn report(&mut self, now: Time, association: u16, of: &Label, reach: Reach) {
+        let Some(Some(link)) = self.links.get_mut(usize::from(association)) else { return };
+        let (endpoint, local) = (&mut self.endpoint, link.local);
+        let mut send = |stream: u16, message: &[u8]| {
+            let _ = endpoint.send(now, local, stream, PPID_M3UA, message);
+        };
+        link.asp.report(of.destination, 0, Change::Reach(reach), &mut send);
+    }
+
+    /// Tells the ASPs which destinations have become available or unavailable, but for those that lead there.
+    pub(super) fn tell_asps(&mut self, now: Time) {
+        let Some(mut told) = self.gateway.take() else { return };
+        for (known, (destination, reached)) in told.iter_mut().zip(self.ways.reached()) {
+            if core::mem::replace(known, reached) == reached {
+                continue;
+            }
+            let reach = if reached { Reach::Available } else { Reach::Unavailable };
+            for (at, link) in self.links.iter_mut().enumerate() {
+                let Some(link) = link else { continue };
+                if self.ways.bit(destination, at as u16) != 0 {
+                    continue;
+                }
+                let (endpoint, local) = (&mut self.endpoint, link.local);
+                let mut send = |stream: u16, message: &[u8]| {
+                    let _ = endpoint.send(now, local, stream, PPID_M3UA, message);
+                };
+                link.asp.report(destination, 0, Change::Reach(reach), &mut send);
+            }
+        }
+        self.gateway = Some(told);
+    }
+}
