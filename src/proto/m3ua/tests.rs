@@ -8,6 +8,7 @@ use crate::ident::PointCode;
 use core::time::Duration;
 use std::collections::VecDeque;
 
+mod contexts;
 mod destinations;
 mod ipsp;
 mod machine;

@@ -39,6 +39,9 @@ pub struct AspConfig {
     pub double_exchange: bool,
     /// The application servers, at most [`AspConfig::MAX_CONTEXTS`]; none where the peer knows the only one.
     pub routing_contexts: Vec<u32>,
+    /// With double exchange, the application servers of the peer where they are others than `routing_contexts`, at most
+    /// [`AspConfig::MAX_CONTEXTS`].
+    pub peer_contexts: Vec<u32>,
     /// The network appearance that messages must bear if they bear one.
     pub network_appearance: Option<u32>,
     /// The traffic mode to ask for; as SGP, the only one to accept.
@@ -76,6 +79,7 @@ impl AspConfig {
             role,
             double_exchange: false,
             routing_contexts,
+            peer_contexts: Vec::new(),
             network_appearance: None,
             traffic_mode: None,
             asp_identifier: None,

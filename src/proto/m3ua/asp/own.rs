@@ -1,6 +1,6 @@
 //! Our own ASP's requests: up, active, inactive, down, and what the peer makes of them (RFC 4666 4.3.4).
 
-use super::{Asp, AspState, Half, Request, Role};
+use super::{Asp, AspState, Half, Request, Role, Side};
 use crate::base::{Malformed, Time};
 use crate::proto::m3ua::view::{Kind, Message, Why, malformed};
 use crate::proto::m3ua::{ErrorCode, Status, build, tag};
@@ -30,7 +30,7 @@ impl Asp {
             AspState::Active if self.stopped => Request::Aspia,
             AspState::Inactive if self.stopped => Request::Aspdn,
             AspState::Inactive | AspState::Active
-                if !self.stopped && self.initiates() && !self.standby && active != self.all() =>
+                if !self.stopped && self.initiates() && !self.standby && active != self.all(Side::Ours) =>
             {
                 Request::Aspac
             }
@@ -47,7 +47,7 @@ impl Asp {
         self.deadline = now + self.config.t_ack;
         let identifier = self.config.asp_identifier;
         let mode = self.config.traffic_mode;
-        let missing = self.all() & !self.ours().active;
+        let missing = self.all(Side::Ours) & !self.ours().active;
         match request {
             Request::Aspup => self.emit(
                 Kind::Aspup,
@@ -59,7 +59,8 @@ impl Asp {
                 send,
             ),
             Request::Aspac => {
-                let contexts = self.contexts(if missing == 0 { self.all() } else { missing });
+                let contexts =
+                    self.contexts(Side::Ours, if missing == 0 { self.all(Side::Ours) } else { missing });
                 self.emit(
                     Kind::Aspac,
                     |writer| {
@@ -72,7 +73,7 @@ impl Asp {
                 );
             }
             Request::Aspia => {
-                let contexts = self.contexts(self.ours().active);
+                let contexts = self.contexts(Side::Ours, self.ours().active);
                 self.emit(Kind::Aspia, |writer| build::routing_contexts(writer, contexts), send);
             }
             Request::Aspdn => self.emit(Kind::Aspdn, |_| (), send),
@@ -112,7 +113,7 @@ impl Asp {
                 self.ours_mut().set_down();
             }
             Kind::AspacAck => {
-                let Some(mask) = self.context_mask(bytes, message, send)? else { return Ok(()) };
+                let Some(mask) = self.context_mask(Side::Ours, bytes, message, send)? else { return Ok(()) };
                 if self.stopped || self.ours().state == AspState::Down {
                     // Late, after we have asked to leave.
                     self.counts.unexpected += 1;
@@ -121,12 +122,12 @@ impl Asp {
                 let active = self.ours().active | mask;
                 self.ours_mut().set_active(active);
                 self.standby = false;
-                if awaited == Some(Request::Aspac) && active == self.all() {
+                if awaited == Some(Request::Aspac) && active == self.all(Side::Ours) {
                     self.settle();
                 }
             }
             _ => {
-                let Some(mask) = self.context_mask(bytes, message, send)? else { return Ok(()) };
+                let Some(mask) = self.context_mask(Side::Ours, bytes, message, send)? else { return Ok(()) };
                 if self.ours().state == AspState::Active {
                     let active = self.ours().active & !mask;
                     self.ours_mut().set_active(active);

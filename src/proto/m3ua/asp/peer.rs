@@ -1,7 +1,7 @@
 //! The other side's ASP: its requests, answered as SGP or IPSP (RFC 4666 4.3.4), and what the application server
 //! is then told.
 
-use super::{Asp, AspState, Role};
+use super::{Asp, AspState, Role, Side};
 use crate::base::{Malformed, Time};
 use crate::proto::m3ua::view::{Kind, Message};
 use crate::proto::m3ua::{ErrorCode, Status, build, tag};
@@ -44,7 +44,7 @@ impl Asp {
         };
         if let Some(code) = refusal {
             self.counts.refused += 1;
-            self.reject(code, bytes, None, send);
+            self.reject(code, bytes, &[], send);
             return Ok(());
         }
         let was = self.theirs().state;
@@ -52,7 +52,7 @@ impl Asp {
         self.theirs_mut().set_active(0);
         self.emit(Kind::AspupAck, |_| (), send);
         match was {
-            AspState::Down => self.notify_contexts(Status::AsInactive, self.all(), send),
+            AspState::Down => self.notify_contexts(Status::AsInactive, self.all(Side::Theirs), send),
             AspState::Inactive => {}
             AspState::Active => {
                 self.unexpected(bytes, send);
@@ -79,7 +79,7 @@ impl Asp {
         let mode = message.parameters.word(tag::TRAFFIC_MODE)?;
         if self.stopped {
             self.counts.refused += 1;
-            self.reject(ErrorCode::RefusedManagementBlocking, bytes, None, send);
+            self.reject(ErrorCode::RefusedManagementBlocking, bytes, &[], send);
             return Ok(());
         }
         if self.theirs().state == AspState::Down {
@@ -93,10 +93,10 @@ impl Asp {
         };
         if !supported {
             self.counts.refused += 1;
-            self.reject(ErrorCode::UnsupportedTrafficMode, bytes, None, send);
+            self.reject(ErrorCode::UnsupportedTrafficMode, bytes, &[], send);
             return Ok(());
         }
-        let Some(mask) = self.context_mask(bytes, message, send)? else { return Ok(()) };
+        let Some(mask) = self.context_mask(Side::Theirs, bytes, message, send)? else { return Ok(()) };
         let fresh = mask & !self.theirs().active;
         let active = self.theirs().active | mask;
         self.theirs_mut().set_active(active);
@@ -106,7 +106,7 @@ impl Asp {
         }
         self.acknowledge(Kind::AspacAck, mask, message, send);
         self.notify_contexts(Status::AsActive, fresh, send);
-        if !self.is_double() && self.request.is_none() && active == self.all() {
+        if !self.is_double() && self.request.is_none() && active == self.all(Side::Theirs) {
             // The peer has come back by itself: nothing is put off any more.
             self.settle();
         }
@@ -124,7 +124,7 @@ impl Asp {
             self.unexpected(bytes, send);
             return Ok(());
         }
-        let Some(mask) = self.context_mask(bytes, message, send)? else { return Ok(()) };
+        let Some(mask) = self.context_mask(Side::Theirs, bytes, message, send)? else { return Ok(()) };
         let was = self.theirs().state;
         let lost = self.theirs().active & mask;
         let active = self.theirs().active & !mask;
@@ -144,7 +144,7 @@ impl Asp {
         send: &mut dyn FnMut(u16, &[u8]),
     ) {
         let named = message.parameters.find(tag::ROUTING_CONTEXT).is_some();
-        let contexts = self.contexts(if named { mask } else { 0 });
+        let contexts = self.contexts(Side::Theirs, if named { mask } else { 0 });
         let mode = message.parameters.find(tag::TRAFFIC_MODE).filter(|_| kind == Kind::AspacAck);
         self.emit(
             kind,
@@ -185,7 +185,7 @@ impl Asp {
         if status == Status::AlternateAspActive && self.theirs().state == AspState::Active {
             self.theirs_mut().set_active(0);
         }
-        self.notify_contexts(status, self.all(), send);
+        self.notify_contexts(status, self.all(Side::Theirs), send);
     }
 
     /// Sends a NTFY about the application servers of `mask`, as SGP, to an ASP that is up.
@@ -193,7 +193,7 @@ impl Asp {
         if self.config.role != Role::Sgp || self.theirs().state == AspState::Down || mask == 0 {
             return;
         }
-        let contexts = self.contexts(mask);
+        let contexts = self.contexts(Side::Theirs, mask);
         self.emit(
             Kind::Ntfy,
             |writer| {

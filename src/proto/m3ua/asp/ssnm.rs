@@ -1,8 +1,7 @@
 //! SS7 signalling network management (RFC 4666 3.4, 4.5): what signalling gateways say about destinations.
 
-use super::{Asp, AspState, Input, Request, Role};
+use super::{Asp, AspState, Input, Request, Role, Side};
 use crate::base::Malformed;
-use crate::codec::Reader;
 use crate::ident::PointCode;
 use crate::proto::m3ua::destinations::{Availability, Change, Reach};
 use crate::proto::m3ua::view::{Affected, Kind, Message, Why, malformed};
@@ -22,8 +21,7 @@ impl Asp {
         let parameters = message.parameters;
         let affected = Affected::parse(parameters)?;
         let appearance = parameters.word(tag::NETWORK_APPEARANCE)?;
-        // A list of routing contexts is as good as its first: destinations aren't kept apart by context.
-        let context = parameters.find(tag::ROUTING_CONTEXT).and_then(|value| Reader::new(value).u32());
+        let named = parameters.find(tag::ROUTING_CONTEXT).is_some();
         let change = match kind {
             Kind::Duna => Some(Change::Reach(Reach::Unavailable)),
             Kind::Dava => Some(Change::Reach(Reach::Available)),
@@ -52,15 +50,15 @@ impl Asp {
             self.unexpected(bytes, send);
             return Ok(Input::Handled);
         }
-        // Without a context it concerns every application server, so none is missed.
-        if self
-            .check_scope(appearance, context.or(self.config.routing_contexts.first().copied()), bytes, send)
-            .is_none()
-        {
+        if !self.is_our_network(appearance, bytes, send) {
             return Ok(Input::Handled);
         }
+        // Destinations aren't kept apart by context: what is said for one of ours counts, without one too.
+        let Some(contexts) = self.context_mask(Side::Ours, bytes, message, send)? else {
+            return Ok(Input::Handled);
+        };
         let Some(change) = change else {
-            self.answer_audit(affected, context, send);
+            self.answer_audit(affected, if named { contexts } else { 0 }, send);
             return Ok(Input::Handled);
         };
         let ranges = if kind == Kind::Dupu { 1 } else { usize::MAX };
@@ -124,13 +122,7 @@ impl Asp {
     }
 
     /// Answers a DAUD: SCON for what is congested, then DAVA, DRST or DUNA.
-    fn answer_audit(
-        &mut self,
-        affected: Affected<'_>,
-        context: Option<u32>,
-        send: &mut dyn FnMut(u16, &[u8]),
-    ) {
-        let contexts = context.and_then(|context| self.context_bit(Some(context))).unwrap_or(0);
+    fn answer_audit(&mut self, affected: Affected<'_>, contexts: u32, send: &mut dyn FnMut(u16, &[u8])) {
         let extra = affected.count().saturating_sub(POINTS_MAX);
         self.counts.audit_refused += extra as u64;
         for level in 1..=3 {
@@ -190,7 +182,7 @@ impl Asp {
         contexts: u32,
         send: &mut dyn FnMut(u16, &[u8]),
     ) {
-        let contexts = self.contexts(contexts);
+        let contexts = self.contexts(Side::Ours, contexts);
         let appearance = self.config.network_appearance;
         self.emit(
             kind,
