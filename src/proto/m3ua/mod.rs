@@ -71,6 +71,12 @@ pub mod tag {
     pub const USER_CAUSE: u16 = 0x0204;
     /// The congestion level of a SCON.
     pub const CONGESTION: u16 = 0x0205;
+    /// A routing key that is asked for, with parameters inside.
+    pub const ROUTING_KEY: u16 = 0x0207;
+    /// What became of a routing key, with parameters inside.
+    pub const REGISTRATION_RESULT: u16 = 0x0208;
+    /// What became of a routing context that was given up, with parameters inside.
+    pub const DEREGISTRATION_RESULT: u16 = 0x0209;
     /// Routing label and user data.
     pub const PROTOCOL_DATA: u16 = 0x0210;
 }
@@ -115,6 +121,8 @@ pub enum ErrorCode {
     InvalidParameterValue = 0x11,
     /// A parameter with a wrong length.
     ParameterFieldError = 0x12,
+    /// A destination whose state is not told to who asks.
+    DestinationStatusUnknown = 0x14,
     /// A network appearance that isn't configured.
     InvalidNetworkAppearance = 0x15,
     /// A mandatory parameter is absent.

@@ -66,6 +66,12 @@ pub struct AspConfig {
     pub destinations: usize,
     /// As SGP, the destinations that can be reached; none: all.
     pub reachable: Vec<PointCode>,
+    /// As SGP, the destinations whose state is told to who asks; none: all.
+    pub reportable: Vec<PointCode>,
+    /// As ASP, take news about destinations while inactive too, from gateways that do not wait until it is active.
+    pub ssnm_while_inactive: bool,
+    /// As ASP, answer a DAUD of the gateway: everything is available by us.
+    pub daud_from_gateway: bool,
 }
 
 impl AspConfig {
@@ -92,6 +98,9 @@ impl AspConfig {
             data_on_stream_0: false,
             destinations: 128,
             reachable: Vec::new(),
+            reportable: Vec::new(),
+            ssnm_while_inactive: false,
+            daud_from_gateway: false,
         }
     }
 }

@@ -88,8 +88,8 @@ pub struct Asp {
     streams_out: u16,
     /// Management wants the ASP down.
     stopped: bool,
-    /// Another ASP has taken over: wait for its end.
-    standby: bool,
+    /// The routing contexts that another ASP has taken over: we wait for its end.
+    standby: u32,
     request: Option<Request>,
     attempts: u32,
     /// ERR "unexpected message" has come since the request was sent.
@@ -124,7 +124,7 @@ impl Asp {
             associated: false,
             streams_out: 0,
             stopped: false,
-            standby: false,
+            standby: 0,
             request: None,
             attempts: 0,
             doubted: false,
@@ -155,7 +155,7 @@ impl Asp {
     pub fn association_down(&mut self, _now: Time) {
         self.associated = false;
         self.halves = [Half::default(); 2];
-        self.standby = false;
+        self.standby = 0;
         self.request = None;
         self.deadline = Time::NEVER;
         self.pending = 0;
@@ -400,6 +400,10 @@ impl Asp {
                     self.on_request(now, bytes, message, kind, send)?;
                 }
             }
+            Kind::RegReq | Kind::RegRsp | Kind::DeregReq | Kind::DeregRsp => {
+                self.counts.unsupported += 1;
+                self.reject(ErrorCode::UnsupportedMessageClass, bytes, &[], send);
+            }
             _ => return self.on_ssnm(bytes, message, kind, send),
         }
         Ok(Input::Handled)
@@ -485,6 +489,7 @@ impl Asp {
             assert_eq!(half.state == AspState::Active, half.active != 0);
             assert_eq!(half.active & !self.all(side), 0);
         }
+        assert_eq!(self.standby & (self.ours().active | !self.all(Side::Ours)), 0);
         assert!(self.request.is_none() || self.deadline != Time::NEVER);
         assert_eq!(self.pending & self.theirs().active, 0);
         assert_eq!(self.pending == 0, self.recovery_deadline == Time::NEVER);

@@ -30,7 +30,7 @@ impl Asp {
             AspState::Active if self.stopped => Request::Aspia,
             AspState::Inactive if self.stopped => Request::Aspdn,
             AspState::Inactive | AspState::Active
-                if !self.stopped && self.initiates() && !self.standby && active != self.all(Side::Ours) =>
+                if !self.stopped && self.initiates() && self.wanted() & !active != 0 =>
             {
                 Request::Aspac
             }
@@ -47,7 +47,7 @@ impl Asp {
         self.deadline = now + self.config.t_ack;
         let identifier = self.config.asp_identifier;
         let mode = self.config.traffic_mode;
-        let missing = self.all(Side::Ours) & !self.ours().active;
+        let missing = self.wanted() & !self.ours().active;
         match request {
             Request::Aspup => self.emit(
                 Kind::Aspup,
@@ -59,8 +59,7 @@ impl Asp {
                 send,
             ),
             Request::Aspac => {
-                let contexts =
-                    self.contexts(Side::Ours, if missing == 0 { self.all(Side::Ours) } else { missing });
+                let contexts = self.contexts(Side::Ours, if missing == 0 { self.wanted() } else { missing });
                 self.emit(
                     Kind::Aspac,
                     |writer| {
@@ -121,8 +120,8 @@ impl Asp {
                 }
                 let active = self.ours().active | mask;
                 self.ours_mut().set_active(active);
-                self.standby = false;
-                if awaited == Some(Request::Aspac) && active == self.all(Side::Ours) {
+                self.standby &= !mask;
+                if awaited == Some(Request::Aspac) && self.wanted() & !active == 0 {
                     self.settle();
                 }
             }
@@ -139,6 +138,11 @@ impl Asp {
         }
         self.advance(now, send);
         Ok(())
+    }
+
+    /// The routing contexts that we are to be active for now: all but those that another ASP has taken over.
+    fn wanted(&self) -> u32 {
+        self.all(Side::Ours) & !self.standby
     }
 
     /// No request waits any more, and none is put off.
@@ -205,16 +209,23 @@ impl Asp {
         }
         let status = message.parameters.word(tag::STATUS)?.ok_or(malformed(Why::Missing, 8))?;
         self.counts.notifications_received += 1;
+        let Some(mask) = self.context_mask(Side::Ours, bytes, message, send)? else { return Ok(()) };
+        let active = self.ours().active;
         match Status::from_wire(status) {
-            Some(Status::AlternateAspActive) if self.ours().state == AspState::Active => {
-                self.ours_mut().set_active(0);
-                self.standby = true;
-                if matches!(self.request, Some(Request::Aspac | Request::Aspia)) {
+            Some(Status::AlternateAspActive) if active & mask != 0 => {
+                self.ours_mut().set_active(active & !mask);
+                self.standby |= active & mask;
+                let done = match self.request {
+                    Some(Request::Aspac) => self.wanted() & !self.ours().active == 0,
+                    Some(Request::Aspia) => self.ours().active == 0,
+                    _ => false,
+                };
+                if done {
                     self.settle();
                 }
             }
             Some(Status::AsPending | Status::AsInactive | Status::InsufficientAspResources) => {
-                self.standby = false;
+                self.standby &= !mask;
                 if status != Status::AsInactive as u32 && self.request.is_none() {
                     self.settle();
                 }

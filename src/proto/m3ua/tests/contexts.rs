@@ -76,3 +76,57 @@ fn data_goes_while_the_peers_half_of_a_double_exchange_is_active() {
     b.input(Time::ZERO, 0, &message(Kind::Aspac, &[(tag::ROUTING_CONTEXT, &contexts(&[100]))])).unwrap();
     assert_eq!(word(&b.pop(), tag::ERROR_CODE), Some(ErrorCode::InvalidRoutingContext as u32));
 }
+
+/// A gateway whose ASP is the test; inactive.
+fn sgp(change: impl FnOnce(&mut AspConfig)) -> Node {
+    let mut config = AspConfig::new(Role::Sgp, vec![100, 200]);
+    change(&mut config);
+    let mut node = Node::new(config);
+    node.up(Time::ZERO);
+    node.input(Time::ZERO, 0, &message(Kind::Aspup, &[])).unwrap();
+    node.sent.clear();
+    node
+}
+
+#[test]
+fn an_err_names_the_network_appearance_that_came() {
+    let mut b = sgp(|config| config.network_appearance = Some(3));
+    b.input(Time::ZERO, 1, &data_message(&DataHeader { network_appearance: Some(4), ..header() }, b"x"))
+        .unwrap();
+    let err = b.pop();
+    assert_eq!(word(&err, tag::ERROR_CODE), Some(ErrorCode::InvalidNetworkAppearance as u32));
+    assert_eq!(word(&err, tag::NETWORK_APPEARANCE), Some(4));
+}
+
+#[test]
+fn an_err_names_every_context_that_is_unknown() {
+    for kind in [Kind::Aspac, Kind::Aspia] {
+        let mut b = sgp(|_| ());
+        b.input(Time::ZERO, 0, &message(kind, &[(tag::ROUTING_CONTEXT, &contexts(&[9, 100, 8]))])).unwrap();
+        let err = b.pop();
+        assert_eq!(word(&err, tag::ERROR_CODE), Some(ErrorCode::InvalidRoutingContext as u32));
+        assert_eq!(named(&err), [9, 8]);
+        assert_eq!(named(&b.pop()), [100], "the acknowledgement");
+    }
+}
+
+#[test]
+fn a_notification_counts_for_the_contexts_that_it_names() {
+    let notify = |node: &mut Node, status: Status, list: &[u32]| {
+        let octets = (status as u32).to_be_bytes();
+        let parameters = [(tag::STATUS, &octets[..]), (tag::ROUTING_CONTEXT, &contexts(list)[..])];
+        node.input(seconds(1), 0, &message(Kind::Ntfy, &parameters)).unwrap();
+    };
+    let mut a = asp(&[100, 200]);
+    notify(&mut a, Status::AlternateAspActive, &[100]);
+    assert_eq!((a.asp.active_contexts(), a.sent.len()), (2, 0), "200 stays");
+    notify(&mut a, Status::AsPending, &[200]);
+    assert_eq!(a.sent.len(), 0, "100 stands by, and 200 is active");
+    notify(&mut a, Status::AsPending, &[9]);
+    assert_eq!(word(&a.pop(), tag::ERROR_CODE), Some(ErrorCode::InvalidRoutingContext as u32));
+    assert!(a.sent.is_empty(), "another's server");
+    notify(&mut a, Status::AsPending, &[100]);
+    assert_eq!(named(&a.pop()), [100], "ASPAC for what is wanted again");
+    notify(&mut a, Status::AlternateAspActive, &[200]);
+    assert_eq!((a.asp.state(), a.sent.len()), (AspState::Inactive, 0));
+}
