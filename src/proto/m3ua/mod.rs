@@ -22,12 +22,16 @@
 mod asp;
 pub mod build;
 mod destinations;
+mod server;
+mod servers;
 #[cfg(test)]
 mod tests;
 mod view;
 
 pub use asp::{Asp, AspConfig, AspState, Input, M3uaCounts, Role, Timeout};
 pub use destinations::{Availability, Change, Reach};
+pub use server::{Choice, Notice, Server, ServerConfig, ServerCounts, ServerState};
+pub use servers::{Servers, Told};
 pub use view::{Affected, Data, Kind, Message, Parameter, Parameters, WHY, Why};
 
 /// SCTP's payload protocol identifier of M3UA (RFC 4666 7.1).
@@ -91,6 +95,19 @@ pub enum TrafficMode {
     Loadshare = 2,
     /// Each carries everything.
     Broadcast = 3,
+}
+
+impl TrafficMode {
+    /// From the parameter's four octets.
+    #[must_use]
+    pub const fn from_wire(value: u32) -> Option<Self> {
+        match value {
+            1 => Some(Self::Override),
+            2 => Some(Self::Loadshare),
+            3 => Some(Self::Broadcast),
+            _ => None,
+        }
+    }
 }
 
 /// What an ERR says (RFC 4666 3.8.1).

@@ -7,14 +7,14 @@ use crate::base::{Malformed, MalformedCounts, SipKey, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{PointCode, WorkerId};
 use crate::proto::link;
-use crate::proto::m3ua::{self, Asp, AspConfig};
+use crate::proto::m3ua::{self, Asp, AspConfig, Servers, Told};
 use crate::proto::sctp::{self, AssociationConfig, AssociationId, Change, Cursor, Endpoint, Event};
 
 use super::Refusal;
 use crate::stack::{Direction, Label, News, Outside};
 
 /// SCTP's payload protocol identifier of M3UA.
-const PPID_M3UA: u32 = 3;
+pub(super) const PPID_M3UA: u32 = 3;
 /// How often workers tell each other which associations carry traffic, beside the moments when that changes.
 const ANNOUNCE: Duration = Duration::from_secs(1);
 /// The service indicator of SCCP.
@@ -56,10 +56,10 @@ counts! {
     }
 }
 
-struct Link {
+pub(super) struct Link {
     /// Place in this worker's endpoint.
-    local: AssociationId,
-    asp: Asp,
+    pub(super) local: AssociationId,
+    pub(super) asp: Asp,
     streams_out: u16,
 }
 
@@ -74,7 +74,10 @@ pub struct Transport {
     network_indicator: u8,
     setups: Vec<AssociationSetup>,
     /// This worker's own associations, by their place in the configuration.
-    links: Vec<Option<Link>>,
+    pub(super) links: Vec<Option<Link>>,
+    /// The application servers of those that are a signalling gateway's, and what their ASPs are about to be told.
+    pub(super) servers: Servers,
+    pub(super) told: Vec<Told>,
     /// Which associations carry traffic, as far as this worker knows.
     active: Vec<bool>,
     destinations: Vec<Destination>,
@@ -100,6 +103,8 @@ impl Transport {
         secret: [u8; 32],
         random: SipKey,
     ) -> Self {
+        let mine = setups.iter().enumerate().filter(|(_, setup)| setup.owner == worker);
+        let servers = Servers::new(mine.map(|(at, setup)| (at as u16, &setup.m3ua)), &[]);
         let mut own = Vec::new();
         let mut global = Vec::new();
         let links = setups
@@ -120,6 +125,8 @@ impl Transport {
             network_indicator,
             active: vec![false; setups.len()],
             links,
+            servers,
+            told: Vec::with_capacity(super::application_servers::TOLD),
             destinations,
             endpoint: Endpoint::new(own, secret, random),
             started: false,
@@ -219,7 +226,11 @@ impl Transport {
             // A management message that finds the ring full is repeated by its timer.
             let _ = endpoint.send(now, association, stream, PPID_M3UA, message);
         };
-        match link.asp.handle_input(now, stream, payload, &mut send) {
+        let input = link.asp.handle_input(now, stream, payload, &mut send);
+        if !matches!(input, Ok(m3ua::Input::Data(_))) {
+            self.tend(now, at, false);
+        }
+        match input {
             Ok(m3ua::Input::Data(data)) => {
                 if data.si != SCCP {
                     self.counts.foreign_user += 1;
@@ -344,6 +355,7 @@ impl Transport {
             let mut send = |stream: u16, message: &[u8]| {
                 let _ = endpoint.send(now, association, stream, PPID_M3UA, message);
             };
+            let failed = matches!(change, Change::Down { .. } | Change::Restarted { .. });
             match change {
                 Change::Up { streams } => {
                     link.streams_out = streams;
@@ -357,6 +369,7 @@ impl Transport {
                 Change::Path { .. } => {}
                 Change::Down { .. } => link.asp.association_down(now),
             }
+            self.tend(now, at, failed);
         }
     }
 
@@ -389,6 +402,7 @@ impl Transport {
             }
         }
         self.endpoint.handle_timeout(now, out);
+        self.tend_recovery(now);
         for link in self.links.iter_mut().flatten() {
             if link.asp.poll_timeout() > now {
                 continue;
@@ -410,7 +424,9 @@ impl Transport {
             return Time::ZERO;
         }
         let timers = self.links.iter().flatten().map(|link| link.asp.poll_timeout());
-        timers.fold(self.endpoint.poll_timeout().min(self.next_announcement), Time::min)
+        let others =
+            self.endpoint.poll_timeout().min(self.next_announcement).min(self.servers.poll_timeout());
+        timers.fold(others, Time::min)
     }
 
     /// Leaves the traffic in order: ASPIA, and SHUTDOWN after everything that was sent.
@@ -422,6 +438,9 @@ impl Transport {
             };
             link.asp.stop(now, &mut send);
             self.endpoint.shutdown(now, local, out);
+        }
+        for at in 0..self.links.len() {
+            self.tend(now, at as u16, false);
         }
     }
 

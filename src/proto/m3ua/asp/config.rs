@@ -56,10 +56,11 @@ pub struct AspConfig {
     pub leave_attempts: u32,
     /// T(beat): how often to send BEAT; the peer has failed when nothing has come for twice as long.
     pub t_beat: Option<Duration>,
-    /// T(r): how long, as SGP, an application server stays pending.
-    pub t_recovery: Duration,
-    /// How often to ask about destinations that were said to be unavailable, restricted or congested.
+    /// As ASP, how often to ask about destinations that were said to be unavailable, restricted or congested; `audited`
+    /// are asked about as soon as the ASP is active. Without it nothing is asked.
     pub t_audit: Option<Duration>,
+    /// The destinations that matter to us.
+    pub audited: Vec<PointCode>,
     /// Accept DATA on stream 0, from peers that have no other.
     pub data_on_stream_0: bool,
     /// How many destinations can be known as not simply available; 128 of them are asked about.
@@ -93,8 +94,8 @@ impl AspConfig {
             t_retry: Duration::from_secs(10),
             leave_attempts: 3,
             t_beat: None,
-            t_recovery: Duration::from_secs(2),
             t_audit: None,
+            audited: Vec::new(),
             data_on_stream_0: false,
             destinations: 128,
             reachable: Vec::new(),

@@ -9,7 +9,7 @@ mod ssnm;
 use super::build;
 use super::destinations::{Availability, Change, Destinations};
 use super::view::{Affected, Data, Kind, Message, Why, error_code, malformed};
-use super::{ErrorCode, Status, stream_for, tag};
+use super::{ErrorCode, TrafficMode, stream_for, tag};
 use crate::base::{Malformed, Time};
 use crate::codec::{Prepend, Reader};
 use crate::ident::PointCode;
@@ -69,6 +69,15 @@ enum Side {
     Theirs,
 }
 
+/// The traffic mode of an application server, as SGP or IPSP.
+#[derive(Clone, Copy, Debug)]
+struct Modes {
+    /// The one to accept; any if none.
+    required: Option<TrafficMode>,
+    /// The one that the ASP has asked for.
+    asked: Option<TrafficMode>,
+}
+
 /// A request of ours that waits for its acknowledgement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Request {
@@ -96,9 +105,12 @@ pub struct Asp {
     doubted: bool,
     /// End of T(ack) if a request waits, else when to ask again after a refusal.
     deadline: Time,
-    /// Routing contexts of the application server whose last ASP is gone, as SGP.
-    pending: u32,
-    recovery_deadline: Time,
+    /// The traffic modes that the application servers take, as SGP, and those that the ASP has asked for.
+    modes: [Modes; AspConfig::MAX_CONTEXTS],
+    /// The identifier that the peer has given itself.
+    peer_identifier: Option<u32>,
+    /// Management lets the ASP be up, without traffic.
+    blocked: bool,
     beat_deadline: Time,
     audit_deadline: Time,
     heard: Time,
@@ -129,8 +141,9 @@ impl Asp {
             attempts: 0,
             doubted: false,
             deadline: Time::NEVER,
-            pending: 0,
-            recovery_deadline: Time::NEVER,
+            modes: [Modes { required: config.traffic_mode, asked: None }; AspConfig::MAX_CONTEXTS],
+            peer_identifier: None,
+            blocked: false,
             beat_deadline: Time::NEVER,
             audit_deadline: Time::NEVER,
             heard: Time::ZERO,
@@ -158,8 +171,7 @@ impl Asp {
         self.standby = 0;
         self.request = None;
         self.deadline = Time::NEVER;
-        self.pending = 0;
-        self.recovery_deadline = Time::NEVER;
+        self.peer_identifier = None;
         self.beat_deadline = Time::NEVER;
         self.audit_deadline = Time::NEVER;
         if self.config.role != Role::Sgp {
@@ -172,7 +184,6 @@ impl Asp {
         self.stopped = true;
         if self.config.role == Role::Sgp {
             if self.halves[0].state != AspState::Down {
-                self.forget_pending();
                 self.halves[0].set_down();
                 self.emit(Kind::AspdnAck, |_| (), send);
             }
@@ -185,10 +196,35 @@ impl Asp {
         self.advance(now, send);
     }
 
+    /// As SGP, keeps the ASP from traffic and lets it be up: an ASPIA ACK unasked, and no ASPAC is accepted until
+    /// [`Asp::unblock`].
+    pub fn block(&mut self, send: &mut dyn FnMut(u16, &[u8])) {
+        if self.config.role != Role::Sgp {
+            return;
+        }
+        self.blocked = true;
+        if self.theirs().state == AspState::Active {
+            let contexts = self.contexts(Side::Theirs, self.theirs().active);
+            self.theirs_mut().set_active(0);
+            self.emit(Kind::AspiaAck, |writer| build::routing_contexts(writer, contexts), send);
+        }
+    }
+
+    /// Ends [`Asp::block`]; the ASP asks when it likes.
+    pub fn unblock(&mut self) {
+        self.blocked = false;
+    }
+
     /// Ends [`Asp::stop`]: enters the traffic again, or as SGP, lets the ASP in.
     pub fn start(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) {
         self.stopped = false;
         self.advance(now, send);
+    }
+
+    /// Who we are.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.config.role
     }
 
     /// The state; with double exchange, the lower of the two directions.
@@ -217,7 +253,7 @@ impl Asp {
     /// When [`Asp::handle_timeout`] is due; `Time::NEVER` when no timer runs.
     #[must_use]
     pub fn poll_timeout(&self) -> Time {
-        self.deadline.min(self.recovery_deadline).min(self.beat_deadline).min(self.audit_deadline)
+        self.deadline.min(self.beat_deadline).min(self.audit_deadline)
     }
 
     fn is_double(&self) -> bool {
@@ -354,16 +390,19 @@ impl Asp {
         }
         let after = self.state();
         if before != after {
-            self.on_change(now, after);
+            self.on_change(now, after, send);
             return Ok(Input::Changed(after));
         }
         input
     }
 
-    fn on_change(&mut self, now: Time, state: AspState) {
+    fn on_change(&mut self, now: Time, state: AspState, send: &mut dyn FnMut(u16, &[u8])) {
         if state == AspState::Active {
             self.counts.activations += 1;
-            self.audit_deadline = self.config.t_audit.map_or(Time::NEVER, |period| now + period);
+            if let Some(period) = self.config.t_audit {
+                self.audit_deadline = now + period;
+                self.audit_first(send);
+            }
         } else {
             self.audit_deadline = Time::NEVER;
         }
@@ -440,11 +479,6 @@ impl Asp {
         if now >= self.deadline {
             failed |= self.on_deadline(now, send);
         }
-        if now >= self.recovery_deadline {
-            let mask = self.pending;
-            self.forget_pending();
-            self.notify_contexts(Status::AsInactive, mask, send);
-        }
         if now >= self.beat_deadline {
             failed |= self.on_beat_deadline(now, send);
         }
@@ -462,7 +496,7 @@ impl Asp {
         if before == after {
             return None;
         }
-        self.on_change(now, after);
+        self.on_change(now, after, send);
         Some(Timeout::Changed(after))
     }
 
@@ -491,8 +525,7 @@ impl Asp {
         }
         assert_eq!(self.standby & (self.ours().active | !self.all(Side::Ours)), 0);
         assert!(self.request.is_none() || self.deadline != Time::NEVER);
-        assert_eq!(self.pending & self.theirs().active, 0);
-        assert_eq!(self.pending == 0, self.recovery_deadline == Time::NEVER);
+        assert!(!self.blocked || self.config.role != Role::Sgp || self.theirs().active == 0);
         assert!(self.associated || self.state() == AspState::Down);
         assert!(self.config.role != Role::Sgp || self.request.is_none());
     }

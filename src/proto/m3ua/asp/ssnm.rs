@@ -114,9 +114,24 @@ impl Asp {
         Ok(Input::Destination { affected, change })
     }
 
+    /// Asks the signalling gateway about the destinations that matter to us: nothing is known of them yet, or what was
+    /// said is old (RFC 4666 4.5.3).
+    pub(super) fn audit_first(&mut self, send: &mut dyn FnMut(u16, &[u8])) {
+        if self.config.role != Role::Asp {
+            return;
+        }
+        let mut points = [(PointCode(0), 0); POINTS_MAX];
+        let mut count = 0;
+        for (slot, &point_code) in points.iter_mut().zip(&self.config.audited) {
+            *slot = (point_code, 0);
+            count += 1;
+        }
+        self.ask_about(points.get(..count).unwrap_or(&[]), send);
+    }
+
     /// Asks the signalling gateway about every destination that isn't simply available (RFC 4666 3.4.3).
     pub fn audit(&mut self, send: &mut dyn FnMut(u16, &[u8])) {
-        if !self.is_active() || self.config.role == Role::Sgp {
+        if self.ours().state != AspState::Active || self.config.role == Role::Sgp {
             return;
         }
         let mut points = [(PointCode(0), 0); POINTS_MAX];
@@ -125,11 +140,16 @@ impl Asp {
             *slot = (point_code, mask);
             count += 1;
         }
-        if let Some(points @ [_, ..]) = points.get(..count) {
-            self.tell_points(Kind::Daud, points, None, self.ours().active, send);
-            // The answers say where it goes on.
-            self.destinations.forget_congestion();
+        self.ask_about(points.get(..count).unwrap_or(&[]), send);
+    }
+
+    fn ask_about(&mut self, points: &[(PointCode, u8)], send: &mut dyn FnMut(u16, &[u8])) {
+        if points.is_empty() {
+            return;
         }
+        self.tell_points(Kind::Daud, points, None, self.ours().active, send);
+        // The answers say where it goes on.
+        self.destinations.forget_congestion();
     }
 
     /// As SGP, changes what is known of a destination, and tells the ASP if it is active.
@@ -144,7 +164,7 @@ impl Asp {
         if !self.destinations.update(point_code, mask, change) {
             self.counts.destinations_full += 1;
         }
-        if !self.is_active() {
+        if self.theirs().state != AspState::Active {
             return;
         }
         let point = [(point_code, mask)];
@@ -253,7 +273,7 @@ impl Asp {
             reach: Some(reach),
             level: (reach != Reach::Unavailable && congestion != around).then_some(congestion),
         };
-        if !reachable.is_empty() && !(mask == 0 && reachable.contains(&point_code)) {
+        if !(reachable.is_empty() || mask == 0 && reachable.contains(&point_code)) {
             answers.add(of(Reach::Unavailable, 0, 0));
             for &point in reachable.iter().filter(|&&point| inside(point, 0)) {
                 let state = self.reported(point, 0);

@@ -224,3 +224,42 @@ fn what_is_not_told_gets_an_err_that_names_it() {
     assert_eq!(points, [0, 0, 0, 8, 0, 0, 0, 7]);
     assert!(b.sent.is_empty());
 }
+
+#[test]
+fn an_asp_asks_when_it_is_active_and_then_by_timer() {
+    let (mut a, mut b) = pair(|config| config.reachable = vec![PointCode(9)]);
+    let mut config = AspConfig::new(Role::Asp, vec![100]);
+    config.audited = vec![PointCode(9), PointCode(10)];
+    config.t_audit = Some(Duration::from_secs(30));
+    for round in 0..2 {
+        let now = seconds(100 * round);
+        a = Node::new(config.clone());
+        b.up(now);
+        a.up(now);
+        let passed = exchange(now, &mut a, &mut b);
+        use Kind::*;
+        let tail = [(0, Daud), (1, Dava), (1, Duna)];
+        assert_eq!(
+            passed
+                .iter()
+                .copied()
+                .filter(|(_, kind)| tail.iter().any(|it| it.1 == *kind))
+                .collect::<Vec<_>>(),
+            tail
+        );
+        assert_eq!((reach(&a, 9), reach(&a, 10)), (Reach::Available, Reach::Unavailable));
+        a.timeout(now + Duration::from_secs(30));
+        let daud = a.pop();
+        assert_eq!((kind(&daud), word(&daud, tag::AFFECTED_POINT_CODE)), (Daud, Some(10)), "what is gone");
+    }
+    // Another state and back again: what was said is asked anew.
+    a.input(seconds(200), 0, &message(Kind::AspiaAck, &[])).unwrap();
+    a.input(seconds(200), 0, &message(Kind::AspacAck, &[])).unwrap();
+    assert_eq!(a.kinds(), [Kind::Aspac, Kind::Daud]);
+    config.t_audit = None;
+    let mut quiet = Node::new(config);
+    quiet.up(Time::ZERO);
+    quiet.input(Time::ZERO, 0, &message(Kind::AspupAck, &[])).unwrap();
+    quiet.input(Time::ZERO, 0, &message(Kind::AspacAck, &[])).unwrap();
+    assert_eq!(quiet.kinds(), [Kind::Aspup, Kind::Aspac]);
+}
