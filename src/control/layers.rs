@@ -2,7 +2,8 @@
 //! in a box, which has the same sections.
 
 use super::config::{
-    Association, Destination, M3uaRole, Port, Role, Route, RouteOn, SctpTimers, Sharing, Title, TrafficMode,
+    Association, Destination, Exchange, M3uaRole, Port, Role, Route, RouteOn, SctpTimers, Sharing, Title,
+    TrafficMode,
 };
 use crate::base::PortId;
 use crate::ident::{Digits, NatureOfAddress, NumberingPlan, PointCode, WorkerId};
@@ -10,6 +11,7 @@ use crate::io::PacketIo;
 use crate::proto::{link, m3ua, sccp, sctp};
 use crate::stack;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// DPDK's environment, with the devices of `ports`.
 #[cfg(feature = "dpdk")]
@@ -61,10 +63,12 @@ pub fn link(ports: &[Port], routes: &[Route], listen: &[SocketAddr], io: &impl P
     }
 }
 
-/// The associations, those that name no worker given to `workers` in turn.
+/// The associations, those that name no worker given to `workers` in turn. Each asks about those of `destinations`
+/// that it leads to.
 #[must_use]
 pub fn associations(
     associations: &[Association],
+    destinations: &[Destination],
     ports: &[Port],
     workers: u8,
 ) -> Vec<stack::AssociationSetup> {
@@ -84,7 +88,7 @@ pub fn associations(
         owner: WorkerId(owner(at, association)),
         gateway: association.signalling_gateway.clone(),
         sctp: sctp(association, mtu),
-        m3ua: m3ua(association),
+        m3ua: m3ua(association, destinations),
     };
     associations.iter().enumerate().map(setup).collect()
 }
@@ -126,7 +130,10 @@ fn timers(timers: &SctpTimers) -> sctp::Timers {
     }
 }
 
-fn m3ua(association: &Association) -> m3ua::AspConfig {
+fn m3ua(association: &Association, destinations: &[Destination]) -> m3ua::AspConfig {
+    let procedures = &association.m3ua_procedures;
+    let unless_zero = |time: Duration| Some(time).filter(|time| !time.is_zero());
+    let audited = destinations.iter().filter(|to| to.associations.contains(&association.name));
     let role = match association.m3ua {
         M3uaRole::Asp => m3ua::Role::Asp,
         M3uaRole::IpspClient => m3ua::Role::IpspClient,
@@ -140,6 +147,18 @@ fn m3ua(association: &Association) -> m3ua::AspConfig {
             TrafficMode::Loadshare => m3ua::TrafficMode::Loadshare,
             TrafficMode::Broadcast => m3ua::TrafficMode::Broadcast,
         }),
+        double_exchange: association.exchange == Exchange::Double,
+        peer_contexts: association.peer_routing_contexts.clone(),
+        asp_identifier: procedures.asp_identifier,
+        t_ack: procedures.t_ack,
+        t_retry: procedures.t_retry,
+        leave_attempts: procedures.leave_attempts,
+        t_beat: unless_zero(procedures.beat),
+        t_audit: unless_zero(procedures.audit),
+        audited: audited.map(|to| to.point_code).collect(),
+        data_on_stream_0: procedures.data_on_stream_0,
+        ssnm_while_inactive: procedures.ssnm_while_inactive,
+        daud_from_gateway: procedures.daud_from_gateway,
         ..m3ua::AspConfig::new(role, association.routing_contexts.clone())
     }
 }

@@ -373,7 +373,7 @@ impl Assembly<'_> {
             worker,
             point_code,
             config.ss7.network_indicator,
-            layers::associations(&config.associations, &config.ports, self.workers),
+            layers::associations(&config.associations, &config.destinations, &config.ports, self.workers),
             layers::destinations(&config.destinations, &config.associations),
             cookies,
             SipKey::new(random.to_be_bytes()),

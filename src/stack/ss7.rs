@@ -1,5 +1,6 @@
 //! The SS7 side: SCTP, M3UA, SCCP, TCAP and MAP, from an SCTP packet to an operation and back.
 
+mod application_servers;
 mod component;
 mod dialogue;
 mod failover;

@@ -1,7 +1,7 @@
 //! What the types of the configuration don't say: ranges, and that names, addresses and point codes refer to each other.
 
 use super::source::Source;
-use super::{Association, Authentication, Config, ConfigError, Network, R1};
+use super::{Association, Authentication, Config, ConfigError, Exchange, M3uaRole, Network, R1, TrafficMode};
 use crate::gateway::mt::MAX_QUEUE;
 use crate::proto::sctp::MAX_PATHS;
 use std::collections::BTreeMap;
@@ -436,12 +436,7 @@ impl Check<'_, '_, '_> {
             self.range(place("remote_port"), association.remote_port.unwrap_or(1), 1..=u16::MAX);
             self.range(place("streams"), association.streams, 2..=64);
             self.sctp(at, association);
-            self.count(
-                place("routing_contexts"),
-                association.routing_contexts.len(),
-                "routing contexts",
-                0..=16,
-            );
+            self.m3ua(at, association);
             for (other_at, other) in each().take(at) {
                 let gateway = &association.signalling_gateway;
                 let owners = (association.worker, other.worker);
@@ -498,6 +493,53 @@ impl Check<'_, '_, '_> {
         self.range(place("retry_ms"), timers.retry.as_millis(), 100..=60_000);
         self.range(place("send_ring_kib"), association.send_ring_kib, 64..=65_536);
         self.range(place("receive_window_kib"), association.receive_window_kib, 16..=65_536);
+    }
+
+    /// M3UA on one association.
+    fn m3ua(&mut self, at: usize, association: &Association) {
+        let place = |key: &str| format!("association[{at}].{key}");
+        for (key, contexts) in [
+            ("routing_contexts", &association.routing_contexts),
+            ("peer_routing_contexts", &association.peer_routing_contexts),
+        ] {
+            self.count(place(key), contexts.len(), "routing contexts", 0..=16);
+            let list = contexts.iter().enumerate();
+            self.unique(list.map(|(n, context)| (place(&format!("{key}[{n}]")), context)));
+        }
+        let double = association.exchange == Exchange::Double;
+        if double && matches!(association.m3ua, M3uaRole::Asp | M3uaRole::Sgp) {
+            let remedy = "leave it out, or give m3ua = \"ipsp-client\" or \"ipsp-server\"";
+            self.error(place("exchange"), "only IPSPs have a double exchange", remedy);
+        }
+        if !double && !association.peer_routing_contexts.is_empty() {
+            let remedy = "leave it out, or give exchange = \"double\"";
+            self.error(place("peer_routing_contexts"), "one exchange has one list for both sides", remedy);
+        }
+        let procedures = &association.m3ua_procedures;
+        self.range(place("t_ack_ms"), procedures.t_ack.as_millis(), 100..=60_000);
+        self.range(place("t_retry_ms"), procedures.t_retry.as_millis(), 100..=600_000);
+        self.range(place("leave_attempts"), procedures.leave_attempts, 1..=100);
+        for (key, time, least) in [("beat_ms", procedures.beat, 100), ("audit_ms", procedures.audit, 1_000)] {
+            if !time.is_zero() {
+                self.range(place(key), time.as_millis(), least..=600_000);
+            }
+        }
+        let broadcast = |other: &Association| {
+            let shared = |context| other.routing_contexts.contains(context);
+            other.m3ua != M3uaRole::Sgp
+                && other.traffic_mode == Some(TrafficMode::Broadcast)
+                && other.network_appearance == association.network_appearance
+                && (other.routing_contexts.is_empty() || association.routing_contexts.iter().any(shared))
+        };
+        let mut before = self.config.associations.iter().take(at);
+        if broadcast(association)
+            && let Some(other) = before.position(broadcast)
+        {
+            let what =
+                format!("every message would come by association[{other}] as well, and be handled twice");
+            let remedy = "give \"loadshare\" or \"override\", or leave one of the two to another process";
+            self.error(place("traffic_mode"), what, remedy);
+        }
     }
 
     fn signalling(&mut self) {

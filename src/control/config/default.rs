@@ -1,8 +1,8 @@
 //! What holds where the configuration says nothing.
 
 use super::{
-    Access, Admin, Aka, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred, Node,
-    NodeKind, R1, R1Order, ReportUnmatched, RouteOn, Sharing, Timers, UnreachablePolicy,
+    Access, Admin, Aka, Backoff, Capacity, Eal, Exchange, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred,
+    Node, NodeKind, R1, R1Order, ReportUnmatched, RouteOn, Sharing, Timers, UnreachablePolicy,
 };
 use std::time::Duration;
 
@@ -105,6 +105,11 @@ defaults! {
     send_ring_kib: u32 = 1_024;
     receive_window_kib: u32 = 256;
     m3ua_role: M3uaRole = M3uaRole::Asp;
+    exchange: Exchange = Exchange::Single;
+    t_ack_ms: u32 = 2_000;
+    t_retry_ms: u32 = 10_000;
+    leave_attempts: u32 = 3;
+    audit_ms: u32 = 30_000;
     route_on: RouteOn = RouteOn::Gt;
     sharing: Sharing = Sharing::Loadshare;
 }

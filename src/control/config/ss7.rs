@@ -58,6 +58,35 @@ pub struct Association {
     pub network_appearance: Option<u32>,
     /// Traffic mode type in ASP Active. Default: none is sent.
     pub traffic_mode: Option<TrafficMode>,
+    /// Whether one exchange of ASP Up and ASP Active serves both IPSPs or each makes its own. Default `"single"`.
+    pub exchange: Exchange,
+    /// With the double exchange, the routing contexts of the peer. Default: the same as `routing_contexts`.
+    pub peer_routing_contexts: Vec<u32>,
+    /// M3UA's timers and what it puts up with.
+    pub m3ua_procedures: M3uaProcedures,
+}
+
+/// M3UA's timers and leniencies. Keys of `[[association]]`; times end in `_ms`.
+#[derive(Clone, Debug)]
+pub struct M3uaProcedures {
+    /// The ASP identifier in ASP Up; of an SGP, the one to demand. Default: none.
+    pub asp_identifier: Option<u32>,
+    /// T(ack). Default 2,000.
+    pub t_ack: Duration,
+    /// How long to wait after a refusal before asking again. Default 10,000.
+    pub t_retry: Duration,
+    /// How often ASP Inactive and ASP Down are sent before the peer counts as gone. Default 3.
+    pub leave_attempts: u32,
+    /// T(beat); 0, the default: no BEAT is sent.
+    pub beat: Duration,
+    /// How often an ASP asks about destinations; 0: never. Default 30,000.
+    pub audit: Duration,
+    /// Whether DATA on stream 0 is taken.
+    pub data_on_stream_0: bool,
+    /// Whether an ASP takes news about destinations while it is inactive.
+    pub ssnm_while_inactive: bool,
+    /// Whether an ASP answers a DAUD.
+    pub daud_from_gateway: bool,
 }
 
 /// What the timers and limits of an association are that no key gives.
@@ -142,6 +171,27 @@ struct Written {
     routing_contexts: Vec<u32>,
     network_appearance: Option<u32>,
     traffic_mode: Option<TrafficMode>,
+    #[serde(default = "super::default::exchange")]
+    exchange: Exchange,
+    #[serde(default)]
+    peer_routing_contexts: Vec<u32>,
+    asp_identifier: Option<u32>,
+    #[serde(default = "super::default::t_ack_ms")]
+    t_ack_ms: u32,
+    #[serde(default = "super::default::t_retry_ms")]
+    t_retry_ms: u32,
+    #[serde(default = "super::default::leave_attempts")]
+    leave_attempts: u32,
+    #[serde(default)]
+    beat_ms: u32,
+    #[serde(default = "super::default::audit_ms")]
+    audit_ms: u32,
+    #[serde(default)]
+    data_on_stream_0: bool,
+    #[serde(default)]
+    ssnm_while_inactive: bool,
+    #[serde(default)]
+    daud_from_gateway: bool,
 }
 
 impl From<Written> for Association {
@@ -188,6 +238,19 @@ impl From<Written> for Association {
             routing_contexts: written.routing_contexts,
             network_appearance: written.network_appearance,
             traffic_mode: written.traffic_mode,
+            exchange: written.exchange,
+            peer_routing_contexts: written.peer_routing_contexts,
+            m3ua_procedures: M3uaProcedures {
+                asp_identifier: written.asp_identifier,
+                t_ack: Duration::from_millis(written.t_ack_ms.into()),
+                t_retry: Duration::from_millis(written.t_retry_ms.into()),
+                leave_attempts: written.leave_attempts,
+                beat: Duration::from_millis(written.beat_ms.into()),
+                audit: Duration::from_millis(written.audit_ms.into()),
+                data_on_stream_0: written.data_on_stream_0,
+                ssnm_while_inactive: written.ssnm_while_inactive,
+                daud_from_gateway: written.daud_from_gateway,
+            },
         }
     }
 }
@@ -214,6 +277,16 @@ pub enum M3uaRole {
     IpspServer,
     /// Signalling gateway process, towards an ASP.
     Sgp,
+}
+
+/// How two IPSPs come up (RFC 4666 5.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Exchange {
+    /// One exchange serves both.
+    Single,
+    /// Each side makes its own.
+    Double,
 }
 
 /// How traffic is shared among the processes of an application server (RFC 4666 3.7.1).

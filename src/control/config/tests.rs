@@ -63,6 +63,7 @@ fn the_example_tells_the_true_defaults() {
         "impairment",
         "source",
         "network_appearance",
+        "asp_identifier",
         "translation_type",
         "numbering_plan",
         "nature",
@@ -164,6 +165,34 @@ fn values_have_ranges() {
         "port[1].addresses",
         &["there is none"],
     );
+}
+
+#[test]
+fn m3ua_of_an_association_is_consistent() {
+    refused("# t_ack_ms = 2000", "t_ack_ms = 99", "association[0].t_ack_ms", &["100 to 60000"]);
+    refused("# t_retry_ms = 10000", "t_retry_ms = 0", "association[0].t_retry_ms", &["100 to"]);
+    refused("# leave_attempts = 3", "leave_attempts = 0", "association[0].leave_attempts", &["1 to 100"]);
+    refused("# beat_ms = 0", "beat_ms = 50", "association[0].beat_ms", &["100 to"]);
+    refused("# audit_ms = 30000", "audit_ms = 1", "association[0].audit_ms", &["1000 to"]);
+    refused("# exchange = \"single\"", "exchange = \"double\"", "association[0].exchange", &["IPSPs"]);
+    refused("# exchange = \"single\"", "exchange = \"triple\"", "association[0].exchange", &["single"]);
+    let peers = "association[0].peer_routing_contexts";
+    refused("# peer_routing_contexts = []", "peer_routing_contexts = [7]", peers, &["one exchange"]);
+    let twice = "routing_contexts = [100, 200, 100]";
+    refused("routing_contexts = [100]", twice, "association[0].routing_contexts[2]", &["already"]);
+}
+
+/// A broadcast reaches a process once for each of its associations.
+#[test]
+fn broadcast_by_two_associations_of_one_server_is_refused() {
+    let broadcast = ("traffic_mode = \"loadshare\"", "traffic_mode = \"broadcast\"");
+    let found = errors(&[broadcast, broadcast]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("association[1].traffic_mode: every message would come by association[0]"));
+    let text = [broadcast, broadcast, ("routing_contexts = [100]", "routing_contexts = [200]")]
+        .iter()
+        .fold(EXAMPLE.to_owned(), |text, (from, to)| text.replacen(from, to, 1));
+    assert!(Config::parse(Path::new("gw.toml"), &text).is_ok(), "two servers");
 }
 
 #[test]

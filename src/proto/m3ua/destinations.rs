@@ -71,7 +71,7 @@ struct Entry {
 }
 
 /// Whether `point_code` is among those that `wide` and `mask` name.
-fn covers(wide: PointCode, mask: u8, point_code: PointCode) -> bool {
+pub(super) fn covers(wide: PointCode, mask: u8, point_code: PointCode) -> bool {
     (wide.0 ^ point_code.0).checked_shr(u32::from(mask)).unwrap_or(0) == 0
 }
 
@@ -104,7 +104,12 @@ impl Destinations {
 
     /// What was said of the narrowest range that covers `point_code`.
     pub(super) fn get(&self, point_code: PointCode) -> Availability {
-        self.narrowest(point_code, 0).unwrap_or_default()
+        self.of_range(point_code, 0)
+    }
+
+    /// What was said of the narrowest range that covers the whole of this one.
+    pub(super) fn of_range(&self, point_code: PointCode, mask: u8) -> Availability {
+        self.narrowest(point_code, mask).unwrap_or_default()
     }
 
     fn narrowest(&self, point_code: PointCode, mask: u8) -> Option<Availability> {

@@ -22,12 +22,16 @@
 mod asp;
 pub mod build;
 mod destinations;
+mod server;
+mod servers;
 #[cfg(test)]
 mod tests;
 mod view;
 
 pub use asp::{Asp, AspConfig, AspState, Input, M3uaCounts, Role, Timeout};
 pub use destinations::{Availability, Change, Reach};
+pub use server::{Choice, Notice, Server, ServerConfig, ServerCounts, ServerState};
+pub use servers::{Servers, Told};
 pub use view::{Affected, Data, Kind, Message, Parameter, Parameters, WHY, Why};
 
 /// SCTP's payload protocol identifier of M3UA (RFC 4666 7.1).
@@ -71,6 +75,12 @@ pub mod tag {
     pub const USER_CAUSE: u16 = 0x0204;
     /// The congestion level of a SCON.
     pub const CONGESTION: u16 = 0x0205;
+    /// A routing key that is asked for, with parameters inside.
+    pub const ROUTING_KEY: u16 = 0x0207;
+    /// What became of a routing key, with parameters inside.
+    pub const REGISTRATION_RESULT: u16 = 0x0208;
+    /// What became of a routing context that was given up, with parameters inside.
+    pub const DEREGISTRATION_RESULT: u16 = 0x0209;
     /// Routing label and user data.
     pub const PROTOCOL_DATA: u16 = 0x0210;
 }
@@ -85,6 +95,19 @@ pub enum TrafficMode {
     Loadshare = 2,
     /// Each carries everything.
     Broadcast = 3,
+}
+
+impl TrafficMode {
+    /// From the parameter's four octets.
+    #[must_use]
+    pub const fn from_wire(value: u32) -> Option<Self> {
+        match value {
+            1 => Some(Self::Override),
+            2 => Some(Self::Loadshare),
+            3 => Some(Self::Broadcast),
+            _ => None,
+        }
+    }
 }
 
 /// What an ERR says (RFC 4666 3.8.1).
@@ -115,6 +138,8 @@ pub enum ErrorCode {
     InvalidParameterValue = 0x11,
     /// A parameter with a wrong length.
     ParameterFieldError = 0x12,
+    /// A destination whose state is not told to who asks.
+    DestinationStatusUnknown = 0x14,
     /// A network appearance that isn't configured.
     InvalidNetworkAppearance = 0x15,
     /// A mandatory parameter is absent.

@@ -8,11 +8,13 @@ use crate::ident::PointCode;
 use core::time::Duration;
 use std::collections::VecDeque;
 
+mod contexts;
 mod destinations;
 mod ipsp;
 mod machine;
 mod malformed;
 mod octets;
+mod server;
 
 pub(super) const GOLDEN_UDT: &str = "098103\
     0e190b12080012049471016700000b1208001204947101990910\
@@ -72,6 +74,8 @@ pub(super) fn word(bytes: &[u8], tag: u16) -> Option<u32> {
 /// One machine, with what it has sent.
 pub(super) struct Node {
     pub(super) asp: Asp,
+    /// Its application servers, as SGP; empty where a test has several SGPs of one gateway.
+    pub(super) servers: Servers,
     pub(super) sent: VecDeque<(u16, Vec<u8>)>,
     pub(super) delivered: Vec<Vec<u8>>,
     pub(super) changes: Vec<AspState>,
@@ -81,6 +85,7 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn new(config: AspConfig) -> Self {
         Self {
+            servers: Servers::new([(0, &config)].into_iter(), &[]),
             asp: Asp::new(config),
             sent: VecDeque::new(),
             delivered: Vec::new(),
@@ -92,11 +97,43 @@ impl Node {
     pub(super) fn up(&mut self, now: Time) {
         let sent = &mut self.sent;
         self.asp.association_up(now, 4, &mut |stream, bytes| sent.push_back((stream, bytes.to_vec())));
+        self.tend(now, true);
+    }
+
+    pub(super) fn down(&mut self, now: Time) {
+        self.asp.association_down(now);
+        self.asp.assert_invariants();
+        self.tend(now, true);
+    }
+
+    /// As the stack does after every event.
+    fn tend(&mut self, now: Time, failed: bool) {
+        let mut told = Vec::new();
+        self.servers.observe(now, 0, &self.asp, failed, &mut |it| told.push(it));
+        self.servers.handle_timeout(now, &mut |it| told.push(it));
+        for Told { context, status, asp_identifier, .. } in told {
+            self.tell(status, context, asp_identifier);
+        }
+        self.servers.govern(0, &mut self.asp);
+        self.servers.assert_invariants();
+        self.asp.assert_invariants();
+    }
+
+    pub(super) fn tell(&mut self, status: Status, context: Option<u32>, asp_identifier: Option<u32>) {
+        let sent = &mut self.sent;
+        self.asp.tell(status, context, asp_identifier, &mut |stream, bytes| {
+            sent.push_back((stream, bytes.to_vec()));
+        });
+    }
+
+    pub(super) fn poll(&self) -> Time {
+        self.asp.poll_timeout().min(self.servers.poll_timeout())
     }
 
     pub(super) fn stop(&mut self, now: Time) {
         let sent = &mut self.sent;
         self.asp.stop(now, &mut |stream, bytes| sent.push_back((stream, bytes.to_vec())));
+        self.tend(now, false);
     }
 
     pub(super) fn start(&mut self, now: Time) {
@@ -110,11 +147,16 @@ impl Node {
             .asp
             .handle_input(now, stream, bytes, &mut |at, answer| sent.push_back((at, answer.to_vec())));
         self.asp.assert_invariants();
-        match input? {
-            Input::Data(data) => self.delivered.push(data.payload.to_vec()),
-            Input::Changed(state) => self.changes.push(state),
-            Input::Destination { .. } | Input::Handled => {}
-        }
+        let input = input.map(|input| match input {
+            Input::Data(data) => {
+                self.delivered.push(data.payload.to_vec());
+                None
+            }
+            Input::Changed(state) => Some(state),
+            _ => None,
+        });
+        self.tend(now, false);
+        self.changes.extend(input?);
         Ok(())
     }
 
@@ -123,7 +165,7 @@ impl Node {
         let outcome =
             self.asp.handle_timeout(now, &mut |stream, bytes| sent.push_back((stream, bytes.to_vec())));
         self.timeouts.extend(outcome);
-        self.asp.assert_invariants();
+        self.tend(now, false);
     }
 
     /// The kinds of what was sent since last asked.

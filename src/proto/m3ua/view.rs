@@ -23,10 +23,13 @@ pub enum Why {
     Size,
     /// A parameter's value means nothing.
     Value,
+    /// A parameter stands there twice that may stand there once (3.2).
+    Duplicate,
 }
 
 /// Names of the reasons, by number.
-pub const WHY: &[&str] = &["short", "version", "length", "parameter", "missing", "size", "value"];
+pub const WHY: &[&str] =
+    &["short", "version", "length", "parameter", "missing", "size", "value", "duplicate"];
 
 pub(super) const fn malformed(why: Why, offset: usize) -> Malformed {
     Malformed::new(Layer::M3ua, why as u8, offset)
@@ -36,7 +39,7 @@ pub(super) const fn malformed(why: Why, offset: usize) -> Malformed {
 pub(super) const fn error_code(why: u8) -> Option<ErrorCode> {
     match why {
         1 => Some(ErrorCode::InvalidVersion),
-        2 => Some(ErrorCode::ProtocolError),
+        2 | 7 => Some(ErrorCode::ProtocolError),
         3 | 5 => Some(ErrorCode::ParameterFieldError),
         4 => Some(ErrorCode::MissingParameter),
         6 => Some(ErrorCode::InvalidParameterValue),
@@ -44,7 +47,7 @@ pub(super) const fn error_code(why: u8) -> Option<ErrorCode> {
     }
 }
 
-/// Message class and type (RFC 4666 3.1.2). Routing key management, class 9, is not among them: keys are configured.
+/// Message class and type (RFC 4666 3.1.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u16)]
 pub enum Kind {
@@ -86,10 +89,18 @@ pub enum Kind {
     AspacAck = 0x0403,
     /// ASP inactive acknowledgement.
     AspiaAck = 0x0404,
+    /// Registration request.
+    RegReq = 0x0901,
+    /// Registration response.
+    RegRsp = 0x0902,
+    /// De-registration request.
+    DeregReq = 0x0903,
+    /// De-registration response.
+    DeregRsp = 0x0904,
 }
 
 impl Kind {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 23] = [
         Self::Err,
         Self::Ntfy,
         Self::Data,
@@ -109,6 +120,10 @@ impl Kind {
         Self::Aspia,
         Self::AspacAck,
         Self::AspiaAck,
+        Self::RegReq,
+        Self::RegRsp,
+        Self::DeregReq,
+        Self::DeregRsp,
     ];
 }
 
@@ -164,7 +179,18 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// A whole message whose parameters all lie inside it.
+/// A bit for each parameter that a message may have but once (3.2); none for those that may be several (routing keys
+/// and their results) or that we don't know.
+const fn once(tag: u16) -> u64 {
+    match tag {
+        tag::ROUTING_KEY | tag::REGISTRATION_RESULT | tag::DEREGISTRATION_RESULT => 0,
+        0x0004..=0x0013 => 1 << (tag - 0x0004),
+        0x0200..=0x0213 => 1 << (tag - 0x0200 + 0x10),
+        _ => 0,
+    }
+}
+
+/// A whole message whose parameters all lie inside it, none of them twice.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     /// Message class.
@@ -195,11 +221,17 @@ impl<'a> Message<'a> {
             return Err(malformed(Why::Length, 4));
         }
         let parameters = Parameters(body);
+        let mut seen = 0u64;
         while !body.is_empty() {
             let mut rest = Parameters(body);
-            if rest.next().is_none() {
+            let Some(parameter) = rest.next() else {
                 return Err(malformed(Why::Parameter, 8 + body.position()));
+            };
+            let bit = once(parameter.tag);
+            if seen & bit != 0 {
+                return Err(malformed(Why::Duplicate, 8 + body.position()));
             }
+            seen |= bit;
             body = rest.0;
         }
         Ok(Self { class, message_type, parameters })
@@ -211,7 +243,7 @@ impl<'a> Message<'a> {
         if wire == Kind::Data as u16 {
             return Ok(Kind::Data);
         }
-        Kind::ALL.into_iter().find(|&kind| kind as u16 == wire).ok_or(if self.class <= 4 {
+        Kind::ALL.into_iter().find(|&kind| kind as u16 == wire).ok_or(if matches!(self.class, 0..=4 | 9) {
             ErrorCode::UnsupportedMessageType
         } else {
             ErrorCode::UnsupportedMessageClass

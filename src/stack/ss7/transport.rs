@@ -7,7 +7,7 @@ use crate::base::{Malformed, MalformedCounts, SipKey, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{PointCode, WorkerId};
 use crate::proto::link;
-use crate::proto::m3ua::{self, Asp, AspConfig};
+use crate::proto::m3ua::{self, Asp, AspConfig, Servers, Told};
 use crate::proto::sctp::{self, AssociationConfig, AssociationId, Change, Cursor, Endpoint, Event};
 
 use super::failover::Leftovers;
@@ -103,6 +103,9 @@ pub struct Transport {
     pub(super) gateway: Option<Vec<bool>>,
     /// What associations left behind that have ended, until it goes another way.
     pub(super) left: Leftovers,
+    /// The application servers of those that are a signalling gateway's, and what their ASPs are about to be told.
+    pub(super) servers: Servers,
+    pub(super) told: Vec<Told>,
     pub(crate) endpoint: Endpoint,
     /// Whether the associations have been told to connect.
     started: bool,
@@ -125,6 +128,8 @@ impl Transport {
         secret: [u8; 32],
         random: SipKey,
     ) -> Self {
+        let mine = setups.iter().enumerate().filter(|(_, setup)| setup.owner == worker);
+        let servers = Servers::new(mine.map(|(at, setup)| (at as u16, &setup.m3ua)), &[]);
         let mut own = Vec::new();
         let mut global = Vec::new();
         let links = setups
@@ -153,6 +158,8 @@ impl Transport {
             gateway: None,
             left: Leftovers::default(),
             links,
+            servers,
+            told: Vec::with_capacity(super::application_servers::TOLD),
             endpoint: Endpoint::new(own, secret, random),
             started: false,
             next_announcement: Time::ZERO,
@@ -251,7 +258,11 @@ impl Transport {
             // A management message that finds the ring full is repeated by its timer.
             let _ = endpoint.send(now, association, stream, PPID_M3UA, message);
         };
-        match link.asp.handle_input(now, stream, payload, &mut send) {
+        let input = link.asp.handle_input(now, stream, payload, &mut send);
+        if !matches!(input, Ok(m3ua::Input::Data(_))) {
+            self.tend(now, at, false);
+        }
+        match input {
             Ok(m3ua::Input::Destination { affected, change }) => {
                 affected.for_each(|points| self.ways.hear(now, at, points, change));
                 None
@@ -379,18 +390,17 @@ impl Transport {
         let Some(Some(link)) = self.links.get_mut(usize::from(label.association)) else {
             return Err(Refusal::NoRoute);
         };
-        if !link.asp.is_active() || link.leaving {
+        let Some(routing_context) = link.asp.data_context(None).filter(|_| !link.leaving) else {
             return Err(Refusal::NoRoute);
-        }
+        };
         let mut room = [0; super::ROOM + 64];
         let mut w = Prepend::new(&mut room);
         let mark = m3ua::build::data_padding(&mut w);
         w.bytes(message);
         let configured = self.setups.get(usize::from(label.association)).map(|setup| &setup.m3ua);
-        let mut contexts = configured.into_iter().flat_map(|m3ua| m3ua.routing_contexts.iter().copied());
         let header = m3ua::build::DataHeader {
             network_appearance: configured.and_then(|m3ua| m3ua.network_appearance),
-            routing_context: contexts.find(|&context| link.asp.is_context_active(Some(context))),
+            routing_context,
             opc: label.originating,
             dpc: label.destination,
             si: SCCP,
@@ -445,6 +455,7 @@ impl Transport {
             let mut send = |stream: u16, message: &[u8]| {
                 let _ = endpoint.send(now, association, stream, PPID_M3UA, message);
             };
+            let failed = matches!(change, Change::Down { .. } | Change::Restarted { .. });
             match change {
                 Change::Up { streams } | Change::Restarted { streams } => {
                     link.is_up = true;
@@ -455,6 +466,7 @@ impl Transport {
                 Change::Path { .. } => {}
                 Change::Down { .. } => link.asp.association_down(now),
             }
+            self.tend(now, at, failed);
         }
     }
 
@@ -487,6 +499,7 @@ impl Transport {
         }
         self.endpoint.handle_timeout(now, out);
         self.ways.handle_timeout(now);
+        self.tend_recovery(now);
         for link in self.links.iter_mut().flatten() {
             let (endpoint, local) = (&mut self.endpoint, link.local);
             let mut send = |stream: u16, message: &[u8]| {
@@ -513,7 +526,8 @@ impl Transport {
         let is_gone =
             |link: &Link| link.is_gone() && self.endpoint.state(link.local) == sctp::State::Established;
         let due = |link: &Link| if is_gone(link) { Time::ZERO } else { link.asp.poll_timeout() };
-        let others = self.endpoint.poll_timeout().min(self.next_announcement).min(self.ways.poll_timeout());
+        let own = self.ways.poll_timeout().min(self.servers.poll_timeout()).min(self.next_announcement);
+        let others = self.endpoint.poll_timeout().min(own);
         self.links.iter().flatten().map(due).fold(others, Time::min)
     }
 
@@ -532,6 +546,9 @@ impl Transport {
             }
         }
         self.note_active();
+        for at in 0..self.links.len() {
+            self.tend(now, at as u16, false);
+        }
     }
 
     /// Whether every association of this worker is closed.

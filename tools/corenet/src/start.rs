@@ -291,7 +291,7 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
         WORKER,
         point_code,
         ss7.network_indicator,
-        layers::associations(associations, ports, 1),
+        layers::associations(associations, destinations, ports, 1),
         layers::destinations(destinations, associations),
         secret(config.seed, stack.purpose),
         SipKey::new(secret(config.seed, stack.purpose + 1)),

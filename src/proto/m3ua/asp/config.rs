@@ -39,6 +39,9 @@ pub struct AspConfig {
     pub double_exchange: bool,
     /// The application servers, at most [`AspConfig::MAX_CONTEXTS`]; none where the peer knows the only one.
     pub routing_contexts: Vec<u32>,
+    /// With double exchange, the application servers of the peer where they are others than `routing_contexts`, at most
+    /// [`AspConfig::MAX_CONTEXTS`].
+    pub peer_contexts: Vec<u32>,
     /// The network appearance that messages must bear if they bear one.
     pub network_appearance: Option<u32>,
     /// The traffic mode to ask for; as SGP, the only one to accept.
@@ -53,16 +56,23 @@ pub struct AspConfig {
     pub leave_attempts: u32,
     /// T(beat): how often to send BEAT; the peer has failed when nothing has come for twice as long.
     pub t_beat: Option<Duration>,
-    /// T(r): how long, as SGP, an application server stays pending.
-    pub t_recovery: Duration,
-    /// How often to ask about destinations that were said to be unavailable, restricted or congested.
+    /// As ASP, how often to ask about destinations that were said to be unavailable, restricted or congested; `audited`
+    /// are asked about as soon as the ASP is active. Without it nothing is asked.
     pub t_audit: Option<Duration>,
+    /// The destinations that matter to us.
+    pub audited: Vec<PointCode>,
     /// Accept DATA on stream 0, from peers that have no other.
     pub data_on_stream_0: bool,
     /// How many destinations can be known as not simply available; 128 of them are asked about.
     pub destinations: usize,
     /// As SGP, the destinations that can be reached; none: all.
     pub reachable: Vec<PointCode>,
+    /// As SGP, the destinations whose state is told to who asks; none: all.
+    pub reportable: Vec<PointCode>,
+    /// As ASP, take news about destinations while inactive too, from gateways that do not wait until it is active.
+    pub ssnm_while_inactive: bool,
+    /// As ASP, answer a DAUD of the gateway: everything is available by us.
+    pub daud_from_gateway: bool,
 }
 
 impl AspConfig {
@@ -76,6 +86,7 @@ impl AspConfig {
             role,
             double_exchange: false,
             routing_contexts,
+            peer_contexts: Vec::new(),
             network_appearance: None,
             traffic_mode: None,
             asp_identifier: None,
@@ -83,11 +94,14 @@ impl AspConfig {
             t_retry: Duration::from_secs(10),
             leave_attempts: 3,
             t_beat: None,
-            t_recovery: Duration::from_secs(2),
             t_audit: None,
+            audited: Vec::new(),
             data_on_stream_0: false,
             destinations: 128,
             reachable: Vec::new(),
+            reportable: Vec::new(),
+            ssnm_while_inactive: false,
+            daud_from_gateway: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The states of an ASP and its application server over one SCTP association (RFC 4666 4.3), from either side.
 
 mod config;
+mod data;
 mod own;
 mod peer;
 mod ssnm;
@@ -8,7 +9,7 @@ mod ssnm;
 use super::build;
 use super::destinations::{Availability, Change, Destinations};
 use super::view::{Affected, Data, Kind, Message, Why, error_code, malformed};
-use super::{ErrorCode, Status, stream_for, tag};
+use super::{ErrorCode, TrafficMode, stream_for, tag};
 use crate::base::{Malformed, Time};
 use crate::codec::{Prepend, Reader};
 use crate::ident::PointCode;
@@ -61,6 +62,22 @@ impl Half {
     }
 }
 
+/// A direction: whose ASP it is that asks for traffic. Without double exchange both are one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Side {
+    Ours,
+    Theirs,
+}
+
+/// The traffic mode of an application server, as SGP or IPSP.
+#[derive(Clone, Copy, Debug)]
+struct Modes {
+    /// The one to accept; any if none.
+    required: Option<TrafficMode>,
+    /// The one that the ASP has asked for.
+    asked: Option<TrafficMode>,
+}
+
 /// A request of ours that waits for its acknowledgement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Request {
@@ -80,17 +97,20 @@ pub struct Asp {
     streams_out: u16,
     /// Management wants the ASP down.
     stopped: bool,
-    /// Another ASP has taken over: wait for its end.
-    standby: bool,
+    /// The routing contexts that another ASP has taken over: we wait for its end.
+    standby: u32,
     request: Option<Request>,
     attempts: u32,
     /// ERR "unexpected message" has come since the request was sent.
     doubted: bool,
     /// End of T(ack) if a request waits, else when to ask again after a refusal.
     deadline: Time,
-    /// Routing contexts of the application server whose last ASP is gone, as SGP.
-    pending: u32,
-    recovery_deadline: Time,
+    /// The traffic modes that the application servers take, as SGP, and those that the ASP has asked for.
+    modes: [Modes; AspConfig::MAX_CONTEXTS],
+    /// The identifier that the peer has given itself.
+    peer_identifier: Option<u32>,
+    /// Management lets the ASP be up, without traffic.
+    blocked: bool,
     beat_deadline: Time,
     audit_deadline: Time,
     heard: Time,
@@ -110,18 +130,20 @@ impl Asp {
     #[must_use]
     pub fn new(config: AspConfig) -> Self {
         assert!(config.routing_contexts.len() <= AspConfig::MAX_CONTEXTS);
+        assert!(config.peer_contexts.len() <= AspConfig::MAX_CONTEXTS);
         Self {
             halves: [Half::default(); 2],
             associated: false,
             streams_out: 0,
             stopped: false,
-            standby: false,
+            standby: 0,
             request: None,
             attempts: 0,
             doubted: false,
             deadline: Time::NEVER,
-            pending: 0,
-            recovery_deadline: Time::NEVER,
+            modes: [Modes { required: config.traffic_mode, asked: None }; AspConfig::MAX_CONTEXTS],
+            peer_identifier: None,
+            blocked: false,
             beat_deadline: Time::NEVER,
             audit_deadline: Time::NEVER,
             heard: Time::ZERO,
@@ -146,11 +168,10 @@ impl Asp {
     pub fn association_down(&mut self, _now: Time) {
         self.associated = false;
         self.halves = [Half::default(); 2];
-        self.standby = false;
+        self.standby = 0;
         self.request = None;
         self.deadline = Time::NEVER;
-        self.pending = 0;
-        self.recovery_deadline = Time::NEVER;
+        self.peer_identifier = None;
         self.beat_deadline = Time::NEVER;
         self.audit_deadline = Time::NEVER;
         if self.config.role != Role::Sgp {
@@ -163,7 +184,6 @@ impl Asp {
         self.stopped = true;
         if self.config.role == Role::Sgp {
             if self.halves[0].state != AspState::Down {
-                self.forget_pending();
                 self.halves[0].set_down();
                 self.emit(Kind::AspdnAck, |_| (), send);
             }
@@ -176,29 +196,41 @@ impl Asp {
         self.advance(now, send);
     }
 
+    /// As SGP, keeps the ASP from traffic and lets it be up: an ASPIA ACK unasked, and no ASPAC is accepted until
+    /// [`Asp::unblock`].
+    pub fn block(&mut self, send: &mut dyn FnMut(u16, &[u8])) {
+        if self.config.role != Role::Sgp {
+            return;
+        }
+        self.blocked = true;
+        if self.theirs().state == AspState::Active {
+            let contexts = self.contexts(Side::Theirs, self.theirs().active);
+            self.theirs_mut().set_active(0);
+            self.emit(Kind::AspiaAck, |writer| build::routing_contexts(writer, contexts), send);
+        }
+    }
+
+    /// Ends [`Asp::block`]; the ASP asks when it likes.
+    pub fn unblock(&mut self) {
+        self.blocked = false;
+    }
+
     /// Ends [`Asp::stop`]: enters the traffic again, or as SGP, lets the ASP in.
     pub fn start(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) {
         self.stopped = false;
         self.advance(now, send);
     }
 
-    /// Whether DATA may be sent.
+    /// Who we are.
     #[must_use]
-    pub fn is_active(&self) -> bool {
-        self.state() == AspState::Active
+    pub fn role(&self) -> Role {
+        self.config.role
     }
 
     /// The state; with double exchange, the lower of the two directions.
     #[must_use]
     pub fn state(&self) -> AspState {
         if self.is_double() { self.ours().state.min(self.theirs().state) } else { self.ours().state }
-    }
-
-    /// Whether DATA of this routing context may be sent; without one, of the only one.
-    #[must_use]
-    pub fn is_context_active(&self, context: Option<u32>) -> bool {
-        let Some(bit) = self.context_bit(context) else { return false };
-        self.is_active() && self.ours().active & self.theirs().active & bit != 0
     }
 
     /// The stream for DATA with this signalling link selection.
@@ -221,7 +253,7 @@ impl Asp {
     /// When [`Asp::handle_timeout`] is due; `Time::NEVER` when no timer runs.
     #[must_use]
     pub fn poll_timeout(&self) -> Time {
-        self.deadline.min(self.recovery_deadline).min(self.beat_deadline).min(self.audit_deadline)
+        self.deadline.min(self.beat_deadline).min(self.audit_deadline)
     }
 
     fn is_double(&self) -> bool {
@@ -242,37 +274,6 @@ impl Asp {
 
     fn theirs_mut(&mut self) -> &mut Half {
         if self.is_double() { &mut self.halves[1] } else { &mut self.halves[0] }
-    }
-
-    /// All routing contexts; without any, the nameless one.
-    fn all(&self) -> u32 {
-        match self.config.routing_contexts.len() {
-            0 => 1,
-            count => u32::MAX >> 32usize.saturating_sub(count),
-        }
-    }
-
-    /// The bit of a routing context, or `None` if it isn't configured or is needed and absent.
-    fn context_bit(&self, context: Option<u32>) -> Option<u32> {
-        let contexts = &self.config.routing_contexts;
-        match context {
-            Some(context) if !contexts.is_empty() => {
-                contexts.iter().position(|&known| known == context).map(|at| 1 << at)
-            }
-            Some(_) if self.config.role == Role::Sgp => None,
-            _ => (contexts.len() < 2).then_some(1),
-        }
-    }
-
-    /// The routing contexts that a mask stands for.
-    fn contexts(&self, mask: u32) -> impl DoubleEndedIterator<Item = u32> + use<> {
-        // A copy, so that a message can be written while the machine changes; at most 32 words.
-        let mut copy = [0; AspConfig::MAX_CONTEXTS];
-        for (to, &from) in copy.iter_mut().zip(&self.config.routing_contexts) {
-            *to = from;
-        }
-        let count = self.config.routing_contexts.len();
-        (0..count).filter(move |at| mask >> at & 1 == 1).filter_map(move |at| copy.get(at).copied())
     }
 
     /// Sends a management message with the parameters that `write` puts down, on stream 0.
@@ -310,30 +311,34 @@ impl Asp {
         }
     }
 
-    /// Answers `offending` with an ERR, unless it is one itself (RFC 4666 3.8.1).
+    /// Answers `offending` with an ERR about these routing contexts, unless it is one itself (RFC 4666 3.8.1).
     fn reject(
         &mut self,
         code: ErrorCode,
         offending: &[u8],
-        context: Option<u32>,
+        contexts: &[u32],
         send: &mut dyn FnMut(u16, &[u8]),
     ) {
         if matches!(offending, [_, _, 0, 0, ..]) {
             return;
         }
         self.counts.errors_sent += 1;
-        let appearance = self.config.network_appearance;
         let diagnostic = offending.get(..40).unwrap_or(offending);
+        // What was invalid is told: the appearance that came, not the one that is configured.
+        let appearance = match code {
+            ErrorCode::InvalidNetworkAppearance => Message::parse(offending)
+                .ok()
+                .and_then(|message| message.parameters.find(tag::NETWORK_APPEARANCE)),
+            _ => None,
+        };
         self.emit(
             Kind::Err,
             |writer| {
                 build::parameter(writer, tag::DIAGNOSTIC, diagnostic);
-                if let Some(appearance) = appearance
-                    && code == ErrorCode::InvalidNetworkAppearance
-                {
-                    build::parameter(writer, tag::NETWORK_APPEARANCE, &appearance.to_be_bytes());
+                if let Some(appearance) = appearance {
+                    build::parameter(writer, tag::NETWORK_APPEARANCE, appearance);
                 }
-                build::routing_contexts(writer, context.into_iter());
+                build::routing_contexts(writer, contexts.iter().copied());
                 build::error_code(writer, code);
             },
             send,
@@ -347,7 +352,7 @@ impl Asp {
             .ok()
             .and_then(|message| message.parameters.find(tag::ROUTING_CONTEXT))
             .and_then(|value| Reader::new(value).u32());
-        self.reject(ErrorCode::UnexpectedMessage, offending, context, send);
+        self.reject(ErrorCode::UnexpectedMessage, offending, context.as_slice(), send);
     }
 
     /// Takes one SCTP user message that came on `stream`. What it answers goes to `send`, as stream and message.
@@ -372,93 +377,38 @@ impl Asp {
             }
             Err(code) => {
                 self.counts.unsupported += 1;
-                self.reject(code, bytes, None, send);
+                self.reject(code, bytes, &[], send);
                 Ok(Input::Handled)
             }
         });
         if let Err(refused) = input {
             self.counts.malformed += 1;
             if let Some(code) = error_code(refused.why) {
-                self.reject(code, bytes, None, send);
+                self.reject(code, bytes, &[], send);
             }
             return Err(refused);
         }
         let after = self.state();
         if before != after {
-            self.on_change(now, after);
+            self.on_change(now, after, send);
             return Ok(Input::Changed(after));
         }
         input
     }
 
-    fn on_change(&mut self, now: Time, state: AspState) {
+    fn on_change(&mut self, now: Time, state: AspState, send: &mut dyn FnMut(u16, &[u8])) {
         if state == AspState::Active {
             self.counts.activations += 1;
-            self.audit_deadline = self.config.t_audit.map_or(Time::NEVER, |period| now + period);
+            if let Some(period) = self.config.t_audit {
+                self.audit_deadline = now + period;
+                self.audit_first(send);
+            }
         } else {
             self.audit_deadline = Time::NEVER;
         }
         if cfg!(debug_assertions) {
             self.assert_invariants();
         }
-    }
-
-    fn on_data<'a>(
-        &mut self,
-        stream: u16,
-        bytes: &[u8],
-        message: &Message<'a>,
-        send: &mut dyn FnMut(u16, &[u8]),
-    ) -> Result<Input<'a>, Malformed> {
-        let data = Data::parse(message)?;
-        if stream == 0 && self.streams_out > 1 && !self.config.data_on_stream_0 {
-            self.counts.invalid_stream += 1;
-            self.reject(ErrorCode::InvalidStreamIdentifier, bytes, data.routing_context, send);
-            return Ok(Input::Handled);
-        }
-        let Some(bit) = self.check_scope(data.network_appearance, data.routing_context, bytes, send) else {
-            return Ok(Input::Handled);
-        };
-        // DATA may overtake the ASPAC ACK on another stream (4.3.4.3).
-        let active = (self.ours().active | self.theirs().active) & bit != 0;
-        if active || self.request == Some(Request::Aspac) {
-            self.counts.data_received += 1;
-            return Ok(Input::Data(data));
-        }
-        if self.config.role == Role::Asp && self.ours().state == AspState::Inactive {
-            // An ASP discards it silently (3.8.1): it may have crossed our ASPIA.
-            self.counts.data_inactive += 1;
-        } else {
-            self.unexpected(bytes, send);
-        }
-        Ok(Input::Handled)
-    }
-
-    /// The bit of a message's routing context, or an ERR if that or its network appearance isn't ours.
-    fn check_scope(
-        &mut self,
-        appearance: Option<u32>,
-        context: Option<u32>,
-        bytes: &[u8],
-        send: &mut dyn FnMut(u16, &[u8]),
-    ) -> Option<u32> {
-        if let (Some(theirs), Some(ours)) = (appearance, self.config.network_appearance)
-            && theirs != ours
-        {
-            self.counts.invalid_network_appearance += 1;
-            self.reject(ErrorCode::InvalidNetworkAppearance, bytes, None, send);
-            return None;
-        }
-        let bit = self.context_bit(context);
-        if bit.is_none() {
-            self.counts.invalid_routing_context += 1;
-            let code = match context {
-                Some(_) => ErrorCode::InvalidRoutingContext,
-                None => ErrorCode::MissingParameter,
-            };
-            self.reject(code, bytes, context, send);
-        }
-        bit
     }
 
     fn on_management<'a>(
@@ -489,6 +439,10 @@ impl Asp {
                     self.on_request(now, bytes, message, kind, send)?;
                 }
             }
+            Kind::RegReq | Kind::RegRsp | Kind::DeregReq | Kind::DeregRsp => {
+                self.counts.unsupported += 1;
+                self.reject(ErrorCode::UnsupportedMessageClass, bytes, &[], send);
+            }
             _ => return self.on_ssnm(bytes, message, kind, send),
         }
         Ok(Input::Handled)
@@ -518,44 +472,12 @@ impl Asp {
         Ok(())
     }
 
-    /// The routing contexts that a message names; all if it names none. `None` if one isn't ours: an ERR is sent.
-    fn context_mask(
-        &mut self,
-        bytes: &[u8],
-        message: &Message<'_>,
-        send: &mut dyn FnMut(u16, &[u8]),
-    ) -> Result<Option<u32>, Malformed> {
-        let Some(value) = message.parameters.find(tag::ROUTING_CONTEXT) else { return Ok(Some(self.all())) };
-        if value.is_empty() || value.len() % 4 != 0 {
-            return Err(malformed(Why::Size, 8));
-        }
-        let mut reader = Reader::new(value);
-        let mut mask = 0;
-        let mut unknown = None;
-        while let Some(context) = reader.u32() {
-            match self.context_bit(Some(context)) {
-                Some(bit) => mask |= bit,
-                None => unknown = Some(context),
-            }
-        }
-        if unknown.is_some() {
-            self.counts.invalid_routing_context += 1;
-            self.reject(ErrorCode::InvalidRoutingContext, bytes, unknown, send);
-        }
-        Ok((mask != 0).then_some(mask))
-    }
-
     /// Runs the timers that are due at `now`.
     pub fn handle_timeout(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) -> Option<Timeout> {
         let before = self.state();
         let mut failed = false;
         if now >= self.deadline {
             failed |= self.on_deadline(now, send);
-        }
-        if now >= self.recovery_deadline {
-            let mask = self.pending;
-            self.forget_pending();
-            self.notify_contexts(Status::AsInactive, mask, send);
         }
         if now >= self.beat_deadline {
             failed |= self.on_beat_deadline(now, send);
@@ -574,7 +496,7 @@ impl Asp {
         if before == after {
             return None;
         }
-        self.on_change(now, after);
+        self.on_change(now, after, send);
         Some(Timeout::Changed(after))
     }
 
@@ -597,13 +519,13 @@ impl Asp {
 
     /// Panics if the state contradicts itself.
     pub fn assert_invariants(&self) {
-        for half in &self.halves {
+        for (half, side) in self.halves.iter().zip([Side::Ours, Side::Theirs]) {
             assert_eq!(half.state == AspState::Active, half.active != 0);
-            assert_eq!(half.active & !self.all(), 0);
+            assert_eq!(half.active & !self.all(side), 0);
         }
+        assert_eq!(self.standby & (self.ours().active | !self.all(Side::Ours)), 0);
         assert!(self.request.is_none() || self.deadline != Time::NEVER);
-        assert_eq!(self.pending & self.theirs().active, 0);
-        assert_eq!(self.pending == 0, self.recovery_deadline == Time::NEVER);
+        assert!(!self.blocked || self.config.role != Role::Sgp || self.theirs().active == 0);
         assert!(self.associated || self.state() == AspState::Down);
         assert!(self.config.role != Role::Sgp || self.request.is_none());
     }

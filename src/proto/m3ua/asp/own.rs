@@ -1,6 +1,6 @@
 //! Our own ASP's requests: up, active, inactive, down, and what the peer makes of them (RFC 4666 4.3.4).
 
-use super::{Asp, AspState, Half, Request, Role};
+use super::{Asp, AspState, Half, Request, Role, Side};
 use crate::base::{Malformed, Time};
 use crate::proto::m3ua::view::{Kind, Message, Why, malformed};
 use crate::proto::m3ua::{ErrorCode, Status, build, tag};
@@ -30,7 +30,7 @@ impl Asp {
             AspState::Active if self.stopped => Request::Aspia,
             AspState::Inactive if self.stopped => Request::Aspdn,
             AspState::Inactive | AspState::Active
-                if !self.stopped && self.initiates() && !self.standby && active != self.all() =>
+                if !self.stopped && self.initiates() && self.wanted() & !active != 0 =>
             {
                 Request::Aspac
             }
@@ -47,7 +47,7 @@ impl Asp {
         self.deadline = now + self.config.t_ack;
         let identifier = self.config.asp_identifier;
         let mode = self.config.traffic_mode;
-        let missing = self.all() & !self.ours().active;
+        let missing = self.wanted() & !self.ours().active;
         match request {
             Request::Aspup => self.emit(
                 Kind::Aspup,
@@ -59,7 +59,7 @@ impl Asp {
                 send,
             ),
             Request::Aspac => {
-                let contexts = self.contexts(if missing == 0 { self.all() } else { missing });
+                let contexts = self.contexts(Side::Ours, if missing == 0 { self.wanted() } else { missing });
                 self.emit(
                     Kind::Aspac,
                     |writer| {
@@ -72,7 +72,7 @@ impl Asp {
                 );
             }
             Request::Aspia => {
-                let contexts = self.contexts(self.ours().active);
+                let contexts = self.contexts(Side::Ours, self.ours().active);
                 self.emit(Kind::Aspia, |writer| build::routing_contexts(writer, contexts), send);
             }
             Request::Aspdn => self.emit(Kind::Aspdn, |_| (), send),
@@ -112,7 +112,7 @@ impl Asp {
                 self.ours_mut().set_down();
             }
             Kind::AspacAck => {
-                let Some(mask) = self.context_mask(bytes, message, send)? else { return Ok(()) };
+                let Some(mask) = self.context_mask(Side::Ours, bytes, message, send)? else { return Ok(()) };
                 if self.stopped || self.ours().state == AspState::Down {
                     // Late, after we have asked to leave.
                     self.counts.unexpected += 1;
@@ -120,13 +120,13 @@ impl Asp {
                 }
                 let active = self.ours().active | mask;
                 self.ours_mut().set_active(active);
-                self.standby = false;
-                if awaited == Some(Request::Aspac) && active == self.all() {
+                self.standby &= !mask;
+                if awaited == Some(Request::Aspac) && self.wanted() & !active == 0 {
                     self.settle();
                 }
             }
             _ => {
-                let Some(mask) = self.context_mask(bytes, message, send)? else { return Ok(()) };
+                let Some(mask) = self.context_mask(Side::Ours, bytes, message, send)? else { return Ok(()) };
                 if self.ours().state == AspState::Active {
                     let active = self.ours().active & !mask;
                     self.ours_mut().set_active(active);
@@ -138,6 +138,11 @@ impl Asp {
         }
         self.advance(now, send);
         Ok(())
+    }
+
+    /// The routing contexts that we are to be active for now: all but those that another ASP has taken over.
+    fn wanted(&self) -> u32 {
+        self.all(Side::Ours) & !self.standby
     }
 
     /// No request waits any more, and none is put off.
@@ -204,16 +209,23 @@ impl Asp {
         }
         let status = message.parameters.word(tag::STATUS)?.ok_or(malformed(Why::Missing, 8))?;
         self.counts.notifications_received += 1;
+        let Some(mask) = self.context_mask(Side::Ours, bytes, message, send)? else { return Ok(()) };
+        let active = self.ours().active;
         match Status::from_wire(status) {
-            Some(Status::AlternateAspActive) if self.ours().state == AspState::Active => {
-                self.ours_mut().set_active(0);
-                self.standby = true;
-                if matches!(self.request, Some(Request::Aspac | Request::Aspia)) {
+            Some(Status::AlternateAspActive) if active & mask != 0 => {
+                self.ours_mut().set_active(active & !mask);
+                self.standby |= active & mask;
+                let done = match self.request {
+                    Some(Request::Aspac) => self.wanted() & !self.ours().active == 0,
+                    Some(Request::Aspia) => self.ours().active == 0,
+                    _ => false,
+                };
+                if done {
                     self.settle();
                 }
             }
             Some(Status::AsPending | Status::AsInactive | Status::InsufficientAspResources) => {
-                self.standby = false;
+                self.standby &= !mask;
                 if status != Status::AsInactive as u32 && self.request.is_none() {
                     self.settle();
                 }

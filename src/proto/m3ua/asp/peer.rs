@@ -1,10 +1,10 @@
-//! The other side's ASP: its requests, answered as SGP or IPSP (RFC 4666 4.3.4), and what the application server
-//! is then told.
+//! The other side's ASP: its requests, answered as SGP or IPSP (RFC 4666 4.3.4). What it means for its application
+//! servers is for [`Server`](crate::proto::m3ua::Server) to say.
 
-use super::{Asp, AspState, Role};
+use super::{Asp, AspState, Role, Side};
 use crate::base::{Malformed, Time};
 use crate::proto::m3ua::view::{Kind, Message};
-use crate::proto::m3ua::{ErrorCode, Status, build, tag};
+use crate::proto::m3ua::{ErrorCode, Status, TrafficMode, build, tag};
 
 impl Asp {
     pub(super) fn on_request(
@@ -16,7 +16,7 @@ impl Asp {
         send: &mut dyn FnMut(u16, &[u8]),
     ) -> Result<(), Malformed> {
         match kind {
-            Kind::Aspup => self.on_aspup(now, bytes, message, send)?,
+            Kind::Aspup => self.on_aspup(bytes, message, send)?,
             Kind::Aspdn => self.on_aspdn(now, send),
             Kind::Aspac => self.on_aspac(bytes, message, send)?,
             _ => self.on_aspia(now, bytes, message, send)?,
@@ -27,7 +27,6 @@ impl Asp {
 
     fn on_aspup(
         &mut self,
-        now: Time,
         bytes: &[u8],
         message: &Message<'_>,
         send: &mut dyn FnMut(u16, &[u8]),
@@ -44,27 +43,21 @@ impl Asp {
         };
         if let Some(code) = refusal {
             self.counts.refused += 1;
-            self.reject(code, bytes, None, send);
+            self.reject(code, bytes, &[], send);
             return Ok(());
         }
         let was = self.theirs().state;
-        let lost = self.theirs().active;
+        self.peer_identifier = identifier;
         self.theirs_mut().set_active(0);
         self.emit(Kind::AspupAck, |_| (), send);
-        match was {
-            AspState::Down => self.notify_contexts(Status::AsInactive, self.all(), send),
-            AspState::Inactive => {}
-            AspState::Active => {
-                self.unexpected(bytes, send);
-                self.on_lost(now, lost, send);
-            }
+        if was == AspState::Active {
+            self.unexpected(bytes, send);
         }
         Ok(())
     }
 
     fn on_aspdn(&mut self, now: Time, send: &mut dyn FnMut(u16, &[u8])) {
         let was = self.theirs().state;
-        self.forget_pending();
         self.theirs_mut().set_down();
         self.emit(Kind::AspdnAck, |_| (), send);
         self.on_left(now, was);
@@ -77,36 +70,26 @@ impl Asp {
         send: &mut dyn FnMut(u16, &[u8]),
     ) -> Result<(), Malformed> {
         let mode = message.parameters.word(tag::TRAFFIC_MODE)?;
-        if self.stopped {
+        if self.stopped || self.blocked {
             self.counts.refused += 1;
-            self.reject(ErrorCode::RefusedManagementBlocking, bytes, None, send);
+            self.reject(ErrorCode::RefusedManagementBlocking, bytes, &[], send);
             return Ok(());
         }
         if self.theirs().state == AspState::Down {
             self.unexpected(bytes, send);
             return Ok(());
         }
-        let supported = match (mode, self.config.traffic_mode) {
-            (Some(asked), Some(ours)) => asked == ours as u32,
-            (Some(asked), None) => (1..=3).contains(&asked),
-            (None, _) => true,
-        };
-        if !supported {
+        let Some(mask) = self.context_mask(Side::Theirs, bytes, message, send)? else { return Ok(()) };
+        if !self.takes_mode(mode, mask) {
             self.counts.refused += 1;
-            self.reject(ErrorCode::UnsupportedTrafficMode, bytes, None, send);
+            self.reject(ErrorCode::UnsupportedTrafficMode, bytes, &[], send);
             return Ok(());
         }
-        let Some(mask) = self.context_mask(bytes, message, send)? else { return Ok(()) };
-        let fresh = mask & !self.theirs().active;
         let active = self.theirs().active | mask;
         self.theirs_mut().set_active(active);
-        self.pending &= !mask;
-        if self.pending == 0 {
-            self.recovery_deadline = Time::NEVER;
-        }
+        self.remember_mode(mode, mask);
         self.acknowledge(Kind::AspacAck, mask, message, send);
-        self.notify_contexts(Status::AsActive, fresh, send);
-        if !self.is_double() && self.request.is_none() && active == self.all() {
+        if !self.is_double() && self.request.is_none() && active == self.all(Side::Theirs) {
             // The peer has come back by itself: nothing is put off any more.
             self.settle();
         }
@@ -124,13 +107,11 @@ impl Asp {
             self.unexpected(bytes, send);
             return Ok(());
         }
-        let Some(mask) = self.context_mask(bytes, message, send)? else { return Ok(()) };
+        let Some(mask) = self.context_mask(Side::Theirs, bytes, message, send)? else { return Ok(()) };
         let was = self.theirs().state;
-        let lost = self.theirs().active & mask;
         let active = self.theirs().active & !mask;
         self.theirs_mut().set_active(active);
         self.acknowledge(Kind::AspiaAck, mask, message, send);
-        self.on_lost(now, lost, send);
         self.on_left(now, was);
         Ok(())
     }
@@ -144,7 +125,7 @@ impl Asp {
         send: &mut dyn FnMut(u16, &[u8]),
     ) {
         let named = message.parameters.find(tag::ROUTING_CONTEXT).is_some();
-        let contexts = self.contexts(if named { mask } else { 0 });
+        let contexts = self.contexts(Side::Theirs, if named { mask } else { 0 });
         let mode = message.parameters.find(tag::TRAFFIC_MODE).filter(|_| kind == Kind::AspacAck);
         self.emit(
             kind,
@@ -158,20 +139,6 @@ impl Asp {
         );
     }
 
-    /// The application servers of `lost` have no active ASP any more: T(r) runs before they are inactive (4.3.2).
-    fn on_lost(&mut self, now: Time, lost: u32, send: &mut dyn FnMut(u16, &[u8])) {
-        if self.config.role == Role::Sgp && lost != 0 {
-            self.pending |= lost;
-            self.recovery_deadline = now + self.config.t_recovery;
-            self.notify_contexts(Status::AsPending, lost, send);
-        }
-    }
-
-    pub(super) fn forget_pending(&mut self) {
-        self.pending = 0;
-        self.recovery_deadline = Time::NEVER;
-    }
-
     /// A peer that shares our state has left it: it is not called back at once, since it may be about to stop.
     fn on_left(&mut self, now: Time, was: AspState) {
         if self.initiates() && !self.stopped && !self.is_double() && self.theirs().state < was {
@@ -179,25 +146,80 @@ impl Asp {
         }
     }
 
-    /// As SGP, tells the ASP a status of its application server that other associations have brought about
-    /// (RFC 4666 4.3.4.5). "Alternate ASP active" also makes it inactive here.
-    pub fn notify(&mut self, status: Status, send: &mut dyn FnMut(u16, &[u8])) {
-        if status == Status::AlternateAspActive && self.theirs().state == AspState::Active {
-            self.theirs_mut().set_active(0);
+    /// The state of the peer's ASP for one application server (RFC 4666 4.3.1).
+    #[must_use]
+    pub fn member_state(&self, context: Option<u32>) -> AspState {
+        let half = self.theirs();
+        let bit = self.context_bit(Side::Theirs, context).unwrap_or(0);
+        match half.state {
+            AspState::Active if half.active & bit == 0 => AspState::Inactive,
+            state => state,
         }
-        self.notify_contexts(status, self.all(), send);
     }
 
-    /// Sends a NTFY about the application servers of `mask`, as SGP, to an ASP that is up.
-    pub(super) fn notify_contexts(&mut self, status: Status, mask: u32, send: &mut dyn FnMut(u16, &[u8])) {
-        if self.config.role != Role::Sgp || self.theirs().state == AspState::Down || mask == 0 {
+    /// The identifier that the peer has given in its ASPUP.
+    #[must_use]
+    pub fn peer_identifier(&self) -> Option<u32> {
+        self.peer_identifier
+    }
+
+    /// The traffic mode that the peer has asked for, for one application server.
+    #[must_use]
+    pub fn asked_mode(&self, context: Option<u32>) -> Option<TrafficMode> {
+        let at = self.context_bit(Side::Theirs, context)?.trailing_zeros();
+        self.modes.get(at as usize)?.asked
+    }
+
+    /// As SGP, the traffic mode that the ASP must ask for from now on for one application server, if for any.
+    pub fn require_mode(&mut self, context: Option<u32>, mode: Option<TrafficMode>) {
+        let Some(bit) = self.context_bit(Side::Theirs, context) else { return };
+        if let Some(modes) = self.modes.get_mut(bit.trailing_zeros() as usize) {
+            modes.required = mode;
+        }
+    }
+
+    /// Whether the application servers of `mask` take this traffic mode.
+    fn takes_mode(&self, mode: Option<u32>, mask: u32) -> bool {
+        let Some(asked) = mode else { return true };
+        TrafficMode::from_wire(asked).is_some_and(|asked| {
+            let mut modes = self.modes.iter().enumerate();
+            modes.all(|(at, modes)| mask >> at & 1 == 0 || modes.required.is_none_or(|it| it == asked))
+        })
+    }
+
+    fn remember_mode(&mut self, mode: Option<u32>, mask: u32) {
+        for (at, modes) in self.modes.iter_mut().enumerate() {
+            if mask >> at & 1 == 1 {
+                modes.asked = mode.and_then(TrafficMode::from_wire);
+            }
+        }
+    }
+
+    /// As SGP, sends the ASP a NTFY about one of its application servers, if it is up (RFC 4666 4.3.4.5). After
+    /// "alternate ASP active" it is inactive there.
+    pub fn tell(
+        &mut self,
+        status: Status,
+        context: Option<u32>,
+        asp_identifier: Option<u32>,
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) {
+        if self.config.role != Role::Sgp || self.theirs().state == AspState::Down {
             return;
         }
-        let contexts = self.contexts(mask);
+        if status == Status::AlternateAspActive
+            && let Some(bit) = self.context_bit(Side::Theirs, context)
+        {
+            let active = self.theirs().active & !bit;
+            self.theirs_mut().set_active(active);
+        }
         self.emit(
             Kind::Ntfy,
             |writer| {
-                build::routing_contexts(writer, contexts);
+                build::routing_contexts(writer, context.into_iter());
+                if let Some(identifier) = asp_identifier {
+                    build::parameter(writer, tag::ASP_IDENTIFIER, &identifier.to_be_bytes());
+                }
                 build::status(writer, status);
             },
             send,

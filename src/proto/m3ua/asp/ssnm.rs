@@ -1,15 +1,56 @@
 //! SS7 signalling network management (RFC 4666 3.4, 4.5): what signalling gateways say about destinations.
 
-use super::{Asp, AspState, Input, Request, Role};
+use super::{Asp, AspState, Input, Request, Role, Side};
 use crate::base::Malformed;
-use crate::codec::Reader;
 use crate::ident::PointCode;
-use crate::proto::m3ua::destinations::{Availability, Change, Reach};
+use crate::proto::m3ua::destinations::{Availability, Change, Reach, covers};
 use crate::proto::m3ua::view::{Affected, Kind, Message, Why, malformed};
-use crate::proto::m3ua::{build, tag};
+use crate::proto::m3ua::{ErrorCode, build, tag};
 
 /// The most point codes that one message of ours names, or that we answer of one DAUD.
 pub(super) const POINTS_MAX: usize = 128;
+
+/// What is said of a point code or range in answer to a DAUD.
+#[derive(Clone, Copy)]
+struct Answer {
+    point_code: PointCode,
+    mask: u8,
+    /// `None`: it isn't told.
+    reach: Option<Reach>,
+    /// The congestion level, where it isn't that of what is around.
+    level: Option<u8>,
+}
+
+/// The answers to one DAUD.
+struct Answers {
+    points: [Answer; POINTS_MAX],
+    count: usize,
+    /// How many found no room.
+    left_out: usize,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        let none = Answer { point_code: PointCode(0), mask: 0, reach: None, level: None };
+        Self { points: [none; POINTS_MAX], count: 0, left_out: 0 }
+    }
+}
+
+impl Answers {
+    fn add(&mut self, answer: Answer) {
+        match self.points.get_mut(self.count) {
+            Some(slot) => {
+                *slot = answer;
+                self.count += 1;
+            }
+            None => self.left_out += 1,
+        }
+    }
+
+    fn points(&self) -> &[Answer] {
+        self.points.get(..self.count).unwrap_or(&[])
+    }
+}
 
 impl Asp {
     pub(super) fn on_ssnm<'a>(
@@ -22,8 +63,7 @@ impl Asp {
         let parameters = message.parameters;
         let affected = Affected::parse(parameters)?;
         let appearance = parameters.word(tag::NETWORK_APPEARANCE)?;
-        // A list of routing contexts is as good as its first: destinations aren't kept apart by context.
-        let context = parameters.find(tag::ROUTING_CONTEXT).and_then(|value| Reader::new(value).u32());
+        let named = parameters.find(tag::ROUTING_CONTEXT).is_some();
         let change = match kind {
             Kind::Duna => Some(Change::Reach(Reach::Unavailable)),
             Kind::Dava => Some(Change::Reach(Reach::Available)),
@@ -43,24 +83,25 @@ impl Asp {
             _ => None,
         };
         let fits_role = match self.config.role {
-            Role::Asp => kind != Kind::Daud,
+            Role::Asp => kind != Kind::Daud || self.config.daud_from_gateway,
             Role::Sgp => matches!(kind, Kind::Daud | Kind::Scon),
             Role::IpspClient | Role::IpspServer => true,
         };
-        let up = self.ours().state == AspState::Active || self.theirs().state == AspState::Active;
+        let least = if self.config.ssnm_while_inactive { AspState::Inactive } else { AspState::Active };
+        let up = self.ours().state.max(self.theirs().state) >= least;
         if !fits_role || (!up && self.request != Some(Request::Aspac)) {
             self.unexpected(bytes, send);
             return Ok(Input::Handled);
         }
-        // Without a context it concerns every application server, so none is missed.
-        if self
-            .check_scope(appearance, context.or(self.config.routing_contexts.first().copied()), bytes, send)
-            .is_none()
-        {
+        if !self.is_our_network(appearance, bytes, send) {
             return Ok(Input::Handled);
         }
+        // Destinations aren't kept apart by context: what is said for one of ours counts, without one too.
+        let Some(contexts) = self.context_mask(Side::Ours, bytes, message, send)? else {
+            return Ok(Input::Handled);
+        };
         let Some(change) = change else {
-            self.answer_audit(affected, context, send);
+            self.answer_audit(bytes, affected, if named { contexts } else { 0 }, send);
             return Ok(Input::Handled);
         };
         let ranges = if kind == Kind::Dupu { 1 } else { usize::MAX };
@@ -73,9 +114,24 @@ impl Asp {
         Ok(Input::Destination { affected, change })
     }
 
+    /// Asks the signalling gateway about the destinations that matter to us: nothing is known of them yet, or what was
+    /// said is old (RFC 4666 4.5.3).
+    pub(super) fn audit_first(&mut self, send: &mut dyn FnMut(u16, &[u8])) {
+        if self.config.role != Role::Asp {
+            return;
+        }
+        let mut points = [(PointCode(0), 0); POINTS_MAX];
+        let mut count = 0;
+        for (slot, &point_code) in points.iter_mut().zip(&self.config.audited) {
+            *slot = (point_code, 0);
+            count += 1;
+        }
+        self.ask_about(points.get(..count).unwrap_or(&[]), send);
+    }
+
     /// Asks the signalling gateway about every destination that isn't simply available (RFC 4666 3.4.3).
     pub fn audit(&mut self, send: &mut dyn FnMut(u16, &[u8])) {
-        if !self.is_active() || self.config.role == Role::Sgp {
+        if self.ours().state != AspState::Active || self.config.role == Role::Sgp {
             return;
         }
         let mut points = [(PointCode(0), 0); POINTS_MAX];
@@ -84,11 +140,16 @@ impl Asp {
             *slot = (point_code, mask);
             count += 1;
         }
-        if let Some(points @ [_, ..]) = points.get(..count) {
-            self.tell(Kind::Daud, points, None, self.ours().active, send);
-            // The answers say where it goes on.
-            self.destinations.forget_congestion();
+        self.ask_about(points.get(..count).unwrap_or(&[]), send);
+    }
+
+    fn ask_about(&mut self, points: &[(PointCode, u8)], send: &mut dyn FnMut(u16, &[u8])) {
+        if points.is_empty() {
+            return;
         }
+        self.tell_points(Kind::Daud, points, None, self.ours().active, send);
+        // The answers say where it goes on.
+        self.destinations.forget_congestion();
     }
 
     /// As SGP, changes what is known of a destination, and tells the ASP if it is active.
@@ -103,86 +164,161 @@ impl Asp {
         if !self.destinations.update(point_code, mask, change) {
             self.counts.destinations_full += 1;
         }
-        if !self.is_active() {
+        if self.theirs().state != AspState::Active {
             return;
         }
         let point = [(point_code, mask)];
         let active = self.theirs().active;
         match change {
-            Change::Reach(Reach::Available) => self.tell(Kind::Dava, &point, None, active, send),
-            Change::Reach(Reach::Restricted) => self.tell(Kind::Drst, &point, None, active, send),
-            Change::Reach(Reach::Unavailable) => self.tell(Kind::Duna, &point, None, active, send),
+            Change::Reach(Reach::Available) => self.tell_points(Kind::Dava, &point, None, active, send),
+            Change::Reach(Reach::Restricted) => self.tell_points(Kind::Drst, &point, None, active, send),
+            Change::Reach(Reach::Unavailable) => self.tell_points(Kind::Duna, &point, None, active, send),
             Change::Congestion(level) => {
-                self.tell(Kind::Scon, &point, Some((tag::CONGESTION, u32::from(level))), active, send);
+                self.tell_points(Kind::Scon, &point, Some((tag::CONGESTION, u32::from(level))), active, send);
             }
             Change::NoSccp(cause) => {
                 let cause = u32::from(cause) << 16 | 3;
-                self.tell(Kind::Dupu, &[(point_code, 0)], Some((tag::USER_CAUSE, cause)), active, send);
+                self.tell_points(
+                    Kind::Dupu,
+                    &[(point_code, 0)],
+                    Some((tag::USER_CAUSE, cause)),
+                    active,
+                    send,
+                );
             }
             Change::SccpBack => {}
         }
     }
 
-    /// Answers a DAUD: SCON for what is congested, then DAVA, DRST or DUNA.
+    /// Answers a DAUD: what is congested by SCON, then everything by DAVA, DRST or DUNA. Ranges come before what
+    /// lies inside them, since news of a range hold for all of it.
     fn answer_audit(
         &mut self,
+        bytes: &[u8],
         affected: Affected<'_>,
-        context: Option<u32>,
+        contexts: u32,
         send: &mut dyn FnMut(u16, &[u8]),
     ) {
-        let contexts = context.and_then(|context| self.context_bit(Some(context))).unwrap_or(0);
-        let extra = affected.count().saturating_sub(POINTS_MAX);
-        self.counts.audit_refused += extra as u64;
-        for level in 1..=3 {
-            let parameter = Some((tag::CONGESTION, u32::from(level)));
-            self.answer_part(affected, Kind::Scon, parameter, contexts, send, |state| {
-                state.congestion == level && state.reach != Reach::Unavailable
-            });
+        let mut answers = Answers::default();
+        for (point_code, mask) in affected {
+            self.audited(point_code, mask, &mut answers);
         }
-        for (kind, reach) in [
-            (Kind::Dava, Reach::Available),
-            (Kind::Drst, Reach::Restricted),
-            (Kind::Duna, Reach::Unavailable),
-        ] {
-            self.answer_part(affected, kind, None, contexts, send, |state| state.reach == reach);
+        self.counts.audit_refused += answers.left_out as u64;
+        for mask in (0..=24).rev() {
+            for level in 0..=3 {
+                let parameter = Some((tag::CONGESTION, u32::from(level)));
+                self.answer_part(&answers, Kind::Scon, parameter, contexts, send, |answer| {
+                    answer.mask == mask && answer.level == Some(level)
+                });
+            }
+            for (kind, reach) in [
+                (Kind::Dava, Reach::Available),
+                (Kind::Drst, Reach::Restricted),
+                (Kind::Duna, Reach::Unavailable),
+            ] {
+                self.answer_part(&answers, kind, None, contexts, send, |answer| {
+                    answer.mask == mask && answer.reach == Some(reach)
+                });
+            }
+        }
+        let mut untold = [(PointCode(0), 0); POINTS_MAX];
+        let mut count = 0;
+        for (slot, answer) in untold.iter_mut().zip(answers.points().iter().filter(|it| it.reach.is_none())) {
+            *slot = (answer.point_code, answer.mask);
+            count += 1;
+        }
+        if let Some(untold @ [_, ..]) = untold.get(..count) {
+            self.refuse_audit(bytes, untold, contexts, send);
+        }
+    }
+
+    /// ERR "destination status unknown" with the point codes whose state isn't told (RFC 4666 3.8.1).
+    fn refuse_audit(
+        &mut self,
+        bytes: &[u8],
+        points: &[(PointCode, u8)],
+        contexts: u32,
+        send: &mut dyn FnMut(u16, &[u8]),
+    ) {
+        self.counts.errors_sent += 1;
+        let contexts = self.contexts(Side::Ours, contexts);
+        let appearance = self.config.network_appearance;
+        let diagnostic = bytes.get(..40).unwrap_or(bytes);
+        self.emit(
+            Kind::Err,
+            |writer| {
+                build::parameter(writer, tag::DIAGNOSTIC, diagnostic);
+                build::affected(writer, points.iter().copied());
+                if let Some(appearance) = appearance {
+                    build::parameter(writer, tag::NETWORK_APPEARANCE, &appearance.to_be_bytes());
+                }
+                build::routing_contexts(writer, contexts);
+                build::error_code(writer, ErrorCode::DestinationStatusUnknown);
+            },
+            send,
+        );
+    }
+
+    /// What is to be said of a range, and of those inside it that are otherwise.
+    fn audited(&self, point_code: PointCode, mask: u8, answers: &mut Answers) {
+        let inside = |inner: PointCode, narrower: u8| narrower < mask && covers(point_code, mask, inner);
+        let (reachable, reportable) = (&self.config.reachable, &self.config.reportable);
+        if !reportable.is_empty() && !reportable.contains(&point_code) {
+            answers.add(Answer { point_code, mask, reach: None, level: None });
+            return;
+        }
+        let of = |reach, congestion: u8, around: u8| Answer {
+            point_code,
+            mask,
+            reach: Some(reach),
+            level: (reach != Reach::Unavailable && congestion != around).then_some(congestion),
+        };
+        if !(reachable.is_empty() || mask == 0 && reachable.contains(&point_code)) {
+            answers.add(of(Reach::Unavailable, 0, 0));
+            for &point in reachable.iter().filter(|&&point| inside(point, 0)) {
+                let state = self.reported(point, 0);
+                answers.add(Answer { point_code: point, mask: 0, ..of(state.reach, state.congestion, 0) });
+            }
+            return;
+        }
+        let whole = self.reported(point_code, mask);
+        answers.add(of(whole.reach, whole.congestion, 0));
+        for (inner, narrower, state) in self.destinations.iter().filter(|it| inside(it.0, it.1)) {
+            let around = self.destinations.of_range(inner, narrower.saturating_add(1));
+            let answer = of(state.reach, state.congestion, around.congestion);
+            answers.add(Answer { point_code: inner, mask: narrower, ..answer });
         }
     }
 
     fn answer_part(
         &mut self,
-        affected: Affected<'_>,
+        answers: &Answers,
         kind: Kind,
         parameter: Option<(u16, u32)>,
         contexts: u32,
         send: &mut dyn FnMut(u16, &[u8]),
-        picks: impl Fn(Availability) -> bool,
+        picks: impl Fn(&Answer) -> bool,
     ) {
         let mut points = [(PointCode(0), 0); POINTS_MAX];
         let mut count = 0;
-        for (point_code, mask) in affected.take(POINTS_MAX) {
-            if picks(self.reported(point_code))
-                && let Some(slot) = points.get_mut(count)
-            {
-                *slot = (point_code, mask);
-                count += 1;
-            }
+        for (slot, answer) in points.iter_mut().zip(answers.points().iter().filter(|answer| picks(answer))) {
+            *slot = (answer.point_code, answer.mask);
+            count += 1;
         }
         if let Some(points @ [_, ..]) = points.get(..count) {
-            self.tell(kind, points, parameter, contexts, send);
+            self.tell_points(kind, points, parameter, contexts, send);
         }
     }
 
-    /// What we say of a destination as SGP.
-    fn reported(&self, point_code: PointCode) -> Availability {
-        let reachable = &self.config.reachable;
-        if reachable.is_empty() || reachable.contains(&point_code) {
-            self.destinations.get(point_code)
-        } else {
-            Availability { reach: Reach::Unavailable, ..Availability::default() }
+    /// What we say of a destination or of the whole of a range. What a gateway has told us is not told back to it.
+    fn reported(&self, point_code: PointCode, mask: u8) -> Availability {
+        if self.config.role == Role::Asp {
+            return Availability::default();
         }
+        self.destinations.of_range(point_code, mask)
     }
 
-    fn tell(
+    fn tell_points(
         &mut self,
         kind: Kind,
         points: &[(PointCode, u8)],
@@ -190,7 +326,7 @@ impl Asp {
         contexts: u32,
         send: &mut dyn FnMut(u16, &[u8]),
     ) {
-        let contexts = self.contexts(contexts);
+        let contexts = self.contexts(Side::Ours, contexts);
         let appearance = self.config.network_appearance;
         self.emit(
             kind,

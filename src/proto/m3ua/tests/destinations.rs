@@ -169,3 +169,97 @@ fn ranges_and_their_members_are_kept_apart() {
     assert!(table.update(PointCode(0), 24, DUNA));
     assert_eq!(get(&table, 0xff_ffff), Reach::Unavailable);
 }
+
+#[test]
+fn news_count_if_one_of_their_contexts_is_ours() {
+    for list in [[100, 999], [999, 100]] {
+        let (mut a, _) = pair(|_| ());
+        let contexts = super::contexts::contexts(&list);
+        let affected = (tag::AFFECTED_POINT_CODE, &[0, 0, 0, 9][..]);
+        a.input(Time::ZERO, 0, &message(Kind::Duna, &[(tag::ROUTING_CONTEXT, &contexts), affected])).unwrap();
+        assert_eq!(reach(&a, 9), Reach::Unavailable);
+        let err = a.pop();
+        assert_eq!(word(&err, tag::ERROR_CODE), Some(ErrorCode::InvalidRoutingContext as u32));
+        assert_eq!(super::contexts::named(&err), [999]);
+    }
+}
+
+#[test]
+fn an_audit_of_a_range_tells_of_those_inside_it() {
+    let (mut a, mut b) = pair(|_| ());
+    for node in [&mut a, &mut b] {
+        node.asp.report(PointCode(9), 0, DUNA, &mut |_, _| ());
+    }
+    report(&mut b, 8, 2, Change::Congestion(2));
+    report(&mut b, 10, 0, Change::Congestion(0));
+    b.sent.clear();
+    let daud = message(Kind::Daud, &[(tag::AFFECTED_POINT_CODE, &[3, 0, 0, 8])]);
+    b.input(Time::ZERO, 0, &daud).unwrap();
+    use Kind::*;
+    let passed = exchange(Time::ZERO, &mut a, &mut b);
+    assert_eq!(passed, [(1, Dava), (1, Scon), (1, Dava), (1, Scon), (1, Dava), (1, Duna)]);
+    for point_code in 7..=16 {
+        let told = a.asp.availability(PointCode(point_code));
+        assert_eq!(told.reach, b.asp.availability(PointCode(point_code)).reach, "{point_code}");
+        let level = if matches!(point_code, 8 | 11) { 2 } else { 0 };
+        assert!(told.congestion == level || told.reach == Reach::Unavailable, "{point_code}: {told:?}");
+    }
+    // Of a range that can't be reached as a whole, those that can.
+    let (mut a, mut b) = pair(|config| config.reachable = vec![PointCode(10), PointCode(100)]);
+    b.input(Time::ZERO, 0, &daud).unwrap();
+    assert_eq!(exchange(Time::ZERO, &mut a, &mut b), [(1, Duna), (1, Dava)]);
+    assert_eq!((reach(&a, 10), reach(&a, 11)), (Reach::Available, Reach::Unavailable));
+}
+
+#[test]
+fn what_is_not_told_gets_an_err_that_names_it() {
+    let (_, mut b) = pair(|config| config.reportable = vec![PointCode(9)]);
+    let asked = [0, 0, 0, 7, 0, 0, 0, 9, 0, 0, 0, 8];
+    b.input(Time::ZERO, 0, &message(Kind::Daud, &[(tag::AFFECTED_POINT_CODE, &asked)])).unwrap();
+    let dava = b.pop();
+    assert_eq!((kind(&dava), word(&dava, tag::AFFECTED_POINT_CODE)), (Kind::Dava, Some(9)));
+    let err = b.pop();
+    assert_eq!(word(&err, tag::ERROR_CODE), Some(ErrorCode::DestinationStatusUnknown as u32));
+    let points = Message::parse(&err).unwrap().parameters.find(tag::AFFECTED_POINT_CODE).unwrap();
+    assert_eq!(points, [0, 0, 0, 8, 0, 0, 0, 7]);
+    assert!(b.sent.is_empty());
+}
+
+#[test]
+fn an_asp_asks_when_it_is_active_and_then_by_timer() {
+    let (mut a, mut b) = pair(|config| config.reachable = vec![PointCode(9)]);
+    let mut config = AspConfig::new(Role::Asp, vec![100]);
+    config.audited = vec![PointCode(9), PointCode(10)];
+    config.t_audit = Some(Duration::from_secs(30));
+    for round in 0..2 {
+        let now = seconds(100 * round);
+        a = Node::new(config.clone());
+        b.up(now);
+        a.up(now);
+        let passed = exchange(now, &mut a, &mut b);
+        use Kind::*;
+        let tail = [(0, Daud), (1, Dava), (1, Duna)];
+        assert_eq!(
+            passed
+                .iter()
+                .copied()
+                .filter(|(_, kind)| tail.iter().any(|it| it.1 == *kind))
+                .collect::<Vec<_>>(),
+            tail
+        );
+        assert_eq!((reach(&a, 9), reach(&a, 10)), (Reach::Available, Reach::Unavailable));
+        a.timeout(now + Duration::from_secs(30));
+        let daud = a.pop();
+        assert_eq!((kind(&daud), word(&daud, tag::AFFECTED_POINT_CODE)), (Daud, Some(10)), "what is gone");
+    }
+    // Another state and back again: what was said is asked anew.
+    a.input(seconds(200), 0, &message(Kind::AspiaAck, &[])).unwrap();
+    a.input(seconds(200), 0, &message(Kind::AspacAck, &[])).unwrap();
+    assert_eq!(a.kinds(), [Kind::Aspac, Kind::Daud]);
+    config.t_audit = None;
+    let mut quiet = Node::new(config);
+    quiet.up(Time::ZERO);
+    quiet.input(Time::ZERO, 0, &message(Kind::AspupAck, &[])).unwrap();
+    quiet.input(Time::ZERO, 0, &message(Kind::AspacAck, &[])).unwrap();
+    assert_eq!(quiet.kinds(), [Kind::Aspup, Kind::Aspac]);
+}

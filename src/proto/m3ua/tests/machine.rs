@@ -35,7 +35,7 @@ fn an_asp_and_a_gateway_come_up_and_leave() {
     let passed = exchange(seconds(1), &mut a, &mut b);
     assert_eq!(passed, [(0, Aspia), (1, AspiaAck), (0, Aspdn), (1, Ntfy), (1, AspdnAck)]);
     assert_eq!((a.asp.state(), b.asp.state()), (AspState::Down, AspState::Down));
-    assert_eq!((a.asp.poll_timeout(), b.asp.poll_timeout()), (Time::NEVER, Time::NEVER));
+    assert_eq!((a.asp.poll_timeout(), b.poll()), (Time::NEVER, seconds(3)), "T(r)");
     a.start(seconds(2));
     exchange(seconds(2), &mut a, &mut b);
     assert!(a.asp.is_active() && b.asp.is_active());
@@ -400,7 +400,9 @@ fn requests_out_of_order_at_a_gateway() {
     assert_eq!(b.kinds(), [Kind::AspacAck], "active already: no news for the ASP");
     b.input(Time::ZERO, 0, &message(Kind::Aspdn, &[])).unwrap();
     assert_eq!((b.kinds(), b.asp.state()), (vec![Kind::AspdnAck], AspState::Down));
-    assert_eq!(b.asp.poll_timeout(), Time::NEVER);
+    assert_eq!((b.asp.poll_timeout(), b.poll()), (Time::NEVER, seconds(2)), "its server is pending");
+    b.timeout(seconds(2));
+    assert_eq!((b.poll(), b.sent.len()), (Time::NEVER, 0), "and down, with nobody to be told");
 }
 
 #[test]
@@ -410,17 +412,17 @@ fn a_pending_server_becomes_inactive_after_t_r_or_active_before_it() {
     b.input(seconds(1), 0, &message(Kind::Aspia, &[])).unwrap();
     assert_eq!(kind(&b.pop()), Kind::AspiaAck);
     assert_eq!(status(&mut b), Status::AsPending as u32);
-    assert_eq!(b.asp.poll_timeout(), seconds(3));
+    assert_eq!(b.poll(), seconds(3));
     b.timeout(seconds(3));
     assert_eq!(status(&mut b), Status::AsInactive as u32);
-    assert_eq!(b.asp.poll_timeout(), Time::NEVER);
+    assert_eq!(b.poll(), Time::NEVER);
     b.input(seconds(4), 0, &message(Kind::Aspac, &[])).unwrap();
     b.input(seconds(5), 0, &message(Kind::Aspia, &[])).unwrap();
     b.sent.clear();
     b.input(seconds(6), 0, &message(Kind::Aspac, &[])).unwrap();
     assert_eq!(kind(&b.pop()), Kind::AspacAck);
     assert_eq!(status(&mut b), Status::AsActive as u32);
-    assert_eq!(b.asp.poll_timeout(), Time::NEVER);
+    assert_eq!(b.poll(), Time::NEVER);
 }
 
 #[test]
@@ -447,13 +449,11 @@ fn a_gateway_locks_an_asp_out_and_lets_it_in_again() {
 #[test]
 fn another_asp_takes_over_and_ends() {
     let (mut a, mut b) = active_pair();
-    let sent = &mut b.sent;
-    b.asp.notify(Status::AlternateAspActive, &mut |stream, bytes| sent.push_back((stream, bytes.to_vec())));
+    b.tell(Status::AlternateAspActive, Some(100), None);
     exchange(seconds(1), &mut a, &mut b);
     assert_eq!((a.asp.state(), b.asp.state()), (AspState::Inactive, AspState::Inactive));
     assert_eq!(a.asp.poll_timeout(), Time::NEVER, "it stands by and does not fight");
-    let sent = &mut b.sent;
-    b.asp.notify(Status::AsPending, &mut |stream, bytes| sent.push_back((stream, bytes.to_vec())));
+    b.tell(Status::AsPending, Some(100), None);
     exchange(seconds(2), &mut a, &mut b);
     assert!(a.asp.is_active() && b.asp.is_active());
 }
@@ -485,7 +485,7 @@ fn losing_the_association_ends_everything() {
     a.asp.assert_invariants();
     b.asp.assert_invariants();
     assert_eq!((a.asp.state(), b.asp.state()), (AspState::Down, AspState::Down));
-    assert_eq!((a.asp.poll_timeout(), b.asp.poll_timeout()), (Time::NEVER, Time::NEVER));
+    assert_eq!((a.asp.poll_timeout(), b.poll()), (Time::NEVER, Time::NEVER));
     a.input(seconds(1), 1, &data_message(&header(), b"late")).unwrap();
     assert_eq!((a.asp.counts.without_association, a.delivered.len()), (1, 0));
     a.stop(seconds(1));

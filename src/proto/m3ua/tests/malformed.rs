@@ -70,6 +70,7 @@ fn malformed_messages_get_their_err() {
         (&[1, 0, 3, 1, 0, 0, 0, 10, 0, 4], Some(ErrorCode::ParameterFieldError)),
         (&[1, 0, 9, 1, 0, 0, 0, 8], Some(ErrorCode::UnsupportedMessageClass)),
         (&[1, 0, 5, 1, 0, 0, 0, 8], Some(ErrorCode::UnsupportedMessageClass)),
+        (&[1, 0, 9, 5, 0, 0, 0, 8], Some(ErrorCode::UnsupportedMessageType)),
         (&[1, 0, 3, 7, 0, 0, 0, 8], Some(ErrorCode::UnsupportedMessageType)),
         (&[1, 0, 0, 2, 0, 0, 0, 8], Some(ErrorCode::UnsupportedMessageType)),
         (&[1, 0, 1, 1, 0, 0, 0, 8], Some(ErrorCode::MissingParameter)),
@@ -114,4 +115,26 @@ fn an_err_repeats_at_most_40_octets() {
     assert_eq!(word(&err, tag::ROUTING_CONTEXT), Some(100));
     let diagnostic = Message::parse(&err).unwrap().parameters.find(tag::DIAGNOSTIC).unwrap();
     assert_eq!(diagnostic.len(), 40);
+}
+
+#[test]
+fn m3ua_duplicate_routing_context() {
+    let protocol_data = unhex("000004d20000162e03020005 aabb");
+    let data = (tag::PROTOCOL_DATA, &protocol_data[..]);
+    let context = (tag::ROUTING_CONTEXT, &[0, 0, 0, 100][..]);
+    let whole = message(Kind::Data, &[context, data, (0x7777, b"?"), (0x7777, b"?")]);
+    assert!(Message::parse(&whole).is_ok(), "what isn't known may come twice");
+    let info = (tag::INFO, &b"text"[..]);
+    for parameters in [&[context, context, data][..], &[context, data, data], &[info, context, info, data]] {
+        let twice = message(Kind::Data, parameters);
+        let refused = Message::parse(&twice).unwrap_err();
+        assert_eq!(WHY[usize::from(refused.why)], "duplicate");
+        let mut node = Node::new(AspConfig::new(Role::Sgp, vec![100]));
+        node.up(Time::ZERO);
+        assert!(node.input(Time::ZERO, 1, &twice).is_err());
+        assert_eq!(word(&node.pop(), tag::ERROR_CODE), Some(ErrorCode::ProtocolError as u32));
+    }
+    // Routing keys and their results are one each.
+    let key = (tag::ROUTING_KEY, &[0, 0, 0, 0][..]);
+    assert!(Message::parse(&message(Kind::RegReq, &[key, key])).is_ok());
 }
