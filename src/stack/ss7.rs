@@ -262,8 +262,10 @@ impl Ss7 {
             return None;
         }
         let own = self.own_address(ssn, &unitdata.called);
-        // The OPC goes with the address: the way back, where no title leads there.
-        let peer = SccpAddress { point_code: Some(label.originating), ..unitdata.calling };
+        // A point code goes with the address: the way back, where no title leads there. Behind a relay it is the address's
+        // own, not that of the relay, which comes as OPC.
+        let told = unitdata.calling.point_code.filter(|told| self.transport.leads_to(*told).is_some());
+        let peer = SccpAddress { point_code: told.or(Some(label.originating)), ..unitdata.calling };
         self.handle_tcap(now, own, &peer, unitdata.data, malformed, outside)
     }
 
@@ -297,8 +299,7 @@ impl Ss7 {
 
     /// An address of ours as the calling party: no point code beside a title (TS 29.002 6.1.3.1).
     fn calling(&self, own: usize) -> SccpAddress {
-        let nobody = SccpAddress { point_code: None, ssn: None, title: None, route_on_ssn: true };
-        self.own.get(own).copied().unwrap_or(nobody)
+        self.own.get(own).copied().unwrap_or(SccpAddress::on_ssn(None, None))
     }
 
     /// Wraps a TCAP message that stands in `w` into UDT and sends it to `to`. Gives the worker whose association it

@@ -21,8 +21,8 @@ impl Destination {
         SccpAddress {
             point_code: None,
             ssn: self.ssn.or(address.ssn),
-            title: address.title,
             route_on_ssn: self.route_on_ssn,
+            ..*address
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Dialogues of one node with another like it, or with octets written by hand: operations inside operations, several at
 //! a time, answers that come twice or never, and octets that nobody should send.
 
+mod addressing;
 mod answers;
 mod hostile;
 mod openings;

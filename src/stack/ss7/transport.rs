@@ -472,4 +472,10 @@ impl Transport {
             .zip(&self.active)
             .map(|(setup, active)| (setup.name.as_str(), setup.owner, *active))
     }
+
+    /// Whether an association that carries traffic leads to a point code; `None` if it is no destination of ours.
+    pub(super) fn leads_to(&self, point_code: PointCode) -> Option<bool> {
+        let entry = self.destinations.iter().find(|entry| entry.point_code == point_code)?;
+        Some(entry.associations.iter().any(|at| self.is_active(*at)))
+    }
 }
