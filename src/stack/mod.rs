@@ -10,6 +10,7 @@ mod wire;
 use core::net::{IpAddr, SocketAddr};
 
 pub use crate::proto::map::{AbsentSubscriberDiagnostic, AlertReason, SmDeliveryFailureCause, UserError};
+pub use crate::proto::sccp::Cause as ReturnCause;
 pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
 pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, RequestId, Side, submit_report};

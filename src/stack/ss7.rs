@@ -30,6 +30,8 @@ counts! {
         no_route,
         /// Messages refused because the association's send ring, or the ring to its worker, is full.
         congested,
+        /// Messages from the network that could not be handed to the worker of their dialogue, and were returned.
+        not_handed_on,
         /// Messages that are too long for one UDT.
         too_long,
         /// Dialogues asked for in an application context that we don't offer.
@@ -229,16 +231,30 @@ impl Ss7 {
         let mut room = [0; ROOM];
         let mut answer = Prepend::new(&mut room);
         let indication = self.sccp.handle_input(now, label.originating, message, &mut answer);
-        match count(indication, malformed)? {
+        let indication = count(indication, malformed)?;
+        if let sccp::Indication::Answer(destination) = indication {
+            let _ = self.transport.send(&mut answer, destination, label.selection, outside);
+            return None;
+        }
+        self.deliver(now, label, &indication, message, malformed, outside)
+    }
+
+    /// A message for a subsystem of ours, to the worker that its dialogue belongs to.
+    fn deliver<'a>(
+        &mut self,
+        now: Time,
+        label: &Label,
+        indication: &sccp::Indication<'a>,
+        message: &'a [u8],
+        malformed: &mut MalformedCounts,
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'a>> {
+        match indication {
             sccp::Indication::Unitdata(ssn, unitdata) => {
-                self.on_unitdata(now, label, ssn, &unitdata, message, malformed, outside)
+                self.on_unitdata(now, label, *ssn, unitdata, message, malformed, outside)
             }
-            sccp::Indication::Notice(_, service) => self.on_notice(now, label, &service, message, outside),
-            sccp::Indication::Answer(destination) => {
-                let _ = self.transport.send(&mut answer, destination, label.selection, outside);
-                None
-            }
-            sccp::Indication::Management(_) | sccp::Indication::Nothing => None,
+            sccp::Indication::Notice(_, service) => self.on_notice(now, label, service, message, outside),
+            _ => None,
         }
     }
 
@@ -258,7 +274,13 @@ impl Ss7 {
             Owner::None => self.worker,
         };
         if owner != self.worker {
-            outside.hand_off(owner, *label, message);
+            if !outside.hand_off(owner, *label, message) {
+                self.counts.not_handed_on += 1;
+                let is_long = message.len() > CROSSING;
+                let cause =
+                    if is_long { sccp::Cause::LOCAL_PROCESSING } else { sccp::Cause::SUBSYSTEM_CONGESTION };
+                self.give_back(now, label, unitdata, cause, outside);
+            }
             return None;
         }
         let own = self.own_address(ssn, &unitdata.called);
@@ -267,6 +289,23 @@ impl Ss7 {
         let told = unitdata.calling.point_code.filter(|told| self.transport.leads_to(*told).is_some());
         let peer = SccpAddress { point_code: told.or(Some(label.originating)), ..unitdata.calling };
         self.handle_tcap(now, own, &peer, unitdata.data, malformed, outside)
+    }
+
+    /// Returns a message that can't be delivered, if its sender wants that.
+    fn give_back(
+        &mut self,
+        now: Time,
+        label: &Label,
+        unitdata: &sccp::Unitdata<'_>,
+        cause: sccp::Cause,
+        outside: &mut dyn Outside,
+    ) {
+        let mut room = [0; ROOM];
+        let mut answer = Prepend::new(&mut room);
+        let to = self.sccp.return_unitdata(now, label.originating, unitdata, cause, &mut answer);
+        if let Some(to) = to {
+            let _ = self.transport.send(&mut answer, to, label.selection, outside);
+        }
     }
 
     /// Which of our addresses is called: the one with this title and subsystem, or else the subsystem's first.
@@ -289,12 +328,14 @@ impl Ss7 {
         if let Owner::Worker(worker) = self.dialogues.owner_of_returned(service.data)
             && worker != self.worker
         {
-            outside.hand_off(worker, *label, message);
+            if !outside.hand_off(worker, *label, message) {
+                self.counts.not_handed_on += 1;
+            }
             return None;
         }
         // Whom it was going to is now the calling address.
         let returned = self.dialogues.handle_returned(now, &service.calling, service.data)?;
-        Some(gone(returned.dialogue, &returned.user, Outcome::Aborted))
+        Some(gone(returned.dialogue, &returned.user, Outcome::NotDelivered(service.cause)))
     }
 
     /// An address of ours as the calling party: no point code beside a title (TS 29.002 6.1.3.1).
@@ -356,7 +397,10 @@ impl Ss7 {
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
         match label.direction {
-            Direction::In => self.handle_sccp(now, label, message, malformed, outside),
+            Direction::In => {
+                let indication = self.sccp.handle_crossed(message);
+                self.deliver(now, label, &indication, message, malformed, outside)
+            }
             Direction::Out => {
                 if self.transport.send_on(label, message).is_err() {
                     self.counts.congested += 1;
@@ -390,8 +434,10 @@ struct Class {
     return_on_error: bool,
 }
 
-/// Room for one SS7 message with everything around it.
-const ROOM: usize = 640;
+/// Room for one SS7 message with everything around it: the longest LUDT.
+const ROOM: usize = 4224;
+/// The longest message that surely crosses to another worker, in octets.
+const CROSSING: usize = 2048;
 
 /// What a parser refused goes to the drop counters.
 fn count<T>(result: Result<T, Malformed>, malformed: &mut MalformedCounts) -> Option<T> {

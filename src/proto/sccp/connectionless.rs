@@ -1,6 +1,6 @@
 //! What becomes of a message that has arrived (Q.714 2.3, 4): delivered, returned or answered.
 
-use super::view::{Input, Service, Unitdata, parse};
+use super::view::{Input, Service, Unitdata, Why, malformed, parse};
 use super::{Cause, DuplicatePrefix, MTP3_LIMIT, Route, Routes, Rule, Scmg, ScmgType, build};
 use crate::base::{Malformed, Time, counts};
 use crate::codec::Prepend;
@@ -86,7 +86,6 @@ pub enum Indication<'a> {
 pub struct Sccp {
     /// Which addresses are ours, and where the others lead.
     pub routes: Routes,
-    limit: usize,
     returns_per_second: u32,
     second: Time,
     returns: u32,
@@ -99,7 +98,6 @@ impl Sccp {
     pub fn new(config: &SccpConfig) -> Result<Self, DuplicatePrefix> {
         Ok(Self {
             routes: Routes::new(&config.own, &config.local, &config.rules)?,
-            limit: config.limit,
             returns_per_second: config.returns_per_second,
             second: Time::ZERO,
             returns: 0,
@@ -116,6 +114,9 @@ impl Sccp {
         answer: &mut Prepend<'_>,
     ) -> Result<Indication<'a>, Malformed> {
         match parse(bytes) {
+            Ok(Input::Unitdata(unitdata)) if self.is_management(&unitdata) => {
+                self.on_management(opc, unitdata.data, answer)
+            }
             Ok(Input::Unitdata(unitdata)) => Ok(self.on_unitdata(now, opc, unitdata, answer)),
             Ok(Input::Service(service)) => Ok(match self.routes.route(&service.called) {
                 Route::Local(ssn) => {
@@ -127,19 +128,51 @@ impl Sccp {
                 Route::NoTranslation(Cause::UNEQUIPPED_USER) => self.count(|counts| &mut counts.unequipped),
                 Route::NoTranslation(_) => self.count(|counts| &mut counts.no_translation),
             }),
-            Ok(Input::Management(scmg)) => {
-                self.counts.management += 1;
-                Ok(if scmg.message_type == ScmgType::StatusTest {
-                    self.on_status_test(opc, scmg, answer)
-                } else {
-                    Indication::Management(scmg)
-                })
-            }
             Err(refused) => {
                 self.counts.malformed += 1;
                 Err(refused)
             }
         }
+    }
+
+    /// A message that another worker has taken and counted, and that is this worker's: what it is. What is for nobody
+    /// here was answered there.
+    #[must_use]
+    pub fn handle_crossed<'a>(&self, bytes: &'a [u8]) -> Indication<'a> {
+        match parse(bytes) {
+            Ok(Input::Unitdata(unitdata)) => match self.routes.route(&unitdata.called) {
+                Route::Local(ssn) if !unitdata.is_segment() => Indication::Unitdata(ssn, unitdata),
+                _ => Indication::Nothing,
+            },
+            Ok(Input::Service(service)) => match self.routes.route(&service.called) {
+                Route::Local(ssn) => Indication::Notice(ssn, service),
+                _ => Indication::Nothing,
+            },
+            Err(_) => Indication::Nothing,
+        }
+    }
+
+    /// Whether management of another node says something to ours.
+    fn is_management(&self, unitdata: &Unitdata<'_>) -> bool {
+        unitdata.is_management() && unitdata.called.point_code.is_none_or(|to| self.routes.is_own(to))
+    }
+
+    fn on_management<'a>(
+        &mut self,
+        opc: PointCode,
+        data: &[u8],
+        answer: &mut Prepend<'_>,
+    ) -> Result<Indication<'a>, Malformed> {
+        let Some(scmg) = Scmg::parse(data) else {
+            self.counts.malformed += 1;
+            return Err(malformed(Why::Management, 0));
+        };
+        self.counts.management += 1;
+        Ok(if scmg.message_type == ScmgType::StatusTest {
+            self.on_status_test(opc, scmg, answer)
+        } else {
+            Indication::Management(scmg)
+        })
     }
 
     fn count<'a>(&mut self, which: impl FnOnce(&mut SccpCounts) -> &mut u64) -> Indication<'a> {
@@ -216,7 +249,7 @@ impl Sccp {
             // An address that claims to be ours is not sent to ourselves.
             Route::Local(_) | Route::NoTranslation(_) => opc,
         };
-        if build::service(answer, unitdata, cause, self.limit).is_err() || answer.overflowed() {
+        if build::service(answer, unitdata, cause).is_err() || answer.overflowed() {
             self.counts.too_long += 1;
             return None;
         }

@@ -66,10 +66,22 @@ impl Cause {
     pub const MTP_FAILURE: Self = Self(5);
     /// Network congestion.
     pub const NETWORK_CONGESTION: Self = Self(6);
+    /// Unqualified.
+    pub const UNQUALIFIED: Self = Self(7);
+    /// Error in message transport.
+    pub const MESSAGE_TRANSPORT: Self = Self(8);
+    /// Error in local processing.
+    pub const LOCAL_PROCESSING: Self = Self(9);
+    /// The destination cannot perform reassembly.
+    pub const NO_REASSEMBLY: Self = Self(10);
+    /// SCCP failure.
+    pub const SCCP_FAILURE: Self = Self(11);
     /// Hop counter violation.
     pub const HOP_COUNTER_VIOLATION: Self = Self(12);
     /// Segmentation not supported.
     pub const SEGMENTATION_NOT_SUPPORTED: Self = Self(13);
+    /// Segmentation failure.
+    pub const SEGMENTATION_FAILURE: Self = Self(14);
 
     /// Whether another try, perhaps another way, may succeed: congestion and failures, not wrong addresses.
     #[must_use]

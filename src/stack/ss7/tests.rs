@@ -56,6 +56,7 @@ enum Told {
     Invoke { asked: Asked, opcode: u8, argument: Vec<u8>, within: Option<u64> },
     Returned { user: u64, opcode: u8, result: Vec<u8> },
     Error { user: u64, code: u8 },
+    NotDelivered(u64, u8),
     Aborted(u64),
     TimedOut(u64),
     Gone,
@@ -77,6 +78,7 @@ impl Told {
                     Self::Returned { user, opcode, result: result.to_vec() }
                 }
                 Outcome::Error(error) => Self::Error { user, code: error.code() },
+                Outcome::NotDelivered(cause) => Self::NotDelivered(user, cause.0),
                 Outcome::Aborted => Self::Aborted(user),
                 Outcome::TimedOut => Self::TimedOut(user),
                 Outcome::Result(tpdu) => {

@@ -194,8 +194,14 @@ fn why_of_every_malformed_message() {
     let mut bytes = xudt;
     bytes[6] = 1;
     assert_ne!(why(&bytes), "short");
-    assert_eq!(why(&unhex("09 00 03 05 07 02 42 01 02 42 01 02 01 08")), "management");
-    assert_eq!(why(&unhex("09 00 03 05 07 02 42 01 02 42 01 05 07 08 01 00 00")), "management");
+    let mut node = super::node::node();
+    for text in
+        ["09 00 03 05 07 02 42 01 02 42 01 02 01 08", "09 00 03 05 07 02 42 01 02 42 01 05 07 08 01 00 00"]
+    {
+        let (mut buffer, bytes) = ([0; 40], unhex(text));
+        let taken = node.handle_input(Time::ZERO, PointCode(9), &bytes, &mut Prepend::new(&mut buffer));
+        assert_eq!(WHY[usize::from(taken.unwrap_err().why)], "management");
+    }
 }
 
 #[test]

@@ -141,6 +141,50 @@ fn segments_are_refused_once_per_message() {
     assert_eq!(node.counts.segments_unsupported, 2);
 }
 
+/// Whatever our own limit is: what came in one piece goes back in one.
+#[test]
+fn a_long_message_is_returned_whole() {
+    let mut node = node();
+    let data = [5; 300];
+    let bytes = built(Kind::Ludt, true, &on_ssn(None, 6), &gateway(), &data);
+    let mut buffer = [0; 400];
+    let mut answer = Prepend::new(&mut buffer);
+    let told = node.handle_input(Time::ZERO, OPC, &bytes, &mut answer).unwrap();
+    assert_eq!(told, Indication::Answer(PointCode(200)));
+    let Ok(Input::Service(service)) = parse(answer.finish().unwrap()) else { panic!() };
+    assert_eq!((service.kind, service.cause), (Kind::Ludt, Cause::UNEQUIPPED_USER));
+    assert_eq!(service.data, data);
+}
+
+/// Management is who says so in every way: another node's, or a user with its number, is not.
+#[test]
+fn not_everything_with_subsystem_number_1_is_management() {
+    let mut node = node();
+    let test = [3, 8, 100, 0, 0];
+    let send = |class: u8, called: &SccpAddress, calling: &SccpAddress| {
+        let mut bytes = built(Kind::Udt, false, called, calling, &test);
+        bytes[1] = class;
+        bytes
+    };
+    let management = on_ssn(None, 1);
+    assert_eq!(outcome(&mut node, &send(0, &management, &management)).0, "answer to 77");
+    assert_eq!(outcome(&mut node, &send(0, &on_ssn(Some(100), 1), &management)).0, "answer to 77");
+    let title = |text: &str| SccpAddress::titled(digits(text), Ssn::SCMG);
+    for (class, called, calling) in [
+        (1, management, management),
+        (0, title("491710999001"), management),
+        (0, title("491710760000"), management),
+        (0, on_ssn(Some(9), 1), management),
+        (0, management, on_ssn(None, 8)),
+    ] {
+        assert_eq!(outcome(&mut node, &send(class, &called, &calling)), (String::new(), vec![]));
+    }
+    let mut segment = segment(&management, &management, 0xc1, false);
+    segment[1] = 0;
+    assert_eq!(outcome(&mut node, &segment), (String::new(), vec![]), "in parts");
+    assert_eq!((node.counts.management, node.counts.tests_answered), (2, 2));
+}
+
 #[test]
 fn a_used_up_hop_counter_is_told() {
     let mut node = node();
@@ -190,7 +234,7 @@ fn news_of_remote_subsystems_are_passed_on() {
         assert_eq!(outcome(&mut node, &bytes), (expected.into(), vec![]));
     }
     let congested = unhex("09 00 03 05 07 02 42 01 02 42 01 06 06 06 05 00 00 03");
-    let Ok(Input::Management(scmg)) = parse(&congested) else { panic!() };
+    let scmg = Scmg::parse(parsed(&congested).data).unwrap();
     assert_eq!((scmg.message_type, scmg.congestion), (ScmgType::Congested, Some(3)));
     let mut buffer = [0; 40];
     let mut writer = Prepend::new(&mut buffer);

@@ -133,3 +133,51 @@ fn an_answer_goes_to_the_peers_own_point_code() {
         outside.crossed.clear();
     }
 }
+
+/// A Begin that belongs to the other of two workers than the one that is asked first.
+fn crossing_begin() -> (usize, Vec<u8>) {
+    let message = carried(&begin(context::SUBSCRIBER_DATA_MANAGEMENT_V3, &[]), true);
+    let taker = (0..2).find(|at| {
+        let mut outside = Crossing::default();
+        hear(&mut worker(*at, 2), &message, &mut outside);
+        outside.crossed.iter().any(|(_, label, _)| label.direction == Direction::In)
+    });
+    (usize::from(taker.expect("one of the two is not its owner")), message)
+}
+
+#[test]
+fn a_message_that_crosses_is_counted_once() {
+    let (at, message) = crossing_begin();
+    let mut workers = [worker(0, 2), worker(1, 2)];
+    let mut outside = Crossing::default();
+    hear(&mut workers[at], &message, &mut outside);
+    let (to, label, crossed) = outside.crossed.remove(0);
+    assert_eq!((usize::from(to.0), &crossed), (1 - at, &message));
+    let owner = &mut workers[1 - at];
+    let mut malformed = MalformedCounts::default();
+    owner.handle_message(Time::from_millis(1), &label, &crossed, &mut malformed, &mut outside);
+    assert_eq!(outside.crossed.len(), 1, "the handshake is answered there");
+    let delivered: u64 = workers.iter().map(|worker| worker.sccp_counts().delivered).sum();
+    assert_eq!(delivered, 1);
+}
+
+#[test]
+fn what_cannot_be_handed_on_is_returned() {
+    let (at, message) = crossing_begin();
+    let mut ss7 = worker(at as u8, 2);
+    let mut outside = Crossing { full: true, ..Crossing::default() };
+    let mut refused = |data: &[u8], expected: sccp::Cause| {
+        let hlr = SccpAddress::titled(digits(HLR), Ssn::HLR);
+        hear(&mut ss7, &unitdata(&gateway_address(), &hlr, data), &mut outside);
+        let (_, label, answer) = outside.crossed.pop().expect("a service message");
+        let Ok(sccp::Input::Service(service)) = sccp::parse(&answer) else { panic!("{answer:02x?}") };
+        assert_eq!((service.cause, service.data), (expected, data));
+        assert_eq!(label.destination, PointCode(200));
+    };
+    let Ok(sccp::Input::Unitdata(begin)) = sccp::parse(&message) else { panic!() };
+    refused(begin.data, sccp::Cause::SUBSYSTEM_CONGESTION);
+    let length = (PEERS_ID.len() + 2048) as u16;
+    let long = [&[0x62, 0x82][..], &length.to_be_bytes(), &PEERS_ID, &[0; 2048]].concat();
+    refused(&long, sccp::Cause::LOCAL_PROCESSING);
+    assert_eq!(ss7.counts.not_handed_on, 2);
+}
