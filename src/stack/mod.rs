@@ -50,6 +50,7 @@ pub struct Cursor {
     sip: sip::Slots,
     embedded: sip::Slots,
     components: ss7::Octets,
+    whole: ss7::Whole,
 }
 
 impl Default for Cursor {
@@ -69,6 +70,7 @@ impl Cursor {
             sip: sip::Slots::new(),
             embedded: sip::Slots::new(),
             components: ss7::Octets::EMPTY,
+            whole: ss7::Whole::EMPTY,
         }
     }
 
@@ -294,7 +296,13 @@ impl Stack {
         if let Some(user) = self.ims.poll_expired() {
             return Some(Indication::Answered { user, status: 408 });
         }
-        self.ss7.poll(now, &mut cursor.components, &mut self.malformed, outside)
+        let Cursor { components, whole, .. } = cursor;
+        if self.ss7.has_whole()
+            && let Some(indication) = self.ss7.next_whole(now, whole, &mut self.malformed, outside)
+        {
+            return Some(indication);
+        }
+        self.ss7.poll(now, components, &mut self.malformed, outside)
     }
 
     /// Answers a SIP request with its final status. The headers that belong to the status follow from the request:

@@ -3,6 +3,7 @@
 mod component;
 mod dialogue;
 mod invocation;
+mod segments;
 mod transport;
 
 use core::time::Duration;
@@ -10,12 +11,13 @@ use std::collections::VecDeque;
 
 pub(super) use invocation::Octets;
 pub use invocation::Offer;
+pub(super) use segments::Whole;
 pub use transport::{AssociationSetup, Destination, Transport};
 
 use crate::base::{Malformed, MalformedCounts, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{Digits, Imsi, Msisdn, PointCode, SccpAddress, Ssn, WorkerId};
-use crate::proto::sccp::{self, Sccp};
+use crate::proto::sccp::{self, Reassembly, Sccp};
 use crate::proto::tcap::{self, DialogueId, Dialogues, DialoguesConfig, Owner};
 
 use dialogue::gone;
@@ -157,6 +159,7 @@ pub struct Ss7 {
     pub(super) transport: Transport,
     own: Vec<SccpAddress>,
     sccp: Sccp,
+    reassembly: Reassembly<Label>,
     budget: usize,
     dialogues: Dialogues<Party>,
     forward_timeout: Duration,
@@ -183,6 +186,7 @@ impl Ss7 {
             budget: config.sccp.limit,
             sccp: Sccp::new(&config.sccp)
                 .map_err(|duplicate| format!("two rules for the same titles: {duplicate:?}"))?,
+            reassembly: Reassembly::new(config.sccp.reassembly, config.dialogues.key.derive("reassembly")),
             dialogues: Dialogues::new(config.dialogues)?,
             forward_timeout: config.forward_timeout,
             offers: config.offers,
@@ -205,12 +209,20 @@ impl Ss7 {
     /// How full the tables are: name, used, size.
     pub fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
         visit("dialogues", self.dialogues.len(), self.dialogues.capacity());
+        let (used, size) = self.reassembly.fill();
+        visit("reassemblies", used, size);
     }
 
     /// SCCP's counters.
     #[must_use]
     pub fn sccp_counts(&self) -> &sccp::SccpCounts {
         &self.sccp.counts
+    }
+
+    /// What became of segments.
+    #[must_use]
+    pub fn reassembly_counts(&self) -> &sccp::ReassemblyCounts {
+        &self.reassembly.counts
     }
 
     /// TCAP's counters.
@@ -254,6 +266,10 @@ impl Ss7 {
                 self.on_unitdata(now, label, *ssn, unitdata, message, malformed, outside)
             }
             sccp::Indication::Notice(_, service) => self.on_notice(now, label, service, message, outside),
+            sccp::Indication::Segment(segment) => {
+                self.on_segment(now, label, segment, message, outside);
+                None
+            }
             _ => None,
         }
     }
@@ -416,13 +432,15 @@ impl Ss7 {
             |within: &Within| if self.is_open(within.dialogue) { within.deadline } else { Time::ZERO };
         let kept = if self.kept.is_empty() { Time::NEVER } else { Time::ZERO };
         let dialogues = self.dialogues.poll_timeout().unwrap_or(Time::NEVER);
-        let others = kept.min(dialogues).min(self.transport.poll_timeout());
+        let whole = if self.reassembly.has_whole() { Time::ZERO } else { self.reassembly.poll_timeout() };
+        let others = kept.min(whole).min(dialogues).min(self.transport.poll_timeout());
         self.within.iter().map(within).fold(others, Time::min)
     }
 
     /// What must hold between any two calls.
     pub fn assert_invariants(&self) {
         assert!(self.within.len() <= WITHIN && self.kept.len() <= KEPT);
+        self.reassembly.assert_invariants();
         self.dialogues.assert_invariants();
     }
 }

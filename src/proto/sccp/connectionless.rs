@@ -1,7 +1,9 @@
 //! What becomes of a message that has arrived (Q.714 2.3, 4): delivered, returned or answered.
 
 use super::view::{Input, Service, Unitdata, Why, malformed, parse};
-use super::{Cause, DuplicatePrefix, MTP3_LIMIT, Route, Routes, Rule, Scmg, ScmgType, build};
+use super::{
+    Cause, DuplicatePrefix, MTP3_LIMIT, ReassemblyConfig, Route, Routes, Rule, Scmg, ScmgType, build,
+};
 use crate::base::{Malformed, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{PointCode, SccpAddress, Ssn};
@@ -20,13 +22,16 @@ pub struct SccpConfig {
     pub limit: usize,
     /// How many service messages to send in a second at most.
     pub returns_per_second: u32,
+    /// How segments become messages; without entries they are refused.
+    pub reassembly: ReassemblyConfig,
 }
 
 impl SccpConfig {
     /// With the limits of MTP3, and 1,000 returns a second.
     #[must_use]
     pub fn new(own: Vec<PointCode>, local: Vec<Ssn>, rules: Vec<Rule>) -> Self {
-        Self { own, local, rules, limit: MTP3_LIMIT, returns_per_second: 1000 }
+        let reassembly = ReassemblyConfig::default();
+        Self { own, local, rules, limit: MTP3_LIMIT, returns_per_second: 1000, reassembly }
     }
 }
 
@@ -53,7 +58,7 @@ counts! {
         transit,
         /// Messages whose hop counter was used up.
         hop_counter,
-        /// Segments of longer messages, which are not reassembled.
+        /// Segments of longer messages, where none are put together.
         segments_unsupported,
         /// Service messages sent.
         returned,
@@ -73,6 +78,8 @@ pub enum Indication<'a> {
     Unitdata(Ssn, Unitdata<'a>),
     /// N-NOTICE indication: data of this subsystem of ours that was not delivered.
     Notice(Ssn, Service<'a>),
+    /// A part of a message for a subsystem of ours, for [`Reassembly`](super::Reassembly).
+    Segment(Unitdata<'a>),
     /// News of a remote subsystem: N-STATE or N-COORD.
     Management(Scmg),
     /// The answer that was written goes to this point code.
@@ -86,6 +93,7 @@ pub enum Indication<'a> {
 pub struct Sccp {
     /// Which addresses are ours, and where the others lead.
     pub routes: Routes,
+    reassembles: bool,
     returns_per_second: u32,
     second: Time,
     returns: u32,
@@ -98,6 +106,7 @@ impl Sccp {
     pub fn new(config: &SccpConfig) -> Result<Self, DuplicatePrefix> {
         Ok(Self {
             routes: Routes::new(&config.own, &config.local, &config.rules)?,
+            reassembles: config.reassembly.entries > 0,
             returns_per_second: config.returns_per_second,
             second: Time::ZERO,
             returns: 0,
@@ -141,7 +150,8 @@ impl Sccp {
     pub fn handle_crossed<'a>(&self, bytes: &'a [u8]) -> Indication<'a> {
         match parse(bytes) {
             Ok(Input::Unitdata(unitdata)) => match self.routes.route(&unitdata.called) {
-                Route::Local(ssn) if !unitdata.is_segment() => Indication::Unitdata(ssn, unitdata),
+                Route::Local(_) if unitdata.is_segment() => Indication::Segment(unitdata),
+                Route::Local(ssn) => Indication::Unitdata(ssn, unitdata),
                 _ => Indication::Nothing,
             },
             Ok(Input::Service(service)) => match self.routes.route(&service.called) {
@@ -150,6 +160,14 @@ impl Sccp {
             },
             Err(_) => Indication::Nothing,
         }
+    }
+
+    /// A message that [`Reassembly`](super::Reassembly) has put together: delivered once, here.
+    #[must_use]
+    pub fn handle_whole<'a>(&mut self, bytes: &'a [u8]) -> Indication<'a> {
+        let indication = self.handle_crossed(bytes);
+        self.counts.delivered += u64::from(matches!(indication, Indication::Unitdata(..)));
+        indication
     }
 
     /// Whether management of another node says something to ours.
@@ -191,6 +209,9 @@ impl Sccp {
             _ if unitdata.hop_counter == Some(0) => {
                 self.counts.hop_counter += 1;
                 Cause::HOP_COUNTER_VIOLATION
+            }
+            Route::Local(_) if unitdata.is_segment() && self.reassembles => {
+                return Indication::Segment(unitdata);
             }
             Route::Local(_) if unitdata.is_segment() => {
                 self.counts.segments_unsupported += 1;

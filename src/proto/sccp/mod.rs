@@ -17,6 +17,7 @@
 mod address;
 pub mod build;
 mod connectionless;
+mod reassembly;
 mod routing;
 mod scmg;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod view;
 
 pub use build::TooLong;
 pub use connectionless::{Indication, Sccp, SccpConfig, SccpCounts};
+pub use reassembly::{LONGEST as LONGEST_REASSEMBLED, Reassembly, ReassemblyConfig, ReassemblyCounts};
 pub use routing::{Destination, DuplicatePrefix, Route, Routes, Rule};
 pub use scmg::{Scmg, ScmgType};
 pub use view::{Input, Segmentation, Service, Unitdata, WHY, Why, parse};

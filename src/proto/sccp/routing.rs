@@ -161,6 +161,7 @@ impl Table {
 pub struct Routes {
     own: Vec<PointCode>,
     local: [u64; 4],
+    rules: Vec<Rule>,
     tables: Vec<Table>,
 }
 
@@ -185,11 +186,17 @@ impl Routes {
             .into_iter()
             .map(|(selector, rules)| Table::new(selector, rules))
             .collect::<Result<_, _>>()?;
-        let mut this = Self { own: own.to_vec(), local: [0; 4], tables };
+        let mut this = Self { own: own.to_vec(), local: [0; 4], rules: rules.to_vec(), tables };
         for &ssn in local {
             this.set_local(ssn, true);
         }
         Ok(this)
+    }
+
+    /// The translation rules, in the configuration's order.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 
     /// Brings a local subsystem into service or takes it out.

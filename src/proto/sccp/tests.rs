@@ -8,6 +8,7 @@ use crate::ident::{
     Digits, GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn, TitleIndicator,
 };
 
+mod lies;
 mod messages;
 mod node;
 mod routing;

@@ -372,6 +372,7 @@ impl Ss7 {
         malformed: &mut MalformedCounts,
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
+        self.give_up_segments(now, outside);
         if let Some(expired) = self.dialogues.handle_timeout(now) {
             if let Some(abort) = expired.abort {
                 let from = self.address_in(&expired.user);

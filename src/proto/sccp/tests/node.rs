@@ -13,7 +13,11 @@ pub(super) fn node() -> Sccp {
         destination: Destination { point_code: PointCode(point_code), ssn: None, route_on_ssn: false },
     };
     let rules = vec![rule("491710760000", 100), rule("49171", 200)];
-    Sccp::new(&SccpConfig::new(vec![PointCode(100)], vec![Ssn::MSC, Ssn::SGSN], rules)).unwrap()
+    Sccp::new(&config(rules)).unwrap()
+}
+
+fn config(rules: Vec<Rule>) -> SccpConfig {
+    SccpConfig::new(vec![PointCode(100)], vec![Ssn::MSC, Ssn::SGSN], rules)
 }
 
 /// What becomes of a message, and what is answered.
@@ -23,6 +27,7 @@ fn outcome(node: &mut Sccp, bytes: &[u8]) -> (String, Vec<u8>) {
     let indication = match node.handle_input(Time::ZERO, OPC, bytes, &mut answer).unwrap() {
         Indication::Unitdata(ssn, _) => format!("unitdata {}", ssn.0),
         Indication::Notice(ssn, service) => format!("notice {} {}", ssn.0, service.cause.0),
+        Indication::Segment(_) => "segment".into(),
         Indication::Management(scmg) => format!("management {:?} {}", scmg.message_type, scmg.ssn.0),
         Indication::Answer(PointCode(to)) => format!("answer to {to}"),
         Indication::Nothing => String::new(),
@@ -132,7 +137,13 @@ fn a_service_message_is_never_answered() {
 
 #[test]
 fn segments_are_refused_once_per_message() {
+    let mut whole = node();
+    assert_eq!(outcome(&mut whole, &segment(&centre(), &gateway(), 0xc2, true)).0, "segment");
+    assert_eq!(outcome(&mut whole, &segment(&on_ssn(None, 6), &gateway(), 0xc2, true)).0, "answer to 200");
+    let none = ReassemblyConfig { entries: 0, ..ReassemblyConfig::default() };
     let mut node = node();
+    let rules = node.routes.rules().to_vec();
+    node = Sccp::new(&SccpConfig { reassembly: none, ..config(rules) }).unwrap();
     let (indication, answer) = outcome(&mut node, &segment(&centre(), &gateway(), 0xc2, true));
     assert_eq!(indication, "answer to 200");
     assert_eq!(cause(&answer), Cause::SEGMENTATION_NOT_SUPPORTED);

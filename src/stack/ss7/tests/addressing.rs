@@ -181,3 +181,97 @@ fn what_cannot_be_handed_on_is_returned() {
     refused(&long, sccp::Cause::LOCAL_PROCESSING);
     assert_eq!(ss7.counts.not_handed_on, 2);
 }
+
+/// A message in segments of `size` octets, from one of our segments' makers.
+fn segments(data: &[u8], size: usize, reference: u32) -> Vec<Vec<u8>> {
+    let (called, calling) = (gateway_address(), SccpAddress::titled(digits(HLR), Ssn::HLR));
+    let parts: Vec<&[u8]> = data.chunks(size).collect();
+    let written = parts.iter().enumerate().map(|(at, part)| {
+        let (first, remaining) = (at == 0, (parts.len() - 1 - at) as u8);
+        let segmentation =
+            sccp::Segmentation { first, in_sequence: true, remaining, local_reference: reference };
+        let (called, calling) = (&called, &calling);
+        let header = sccp::build::UnitdataHeader { class: 1, return_on_error: first, called, calling };
+        let mut room = [0; 400];
+        let mut w = Prepend::new(&mut room);
+        sccp::build::segment(&mut w, &header, part, segmentation, 268).expect("a short part");
+        w.finish().unwrap().to_vec()
+    });
+    written.collect()
+}
+
+/// Gives each message to the worker that it crosses to, as long as one crosses; what is told, and what leaves.
+fn run(workers: &mut [Ss7], outside: &mut Crossing) -> (Vec<Told>, Vec<Vec<u8>>) {
+    let (mut told, mut left) = (vec![], vec![]);
+    let mut malformed = MalformedCounts::default();
+    let now = Time::from_millis(2);
+    loop {
+        for worker in workers.iter_mut().filter(|worker| worker.has_whole()) {
+            let mut room = Whole::EMPTY;
+            told.extend(worker.next_whole(now, &mut room, &mut malformed, outside).map(Told::of));
+        }
+        let Some((to, label, message)) = outside.crossed.pop() else { break };
+        match label.direction {
+            Direction::Out => left.push(message),
+            Direction::In => {
+                let worker = &mut workers[usize::from(to.0)];
+                let heard = worker.handle_message(now, &label, &message, &mut malformed, outside);
+                told.extend(heard.map(Told::of));
+            }
+        }
+    }
+    assert_eq!(malformed.total(), 0);
+    (told, left)
+}
+
+/// Two associations, two workers: whoever takes a segment, the message arrives, and once.
+#[test]
+fn segments_meet_at_one_worker() {
+    let argument = element(0x30, &[&element(4, &[&[7; 110]])]);
+    let opening = begin(
+        context::SUBSCRIBER_DATA_MANAGEMENT_V3,
+        &[&invoke(1, operation::INSERT_SUBSCRIBER_DATA, &argument)],
+    );
+    let mut places = [0; 2];
+    for reference in 0..40 {
+        let mut workers = [worker(0, 2), worker(1, 2)];
+        let mut outside = Crossing::default();
+        let mut told = vec![];
+        for (at, segment) in segments(&opening, 60, reference).iter().enumerate() {
+            hear(&mut workers[(at + reference as usize) % 2], segment, &mut outside);
+            told.extend(run(&mut workers, &mut outside).0);
+        }
+        let [Told::Invoke { opcode: operation::INSERT_SUBSCRIBER_DATA, argument: heard, .. }] = &told[..]
+        else {
+            panic!("{told:?}")
+        };
+        assert_eq!(*heard, argument);
+        for (at, worker) in workers.iter().enumerate() {
+            worker.assert_invariants();
+            places[at] += worker.reassembly_counts().reassembled;
+        }
+        let delivered: u64 = workers.iter().map(|worker| worker.sccp_counts().delivered).sum();
+        assert_eq!(delivered, 1);
+    }
+    assert!(places[0] > 0 && places[1] > 0 && places[0] + places[1] == 40, "{places:?}");
+}
+
+/// The first segment comes back when the others don't come.
+#[test]
+fn segments_that_stay_alone_are_returned() {
+    let mut ss7 = worker(0, 1);
+    let mut outside = Crossing::default();
+    let alone = &segments(&[1; 200], 100, 5)[0];
+    assert_eq!(hear(&mut ss7, alone, &mut outside), None);
+    let (mut room, mut malformed) = (Octets::EMPTY, MalformedCounts::default());
+    let due = ss7.reassembly.poll_timeout();
+    assert_eq!(due, Time::from_millis(15_001));
+    assert!(ss7.poll(due, &mut room, &mut malformed, &mut outside).is_none());
+    let (_, label, answer) = outside.crossed.pop().expect("a service message");
+    let Ok(sccp::Input::Service(service)) = sccp::parse(&answer) else { panic!("{answer:02x?}") };
+    assert_eq!((service.kind, service.cause), (sccp::Kind::Xudt, sccp::Cause::NO_REASSEMBLY));
+    assert_eq!((service.data, label.destination), (&[1; 100][..], PointCode(200)));
+    let segmentation = service.segmentation.expect("as it came");
+    assert_eq!((segmentation.first, segmentation.remaining), (true, 1));
+    assert_eq!((ss7.reassembly_counts().timed_out, outside.crossed.len()), (1, 0));
+}
