@@ -2,7 +2,7 @@
 //! in a box, which has the same sections.
 
 use super::config::{
-    Association, Destination, M3uaRole, Port, Role, Route, RouteOn, SctpTimers, Title, TrafficMode,
+    Association, Destination, M3uaRole, Port, Role, Route, RouteOn, SccpForm, SctpTimers, Title, TrafficMode,
 };
 use crate::base::PortId;
 use crate::ident::{Digits, NatureOfAddress, NumberingPlan, PointCode, WorkerId};
@@ -144,6 +144,20 @@ pub fn destinations(destinations: &[Destination], associations: &[Association]) 
             associations: destination.associations.iter().filter_map(place).map(|at| at as u16).collect(),
         })
         .collect()
+}
+
+/// What is known of the SCCP of the signalling points.
+#[must_use]
+pub fn points(destinations: &[Destination]) -> Vec<sccp::RemotePoint> {
+    let point = |destination: &Destination| sccp::RemotePoint {
+        point_code: destination.point_code,
+        form: match destination.sccp {
+            SccpForm::Udt => sccp::Kind::Udt,
+            SccpForm::Xudt => sccp::Kind::Xudt,
+            SccpForm::Ludt => sccp::Kind::Ludt,
+        },
+    };
+    destinations.iter().map(point).collect()
 }
 
 /// Where titles lead: `own` to our own point code, the others as configured.

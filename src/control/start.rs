@@ -394,6 +394,7 @@ impl Assembly<'_> {
             own: own.collect(),
             sccp: SccpConfig {
                 limit: usize::from(config.ss7.sif_budget).saturating_sub(4),
+                points: layers::points(&config.destinations),
                 ..SccpConfig::new(vec![point_code], subsystems.to_vec(), rules)
             },
             dialogues: DialoguesConfig {

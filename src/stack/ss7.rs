@@ -22,6 +22,7 @@ use crate::proto::tcap::{self, DialogueId, Dialogues, DialoguesConfig, Owner};
 
 use dialogue::gone;
 use invocation::{KEPT, Kept, Party, WITHIN, Within};
+use segments::Wrapped;
 
 use super::{AlertReason, Direction, Indication, Label, Outcome, Outside};
 
@@ -34,7 +35,9 @@ counts! {
         congested,
         /// Messages from the network that could not be handed to the worker of their dialogue, and were returned.
         not_handed_on,
-        /// Messages that are too long for one UDT.
+        /// Messages sent in segments.
+        segmented,
+        /// Messages that are too long for what their destination takes.
         too_long,
         /// Dialogues asked for in an application context that we don't offer.
         context_refused,
@@ -161,6 +164,9 @@ pub struct Ss7 {
     sccp: Sccp,
     reassembly: Reassembly<Label>,
     budget: usize,
+    points: Vec<sccp::RemotePoint>,
+    /// Names the next message that leaves in segments.
+    reference: u32,
     dialogues: Dialogues<Party>,
     forward_timeout: Duration,
     offers: Vec<Offer>,
@@ -184,6 +190,8 @@ impl Ss7 {
             transport: config.transport,
             own: config.own,
             budget: config.sccp.limit,
+            points: config.sccp.points.clone(),
+            reference: 0,
             sccp: Sccp::new(&config.sccp)
                 .map_err(|duplicate| format!("two rules for the same titles: {duplicate:?}"))?,
             reassembly: Reassembly::new(config.sccp.reassembly, config.dialogues.key.derive("reassembly")),
@@ -359,8 +367,8 @@ impl Ss7 {
         self.own.get(own).copied().unwrap_or(SccpAddress::on_ssn(None, None))
     }
 
-    /// Wraps a TCAP message that stands in `w` into UDT and sends it to `to`. Gives the worker whose association it
-    /// leaves by.
+    /// Wraps a TCAP message that stands in `w` into UDT, or what else its destination takes, and sends it to `to`. Gives
+    /// the worker whose association it leaves by.
     fn send_unitdata(
         &mut self,
         w: &mut Prepend<'_>,
@@ -380,13 +388,15 @@ impl Ss7 {
             called: &called,
             calling: from,
         };
-        if sccp::build::udt(w, 0, &header, self.budget).is_err() || w.overflowed() {
-            self.counts.too_long += 1;
-            return Err(Refusal::TooLong);
-        }
-        self.transport.send(w, destination, selection, outside).inspect_err(|refusal| match refusal {
+        let sent = match self.wrap(w, destination, &header) {
+            Wrapped::Whole => self.transport.send(w, destination, selection, outside),
+            Wrapped::InSegments => self.send_segments(w, &header, destination, selection, outside),
+            Wrapped::TooLong => Err(Refusal::TooLong),
+        };
+        sent.inspect_err(|refusal| match refusal {
             Refusal::NoRoute => self.counts.no_route += 1,
-            Refusal::Full | Refusal::TooLong => self.counts.congested += 1,
+            Refusal::Full => self.counts.congested += 1,
+            Refusal::TooLong => self.counts.too_long += 1,
         })
     }
 

@@ -231,6 +231,22 @@ pub struct Destination {
     pub point_code: PointCode,
     /// Names of the associations, which share the traffic.
     pub associations: Vec<String>,
+    /// What it takes when a message does not fit a UDT. Default `"udt"`: nothing else.
+    #[serde(default)]
+    pub sccp: SccpForm,
+}
+
+/// A form of SCCP's connectionless messages (Q.713 4), the greatest that a point takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SccpForm {
+    /// UDT: about 238 octets of TCAP.
+    #[default]
+    Udt,
+    /// XUDT: in segments, sixteen at the most.
+    Xudt,
+    /// LUDT: in one piece, where there is no MTP3 with its 272 octets on the way.
+    Ludt,
 }
 
 /// `[[title]]`: where called global titles are sent. The longest prefix wins.

@@ -2,12 +2,21 @@
 
 use super::view::{Input, Service, Unitdata, Why, malformed, parse};
 use super::{
-    Cause, DuplicatePrefix, MTP3_LIMIT, ReassemblyConfig, Route, Routes, Rule, Scmg, ScmgType, build,
+    Cause, DuplicatePrefix, Kind, MTP3_LIMIT, ReassemblyConfig, Route, Routes, Rule, Scmg, ScmgType, build,
 };
 use crate::base::{Malformed, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{PointCode, SccpAddress, Ssn};
 use core::time::Duration;
+
+/// What is known of the SCCP of another point.
+#[derive(Clone, Debug)]
+pub struct RemotePoint {
+    /// Its point code.
+    pub point_code: PointCode,
+    /// What it takes beside a UDT: XUDT, also in segments, or LUDT.
+    pub form: Kind,
+}
 
 /// What SCCP is configured to do.
 #[derive(Clone, Debug)]
@@ -24,6 +33,8 @@ pub struct SccpConfig {
     pub returns_per_second: u32,
     /// How segments become messages; without entries they are refused.
     pub reassembly: ReassemblyConfig,
+    /// Points of which more is known than that they take a UDT.
+    pub points: Vec<RemotePoint>,
 }
 
 impl SccpConfig {
@@ -31,7 +42,15 @@ impl SccpConfig {
     #[must_use]
     pub fn new(own: Vec<PointCode>, local: Vec<Ssn>, rules: Vec<Rule>) -> Self {
         let reassembly = ReassemblyConfig::default();
-        Self { own, local, rules, limit: MTP3_LIMIT, returns_per_second: 1000, reassembly }
+        Self {
+            own,
+            local,
+            rules,
+            limit: MTP3_LIMIT,
+            returns_per_second: 1000,
+            reassembly,
+            points: Vec::new(),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ mod tests;
 mod view;
 
 pub use build::TooLong;
-pub use connectionless::{Indication, Sccp, SccpConfig, SccpCounts};
+pub use connectionless::{Indication, RemotePoint, Sccp, SccpConfig, SccpCounts};
 pub use reassembly::{LONGEST as LONGEST_REASSEMBLED, Reassembly, ReassemblyConfig, ReassemblyCounts};
 pub use routing::{Destination, DuplicatePrefix, Route, Routes, Rule};
 pub use scmg::{Scmg, ScmgType};

@@ -1,11 +1,13 @@
-//! Messages in segments: which worker puts them together, and what is whole.
+//! Messages in segments: which worker puts them together, what is whole, and those that we send.
 
 use crate::base::{MalformedCounts, Time};
 use crate::codec::Prepend;
+use crate::ident::{PointCode, WorkerId};
 use crate::proto::sccp;
+use crate::proto::sccp::build::UnitdataHeader;
 use crate::stack::{Indication, Label, Outside};
 
-use super::{ROOM, Ss7};
+use super::{CROSSING, ROOM, Refusal, Ss7};
 
 /// Room for a message that was put together, as long as one that crosses to another worker.
 #[derive(Debug)]
@@ -18,7 +20,20 @@ impl Whole {
     pub(in crate::stack) const EMPTY: Self = Self([0; ROOM_OF_WHOLE]);
 }
 
-/// What [`Ss7::return_segment`] needs.
+/// How a message leaves.
+pub(super) enum Wrapped {
+    /// In one piece, which has been written.
+    Whole,
+    /// In segments, of which nothing has been written.
+    InSegments,
+    /// Not at all.
+    TooLong,
+}
+
+/// How many segments a message has at most.
+const SEGMENTS: usize = 16;
+
+/// What [`return_segment`] needs.
 type Returning<'s> = (&'s mut sccp::Sccp, &'s mut super::Transport, &'s mut dyn Outside);
 
 impl Ss7 {
@@ -71,6 +86,62 @@ impl Ss7 {
         let message = room.0.get(ROOM_OF_WHOLE.checked_sub(length)?..)?;
         let indication = self.sccp.handle_whole(message);
         self.deliver(now, &label, &indication, message, malformed, outside)
+    }
+
+    /// Makes what stands in `w` a message that fits and that `destination` takes, the shortest form first.
+    pub(super) fn wrap(
+        &self,
+        w: &mut Prepend<'_>,
+        destination: PointCode,
+        header: &UnitdataHeader<'_>,
+    ) -> Wrapped {
+        if w.overflowed() {
+            return Wrapped::TooLong;
+        }
+        let known = self.points.iter().find(|point| point.point_code == destination);
+        let form = known.map_or(sccp::Kind::Udt, |point| point.form);
+        let fits = match (sccp::build::udt(w, 0, header, self.budget), form) {
+            (Ok(()), _) => true,
+            (_, sccp::Kind::Udt) => false,
+            (_, sccp::Kind::Xudt) => return Wrapped::InSegments,
+            (_, sccp::Kind::Ludt) => sccp::build::unitdata(w, 0, sccp::Kind::Ludt, header, CROSSING).is_ok(),
+        };
+        if fits && !w.overflowed() { Wrapped::Whole } else { Wrapped::TooLong }
+    }
+
+    /// Sends what stands in `w` in segments of about the same length, the last perhaps shorter (Q.714 4.1.1.2): in
+    /// sequence, and what can't be put together comes back with the first.
+    pub(super) fn send_segments(
+        &mut self,
+        w: &Prepend<'_>,
+        header: &UnitdataHeader<'_>,
+        destination: PointCode,
+        selection: u8,
+        outside: &mut dyn Outside,
+    ) -> Result<WorkerId, Refusal> {
+        let data = w.finish().ok_or(Refusal::TooLong)?;
+        let longest = sccp::build::segment_room(header.called, header.calling, self.budget).max(1);
+        let count = data.len().div_ceil(longest).max(2);
+        if count > SEGMENTS {
+            return Err(Refusal::TooLong);
+        }
+        // Workers share the peer's view of our address: each has references of its own.
+        self.reference = self.reference.wrapping_add(1) & 0xf_ffff;
+        let local_reference = u32::from(self.worker.0 & 0xf) << 20 | self.reference;
+        let mut room = [0; ROOM];
+        let mut leaves_by = self.worker;
+        for (at, part) in data.chunks(data.len().div_ceil(count).max(1)).enumerate() {
+            let (first, remaining) = (at == 0, (count - 1 - at) as u8);
+            let segmentation = sccp::Segmentation { first, in_sequence: true, remaining, local_reference };
+            let header =
+                UnitdataHeader { class: 1, return_on_error: header.return_on_error && first, ..*header };
+            let mut segment = Prepend::new(&mut room);
+            sccp::build::segment(&mut segment, &header, part, segmentation, self.budget)
+                .map_err(|_| Refusal::TooLong)?;
+            leaves_by = self.transport.send(&mut segment, destination, selection, outside)?;
+        }
+        self.counts.segmented += 1;
+        Ok(leaves_by)
     }
 
     /// Whether a message is whole.

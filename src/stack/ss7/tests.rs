@@ -3,6 +3,7 @@
 
 mod addressing;
 mod answers;
+mod forms;
 mod hostile;
 mod openings;
 mod set_up;

@@ -29,7 +29,12 @@ impl Outside for Crossing {
 }
 
 /// One of `workers` of the gateway, whose associations to points 200 and 300 are a further worker's.
-pub(super) fn worker(worker: u8, workers: u8) -> Ss7 {
+pub(super) fn worker(number: u8, workers: u8) -> Ss7 {
+    worker_with(number, workers, |_| {})
+}
+
+/// The same, with SCCP as `change` leaves it.
+pub(super) fn worker_with(worker: u8, workers: u8, change: impl FnOnce(&mut sccp::SccpConfig)) -> Ss7 {
     let key = SipKey::new([7; 16]);
     let address = |last| core::net::IpAddr::from([10, 7, 0, last]);
     let setup = |at: u8| AssociationSetup {
@@ -58,12 +63,14 @@ pub(super) fn worker(worker: u8, workers: u8) -> Ss7 {
         prefix: digits("491710999"),
         destination: sccp::Destination { point_code: PointCode(100), ssn: None, route_on_ssn: false },
     };
+    let mut configured = sccp::SccpConfig::new(vec![PointCode(100)], vec![Ssn::SGSN], vec![rule]);
+    change(&mut configured);
     let ss7 = Ss7::new(Ss7Config {
         worker: WorkerId(worker),
         workers,
         transport,
         own: vec![own],
-        sccp: sccp::SccpConfig::new(vec![PointCode(100)], vec![Ssn::SGSN], vec![rule]),
+        sccp: configured,
         dialogues: DialoguesConfig {
             worker: WorkerId(worker),
             workers,
