@@ -378,7 +378,7 @@ impl Ss7 {
         selection: u8,
         outside: &mut dyn Outside,
     ) -> Result<WorkerId, Refusal> {
-        let Some((destination, called)) = self.route(to) else {
+        let Some((destination, called)) = self.route(to, selection) else {
             self.counts.no_route += 1;
             return Err(Refusal::NoRoute);
         };
@@ -402,13 +402,14 @@ impl Ss7 {
 
     /// The point code that an address leads to, and the called address to send there: by its title, or else by its own
     /// point code.
-    fn route(&self, to: &SccpAddress) -> Option<(PointCode, SccpAddress)> {
+    fn route(&self, to: &SccpAddress, selection: u8) -> Option<(PointCode, SccpAddress)> {
         let titled = SccpAddress { point_code: None, ..*to };
         if to.title.is_some()
             && !to.route_on_ssn
-            && let sccp::Route::Remote(destination) = self.sccp.routes.route(&titled)
+            && let sccp::Route::Remote(destination, called) =
+                self.sccp.routes.resolve(&titled, selection, &Known(&self.transport), &mut |_| ())
         {
-            return Some((destination.point_code, destination.called(&titled)));
+            return Some((destination.point_code, called));
         }
         to.point_code.map(|point_code| (point_code, if to.route_on_ssn { *to } else { titled }))
     }
@@ -452,6 +453,22 @@ impl Ss7 {
         assert!(self.within.len() <= WITHIN && self.kept.len() <= KEPT);
         self.reassembly.assert_invariants();
         self.dialogues.assert_invariants();
+    }
+}
+
+/// What is known of other points.
+struct Known<'s>(&'s Transport);
+
+impl sccp::States for Known<'_> {
+    fn point(&self, point_code: PointCode) -> sccp::PointState {
+        match self.0.leads_to(point_code) {
+            Some(true) => sccp::PointState::Available,
+            Some(false) | None => sccp::PointState::Unavailable,
+        }
+    }
+
+    fn subsystem(&self, _: PointCode, _: Ssn) -> sccp::SubsystemState {
+        sccp::SubsystemState::Allowed
     }
 }
 

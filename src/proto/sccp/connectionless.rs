@@ -73,6 +73,8 @@ counts! {
         no_translation,
         /// Messages to a subsystem that we are not.
         unequipped,
+        /// Messages to a subsystem of ours that is out of service.
+        out_of_service,
         /// Messages to an address that leads elsewhere: we are no transit node.
         transit,
         /// Messages whose hop counter was used up.
@@ -87,6 +89,17 @@ counts! {
         returns_limited,
         /// Answers that didn't fit.
         too_long,
+    }
+}
+
+impl SccpCounts {
+    /// The counter of messages that no way leads to for this cause.
+    fn of_route(&mut self, cause: Cause) -> &mut u64 {
+        match cause {
+            Cause::UNEQUIPPED_USER => &mut self.unequipped,
+            Cause::SUBSYSTEM_FAILURE => &mut self.out_of_service,
+            _ => &mut self.no_translation,
+        }
     }
 }
 
@@ -152,9 +165,8 @@ impl Sccp {
                     Indication::Notice(ssn, service)
                 }
                 // Never an answer to a service message (Q.714 4.2).
-                Route::Remote(_) => self.count(|counts| &mut counts.transit),
-                Route::NoTranslation(Cause::UNEQUIPPED_USER) => self.count(|counts| &mut counts.unequipped),
-                Route::NoTranslation(_) => self.count(|counts| &mut counts.no_translation),
+                Route::Remote(..) => self.count(|counts| &mut counts.transit),
+                Route::NoTranslation(cause) => self.count(|counts| counts.of_route(cause)),
             }),
             Err(refused) => {
                 self.counts.malformed += 1;
@@ -244,16 +256,12 @@ impl Sccp {
                 self.counts.delivered += 1;
                 return Indication::Unitdata(ssn, unitdata);
             }
-            Route::Remote(_) => {
+            Route::Remote(..) => {
                 self.counts.transit += 1;
                 Cause::NO_TRANSLATION_ADDRESS
             }
             Route::NoTranslation(cause) => {
-                if cause == Cause::UNEQUIPPED_USER {
-                    self.counts.unequipped += 1;
-                } else {
-                    self.counts.no_translation += 1;
-                }
+                *self.counts.of_route(cause) += 1;
                 cause
             }
         };
@@ -285,7 +293,7 @@ impl Sccp {
             return None;
         }
         let destination = match self.routes.route(&unitdata.calling) {
-            Route::Remote(destination) => destination.point_code,
+            Route::Remote(destination, _) => destination.point_code,
             // An address that claims to be ours is not sent to ourselves.
             Route::Local(_) | Route::NoTranslation(_) => opc,
         };

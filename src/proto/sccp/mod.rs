@@ -22,13 +22,18 @@ mod routing;
 mod scmg;
 #[cfg(test)]
 mod tests;
+mod translation;
 mod view;
 
 pub use build::TooLong;
 pub use connectionless::{Indication, RemotePoint, Sccp, SccpConfig, SccpCounts};
 pub use reassembly::{LONGEST as LONGEST_REASSEMBLED, Reassembly, ReassemblyConfig, ReassemblyCounts};
-pub use routing::{Destination, DuplicatePrefix, Route, Routes, Rule};
+pub use routing::{DuplicatePrefix, Routes};
 pub use scmg::{Scmg, ScmgType};
+pub use translation::{
+    AllAvailable, Destination, PointState, Rewrite, Route, Rule, Sharing, States, Step, SubsystemState,
+    Targets,
+};
 pub use view::{Input, Segmentation, Service, Unitdata, WHY, Why, parse};
 
 /// The service indicator of SCCP in MTP3 and M3UA.
@@ -84,6 +89,29 @@ impl Cause {
     pub const SEGMENTATION_NOT_SUPPORTED: Self = Self(13);
     /// Segmentation failure.
     pub const SEGMENTATION_FAILURE: Self = Self(14);
+
+    /// In words (Q.713 3.12).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            0 => "no translation for an address of such nature",
+            1 => "no translation for this specific address",
+            2 => "subsystem congestion",
+            3 => "subsystem failure",
+            4 => "unequipped user",
+            5 => "MTP failure",
+            6 => "network congestion",
+            7 => "unqualified",
+            8 => "error in message transport",
+            9 => "error in local processing",
+            10 => "destination cannot perform reassembly",
+            11 => "SCCP failure",
+            12 => "hop counter violation",
+            13 => "segmentation not supported",
+            14 => "segmentation failure",
+            _ => "reserved",
+        }
+    }
 
     /// Whether another try, perhaps another way, may succeed: congestion and failures, not wrong addresses.
     #[must_use]

@@ -81,7 +81,7 @@ struct Entry<L> {
 }
 
 /// Who is told which first segment of whom has to be returned, and why.
-pub type Return<'r, L> = &'r mut dyn FnMut(&L, &Unitdata<'_>, Cause);
+type Return<'r, L> = &'r mut dyn FnMut(&L, &Unitdata<'_>, Cause);
 
 /// Messages that are being put together.
 pub struct Reassembly<L> {

@@ -130,13 +130,8 @@ impl Node {
             key.derive("transport"),
         );
         transport.learn(0, true);
-        let rule = |prefix: &str, point_code| sccp::Rule {
-            translation_type: None,
-            numbering_plan: None,
-            nature: None,
-            prefix: digits(prefix),
-            destination: sccp::Destination { point_code, ssn: None, route_on_ssn: false },
-        };
+        let rule =
+            |prefix: &str, point_code| sccp::Rule::new(digits(prefix), sccp::Destination::titled(point_code));
         let rules = vec![
             rule("491710999", PointCode(100)),
             rule("436640999", PointCode(100)),

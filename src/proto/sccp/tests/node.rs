@@ -6,11 +6,8 @@ const OPC: PointCode = PointCode(77);
 /// The service centre's node: point code 100; the network's titles lead to 200.
 pub(super) fn node() -> Sccp {
     let rule = |prefix: &str, point_code| Rule {
-        translation_type: None,
         numbering_plan: Some(NumberingPlan::E164),
-        nature: None,
-        prefix: digits(prefix),
-        destination: Destination { point_code: PointCode(point_code), ssn: None, route_on_ssn: false },
+        ..Rule::new(digits(prefix), Destination::titled(PointCode(point_code)))
     };
     let rules = vec![rule("491710760000", 100), rule("49171", 200)];
     Sccp::new(&config(rules)).unwrap()

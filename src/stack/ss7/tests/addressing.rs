@@ -56,13 +56,7 @@ pub(super) fn worker_with(worker: u8, workers: u8, change: impl FnOnce(&mut sccp
     transport.learn(0, true);
     transport.learn(1, true);
     let own = SccpAddress::titled(digits(GATEWAY), Ssn::SGSN);
-    let rule = sccp::Rule {
-        translation_type: None,
-        numbering_plan: None,
-        nature: None,
-        prefix: digits("491710999"),
-        destination: sccp::Destination { point_code: PointCode(100), ssn: None, route_on_ssn: false },
-    };
+    let rule = sccp::Rule::new(digits("491710999"), sccp::Destination::titled(PointCode(100)));
     let mut configured = sccp::SccpConfig::new(vec![PointCode(100)], vec![Ssn::SGSN], vec![rule]);
     change(&mut configured);
     let ss7 = Ss7::new(Ss7Config {

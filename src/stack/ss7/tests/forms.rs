@@ -6,11 +6,8 @@ use super::*;
 /// A worker that leads HLR titles to 200, which takes `form`.
 fn towards(form: sccp::Kind) -> Ss7 {
     worker_with(3, 4, |sccp| {
-        sccp.rules.push(sccp::Rule {
-            prefix: digits("491710888"),
-            destination: sccp::Destination { point_code: PointCode(200), ssn: None, route_on_ssn: false },
-            ..sccp.rules[0]
-        });
+        let hlr = sccp::Destination::titled(PointCode(200));
+        sccp.rules.push(sccp::Rule::new(digits("491710888"), hlr));
         sccp.points = vec![sccp::RemotePoint { point_code: PointCode(200), form }];
     })
 }
