@@ -53,6 +53,8 @@ pub enum News {
         /// Whether it can.
         active: bool,
     },
+    /// Whether a subsystem of another point takes messages.
+    Subsystem(crate::proto::sccp::SubsystemNews),
 }
 
 /// What the worker lends to an application: the stack's [`Outside`], and the way to the application's other halves, the

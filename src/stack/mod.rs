@@ -24,7 +24,7 @@ pub use ss7::{
 };
 
 use crate::base::{MalformedCounts, PortId, SipKey, Time, counts};
-use crate::ident::WorkerId;
+use crate::ident::{Ssn, WorkerId};
 use crate::proto::link::{self, Link};
 use crate::proto::map::operation;
 use crate::proto::{sctp, sip};
@@ -248,7 +248,20 @@ impl Stack {
         match news {
             News::Neighbour(neighbour) => self.link.learn(now, neighbour, outside),
             News::Association { association, active } => self.ss7.transport.learn(association, active),
+            News::Subsystem(news) => self.ss7.learn(now, &news),
         }
+    }
+
+    /// Takes a subsystem of ours out of service on this worker, or brings it back; whether it is one. With `tell`, as one
+    /// worker does, the points that we send to are told by SSP or SSA.
+    pub fn set_subsystem(
+        &mut self,
+        ssn: Ssn,
+        in_service: bool,
+        tell: bool,
+        outside: &mut dyn Outside,
+    ) -> bool {
+        self.ss7.set_subsystem(ssn, in_service, tell, outside)
     }
 
     /// The end of a turn: what was written to associations becomes packets.

@@ -3,6 +3,7 @@
 mod component;
 mod dialogue;
 mod invocation;
+mod management;
 mod segments;
 mod transport;
 
@@ -165,6 +166,7 @@ pub struct Ss7 {
     reassembly: Reassembly<Label>,
     budget: usize,
     points: Vec<sccp::RemotePoint>,
+    subsystems: sccp::Subsystems,
     /// Names the next message that leaves in segments.
     reference: u32,
     dialogues: Dialogues<Party>,
@@ -191,6 +193,7 @@ impl Ss7 {
             own: config.own,
             budget: config.sccp.limit,
             points: config.sccp.points.clone(),
+            subsystems: sccp::Subsystems::new(config.sccp.subsystems),
             reference: 0,
             sccp: Sccp::new(&config.sccp)
                 .map_err(|duplicate| format!("two rules for the same titles: {duplicate:?}"))?,
@@ -219,6 +222,8 @@ impl Ss7 {
         visit("dialogues", self.dialogues.len(), self.dialogues.capacity());
         let (used, size) = self.reassembly.fill();
         visit("reassemblies", used, size);
+        let (used, size) = self.subsystems.fill();
+        visit("subsystems_out", used, size);
     }
 
     /// SCCP's counters.
@@ -231,6 +236,12 @@ impl Ss7 {
     #[must_use]
     pub fn reassembly_counts(&self) -> &sccp::ReassemblyCounts {
         &self.reassembly.counts
+    }
+
+    /// What was said of subsystems at other points.
+    #[must_use]
+    pub fn subsystem_counts(&self) -> &sccp::SubsystemCounts {
+        &self.subsystems.counts
     }
 
     /// TCAP's counters.
@@ -254,7 +265,9 @@ impl Ss7 {
         let indication = count(indication, malformed)?;
         if let sccp::Indication::Answer(destination) = indication {
             let _ = self.transport.send(&mut answer, destination, label.selection, outside);
-            return None;
+        }
+        if let Some((to, prohibited)) = self.sccp.take_misled() {
+            self.send_scmg(&prohibited, to, outside);
         }
         self.deliver(now, label, &indication, message, malformed, outside)
     }
@@ -278,7 +291,11 @@ impl Ss7 {
                 self.on_segment(now, label, segment, message, outside);
                 None
             }
-            _ => None,
+            sccp::Indication::Management(scmg) => {
+                self.on_scmg(now, scmg, outside);
+                None
+            }
+            sccp::Indication::Answer(_) | sccp::Indication::Nothing => None,
         }
     }
 
@@ -359,6 +376,7 @@ impl Ss7 {
         }
         // Whom it was going to is now the calling address.
         let returned = self.dialogues.handle_returned(now, &service.calling, service.data)?;
+        self.heed_return(now, service, outside);
         Some(gone(returned.dialogue, &returned.user, Outcome::NotDelivered(service.cause)))
     }
 
@@ -407,7 +425,7 @@ impl Ss7 {
         if to.title.is_some()
             && !to.route_on_ssn
             && let sccp::Route::Remote(destination, called) =
-                self.sccp.routes.resolve(&titled, selection, &Known(&self.transport), &mut |_| ())
+                self.sccp.routes.resolve(&titled, selection, &self.known(), &mut |_| ())
         {
             return Some((destination.point_code, called));
         }
@@ -444,7 +462,11 @@ impl Ss7 {
         let kept = if self.kept.is_empty() { Time::NEVER } else { Time::ZERO };
         let dialogues = self.dialogues.poll_timeout().unwrap_or(Time::NEVER);
         let whole = if self.reassembly.has_whole() { Time::ZERO } else { self.reassembly.poll_timeout() };
-        let others = kept.min(whole).min(dialogues).min(self.transport.poll_timeout());
+        let others = kept
+            .min(self.subsystems.poll_timeout())
+            .min(whole)
+            .min(dialogues)
+            .min(self.transport.poll_timeout());
         self.within.iter().map(within).fold(others, Time::min)
     }
 
@@ -453,22 +475,6 @@ impl Ss7 {
         assert!(self.within.len() <= WITHIN && self.kept.len() <= KEPT);
         self.reassembly.assert_invariants();
         self.dialogues.assert_invariants();
-    }
-}
-
-/// What is known of other points.
-struct Known<'s>(&'s Transport);
-
-impl sccp::States for Known<'_> {
-    fn point(&self, point_code: PointCode) -> sccp::PointState {
-        match self.0.leads_to(point_code) {
-            Some(true) => sccp::PointState::Available,
-            Some(false) | None => sccp::PointState::Unavailable,
-        }
-    }
-
-    fn subsystem(&self, _: PointCode, _: Ssn) -> sccp::SubsystemState {
-        sccp::SubsystemState::Allowed
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::view::{Input, Service, Unitdata, Why, malformed, parse};
 use super::{
-    Cause, DuplicatePrefix, Kind, MTP3_LIMIT, ReassemblyConfig, Route, Routes, Rule, Scmg, ScmgType, build,
+    Cause, DuplicatePrefix, Kind, MTP3_LIMIT, ReassemblyConfig, Route, Routes, Rule, Scmg, ScmgType,
+    SubsystemsConfig, build,
 };
 use crate::base::{Malformed, Time, counts};
 use crate::codec::Prepend;
@@ -33,6 +34,8 @@ pub struct SccpConfig {
     pub returns_per_second: u32,
     /// How segments become messages; without entries they are refused.
     pub reassembly: ReassemblyConfig,
+    /// How subsystems at other points are tested.
+    pub subsystems: SubsystemsConfig,
     /// Points of which more is known than that they take a UDT.
     pub points: Vec<RemotePoint>,
 }
@@ -41,14 +44,14 @@ impl SccpConfig {
     /// With the limits of MTP3, and 1,000 returns a second.
     #[must_use]
     pub fn new(own: Vec<PointCode>, local: Vec<Ssn>, rules: Vec<Rule>) -> Self {
-        let reassembly = ReassemblyConfig::default();
         Self {
             own,
             local,
             rules,
             limit: MTP3_LIMIT,
             returns_per_second: 1000,
-            reassembly,
+            reassembly: ReassemblyConfig::default(),
+            subsystems: SubsystemsConfig::default(),
             points: Vec::new(),
         }
     }
@@ -129,6 +132,8 @@ pub struct Sccp {
     returns_per_second: u32,
     second: Time,
     returns: u32,
+    /// Who has to be told that a subsystem of ours is out.
+    misled: Option<(PointCode, Scmg)>,
     /// Counters.
     pub counts: SccpCounts,
 }
@@ -142,6 +147,7 @@ impl Sccp {
             returns_per_second: config.returns_per_second,
             second: Time::ZERO,
             returns: 0,
+            misled: None,
             counts: SccpCounts::default(),
         })
     }
@@ -262,11 +268,39 @@ impl Sccp {
             }
             Route::NoTranslation(cause) => {
                 *self.counts.of_route(cause) += 1;
+                if cause == Cause::SUBSYSTEM_FAILURE {
+                    self.mislead(opc, &unitdata.called);
+                }
                 cause
             }
         };
         self.return_unitdata(now, opc, &unitdata, cause, answer)
             .map_or(Indication::Nothing, Indication::Answer)
+    }
+
+    /// Who has sent a message to a subsystem of ours that is out of service has missed that it is (Q.714 5.3.2).
+    fn mislead(&mut self, opc: PointCode, called: &SccpAddress) {
+        let ssn = match called.title.filter(|_| !called.route_on_ssn) {
+            Some(title) => {
+                let rule = self.routes.rule(&title, &mut |_| ()).map(|(_, rule)| rule.targets.first());
+                rule.ok().and_then(|to| to.ssn).or(called.ssn)
+            }
+            None => called.ssn,
+        };
+        self.misled = ssn.and_then(|ssn| self.status(ssn, false)).map(|prohibited| (opc, prohibited));
+    }
+
+    /// Who has to be told by SSP that a subsystem of ours is out, since the last call.
+    pub fn take_misled(&mut self) -> Option<(PointCode, Scmg)> {
+        self.misled.take()
+    }
+
+    /// The message that says whether a subsystem of ours is allowed: SSA or SSP.
+    #[must_use]
+    pub fn status(&self, ssn: Ssn, allowed: bool) -> Option<Scmg> {
+        let message_type = if allowed { ScmgType::Allowed } else { ScmgType::Prohibited };
+        let point_code = self.routes.own_point_code()?;
+        Some(Scmg { message_type, ssn, point_code, multiplicity: 0, congestion: None })
     }
 
     /// Writes the service message that returns `unitdata`, which came from `opc`, and gives the point code that it

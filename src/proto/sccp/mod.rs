@@ -20,6 +20,7 @@ mod connectionless;
 mod reassembly;
 mod routing;
 mod scmg;
+mod subsystem;
 #[cfg(test)]
 mod tests;
 mod translation;
@@ -30,6 +31,7 @@ pub use connectionless::{Indication, RemotePoint, Sccp, SccpConfig, SccpCounts};
 pub use reassembly::{LONGEST as LONGEST_REASSEMBLED, Reassembly, ReassemblyConfig, ReassemblyCounts};
 pub use routing::{DuplicatePrefix, Routes};
 pub use scmg::{Scmg, ScmgType};
+pub use subsystem::{SubsystemCounts, SubsystemNews, Subsystems, SubsystemsConfig};
 pub use translation::{
     AllAvailable, Destination, PointState, Rewrite, Route, Rule, Sharing, States, Step, SubsystemState,
     Targets,

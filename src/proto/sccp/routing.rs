@@ -182,6 +182,12 @@ impl Routes {
         get(&self.in_service, ssn)
     }
 
+    /// Our point code, the first if there are several.
+    #[must_use]
+    pub fn own_point_code(&self) -> Option<PointCode> {
+        self.own.first().copied()
+    }
+
     /// Whether a point code is ours.
     #[must_use]
     pub fn is_own(&self, point_code: PointCode) -> bool {

@@ -9,6 +9,7 @@ use crate::ident::{
 };
 
 mod lies;
+mod management;
 mod messages;
 mod node;
 mod routing;

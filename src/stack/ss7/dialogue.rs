@@ -373,6 +373,7 @@ impl Ss7 {
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
         self.give_up_segments(now, outside);
+        self.test_subsystems(now, outside);
         if let Some(expired) = self.dialogues.handle_timeout(now) {
             if let Some(abort) = expired.abort {
                 let from = self.address_in(&expired.user);

@@ -5,6 +5,7 @@ mod addressing;
 mod answers;
 mod forms;
 mod hostile;
+mod management;
 mod openings;
 mod set_up;
 

@@ -7,6 +7,7 @@ use super::*;
 pub(super) struct Crossing {
     pub(super) crossed: Vec<(WorkerId, Label, Vec<u8>)>,
     pub(super) full: bool,
+    pub(super) news: Vec<sccp::SubsystemNews>,
 }
 
 impl Frames for Crossing {
@@ -24,7 +25,11 @@ impl Outside for Crossing {
         }
         taken
     }
-    fn tell_all(&mut self, _: News) {}
+    fn tell_all(&mut self, news: News) {
+        if let News::Subsystem(news) = news {
+            self.news.push(news);
+        }
+    }
     fn drain(&mut self) {}
 }
 
@@ -104,7 +109,7 @@ pub(super) fn hear(ss7: &mut Ss7, message: &[u8], outside: &mut Crossing) -> Opt
 }
 
 /// A UDT message with the return option.
-fn unitdata(called: &SccpAddress, calling: &SccpAddress, data: &[u8]) -> Vec<u8> {
+pub(super) fn unitdata(called: &SccpAddress, calling: &SccpAddress, data: &[u8]) -> Vec<u8> {
     let header = sccp::build::UnitdataHeader { class: 1, return_on_error: true, called, calling };
     let mut room = [0; 4000];
     let mut w = Prepend::new(&mut room);
@@ -114,7 +119,7 @@ fn unitdata(called: &SccpAddress, calling: &SccpAddress, data: &[u8]) -> Vec<u8>
     w.finish().unwrap().to_vec()
 }
 
-fn gateway_address() -> SccpAddress {
+pub(super) fn gateway_address() -> SccpAddress {
     SccpAddress::titled(digits(GATEWAY), Ssn::SGSN)
 }
 
