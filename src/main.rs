@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 use ipsmgw::control::admin::{self, Subject};
 use ipsmgw::control::config::{Admin, ConfigError};
-use ipsmgw::control::{self, start};
+use ipsmgw::control::{self, start, try_route};
+use ipsmgw::ident::Digits;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -45,6 +46,41 @@ enum Command {
         #[arg(long, value_name = "PATH", default_value_os_t = Admin::default().socket)]
         socket: PathBuf,
     },
+    /// Try out a decision of a configuration, without a network.
+    Try {
+        #[command(subcommand)]
+        what: Try,
+    },
+}
+
+#[derive(Subcommand)]
+enum Try {
+    /// Where a called global title is sent, and why: each step of the translation.
+    Gt {
+        /// The title's digits, with or without a "+".
+        title: String,
+        /// Translation type.
+        #[arg(long, default_value_t = 0)]
+        tt: u8,
+        /// Numbering plan (1: E.164).
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=15))]
+        np: u8,
+        /// Nature of address (4: international).
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(0..=127))]
+        nai: u8,
+        /// The subsystem that is called.
+        #[arg(long, default_value_t = 8)]
+        ssn: u8,
+        /// Signalling link selection, by which destinations and associations share.
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=15))]
+        sls: u8,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// The configuration (TOML).
+        #[arg(short, long, value_name = "FILE")]
+        config: PathBuf,
+    },
 }
 
 /// Exit code for a configuration that is wrong.
@@ -73,6 +109,7 @@ fn main() -> ExitCode {
             Err(errors) => refused(&errors),
         },
         Command::Show { subject, json, socket } => show(subject, json, &socket),
+        Command::Try { what } => try_out(what),
     }
 }
 
@@ -86,6 +123,22 @@ fn show(subject: Subject, json: bool, socket: &Path) -> ExitCode {
         Ok(answer) => print(&admin::table(subject, &answer)),
         Err(error) => failed(&error),
     }
+}
+
+fn try_out(what: Try) -> ExitCode {
+    let Try::Gt { title, tt, np, nai, ssn, sls, json, config } = what;
+    let Ok(digits) = title.strip_prefix('+').unwrap_or(&title).parse::<Digits>() else {
+        eprintln!("ipsmgw: {title} is no title; give up to 30 digits");
+        return ExitCode::from(WRONG_CONFIGURATION);
+    };
+    let config = match control::config::Config::load(&config) {
+        Ok(config) => config,
+        Err(errors) => return refused(&errors),
+    };
+    let asked = try_route::Title { digits, translation_type: tt, numbering_plan: np, nature: nai, ssn };
+    let tried = try_route::gt(&config, &asked, sls);
+    let printed = print(&if json { format!("{:#}\n", tried.to_json()) } else { tried.to_string() });
+    if tried.leads_somewhere() { printed } else { ExitCode::FAILURE }
 }
 
 /// Prints to standard output; a reader that has gone away is no error.

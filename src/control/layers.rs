@@ -2,11 +2,11 @@
 //! in a box, which has the same sections.
 
 use super::config::{
-    Association, Destination, Exchange, M3uaRole, Port, Role, Route, RouteOn, SctpTimers, Sharing, Title,
-    TrafficMode,
+    Association, Destination, Exchange, M3uaRole, Port, Role, Route, RouteOn, SccpForm, SctpTimers, Sharing,
+    Title, TrafficMode,
 };
 use crate::base::PortId;
-use crate::ident::{Digits, NatureOfAddress, NumberingPlan, PointCode, WorkerId};
+use crate::ident::{Digits, NatureOfAddress, NumberingPlan, PointCode, Ssn, WorkerId};
 use crate::io::PacketIo;
 use crate::proto::{link, m3ua, sccp, sctp};
 use crate::stack;
@@ -163,6 +163,10 @@ fn m3ua(association: &Association, destinations: &[Destination]) -> m3ua::AspCon
     }
 }
 
+/// The subsystems that the gateway is, in every network: an SMS-GMSC without GPRS always calls an MSC, towards the HLR we
+/// are a gsmSCF when we modify its data, and CAP has a number of its own.
+pub const SUBSYSTEMS: [Ssn; 4] = [Ssn::MSC, Ssn::SGSN, Ssn::GSM_SCF, Ssn::CAP];
+
 /// The signalling points, and which of `associations` reach them.
 #[must_use]
 pub fn destinations(destinations: &[Destination], associations: &[Association]) -> Vec<stack::Destination> {
@@ -172,34 +176,62 @@ pub fn destinations(destinations: &[Destination], associations: &[Association]) 
         .map(|destination| stack::Destination {
             point_code: destination.point_code,
             associations: destination.associations.iter().filter_map(place).map(|at| at as u16).collect(),
-            sharing: match destination.sharing {
-                Sharing::Loadshare => stack::Sharing::Loadshare,
-                Sharing::Primary => stack::Sharing::Primary,
-            },
+            sharing: sharing(destination.sharing),
         })
         .collect()
+}
+
+/// What is known of the SCCP of the signalling points.
+#[must_use]
+pub fn points(destinations: &[Destination]) -> Vec<sccp::RemotePoint> {
+    let point = |destination: &Destination| sccp::RemotePoint {
+        point_code: destination.point_code,
+        form: match destination.sccp {
+            SccpForm::Udt => sccp::Kind::Udt,
+            SccpForm::Xudt => sccp::Kind::Xudt,
+            SccpForm::Ludt => sccp::Kind::Ludt,
+        },
+    };
+    destinations.iter().map(point).collect()
 }
 
 /// Where titles lead: `own` to our own point code, the others as configured.
 #[must_use]
 pub fn rules(point_code: PointCode, own: &[Digits], titles: &[Title]) -> Vec<sccp::Rule> {
-    let own = own.iter().map(|title| sccp::Rule {
-        translation_type: None,
-        numbering_plan: None,
-        nature: None,
-        prefix: *title,
-        destination: sccp::Destination { point_code, ssn: None, route_on_ssn: false },
-    });
-    let others = titles.iter().map(|title| sccp::Rule {
-        translation_type: title.translation_type,
-        numbering_plan: title.numbering_plan.map(NumberingPlan),
-        nature: title.nature.map(NatureOfAddress),
-        prefix: title.prefix,
-        destination: sccp::Destination {
-            point_code: title.point_code,
-            ssn: None,
-            route_on_ssn: title.route_on == RouteOn::Ssn,
-        },
+    let own = own.iter().map(|title| sccp::Rule::new(*title, sccp::Destination::titled(point_code)));
+    let others = titles.iter().filter_map(|title| {
+        Some(sccp::Rule {
+            translation_type: title.translation_type,
+            numbering_plan: title.numbering_plan.map(NumberingPlan),
+            nature: title.nature.map(NatureOfAddress),
+            prefix: title.prefix,
+            exact: title.exact,
+            targets: targets(title)?,
+            rewrite: title.rewrite.map(|rewrite| sccp::Rewrite {
+                strip: rewrite.strip,
+                add: rewrite.add,
+                translation_type: rewrite.translation_type,
+                numbering_plan: rewrite.numbering_plan.map(NumberingPlan),
+                nature: rewrite.nature.map(NatureOfAddress),
+            }),
+        })
     });
     own.chain(others).collect()
+}
+
+/// Where a title leads; a configuration that was checked has one to four targets.
+fn targets(title: &Title) -> Option<sccp::Targets> {
+    let route_on_ssn = title.route_on == RouteOn::Ssn;
+    let targets: Vec<_> = title
+        .all_targets()
+        .map(|to| sccp::Destination { point_code: to.point_code, ssn: to.ssn.map(Ssn), route_on_ssn })
+        .collect();
+    sccp::Targets::new(&targets, sharing(title.sharing))
+}
+
+fn sharing(sharing: Sharing) -> sccp::Sharing {
+    match sharing {
+        Sharing::Primary => sccp::Sharing::Primary,
+        Sharing::Loadshare => sccp::Sharing::Loadshare,
+    }
 }

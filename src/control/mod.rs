@@ -16,6 +16,7 @@ pub mod start;
 pub mod subscribers;
 #[cfg(test)]
 mod tests;
+pub mod try_route;
 
 pub use numbers::Numbers;
 

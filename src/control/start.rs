@@ -15,7 +15,7 @@ use crate::dataplane::{BackoffMode, Clock, Departure, Worker, WorkerEnd};
 use crate::gateway::cause::Causes;
 use crate::gateway::mailbox::{ToControl, ToWorker};
 use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};
-use crate::ident::{Identity, SccpAddress, Ssn, WorkerId};
+use crate::ident::{Identity, SccpAddress, WorkerId};
 use crate::io::PacketIo;
 use crate::proto::link::Link;
 use crate::proto::map::{context, operation};
@@ -378,9 +378,7 @@ impl Assembly<'_> {
             cookies,
             SipKey::new(random.to_be_bytes()),
         );
-        // Both subsystems are ours in every network: an SMS-GMSC without GPRS always calls an MSC. Towards the HLR we are a
-        // gsmSCF when we modify its data.
-        let subsystems = [Ssn::MSC, Ssn::SGSN, Ssn::GSM_SCF];
+        let subsystems = layers::SUBSYSTEMS;
         let titles: Vec<_> = config.networks.iter().map(|network| network.gateway_title).collect();
         let rules = layers::rules(point_code, &titles, &config.titles);
         let own = titles.iter().flat_map(|title| subsystems.map(|ssn| SccpAddress::titled(*title, ssn)));
@@ -394,6 +392,7 @@ impl Assembly<'_> {
             own: own.collect(),
             sccp: SccpConfig {
                 limit: usize::from(config.ss7.sif_budget).saturating_sub(4),
+                points: layers::points(&config.destinations),
                 ..SccpConfig::new(vec![point_code], subsystems.to_vec(), rules)
             },
             dialogues: DialoguesConfig {

@@ -52,6 +52,8 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
         to.counts("transport", "", &stack.ss7().transport().counts);
         to.counts("sctp", "", stack.ss7().transport().sctp_counts());
         to.counts("sccp", "", stack.ss7().sccp_counts());
+        to.counts("reassembly", "", stack.ss7().reassembly_counts());
+        to.counts("subsystems", "", stack.ss7().subsystem_counts());
         to.counts("tcap", "", stack.ss7().tcap_counts());
         to.counts("application", "", self.application_ref().counts());
         let mut level = |name, used, size| {

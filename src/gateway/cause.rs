@@ -70,8 +70,12 @@ enum NoResult {
     DeliveryFailure(Cause),
     /// An error that no row names.
     Other,
-    /// The dialogue was refused or aborted, the operation rejected, or SCCP returned the message.
+    /// The dialogue was refused or aborted, or the operation rejected.
     Aborted,
+    /// SCCP returned the message: there is no way to that address.
+    NotDelivered,
+    /// SCCP returned the message, for a failure or congestion that will pass.
+    NotDeliveredNow,
     /// No answer in time.
     TimedOut,
 }
@@ -105,6 +109,8 @@ const RP_OF_MAP: &[(&str, NoResult, u8)] = &[
     ("resourceLimitation", NoResult::Error(51), RESOURCES_UNAVAILABLE),
     ("otherError", NoResult::Other, TEMPORARY_FAILURE),
     ("aborted", NoResult::Aborted, NETWORK_OUT_OF_ORDER),
+    ("notDelivered", NoResult::NotDelivered, NETWORK_OUT_OF_ORDER),
+    ("notDeliveredNow", NoResult::NotDeliveredNow, TEMPORARY_FAILURE),
     ("timedOut", NoResult::TimedOut, NETWORK_OUT_OF_ORDER),
 ];
 
@@ -294,6 +300,8 @@ impl Causes {
             Outcome::Error(UserError::SmDeliveryFailure { cause, .. }) => NoResult::DeliveryFailure(*cause),
             Outcome::Error(error) => NoResult::Error(error.code()),
             Outcome::Result(_) | Outcome::Returned { .. } | Outcome::Aborted => NoResult::Aborted,
+            Outcome::NotDelivered(cause) if cause.is_temporary() => NoResult::NotDeliveredNow,
+            Outcome::NotDelivered(_) => NoResult::NotDelivered,
             Outcome::TimedOut => NoResult::TimedOut,
         };
         let cause = look_up(&self.rp_of_map, of).or_else(|| look_up(&self.rp_of_map, NoResult::Other));

@@ -8,7 +8,9 @@ mod sccp_address;
 pub use digits::{Digits, Imsi, Msisdn};
 pub use identity::Identity;
 pub use nai::{Nai, NaiError, ServedRealms};
-pub use sccp_address::{GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn};
+pub use sccp_address::{
+    GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn, TitleIndicator,
+};
 
 /// A worker, by its number from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]

@@ -74,9 +74,26 @@ impl NatureOfAddress {
     pub const INTERNATIONAL: Self = Self(4);
 }
 
+/// Which parts a global title has (Q.713 3.4.1, global title indicator).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[repr(u8)]
+pub enum TitleIndicator {
+    /// 0001: nature of address.
+    Nature = 1,
+    /// 0010: translation type.
+    TranslationType = 2,
+    /// 0011: translation type and numbering plan.
+    TypeAndPlan = 3,
+    /// 0100: translation type, numbering plan and nature of address.
+    #[default]
+    TypePlanAndNature = 4,
+}
+
 /// A global title with everything that format 0100 carries; the shorter formats leave parts at their defaults.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct GlobalTitle {
+    /// Which of these parts it is written with.
+    pub indicator: TitleIndicator,
     /// Translation type.
     pub translation_type: u8,
     /// Numbering plan.
@@ -92,6 +109,7 @@ impl GlobalTitle {
     #[must_use]
     pub const fn e164(digits: Digits) -> Self {
         Self {
+            indicator: TitleIndicator::TypePlanAndNature,
             translation_type: 0,
             numbering_plan: NumberingPlan::E164,
             nature: NatureOfAddress::INTERNATIONAL,
@@ -111,13 +129,22 @@ pub struct SccpAddress {
     pub title: Option<GlobalTitle>,
     /// Routing indicator: by subsystem number (and point code) rather than by global title.
     pub route_on_ssn: bool,
+    /// The bit reserved for national use: written as it was read.
+    pub national: bool,
 }
 
 impl SccpAddress {
     /// Routed on an international E.164 title, with a subsystem number and no point code.
     #[must_use]
     pub const fn titled(digits: Digits, ssn: Ssn) -> Self {
-        Self { point_code: None, ssn: Some(ssn), title: Some(GlobalTitle::e164(digits)), route_on_ssn: false }
+        let title = Some(GlobalTitle::e164(digits));
+        Self { point_code: None, ssn: Some(ssn), title, route_on_ssn: false, national: false }
+    }
+
+    /// Routed on a subsystem number, at a point code or at the point that the message goes to.
+    #[must_use]
+    pub const fn on_ssn(point_code: Option<PointCode>, ssn: Option<Ssn>) -> Self {
+        Self { point_code, ssn, title: None, route_on_ssn: true, national: false }
     }
 }
 

@@ -122,13 +122,7 @@ impl PeerStack<'_> {
     }
 
     fn ss7(&self, key: &SipKey) -> Ss7 {
-        let leads = |prefix: Digits, point_code| Rule {
-            translation_type: None,
-            numbering_plan: None,
-            nature: None,
-            prefix,
-            destination: sccp::Destination { point_code, ssn: None, route_on_ssn: false },
-        };
+        let leads = |prefix: Digits, point_code| Rule::new(prefix, sccp::Destination::titled(point_code));
         let here = self.own.iter().map(|(title, _)| leads(*title, PointCode(200)));
         let config = Ss7Config {
             worker: WORKER,

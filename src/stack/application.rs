@@ -57,6 +57,8 @@ pub enum News {
         /// What its signalling gateway says of the destination; `None`: it carries no traffic.
         state: Option<crate::proto::m3ua::Availability>,
     },
+    /// Whether a subsystem of another point takes messages.
+    Subsystem(crate::proto::sccp::SubsystemNews),
 }
 
 /// What the worker lends to an application: the stack's [`Outside`], and the way to the application's other halves, the

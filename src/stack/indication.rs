@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use crate::base::Key;
 use crate::ident::{Digits, Identity, Imsi, Msisdn, WorkerId};
 use crate::proto::map::UserError;
+use crate::proto::sccp::Cause as ReturnCause;
 use crate::proto::sip::{self, ServerKey};
 use crate::proto::tcap::DialogueId;
 
@@ -274,7 +275,9 @@ pub enum Outcome<'a> {
     },
     /// A user error.
     Error(UserError<'a>),
-    /// The dialogue was refused or aborted, the operation rejected, or SCCP returned the message.
+    /// SCCP returned the message for this cause: the operation did not reach the peer.
+    NotDelivered(ReturnCause),
+    /// The dialogue was refused or aborted, or the operation rejected.
     Aborted,
     /// No answer in time.
     TimedOut,
@@ -287,6 +290,7 @@ impl fmt::Debug for Outcome<'_> {
             Self::Result(tpdu) => f.debug_tuple("Result").field(tpdu).finish(),
             Self::Returned { opcode, result } => write!(f, "Returned({opcode}, {} octets)", result.len()),
             Self::Error(error) => f.debug_tuple("Error").field(error).finish(),
+            Self::NotDelivered(cause) => write!(f, "NotDelivered({})", cause.0),
             Self::Aborted => f.write_str("Aborted"),
             Self::TimedOut => f.write_str("TimedOut"),
         }

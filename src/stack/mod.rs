@@ -10,6 +10,7 @@ mod wire;
 use core::net::{IpAddr, SocketAddr};
 
 pub use crate::proto::map::{AbsentSubscriberDiagnostic, AlertReason, SmDeliveryFailureCause, UserError};
+pub use crate::proto::sccp::Cause as ReturnCause;
 pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
 pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, RequestId, Side, submit_report};
@@ -18,12 +19,12 @@ pub use indication::{
     Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp,
 };
 pub use ss7::{
-    AssociationSetup, Destination, MapInvoke, MoForward, MtForward, Offer, ReadyForSm, Refusal, Sharing, Ss7,
+    AssociationSetup, Destination, MapInvoke, MoForward, MtForward, Offer, ReadyForSm, Refusal, Ss7,
     Ss7Config, Ss7Counts, Transport,
 };
 
 use crate::base::{MalformedCounts, PortId, SipKey, Time, counts};
-use crate::ident::WorkerId;
+use crate::ident::{Ssn, WorkerId};
 use crate::proto::link::{self, Link};
 use crate::proto::map::operation;
 use crate::proto::{sctp, sip};
@@ -49,6 +50,7 @@ pub struct Cursor {
     sip: sip::Slots,
     embedded: sip::Slots,
     components: ss7::Octets,
+    whole: ss7::Whole,
 }
 
 impl Default for Cursor {
@@ -68,6 +70,7 @@ impl Cursor {
             sip: sip::Slots::new(),
             embedded: sip::Slots::new(),
             components: ss7::Octets::EMPTY,
+            whole: ss7::Whole::EMPTY,
         }
     }
 
@@ -251,7 +254,20 @@ impl Stack {
             News::Way { association, destination, state } => {
                 self.ss7.transport.learn(association, destination, state);
             }
+            News::Subsystem(news) => self.ss7.learn(now, &news),
         }
+    }
+
+    /// Takes a subsystem of ours out of service on this worker, or brings it back; whether it is one. With `tell`, as one
+    /// worker does, the points that we send to are told by SSP or SSA.
+    pub fn set_subsystem(
+        &mut self,
+        ssn: Ssn,
+        in_service: bool,
+        tell: bool,
+        outside: &mut dyn Outside,
+    ) -> bool {
+        self.ss7.set_subsystem(ssn, in_service, tell, outside)
     }
 
     /// The end of a turn: what was written to associations becomes packets.
@@ -299,7 +315,13 @@ impl Stack {
         if let Some(user) = self.ims.poll_expired() {
             return Some(Indication::Answered { user, status: 408 });
         }
-        self.ss7.poll(now, &mut cursor.components, &mut self.malformed, outside)
+        let Cursor { components, whole, .. } = cursor;
+        if self.ss7.has_whole()
+            && let Some(indication) = self.ss7.next_whole(now, whole, &mut self.malformed, outside)
+        {
+            return Some(indication);
+        }
+        self.ss7.poll(now, components, &mut self.malformed, outside)
     }
 
     /// Answers a SIP request with its final status. The headers that belong to the status follow from the request:

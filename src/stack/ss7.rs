@@ -5,7 +5,9 @@ mod component;
 mod dialogue;
 mod failover;
 mod invocation;
+mod management;
 mod relay;
+mod segments;
 mod transport;
 mod ways;
 
@@ -14,17 +16,19 @@ use std::collections::VecDeque;
 
 pub(super) use invocation::Octets;
 pub use invocation::Offer;
+pub(super) use segments::Whole;
 pub use transport::{AssociationSetup, Transport};
-pub use ways::{Destination, Sharing};
+pub use ways::Destination;
 
 use crate::base::{Malformed, MalformedCounts, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{Digits, Imsi, Msisdn, PointCode, SccpAddress, Ssn, WorkerId};
-use crate::proto::sccp::{self, Sccp};
+use crate::proto::sccp::{self, Reassembly, Sccp};
 use crate::proto::tcap::{self, DialogueId, Dialogues, DialoguesConfig, Owner};
 
 use dialogue::gone;
 use invocation::{KEPT, Kept, Party, WITHIN, Within};
+use segments::Wrapped;
 
 use super::{AlertReason, Direction, Indication, Label, Outcome, Outside};
 
@@ -35,7 +39,11 @@ counts! {
         no_route,
         /// Messages refused because the association's send ring, or the ring to its worker, is full.
         congested,
-        /// Messages that are too long for one UDT.
+        /// Messages from the network that could not be handed to the worker of their dialogue, and were returned.
+        not_handed_on,
+        /// Messages sent in segments.
+        segmented,
+        /// Messages that are too long for what their destination takes.
         too_long,
         /// Dialogues asked for in an application context that we don't offer.
         context_refused,
@@ -160,7 +168,12 @@ pub struct Ss7 {
     pub(super) transport: Transport,
     own: Vec<SccpAddress>,
     sccp: Sccp,
+    reassembly: Reassembly<Label>,
     budget: usize,
+    points: Vec<sccp::RemotePoint>,
+    subsystems: sccp::Subsystems,
+    /// Names the next message that leaves in segments.
+    reference: u32,
     dialogues: Dialogues<Party>,
     forward_timeout: Duration,
     offers: Vec<Offer>,
@@ -184,8 +197,12 @@ impl Ss7 {
             transport: config.transport,
             own: config.own,
             budget: config.sccp.limit,
+            points: config.sccp.points.clone(),
+            subsystems: sccp::Subsystems::new(config.sccp.subsystems),
+            reference: 0,
             sccp: Sccp::new(&config.sccp)
                 .map_err(|duplicate| format!("two rules for the same titles: {duplicate:?}"))?,
+            reassembly: Reassembly::new(config.sccp.reassembly, config.dialogues.key.derive("reassembly")),
             dialogues: Dialogues::new(config.dialogues)?,
             forward_timeout: config.forward_timeout,
             offers: config.offers,
@@ -208,12 +225,28 @@ impl Ss7 {
     /// How full the tables are: name, used, size.
     pub fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
         visit("dialogues", self.dialogues.len(), self.dialogues.capacity());
+        let (used, size) = self.reassembly.fill();
+        visit("reassemblies", used, size);
+        let (used, size) = self.subsystems.fill();
+        visit("subsystems_out", used, size);
     }
 
     /// SCCP's counters.
     #[must_use]
     pub fn sccp_counts(&self) -> &sccp::SccpCounts {
         &self.sccp.counts
+    }
+
+    /// What became of segments.
+    #[must_use]
+    pub fn reassembly_counts(&self) -> &sccp::ReassemblyCounts {
+        &self.reassembly.counts
+    }
+
+    /// What was said of subsystems at other points.
+    #[must_use]
+    pub fn subsystem_counts(&self) -> &sccp::SubsystemCounts {
+        &self.subsystems.counts
     }
 
     /// TCAP's counters.
@@ -234,16 +267,40 @@ impl Ss7 {
         let mut room = [0; ROOM];
         let mut answer = Prepend::new(&mut room);
         let indication = self.sccp.handle_input(now, label.originating, message, &mut answer);
-        match count(indication, malformed)? {
+        let indication = count(indication, malformed)?;
+        if let sccp::Indication::Answer(destination) = indication {
+            let _ = self.transport.send(&mut answer, destination, label.selection, outside);
+        }
+        if let Some((to, prohibited)) = self.sccp.take_misled() {
+            self.send_scmg(&prohibited, to, outside);
+        }
+        self.deliver(now, label, &indication, message, malformed, outside)
+    }
+
+    /// A message for a subsystem of ours, to the worker that its dialogue belongs to.
+    fn deliver<'a>(
+        &mut self,
+        now: Time,
+        label: &Label,
+        indication: &sccp::Indication<'a>,
+        message: &'a [u8],
+        malformed: &mut MalformedCounts,
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'a>> {
+        match indication {
             sccp::Indication::Unitdata(ssn, unitdata) => {
-                self.on_unitdata(now, label, ssn, &unitdata, message, malformed, outside)
+                self.on_unitdata(now, label, *ssn, unitdata, message, malformed, outside)
             }
-            sccp::Indication::Notice(_, service) => self.on_notice(now, label, &service, message, outside),
-            sccp::Indication::Answer(destination) => {
-                let _ = self.transport.send(&mut answer, destination, label.selection, outside);
+            sccp::Indication::Notice(_, service) => self.on_notice(now, label, service, message, outside),
+            sccp::Indication::Segment(segment) => {
+                self.on_segment(now, label, segment, message, outside);
                 None
             }
-            sccp::Indication::Management(_) | sccp::Indication::Nothing => None,
+            sccp::Indication::Management(scmg) => {
+                self.on_scmg(now, scmg, outside);
+                None
+            }
+            sccp::Indication::Answer(_) | sccp::Indication::Nothing => None,
         }
     }
 
@@ -263,13 +320,38 @@ impl Ss7 {
             Owner::None => self.worker,
         };
         if owner != self.worker {
-            outside.hand_off(owner, *label, message);
+            if !outside.hand_off(owner, *label, message) {
+                self.counts.not_handed_on += 1;
+                let is_long = message.len() > CROSSING;
+                let cause =
+                    if is_long { sccp::Cause::LOCAL_PROCESSING } else { sccp::Cause::SUBSYSTEM_CONGESTION };
+                self.give_back(now, label, unitdata, cause, outside);
+            }
             return None;
         }
         let own = self.own_address(ssn, &unitdata.called);
-        // The OPC goes with the address: the way back, where no title leads there.
-        let peer = SccpAddress { point_code: Some(label.originating), ..unitdata.calling };
+        // A point code goes with the address: the way back, where no title leads there. Behind a relay it is the address's
+        // own, not that of the relay, which comes as OPC.
+        let told = unitdata.calling.point_code.filter(|told| self.transport.leads_to(*told).is_some());
+        let peer = SccpAddress { point_code: told.or(Some(label.originating)), ..unitdata.calling };
         self.handle_tcap(now, own, &peer, unitdata.data, malformed, outside)
+    }
+
+    /// Returns a message that can't be delivered, if its sender wants that.
+    fn give_back(
+        &mut self,
+        now: Time,
+        label: &Label,
+        unitdata: &sccp::Unitdata<'_>,
+        cause: sccp::Cause,
+        outside: &mut dyn Outside,
+    ) {
+        let mut room = [0; ROOM];
+        let mut answer = Prepend::new(&mut room);
+        let to = self.sccp.return_unitdata(now, label.originating, unitdata, cause, &mut answer);
+        if let Some(to) = to {
+            let _ = self.transport.send(&mut answer, to, label.selection, outside);
+        }
     }
 
     /// Which of our addresses is called: the one with this title and subsystem, or else the subsystem's first.
@@ -292,22 +374,24 @@ impl Ss7 {
         if let Owner::Worker(worker) = self.dialogues.owner_of_returned(service.data)
             && worker != self.worker
         {
-            outside.hand_off(worker, *label, message);
+            if !outside.hand_off(worker, *label, message) {
+                self.counts.not_handed_on += 1;
+            }
             return None;
         }
         // Whom it was going to is now the calling address.
         let returned = self.dialogues.handle_returned(now, &service.calling, service.data)?;
-        Some(gone(returned.dialogue, &returned.user, Outcome::Aborted))
+        self.heed_return(now, service, outside);
+        Some(gone(returned.dialogue, &returned.user, Outcome::NotDelivered(service.cause)))
     }
 
     /// An address of ours as the calling party: no point code beside a title (TS 29.002 6.1.3.1).
     fn calling(&self, own: usize) -> SccpAddress {
-        let nobody = SccpAddress { point_code: None, ssn: None, title: None, route_on_ssn: true };
-        self.own.get(own).copied().unwrap_or(nobody)
+        self.own.get(own).copied().unwrap_or(SccpAddress::on_ssn(None, None))
     }
 
-    /// Wraps a TCAP message that stands in `w` into UDT and sends it to `to`. Gives the worker whose association it
-    /// leaves by.
+    /// Wraps a TCAP message that stands in `w` into UDT, or what else its destination takes, and sends it to `to`. Gives
+    /// the worker whose association it leaves by.
     fn send_unitdata(
         &mut self,
         w: &mut Prepend<'_>,
@@ -317,7 +401,7 @@ impl Ss7 {
         selection: u8,
         outside: &mut dyn Outside,
     ) -> Result<WorkerId, Refusal> {
-        let Some((destination, called)) = self.route(to) else {
+        let Some((destination, called)) = self.route(to, selection) else {
             self.counts.no_route += 1;
             return Err(Refusal::NoRoute);
         };
@@ -327,25 +411,28 @@ impl Ss7 {
             called: &called,
             calling: from,
         };
-        if sccp::build::udt(w, 0, &header, self.budget).is_err() || w.overflowed() {
-            self.counts.too_long += 1;
-            return Err(Refusal::TooLong);
-        }
-        self.transport.send(w, destination, selection, outside).inspect_err(|refusal| match refusal {
+        let sent = match self.wrap(w, destination, &header) {
+            Wrapped::Whole => self.transport.send(w, destination, selection, outside),
+            Wrapped::InSegments => self.send_segments(w, &header, destination, selection, outside),
+            Wrapped::TooLong => Err(Refusal::TooLong),
+        };
+        sent.inspect_err(|refusal| match refusal {
             Refusal::NoRoute => self.counts.no_route += 1,
-            Refusal::Full | Refusal::TooLong => self.counts.congested += 1,
+            Refusal::Full => self.counts.congested += 1,
+            Refusal::TooLong => self.counts.too_long += 1,
         })
     }
 
     /// The point code that an address leads to, and the called address to send there: by its title, or else by its own
     /// point code.
-    fn route(&self, to: &SccpAddress) -> Option<(PointCode, SccpAddress)> {
+    fn route(&self, to: &SccpAddress, selection: u8) -> Option<(PointCode, SccpAddress)> {
         let titled = SccpAddress { point_code: None, ..*to };
         if to.title.is_some()
             && !to.route_on_ssn
-            && let sccp::Route::Remote(destination) = self.sccp.routes.route(&titled)
+            && let sccp::Route::Remote(destination, called) =
+                self.sccp.routes.resolve(&titled, selection, &self.known(), &mut |_| ())
         {
-            return Some((destination.point_code, destination.called(&titled)));
+            return Some((destination.point_code, called));
         }
         to.point_code.map(|point_code| (point_code, if to.route_on_ssn { *to } else { titled }))
     }
@@ -360,7 +447,10 @@ impl Ss7 {
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
         match label.direction {
-            Direction::In => self.handle_sccp(now, label, message, malformed, outside),
+            Direction::In => {
+                let indication = self.sccp.handle_crossed(message);
+                self.deliver(now, label, &indication, message, malformed, outside)
+            }
             Direction::Out => {
                 if self.transport.send_for_another(label, message, outside).is_err() {
                     self.counts.congested += 1;
@@ -376,13 +466,19 @@ impl Ss7 {
             |within: &Within| if self.is_open(within.dialogue) { within.deadline } else { Time::ZERO };
         let kept = if self.kept.is_empty() { Time::NEVER } else { Time::ZERO };
         let dialogues = self.dialogues.poll_timeout().unwrap_or(Time::NEVER);
-        let others = kept.min(dialogues).min(self.transport.poll_timeout());
+        let whole = if self.reassembly.has_whole() { Time::ZERO } else { self.reassembly.poll_timeout() };
+        let others = kept
+            .min(self.subsystems.poll_timeout())
+            .min(whole)
+            .min(dialogues)
+            .min(self.transport.poll_timeout());
         self.within.iter().map(within).fold(others, Time::min)
     }
 
     /// What must hold between any two calls.
     pub fn assert_invariants(&self) {
         assert!(self.within.len() <= WITHIN && self.kept.len() <= KEPT);
+        self.reassembly.assert_invariants();
         self.dialogues.assert_invariants();
     }
 }
@@ -394,8 +490,10 @@ struct Class {
     return_on_error: bool,
 }
 
-/// Room for one SS7 message with everything around it.
-const ROOM: usize = 640;
+/// Room for one SS7 message with everything around it: the longest LUDT.
+const ROOM: usize = 4224;
+/// The longest message that surely crosses to another worker, in octets.
+const CROSSING: usize = 2048;
 
 /// What a parser refused goes to the drop counters.
 fn count<T>(result: Result<T, Malformed>, malformed: &mut MalformedCounts) -> Option<T> {

@@ -1,7 +1,9 @@
 //! What the types of the configuration don't say: ranges, and that names, addresses and point codes refer to each other.
 
 use super::source::Source;
-use super::{Association, Authentication, Config, ConfigError, Exchange, M3uaRole, Network, R1, TrafficMode};
+use super::{
+    Association, Authentication, Config, ConfigError, Exchange, M3uaRole, Network, R1, Title, TrafficMode,
+};
 use crate::gateway::mt::MAX_QUEUE;
 use crate::proto::sctp::MAX_PATHS;
 use std::collections::BTreeMap;
@@ -566,14 +568,39 @@ impl Check<'_, '_, '_> {
             }
         }
         self.unique(config.titles.iter().enumerate().map(|(at, title)| {
-            let of = (title.translation_type, title.numbering_plan, title.nature);
+            let of = (title.translation_type, title.numbering_plan, title.nature, title.exact);
             (format!("title[{at}].prefix"), format!("{:?} with {of:?}", title.prefix.to_string()))
         }));
         for (at, title) in config.titles.iter().enumerate() {
-            if !config.destinations.iter().any(|to| to.point_code == title.point_code) {
-                let what = format!("no [[destination]] has the point code {}", title.point_code);
-                self.error(format!("title[{at}].point_code"), what, "add one, or correct the point code");
+            self.title(at, title);
+        }
+    }
+
+    fn title(&mut self, at: usize, title: &Title) {
+        let place = |key: &str| format!("title[{at}].{key}");
+        match (title.point_code, title.targets.len()) {
+            (Some(_), 0) | (None, 1..=4) => {}
+            (Some(_), _) => {
+                let remedy = "give either, not both";
+                self.error(place("targets"), "stands beside point_code", remedy);
             }
+            (None, 0) => self.error(place("point_code"), "leads nowhere", "give point_code, or targets"),
+            (None, count) => self.count(place("targets"), count, "signalling points", 1..=4),
+        }
+        for (n, target) in title.all_targets().enumerate() {
+            if !self.config.destinations.iter().any(|to| to.point_code == target.point_code) {
+                let key = match title.point_code {
+                    Some(_) => place("point_code"),
+                    None => place(&format!("targets[{n}].point_code")),
+                };
+                let what = format!("no [[destination]] has the point code {}", target.point_code);
+                self.error(key, what, "add one, or correct the point code");
+            }
+        }
+        if let Some(rewrite) = &title.rewrite {
+            self.range(place("rewrite.strip"), u32::from(rewrite.strip), 0..=title.prefix.len() as u32);
+            self.range(place("rewrite.numbering_plan"), rewrite.numbering_plan.unwrap_or(0), 0..=15);
+            self.range(place("rewrite.nature"), rewrite.nature.unwrap_or(0), 0..=127);
         }
     }
 }

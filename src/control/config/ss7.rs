@@ -312,16 +312,22 @@ pub struct Destination {
     /// How they share the traffic. Default `"loadshare"`.
     #[serde(default = "super::default::sharing")]
     pub sharing: Sharing,
+    /// What it takes when a message does not fit a UDT. Default `"udt"`: nothing else.
+    #[serde(default)]
+    pub sccp: SccpForm,
 }
 
-/// How the associations to a destination share its traffic.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+/// A form of SCCP's connectionless messages (Q.713 4), the greatest that a point takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Sharing {
-    /// By signalling link selection.
-    Loadshare,
-    /// The first that leads there has all.
-    Primary,
+pub enum SccpForm {
+    /// UDT: about 238 octets of TCAP.
+    #[default]
+    Udt,
+    /// XUDT: in segments, sixteen at the most.
+    Xudt,
+    /// LUDT: in one piece, where there is no MTP3 with its 272 octets on the way.
+    Ludt,
 }
 
 /// `[[title]]`: where called global titles are sent. The longest prefix wins.
@@ -330,8 +336,19 @@ pub enum Sharing {
 pub struct Title {
     /// The beginning of the title's digits; `""` is any.
     pub prefix: Digits,
-    /// The next signalling point, a `[[destination]]`.
-    pub point_code: PointCode,
+    /// The next signalling point, a `[[destination]]`: the short form of one target.
+    pub point_code: Option<PointCode>,
+    /// Up to four signalling points, in order of preference, instead of `point_code`.
+    #[serde(default)]
+    pub targets: Vec<Target>,
+    /// How they share. Default `"primary"`.
+    #[serde(default)]
+    pub sharing: Sharing,
+    /// Whether the title is `prefix` and no more. Default false.
+    #[serde(default)]
+    pub exact: bool,
+    /// What becomes of the title on its way. Default: nothing.
+    pub rewrite: Option<Rewrite>,
     /// Only titles of this translation type. Default: any.
     pub translation_type: Option<u8>,
     /// Only titles of this numbering plan (1: E.164). Default: any.
@@ -341,6 +358,53 @@ pub struct Title {
     /// What the next point routes on. Default `"gt"`.
     #[serde(default = "super::default::route_on")]
     pub route_on: RouteOn,
+}
+
+impl Title {
+    /// Its targets, in either form.
+    pub fn all_targets(&self) -> impl Iterator<Item = Target> + '_ {
+        let short = self.point_code.map(|point_code| Target { point_code, ssn: None });
+        short.into_iter().chain(self.targets.iter().copied())
+    }
+}
+
+/// One of the signalling points that titles lead to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Its point code, a `[[destination]]`.
+    pub point_code: PointCode,
+    /// The subsystem number that is sent there. Default: as it was.
+    pub ssn: Option<u8>,
+}
+
+/// How the associations to a destination, or the targets of a title, share the traffic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sharing {
+    /// The first that can be reached has all, the others are backups.
+    #[default]
+    Primary,
+    /// All that can be reached share.
+    Loadshare,
+}
+
+/// What becomes of a title.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rewrite {
+    /// How many of the prefix's digits go. Default 0.
+    #[serde(default)]
+    pub strip: u8,
+    /// Digits that come in their place. Default none.
+    #[serde(default)]
+    pub add: Digits,
+    /// Another translation type. Default: as it was.
+    pub translation_type: Option<u8>,
+    /// Another numbering plan. Default: as it was.
+    pub numbering_plan: Option<u8>,
+    /// Another nature of address. Default: as it was.
+    pub nature: Option<u8>,
 }
 
 /// The routing indicator of a called party address.

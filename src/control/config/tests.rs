@@ -69,6 +69,8 @@ fn the_example_tells_the_true_defaults() {
         "nature",
         "credentials",
         "signalling_gateway",
+        "targets",
+        "rewrite",
     ];
     let full: Vec<_> = EXAMPLE
         .lines()
@@ -248,6 +250,18 @@ fn names_and_addresses_refer_to_what_is_there() {
         "title[0].point_code",
         &["0.0.7"],
     );
+    let without = "# translation_type = 0          # only such titles";
+    let with = "point_code = \"2.100.4\"\n# translation_type = 0          # only such titles";
+    assert!(errors(&[(with, without)])[0].contains("title[0].point_code: leads nowhere"));
+    let targets = |which: &str| format!("targets = [{which}]\n{without}");
+    let both = format!("{with}\ntargets = [{{ point_code = \"2.100.4\" }}]");
+    assert!(errors(&[(with, &both)])[0].contains("title[0].targets: stands beside point_code"));
+    let one = "{ point_code = \"2.100.4\" }, ";
+    let errors_of = |which: &str| errors(&[(with, &targets(which))]).remove(0);
+    assert!(errors_of(&one.repeat(5)).contains("title[0].targets"));
+    assert!(errors_of(&format!("{one}{{ point_code = 7 }}")).contains("title[0].targets[1].point_code: no"));
+    let rewrite = format!("rewrite = {{ strip = 1 }}\n{with}");
+    assert!(errors(&[(with, &rewrite)])[0].contains("title[0].rewrite.strip"), "the prefix has no digit");
     refused(
         "[\"10.7.0.12\", \"10.8.0.12\"]",
         "[\"10.7.0.12\", \"10.8.0.11\"]",
@@ -260,6 +274,26 @@ fn names_and_addresses_refer_to_what_is_there() {
         "network[1].scscf[0].address",
         &["family"],
     );
+}
+
+/// A title with everything it may have, and a destination with another form of messages.
+#[test]
+fn titles_lead_to_several_points_and_are_rewritten() {
+    let short = "prefix = \"\"\npoint_code = \"2.100.4\"\n";
+    let long = "prefix = \"00\"\nexact = true\nsharing = \"loadshare\"\n\
+        targets = [{ point_code = \"2.100.4\", ssn = 6 }, { point_code = \"2.100.4\" }]\n\
+        rewrite = { strip = 2, add = \"49\", translation_type = 9, numbering_plan = 7, nature = 3 }\n";
+    let text = EXAMPLE.replacen(short, long, 1).replacen("# sccp = \"udt\"", "sccp = \"xudt\"", 1);
+    let config = Config::parse(Path::new("gw.toml"), &text).unwrap();
+    let own = [config.networks[0].gateway_title];
+    let rules = crate::control::layers::rules(config.ss7.point_code, &own, &config.titles);
+    let [_, rule] = &rules[..] else { panic!("{rules:?}") };
+    let targets: Vec<_> = rule.targets.iter().map(|to| to.ssn.map(|ssn| ssn.0)).collect();
+    assert_eq!((rule.exact, rule.targets.sharing), (true, crate::proto::sccp::Sharing::Loadshare));
+    assert_eq!(targets, [Some(6), None]);
+    let rewrite = rule.rewrite.unwrap();
+    assert_eq!((rewrite.strip, rewrite.add.to_string(), rewrite.nature.unwrap().0), (2, "49".to_owned(), 3));
+    assert_eq!(crate::control::layers::points(&config.destinations)[0].form, crate::proto::sccp::Kind::Xudt);
 }
 
 #[test]

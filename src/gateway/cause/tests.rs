@@ -1,4 +1,5 @@
 use super::*;
+use crate::stack::ReturnCause;
 
 fn rp_of(error: UserError<'_>) -> u8 {
     Causes::default().rp_cause_of(&Outcome::Error(error))
@@ -83,8 +84,12 @@ fn map_errors_become_rp_causes() {
         assert_eq!(rp_of(error), expected, "{error:?}");
         assert_eq!(Causes::default().fcs_of(&Outcome::Error(error)), None);
     }
-    assert_eq!(Causes::default().rp_cause_of(&Outcome::Aborted), 38, "an abort, a reject, UDTS");
+    assert_eq!(Causes::default().rp_cause_of(&Outcome::Aborted), 38, "an abort, a reject");
     assert_eq!(Causes::default().rp_cause_of(&Outcome::TimedOut), 38);
+    for (cause, expected) in [(0, 38), (1, 38), (4, 38), (9, 38), (2, 41), (3, 41), (5, 41), (6, 41)] {
+        let outcome = Outcome::NotDelivered(ReturnCause(cause));
+        assert_eq!(Causes::default().rp_cause_of(&outcome), expected, "SCCP's return cause {cause}");
+    }
     for (refusal, expected) in [(Refusal::NoRoute, 38), (Refusal::Full, 42), (Refusal::TooLong, 96)] {
         assert_eq!(of_refusal(refusal), expected);
     }

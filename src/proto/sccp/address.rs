@@ -1,15 +1,19 @@
 //! Called and calling party addresses (Q.713 3.4, 3.5).
 
 use crate::codec::Reader;
-use crate::ident::{Digits, GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn};
+use crate::ident::{
+    Digits, GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn, TitleIndicator,
+};
 
 /// Octets of the longest address that we write: indicator, point code, subsystem number, title of 30 digits.
 pub(super) const LONGEST: usize = 1 + 2 + 1 + 3 + Digits::MAX / 2;
 
 const HAS_POINT_CODE: u8 = 0x01;
 const HAS_SSN: u8 = 0x02;
-const FORMAT_0100: u8 = 4 << 2;
 const ROUTE_ON_SSN: u8 = 0x40;
+const NATIONAL: u8 = 0x80;
+/// What fills the last octet of an odd number of digits where no encoding scheme tells that it is one.
+const FILLER: u8 = 0xf0;
 /// Encoding schemes: BCD with an odd or an even number of digits.
 const ODD: u8 = 1;
 const EVEN: u8 = 2;
@@ -32,20 +36,26 @@ pub(super) fn read(octets: &[u8]) -> Option<SccpAddress> {
             }
             None
         }
-        format => Some(read_title(format, reader)?),
+        1 => Some(read_title(TitleIndicator::Nature, reader)?),
+        2 => Some(read_title(TitleIndicator::TranslationType, reader)?),
+        3 => Some(read_title(TitleIndicator::TypeAndPlan, reader)?),
+        4 => Some(read_title(TitleIndicator::TypePlanAndNature, reader)?),
+        _ => return None,
     };
-    Some(SccpAddress { point_code, ssn, title, route_on_ssn: indicator & ROUTE_ON_SSN != 0 })
+    let (route_on_ssn, national) = (indicator & ROUTE_ON_SSN != 0, indicator & NATIONAL != 0);
+    Some(SccpAddress { point_code, ssn, title, route_on_ssn, national })
 }
 
-fn read_title(format: u8, mut reader: Reader<'_>) -> Option<GlobalTitle> {
+fn read_title(indicator: TitleIndicator, mut reader: Reader<'_>) -> Option<GlobalTitle> {
     let mut title = GlobalTitle {
+        indicator,
         translation_type: 0,
         numbering_plan: NumberingPlan(0),
         nature: NatureOfAddress(0),
         digits: Digits::EMPTY,
     };
     let mut scheme = EVEN;
-    if format == 1 {
+    if indicator == TitleIndicator::Nature {
         let octet = reader.u8()?;
         title.numbering_plan = NumberingPlan::E164;
         title.nature = NatureOfAddress(octet & 0x7f);
@@ -53,29 +63,28 @@ fn read_title(format: u8, mut reader: Reader<'_>) -> Option<GlobalTitle> {
     } else {
         title.translation_type = reader.u8()?;
     }
-    if matches!(format, 3 | 4) {
+    if matches!(indicator, TitleIndicator::TypeAndPlan | TitleIndicator::TypePlanAndNature) {
         let octet = reader.u8()?;
         title.numbering_plan = NumberingPlan(octet >> 4);
         scheme = octet & 0xf;
     }
-    if format == 4 {
+    if indicator == TitleIndicator::TypePlanAndNature {
         title.nature = NatureOfAddress(reader.u8()? & 0x7f);
     }
     let octets = reader.rest();
     let nibbles = octets.len() * 2;
     // A filler of 15 is no digit, whatever the scheme says.
     let filled = octets.last().is_some_and(|&octet| octet >> 4 == 0xf);
-    let count = match (format, scheme) {
-        (5.., _) => return None,
-        (_, ODD) => nibbles.checked_sub(1)?,
-        (_, EVEN) => nibbles - usize::from(filled),
+    let count = match scheme {
+        ODD => nibbles.checked_sub(1)?,
+        EVEN => nibbles - usize::from(filled),
         _ => return None,
     };
     title.digits = Digits::from_packed(octets, count)?;
     Some(title)
 }
 
-/// An address as octets, the length not among them; titles in format 0100.
+/// An address as octets, the length not among them.
 pub(super) struct Octets {
     octets: [u8; LONGEST],
     length: usize,
@@ -87,8 +96,9 @@ impl Octets {
         let flag = |is_set: bool, bits: u8| if is_set { bits } else { 0 };
         let indicator = flag(address.point_code.is_some(), HAS_POINT_CODE)
             | flag(address.ssn.is_some(), HAS_SSN)
-            | flag(address.title.is_some(), FORMAT_0100)
-            | flag(address.route_on_ssn, ROUTE_ON_SSN);
+            | address.title.map_or(0, |title| (title.indicator as u8) << 2)
+            | flag(address.route_on_ssn, ROUTE_ON_SSN)
+            | flag(address.national, NATIONAL);
         this.push(&[indicator]);
         if let Some(PointCode(point_code)) = address.point_code {
             this.push(&[point_code as u8, (point_code >> 8) as u8 & 0x3f]);
@@ -97,13 +107,29 @@ impl Octets {
             this.push(&[ssn]);
         }
         if let Some(title) = address.title {
-            let count = title.digits.len();
-            let scheme = if count % 2 == 1 { ODD } else { EVEN };
-            let plan = title.numbering_plan.0 << 4;
-            this.push(&[title.translation_type, plan | scheme, title.nature.0 & 0x7f]);
-            this.push(title.digits.to_packed().get(..count.div_ceil(2)).unwrap_or(&[]));
+            this.push_title(&title);
         }
         this
+    }
+
+    fn push_title(&mut self, title: &GlobalTitle) {
+        let count = title.digits.len();
+        let is_odd = count % 2 == 1;
+        let plan = title.numbering_plan.0 << 4 | if is_odd { ODD } else { EVEN };
+        let nature = title.nature.0 & 0x7f;
+        match title.indicator {
+            TitleIndicator::Nature => self.push(&[nature | u8::from(is_odd) << 7]),
+            TitleIndicator::TranslationType => self.push(&[title.translation_type]),
+            TitleIndicator::TypeAndPlan => self.push(&[title.translation_type, plan]),
+            TitleIndicator::TypePlanAndNature => self.push(&[title.translation_type, plan, nature]),
+        }
+        self.push(title.digits.to_packed().get(..count.div_ceil(2)).unwrap_or(&[]));
+        if is_odd
+            && title.indicator == TitleIndicator::TranslationType
+            && let Some(last) = self.length.checked_sub(1).and_then(|last| self.octets.get_mut(last))
+        {
+            *last |= FILLER;
+        }
     }
 
     fn push(&mut self, octets: &[u8]) {

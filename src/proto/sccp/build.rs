@@ -1,7 +1,8 @@
 //! Writing SCCP connectionless messages (Q.713 4), from their end to their start.
 
 use super::address::Octets;
-use super::{Cause, Kind, Unitdata};
+use super::view::{IMPORTANCE, SEGMENTATION, Segmentation, Unitdata};
+use super::{Cause, Kind};
 use crate::codec::Prepend;
 use crate::ident::SccpAddress;
 
@@ -25,6 +26,13 @@ pub struct UnitdataHeader<'a> {
     pub calling: &'a SccpAddress,
 }
 
+impl UnitdataHeader<'_> {
+    /// Protocol class and message handling (Q.713 3.6).
+    fn octet(&self) -> u8 {
+        self.class & 1 | u8::from(self.return_on_error) << 7
+    }
+}
+
 /// Makes what was written since `mark` the data of a UDT message of at most `limit` octets.
 pub fn udt(
     writer: &mut Prepend<'_>,
@@ -43,35 +51,120 @@ pub fn unitdata(
     header: &UnitdataHeader<'_>,
     limit: usize,
 ) -> Result<(), TooLong> {
-    let octet = header.class & 1 | u8::from(header.return_on_error) << 7;
     let called = Octets::new(header.called);
     let calling = Octets::new(header.calling);
-    message(writer, mark, kind as u8, octet, called.as_slice(), calling.as_slice(), limit)
+    let around = Around {
+        message_type: kind as u8,
+        octet: header.octet(),
+        called: called.as_slice(),
+        calling: calling.as_slice(),
+        optional: 0,
+    };
+    message(writer, mark, &around, limit)
+}
+
+/// Writes one segment of a longer message, an XUDT of at most `limit` octets with `part` as its data.
+pub fn segment(
+    writer: &mut Prepend<'_>,
+    header: &UnitdataHeader<'_>,
+    part: &[u8],
+    segmentation: Segmentation,
+    limit: usize,
+) -> Result<(), TooLong> {
+    let called = Octets::new(header.called);
+    let calling = Octets::new(header.calling);
+    let optional = optional(writer, Some(segmentation), None);
+    let mark = writer.len();
+    writer.bytes(part);
+    let around = Around {
+        message_type: Kind::Xudt as u8,
+        octet: header.octet(),
+        called: called.as_slice(),
+        calling: calling.as_slice(),
+        optional,
+    };
+    message(writer, mark, &around, limit)
+}
+
+/// How many octets of data a [`segment`] of at most `limit` octets has room for.
+#[must_use]
+pub fn segment_room(called: &SccpAddress, calling: &SccpAddress, limit: usize) -> usize {
+    let addresses = Octets::new(called).as_slice().len() + Octets::new(calling).as_slice().len();
+    // Type, class, hop counter and pointers; three lengths; the optional part.
+    const AROUND: usize = 7 + 3 + SEGMENTATION_PART;
+    // The last pointer, which leads over all of it to the optional part, has one octet.
+    let by_pointer = usize::from(u8::MAX).saturating_sub(4 + addresses);
+    limit.saturating_sub(AROUND + addresses).min(by_pointer)
+}
+
+/// Writes `unitdata` as it came, its addresses octet for octet, as a whole message in the form `kind`.
+pub fn again(writer: &mut Prepend<'_>, kind: Kind, unitdata: &Unitdata<'_>) -> Result<(), TooLong> {
+    let optional = if kind == Kind::Udt { 0 } else { optional(writer, None, unitdata.importance) };
+    let mark = writer.len();
+    writer.bytes(unitdata.data);
+    let around = Around {
+        message_type: kind as u8,
+        octet: unitdata.class & 1 | u8::from(unitdata.return_on_error) << 7,
+        called: unitdata.called_octets,
+        calling: unitdata.calling_octets,
+        optional,
+    };
+    message(writer, mark, &around, usize::MAX)
 }
 
 /// Writes the service message (UDTS, XUDTS or LUDTS) that returns `unitdata` for `cause`: addresses swapped, data
-/// unchanged.
-pub fn service(
-    writer: &mut Prepend<'_>,
-    unitdata: &Unitdata<'_>,
-    cause: Cause,
-    limit: usize,
-) -> Result<(), TooLong> {
+/// and segmentation unchanged. It is no longer than what it returns, and goes back through the network that carried
+/// that.
+pub fn service(writer: &mut Prepend<'_>, unitdata: &Unitdata<'_>, cause: Cause) -> Result<(), TooLong> {
+    let segmentation = unitdata.segmentation.filter(|_| unitdata.kind != Kind::Udt);
+    let optional = optional(writer, segmentation, None);
     let mark = writer.len();
     writer.bytes(unitdata.data);
-    let message_type = unitdata.kind as u8 + 1;
-    message(writer, mark, message_type, cause.0, unitdata.calling_octets, unitdata.called_octets, limit)
+    let around = Around {
+        message_type: unitdata.kind as u8 + 1,
+        octet: cause.0,
+        called: unitdata.calling_octets,
+        calling: unitdata.called_octets,
+        optional,
+    };
+    message(writer, mark, &around, usize::MAX)
 }
 
-fn message(
-    writer: &mut Prepend<'_>,
-    mark: usize,
+/// Octets of an optional part with segmentation and its end.
+const SEGMENTATION_PART: usize = 7;
+
+/// Writes the optional part, if it has anything in it, and gives its length.
+fn optional(writer: &mut Prepend<'_>, segmentation: Option<Segmentation>, importance: Option<u8>) -> usize {
+    let mark = writer.len();
+    if segmentation.is_none() && importance.is_none() {
+        return 0;
+    }
+    writer.u8(0);
+    if let Some(importance) = importance {
+        writer.bytes(&[IMPORTANCE, 1, importance & 7]);
+    }
+    if let Some(segmentation) = segmentation {
+        let octet = u8::from(segmentation.first) << 7
+            | u8::from(segmentation.in_sequence) << 6
+            | segmentation.remaining & 0xf;
+        let [a, b, c, _] = segmentation.local_reference.to_le_bytes();
+        writer.bytes(&[SEGMENTATION, 4, octet, a, b, c]);
+    }
+    writer.len() - mark
+}
+
+/// What stands before the data of a message, and the length of the optional part, which stands behind it.
+struct Around<'a> {
     message_type: u8,
+    /// Class and return option, or the cause.
     octet: u8,
-    called: &[u8],
-    calling: &[u8],
-    limit: usize,
-) -> Result<(), TooLong> {
+    called: &'a [u8],
+    calling: &'a [u8],
+    optional: usize,
+}
+
+fn message(writer: &mut Prepend<'_>, mark: usize, around: &Around<'_>, limit: usize) -> Result<(), TooLong> {
+    let &Around { message_type, octet, called, calling, optional } = around;
     let is_short = message_type <= Kind::Udt as u8 + 1;
     let is_long = message_type >= Kind::Ludt as u8;
     let data = writer.len().checked_sub(mark).ok_or(TooLong)?;
@@ -82,31 +175,31 @@ fn message(
         (_, false) => (7, 1),
         (_, true) => (11, 2),
     };
-    let total = fixed + 2 + called.len() + calling.len() + data_length + data;
+    let addresses = called.len() + calling.len();
+    let total = fixed + 2 + addresses + data_length + data + optional;
     if total > limit {
         return Err(TooLong);
     }
+    // From its own place, that of the last pointer, to behind the data.
+    let optional_at = if optional == 0 { 0 } else { (if is_long { 5 } else { 4 }) + addresses + data };
     if is_long {
         let data = u16::try_from(data).map_err(|_| TooLong)?;
+        let pointers = [7, 6 + called.len(), 5 + addresses, optional_at];
+        u16::try_from(optional_at).map_err(|_| TooLong)?;
         writer.u16(data.swap_bytes());
-    } else {
-        writer.u8(u8::try_from(data).map_err(|_| TooLong)?);
-    }
-    writer.bytes(calling);
-    writer.u8(calling_length);
-    writer.bytes(called);
-    writer.u8(called_length);
-    let addresses = called.len() + calling.len();
-    if is_long {
-        let pointers = [7, 6 + called.len(), 5 + addresses, 0];
+        push_addresses(writer, (called, called_length), (calling, calling_length));
         for pointer in pointers.into_iter().rev() {
             writer.u16((pointer as u16).swap_bytes());
         }
     } else {
-        let optional: &[u8] = if is_short { &[] } else { &[0] };
+        let data = u8::try_from(data).map_err(|_| TooLong)?;
+        let optional_at = [u8::try_from(optional_at).map_err(|_| TooLong)?];
+        let optional: &[u8] = if is_short { &[] } else { &optional_at };
         let first = 3 + optional.len() as u8;
         let second = u8::try_from(usize::from(first) + called.len()).map_err(|_| TooLong)?;
         let third = u8::try_from(usize::from(first) + addresses).map_err(|_| TooLong)?;
+        writer.u8(data);
+        push_addresses(writer, (called, called_length), (calling, calling_length));
         writer.bytes(optional);
         writer.bytes(&[first, second, third]);
     }
@@ -115,4 +208,11 @@ fn message(
     }
     writer.bytes(&[message_type, octet]);
     Ok(())
+}
+
+fn push_addresses(writer: &mut Prepend<'_>, called: (&[u8], u8), calling: (&[u8], u8)) {
+    for (octets, length) in [calling, called] {
+        writer.bytes(octets);
+        writer.u8(length);
+    }
 }

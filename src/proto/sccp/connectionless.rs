@@ -1,11 +1,23 @@
 //! What becomes of a message that has arrived (Q.714 2.3, 4): delivered, returned or answered.
 
-use super::view::{Input, Service, Unitdata, parse};
-use super::{Cause, DuplicatePrefix, MTP3_LIMIT, Route, Routes, Rule, Scmg, ScmgType, build};
+use super::view::{Input, Service, Unitdata, Why, malformed, parse};
+use super::{
+    Cause, DuplicatePrefix, Kind, MTP3_LIMIT, ReassemblyConfig, Route, Routes, Rule, Scmg, ScmgType,
+    SubsystemsConfig, build,
+};
 use crate::base::{Malformed, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{PointCode, SccpAddress, Ssn};
 use core::time::Duration;
+
+/// What is known of the SCCP of another point.
+#[derive(Clone, Debug)]
+pub struct RemotePoint {
+    /// Its point code.
+    pub point_code: PointCode,
+    /// What it takes beside a UDT: XUDT, also in segments, or LUDT.
+    pub form: Kind,
+}
 
 /// What SCCP is configured to do.
 #[derive(Clone, Debug)]
@@ -20,13 +32,28 @@ pub struct SccpConfig {
     pub limit: usize,
     /// How many service messages to send in a second at most.
     pub returns_per_second: u32,
+    /// How segments become messages; without entries they are refused.
+    pub reassembly: ReassemblyConfig,
+    /// How subsystems at other points are tested.
+    pub subsystems: SubsystemsConfig,
+    /// Points of which more is known than that they take a UDT.
+    pub points: Vec<RemotePoint>,
 }
 
 impl SccpConfig {
     /// With the limits of MTP3, and 1,000 returns a second.
     #[must_use]
     pub fn new(own: Vec<PointCode>, local: Vec<Ssn>, rules: Vec<Rule>) -> Self {
-        Self { own, local, rules, limit: MTP3_LIMIT, returns_per_second: 1000 }
+        Self {
+            own,
+            local,
+            rules,
+            limit: MTP3_LIMIT,
+            returns_per_second: 1000,
+            reassembly: ReassemblyConfig::default(),
+            subsystems: SubsystemsConfig::default(),
+            points: Vec::new(),
+        }
     }
 }
 
@@ -49,11 +76,13 @@ counts! {
         no_translation,
         /// Messages to a subsystem that we are not.
         unequipped,
+        /// Messages to a subsystem of ours that is out of service.
+        out_of_service,
         /// Messages to an address that leads elsewhere: we are no transit node.
         transit,
         /// Messages whose hop counter was used up.
         hop_counter,
-        /// Segments of longer messages, which are not reassembled.
+        /// Segments of longer messages, where none are put together.
         segments_unsupported,
         /// Service messages sent.
         returned,
@@ -66,6 +95,17 @@ counts! {
     }
 }
 
+impl SccpCounts {
+    /// The counter of messages that no way leads to for this cause.
+    fn of_route(&mut self, cause: Cause) -> &mut u64 {
+        match cause {
+            Cause::UNEQUIPPED_USER => &mut self.unequipped,
+            Cause::SUBSYSTEM_FAILURE => &mut self.out_of_service,
+            _ => &mut self.no_translation,
+        }
+    }
+}
+
 /// What a message was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Indication<'a> {
@@ -73,6 +113,8 @@ pub enum Indication<'a> {
     Unitdata(Ssn, Unitdata<'a>),
     /// N-NOTICE indication: data of this subsystem of ours that was not delivered.
     Notice(Ssn, Service<'a>),
+    /// A part of a message for a subsystem of ours, for [`Reassembly`](super::Reassembly).
+    Segment(Unitdata<'a>),
     /// News of a remote subsystem: N-STATE or N-COORD.
     Management(Scmg),
     /// The answer that was written goes to this point code.
@@ -86,10 +128,12 @@ pub enum Indication<'a> {
 pub struct Sccp {
     /// Which addresses are ours, and where the others lead.
     pub routes: Routes,
-    limit: usize,
+    reassembles: bool,
     returns_per_second: u32,
     second: Time,
     returns: u32,
+    /// Who has to be told that a subsystem of ours is out.
+    misled: Option<(PointCode, Scmg)>,
     /// Counters.
     pub counts: SccpCounts,
 }
@@ -99,10 +143,11 @@ impl Sccp {
     pub fn new(config: &SccpConfig) -> Result<Self, DuplicatePrefix> {
         Ok(Self {
             routes: Routes::new(&config.own, &config.local, &config.rules)?,
-            limit: config.limit,
+            reassembles: config.reassembly.entries > 0,
             returns_per_second: config.returns_per_second,
             second: Time::ZERO,
             returns: 0,
+            misled: None,
             counts: SccpCounts::default(),
         })
     }
@@ -116,6 +161,9 @@ impl Sccp {
         answer: &mut Prepend<'_>,
     ) -> Result<Indication<'a>, Malformed> {
         match parse(bytes) {
+            Ok(Input::Unitdata(unitdata)) if self.is_management(&unitdata) => {
+                self.on_management(opc, unitdata.data, answer)
+            }
             Ok(Input::Unitdata(unitdata)) => Ok(self.on_unitdata(now, opc, unitdata, answer)),
             Ok(Input::Service(service)) => Ok(match self.routes.route(&service.called) {
                 Route::Local(ssn) => {
@@ -123,23 +171,63 @@ impl Sccp {
                     Indication::Notice(ssn, service)
                 }
                 // Never an answer to a service message (Q.714 4.2).
-                Route::Remote(_) => self.count(|counts| &mut counts.transit),
-                Route::NoTranslation(Cause::UNEQUIPPED_USER) => self.count(|counts| &mut counts.unequipped),
-                Route::NoTranslation(_) => self.count(|counts| &mut counts.no_translation),
+                Route::Remote(..) => self.count(|counts| &mut counts.transit),
+                Route::NoTranslation(cause) => self.count(|counts| counts.of_route(cause)),
             }),
-            Ok(Input::Management(scmg)) => {
-                self.counts.management += 1;
-                Ok(if scmg.message_type == ScmgType::StatusTest {
-                    self.on_status_test(opc, scmg, answer)
-                } else {
-                    Indication::Management(scmg)
-                })
-            }
             Err(refused) => {
                 self.counts.malformed += 1;
                 Err(refused)
             }
         }
+    }
+
+    /// A message that another worker has taken and counted, and that is this worker's: what it is. What is for nobody
+    /// here was answered there.
+    #[must_use]
+    pub fn handle_crossed<'a>(&self, bytes: &'a [u8]) -> Indication<'a> {
+        match parse(bytes) {
+            Ok(Input::Unitdata(unitdata)) => match self.routes.route(&unitdata.called) {
+                Route::Local(_) if unitdata.is_segment() => Indication::Segment(unitdata),
+                Route::Local(ssn) => Indication::Unitdata(ssn, unitdata),
+                _ => Indication::Nothing,
+            },
+            Ok(Input::Service(service)) => match self.routes.route(&service.called) {
+                Route::Local(ssn) => Indication::Notice(ssn, service),
+                _ => Indication::Nothing,
+            },
+            Err(_) => Indication::Nothing,
+        }
+    }
+
+    /// A message that [`Reassembly`](super::Reassembly) has put together: delivered once, here.
+    #[must_use]
+    pub fn handle_whole<'a>(&mut self, bytes: &'a [u8]) -> Indication<'a> {
+        let indication = self.handle_crossed(bytes);
+        self.counts.delivered += u64::from(matches!(indication, Indication::Unitdata(..)));
+        indication
+    }
+
+    /// Whether management of another node says something to ours.
+    fn is_management(&self, unitdata: &Unitdata<'_>) -> bool {
+        unitdata.is_management() && unitdata.called.point_code.is_none_or(|to| self.routes.is_own(to))
+    }
+
+    fn on_management<'a>(
+        &mut self,
+        opc: PointCode,
+        data: &[u8],
+        answer: &mut Prepend<'_>,
+    ) -> Result<Indication<'a>, Malformed> {
+        let Some(scmg) = Scmg::parse(data) else {
+            self.counts.malformed += 1;
+            return Err(malformed(Why::Management, 0));
+        };
+        self.counts.management += 1;
+        Ok(if scmg.message_type == ScmgType::StatusTest {
+            self.on_status_test(opc, scmg, answer)
+        } else {
+            Indication::Management(scmg)
+        })
     }
 
     fn count<'a>(&mut self, which: impl FnOnce(&mut SccpCounts) -> &mut u64) -> Indication<'a> {
@@ -159,6 +247,9 @@ impl Sccp {
                 self.counts.hop_counter += 1;
                 Cause::HOP_COUNTER_VIOLATION
             }
+            Route::Local(_) if unitdata.is_segment() && self.reassembles => {
+                return Indication::Segment(unitdata);
+            }
             Route::Local(_) if unitdata.is_segment() => {
                 self.counts.segments_unsupported += 1;
                 // One return for a message: that of its first segment (Q.714 4.1.1.2.3).
@@ -171,21 +262,45 @@ impl Sccp {
                 self.counts.delivered += 1;
                 return Indication::Unitdata(ssn, unitdata);
             }
-            Route::Remote(_) => {
+            Route::Remote(..) => {
                 self.counts.transit += 1;
                 Cause::NO_TRANSLATION_ADDRESS
             }
             Route::NoTranslation(cause) => {
-                if cause == Cause::UNEQUIPPED_USER {
-                    self.counts.unequipped += 1;
-                } else {
-                    self.counts.no_translation += 1;
+                *self.counts.of_route(cause) += 1;
+                if cause == Cause::SUBSYSTEM_FAILURE {
+                    self.mislead(opc, &unitdata.called);
                 }
                 cause
             }
         };
         self.return_unitdata(now, opc, &unitdata, cause, answer)
             .map_or(Indication::Nothing, Indication::Answer)
+    }
+
+    /// Who has sent a message to a subsystem of ours that is out of service has missed that it is (Q.714 5.3.2).
+    fn mislead(&mut self, opc: PointCode, called: &SccpAddress) {
+        let ssn = match called.title.filter(|_| !called.route_on_ssn) {
+            Some(title) => {
+                let rule = self.routes.rule(&title, &mut |_| ()).map(|(_, rule)| rule.targets.first());
+                rule.ok().and_then(|to| to.ssn).or(called.ssn)
+            }
+            None => called.ssn,
+        };
+        self.misled = ssn.and_then(|ssn| self.status(ssn, false)).map(|prohibited| (opc, prohibited));
+    }
+
+    /// Who has to be told by SSP that a subsystem of ours is out, since the last call.
+    pub fn take_misled(&mut self) -> Option<(PointCode, Scmg)> {
+        self.misled.take()
+    }
+
+    /// The message that says whether a subsystem of ours is allowed: SSA or SSP.
+    #[must_use]
+    pub fn status(&self, ssn: Ssn, allowed: bool) -> Option<Scmg> {
+        let message_type = if allowed { ScmgType::Allowed } else { ScmgType::Prohibited };
+        let point_code = self.routes.own_point_code()?;
+        Some(Scmg { message_type, ssn, point_code, multiplicity: 0, congestion: None })
     }
 
     /// Writes the service message that returns `unitdata`, which came from `opc`, and gives the point code that it
@@ -212,11 +327,11 @@ impl Sccp {
             return None;
         }
         let destination = match self.routes.route(&unitdata.calling) {
-            Route::Remote(destination) => destination.point_code,
+            Route::Remote(destination, _) => destination.point_code,
             // An address that claims to be ours is not sent to ourselves.
             Route::Local(_) | Route::NoTranslation(_) => opc,
         };
-        if build::service(answer, unitdata, cause, self.limit).is_err() || answer.overflowed() {
+        if build::service(answer, unitdata, cause).is_err() || answer.overflowed() {
             self.counts.too_long += 1;
             return None;
         }

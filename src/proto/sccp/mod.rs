@@ -17,16 +17,25 @@
 mod address;
 pub mod build;
 mod connectionless;
+mod reassembly;
 mod routing;
 mod scmg;
+mod subsystem;
 #[cfg(test)]
 mod tests;
+mod translation;
 mod view;
 
 pub use build::TooLong;
-pub use connectionless::{Indication, Sccp, SccpConfig, SccpCounts};
-pub use routing::{Destination, DuplicatePrefix, Route, Routes, Rule};
+pub use connectionless::{Indication, RemotePoint, Sccp, SccpConfig, SccpCounts};
+pub use reassembly::{LONGEST as LONGEST_REASSEMBLED, Reassembly, ReassemblyConfig, ReassemblyCounts};
+pub use routing::{DuplicatePrefix, Routes};
 pub use scmg::{Scmg, ScmgType};
+pub use subsystem::{SubsystemCounts, SubsystemNews, Subsystems, SubsystemsConfig};
+pub use translation::{
+    AllAvailable, Destination, PointState, Rewrite, Route, Rule, Sharing, States, Step, SubsystemState,
+    Targets,
+};
 pub use view::{Input, Segmentation, Service, Unitdata, WHY, Why, parse};
 
 /// The service indicator of SCCP in MTP3 and M3UA.
@@ -66,10 +75,45 @@ impl Cause {
     pub const MTP_FAILURE: Self = Self(5);
     /// Network congestion.
     pub const NETWORK_CONGESTION: Self = Self(6);
+    /// Unqualified.
+    pub const UNQUALIFIED: Self = Self(7);
+    /// Error in message transport.
+    pub const MESSAGE_TRANSPORT: Self = Self(8);
+    /// Error in local processing.
+    pub const LOCAL_PROCESSING: Self = Self(9);
+    /// The destination cannot perform reassembly.
+    pub const NO_REASSEMBLY: Self = Self(10);
+    /// SCCP failure.
+    pub const SCCP_FAILURE: Self = Self(11);
     /// Hop counter violation.
     pub const HOP_COUNTER_VIOLATION: Self = Self(12);
     /// Segmentation not supported.
     pub const SEGMENTATION_NOT_SUPPORTED: Self = Self(13);
+    /// Segmentation failure.
+    pub const SEGMENTATION_FAILURE: Self = Self(14);
+
+    /// In words (Q.713 3.12).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            0 => "no translation for an address of such nature",
+            1 => "no translation for this specific address",
+            2 => "subsystem congestion",
+            3 => "subsystem failure",
+            4 => "unequipped user",
+            5 => "MTP failure",
+            6 => "network congestion",
+            7 => "unqualified",
+            8 => "error in message transport",
+            9 => "error in local processing",
+            10 => "destination cannot perform reassembly",
+            11 => "SCCP failure",
+            12 => "hop counter violation",
+            13 => "segmentation not supported",
+            14 => "segmentation failure",
+            _ => "reserved",
+        }
+    }
 
     /// Whether another try, perhaps another way, may succeed: congestion and failures, not wrong addresses.
     #[must_use]

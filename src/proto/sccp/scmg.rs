@@ -64,8 +64,7 @@ impl Scmg {
 
     /// Writes the UDT message, class 0, from management to management.
     pub fn write(&self, writer: &mut Prepend<'_>) -> Result<(), TooLong> {
-        const MANAGEMENT: SccpAddress =
-            SccpAddress { point_code: None, ssn: Some(Ssn::SCMG), title: None, route_on_ssn: true };
+        const MANAGEMENT: SccpAddress = SccpAddress::on_ssn(None, Some(Ssn::SCMG));
         let mark = writer.len();
         if let Some(level) = self.congestion {
             writer.u8(level);

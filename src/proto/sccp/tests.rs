@@ -4,8 +4,12 @@ use super::build::{UnitdataHeader, unitdata};
 use super::*;
 use crate::base::Time;
 use crate::codec::Prepend;
-use crate::ident::{Digits, GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn};
+use crate::ident::{
+    Digits, GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn, TitleIndicator,
+};
 
+mod lies;
+mod management;
 mod messages;
 mod node;
 mod routing;
@@ -32,12 +36,7 @@ pub(super) fn gateway() -> SccpAddress {
 }
 
 pub(super) fn on_ssn(point_code: Option<u32>, ssn: u8) -> SccpAddress {
-    SccpAddress {
-        point_code: point_code.map(PointCode),
-        ssn: Some(Ssn(ssn)),
-        title: None,
-        route_on_ssn: true,
-    }
+    SccpAddress::on_ssn(point_code.map(PointCode), Some(Ssn(ssn)))
 }
 
 pub(super) fn built(

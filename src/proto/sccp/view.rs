@@ -1,6 +1,6 @@
 //! Reading SCCP connectionless messages (Q.713 4).
 
-use super::{Cause, Kind, Scmg, address};
+use super::{Cause, Kind, address};
 use crate::base::{Layer, Malformed};
 use crate::codec::Reader;
 use crate::ident::{SccpAddress, Ssn};
@@ -26,7 +26,7 @@ pub enum Why {
     Address,
     /// No data.
     NoData,
-    /// The optional part is not whole, or one of its parameters has a wrong length.
+    /// The optional part is not whole, or one of its parameters has a wrong length or comes twice.
     Optional,
     /// A management message that can't be read.
     Management,
@@ -49,6 +49,10 @@ pub const WHY: &[&str] = &[
 pub(super) const fn malformed(why: Why, offset: usize) -> Malformed {
     Malformed::new(Layer::Sccp, why as u8, offset)
 }
+
+/// Names of optional parameters (Q.713 3.1).
+pub(super) const SEGMENTATION: u8 = 0x10;
+pub(super) const IMPORTANCE: u8 = 0x12;
 
 /// Which part of a longer message this is (Q.713 3.17).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -104,6 +108,17 @@ impl Unitdata<'_> {
     pub fn is_segment(&self) -> bool {
         self.segmentation.is_some_and(|segmentation| !segmentation.is_whole())
     }
+
+    /// Whether management says this to management (Q.714 5.3): class 0, whole, and routed on subsystem number 1. Whether
+    /// it is for us is not looked at.
+    #[must_use]
+    pub fn is_management(&self) -> bool {
+        let management = Some(Ssn::SCMG);
+        self.class == 0
+            && !self.is_segment()
+            && self.called.route_on_ssn
+            && (self.called.ssn, self.calling.ssn) == (management, management)
+    }
 }
 
 /// A UDTS, XUDTS or LUDTS message: data of ours that comes back.
@@ -130,8 +145,6 @@ pub enum Input<'a> {
     Unitdata(Unitdata<'a>),
     /// Data of ours that could not be delivered.
     Service(Service<'a>),
-    /// SCCP management.
-    Management(Scmg),
 }
 
 /// The variable and optional parts of a message.
@@ -177,9 +190,6 @@ pub fn parse(bytes: &[u8]) -> Result<Input<'_>, Malformed> {
             data: parts.data,
             segmentation: parts.segmentation,
         }));
-    }
-    if called.ssn == Some(Ssn::SCMG) {
-        return Ok(Input::Management(Scmg::parse(parts.data).ok_or(malformed(Why::Management, 0))?));
     }
     Ok(Input::Unitdata(Unitdata {
         kind,
@@ -247,8 +257,6 @@ impl Parts<'_> {
     /// Reads the optional part (Q.713 1.6) and gives the octets it takes.
     fn optional(&mut self, bytes: &[u8], at: usize) -> Result<Range<usize>, Malformed> {
         const END: u8 = 0x00;
-        const SEGMENTATION: u8 = 0x10;
-        const IMPORTANCE: u8 = 0x12;
         let mut reader = Reader::new(bytes);
         reader.take(at).ok_or(malformed(Why::Pointer, at))?;
         loop {
@@ -260,7 +268,7 @@ impl Parts<'_> {
             let length = usize::from(reader.u8().ok_or(wrong)?);
             let value = reader.take(length).ok_or(wrong)?;
             match (name, value) {
-                (SEGMENTATION, &[octet, a, b, c]) => {
+                (SEGMENTATION, &[octet, a, b, c]) if self.segmentation.is_none() => {
                     self.segmentation = Some(Segmentation {
                         first: octet & 0x80 != 0,
                         in_sequence: octet & 0x40 != 0,
@@ -268,7 +276,9 @@ impl Parts<'_> {
                         local_reference: u32::from_le_bytes([a, b, c, 0]),
                     });
                 }
-                (IMPORTANCE, &[importance]) => self.importance = Some(importance & 7),
+                (IMPORTANCE, &[importance]) if self.importance.is_none() => {
+                    self.importance = Some(importance & 7)
+                }
                 (SEGMENTATION | IMPORTANCE, _) => return Err(wrong),
                 _ => {}
             }

@@ -100,12 +100,13 @@ impl Ss7 {
     ) -> Result<(), Refusal> {
         let party = Party::ours(user, from, opcode);
         let to = SccpAddress::titled(to.0, to.1);
-        if let Some((destination, _)) = self.route(&to)
+        let dialogue = self.dialogues.open(now, &to, party, timeout).ok_or(Refusal::Full)?;
+        if let Some((destination, _)) = self.route(&to, selection(dialogue))
             && !self.transport.admits(destination)
         {
+            self.dialogues.close(now, dialogue);
             return Err(Refusal::Full);
         }
-        let dialogue = self.dialogues.open(now, &to, party, timeout).ok_or(Refusal::Full)?;
         let mut room = [0; ROOM];
         let mut w = Prepend::new(&mut room);
         argument(&mut w);
@@ -377,6 +378,8 @@ impl Ss7 {
         malformed: &mut MalformedCounts,
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
+        self.give_up_segments(now, outside);
+        self.test_subsystems(now, outside);
         if let Some(expired) = self.dialogues.handle_timeout(now) {
             if let Some(abort) = expired.abort {
                 let from = self.address_in(&expired.user);

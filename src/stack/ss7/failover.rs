@@ -95,7 +95,7 @@ fn is_repeatable(message: &[u8]) -> bool {
     let unitdata = match sccp::parse(message) {
         Ok(sccp::Input::Unitdata(unitdata)) => unitdata,
         Ok(sccp::Input::Service(_)) => return true,
-        Ok(sccp::Input::Management(_)) | Err(_) => return false,
+        Err(_) => return false,
     };
     let Ok(mut message) = tcap::Message::parse(unitdata.data) else { return false };
     match message.message_type {

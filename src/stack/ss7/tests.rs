@@ -1,9 +1,12 @@
 //! Dialogues of one node with another like it, or with octets written by hand: operations inside operations, several at
 //! a time, answers that come twice or never, and octets that nobody should send.
 
+mod addressing;
 mod answers;
 mod failover;
+mod forms;
 mod hostile;
+mod management;
 mod openings;
 mod set_up;
 
@@ -56,6 +59,7 @@ enum Told {
     Invoke { asked: Asked, opcode: u8, argument: Vec<u8>, within: Option<u64> },
     Returned { user: u64, opcode: u8, result: Vec<u8> },
     Error { user: u64, code: u8 },
+    NotDelivered(u64, u8),
     Aborted(u64),
     TimedOut(u64),
     Gone,
@@ -77,6 +81,7 @@ impl Told {
                     Self::Returned { user, opcode, result: result.to_vec() }
                 }
                 Outcome::Error(error) => Self::Error { user, code: error.code() },
+                Outcome::NotDelivered(cause) => Self::NotDelivered(user, cause.0),
                 Outcome::Aborted => Self::Aborted(user),
                 Outcome::TimedOut => Self::TimedOut(user),
                 Outcome::Result(tpdu) => {
@@ -128,13 +133,8 @@ impl Node {
             key.derive("transport"),
         );
         transport.learn(0, PointCode(peer), Some(m3ua::Availability::default()));
-        let rule = |prefix: &str, point_code| sccp::Rule {
-            translation_type: None,
-            numbering_plan: None,
-            nature: None,
-            prefix: digits(prefix),
-            destination: sccp::Destination { point_code, ssn: None, route_on_ssn: false },
-        };
+        let rule =
+            |prefix: &str, point_code| sccp::Rule::new(digits(prefix), sccp::Destination::titled(point_code));
         let rules = vec![
             rule("491710999", PointCode(100)),
             rule("436640999", PointCode(100)),

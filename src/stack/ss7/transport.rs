@@ -596,4 +596,9 @@ impl Transport {
         let active = |at: usize| self.ways.is_active(at as u16);
         self.setups.iter().enumerate().map(move |(at, setup)| (setup.name.as_str(), setup.owner, active(at)))
     }
+
+    /// Whether messages get to a point code; `None` if it is no destination of ours.
+    pub(super) fn leads_to(&self, point_code: PointCode) -> Option<bool> {
+        self.ways.reaches(point_code)
+    }
 }

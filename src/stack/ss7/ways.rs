@@ -6,6 +6,7 @@ use core::time::Duration;
 use crate::base::Time;
 use crate::ident::{PointCode, WorkerId};
 use crate::proto::m3ua::{Availability, Change, Reach};
+use crate::proto::sccp::Sharing;
 
 use super::AssociationSetup;
 
@@ -16,7 +17,8 @@ pub struct Destination {
     pub point_code: PointCode,
     /// The associations, by their place in the configuration; at most [`Destination::MAX_WAYS`] are used.
     pub associations: Vec<u16>,
-    /// How these share the traffic.
+    /// How these share the traffic: by selection, this worker's own ones before those of others; or the first that leads there
+    /// has all.
     pub sharing: Sharing,
 }
 
@@ -29,16 +31,6 @@ impl Destination {
     pub const fn new(point_code: PointCode, associations: Vec<u16>) -> Self {
         Self { point_code, associations, sharing: Sharing::Loadshare }
     }
-}
-
-/// How the associations to one destination share its traffic.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Sharing {
-    /// By signalling link selection; this worker's own ones before those of others.
-    #[default]
-    Loadshare,
-    /// The first that leads there.
-    Primary,
 }
 
 /// One association on its way to one destination.
@@ -242,6 +234,11 @@ impl Ways {
         let place =
             self.point(to).and_then(|to| to.ways.iter().position(|way| way.association == association));
         place.map_or(0, |place| 1 << place)
+    }
+
+    /// Whether any way leads to a destination; `None` if it is none.
+    pub(super) fn reaches(&self, to: PointCode) -> Option<bool> {
+        Some(self.point(to)?.ways.iter().any(Way::is_usable))
     }
 
     /// The destinations, and whether any way leads there.

@@ -314,9 +314,11 @@ impl Application for Core {
                 let told = match outcome {
                     Outcome::Result(Some([0, 0])) => 0,
                     Outcome::Error(error) => error.code(),
-                    Outcome::Result(_) | Outcome::Returned { .. } | Outcome::Aborted | Outcome::TimedOut => {
-                        u8::MAX
-                    }
+                    Outcome::Result(_)
+                    | Outcome::Returned { .. }
+                    | Outcome::NotDelivered(_)
+                    | Outcome::Aborted
+                    | Outcome::TimedOut => u8::MAX,
                 };
                 let mt = self.mt.get_mut(&(user as u32)).expect("a message that was sent");
                 assert_eq!(mt.outcome.replace(told), None, "one outcome for each message");

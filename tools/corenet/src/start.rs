@@ -306,6 +306,7 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
         own: own.collect(),
         sccp: SccpConfig {
             limit: usize::from(ss7.sif_budget).saturating_sub(4),
+            points: layers::points(destinations),
             ..SccpConfig::new(vec![point_code], stack.ssns.to_vec(), rules)
         },
         dialogues: DialoguesConfig {

@@ -25,7 +25,7 @@ fn every_form_round_trips() {
         on_ssn(Some(0x3fff), 149),
         SccpAddress { point_code: Some(PointCode(5)), ..SccpAddress::titled(digits("4917109"), Ssn(6)) },
         SccpAddress { ssn: None, ..SccpAddress::titled(digits("123456789012345678901234567890"), Ssn(6)) },
-        SccpAddress { ssn: None, title: None, point_code: None, route_on_ssn: true },
+        SccpAddress::on_ssn(None, None),
         SccpAddress { route_on_ssn: true, ..SccpAddress::titled(Digits::EMPTY, Ssn(7)) },
     ];
     for kind in [Kind::Udt, Kind::Xudt, Kind::Ludt] {
@@ -70,8 +70,9 @@ fn what_is_too_long_is_refused_before_anything_is_written() {
 
 #[test]
 fn titles_of_all_formats_are_read() {
-    let title = |translation_type, plan, nature, text: &str| {
+    let title = |indicator, translation_type, plan, nature, text: &str| {
         Some(GlobalTitle {
+            indicator,
             translation_type,
             numbering_plan: NumberingPlan(plan),
             nature: NatureOfAddress(nature),
@@ -80,12 +81,16 @@ fn titles_of_all_formats_are_read() {
     };
     let read = |text: &str| address::read(&unhex(text));
     let title_of = |text: &str| read(text).unwrap().title;
-    assert_eq!(title_of("0608 04 2143 65"), title(0, 1, 4, "123456"));
-    assert_eq!(title_of("0608 84 2143 05"), title(0, 1, 4, "12345"));
-    assert_eq!(title_of("0a08 0a 2143"), title(10, 0, 0, "1234"));
-    assert_eq!(title_of("0e08 00 11 2143 05"), title(0, 1, 0, "12345"));
-    assert_eq!(title_of("1208 00 12 04 2143"), title(0, 1, 4, "1234"));
-    assert_eq!(title_of("1208 00 71 84 2103"), title(0, 7, 4, "123"), "the nature has seven bits");
+    assert_eq!(title_of("0608 04 2143 65"), title(TitleIndicator::Nature, 0, 1, 4, "123456"));
+    assert_eq!(title_of("0608 84 2143 05"), title(TitleIndicator::Nature, 0, 1, 4, "12345"));
+    assert_eq!(title_of("0a08 0a 2143"), title(TitleIndicator::TranslationType, 10, 0, 0, "1234"));
+    assert_eq!(title_of("0e08 00 11 2143 05"), title(TitleIndicator::TypeAndPlan, 0, 1, 0, "12345"));
+    assert_eq!(title_of("1208 00 12 04 2143"), title(TitleIndicator::TypePlanAndNature, 0, 1, 4, "1234"));
+    assert_eq!(
+        title_of("1208 00 71 84 2103"),
+        title(TitleIndicator::TypePlanAndNature, 0, 7, 4, "123"),
+        "the nature has seven bits"
+    );
 }
 
 #[test]
@@ -123,6 +128,27 @@ fn addresses_are_written_with_their_own_filler() {
     let odd = SccpAddress::titled(digits("49171"), Ssn(8));
     assert_eq!(Octets::new(&odd).as_slice(), unhex("12 08 00 11 04 94 71 01"));
     assert_eq!(Octets::new(&on_ssn(Some(0x1234), 6)).as_slice(), unhex("43 34 12 06"));
+}
+
+/// An answer goes to the address as it came: in its own format, with the national bit.
+#[test]
+fn addresses_of_all_formats_are_written_as_they_were_read() {
+    for text in [
+        "06 08 04 2143 65",
+        "06 08 84 2143 05",
+        "0a 08 0a 2143",
+        "0a 08 0a 21f3",
+        "0e 08 00 11 2143 05",
+        "0e 08 00 12 2143",
+        "12 08 00 12 04 2143",
+        "13 64 00 08 00 11 04 2103",
+        "92 08 00 12 04 2143",
+        "c3 64 00 08",
+        "c2 08",
+    ] {
+        let read = address::read(&unhex(text)).unwrap();
+        assert_eq!(Octets::new(&read).as_slice(), unhex(text), "{text}");
+    }
 }
 
 #[test]
@@ -168,8 +194,14 @@ fn why_of_every_malformed_message() {
     let mut bytes = xudt;
     bytes[6] = 1;
     assert_ne!(why(&bytes), "short");
-    assert_eq!(why(&unhex("09 00 03 05 07 02 42 01 02 42 01 02 01 08")), "management");
-    assert_eq!(why(&unhex("09 00 03 05 07 02 42 01 02 42 01 05 07 08 01 00 00")), "management");
+    let mut node = super::node::node();
+    for text in
+        ["09 00 03 05 07 02 42 01 02 42 01 02 01 08", "09 00 03 05 07 02 42 01 02 42 01 05 07 08 01 00 00"]
+    {
+        let (mut buffer, bytes) = ([0; 40], unhex(text));
+        let taken = node.handle_input(Time::ZERO, PointCode(9), &bytes, &mut Prepend::new(&mut buffer));
+        assert_eq!(WHY[usize::from(taken.unwrap_err().why)], "management");
+    }
 }
 
 #[test]

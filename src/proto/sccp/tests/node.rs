@@ -6,14 +6,15 @@ const OPC: PointCode = PointCode(77);
 /// The service centre's node: point code 100; the network's titles lead to 200.
 pub(super) fn node() -> Sccp {
     let rule = |prefix: &str, point_code| Rule {
-        translation_type: None,
         numbering_plan: Some(NumberingPlan::E164),
-        nature: None,
-        prefix: digits(prefix),
-        destination: Destination { point_code: PointCode(point_code), ssn: None, route_on_ssn: false },
+        ..Rule::new(digits(prefix), Destination::titled(PointCode(point_code)))
     };
     let rules = vec![rule("491710760000", 100), rule("49171", 200)];
-    Sccp::new(&SccpConfig::new(vec![PointCode(100)], vec![Ssn::MSC, Ssn::SGSN], rules)).unwrap()
+    Sccp::new(&config(rules)).unwrap()
+}
+
+fn config(rules: Vec<Rule>) -> SccpConfig {
+    SccpConfig::new(vec![PointCode(100)], vec![Ssn::MSC, Ssn::SGSN], rules)
 }
 
 /// What becomes of a message, and what is answered.
@@ -23,6 +24,7 @@ fn outcome(node: &mut Sccp, bytes: &[u8]) -> (String, Vec<u8>) {
     let indication = match node.handle_input(Time::ZERO, OPC, bytes, &mut answer).unwrap() {
         Indication::Unitdata(ssn, _) => format!("unitdata {}", ssn.0),
         Indication::Notice(ssn, service) => format!("notice {} {}", ssn.0, service.cause.0),
+        Indication::Segment(_) => "segment".into(),
         Indication::Management(scmg) => format!("management {:?} {}", scmg.message_type, scmg.ssn.0),
         Indication::Answer(PointCode(to)) => format!("answer to {to}"),
         Indication::Nothing => String::new(),
@@ -132,13 +134,63 @@ fn a_service_message_is_never_answered() {
 
 #[test]
 fn segments_are_refused_once_per_message() {
+    let mut whole = node();
+    assert_eq!(outcome(&mut whole, &segment(&centre(), &gateway(), 0xc2, true)).0, "segment");
+    assert_eq!(outcome(&mut whole, &segment(&on_ssn(None, 6), &gateway(), 0xc2, true)).0, "answer to 200");
+    let none = ReassemblyConfig { entries: 0, ..ReassemblyConfig::default() };
     let mut node = node();
+    let rules = node.routes.rules().to_vec();
+    node = Sccp::new(&SccpConfig { reassembly: none, ..config(rules) }).unwrap();
     let (indication, answer) = outcome(&mut node, &segment(&centre(), &gateway(), 0xc2, true));
     assert_eq!(indication, "answer to 200");
     assert_eq!(cause(&answer), Cause::SEGMENTATION_NOT_SUPPORTED);
     assert_eq!(outcome(&mut node, &segment(&centre(), &gateway(), 0x41, true)), (String::new(), vec![]));
     assert_eq!(outcome(&mut node, &segment(&centre(), &gateway(), 0xc0, true)).0, "unitdata 8");
     assert_eq!(node.counts.segments_unsupported, 2);
+}
+
+/// Whatever our own limit is: what came in one piece goes back in one.
+#[test]
+fn a_long_message_is_returned_whole() {
+    let mut node = node();
+    let data = [5; 300];
+    let bytes = built(Kind::Ludt, true, &on_ssn(None, 6), &gateway(), &data);
+    let mut buffer = [0; 400];
+    let mut answer = Prepend::new(&mut buffer);
+    let told = node.handle_input(Time::ZERO, OPC, &bytes, &mut answer).unwrap();
+    assert_eq!(told, Indication::Answer(PointCode(200)));
+    let Ok(Input::Service(service)) = parse(answer.finish().unwrap()) else { panic!() };
+    assert_eq!((service.kind, service.cause), (Kind::Ludt, Cause::UNEQUIPPED_USER));
+    assert_eq!(service.data, data);
+}
+
+/// Management is who says so in every way: another node's, or a user with its number, is not.
+#[test]
+fn not_everything_with_subsystem_number_1_is_management() {
+    let mut node = node();
+    let test = [3, 8, 100, 0, 0];
+    let send = |class: u8, called: &SccpAddress, calling: &SccpAddress| {
+        let mut bytes = built(Kind::Udt, false, called, calling, &test);
+        bytes[1] = class;
+        bytes
+    };
+    let management = on_ssn(None, 1);
+    assert_eq!(outcome(&mut node, &send(0, &management, &management)).0, "answer to 77");
+    assert_eq!(outcome(&mut node, &send(0, &on_ssn(Some(100), 1), &management)).0, "answer to 77");
+    let title = |text: &str| SccpAddress::titled(digits(text), Ssn::SCMG);
+    for (class, called, calling) in [
+        (1, management, management),
+        (0, title("491710999001"), management),
+        (0, title("491710760000"), management),
+        (0, on_ssn(Some(9), 1), management),
+        (0, management, on_ssn(None, 8)),
+    ] {
+        assert_eq!(outcome(&mut node, &send(class, &called, &calling)), (String::new(), vec![]));
+    }
+    let mut segment = segment(&management, &management, 0xc1, false);
+    segment[1] = 0;
+    assert_eq!(outcome(&mut node, &segment), (String::new(), vec![]), "in parts");
+    assert_eq!((node.counts.management, node.counts.tests_answered), (2, 2));
 }
 
 #[test]
@@ -190,7 +242,7 @@ fn news_of_remote_subsystems_are_passed_on() {
         assert_eq!(outcome(&mut node, &bytes), (expected.into(), vec![]));
     }
     let congested = unhex("09 00 03 05 07 02 42 01 02 42 01 06 06 06 05 00 00 03");
-    let Ok(Input::Management(scmg)) = parse(&congested) else { panic!() };
+    let scmg = Scmg::parse(parsed(&congested).data).unwrap();
     assert_eq!((scmg.message_type, scmg.congestion), (ScmgType::Congested, Some(3)));
     let mut buffer = [0; 40];
     let mut writer = Prepend::new(&mut buffer);

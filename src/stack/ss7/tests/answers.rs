@@ -396,7 +396,7 @@ fn a_message_that_came_back_ends_its_dialogue() {
     gateway.invoke(&update(), 12);
     let message = gateway.sent.0.remove(0);
     // UDTS, no translation; called and calling change places.
-    let back = |message: &[u8]| {
+    let back = |message: &[u8], cause| {
         let Ok(sccp::Input::Unitdata(unitdata)) = sccp::parse(message) else { panic!() };
         let mut room = [0; 600];
         let mut w = Prepend::new(&mut room);
@@ -405,15 +405,18 @@ fn a_message_that_came_back_ends_its_dialogue() {
         let header = sccp::build::UnitdataHeader { class: 1, return_on_error: false, called, calling };
         sccp::build::udt(&mut w, 0, &header, 600).unwrap();
         let mut returned = w.finish().unwrap().to_vec();
-        (returned[0], returned[1]) = (0x0a, 1);
+        (returned[0], returned[1]) = (0x0a, cause);
         returned
     };
-    assert_eq!(gateway.hear(&back(&message)), Some(Told::Aborted(12)));
+    assert_eq!(gateway.hear(&back(&message, 4)), Some(Told::NotDelivered(12, 4)));
+    gateway.invoke(&update(), 13);
+    let later = gateway.sent.0.remove(0);
+    assert_eq!(gateway.hear(&back(&later, 2)), Some(Told::NotDelivered(13, 2)), "another way may be open");
     assert_eq!(gateway.open(), 0);
     hlr.hear(&message).unwrap();
     let asked = hlr.hear_tcap(&begin(UGL, &[&invoke(1, 23, LOCATION)])).unwrap().asked();
     hlr.within(&asked, INSERT, 8).unwrap();
     let message = hlr.sent.0.remove(0);
-    assert_eq!(hlr.hear(&back(&message)), Some(Told::Gone), "the peer opened it");
+    assert_eq!(hlr.hear(&back(&message, 4)), Some(Told::Gone), "the peer opened it");
     assert_eq!(hlr.poll(), [Told::Aborted(8)]);
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::base::{Flow, Out, Time};
 use crate::ident::PointCode;
 use crate::proto::m3ua::Availability;
+use crate::proto::sccp::Sharing;
 use crate::proto::sctp::{AssociationId, Cursor, Timers};
 use core::net::IpAddr;
 use std::collections::VecDeque;

@@ -107,6 +107,7 @@ fn storm(mut node: Node, contexts: &[&[u8]], seed: u64) -> [u32; 4] {
                 Told::Invoke { asked: whom, opcode, .. } => asked.push((whom, opcode)),
                 Told::Returned { user, .. }
                 | Told::Error { user, .. }
+                | Told::NotDelivered(user, _)
                 | Told::Aborted(user)
                 | Told::TimedOut(user) => {
                     assert!(running.remove(&user).is_some(), "{user} has ended already");
