@@ -56,6 +56,9 @@ pub struct Config {
     /// `[[serving_node]]`: an MSC or SGSN.
     #[serde(rename = "serving_node", default)]
     pub serving_nodes: Vec<ServingNode>,
+    /// `[[stp]]`: a signalling gateway between other nodes.
+    #[serde(rename = "stp", default)]
+    pub stps: Vec<Stp>,
     /// `[impairment]`: what the network does to packets.
     #[serde(default)]
     pub impairment: Impairment,
@@ -130,6 +133,9 @@ pub struct SignallingPoint {
     pub port: String,
     /// Its own addresses.
     pub addresses: Vec<PortAddress>,
+    /// `[[….also]]`: further networks that it is on.
+    #[serde(default)]
+    pub also: Vec<Attachment>,
     /// `[….ss7]`.
     pub ss7: Ss7,
     /// `[[….association]]`.
@@ -139,24 +145,42 @@ pub struct SignallingPoint {
     #[serde(rename = "destination")]
     pub destinations: Vec<Destination>,
     /// `[[….title]]`: where the titles of others lead.
-    #[serde(rename = "title")]
+    #[serde(rename = "title", default)]
     pub titles: Vec<Title>,
 }
 
+/// A network that a signalling point is on too.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attachment {
+    /// The port's name.
+    pub port: String,
+    /// Its own addresses there.
+    pub addresses: Vec<PortAddress>,
+}
+
 impl SignallingPoint {
-    /// Its one port, on the network of that of `ports`.
+    /// The networks that it is on, by the names of their ports, and its addresses there.
+    pub fn networks(&self) -> impl Iterator<Item = (&str, &[PortAddress])> {
+        let also = self.also.iter().map(|it| (it.port.as_str(), &it.addresses[..]));
+        [(self.port.as_str(), &self.addresses[..])].into_iter().chain(also)
+    }
+
+    /// Its ports, on the networks of those of `ports`.
     ///
     /// # Errors
-    /// There is none of the name.
-    pub fn port(&self, ports: &[Port]) -> Result<Port, String> {
-        let port = ports.iter().find(|port| port.name == self.port);
-        let port =
-            port.ok_or_else(|| format!("port: there is none named {:?}; name a [[port]]", self.port))?;
-        Ok(Port { addresses: self.addresses.clone(), mac: None, ..port.clone() })
+    /// There is none of a name.
+    pub fn ports(&self, ports: &[Port]) -> Result<Vec<Port>, String> {
+        let its = |(name, addresses): (&str, &[PortAddress])| {
+            let port = ports.iter().find(|port| port.name == name);
+            let port = port.ok_or_else(|| format!("port: there is none named {name:?}; name a [[port]]"))?;
+            Ok(Port { addresses: addresses.to_vec(), mac: None, ..port.clone() })
+        };
+        self.networks().map(its).collect()
     }
 
     fn check(&self, ports: &[Port]) -> Result<(), String> {
-        let ports = [self.port(ports)?];
+        let ports = self.ports(ports)?;
         for association in &self.associations {
             let foreign = association.local.iter().find(|&&address| !is_own(&ports, address));
             if let Some(address) = foreign {
@@ -182,8 +206,8 @@ pub struct Node {
     pub backoff: Backoff,
     /// Packet buffers for each port and queue. Default 8,192.
     pub frames: u32,
-    /// The nodes that this process plays: `"ues"` (with the S-CSCFs), `"smsc"`, `"hlr"`, and serving nodes by their names. Default:
-    /// all.
+    /// The nodes that this process plays: `"ues"` (with the S-CSCFs), `"smsc"`, `"hlr"`, and serving nodes and signalling gateways by their
+    /// names. Default: all.
     pub plays: Option<Vec<String>>,
 }
 
@@ -488,6 +512,16 @@ const fn whole() -> f64 {
     1.0
 }
 
+/// `[[stp]]`: a signalling gateway, to which the associations of others lead, and that passes on what they say to each other.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stp {
+    /// Its name.
+    pub name: String,
+    /// `[stp.point]`: where it is.
+    pub point: SignallingPoint,
+}
+
 /// `[impairment]`: shares of the packets, from 0 to 1, each way on every port.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -592,20 +626,31 @@ impl Config {
         self.node.plays.as_ref().is_none_or(|plays| plays.iter().any(|it| it == name))
     }
 
+    /// What the link addresses of this process's nodes have in common: processes that play different nodes may be on one
+    /// network.
+    #[must_use]
+    pub fn station(&self) -> [u8; 2] {
+        let names = self.node.plays.iter().flatten().flat_map(|name| name.bytes().chain([0]));
+        let hash = |hash: u16, octet: u8| (hash ^ u16::from(octet)).wrapping_mul(0x0193).rotate_left(5);
+        names.fold(0, hash).to_be_bytes()
+    }
+
     /// The signalling points that this process plays, with their places in the file.
     pub fn points(&self) -> impl Iterator<Item = (&'static str, &SignallingPoint)> {
         let serving =
             self.serving_nodes.iter().map(|node| (node.name.as_str(), "serving_node.point", &node.point));
         let own = [(SMSC, "smsc.point", &self.smsc.point), (HLR, "hlr.point", &self.hlr.point)];
-        let all = own.into_iter().chain(serving).filter(|(name, ..)| self.plays(name));
+        let stps = self.stps.iter().map(|stp| (stp.name.as_str(), "stp.point", &stp.point));
+        let all = own.into_iter().chain(serving).chain(stps).filter(|(name, ..)| self.plays(name));
         all.map(|(_, place, point)| (place, point))
     }
 
     /// Whether an address is one of the box's own.
     #[must_use]
     pub fn is_own(&self, address: IpAddr) -> bool {
-        let of_points = self.points().flat_map(|(_, point)| &point.addresses);
-        of_points.into_iter().any(|own| own.prefix.address == address) || is_own(&self.ports, address)
+        let networks = self.points().flat_map(|(_, point)| point.networks());
+        let mut of_points = networks.flat_map(|(_, addresses)| addresses);
+        of_points.any(|own| own.prefix.address == address) || is_own(&self.ports, address)
     }
 
     /// Checks `text` as a configuration.
@@ -615,7 +660,8 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         let serving = config.serving_nodes.iter_mut().map(|node| &mut node.point);
-        let points = [&mut config.smsc.point, &mut config.hlr.point].into_iter().chain(serving);
+        let stps = config.stps.iter_mut().map(|stp| &mut stp.point);
+        let points = [&mut config.smsc.point, &mut config.hlr.point].into_iter().chain(serving).chain(stps);
         let all = points.flat_map(|point| &mut point.associations);
         for association in all.filter(|association| association.role == Role::Client) {
             association.remote_port.get_or_insert(M3UA_PORT);
@@ -641,7 +687,8 @@ impl Config {
                 "port {name}: impairment: is for all ports here; write it under [impairment]"
             ));
         }
-        let names = self.serving_nodes.iter().map(|node| node.name.as_str());
+        let stps = self.stps.iter().map(|stp| stp.name.as_str());
+        let names = self.serving_nodes.iter().map(|node| node.name.as_str()).chain(stps);
         let names: Vec<&str> = [UES, SMSC, HLR].into_iter().chain(names).collect();
         let unknown = self.node.plays.iter().flatten().find(|name| !names.contains(&name.as_str()));
         if let Some(name) = unknown {

@@ -24,6 +24,7 @@ pub mod short_message;
 pub mod sim_card;
 pub mod smsc;
 pub mod start;
+pub mod stp;
 pub mod switch;
 pub mod traffic;
 pub mod ue;

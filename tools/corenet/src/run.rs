@@ -2,7 +2,7 @@
 
 use crate::api::{self, Ask, Question};
 use crate::capture::{CaptureFile, WallClock};
-use crate::config::{self, Config, HLR, SMSC, UES};
+use crate::config::{self, Config, HLR, SMSC, SignallingPoint, UES};
 use crate::hlr::HlrNode;
 use crate::model::{Model, Models};
 use crate::node::Node;
@@ -11,6 +11,7 @@ use crate::scenario::{Phase, Player, Scenario};
 use crate::serving::ServingNode;
 use crate::smsc::SmscNode;
 use crate::start;
+use crate::stp::StpNode;
 use crate::switch::Switch;
 use crate::traffic::Until;
 use crate::ue::Act;
@@ -55,6 +56,7 @@ pub struct Core {
     smsc: Option<On<SmscNode>>,
     hlr: Option<On<HlrNode>>,
     serving: Vec<On<ServingNode>>,
+    stps: Vec<On<StpNode>>,
     /// Whether these are all nodes that the configuration has.
     are_all: bool,
     scenario: Scenario,
@@ -92,7 +94,7 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
 /// Calls a function of all nodes, whatever they are.
 macro_rules! all {
     ($core:expr, $node:pat => $act:expr) => {{
-        let Core { ues, smsc, hlr, serving, .. } = $core;
+        let Core { ues, smsc, hlr, serving, stps, .. } = $core;
         if let Some($node) = ues {
             $act;
         }
@@ -103,6 +105,9 @@ macro_rules! all {
             $act;
         }
         for $node in serving {
+            $act;
+        }
+        for $node in stps {
             $act;
         }
     }};
@@ -133,26 +138,31 @@ impl Core {
             Box::new(move || u64::try_from((since + clock.now().since(Time::ZERO)).as_nanos()).unwrap_or(0));
         let written = capture.clone().map(|file| (file, wall));
         let mut switch = Switch::new(Fan::new(io), frames as usize, written);
+        switch.station = config.station();
         let mut attach = |places: &[usize]| {
             let places: Vec<PortId> = places.iter().map(|&at| PortId(at as u8)).collect();
             switch.attach(&places).ok_or("a node's port: there is none of this name; name a [[port]]")
         };
         let named = |name: &str| config.ports.iter().position(|port| port.name == name).unwrap_or(usize::MAX);
-        let mut core = (None, None, None, vec![]);
+        let of = |point: &SignallingPoint| point.networks().map(|(name, _)| named(name)).collect::<Vec<_>>();
+        let mut core = (None, None, None, vec![], vec![]);
         if config.plays(UES) {
             core.0 = Some(start::ues(config, attach(&start::ue_ports(config).collect::<Vec<_>>())?)?);
         }
         if config.plays(SMSC) {
-            core.1 = Some(start::smsc(config, since.as_secs(), attach(&[named(&config.smsc.point.port)])?)?);
+            core.1 = Some(start::smsc(config, since.as_secs(), attach(&of(&config.smsc.point))?)?);
         }
         if config.plays(HLR) {
-            core.2 = Some(start::hlr(config, attach(&[named(&config.hlr.point.port)])?)?);
+            core.2 = Some(start::hlr(config, attach(&of(&config.hlr.point))?)?);
         }
         let serving = config.serving_nodes.iter().enumerate();
         for (at, node) in serving.filter(|(_, node)| config.plays(&node.name)) {
-            core.3.push(start::serving(config, at, attach(&[named(&node.point.port)])?)?);
+            core.3.push(start::serving(config, at, attach(&of(&node.point))?)?);
         }
-        let (ues, smsc, hlr, serving) = core;
+        for (at, stp) in config.stps.iter().enumerate().filter(|(_, stp)| config.plays(&stp.name)) {
+            core.4.push(start::stp(config, at, attach(&of(&stp.point))?)?);
+        }
+        let (ues, smsc, hlr, serving, stps) = core;
         let mode = match config.node.backoff {
             BackoffSetting::Spin => BackoffMode::Spin,
             BackoffSetting::Yield => BackoffMode::Yield,
@@ -169,6 +179,7 @@ impl Core {
             smsc,
             hlr,
             serving,
+            stps,
             are_all: config.node.plays.is_none(),
             scenario,
             ports,
@@ -202,7 +213,8 @@ impl Core {
     fn points(&self) -> impl Iterator<Item = &Stack> {
         let smsc = self.smsc.as_ref().map(Worker::stack);
         let hlr = self.hlr.as_ref().map(Worker::stack);
-        smsc.into_iter().chain(hlr).chain(self.serving.iter().map(Worker::stack))
+        let stps = self.stps.iter().map(Worker::stack);
+        smsc.into_iter().chain(hlr).chain(self.serving.iter().map(Worker::stack)).chain(stps)
     }
 
     /// Whether no association leads out of the box any more. Where none ever did, nobody can tell.

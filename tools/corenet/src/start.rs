@@ -5,6 +5,7 @@ use crate::hlr::HlrNode;
 use crate::node::Node;
 use crate::serving::ServingNode;
 use crate::smsc::SmscNode;
+use crate::stp::StpNode;
 use core::convert::Infallible;
 use ipsmgw::base::SipKey;
 use ipsmgw::control::config::{
@@ -77,6 +78,7 @@ pub fn smsc<IO: PacketIo>(
             Offer { context: context::ALERT_V2, opcode: operation::ALERT_SERVICE_CENTRE },
         ],
         listen: vec![],
+        relays: false,
     };
     point.build(config, io, SmscNode::new(config, epoch)?)
 }
@@ -106,6 +108,7 @@ pub fn serving<IO: PacketIo>(
             Offer { context: context::LOCATION_CANCELLATION_V3, opcode: operation::CANCEL_LOCATION },
         ],
         listen: vec![],
+        relays: false,
     };
     point.build(config, io, application)
 }
@@ -123,6 +126,7 @@ pub fn hlr<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>,
         titles: &titles,
         ssns: &[Ssn::HLR],
         listen: config.hlr.sip().into_iter().collect(),
+        relays: false,
         offers: vec![
             offer(context::GATEWAY_V3, operation::SEND_ROUTING_INFO_FOR_SM),
             offer(context::GATEWAY_V3, operation::REPORT_SM_DELIVERY_STATUS),
@@ -137,6 +141,29 @@ pub fn hlr<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>,
     point.build(config, io, HlrNode::new(config)?)
 }
 
+/// The signalling gateway at place `at` of the configuration over `io`, which has a port on each network that the configuration
+/// names.
+///
+/// # Errors
+/// Says which part of the configuration does not fit.
+pub fn stp<IO: PacketIo>(
+    config: &Config,
+    at: usize,
+    io: IO,
+) -> Result<Worker<Impaired<IO>, StpNode>, String> {
+    let stp = &config.stps[at];
+    let point = Point {
+        point: &stp.point,
+        purpose: 0x1000 + 4 * at as u64,
+        titles: &[],
+        ssns: &[],
+        offers: vec![],
+        listen: vec![],
+        relays: true,
+    };
+    point.build(config, io, StpNode::new(&stp.name))
+}
+
 /// A signalling point to be built.
 struct Point<'a> {
     point: &'a config::SignallingPoint,
@@ -147,6 +174,8 @@ struct Point<'a> {
     offers: Vec<Offer>,
     /// Where it takes SIP.
     listen: Vec<SocketAddr>,
+    /// Whether it passes on what is for others.
+    relays: bool,
 }
 
 impl Point<'_> {
@@ -155,12 +184,13 @@ impl Point<'_> {
         IO: PacketIo,
         A: Application<Crossing = Infallible, Request = Infallible, Reply = Infallible>,
     {
-        let Self { point, purpose, titles, ssns, offers, listen } = self;
-        let ports = [point.port(&config.ports)?];
+        let Self { point, purpose, titles, ssns, offers, listen, relays } = self;
+        let ports = point.ports(&config.ports)?;
+        let routes: Vec<_> = ports.iter().flat_map(|port| config.routes_by(&port.name)).collect();
         let stack = NodeStack {
             key: SipKey::new(secret(config.seed, purpose)),
             purpose: purpose + 1,
-            link: Link::new(layers::link(&ports, &config.routes_by(&point.port), &listen, &io))?,
+            link: Link::new(layers::link(&ports, &routes, &listen, &io))?,
             listen,
             under_way: under_way(config),
             titles,
@@ -172,6 +202,7 @@ impl Point<'_> {
                 destinations: &point.destinations,
                 titles: &point.titles,
                 ports: &ports,
+                relays,
             },
         };
         worker(config, io, stack, application)
@@ -209,6 +240,7 @@ struct Signalling<'a> {
     destinations: &'a [Destination],
     titles: &'a [Title],
     ports: &'a [Port],
+    relays: bool,
 }
 
 /// What a node says that never says it.
@@ -216,7 +248,8 @@ const NO_SS7: Ss7Section = Ss7Section { point_code: PointCode(0), network_indica
 
 impl Signalling<'static> {
     /// Of a node that has no signalling links.
-    const NONE: Self = Self { ss7: &NO_SS7, associations: &[], destinations: &[], titles: &[], ports: &[] };
+    const NONE: Self =
+        Self { ss7: &NO_SS7, associations: &[], destinations: &[], titles: &[], ports: &[], relays: false };
 }
 
 /// A node on a stack of its own, with one worker.
@@ -285,9 +318,9 @@ fn secret<const N: usize>(seed: u64, purpose: u64) -> [u8; N] {
 }
 
 fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
-    let Signalling { ss7, associations, destinations, titles, ports } = stack.signalling;
+    let Signalling { ss7, associations, destinations, titles, ports, relays } = stack.signalling;
     let point_code = ss7.point_code;
-    let transport = Transport::new(
+    let mut transport = Transport::new(
         WORKER,
         point_code,
         ss7.network_indicator,
@@ -296,6 +329,9 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
         secret(config.seed, stack.purpose),
         SipKey::new(secret(config.seed, stack.purpose + 1)),
     );
+    if relays {
+        transport.become_gateway();
+    }
     let own = stack.titles.iter().flat_map(|title| stack.ssns.iter().map(|ssn| (*title, *ssn)));
     let own = own.map(|(title, ssn)| SccpAddress::titled(title, ssn));
     let rules = layers::rules(point_code, stack.titles, titles);

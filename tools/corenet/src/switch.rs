@@ -33,6 +33,8 @@ struct Segment {
 
 /// All of them, a port of `IO` to each.
 pub struct Switch<IO> {
+    /// Tells the link addresses of its nodes from those of other processes' nodes on the same networks.
+    pub station: [u8; 2],
     outside: IO,
     segments: Vec<Segment>,
     pool: Pool,
@@ -48,6 +50,7 @@ impl<IO: PacketIo> Switch<IO> {
     #[must_use]
     pub fn new(outside: IO, frames: usize, capture: Option<(CaptureFile, WallClock)>) -> Self {
         Self {
+            station: [0; 2],
             segments: (0..outside.ports()).map(|_| Segment::default()).collect(),
             outside,
             pool: Pool::new(frames),
@@ -64,7 +67,8 @@ impl<IO: PacketIo> Switch<IO> {
         for network in networks {
             let segment = self.segments.get_mut(usize::from(network.0))?;
             let (mut near, far) = pair(1, DEPTH, &self.pool);
-            near.mac = [2, 0, 0, 2, network.0, segment.nodes.len() as u8];
+            let [high, low] = self.station;
+            near.mac = [2, high, low, 2, network.0, segment.nodes.len() as u8];
             near.mtu = self.outside.mtu(*network);
             ends.push(near);
             segment.nodes.push(far);
