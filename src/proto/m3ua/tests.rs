@@ -19,6 +19,7 @@ mod octets;
 mod server;
 mod ttcn_asp;
 mod ttcn_sgp;
+mod walk;
 
 pub(super) const GOLDEN_UDT: &str = "098103\
     0e190b12080012049471016700000b1208001204947101990910\
@@ -116,7 +117,7 @@ impl Node {
     }
 
     /// As the stack does after every event.
-    fn tend(&mut self, now: Time, failed: bool) {
+    pub(super) fn tend(&mut self, now: Time, failed: bool) {
         let mut told = Vec::new();
         self.servers.observe(now, 0, &self.asp, failed, &mut |it| told.push(it));
         self.servers.handle_timeout(now, &mut |it| told.push(it));
