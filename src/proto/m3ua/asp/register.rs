@@ -102,7 +102,7 @@ impl Asp {
             Kind::RegReq => return Ok(Input::Registration(Keys::parse(message.parameters)?)),
             Kind::DeregReq => {
                 let value = message.parameters.mandatory(tag::ROUTING_CONTEXT)?;
-                keys::given_up(value)?;
+                let _ = keys::given_up(value)?;
                 return Ok(Input::Deregistration(value));
             }
             Kind::RegRsp => self.on_registered(message)?,

@@ -132,7 +132,8 @@ fn malformed_keys_are_answered_by_their_status() {
     let local = (tag::LOCAL_KEY, &[0, 0, 0, 5][..]);
     let point = (tag::DESTINATION_POINT_CODE, &[0, 0, 0, 9][..]);
     let (invalid, unsupported) = (RegStatus::InvalidKey, RegStatus::UnsupportedField);
-    let cases: [(&[(u16, &[u8])], (u32, RegStatus)); 13] = [
+    type Inside<'a> = &'a [(u16, &'a [u8])];
+    let cases: [(Inside<'_>, (u32, RegStatus)); 13] = [
         (&[], (0, invalid)),
         (&[point], (0, invalid)),
         (&[local], (5, invalid)),
@@ -214,10 +215,7 @@ fn an_asp_and_a_gateway_register_and_come_up() {
     assert_eq!(b.asp.data_context(Some(1001)), Some(Some(1001)));
     a.stop(seconds(1));
     let passed = exchange(seconds(1), &mut a, &mut b);
-    assert!(
-        passed.iter().any(|it| *it == (1, DeregRsp)) && passed.last() == Some(&(1, AspdnAck)),
-        "{passed:?}"
-    );
+    assert!(passed.contains(&(1, DeregRsp)) && passed.last() == Some(&(1, AspdnAck)), "{passed:?}");
     assert_eq!((a.asp.state(), b.asp.state()), (AspState::Down, AspState::Down));
     assert_eq!(a.asp.poll_timeout(), Time::NEVER);
 }
