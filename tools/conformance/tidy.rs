@@ -78,7 +78,8 @@ const REQUIREMENTS: &[&str] = &[
     "C-3", "C-4", "C-5",
 ];
 
-/// The groups of SCTP's purposes, and how many each has: of ETSI TS 102 369, beyond it (X), vulnerabilities (V).
+/// The groups of SCTP's purposes, and how many each has: of ETSI TS 102 369, beyond it (X), vulnerabilities (V); and the
+/// cases of M3UA.
 const PURPOSES: &[(&str, usize)] = &[
     ("AS", 33),
     ("AT", 16),
@@ -93,6 +94,7 @@ const PURPOSES: &[(&str, usize)] = &[
     ("RT", 3),
     ("X", 46),
     ("V", 15),
+    ("M3UA", 45),
 ];
 
 const LEVELS: &[&str] = &["none", "built", "proved", "judged by a stranger"];
@@ -386,9 +388,11 @@ fn purposes(root: &Path, groups: &[(&str, usize)]) -> Vec<String> {
             wrong.push(format!("docs/conformance.md: {} purposes of {group}, not {count}", ids.len()));
         }
         for row in own {
-            let name = match row[0].strip_prefix("V-") {
-                Some(number) => format!("vulnerability_{number}"),
-                None => format!("sctp_{}", row[0].to_lowercase().replace('-', "_")),
+            let id = row[0].to_lowercase().replace('-', "_");
+            let name = match (id.strip_prefix("v_"), id.strip_prefix("m3ua_")) {
+                (Some(number), _) => format!("vulnerability_{number}"),
+                (_, Some(case)) => case.to_owned(),
+                _ => format!("sctp_{id}"),
             };
             if quoted(row[2]).next().is_none() {
                 wrong.push(format!("docs/conformance.md: {} has no test", row[0]));

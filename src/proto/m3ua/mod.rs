@@ -22,6 +22,7 @@
 mod asp;
 pub mod build;
 mod destinations;
+pub mod keys;
 mod server;
 mod servers;
 #[cfg(test)]
@@ -31,7 +32,7 @@ mod view;
 pub use asp::{Asp, AspConfig, AspState, Input, M3uaCounts, Role, Timeout};
 pub use destinations::{Availability, Change, Reach};
 pub use server::{Choice, Notice, Server, ServerConfig, ServerCounts, ServerState};
-pub use servers::{Servers, Told};
+pub use servers::{Provision, Servers, Told};
 pub use view::{Affected, Data, Kind, Message, Parameter, Parameters, WHY, Why};
 
 /// SCTP's payload protocol identifier of M3UA (RFC 4666 7.1).
@@ -81,6 +82,18 @@ pub mod tag {
     pub const REGISTRATION_RESULT: u16 = 0x0208;
     /// What became of a routing context that was given up, with parameters inside.
     pub const DEREGISTRATION_RESULT: u16 = 0x0209;
+    /// By which the answer to a registration names its routing key.
+    pub const LOCAL_KEY: u16 = 0x020a;
+    /// The destination of a routing key: a mask and a point code.
+    pub const DESTINATION_POINT_CODE: u16 = 0x020b;
+    /// The MTP3 users of a routing key, an octet each.
+    pub const SERVICE_INDICATORS: u16 = 0x020c;
+    /// The originating point codes of a routing key.
+    pub const ORIGINATING_POINT_CODES: u16 = 0x020e;
+    /// Whether a routing key is registered.
+    pub const REGISTRATION_STATUS: u16 = 0x0212;
+    /// Whether a routing context is given up.
+    pub const DEREGISTRATION_STATUS: u16 = 0x0213;
     /// Routing label and user data.
     pub const PROTOCOL_DATA: u16 = 0x0210;
 }
@@ -146,6 +159,8 @@ pub enum ErrorCode {
     MissingParameter = 0x16,
     /// A routing context that isn't configured.
     InvalidRoutingContext = 0x19,
+    /// An ASP that has no application server: none is configured, and none registered.
+    NoConfiguredAs = 0x1a,
 }
 
 /// What a NTFY says: status type and information (RFC 4666 3.8.2).

@@ -1,6 +1,7 @@
 //! Tests of M3UA: octets, the state machine against itself, and its answers to what it shouldn't get.
 
 use super::build::{self, DataHeader};
+use super::keys::Keys;
 use super::*;
 use crate::base::{Malformed, Time};
 use crate::codec::Prepend;
@@ -11,10 +12,14 @@ use std::collections::VecDeque;
 mod contexts;
 mod destinations;
 mod ipsp;
+mod keys;
 mod machine;
 mod malformed;
 mod octets;
 mod server;
+mod ttcn_asp;
+mod ttcn_sgp;
+mod walk;
 
 pub(super) const GOLDEN_UDT: &str = "098103\
     0e190b12080012049471016700000b1208001204947101990910\
@@ -74,10 +79,13 @@ pub(super) fn word(bytes: &[u8], tag: u16) -> Option<u32> {
 /// One machine, with what it has sent.
 pub(super) struct Node {
     pub(super) asp: Asp,
-    /// Its application servers, as SGP; empty where a test has several SGPs of one gateway.
+    /// Its application servers, as SGP, where it is not one of several of a gateway.
     pub(super) servers: Servers,
+    pub(super) is_one_of_several: bool,
     pub(super) sent: VecDeque<(u16, Vec<u8>)>,
     pub(super) delivered: Vec<Vec<u8>>,
+    /// A message about routing keys, for the application servers to answer.
+    asked: Option<Vec<u8>>,
     pub(super) changes: Vec<AspState>,
     pub(super) timeouts: Vec<Timeout>,
 }
@@ -86,9 +94,11 @@ impl Node {
     pub(super) fn new(config: AspConfig) -> Self {
         Self {
             servers: Servers::new([(0, &config)].into_iter(), &[]),
+            is_one_of_several: false,
             asp: Asp::new(config),
             sent: VecDeque::new(),
             delivered: Vec::new(),
+            asked: None,
             changes: Vec::new(),
             timeouts: Vec::new(),
         }
@@ -107,7 +117,7 @@ impl Node {
     }
 
     /// As the stack does after every event.
-    fn tend(&mut self, now: Time, failed: bool) {
+    pub(super) fn tend(&mut self, now: Time, failed: bool) {
         let mut told = Vec::new();
         self.servers.observe(now, 0, &self.asp, failed, &mut |it| told.push(it));
         self.servers.handle_timeout(now, &mut |it| told.push(it));
@@ -153,11 +163,32 @@ impl Node {
                 None
             }
             Input::Changed(state) => Some(state),
+            Input::Registration(_) | Input::Deregistration(_) => {
+                self.asked = Some(bytes.to_vec());
+                None
+            }
             _ => None,
         });
-        self.tend(now, false);
+        if !self.is_one_of_several {
+            let mut servers = core::mem::take(&mut self.servers);
+            self.answer_keys(0, &mut servers);
+            self.servers = servers;
+            self.tend(now, false);
+        }
         self.changes.extend(input?);
         Ok(())
+    }
+
+    /// As the stack does with what an ASP asks of application servers.
+    pub(super) fn answer_keys(&mut self, number: u16, servers: &mut Servers) {
+        let Some(bytes) = self.asked.take() else { return };
+        let parameters = Message::parse(&bytes).unwrap().parameters;
+        let sent = &mut self.sent;
+        let mut send = |stream: u16, bytes: &[u8]| sent.push_back((stream, bytes.to_vec()));
+        match parameters.find(tag::ROUTING_CONTEXT) {
+            Some(contexts) => servers.deregister(&mut self.asp, contexts, &mut send),
+            None => servers.register(number, &mut self.asp, Keys::parse(parameters).unwrap(), &mut send),
+        }
     }
 
     pub(super) fn timeout(&mut self, now: Time) {

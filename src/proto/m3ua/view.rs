@@ -156,6 +156,14 @@ impl<'a> Iterator for Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
+    /// The parameters inside the value of another, and whether they fill it.
+    pub(super) fn inside(value: &'a [u8]) -> (Self, bool) {
+        let these = Self(Reader::new(value));
+        let mut rest = these;
+        while rest.next().is_some() {}
+        (these, rest.0.is_empty())
+    }
+
     /// The value of the first parameter `tag`.
     #[must_use]
     pub fn find(mut self, tag: u16) -> Option<&'a [u8]> {

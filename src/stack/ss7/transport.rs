@@ -259,6 +259,13 @@ impl Transport {
             let _ = endpoint.send(now, association, stream, PPID_M3UA, message);
         };
         let input = link.asp.handle_input(now, stream, payload, &mut send);
+        match input {
+            Ok(m3ua::Input::Registration(keys)) => self.servers.register(at, &mut link.asp, keys, &mut send),
+            Ok(m3ua::Input::Deregistration(contexts)) => {
+                self.servers.deregister(&mut link.asp, contexts, &mut send);
+            }
+            _ => {}
+        }
         if !matches!(input, Ok(m3ua::Input::Data(_))) {
             self.tend(now, at, false);
         }

@@ -3,6 +3,7 @@
 use crate::base::counts;
 use crate::ident::PointCode;
 use crate::proto::m3ua::TrafficMode;
+use crate::proto::m3ua::keys::RoutingKey;
 use core::time::Duration;
 
 /// Who we are on an association.
@@ -69,6 +70,11 @@ pub struct AspConfig {
     pub reachable: Vec<PointCode>,
     /// As SGP, the destinations whose state is told to who asks; none: all.
     pub reportable: Vec<PointCode>,
+    /// As ASP, the routing keys to register, at most [`AspConfig::MAX_CONTEXTS`], each with another local identifier:
+    /// the routing contexts that the gateway gives them join `routing_contexts`.
+    pub register: Vec<RoutingKey>,
+    /// As SGP, let ASPs register routing keys: [`Servers`](crate::proto::m3ua::Servers) say which.
+    pub registration: bool,
     /// As ASP, take news about destinations while inactive too, from gateways that do not wait until it is active.
     pub ssnm_while_inactive: bool,
     /// As ASP, answer a DAUD of the gateway: everything is available by us.
@@ -100,6 +106,8 @@ impl AspConfig {
             destinations: 128,
             reachable: Vec::new(),
             reportable: Vec::new(),
+            register: Vec::new(),
+            registration: false,
             ssnm_while_inactive: false,
             daud_from_gateway: false,
         }
@@ -143,6 +151,8 @@ counts! {
         t_ack_expired,
         /// Times ASPUP or ASPAC was refused by the peer.
         refused_by_peer,
+        /// Routing keys that the gateway has refused.
+        keys_refused,
         /// Times the peer answered no BEAT in time.
         beat_failures,
         /// Times the state became ASP-ACTIVE.

@@ -56,8 +56,8 @@ impl Asp {
     /// All routing contexts; without any, the nameless one.
     pub(super) fn all(&self, side: Side) -> u32 {
         match self.list(side).len() {
-            0 => 1,
-            count => u32::MAX >> 32usize.saturating_sub(count),
+            0 => u32::from(!self.registers()),
+            count => (u32::MAX >> 32usize.saturating_sub(count)) & !self.registrations.vacant,
         }
     }
 
@@ -66,10 +66,11 @@ impl Asp {
         let contexts = self.list(side);
         match context {
             Some(context) if !contexts.is_empty() => {
-                contexts.iter().position(|&known| known == context).map(|at| 1 << at)
+                let at = contexts.iter().position(|&known| known == context)?;
+                Some(1 << at).filter(|bit| self.all(side) & bit != 0)
             }
             Some(_) if self.config.role == Role::Sgp => None,
-            _ => (contexts.len() < 2).then_some(1),
+            _ => Some(self.all(side)).filter(|all| all.is_power_of_two()),
         }
     }
 
@@ -150,7 +151,12 @@ impl Asp {
         send: &mut dyn FnMut(u16, &[u8]),
     ) -> Result<Option<u32>, Malformed> {
         let Some(value) = message.parameters.find(tag::ROUTING_CONTEXT) else {
-            return Ok(Some(self.all(side)));
+            let all = self.all(side);
+            if all == 0 {
+                self.counts.invalid_routing_context += 1;
+                self.reject(ErrorCode::NoConfiguredAs, bytes, &[], send);
+            }
+            return Ok((all != 0).then_some(all));
         };
         if value.is_empty() || value.len() % 4 != 0 {
             return Err(malformed(Why::Size, 8));

@@ -4,15 +4,19 @@ mod config;
 mod data;
 mod own;
 mod peer;
+mod register;
 mod ssnm;
 
 use super::build;
 use super::destinations::{Availability, Change, Destinations};
+use super::keys::Keys;
 use super::view::{Affected, Data, Kind, Message, Why, error_code, malformed};
 use super::{ErrorCode, TrafficMode, stream_for, tag};
 use crate::base::{Malformed, Time};
 use crate::codec::{Prepend, Reader};
 use crate::ident::PointCode;
+
+use register::Registrations;
 
 pub use config::{AspConfig, AspState, M3uaCounts, Role};
 
@@ -30,6 +34,11 @@ pub enum Input<'a> {
         /// What is new.
         change: Change,
     },
+    /// As SGP, routing keys that the ASP asks for, to be answered by [`Servers::register`](super::Servers::register).
+    Registration(Keys<'a>),
+    /// As SGP, routing contexts that the ASP gives up, four octets each, to be answered by
+    /// [`Servers::deregister`](super::Servers::deregister).
+    Deregistration(&'a [u8]),
     /// Nothing for the layers above.
     Handled,
 }
@@ -85,6 +94,8 @@ enum Request {
     Aspac,
     Aspia,
     Aspdn,
+    Reg,
+    Dereg,
 }
 
 /// M3UA over one association.
@@ -111,6 +122,7 @@ pub struct Asp {
     peer_identifier: Option<u32>,
     /// Management lets the ASP be up, without traffic.
     blocked: bool,
+    registrations: Registrations,
     beat_deadline: Time,
     audit_deadline: Time,
     heard: Time,
@@ -128,7 +140,10 @@ const BEAT_MAX: usize = 4352;
 impl Asp {
     /// An ASP without association. Panics if there are more than [`AspConfig::MAX_CONTEXTS`] routing contexts.
     #[must_use]
-    pub fn new(config: AspConfig) -> Self {
+    pub fn new(mut config: AspConfig) -> Self {
+        if config.registration || !config.register.is_empty() {
+            config.routing_contexts.reserve(AspConfig::MAX_CONTEXTS);
+        }
         assert!(config.routing_contexts.len() <= AspConfig::MAX_CONTEXTS);
         assert!(config.peer_contexts.len() <= AspConfig::MAX_CONTEXTS);
         Self {
@@ -144,6 +159,7 @@ impl Asp {
             modes: [Modes { required: config.traffic_mode, asked: None }; AspConfig::MAX_CONTEXTS],
             peer_identifier: None,
             blocked: false,
+            registrations: Registrations::default(),
             beat_deadline: Time::NEVER,
             audit_deadline: Time::NEVER,
             heard: Time::ZERO,
@@ -172,6 +188,7 @@ impl Asp {
         self.request = None;
         self.deadline = Time::NEVER;
         self.peer_identifier = None;
+        self.forget_registered();
         self.beat_deadline = Time::NEVER;
         self.audit_deadline = Time::NEVER;
         if self.config.role != Role::Sgp {
@@ -189,7 +206,7 @@ impl Asp {
             }
             return;
         }
-        if matches!(self.request, Some(Request::Aspup | Request::Aspac) | None) {
+        if matches!(self.request, Some(Request::Aspup | Request::Aspac | Request::Reg) | None) {
             self.request = None;
             self.deadline = Time::NEVER;
         }
@@ -225,6 +242,12 @@ impl Asp {
     #[must_use]
     pub fn role(&self) -> Role {
         self.config.role
+    }
+
+    /// The network appearance that messages must bear if they bear one.
+    #[must_use]
+    pub fn network_appearance(&self) -> Option<u32> {
+        self.config.network_appearance
     }
 
     /// The state; with double exchange, the lower of the two directions.
@@ -440,8 +463,7 @@ impl Asp {
                 }
             }
             Kind::RegReq | Kind::RegRsp | Kind::DeregReq | Kind::DeregRsp => {
-                self.counts.unsupported += 1;
-                self.reject(ErrorCode::UnsupportedMessageClass, bytes, &[], send);
+                return self.on_keys(now, bytes, message, kind, send);
             }
             _ => return self.on_ssnm(bytes, message, kind, send),
         }
@@ -527,6 +549,10 @@ impl Asp {
         assert!(self.request.is_none() || self.deadline != Time::NEVER);
         assert!(!self.blocked || self.config.role != Role::Sgp || self.theirs().active == 0);
         assert!(self.associated || self.state() == AspState::Down);
+        let Registrations { registered, vacant, .. } = self.registrations;
+        assert_eq!(registered & vacant, 0);
+        assert_eq!(registered & !self.all(Side::Ours), 0);
+        assert!(self.associated || registered == 0);
         assert!(self.config.role != Role::Sgp || self.request.is_none());
     }
 }

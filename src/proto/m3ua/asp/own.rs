@@ -25,6 +25,15 @@ impl Asp {
             return;
         }
         let Half { state, active } = *self.ours();
+        if !self.stopped && state == AspState::Inactive && self.is_without_keys() {
+            self.put_off(now);
+            return;
+        }
+        if let Some(request) = self.next_registration() {
+            self.attempts = 0;
+            self.ask(now, request, send);
+            return;
+        }
         let next = match state {
             AspState::Down if !self.stopped && self.initiates() => Request::Aspup,
             AspState::Active if self.stopped => Request::Aspia,
@@ -76,6 +85,8 @@ impl Asp {
                 self.emit(Kind::Aspia, |writer| build::routing_contexts(writer, contexts), send);
             }
             Request::Aspdn => self.emit(Kind::Aspdn, |_| (), send),
+            Request::Reg => self.ask_for_keys(send),
+            Request::Dereg => self.give_keys_up(send),
         }
     }
 
@@ -100,6 +111,7 @@ impl Asp {
                     self.unexpected(bytes, send);
                     self.settle();
                     self.ours_mut().set_active(0);
+                    self.forget_registered();
                 }
             }
             Kind::AspdnAck => {
@@ -110,6 +122,7 @@ impl Asp {
                     self.settle();
                 }
                 self.ours_mut().set_down();
+                self.forget_registered();
             }
             Kind::AspacAck => {
                 let Some(mask) = self.context_mask(Side::Ours, bytes, message, send)? else { return Ok(()) };
@@ -165,8 +178,8 @@ impl Asp {
     ) -> Result<(), Malformed> {
         let code = message.parameters.word(tag::ERROR_CODE)?.ok_or(malformed(Why::Missing, 8))?;
         self.counts.errors_received += 1;
-        let asking = matches!(self.request, Some(Request::Aspup | Request::Aspac));
-        const FINAL: [ErrorCode; 7] = [
+        let asking = matches!(self.request, Some(Request::Aspup | Request::Aspac | Request::Reg));
+        const FINAL: [ErrorCode; 8] = [
             ErrorCode::RefusedManagementBlocking,
             ErrorCode::UnsupportedTrafficMode,
             ErrorCode::AspIdentifierRequired,
@@ -174,10 +187,15 @@ impl Asp {
             ErrorCode::InvalidNetworkAppearance,
             ErrorCode::InvalidRoutingContext,
             ErrorCode::UnsupportedMessageType,
+            ErrorCode::NoConfiguredAs,
         ];
-        /// No configured AS for ASP.
-        const NO_CONFIGURED_AS: u32 = 0x1a;
-        if code == ErrorCode::UnexpectedMessage as u32 {
+        const UNSUPPORTED: [u32; 2] =
+            [ErrorCode::UnsupportedMessageClass as u32, ErrorCode::UnsupportedMessageType as u32];
+        if self.request == Some(Request::Reg) && UNSUPPORTED.contains(&code) {
+            self.counts.refused_by_peer += 1;
+            self.on_registration_unsupported();
+            self.advance(now, send);
+        } else if code == ErrorCode::UnexpectedMessage as u32 {
             // Perhaps for an old message: the acknowledgement may still come, so T(ack) decides.
             self.doubted = true;
             if self.request.is_none()
@@ -189,7 +207,7 @@ impl Asp {
                 self.attempts = 0;
                 self.ask(now, Request::Aspac, send);
             }
-        } else if asking && (code == NO_CONFIGURED_AS || FINAL.iter().any(|&known| known as u32 == code)) {
+        } else if asking && FINAL.iter().any(|&known| known as u32 == code) {
             self.counts.refused_by_peer += 1;
             self.put_off(now);
         }
@@ -242,6 +260,7 @@ impl Asp {
         let doubted = self.doubted;
         self.settle();
         let Some(request) = request else {
+            self.ask_again_for_keys();
             self.advance(now, send);
             return false;
         };
@@ -255,7 +274,11 @@ impl Asp {
                 self.ours_mut().set_active(0);
                 self.advance(now, send);
             }
-            Request::Aspac if doubted => {
+            Request::Dereg if self.attempts >= self.config.leave_attempts => {
+                self.forget_registered();
+                self.advance(now, send);
+            }
+            Request::Aspac | Request::Reg if doubted => {
                 // The peer doesn't expect an ASPAC, so to it we are down.
                 self.ours_mut().set_down();
                 self.advance(now, send);

@@ -1,8 +1,9 @@
 //! The other side's ASP: its requests, answered as SGP or IPSP (RFC 4666 4.3.4). What it means for its application
 //! servers is for [`Server`](crate::proto::m3ua::Server) to say.
 
-use super::{Asp, AspState, Role, Side};
+use super::{Asp, AspConfig, AspState, Role, Side};
 use crate::base::{Malformed, Time};
+use crate::codec::Reader;
 use crate::proto::m3ua::view::{Kind, Message};
 use crate::proto::m3ua::{ErrorCode, Status, TrafficMode, build, tag};
 
@@ -72,7 +73,15 @@ impl Asp {
         let mode = message.parameters.word(tag::TRAFFIC_MODE)?;
         if self.stopped || self.blocked {
             self.counts.refused += 1;
-            self.reject(ErrorCode::RefusedManagementBlocking, bytes, &[], send);
+            let mut contexts = [0; AspConfig::MAX_CONTEXTS];
+            let mut named = Reader::new(message.parameters.find(tag::ROUTING_CONTEXT).unwrap_or(&[]));
+            let mut count = 0;
+            for (slot, context) in contexts.iter_mut().zip(core::iter::from_fn(|| named.u32())) {
+                *slot = context;
+                count += 1;
+            }
+            let contexts = contexts.get(..count).unwrap_or(&[]);
+            self.reject(ErrorCode::RefusedManagementBlocking, bytes, contexts, send);
             return Ok(());
         }
         if self.theirs().state == AspState::Down {
@@ -146,11 +155,11 @@ impl Asp {
         }
     }
 
-    /// The state of the peer's ASP for one application server (RFC 4666 4.3.1).
+    /// The state of the peer's ASP for one application server (RFC 4666 4.3.1); down for one that it doesn't serve.
     #[must_use]
     pub fn member_state(&self, context: Option<u32>) -> AspState {
         let half = self.theirs();
-        let bit = self.context_bit(Side::Theirs, context).unwrap_or(0);
+        let Some(bit) = self.context_bit(Side::Theirs, context) else { return AspState::Down };
         match half.state {
             AspState::Active if half.active & bit == 0 => AspState::Inactive,
             state => state,

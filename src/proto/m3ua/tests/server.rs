@@ -20,6 +20,7 @@ impl Gateway {
         let mut nodes: Vec<Node> = configs.into_iter().map(Node::new).collect();
         for node in &mut nodes {
             node.servers = Servers::default();
+            node.is_one_of_several = true;
             node.up(Time::ZERO);
         }
         Self { nodes, servers }
@@ -44,6 +45,7 @@ impl Gateway {
 
     pub(super) fn input(&mut self, now: Time, at: usize, bytes: &[u8]) {
         let _ = self.nodes[at].input(now, 0, bytes);
+        self.nodes[at].answer_keys(at as u16, &mut self.servers);
         self.tend(now, at, false);
     }
 
