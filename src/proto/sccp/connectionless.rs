@@ -30,7 +30,7 @@ pub struct SccpConfig {
     pub rules: Vec<Rule>,
     /// The longest SCCP message to send, in octets.
     pub limit: usize,
-    /// How many service messages to send in a second at most.
+    /// How many service messages to send in a second at most to what comes from one point; 16 times that to all.
     pub returns_per_second: u32,
     /// How segments become messages; without entries they are refused.
     pub reassembly: ReassemblyConfig,
@@ -131,7 +131,8 @@ pub struct Sccp {
     reassembles: bool,
     returns_per_second: u32,
     second: Time,
-    returns: u32,
+    /// Service messages of this second, by the point that sent what they return.
+    returns: [Option<(PointCode, u32)>; RETURNED_TO],
     /// Who has to be told that a subsystem of ours is out.
     misled: Option<(PointCode, Scmg)>,
     /// Counters.
@@ -146,7 +147,7 @@ impl Sccp {
             reassembles: config.reassembly.entries > 0,
             returns_per_second: config.returns_per_second,
             second: Time::ZERO,
-            returns: 0,
+            returns: [None; RETURNED_TO],
             misled: None,
             counts: SccpCounts::default(),
         })
@@ -243,7 +244,7 @@ impl Sccp {
         answer: &mut Prepend<'_>,
     ) -> Indication<'a> {
         let cause = match self.routes.route(&unitdata.called) {
-            _ if unitdata.hop_counter == Some(0) => {
+            _ if is_used_up(&unitdata) => {
                 self.counts.hop_counter += 1;
                 Cause::HOP_COUNTER_VIOLATION
             }
@@ -320,22 +321,26 @@ impl Sccp {
         }
         if now.since(self.second) >= Duration::from_secs(1) {
             self.second = now;
-            self.returns = 0;
+            self.returns = [None; RETURNED_TO];
         }
-        if self.returns >= self.returns_per_second {
+        let limit = self.returns_per_second;
+        let of_it = |place: &&mut Option<(PointCode, u32)>| place.is_none_or(|(of, _)| of == opc);
+        let place = self.returns.iter_mut().find(of_it);
+        let Some(place) = place.filter(|place| place.is_none_or(|(_, sent)| sent < limit)) else {
             self.counts.returns_limited += 1;
             return None;
-        }
+        };
         let destination = match self.routes.route(&unitdata.calling) {
             Route::Remote(destination, _) => destination.point_code,
             // An address that claims to be ours is not sent to ourselves.
             Route::Local(_) | Route::NoTranslation(_) => opc,
         };
+        let sent = place.map_or(0, |(_, sent)| sent);
+        *place = Some((opc, sent + 1));
         if build::service(answer, unitdata, cause).is_err() || answer.overflowed() {
             self.counts.too_long += 1;
             return None;
         }
-        self.returns += 1;
         self.counts.returned += 1;
         Some(destination)
     }
@@ -354,5 +359,18 @@ impl Sccp {
         }
         self.counts.tests_answered += 1;
         Indication::Answer(opc)
+    }
+}
+
+/// Of how many points the service messages are counted in a second.
+const RETURNED_TO: usize = 16;
+
+/// Whether a message has been translated too often (Q.714 2.4): no counter comes as 0, and ours, if the title has to be
+/// translated, is one more.
+fn is_used_up(unitdata: &Unitdata<'_>) -> bool {
+    match unitdata.hop_counter {
+        Some(0) => true,
+        Some(1) => !unitdata.called.route_on_ssn,
+        _ => false,
     }
 }

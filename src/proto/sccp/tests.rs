@@ -12,7 +12,9 @@ mod lies;
 mod management;
 mod messages;
 mod node;
+mod random;
 mod routing;
+mod ttcn;
 
 pub(super) fn unhex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text

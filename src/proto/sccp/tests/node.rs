@@ -18,7 +18,7 @@ fn config(rules: Vec<Rule>) -> SccpConfig {
 }
 
 /// What becomes of a message, and what is answered.
-fn outcome(node: &mut Sccp, bytes: &[u8]) -> (String, Vec<u8>) {
+pub(super) fn outcome(node: &mut Sccp, bytes: &[u8]) -> (String, Vec<u8>) {
     let mut buffer = [0; 300];
     let mut answer = Prepend::new(&mut buffer);
     let indication = match node.handle_input(Time::ZERO, OPC, bytes, &mut answer).unwrap() {
@@ -116,6 +116,22 @@ fn returns_are_limited_per_second() {
     assert!(attempt(start + Duration::from_secs(1)));
 }
 
+/// Who has had its share does not use up that of the others, of whom there are not too many.
+#[test]
+fn returns_are_limited_by_point() {
+    let mut node = node();
+    let bytes = built(Kind::Udt, true, &on_ssn(None, 6), &gateway(), b"x");
+    let mut attempt = |opc| {
+        let (mut buffer, start) = ([0; 300], Time::from_millis(5_000));
+        let answer = &mut Prepend::new(&mut buffer);
+        node.handle_input(start, PointCode(opc), &bytes, answer).unwrap() != Indication::Nothing
+    };
+    assert_eq!((0..1500).filter(|_| attempt(1)).count(), 1000);
+    assert!(attempt(2));
+    assert_eq!((3..100).filter(|opc| attempt(*opc)).count(), 14, "sixteen points in a second");
+    assert!(attempt(2) && !attempt(1));
+}
+
 #[test]
 fn a_service_message_is_never_answered() {
     let mut node = node();
@@ -199,6 +215,14 @@ fn a_used_up_hop_counter_is_told() {
     let mut bytes = built(Kind::Xudt, true, &centre(), &gateway(), b"x");
     bytes[2] = 0;
     assert_eq!(cause(&outcome(&mut node, &bytes).1), Cause::HOP_COUNTER_VIOLATION);
+    bytes[2] = 1;
+    assert_eq!(cause(&outcome(&mut node, &bytes).1), Cause::HOP_COUNTER_VIOLATION, "ours is a translation");
+    bytes[2] = 2;
+    assert_eq!(outcome(&mut node, &bytes).0, "unitdata 8");
+    let mut bytes = built(Kind::Ludt, true, &on_ssn(Some(100), 8), &gateway(), b"x");
+    bytes[2] = 1;
+    assert_eq!(outcome(&mut node, &bytes).0, "unitdata 8", "nothing is translated");
+    assert_eq!(node.counts.hop_counter, 2);
 }
 
 #[test]
