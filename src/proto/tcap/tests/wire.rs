@@ -83,7 +83,7 @@ fn bad_components_say_what_to_reject() {
     malformed("a306 020101 800100", Some(1), Problem::MISTYPED_COMPONENT);
     malformed("a405 020101 0500", Some(1), Problem::MISTYPED_COMPONENT);
     malformed("a503 020105", Some(5), Problem::UNRECOGNISED_COMPONENT);
-    malformed("0000", None, Problem::UNRECOGNISED_COMPONENT);
+    malformed("0000", None, Problem::BADLY_STRUCTURED_COMPONENT);
     malformed("a180 020101", None, Problem::BADLY_STRUCTURED_COMPONENT);
     // Good ones in front of a broken one are given.
     assert_eq!(components("a103020101a1").len(), 2);
