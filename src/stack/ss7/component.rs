@@ -81,7 +81,14 @@ impl Ss7 {
             Component::Invoke { id, opcode, argument, .. } => {
                 self.on_invoke(dialogue, party, id, opcode, argument, malformed)
             }
-            Component::Malformed { id, problem } => Step::Reject(id, problem),
+            Component::Malformed { answered: false, .. } => {
+                self.counts.reject_malformed += 1;
+                Step::Pass
+            }
+            Component::Malformed { id, problem, .. } => {
+                self.counts.component_malformed += 1;
+                Step::Reject(id, problem)
+            }
             Component::ResultLast { id, .. }
             | Component::ResultNotLast { id, .. }
             | Component::Error { id, .. } => match self.invocation(dialogue, party, Some(id)) {
