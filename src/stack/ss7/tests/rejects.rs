@@ -43,3 +43,34 @@ fn what_stands_behind_a_bad_component_is_not_executed() {
         assert_eq!(gateway.open(), 0);
     }
 }
+
+/// Nor is a message of bad components answered by many messages, or by more octets than a message has.
+#[test]
+fn rejections_of_one_message_leave_together() {
+    let mut gateway = gateway();
+    let strange: Vec<Vec<u8>> = (1..=3).map(|id| invoke(id, 99, INSERT)).collect();
+    let all: Vec<&[u8]> = strange.iter().map(Vec::as_slice).collect();
+    let expected: Vec<u8> = (1..=3).flat_map(|id| reject(id, [0x81, 1])).collect();
+    assert_eq!(gateway.hear_tcap(&begin(CONTEXT, &all)), None);
+    let said = gateway.said();
+    assert_eq!(
+        said.iter().map(|said| (said[0], parts(said))).collect::<Vec<_>>(),
+        [(0x64, expected.clone())]
+    );
+    // With an operation among them they leave at once, and the dialogue stays.
+    let good = invoke(9, 7, INSERT);
+    let told = gateway.hear_tcap(&begin(CONTEXT, &[all[0], &good, all[1]])).unwrap();
+    assert_eq!(gateway.poll(), []);
+    let said = gateway.said();
+    let expected: Vec<_> = (1..=2).map(|id| (0x65, reject(id, [0x81, 1]))).collect();
+    assert_eq!(said.iter().map(|said| (said[0], parts(said))).collect::<Vec<_>>(), expected);
+    gateway.returned(&told.asked(), 7, None);
+    assert_eq!((gateway.said()[0][0], gateway.open()), (0x64, 0));
+    // Many: no more than fit.
+    let many = begin(CONTEXT, &vec![&invoke(1, 99, &[])[..]; 20]);
+    assert_eq!(gateway.hear_tcap(&many), None);
+    let said = gateway.said();
+    assert_eq!((said.len(), parts(&said[0])), (1, reject(1, [0x81, 1]).repeat(8)));
+    assert!(said[0].len() < many.len(), "{} octets answered by {}", many.len(), said[0].len());
+    assert_eq!(gateway.ss7.counts.components_refused, 12);
+}
