@@ -3,7 +3,7 @@
 //! A component is put around what stands in the writer since `mark` (an earlier [`Prepend::len`]): the argument,
 //! result or parameter, tag included, or nothing. Several components are written last first.
 
-use super::view::DIALOGUE_AS_ID;
+use super::dialogue_portion::DIALOGUE_AS_ID;
 use super::{Diagnostic, Problem, Refusal, RefusalReason, TransactionId};
 use crate::codec::{Prepend, ber};
 
