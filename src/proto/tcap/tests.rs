@@ -303,7 +303,7 @@ fn every_part_that_is_configured_is_compared() {
     ];
     for (stranger, parts) in strangers {
         for (first, taken) in [(none, true), (parts, false)] {
-            let peer_match = PeerMatch { first, later: none };
+            let peer_match = PeerMatch { first, later: none, relays: vec![] };
             let mut ours = Dialogues::new(DialoguesConfig { peer_match, ..config() }).unwrap();
             let mut theirs = other_table();
             let id = ours.open(Time::ZERO, &called, 0, TIMEOUT).unwrap();

@@ -102,7 +102,10 @@ impl Ss7 {
         argument: impl FnOnce(&mut Prepend<'_>),
     ) -> Result<(), Refusal> {
         let party = Party::ours(user, from, opcode);
-        let to = SccpAddress::titled(to.0, to.1);
+        let titled = SccpAddress::titled(to.0, to.1);
+        // Answers must come from where the Begin goes.
+        let point_code = self.route(&titled).map(|(point_code, _)| point_code);
+        let to = SccpAddress { point_code, ..titled };
         let dialogue = self.dialogues.open(now, &to, party, timeout).ok_or(Refusal::Full)?;
         let mut room = [0; ROOM];
         let mut w = Prepend::new(&mut room);

@@ -116,7 +116,7 @@ impl<U: Copy + Default> Dialogues<U> {
         };
         let same_transaction =
             portion.otid.is_none() || dialogue.remote.is_none() || portion.otid == dialogue.remote;
-        if !same_transaction || !parts.agree(&dialogue.peer, peer) {
+        if !same_transaction || !self.peer_match.agrees(parts, &dialogue.peer, peer) {
             self.counts.wrong_peer += 1;
             return Ok(Indication::Ignored);
         }
@@ -203,16 +203,25 @@ impl<U: Copy + Default> Dialogues<U> {
         }
     }
 
-    /// Takes a message of ours that SCCP returned ((X)UDTS, for N-NOTICE): the dialogue fails at once. `peer` is
-    /// where it was going. `None` if it is of no dialogue of ours.
+    /// Takes a message of ours that SCCP returned ((X)UDTS, for N-NOTICE): the dialogue fails at once. `peer` is where
+    /// it was going, with the OPC of what came back. `None` if it is of no dialogue of ours that has sent something, or
+    /// comes from somewhere else.
     pub fn handle_returned(&mut self, now: Time, peer: &SccpAddress, bytes: &[u8]) -> Option<Returned<U>> {
         let otid = view::returned_otid(bytes);
         let Some(dialogue) = otid.and_then(|otid| self.find_local(otid)) else {
             self.counts.unrecognised_transaction += 1;
             return None;
         };
-        let all = AddressParts { point_code: false, ssn: true, title: true };
-        if !all.agree(&dialogue.peer, peer) {
+        let point_code = match dialogue.state {
+            State::InitiationSent => self.peer_match.first.point_code,
+            State::Active => self.peer_match.later.point_code,
+            State::Idle | State::InitiationReceived => {
+                self.counts.unexpected += 1;
+                return None;
+            }
+        };
+        let parts = AddressParts { point_code, ssn: true, title: true };
+        if !self.peer_match.agrees(parts, &dialogue.peer, peer) {
             self.counts.wrong_peer += 1;
             return None;
         }
