@@ -40,12 +40,14 @@ impl Ss7 {
             match self.step(dialogue, &mut party, component, malformed) {
                 Step::Invoked(invoke) => {
                     self.dialogues.set_user(dialogue, party);
+                    self.dialogues.renew(now, dialogue);
                     self.pause(dialogue, components, &mut rejects);
                     self.settle(now, dialogue, &party, &rejects, outside);
                     return Some(Indication::Invoke(invoke));
                 }
                 Step::Ended(user, outcome) => {
                     if party.is_peers() {
+                        self.dialogues.renew(now, dialogue);
                         self.pause(dialogue, components, &mut rejects);
                     }
                     // Left open, by the peer after its answer or by us after ours: there is nothing more to say in it.
