@@ -182,6 +182,15 @@ pub enum Indication<'a, U = u64> {
         /// What to send back, if we are the ones who abort.
         answer: Option<Refusal<'a>>,
     },
+    /// A message outside of any dialogue, which nobody answers.
+    Unidirectional {
+        /// Value of the object identifier; `None` without a dialogue portion.
+        application_context: Option<&'a [u8]>,
+        /// What the peer's user tells ours.
+        user_information: Option<&'a [u8]>,
+        /// What it asks for.
+        components: Components<'a>,
+    },
     /// No dialogue for this message, but an answer to send back.
     Refuse(Refusal<'a>),
     /// Nothing to do; counted.
@@ -269,7 +278,7 @@ counts! {
         ends_received,
         /// Aborts that belong to a dialogue.
         aborts_received,
-        /// Unidirectional messages, which no user of ours takes.
+        /// Unidirectional messages.
         unidirectionals_received,
         /// Messages that can't be read.
         malformed,
@@ -279,7 +288,7 @@ counts! {
         refused_full,
         /// Begins refused because their title or point code has enough dialogues open.
         refused_quota,
-        /// Begins refused for their dialogue portion.
+        /// Begins refused, and Unidirectionals dropped, for their dialogue portion.
         refused_dialogue_portion,
         /// Dialogues of ours not opened because the table is full.
         open_full,

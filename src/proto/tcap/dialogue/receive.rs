@@ -26,10 +26,7 @@ impl<U: Copy + Default> Dialogues<U> {
             MessageType::Continue | MessageType::End | MessageType::Abort => {
                 self.on_backward(now, peer, &portion)
             }
-            MessageType::Unidirectional => {
-                self.counts.unidirectionals_received += 1;
-                Ok(Indication::Ignored)
-            }
+            MessageType::Unidirectional => self.on_unidirectional(&portion),
             MessageType::Unrecognised => {
                 self.counts.unrecognised_type += 1;
                 refuse_malformed(&portion)
@@ -99,6 +96,30 @@ impl<U: Copy + Default> Dialogues<U> {
             user_information,
             components: message.components,
         })
+    }
+
+    /// Nothing answers one, so what is wrong with it is counted alone (Q.774 3.2.2.1).
+    fn on_unidirectional<'a>(
+        &mut self,
+        portion: &TransactionPortion<'a>,
+    ) -> Result<Indication<'a, U>, Malformed> {
+        let message = Message::after(portion).map_err(|fault| fault.malformed);
+        let message = message.inspect_err(|_| self.counts.malformed += 1)?;
+        let (application_context, user_information) = match message.dialogue {
+            None => (None, None),
+            Some(DialoguePortion::Unidirectional {
+                version1: true,
+                application_context,
+                user_information,
+            }) => (Some(application_context), user_information),
+            Some(_) => {
+                self.counts.refused_dialogue_portion += 1;
+                return Ok(Indication::Ignored);
+            }
+        };
+        self.counts.unidirectionals_received += 1;
+        let components = message.components;
+        Ok(Indication::Unidirectional { application_context, user_information, components })
     }
 
     /// Continue, End or Abort.
