@@ -7,6 +7,7 @@ mod openings;
 mod rejects;
 mod set_up;
 mod strangers;
+mod tricky;
 
 use super::*;
 use crate::base::{Frames, PortId, SipKey};
