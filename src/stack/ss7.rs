@@ -47,10 +47,18 @@ counts! {
         too_long,
         /// Dialogues asked for in an application context that we don't offer.
         context_refused,
+        /// Unidirectional messages: no operation of MAP comes in one.
+        unidirectional_refused,
+        /// Results and errors that can't be read, or are none that the operation has.
+        outcome_rejected,
         /// Operations rejected: unknown, not of their application context, a duplicate, or one too many.
         operation_rejected,
         /// Operations rejected for their argument.
         argument_rejected,
+        /// Components that can't be read; those behind them are discarded.
+        component_malformed,
+        /// Rejects that can't be read, which are not answered.
+        reject_malformed,
         /// Components of one message refused because no more can wait.
         components_refused,
         /// Answers to operations whose dialogue is gone, or that were answered already.
@@ -314,7 +322,8 @@ impl Ss7 {
         malformed: &mut MalformedCounts,
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
-        let owner = match self.dialogues.owner(unitdata.data) {
+        let of = self.dialogues.owner(unitdata.data);
+        let owner = match of {
             Owner::Worker(worker) => worker,
             Owner::Begin { otid_hash } => WorkerId((otid_hash % u64::from(self.workers.max(1))) as u8),
             Owner::None => self.worker,
@@ -331,8 +340,12 @@ impl Ss7 {
         }
         let own = self.own_address(ssn, &unitdata.called);
         // A point code goes with the address: the way back, where no title leads there. Behind a relay it is the address's
-        // own, not that of the relay, which comes as OPC.
-        let told = unitdata.calling.point_code.filter(|told| self.transport.leads_to(*told).is_some());
+        // own, not that of the relay, which comes as OPC. Whoever says where he is can say anything: in a dialogue that is
+        // there already the OPC counts, unless it is that of a relay.
+        let opens = matches!(of, Owner::Begin { .. });
+        let told = unitdata.calling.point_code.filter(|told| {
+            (opens || self.dialogues.is_relay(label.originating)) && self.transport.leads_to(*told).is_some()
+        });
         let peer = SccpAddress { point_code: told.or(Some(label.originating)), ..unitdata.calling };
         self.handle_tcap(now, own, &peer, unitdata.data, malformed, outside)
     }
@@ -380,7 +393,8 @@ impl Ss7 {
             return None;
         }
         // Whom it was going to is now the calling address.
-        let returned = self.dialogues.handle_returned(now, &service.calling, service.data)?;
+        let peer = SccpAddress { point_code: Some(label.originating), ..service.calling };
+        let returned = self.dialogues.handle_returned(now, &peer, service.data)?;
         self.heed_return(now, service, outside);
         Some(gone(returned.dialogue, &returned.user, Outcome::NotDelivered(service.cause)))
     }

@@ -100,6 +100,8 @@ const PURPOSES: &[(&str, usize)] = &[
 
 /// Groups whose tests have names of their own.
 const OWN_NAMES: &[&str] = &["SCCP"];
+/// Rows of TCAP's table.
+const SCENARIOS: usize = 35;
 
 const LEVELS: &[&str] = &["none", "built", "proved", "judged by a stranger"];
 
@@ -379,6 +381,27 @@ fn conformance(root: &Path, requirements: &[&str]) -> Vec<String> {
     wrong
 }
 
+/// Rows of TCAP's table that are missing, have no test, or name one that doesn't exist.
+fn scenarios(root: &Path, count: usize) -> Vec<String> {
+    let text = fs::read_to_string(root.join("docs/conformance.md")).unwrap_or_default();
+    let functions = functions(root);
+    let rows: Vec<Vec<&str>> = text.lines().map(cells).filter(|row| row.len() == 4).collect();
+    let own: Vec<_> = rows.iter().filter(|row| row[0].starts_with("TC-")).collect();
+    let ids: BTreeSet<&str> = own.iter().map(|row| row[0]).collect();
+    let mut wrong = Vec::new();
+    if ids.len() != count {
+        wrong.push(format!("docs/conformance.md: {} rows of TCAP, not {count}", ids.len()));
+    }
+    for row in own {
+        if quoted(row[3]).next().is_none() {
+            wrong.push(format!("docs/conformance.md: {} has no test", row[0]));
+        }
+        let missing = quoted(row[3]).filter(|test| !functions.contains(*test));
+        wrong.extend(missing.map(|it| format!("docs/conformance.md: {}: there is no `{it}`", row[0])));
+    }
+    wrong
+}
+
 /// Groups of SCTP's purposes that are not whole, purposes without a test of their name, tests that don't exist.
 fn purposes(root: &Path, groups: &[(&str, usize)]) -> Vec<String> {
     let text = fs::read_to_string(root.join("docs/conformance.md")).unwrap_or_default();
@@ -490,6 +513,11 @@ fn every_requirement_has_its_level_and_its_tests() {
 #[test]
 fn every_purpose_of_sctp_has_its_test() {
     none(purposes(root(), PURPOSES));
+}
+
+#[test]
+fn every_scenario_of_tcap_has_its_test() {
+    none(scenarios(root(), SCENARIOS));
 }
 
 #[test]
@@ -673,6 +701,21 @@ fn missing_purposes_and_their_tests_are_found() {
     ] {
         tree.put("docs/conformance.md", &table.replace(from, to));
         one(&check(), "docs/conformance.md", what);
+    }
+}
+
+#[test]
+fn missing_scenarios_and_their_tests_are_found() {
+    let table = "| id | what | answer | test |\n| - | - | - | - |\n| TC-01 | 30 80 | fine | `indefinite` |\n";
+    let tree = Tree::new("scenarios", &[("src/x.rs", "fn indefinite() {}"), ("docs/conformance.md", table)]);
+    none(scenarios(&tree.0, 1));
+    for (from, to, what) in [
+        ("| TC-01 |", "| TX-01 |", "0 rows of TCAP, not 1"),
+        ("`indefinite`", "`definite`", "TC-01: there is no `definite`"),
+        ("`indefinite`", "—", "TC-01 has no test"),
+    ] {
+        tree.put("docs/conformance.md", &table.replace(from, to));
+        one(&scenarios(&tree.0, 1), "docs/conformance.md", what);
     }
 }
 

@@ -19,8 +19,8 @@ pub use network::{
 };
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
 pub use ss7::{
-    Association, Destination, Exchange, M3uaProcedures, M3uaRole, Profile, Rewrite, Role, RouteOn, SccpForm,
-    SctpTimers, Sharing, Ss7, Target, Title, TrafficMode,
+    Association, Destination, Exchange, M3uaProcedures, M3uaRole, PeerPart, Profile, Rewrite, Role, RouteOn,
+    SccpForm, SctpTimers, Sharing, Ss7, Target, Title, TrafficMode,
 };
 pub use text::{Mac, PortAddress, Prefix};
 

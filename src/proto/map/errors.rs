@@ -319,7 +319,7 @@ fn read_absent_subscriber_sm(parameter: &[u8]) -> Result<UserError<'_>, Malforme
                 0x02 => diagnostic = code()?,
                 0x80 => additional = code()?,
                 0x81 => imsi = Some(fields.value(read_imsi(field.value))?),
-                _ => {}
+                _ => fields.pass(field, &[0x80, 0x81])?,
             }
         }
     }

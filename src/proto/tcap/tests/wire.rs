@@ -46,6 +46,70 @@ fn components_of_every_kind_round_trip() {
 }
 
 #[test]
+fn linked_invokes_parts_of_results_and_codes_of_any_kind_round_trip() {
+    let global: &[u8] = &[6, 2, 0x2a, 3];
+    let wide: &[u8] = &[2, 2, 1, 0];
+    let built = written(|w| {
+        w.bytes(&[5, 0]);
+        build::result_not_last(w, 0, 4, Code::Local(56));
+        let mark = w.len();
+        build::invoke_linked(w, mark, 3, None, Code::Other(wide));
+        let mark = w.len();
+        build::invoke_linked(w, mark, 2, Some(-1), Code::Other(global));
+    });
+    let expected = [
+        Component::Invoke { id: 2, linked: Some(-1), opcode: Code::Other(global), argument: &[] },
+        Component::Invoke { id: 3, linked: None, opcode: Code::Other(wide), argument: &[] },
+        Component::ResultNotLast { id: 4, opcode: Some(Code::Local(56)), result: &[5, 0] },
+    ];
+    assert_eq!(Components::new(&built).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn unidirectional_message() {
+    let mut table = table();
+    let context: &[u8] = &[4, 0, 0, 1, 0, 36, 2];
+    for (context, information) in [(context, None), (context, Some(&[0x28, 0][..])), (&[], None)] {
+        let message = written(|w| {
+            build::invoke(w, 0, 1, 61);
+            build::unidirectional(w, 0, context, information);
+        });
+        assert_eq!(table.owner(&message), Owner::None);
+        let Ok(Indication::Unidirectional { application_context, user_information, mut components }) =
+            table.handle_input(Time::ZERO, &smsc(), &message)
+        else {
+            panic!()
+        };
+        assert_eq!(application_context.unwrap_or(&[]), context);
+        assert_eq!(user_information, information);
+        assert!(matches!(components.next(), Some(Component::Invoke { opcode: Code::Local(61), .. })));
+    }
+    // The example of Q.773's syntax, version spelt out; then what is no AUDT, which nobody answers.
+    let audt = "612c 6b1e 281c 060700118605010201 a011 600f 80020780 a109060704000001002402 6c0a a108020101020139 3000";
+    let audt = hex(audt);
+    assert!(matches!(table.handle_input(Time::ZERO, &smsc(), &audt), Ok(Indication::Unidirectional { .. })));
+    let mut aarq = audt.clone();
+    aarq[13] = 1;
+    let mut version2 = audt.clone();
+    version2[21..23].copy_from_slice(&[6, 0x40]);
+    for bad in [aarq, version2] {
+        assert!(matches!(table.handle_input(Time::ZERO, &smsc(), &bad), Ok(Indication::Ignored)));
+    }
+    assert!(table.handle_input(Time::ZERO, &smsc(), &hex("6104 6c00 0500")).is_err());
+    let counts = &table.counts;
+    assert_eq!(
+        (counts.unidirectionals_received, counts.refused_dialogue_portion, counts.malformed),
+        (4, 2, 1)
+    );
+    // An AUDT belongs into no Begin.
+    let mut begin = hex(EMPTY_BEGIN);
+    let at = begin.windows(3).position(|window| window == [5, 1, 1]).unwrap();
+    begin[at + 1] = 2;
+    let Ok(Indication::Refuse(refusal)) = table.handle_input(Time::ZERO, &smsc(), &begin) else { panic!() };
+    assert_eq!(refusal.reason, RefusalReason::DialogueProvider);
+}
+
+#[test]
 fn rare_spellings_of_components_are_read() {
     let invoke = one("a10b 020101 800107 02012e 0500");
     let argument: &[u8] = &[5, 0];
@@ -71,24 +135,36 @@ fn rare_spellings_of_components_are_read() {
 #[test]
 fn bad_components_say_what_to_reject() {
     let malformed = |portion, id, problem| {
-        assert_eq!(one(portion), Component::Malformed { id, problem }, "{portion}");
+        let answered = true;
+        assert_eq!(one(portion), Component::Malformed { id, problem, answered }, "{portion}");
     };
-    malformed("a103 0201", None, Problem::BADLY_STRUCTURED_COMPONENT);
     malformed("a100", None, Problem::MISTYPED_COMPONENT);
     malformed("a103 020101", Some(1), Problem::MISTYPED_COMPONENT);
     malformed("a107 02020100 02012e", None, Problem::MISTYPED_COMPONENT);
     malformed("a10a 020101 02012e 0500 0500", Some(1), Problem::MISTYPED_COMPONENT);
     malformed("a205 020101 0500", Some(1), Problem::MISTYPED_COMPONENT);
     malformed("a206 020101 800100", Some(1), Problem::MISTYPED_COMPONENT);
+    malformed("a206 020101 300101", Some(1), Problem::BADLY_STRUCTURED_COMPONENT);
     malformed("a306 020101 800100", Some(1), Problem::MISTYPED_COMPONENT);
-    malformed("a405 020101 0500", Some(1), Problem::MISTYPED_COMPONENT);
     malformed("a503 020105", Some(5), Problem::UNRECOGNISED_COMPONENT);
-    malformed("0000", None, Problem::UNRECOGNISED_COMPONENT);
+    malformed("a103 0201", None, Problem::BADLY_STRUCTURED_COMPONENT);
+    malformed("a103 020201", None, Problem::BADLY_STRUCTURED_COMPONENT);
+    malformed("a104 02800000", None, Problem::BADLY_STRUCTURED_COMPONENT);
+    malformed("a106 020101 02022e", Some(1), Problem::BADLY_STRUCTURED_COMPONENT);
+    malformed("0000", None, Problem::BADLY_STRUCTURED_COMPONENT);
     malformed("a180 020101", None, Problem::BADLY_STRUCTURED_COMPONENT);
+    // Those behind a bad one are discarded, whatever is wrong with it.
+    for bad in ["a100", "a503020105", "a103020201", "a1"] {
+        assert_eq!(components(&format!("a20302010a {bad} a10602010102012e")).len(), 2, "{bad}");
+    }
+    // A Reject is never answered.
+    for reject in ["a405 020101 0500", "a400", "a403 020201", "a407 020101 810105 00", "a409 020101"] {
+        assert!(matches!(one(reject), Component::Malformed { answered: false, .. }), "{reject}");
+    }
     // Good ones in front of a broken one are given.
-    assert_eq!(components("a103020101a1").len(), 2);
+    assert_eq!(components("a203020101a1").len(), 2);
     // No more than a fixed number of them.
-    assert_eq!(Components::new(&[0xa1, 0].repeat(1000)).count(), MAX_COMPONENTS + 1);
+    assert_eq!(Components::new(&[0xa2, 3, 2, 1, 0].repeat(1000)).count(), MAX_COMPONENTS + 1);
 }
 
 #[test]
@@ -197,7 +273,11 @@ fn walk(table: &mut Dialogues, now: Time, bytes: &[u8]) {
             table.close(now, dialogue);
             None
         }
-        Ok(Indication::Continue { components, .. } | Indication::End { components, .. }) => {
+        Ok(
+            Indication::Continue { components, .. }
+            | Indication::End { components, .. }
+            | Indication::Unidirectional { components, .. },
+        ) => {
             assert!(components.count() <= MAX_COMPONENTS + 1);
             None
         }

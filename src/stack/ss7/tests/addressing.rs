@@ -82,6 +82,7 @@ pub(super) fn worker_with(worker: u8, workers: u8, change: impl FnOnce(&mut sccp
             rest: Duration::from_secs(1),
             guard: Duration::from_secs(600),
             peer_match: PeerMatch::default(),
+            limits: LIMITS,
         },
         forward_timeout: Duration::from_secs(90),
         offers: vec![Offer {
