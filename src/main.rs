@@ -4,7 +4,6 @@ use clap::{Parser, Subcommand};
 use ipsmgw::control::admin::{self, Subject};
 use ipsmgw::control::config::{Admin, ConfigError};
 use ipsmgw::control::{self, start, try_route};
-use ipsmgw::ident::Digits;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -127,7 +126,7 @@ fn show(subject: Subject, json: bool, socket: &Path) -> ExitCode {
 
 fn try_out(what: Try) -> ExitCode {
     let Try::Gt { title, tt, np, nai, ssn, sls, json, config } = what;
-    let Ok(digits) = title.strip_prefix('+').unwrap_or(&title).parse::<Digits>() else {
+    let Some(digits) = try_route::digits(&title) else {
         eprintln!("ipsmgw: {title} is no title; give up to 30 digits");
         return ExitCode::from(WRONG_CONFIGURATION);
     };

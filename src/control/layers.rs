@@ -2,8 +2,8 @@
 //! in a box, which has the same sections.
 
 use super::config::{
-    Association, Destination, Exchange, M3uaRole, Port, Role, Route, RouteOn, SccpForm, SctpTimers, Sharing,
-    Title, TrafficMode,
+    Association, Config, Destination, Exchange, M3uaRole, Port, Role, Route, RouteOn, SccpForm, SctpTimers,
+    Sharing, Title, TrafficMode,
 };
 use crate::base::PortId;
 use crate::ident::{Digits, NatureOfAddress, NumberingPlan, PointCode, Ssn, WorkerId};
@@ -193,6 +193,28 @@ pub fn points(destinations: &[Destination]) -> Vec<sccp::RemotePoint> {
         },
     };
     destinations.iter().map(point).collect()
+}
+
+/// SCCP with its limits.
+#[must_use]
+pub fn sccp(config: &Config, rules: Vec<sccp::Rule>) -> sccp::SccpConfig {
+    let limits = &config.sccp;
+    sccp::SccpConfig {
+        limit: usize::from(config.ss7.sif_budget).saturating_sub(4),
+        returns_per_second: limits.returns_per_second,
+        reassembly: sccp::ReassemblyConfig {
+            entries: limits.reassemblies,
+            octets: limits.reassembly_octets,
+            t_reass: limits.t_reassembly,
+        },
+        subsystems: sccp::SubsystemsConfig {
+            t_status: limits.t_status,
+            t_status_max: limits.t_status_max,
+            ..sccp::SubsystemsConfig::default()
+        },
+        points: points(&config.destinations),
+        ..sccp::SccpConfig::new(vec![config.ss7.point_code], SUBSYSTEMS.to_vec(), rules)
+    }
 }
 
 /// Where titles lead: `own` to our own point code, the others as configured.

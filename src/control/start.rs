@@ -19,7 +19,6 @@ use crate::ident::{Identity, SccpAddress, WorkerId};
 use crate::io::PacketIo;
 use crate::proto::link::Link;
 use crate::proto::map::{context, operation};
-use crate::proto::sccp::SccpConfig;
 use crate::proto::sip;
 use crate::proto::tcap::DialoguesConfig;
 use crate::stack::{Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport};
@@ -390,11 +389,7 @@ impl Assembly<'_> {
             workers: self.workers,
             transport,
             own: own.collect(),
-            sccp: SccpConfig {
-                limit: usize::from(config.ss7.sif_budget).saturating_sub(4),
-                points: layers::points(&config.destinations),
-                ..SccpConfig::new(vec![point_code], subsystems.to_vec(), rules)
-            },
+            sccp: layers::sccp(config, rules),
             dialogues: DialoguesConfig {
                 worker,
                 workers: self.workers,

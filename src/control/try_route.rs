@@ -24,6 +24,12 @@ pub struct Title {
     pub ssn: u8,
 }
 
+/// The digits of a title as it is written, with or without a "+".
+#[must_use]
+pub fn digits(text: &str) -> Option<Digits> {
+    text.strip_prefix('+').unwrap_or(text).parse().ok()
+}
+
 /// What came of it.
 #[derive(Clone, Debug)]
 pub struct Tried {
@@ -208,7 +214,7 @@ mod tests {
     fn tried(titles: &str, digits: &str, selection: u8) -> Tried {
         let (before, _) = EXAMPLE.split_once("[[title]]").unwrap();
         let config = Config::parse(Path::new("gw.toml"), &format!("{before}{titles}")).unwrap();
-        let digits = digits.parse().unwrap();
+        let digits = super::digits(digits).unwrap();
         let title = Title { digits, translation_type: 0, numbering_plan: 1, nature: 4, ssn: 8 };
         gt(&config, &title, selection)
     }
@@ -236,7 +242,7 @@ mod tests {
 
     #[test]
     fn every_step_of_a_translation_is_told() {
-        let tried = tried(TITLES, "46701234", 0);
+        let tried = tried(TITLES, "+46701234", 0);
         assert!(tried.leads_somewhere());
         let address = "\"46701234\" tt 0 np 1 nai 4 ssn 8: 12 08 00 12 04 64 07 21 43";
         assert_eq!(step(&tried, "address"), [address]);

@@ -550,6 +550,13 @@ impl Check<'_, '_, '_> {
         self.range("ss7.sif_budget", config.ss7.sif_budget, 128..=272);
         self.range("ss7.title_share", config.ss7.title_share, 1..=100);
         self.range("ss7.point_code_share", config.ss7.point_code_share, 1..=100);
+        let sccp = &config.sccp;
+        self.range("sccp.reassemblies", sccp.reassemblies, 0..=1024);
+        self.range("sccp.reassembly_octets", sccp.reassembly_octets, 256..=2048);
+        self.range("sccp.t_reassembly_ms", sccp.t_reassembly.as_millis(), 1_000..=60_000);
+        self.range("sccp.t_status_ms", sccp.t_status.as_millis(), 1_000..=60_000);
+        self.range("sccp.t_status_max_ms", sccp.t_status_max.as_millis(), 60_000..=1_200_000);
+        self.range("sccp.returns_per_second", sccp.returns_per_second, 0..=100_000);
         let destinations = config.destinations.iter().enumerate();
         self.unique(destinations.map(|(at, to)| (format!("destination[{at}].point_code"), to.point_code.0)));
         for (at, to) in config.destinations.iter().enumerate() {

@@ -20,7 +20,7 @@ pub use network::{
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
 pub use ss7::{
     Association, Destination, Exchange, M3uaProcedures, M3uaRole, PeerPart, Profile, Rewrite, Role, RouteOn,
-    SccpForm, SctpTimers, Sharing, Ss7, Target, Title, TrafficMode,
+    Sccp, SccpForm, SctpTimers, Sharing, Ss7, Target, Title, TrafficMode,
 };
 pub use text::{Mac, PortAddress, Prefix};
 
@@ -55,6 +55,8 @@ pub struct Config {
     pub causes: Causes,
     /// `[ss7]`.
     pub ss7: Ss7,
+    /// `[sccp]`.
+    pub sccp: Sccp,
     /// `[[association]]`, at least one.
     pub associations: Vec<Association>,
     /// `[[destination]]`.
@@ -145,6 +147,7 @@ impl Config {
         let (ports, routes, sip) = (source.sections("port"), source.sections("route"), source.section("sip"));
         let (networks, timers, ss7) =
             (source.sections("network"), source.section("timers"), source.section("ss7"));
+        let sccp = source.section("sccp");
         let causes = source.section::<causes::Changes>("causes");
         let (associations, destinations) = (source.sections("association"), source.sections("destination"));
         let (titles, admin) = (source.sections("title"), source.section("admin"));
@@ -163,6 +166,7 @@ impl Config {
             timers: timers?,
             causes: causes?,
             ss7: ss7?,
+            sccp: sccp?,
             associations,
             destinations,
             titles,

@@ -85,6 +85,40 @@ impl Ss7 {
     }
 }
 
+/// `[sccp]`: limits of SCCP.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sccp {
+    /// Messages that are put together from segments at a time, per worker; 0: segments are refused. Default 64.
+    pub reassemblies: u16,
+    /// The longest of them, in octets: 256 to 2,048. Default 2,048.
+    pub reassembly_octets: u16,
+    /// How long the other segments may take after the first (T(reass)). Key `t_reassembly_ms`, default 15,000.
+    #[serde(rename = "t_reassembly_ms", deserialize_with = "super::text::millis")]
+    pub t_reassembly: Duration,
+    /// From the news that a subsystem is out to the first test (T(stat info)). Key `t_status_ms`, default 10,000.
+    #[serde(rename = "t_status_ms", deserialize_with = "super::text::millis")]
+    pub t_status: Duration,
+    /// The longest time between two tests. Key `t_status_max_ms`, default 600,000.
+    #[serde(rename = "t_status_max_ms", deserialize_with = "super::text::millis")]
+    pub t_status_max: Duration,
+    /// Messages returned in a second to one point, per worker. Default 1,000.
+    pub returns_per_second: u32,
+}
+
+impl Default for Sccp {
+    fn default() -> Self {
+        Self {
+            reassemblies: 64,
+            reassembly_octets: 2048,
+            t_reassembly: Duration::from_secs(15),
+            t_status: Duration::from_secs(10),
+            t_status_max: Duration::from_secs(600),
+            returns_per_second: 1000,
+        }
+    }
+}
+
 /// `[[association]]`: an SCTP association and the M3UA on it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "Written")]

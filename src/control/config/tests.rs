@@ -265,6 +265,8 @@ fn names_and_addresses_refer_to_what_is_there() {
         "title[0].point_code",
         &["0.0.7"],
     );
+    refused("# reassemblies = 64 ", "reassemblies = 2000 ", "sccp.reassemblies", &["1024"]);
+    refused("# t_status_ms = 10000", "t_status_ms = 1", "sccp.t_status_ms", &["1000"]);
     let without = "# translation_type = 0          # only such titles";
     let with = "point_code = \"2.100.4\"\n# translation_type = 0          # only such titles";
     assert!(errors(&[(with, without)])[0].contains("title[0].point_code: leads nowhere"));

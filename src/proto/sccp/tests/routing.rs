@@ -42,7 +42,7 @@ fn the_longest_prefix_wins() {
 #[test]
 fn an_empty_prefix_takes_all_and_no_rule_takes_none() {
     let routes = Routes::new(&[], &[], &[rule("", to(1)), rule("49", to(2))]).unwrap();
-    let find = |routes: &Routes, text: &str| translate(&routes, &GlobalTitle::e164(digits(text)));
+    let find = |routes: &Routes, text: &str| translate(routes, &GlobalTitle::e164(digits(text)));
     assert_eq!(find(&routes, ""), Ok(to(1)));
     assert_eq!(find(&routes, "50"), Ok(to(1)));
     assert_eq!(find(&routes, "491"), Ok(to(2)));
@@ -195,7 +195,7 @@ fn a_backup_has_what_the_primary_can_not_take() {
 #[test]
 fn with_all_in_trouble_the_cause_is_that_of_the_first() {
     let routes = several(Sharing::Primary);
-    let out = vec![(2, PointState::Unavailable), (3, PointState::Unavailable)];
+    let out = [(2, PointState::Unavailable), (3, PointState::Unavailable)];
     let with = |first, ssn| {
         let points = [&out[..], &[(1, first)]].concat();
         goes(&routes, 0, &Told { points, subsystems: vec![(1, 6, ssn)] })
