@@ -345,7 +345,7 @@ fn mo_forward_sm(argument: &[u8]) -> Result<Operation<'_>, Malformed> {
         },
         service_centre: match forward.service_centre {
             SmRpDa::ServiceCentre(number) => Some(number.digits),
-            SmRpDa::Imsi(_) | SmRpDa::Lmsi(_) | SmRpDa::None => None,
+            SmRpDa::Imsi(_) | SmRpDa::Lmsi(_) | SmRpDa::RoamingNumber(_) | SmRpDa::None => None,
         },
         tpdu: forward.ui,
         more_messages: false,
@@ -357,7 +357,7 @@ fn mt_forward_sm(argument: &[u8]) -> Result<Operation<'_>, Malformed> {
     Ok(Operation::MtForwardSm(ForwardSm {
         imsi: match forward.destination {
             SmRpDa::Imsi(imsi) => Some(imsi),
-            SmRpDa::Lmsi(_) | SmRpDa::ServiceCentre(_) | SmRpDa::None => None,
+            SmRpDa::Lmsi(_) | SmRpDa::RoamingNumber(_) | SmRpDa::ServiceCentre(_) | SmRpDa::None => None,
         },
         msisdn: None,
         service_centre: match forward.origin {
