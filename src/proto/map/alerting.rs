@@ -101,7 +101,7 @@ impl ReadyForSm {
             match field.tag {
                 0x05 => ready.gprs = true,
                 0x81 => ready.ip_sm_gw = true,
-                _ => {}
+                _ => fields.pass(field, &[0x81])?,
             }
         }
         Ok(ready)
@@ -209,7 +209,7 @@ impl InformServiceCentre {
                 0x03 => inform.status = Some(fields.value(MwStatus::read(field.value))?),
                 0x02 => inform.diagnostic = diagnostic()?,
                 0x80 => inform.additional_diagnostic = diagnostic()?,
-                _ => {}
+                _ => fields.pass(field, &[0x80])?,
             }
         }
         Ok(inform)

@@ -123,7 +123,9 @@ impl ReportSmDeliveryStatus {
                 0x88 => report.ip_sm_gw_diagnostic = diagnostic()?,
                 0x89 => report.imsi = Some(fields.value(read_imsi(field.value))?),
                 0x8a => report.single_attempt = true,
-                _ => {}
+                _ => {
+                    fields.pass(field, &[0x80, 0xa1, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a])?
+                }
             }
         }
         Ok(report)

@@ -393,7 +393,7 @@ fn read_absent_subscriber_sm(parameter: &[u8]) -> Result<UserError<'_>, Malforme
                 0x81 => imsi = Some(fields.value(read_imsi(field.value))?),
                 0x82 => retransmission = Some(fields.value(read_u32(field.value))?),
                 0x83 => alert = Some(fields.value(read_imsi(field.value))?),
-                _ => {}
+                _ => fields.pass(field, &[0x80, 0x81, 0x82, 0x83])?,
             }
         }
     }

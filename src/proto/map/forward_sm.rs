@@ -109,7 +109,7 @@ impl<'a> CorrelationId<'a> {
                 0x80 => hlr_id = Some(field.value),
                 0x81 => sip_uri_a = Some(field.value),
                 0x82 => sip_uri_b = Some(field.value),
-                _ => {}
+                _ => fields.pass(field, &[0x80, 0x81, 0x82])?,
             }
         }
         Ok(Self { hlr_id, sip_uri_a, sip_uri_b: sip_uri_b.ok_or(fields.fault(Why::Missing))? })
@@ -181,7 +181,7 @@ impl<'a> MoForwardSm<'a> {
                 0x04 => sm.imsi = Some(fields.value(read_imsi(field.value))?),
                 0xa0 => sm.correlation_id = Some(CorrelationId::read(field.value)?),
                 0x81 => sm.delivery_outcome = Some(fields.value(read_u8(field.value))?),
-                _ => {}
+                _ => fields.pass(field, &[0xa0, 0x81])?,
             }
         }
         Ok(sm)
@@ -306,7 +306,7 @@ impl<'a> MtForwardSm<'a> {
                 0xa1 => sm.correlation_id = Some(CorrelationId::read(field.value)?),
                 0x82 => sm.maximum_retransmission = Some(fields.value(read_u32(field.value))?),
                 0x83 => sm.gmsc = Some(fields.value(AddressString::read(field.value))?),
-                _ => {}
+                _ => fields.pass(field, &[0x80, 0xa1, 0x82, 0x83])?,
             }
         }
         Ok(sm)

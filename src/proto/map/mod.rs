@@ -160,7 +160,18 @@ impl<'a> Fields<'a> {
             return Ok(None);
         }
         self.left = self.left.checked_sub(1).ok_or_else(|| self.fault(Why::TooManyElements))?;
-        ber::read(&mut self.rest).map(Some).ok_or_else(|| self.fault(Why::Structure))
+        let element = ber::read(&mut self.rest).filter(|element| ber::has_its_form(element.tag));
+        element.map(Some).ok_or_else(|| self.fault(Why::Structure))
+    }
+
+    /// Passes over an element that is none of those looked for, as a later version's. One that has a known tag in
+    /// the other form (a string in pieces) is a fault: what it says must not get lost.
+    #[cold]
+    fn pass(&self, element: Tlv<'_>, known: &[u8]) -> Result<(), Malformed> {
+        match known.contains(&(element.tag ^ 0x20)) {
+            true => Err(self.fault(Why::Structure)),
+            false => Ok(()),
+        }
     }
 
     /// The next element, which must be there.
@@ -178,6 +189,8 @@ impl<'a> Fields<'a> {
     fn optional(&mut self, tag: u8) -> Result<Option<&'a [u8]>, Malformed> {
         if self.rest.peek() == Some(tag) {
             self.next().map(|next| next.map(|tlv| tlv.value))
+        } else if self.rest.peek() == Some(tag ^ 0x20) {
+            Err(self.fault(Why::Structure))
         } else {
             Ok(None)
         }

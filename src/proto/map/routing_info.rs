@@ -95,7 +95,7 @@ impl<'a> SendRoutingInfoForSm<'a> {
                 0x8b => info.ip_sm_gw_guidance = true,
                 0x8c => info.imsi = Some(fields.value(read_imsi(field.value))?),
                 0x8d => info.single_attempt = true,
-                _ => {}
+                _ => fields.pass(field, &[0xa6, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d])?,
             }
         }
         Ok(info)
@@ -256,12 +256,13 @@ impl SendRoutingInfoForSmResult {
                 0xa6 => info.additional = Some(ServingNode::read(field.value)?),
                 0xa9 => info.third = Some(ServingNode::read(field.value)?),
                 0x8b => info.ims_node = true,
-                _ => {}
+                _ => location.pass(field, &[0x85, 0xa6, 0xa9, 0x8b])?,
             }
         }
         while let Some(field) = fields.next()? {
-            if field.tag == 0xa5 {
-                info.guidance = Some(IpSmGwGuidance::read(field.value)?);
+            match field.tag {
+                0xa5 => info.guidance = Some(IpSmGwGuidance::read(field.value)?),
+                _ => fields.pass(field, &[0xa5])?,
             }
         }
         Ok(info)

@@ -424,7 +424,7 @@ fn mistyped_arguments_say_what_is_wrong() {
         ("300a 8500 8500 0401aa 0401ff", "value"),
         ("3009 8500 8500 0401aa a000", "missing"),
         ("3007 8500 a500 0401aa", "missing"),
-        ("3007 8500 8500 2401aa", "missing"),
+        ("3007 8500 8500 2401aa", "structure"),
         ("3006 8500 8500 0401", "structure"),
     ] {
         let bytes = hex(argument);
@@ -441,6 +441,48 @@ fn mistyped_arguments_say_what_is_wrong() {
         ber::wrap(w, 0x30, 0);
     });
     assert_eq!(why(MtForwardSm::parse(&many)), "too_many_elements");
+}
+
+/// A string in pieces (X.690 8.7.3) is refused wherever it stands: an optional one must not get lost as if a later
+/// version had added it. So is an end of contents that ends nothing.
+#[test]
+fn constructed_strings_are_refused_everywhere() {
+    for argument in [
+        "300f 8500 8500 0401aa 24060404 08620211",
+        "3009 8500 8500 0401aa 8000",
+        "300a 8500 8500 0401aa a10101",
+        "3009 8500 8500 0401aa 0000",
+        "300a 8500 8500 0401aa 300000",
+        "3009 8500 8500 0401aa 1000",
+        "3080 8500 8500 0401aa 2480 0402aabb 0000 0000",
+    ] {
+        assert_eq!(why(MoForwardSm::parse(&hex(argument))), "structure", "{argument}");
+    }
+    for argument in ["3009 8500 8500 0401aa a200", "3009 8500 8500 0401aa a300", "3009 8500 8500 0401aa 2400"]
+    {
+        assert_eq!(why(MtForwardSm::parse(&hex(argument))), "structure", "{argument}");
+    }
+    for tag in ["a7", "a8", "a9", "aa", "ac", "ad", "86"] {
+        let argument = hex(&(SRI.replace("3019", "301b") + tag + "00"));
+        let parsed = SendRoutingInfoForSm::parse(&argument, None);
+        assert_eq!(why(parsed), "structure", "{tag}");
+    }
+    for tag in ["a0", "81", "a4", "a6", "a9", "aa"] {
+        let argument = REPORT.replace("301a", "301c") + tag + "00";
+        assert_eq!(why(ReportSmDeliveryStatus::parse(&hex(&argument), None)), "structure", "{tag}");
+    }
+    let spoilt = SRI_RESULT.replace("a50602011e020178", "850602011e020178");
+    assert_eq!(why(SendRoutingInfoForSmResult::parse(&hex(&spoilt))), "structure");
+    assert_eq!(why(ReadyForSm::parse(&hex("3011800862021132547698f00a0101a100"))), "structure");
+    assert_eq!(
+        why(AlertServiceCentre::parse(&hex("3014 040791947110325476 040791947101670000 2400"))),
+        "structure"
+    );
+    assert_eq!(why(InformServiceCentre::parse(&hex("3004 2400 0500"))), "structure");
+    assert_eq!(why(ReportSmDeliveryStatusResult::parse(&hex("3002 2400"))), "structure");
+    // What the crate behind the slow operations would take.
+    let pieces = hex("300c 800862021132547698f0 2400");
+    assert_eq!(why(subscription::SendAuthenticationInfo::decode(&pieces)), "structure");
 }
 
 #[test]
