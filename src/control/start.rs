@@ -18,11 +18,11 @@ use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedRepor
 use crate::ident::{Identity, SccpAddress, Ssn, WorkerId};
 use crate::io::PacketIo;
 use crate::proto::link::Link;
-use crate::proto::map::{context, operation};
+use crate::proto::map::{Version, context, operation};
 use crate::proto::sccp::SccpConfig;
 use crate::proto::sip;
 use crate::proto::tcap::{DialoguesConfig, PeerMatch};
-use crate::stack::{Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport};
+use crate::stack::{Ims, ImsConfig, Offer, Peers, Side, Ss7, Ss7Config, Stack, Transport};
 use crate::subscriber::{Reader, TableConfig, table};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,14 +35,16 @@ const GRACE: Duration = Duration::from_secs(5);
 const IDENTIFIERS_PER_DIALOGUE: usize = 16;
 /// What SMS-GMSCs and HLRs may ask of the gateway; first what they ask most often.
 const OFFERS: [Offer; 7] = [
-    Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
-    Offer { context: context::LOCATION_CANCELLATION_V3, opcode: operation::CANCEL_LOCATION },
-    Offer { context: context::LOCATION_CANCELLATION_V2, opcode: operation::CANCEL_LOCATION },
-    Offer { context: context::SUBSCRIBER_DATA_MANAGEMENT_V3, opcode: operation::INSERT_SUBSCRIBER_DATA },
-    Offer { context: context::SUBSCRIBER_DATA_MANAGEMENT_V3, opcode: operation::DELETE_SUBSCRIBER_DATA },
-    Offer { context: context::RESET_V3, opcode: operation::RESET },
-    Offer { context: context::RESET_V2, opcode: operation::RESET },
+    Offer::only(context::MT_RELAY, Version::V3, operation::MT_FORWARD_SM),
+    // forwardSM of versions 1 and 2, towards the mobile.
+    Offer::only(context::MT_RELAY, Version::V2, operation::MO_FORWARD_SM),
+    Offer::only(context::MO_RELAY, Version::V1, operation::MO_FORWARD_SM),
+    Offer::new(context::LOCATION_CANCELLATION, ALL_VERSIONS, operation::CANCEL_LOCATION),
+    Offer::new(context::SUBSCRIBER_DATA_MANAGEMENT, ALL_VERSIONS, operation::INSERT_SUBSCRIBER_DATA),
+    Offer::new(context::SUBSCRIBER_DATA_MANAGEMENT, ALL_VERSIONS, operation::DELETE_SUBSCRIBER_DATA),
+    Offer::new(context::RESET, ALL_VERSIONS, operation::RESET),
 ];
+const ALL_VERSIONS: (Version, Version) = (Version::V1, Version::V3);
 
 /// Dialogues that peers open and leave: TS 29.002 gives the operations in them at most ten minutes.
 const DIALOGUE_GUARD: Duration = Duration::from_secs(600);
@@ -410,6 +412,7 @@ impl Assembly<'_> {
             },
             forward_timeout: config.timers.map_forward,
             offers: OFFERS.to_vec(),
+            peers: Peers::default(),
         }
     }
 }

@@ -2,24 +2,31 @@
 
 mod component;
 mod dialogue;
+mod held;
 mod invocation;
+mod offer;
+mod operation;
 mod transport;
+mod version;
 
 use core::time::Duration;
 use std::collections::VecDeque;
 
 pub(super) use invocation::Octets;
-pub use invocation::Offer;
+pub use offer::Offer;
 pub use transport::{AssociationSetup, Destination, Transport};
+pub use version::{Handshake, PeerPolicy};
 
-use crate::base::{Malformed, MalformedCounts, Time, counts};
+use crate::base::{Malformed, MalformedCounts, Slab, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{Digits, Imsi, Msisdn, PointCode, SccpAddress, Ssn, WorkerId};
 use crate::proto::sccp::{self, Sccp};
 use crate::proto::tcap::{self, DialogueId, Dialogues, DialoguesConfig, Owner};
 
 use dialogue::gone;
+use held::Held;
 use invocation::{KEPT, Kept, Party, WITHIN, Within};
+use version::Versions;
 
 use super::{AlertReason, Direction, Indication, Label, Outcome, Outside};
 
@@ -34,6 +41,14 @@ counts! {
         too_long,
         /// Dialogues asked for in an application context that we don't offer.
         context_refused,
+        /// Dialogues of ours that a peer refused in a version, and that were opened again in an older one.
+        version_refused,
+        /// Dialogues of ours that were opened before anything was invoked in them.
+        handshakes,
+        /// Operations of ours for which no room was to be kept until the peer accepts them.
+        held_full,
+        /// Short messages that came in the dialogue of an earlier one.
+        more_messages,
         /// Operations rejected: unknown, not of their application context, a duplicate, or one too many.
         operation_rejected,
         /// Operations rejected for their argument.
@@ -69,6 +84,32 @@ pub struct Ss7Config {
     ///
     /// [`Operation::Other`]: super::Operation::Other
     pub offers: Vec<Offer>,
+    /// What versions of MAP peers speak.
+    pub peers: Peers,
+}
+
+/// How peers of different versions of MAP are dealt with.
+#[derive(Clone, Debug)]
+pub struct Peers {
+    /// What is agreed with their operators.
+    pub policies: Vec<PeerPolicy>,
+    /// How many operations may wait until their peers accept them; some 350 octets each.
+    pub held: usize,
+    /// How many peers' older versions are remembered, for each application context; 64 octets each.
+    pub versions: usize,
+    /// For how long: then a newer one is tried again.
+    pub version_memory: Duration,
+    /// Application contexts that we don't offer are refused by P-Abort "incorrect transaction portion", as a node of
+    /// version 1 does, for which peers of such nodes are tried.
+    pub refuse_without_name: bool,
+}
+
+impl Default for Peers {
+    /// Nothing agreed; 4,096 operations, and 4,096 versions for an hour.
+    fn default() -> Self {
+        let version_memory = Duration::from_secs(3600);
+        Self { policies: Vec::new(), held: 4096, versions: 4096, version_memory, refuse_without_name: false }
+    }
 }
 
 /// mo-forwardSM to send.
@@ -163,6 +204,11 @@ pub struct Ss7 {
     dialogues: Dialogues<Party>,
     forward_timeout: Duration,
     offers: Vec<Offer>,
+    policies: Vec<PeerPolicy>,
+    refuse_without_name: bool,
+    versions: Versions,
+    /// Operations of ours that their peers have not accepted yet.
+    held: Slab<Held>,
     /// Our invocations in dialogues that peers opened.
     within: Vec<Within>,
     /// Components that wait for the application.
@@ -183,6 +229,14 @@ impl Ss7 {
             transport: config.transport,
             own: config.own,
             budget: config.sccp.limit,
+            versions: Versions::new(
+                config.dialogues.key.derive("versions of peers"),
+                config.peers.versions,
+                config.peers.version_memory,
+            ),
+            held: Slab::newest_first(config.peers.held),
+            policies: config.peers.policies,
+            refuse_without_name: config.peers.refuse_without_name,
             sccp: Sccp::new(&config.sccp)
                 .map_err(|duplicate| format!("two rules for the same titles: {duplicate:?}"))?,
             dialogues: Dialogues::new(config.dialogues)?,
@@ -207,6 +261,7 @@ impl Ss7 {
     /// How full the tables are: name, used, size.
     pub fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
         visit("dialogues", self.dialogues.len(), self.dialogues.capacity());
+        visit("held_operations", self.held.len(), self.held.capacity());
     }
 
     /// SCCP's counters.
@@ -296,6 +351,7 @@ impl Ss7 {
         }
         // Whom it was going to is now the calling address.
         let returned = self.dialogues.handle_returned(now, &service.calling, service.data)?;
+        self.release(&returned.user);
         Some(gone(returned.dialogue, &returned.user, Outcome::Aborted))
     }
 
@@ -382,6 +438,7 @@ impl Ss7 {
     /// What must hold between any two calls.
     pub fn assert_invariants(&self) {
         assert!(self.within.len() <= WITHIN && self.kept.len() <= KEPT);
+        assert!(self.held.len() <= self.dialogues.len(), "what is held belongs to a dialogue");
         self.dialogues.assert_invariants();
     }
 }

@@ -116,3 +116,10 @@ fn message(
     writer.bytes(&[message_type, octet]);
     Ok(())
 }
+
+/// Octets of a UDT with so many of data between these addresses.
+#[must_use]
+pub fn udt_len(data: usize, called: &SccpAddress, calling: &SccpAddress) -> usize {
+    // Type, class, three pointers, and a length in front of each of the three.
+    8 + Octets::new(called).as_slice().len() + Octets::new(calling).as_slice().len() + data
+}

@@ -1,6 +1,6 @@
 //! Puts the nodes of the core network together.
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, RefuseAs};
 use crate::hlr::HlrNode;
 use crate::node::Node;
 use crate::serving::ServingNode;
@@ -15,11 +15,11 @@ use ipsmgw::dataplane::{Worker, rings};
 use ipsmgw::ident::{Digits, PointCode, SccpAddress, Ssn, WorkerId};
 use ipsmgw::io::{Impaired, PacketIo};
 use ipsmgw::proto::link::Link;
-use ipsmgw::proto::map::{context, operation};
+use ipsmgw::proto::map::{Version, context, operation};
 use ipsmgw::proto::sccp::SccpConfig;
 use ipsmgw::proto::sip;
 use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
-use ipsmgw::stack::{Application, Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport};
+use ipsmgw::stack::{Application, Ims, ImsConfig, Offer, Peers, Side, Ss7, Ss7Config, Stack, Transport};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -73,8 +73,8 @@ pub fn smsc<IO: PacketIo>(
         titles: &titles,
         ssns: &[Ssn::MSC],
         offers: vec![
-            Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
-            Offer { context: context::ALERT_V2, opcode: operation::ALERT_SERVICE_CENTRE },
+            Offer::new(context::MO_RELAY, ALL_VERSIONS, operation::MO_FORWARD_SM),
+            Offer::only(context::ALERT, Version::V2, operation::ALERT_SERVICE_CENTRE),
         ],
         listen: vec![],
     };
@@ -102,8 +102,11 @@ pub fn serving<IO: PacketIo>(
         titles: &[node.title],
         ssns,
         offers: vec![
-            Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
-            Offer { context: context::LOCATION_CANCELLATION_V3, opcode: operation::CANCEL_LOCATION },
+            Offer::only(context::MT_RELAY, Version::V3, operation::MT_FORWARD_SM),
+            // forwardSM of versions 1 and 2, towards the mobile.
+            Offer::only(context::MT_RELAY, Version::V2, operation::MO_FORWARD_SM),
+            Offer::only(context::MO_RELAY, Version::V1, operation::MO_FORWARD_SM),
+            Offer::new(context::LOCATION_CANCELLATION, ALL_VERSIONS, operation::CANCEL_LOCATION),
         ],
         listen: vec![],
     };
@@ -116,7 +119,7 @@ pub fn serving<IO: PacketIo>(
 /// Says which part of the configuration does not fit.
 pub fn hlr<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>, HlrNode>, String> {
     let titles: Vec<Digits> = config.networks.iter().map(|network| network.hlr_title).collect();
-    let offer = |context, opcode| Offer { context, opcode };
+    let offer = |context, opcode| Offer::only(context, Version::V3, opcode);
     let point = Point {
         point: &config.hlr.point,
         purpose: 3,
@@ -124,17 +127,25 @@ pub fn hlr<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>,
         ssns: &[Ssn::HLR],
         listen: config.hlr.sip().into_iter().collect(),
         offers: vec![
-            offer(context::GATEWAY_V3, operation::SEND_ROUTING_INFO_FOR_SM),
-            offer(context::GATEWAY_V3, operation::REPORT_SM_DELIVERY_STATUS),
-            offer(context::MWD_MANAGEMENT_V3, operation::READY_FOR_SM),
-            offer(context::ANY_TIME_INFO_HANDLING_V3, operation::ANY_TIME_MODIFICATION),
-            offer(context::NETWORK_LOCATION_UPDATE_V3, operation::UPDATE_LOCATION),
-            offer(context::GPRS_LOCATION_UPDATE_V3, operation::UPDATE_GPRS_LOCATION),
-            offer(context::MS_PURGING_V3, operation::PURGE_MS),
-            offer(context::INFO_RETRIEVAL_V3, operation::SEND_AUTHENTICATION_INFO),
+            offer(context::GATEWAY, operation::SEND_ROUTING_INFO_FOR_SM),
+            offer(context::GATEWAY, operation::REPORT_SM_DELIVERY_STATUS),
+            Offer::new(context::MWD_MANAGEMENT, (Version::V2, Version::V3), operation::READY_FOR_SM),
+            offer(context::ANY_TIME_INFO_HANDLING, operation::ANY_TIME_MODIFICATION),
+            offer(context::NETWORK_LOCATION_UPDATE, operation::UPDATE_LOCATION),
+            offer(context::GPRS_LOCATION_UPDATE, operation::UPDATE_GPRS_LOCATION),
+            offer(context::MS_PURGING, operation::PURGE_MS),
+            offer(context::INFO_RETRIEVAL, operation::SEND_AUTHENTICATION_INFO),
         ],
     };
     point.build(config, io, HlrNode::new(config)?)
+}
+
+const ALL_VERSIONS: (Version, Version) = (Version::V1, Version::V3);
+
+/// Offers in the versions up to one; those that begin above it are none.
+fn up_to(highest: Version, offers: Vec<Offer>) -> Vec<Offer> {
+    let cut = |offer: Offer| Offer { versions: (offer.versions.0, offer.versions.1.min(highest)), ..offer };
+    offers.into_iter().filter(|offer| offer.versions.0 <= highest).map(cut).collect()
 }
 
 /// A signalling point to be built.
@@ -165,7 +176,8 @@ impl Point<'_> {
             under_way: under_way(config),
             titles,
             ssns,
-            offers,
+            offers: up_to(point.highest_map.0, offers),
+            refuses_without_name: point.refuse_as == RefuseAs::PAbort,
             signalling: Signalling {
                 ss7: &point.ss7,
                 associations: &point.associations,
@@ -198,6 +210,8 @@ struct NodeStack<'a> {
     /// What those titles are.
     ssns: &'a [Ssn],
     offers: Vec<Offer>,
+    /// Whether it refuses application contexts as if it did not know what they are.
+    refuses_without_name: bool,
     signalling: Signalling<'a>,
 }
 
@@ -322,5 +336,6 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
         },
         forward_timeout: config.traffic.mt_forward,
         offers: stack.offers.clone(),
+        peers: Peers { refuse_without_name: stack.refuses_without_name, ..Peers::default() },
     }
 }
