@@ -49,6 +49,10 @@ counts! {
         held_full,
         /// Short messages that came in the dialogue of an earlier one.
         more_messages,
+        /// Unidirectional messages: no operation of MAP comes in one.
+        unidirectional_refused,
+        /// Results and errors that can't be read, or are none that the operation has.
+        outcome_rejected,
         /// Operations rejected: unknown, not of their application context, a duplicate, or one too many.
         operation_rejected,
         /// Operations rejected for their argument.
@@ -350,7 +354,8 @@ impl Ss7 {
             return None;
         }
         // Whom it was going to is now the calling address.
-        let returned = self.dialogues.handle_returned(now, &service.calling, service.data)?;
+        let peer = SccpAddress { point_code: Some(label.originating), ..service.calling };
+        let returned = self.dialogues.handle_returned(now, &peer, service.data)?;
         self.release(&returned.user);
         Some(gone(returned.dialogue, &returned.user, Outcome::Aborted))
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Access, Admin, Aka, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred, Node,
-    NodeKind, R1, R1Order, ReportUnmatched, RouteOn, Timers, UnreachablePolicy,
+    NodeKind, PeerPart, R1, R1Order, ReportUnmatched, RouteOn, Timers, UnreachablePolicy,
 };
 use std::time::Duration;
 
@@ -87,6 +87,14 @@ pub(super) fn access_order() -> Vec<Access> {
     vec![Access::Direct, Access::Ims]
 }
 
+pub(super) fn match_first() -> Vec<PeerPart> {
+    vec![PeerPart::PointCode, PeerPart::Ssn]
+}
+
+pub(super) fn match_later() -> Vec<PeerPart> {
+    vec![PeerPart::PointCode, PeerPart::Ssn, PeerPart::Title]
+}
+
 defaults! {
     r1: R1 = R1::AnyTimeModification;
     r1_order: R1Order = R1Order::Before200;
@@ -100,6 +108,9 @@ defaults! {
     report_unmatched: ReportUnmatched = ReportUnmatched::Accept;
     network_indicator: u8 = 2;
     sif_budget: u16 = 272;
+    title_share: u8 = 50;
+    point_code_share: u8 = 75;
+    aborts_per_second: u32 = 100;
     m3ua_port: u16 = 2905;
     streams: u16 = 16;
     send_ring_kib: u32 = 1_024;

@@ -9,8 +9,8 @@ use crate::codec::Prepend;
 use crate::ident::{Imsi, SccpAddress, WorkerId};
 use crate::proto::map::{self, DialoguePdu, Plan, RefuseReason, UserError, Version, context, operation};
 use crate::proto::tcap::{
-    self, AbortReason, Code, Component, Components, DialogueId, Indication as Tcap, RefusalReason, build,
-    p_abort,
+    self, AbortCause, AbortReason, Code, Component, Components, DialogueId, Indication as Tcap,
+    RefusalReason, build, p_abort,
 };
 use crate::stack::{Asked, Indication, Outcome, Outside};
 
@@ -58,6 +58,9 @@ impl Ss7 {
                 Some(self.on_end(dialogue, &party, components, malformed))
             }
             Tcap::Abort { dialogue, user: party, cause, answer } => {
+                if let AbortCause::Malformed(why) = cause {
+                    malformed.add(why);
+                }
                 if let Some(refusal) = answer {
                     self.refuse(&self.calling(own), peer, &refusal, malformed, outside);
                 }
@@ -68,6 +71,10 @@ impl Ss7 {
             }
             Tcap::Refuse(refusal) => {
                 self.refuse(&self.calling(own), peer, &refusal, malformed, outside);
+                None
+            }
+            Tcap::Unidirectional { .. } => {
+                self.counts.unidirectional_refused += 1;
                 None
             }
             Tcap::Ignored => None,

@@ -117,8 +117,10 @@ impl Ss7 {
         let (context, opcode) = held.argument.spelling(held.version);
         let named = context::of(context, held.version as u8);
         let named = if held.version == Version::V1 { &[][..] } else { &named };
-        let (from_address, to_address) =
-            (SccpAddress::titled(from.0, from.1), SccpAddress::titled(to.0, to.1));
+        let (from_address, titled) = (SccpAddress::titled(from.0, from.1), SccpAddress::titled(to.0, to.1));
+        // Answers must come from where the Begin goes.
+        let point_code = self.route(&titled).map(|(point_code, _)| point_code);
+        let to_address = SccpAddress { point_code, ..titled };
         let mut room = [0; ROOM];
         let mut w = Prepend::new(&mut room);
         held.argument.write(&mut w, held.version);

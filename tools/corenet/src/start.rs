@@ -18,7 +18,7 @@ use ipsmgw::proto::link::Link;
 use ipsmgw::proto::map::{Version, context, operation};
 use ipsmgw::proto::sccp::SccpConfig;
 use ipsmgw::proto::sip;
-use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
+use ipsmgw::proto::tcap::DialoguesConfig;
 use ipsmgw::stack::{Application, Ims, ImsConfig, Offer, Peers, Side, Ss7, Ss7Config, Stack, Transport};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -51,6 +51,7 @@ pub fn ues<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>,
         titles: &[],
         ssns: &[],
         offers: vec![],
+        refuses_without_name: false,
         signalling: Signalling::NONE,
     };
     worker(config, io, stack, node)
@@ -226,7 +227,17 @@ struct Signalling<'a> {
 }
 
 /// What a node says that never says it.
-const NO_SS7: Ss7Section = Ss7Section { point_code: PointCode(0), network_indicator: 2, sif_budget: 272 };
+const NO_SS7: Ss7Section = Ss7Section {
+    point_code: PointCode(0),
+    network_indicator: 2,
+    sif_budget: 272,
+    match_first: Vec::new(),
+    match_later: Vec::new(),
+    relays: Vec::new(),
+    title_share: 100,
+    point_code_share: 100,
+    aborts_per_second: u32::MAX,
+};
 
 impl Signalling<'static> {
     /// Of a node that has no signalling links.
@@ -332,7 +343,8 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
             key: stack.key.derive("transaction ids"),
             rest: Duration::from_secs(10),
             guard: config.traffic.mt_forward + Duration::from_secs(10),
-            peer_match: PeerMatch::default(),
+            peer_match: ss7.peer_match(),
+            limits: ss7.limits(u32::try_from(stack.under_way).unwrap_or(u32::MAX)),
         },
         forward_timeout: config.traffic.mt_forward,
         offers: stack.offers.clone(),

@@ -3,6 +3,7 @@
 //! A dialogue opened by us waits for its first backward message, which brings the peer's transaction id and its own
 //! address; one opened by the peer waits for our answer. Whoever ends it, its id then rests.
 
+mod quota;
 mod receive;
 mod send;
 
@@ -12,7 +13,7 @@ use super::{
     TransactionPortion, view,
 };
 use crate::base::{Malformed, SipKey, Time, TimerId, Wheel, counts};
-use crate::ident::{SccpAddress, WorkerId};
+use crate::ident::{PointCode, SccpAddress, WorkerId};
 use core::cell::Cell;
 use core::time::Duration;
 
@@ -27,12 +28,42 @@ pub struct AddressParts {
     pub title: bool,
 }
 
-impl AddressParts {
-    fn agree(self, expected: &SccpAddress, got: &SccpAddress) -> bool {
-        let point_code =
-            !self.point_code || expected.point_code.is_none() || expected.point_code == got.point_code;
-        let ssn = !self.ssn || expected.ssn.is_none() || expected.ssn == got.ssn;
-        let title = !self.title
+/// Which parts of a backward message's calling address must match its dialogue's peer; a mismatch drops the message,
+/// since transaction ids alone can be guessed, and a title can be written by anybody. The OPC is what the network itself
+/// vouches for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerMatch {
+    /// For the first backward message, against the address that we called, with the point code that the Begin was sent
+    /// to: a title that is translated on the way is answered from another (TS 29.002 6.1.3), which then becomes the
+    /// peer's address.
+    pub first: AddressParts,
+    /// For all later ones, against the peer's address, with the OPC of its first message.
+    pub later: AddressParts,
+    /// Point codes that stand in for one another: SCCP relays that share a load, each of which puts its own OPC on what
+    /// it passes on, and the point code that is both of theirs.
+    pub relays: Vec<PointCode>,
+}
+
+impl Default for PeerMatch {
+    /// Point code and subsystem at first; the title too later. No relays.
+    fn default() -> Self {
+        Self {
+            first: AddressParts { point_code: true, ssn: true, title: false },
+            later: AddressParts { point_code: true, ssn: true, title: true },
+            relays: Vec::new(),
+        }
+    }
+}
+
+impl PeerMatch {
+    fn agrees(&self, parts: AddressParts, expected: &SccpAddress, got: &SccpAddress) -> bool {
+        let is_relay = |code: Option<PointCode>| code.is_some_and(|code| self.relays.contains(&code));
+        let point_code = !parts.point_code
+            || expected.point_code.is_none()
+            || expected.point_code == got.point_code
+            || is_relay(expected.point_code) && is_relay(got.point_code);
+        let ssn = !parts.ssn || expected.ssn.is_none() || expected.ssn == got.ssn;
+        let title = !parts.title
             || expected.title.is_none_or(|expected| {
                 got.title.is_some_and(|got| {
                     (expected.numbering_plan, expected.nature, expected.digits)
@@ -40,27 +71,6 @@ impl AddressParts {
                 })
             });
         point_code && ssn && title
-    }
-}
-
-/// Which parts of a backward message's calling address must match its dialogue's peer; a mismatch drops the message,
-/// since transaction ids alone can be guessed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PeerMatch {
-    /// For the first backward message, against the address that we called: a title that is translated on the way is
-    /// answered from another (TS 29.002 6.1.3), which then becomes the peer's address.
-    pub first: AddressParts,
-    /// For all later ones, against the peer's address.
-    pub later: AddressParts,
-}
-
-impl Default for PeerMatch {
-    /// The subsystem at first; subsystem and title later.
-    fn default() -> Self {
-        Self {
-            first: AddressParts { point_code: false, ssn: true, title: false },
-            later: AddressParts { point_code: false, ssn: true, title: true },
-        }
     }
 }
 
@@ -84,10 +94,31 @@ pub struct DialoguesConfig {
     pub key: SipKey,
     /// How long a transaction id is not used again: longer than the longest invoke timer.
     pub rest: Duration,
-    /// How long a dialogue that the peer opened lives without a message from it, if we don't end it.
+    /// How long a dialogue that the peer opened lives, if we don't end it: from its Begin, or from the last
+    /// [`Dialogues::renew`].
     pub guard: Duration,
     /// What must match before a message counts as the peer's.
     pub peer_match: PeerMatch,
+    /// What one peer may take of the table, and strangers of our time.
+    pub limits: Limits,
+}
+
+/// What is not let grow, whatever peers do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Dialogues at a time that were opened from one title.
+    pub per_title: u32,
+    /// Dialogues at a time that were opened from one point code, which may be a relay's.
+    pub per_point_code: u32,
+    /// Aborts a second for transaction ids that name no dialogue.
+    pub aborts_per_second: u32,
+}
+
+impl Default for Limits {
+    /// None.
+    fn default() -> Self {
+        Self { per_title: u32::MAX, per_point_code: u32::MAX, aborts_per_second: u32::MAX }
+    }
 }
 
 /// Which worker a message is for.
@@ -150,6 +181,15 @@ pub enum Indication<'a, U = u64> {
         cause: AbortCause<'a>,
         /// What to send back, if we are the ones who abort.
         answer: Option<Refusal<'a>>,
+    },
+    /// A message outside of any dialogue, which nobody answers.
+    Unidirectional {
+        /// Value of the object identifier; `None` without a dialogue portion.
+        application_context: Option<&'a [u8]>,
+        /// What the peer's user tells ours.
+        user_information: Option<&'a [u8]>,
+        /// What it asks for.
+        components: Components<'a>,
     },
     /// No dialogue for this message, but an answer to send back.
     Refuse(Refusal<'a>),
@@ -238,7 +278,7 @@ counts! {
         ends_received,
         /// Aborts that belong to a dialogue.
         aborts_received,
-        /// Unidirectional messages, which no user of ours takes.
+        /// Unidirectional messages.
         unidirectionals_received,
         /// Messages that can't be read.
         malformed,
@@ -246,13 +286,17 @@ counts! {
         unrecognised_type,
         /// Begins refused because the table is full.
         refused_full,
-        /// Begins refused for their dialogue portion.
+        /// Begins refused because their title or point code has enough dialogues open.
+        refused_quota,
+        /// Begins refused, and Unidirectionals dropped, for their dialogue portion.
         refused_dialogue_portion,
         /// Dialogues of ours not opened because the table is full.
         open_full,
         /// Continues, Ends and Aborts for no dialogue that we have.
         unrecognised_transaction,
-        /// Messages for a dialogue of ours from somebody else.
+        /// Continues for no dialogue that we have, not answered since too many were within the second.
+        aborts_withheld,
+        /// Messages for a dialogue of ours from somebody else, by point code, address or transaction id.
         wrong_peer,
         /// Messages that the dialogue's state does not allow.
         unexpected,
@@ -321,6 +365,8 @@ struct Dialogue<U> {
     context: Context,
     user: U,
     timer: TimerId,
+    /// Where the peer's dialogues are counted.
+    places: quota::Places,
 }
 
 /// One worker's dialogues. Their user keeps a `U` with each, which comes back with whatever happens to it; one that a
@@ -339,6 +385,10 @@ pub struct Dialogues<U = u64> {
     otid_key: SipKey,
     guard: Duration,
     peer_match: PeerMatch,
+    quotas: quota::Quotas,
+    aborts_per_second: u32,
+    /// The second in which Aborts to strangers were sent last, and how many.
+    aborts: (u64, u32),
 }
 
 impl<U: Copy + Default> Dialogues<U> {
@@ -370,6 +420,9 @@ impl<U: Copy + Default> Dialogues<U> {
             otid_key: config.key.derive("tcap begin"),
             guard: config.guard,
             peer_match: config.peer_match,
+            quotas: quota::Quotas::new(config.key.derive("tcap quotas"), config.limits),
+            aborts_per_second: config.limits.aborts_per_second,
+            aborts: (0, 0),
         })
     }
 
@@ -464,6 +517,7 @@ impl<U: Copy + Default> Dialogues<U> {
             context,
             user,
             timer,
+            places: quota::Places::default(),
         };
         if let Some(entry) = self.dialogues.get_mut(place as usize) {
             *entry = Some(dialogue);
@@ -476,12 +530,14 @@ impl<U: Copy + Default> Dialogues<U> {
         let dialogue = self.dialogues.get_mut(place as usize)?.take()?;
         self.timers.cancel(dialogue.timer);
         self.slots.free(now, &self.scheme, id);
+        self.quotas.leave(dialogue.places);
         self.free.push(place);
         debug_assert_eq!(self.timers.len(), self.len());
         Some(dialogue)
     }
 
-    /// Opens a dialogue of ours with `peer`, which lives for `invoke_timeout` unless the timer is set anew. Next is
+    /// Opens a dialogue of ours with `peer` (with the point code that its Begin goes to, if that is to be matched), which
+    /// lives for `invoke_timeout` unless the timer is set anew. Next is
     /// [`Dialogues::write_begin`]. `None` when the table is full, or every free transaction id still rests.
     pub fn open(
         &mut self,
@@ -549,6 +605,24 @@ impl<U: Copy + Default> Dialogues<U> {
         }
     }
 
+    /// Lets a dialogue of the peer's live for the guard time from now: it has asked for something, or answered. What it
+    /// merely sends keeps no dialogue alive.
+    pub fn renew(&mut self, now: Time, id: DialogueId) {
+        if self.find(id).is_some_and(|dialogue| !dialogue.initiator) {
+            self.set_timer(now, id, self.guard);
+        }
+    }
+
+    /// Whether one more Abort may go to a stranger within this second.
+    fn may_abort(&mut self, now: Time) -> bool {
+        let (second, sent) = self.aborts;
+        let sent = if second == now.as_secs() { sent } else { 0 };
+        let may = sent < self.aborts_per_second;
+        self.aborts = (now.as_secs(), sent + u32::from(may));
+        self.counts.aborts_withheld += u64::from(!may);
+        may
+    }
+
     /// The earliest time at which [`Dialogues::handle_timeout`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
@@ -564,6 +638,7 @@ impl<U: Copy + Default> Dialogues<U> {
                 continue;
             };
             self.slots.free(now, &self.scheme, id);
+            self.quotas.leave(dialogue.places);
             self.free.push(place);
             match dialogue.initiator {
                 true => self.counts.invokes_expired += 1,
@@ -582,10 +657,11 @@ impl<U: Copy + Default> Dialogues<U> {
 
     /// Panics unless every dialogue has one slot, one timer and one place.
     pub fn assert_invariants(&self) {
-        let mut live = 0;
+        let (mut live, mut counted) = (0, [0; 2]);
         for (place, dialogue) in self.dialogues.iter().enumerate() {
             let Some(dialogue) = dialogue else { continue };
             live += 1;
+            counted = dialogue.places.add_to(counted);
             assert_eq!(
                 self.slots.place(dialogue.id),
                 Some(place as u32),
@@ -600,6 +676,7 @@ impl<U: Copy + Default> Dialogues<U> {
         assert_eq!(live, self.len());
         assert_eq!(live, self.slots.in_use());
         assert_eq!(live, self.timers.len());
+        assert_eq!(counted, self.quotas.sums(), "each dialogue of a peer's is counted once");
     }
 }
 

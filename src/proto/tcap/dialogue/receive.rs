@@ -26,13 +26,10 @@ impl<U: Copy + Default> Dialogues<U> {
             MessageType::Continue | MessageType::End | MessageType::Abort => {
                 self.on_backward(now, peer, &portion)
             }
-            MessageType::Unidirectional => {
-                self.counts.unidirectionals_received += 1;
-                Ok(Indication::Ignored)
-            }
+            MessageType::Unidirectional => self.on_unidirectional(&portion),
             MessageType::Unrecognised => {
                 self.counts.unrecognised_type += 1;
-                refuse_malformed(&portion, p_abort::UNRECOGNISED_MESSAGE_TYPE)
+                refuse_malformed(&portion)
             }
         }
     }
@@ -43,11 +40,20 @@ impl<U: Copy + Default> Dialogues<U> {
         peer: &SccpAddress,
         portion: &TransactionPortion<'a>,
     ) -> Result<Indication<'a, U>, Malformed> {
-        let (Ok(message), Some(otid)) = (Message::after(portion), portion.otid) else {
+        let Some(otid) = portion.otid else {
             self.counts.malformed += 1;
-            return refuse_malformed(portion, p_abort::BADLY_FORMATTED);
+            return refuse_malformed(portion);
         };
         let refuse = |reason| Ok(Indication::Refuse(Refusal { to: otid, reason, malformed: None }));
+        // Nothing more is read for a dialogue that can't be.
+        if self.free.is_empty() {
+            self.counts.refused_full += 1;
+            return refuse(RefusalReason::Provider(p_abort::RESOURCE_LIMITATION));
+        }
+        let Ok(message) = Message::after(portion) else {
+            self.counts.malformed += 1;
+            return refuse_malformed(portion);
+        };
         let (context, user_information) = match message.dialogue {
             None => (None, None),
             Some(DialoguePortion::Request { version1: true, application_context, user_information }) => {
@@ -71,10 +77,18 @@ impl<U: Copy + Default> Dialogues<U> {
             let diagnostic = Diagnostic::CONTEXT_NOT_SUPPORTED;
             return refuse(RefusalReason::Rejected { application_context: value, diagnostic });
         };
+        let Some(places) = self.quotas.enter(peer) else {
+            self.counts.refused_quota += 1;
+            return refuse(RefusalReason::Provider(p_abort::RESOURCE_LIMITATION));
+        };
         let Some(dialogue) = self.insert(now, peer, Some(otid), remembered, U::default(), self.guard) else {
+            self.quotas.leave(places);
             self.counts.refused_full += 1;
             return refuse(RefusalReason::Provider(p_abort::RESOURCE_LIMITATION));
         };
+        if let Some(entry) = self.find_mut(dialogue) {
+            entry.places = places;
+        }
         self.counts.begins_received += 1;
         Ok(Indication::Begin {
             dialogue,
@@ -82,6 +96,30 @@ impl<U: Copy + Default> Dialogues<U> {
             user_information,
             components: message.components,
         })
+    }
+
+    /// Nothing answers one, so what is wrong with it is counted alone (Q.774 3.2.2.1).
+    fn on_unidirectional<'a>(
+        &mut self,
+        portion: &TransactionPortion<'a>,
+    ) -> Result<Indication<'a, U>, Malformed> {
+        let message = Message::after(portion).map_err(|fault| fault.malformed);
+        let message = message.inspect_err(|_| self.counts.malformed += 1)?;
+        let (application_context, user_information) = match message.dialogue {
+            None => (None, None),
+            Some(DialoguePortion::Unidirectional {
+                version1: true,
+                application_context,
+                user_information,
+            }) => (Some(application_context), user_information),
+            Some(_) => {
+                self.counts.refused_dialogue_portion += 1;
+                return Ok(Indication::Ignored);
+            }
+        };
+        self.counts.unidirectionals_received += 1;
+        let components = message.components;
+        Ok(Indication::Unidirectional { application_context, user_information, components })
     }
 
     /// Continue, End or Abort.
@@ -93,12 +131,12 @@ impl<U: Copy + Default> Dialogues<U> {
     ) -> Result<Indication<'a, U>, Malformed> {
         let Some(dtid) = portion.dtid else {
             self.counts.malformed += 1;
-            return refuse_malformed(portion, p_abort::BADLY_FORMATTED);
+            return refuse_malformed(portion);
         };
         let Some(dialogue) = self.find_local(dtid) else {
             self.counts.unrecognised_transaction += 1;
             return Ok(match (portion.message_type, portion.otid) {
-                (MessageType::Continue, Some(to)) => {
+                (MessageType::Continue, Some(to)) if self.may_abort(now) => {
                     let reason = RefusalReason::Provider(p_abort::UNRECOGNISED_TRANSACTION_ID);
                     Indication::Refuse(Refusal { to, reason, malformed: None })
                 }
@@ -116,17 +154,17 @@ impl<U: Copy + Default> Dialogues<U> {
         };
         let same_transaction =
             portion.otid.is_none() || dialogue.remote.is_none() || portion.otid == dialogue.remote;
-        if !same_transaction || !parts.agree(&dialogue.peer, peer) {
+        if !same_transaction || !self.peer_match.agrees(parts, &dialogue.peer, peer) {
             self.counts.wrong_peer += 1;
             return Ok(Indication::Ignored);
         }
         let id = dialogue.id;
         match Message::after(portion) {
-            Err(malformed) => {
+            Err(fault) => {
                 self.counts.malformed += 1;
-                let reason = RefusalReason::Provider(p_abort::BADLY_FORMATTED);
+                let reason = RefusalReason::Provider(fault.p_abort);
                 let answer = portion.otid.map(|to| Refusal { to, reason, malformed: None });
-                Ok(self.fail(now, id, AbortCause::Malformed(malformed), answer))
+                Ok(self.fail(now, id, AbortCause::Malformed(fault.malformed), answer))
             }
             Ok(message) if message.message_type == MessageType::Abort => Ok(self.on_abort(now, id, &message)),
             Ok(message) => Ok(self.on_continue_or_end(now, peer, id, message)),
@@ -166,9 +204,6 @@ impl<U: Copy + Default> Dialogues<U> {
             dialogue.remote = message.otid;
             dialogue.peer = *peer;
         }
-        if !dialogue.initiator {
-            self.set_timer(now, id, self.guard);
-        }
         self.counts.continues_received += 1;
         Indication::Continue { dialogue: id, user, user_information, components }
     }
@@ -203,16 +238,25 @@ impl<U: Copy + Default> Dialogues<U> {
         }
     }
 
-    /// Takes a message of ours that SCCP returned ((X)UDTS, for N-NOTICE): the dialogue fails at once. `peer` is
-    /// where it was going. `None` if it is of no dialogue of ours.
+    /// Takes a message of ours that SCCP returned ((X)UDTS, for N-NOTICE): the dialogue fails at once. `peer` is where
+    /// it was going, with the OPC of what came back. `None` if it is of no dialogue of ours that has sent something, or
+    /// comes from somewhere else.
     pub fn handle_returned(&mut self, now: Time, peer: &SccpAddress, bytes: &[u8]) -> Option<Returned<U>> {
         let otid = view::returned_otid(bytes);
         let Some(dialogue) = otid.and_then(|otid| self.find_local(otid)) else {
             self.counts.unrecognised_transaction += 1;
             return None;
         };
-        let all = AddressParts { point_code: false, ssn: true, title: true };
-        if !all.agree(&dialogue.peer, peer) {
+        let point_code = match dialogue.state {
+            State::InitiationSent => self.peer_match.first.point_code,
+            State::Active => self.peer_match.later.point_code,
+            State::Idle | State::InitiationReceived => {
+                self.counts.unexpected += 1;
+                return None;
+            }
+        };
+        let parts = AddressParts { point_code, ssn: true, title: true };
+        if !self.peer_match.agrees(parts, &dialogue.peer, peer) {
             self.counts.wrong_peer += 1;
             return None;
         }
@@ -246,16 +290,9 @@ impl<U> Dialogue<U> {
 }
 
 /// A P-Abort for a message that can't be read, if it has an OTID; else the reason why it can't.
-fn refuse_malformed<'a, U>(
-    portion: &TransactionPortion<'a>,
-    cause: u8,
-) -> Result<Indication<'a, U>, Malformed> {
-    match (Message::after(portion), portion.otid) {
-        (Err(malformed), Some(to)) => {
-            let reason = RefusalReason::Provider(cause);
-            Ok(Indication::Refuse(Refusal { to, reason, malformed: Some(malformed) }))
-        }
-        (Err(malformed), None) => Err(malformed),
-        (Ok(_), _) => Ok(Indication::Ignored),
-    }
+fn refuse_malformed<'a, U>(portion: &TransactionPortion<'a>) -> Result<Indication<'a, U>, Malformed> {
+    let Err(fault) = Message::after(portion) else { return Ok(Indication::Ignored) };
+    let to = portion.otid.ok_or(fault.malformed)?;
+    let reason = RefusalReason::Provider(fault.p_abort);
+    Ok(Indication::Refuse(Refusal { to, reason, malformed: Some(fault.malformed) }))
 }
