@@ -116,8 +116,7 @@ impl Held {
             }
             // A peer of version 1 does not know what a dialogue portion is: to it the transaction portion is wrong, or its
             // user gives up without a word.
-            AbortCause::Provider(p_abort::INCORRECT_TRANSACTION_PORTION)
-            | AbortCause::User { user_information: None } => below,
+            AbortCause::Provider(p_abort::INCORRECT_TRANSACTION_PORTION) | AbortCause::Bare => below,
             _ => None,
         }
     }

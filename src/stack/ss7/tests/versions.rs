@@ -227,7 +227,7 @@ fn which_refusals_mean_the_version() {
         dialogue_portion(&element(0x61, &[&context, &rest, &information]))
     };
     let mo_v = |version| Some(context::of(context::MO_RELAY, version));
-    let cases: [(Vec<u8>, Option<u8>); 11] = [
+    let cases: [(Vec<u8>, Option<u8>); 12] = [
         (vec![0x4a, 1, 3], Some(2)),
         (vec![0x4a, 1, 1], None),
         (vec![0x4a, 1, 4], None),
@@ -240,6 +240,7 @@ fn which_refusals_mean_the_version() {
         (refused([0xa1, 0, 2], Some(context::of(context::GATEWAY, 1))), Some(2)),
         (refused([0xa1, 0, 1], mo_v(4)), None),
         (dialogue_portion(&element(0x64, &[&[0x80, 1, 1]])), None),
+        (dialogue_portion(&element(0x64, &[&[0x80, 1, 0]])), None),
     ];
     for (cause, expected) in cases {
         let mut gateway = relay();
