@@ -22,7 +22,9 @@ use crate::proto::map::{Version, context, operation};
 use crate::proto::sccp::SccpConfig;
 use crate::proto::sip;
 use crate::proto::tcap::DialoguesConfig;
-use crate::stack::{Ims, ImsConfig, Offer, Peers, Side, Ss7, Ss7Config, Stack, Transport};
+use crate::stack::{
+    Handshake, Ims, ImsConfig, Offer, PeerPolicy, Peers, Side, Ss7, Ss7Config, Stack, Transport,
+};
 use crate::subscriber::{Reader, TableConfig, table};
 use std::sync::Arc;
 use std::time::Duration;
@@ -413,8 +415,26 @@ impl Assembly<'_> {
             },
             forward_timeout: config.timers.map_forward,
             offers: OFFERS.to_vec(),
-            peers: Peers::default(),
+            peers: Peers {
+                policies: config.map_peers.iter().map(policy).collect(),
+                held: dialogues.min(4096),
+                version_memory: Duration::from_secs(config.ss7.map_memory_s.into()),
+                ..Peers::default()
+            },
         }
+    }
+}
+
+/// What is agreed with an operator, as the stack knows it.
+fn policy(peer: &config::MapPeer) -> PeerPolicy {
+    PeerPolicy {
+        prefix: peer.prefix,
+        handshake: match peer.handshake {
+            config::Handshake::Always => Handshake::Always,
+            config::Handshake::WhenNeeded => Handshake::WhenNeeded,
+            config::Handshake::Never => Handshake::Never,
+        },
+        highest: Version::new(peer.highest_version).unwrap_or(Version::V3),
     }
 }
 

@@ -266,6 +266,8 @@ impl Ss7 {
     pub fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
         visit("dialogues", self.dialogues.len(), self.dialogues.capacity());
         visit("held_operations", self.held.len(), self.held.capacity());
+        let (used, size) = self.versions.fill();
+        visit("older_peers", used, size);
     }
 
     /// SCCP's counters.

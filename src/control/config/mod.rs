@@ -19,7 +19,8 @@ pub use network::{
 };
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
 pub use ss7::{
-    Association, Destination, M3uaRole, PeerPart, Profile, Role, RouteOn, SctpTimers, Ss7, Title, TrafficMode,
+    Association, Destination, Handshake, M3uaRole, MapPeer, PeerPart, Profile, Role, RouteOn, SctpTimers,
+    Ss7, Title, TrafficMode,
 };
 pub use text::{Mac, PortAddress, Prefix};
 
@@ -60,6 +61,8 @@ pub struct Config {
     pub destinations: Vec<Destination>,
     /// `[[title]]`.
     pub titles: Vec<Title>,
+    /// `[[map_peer]]`.
+    pub map_peers: Vec<MapPeer>,
     /// `[admin]`.
     pub admin: Admin,
     /// `[metrics]`.
@@ -146,7 +149,8 @@ impl Config {
             (source.sections("network"), source.section("timers"), source.section("ss7"));
         let causes = source.section::<causes::Changes>("causes");
         let (associations, destinations) = (source.sections("association"), source.sections("destination"));
-        let (titles, admin) = (source.sections("title"), source.section("admin"));
+        let (titles, map_peers, admin) =
+            (source.sections("title"), source.sections("map_peer"), source.section("admin"));
         let (metrics, log) = (source.section("metrics"), source.section("log"));
         source.refuse_the_rest();
         let causes = causes.map(|changes| changes.apply(source));
@@ -165,6 +169,7 @@ impl Config {
             associations,
             destinations,
             titles,
+            map_peers,
             admin: admin?,
             metrics: metrics?,
             log: log?,

@@ -58,13 +58,21 @@ struct Known {
 pub(super) struct Versions {
     key: SipKey,
     memory: Duration,
+    /// How many slots were ever taken.
+    used: usize,
     slots: Box<[Option<Known>]>,
 }
 
 impl Versions {
     /// Room for about `capacity` peers and contexts.
     pub(super) fn new(key: SipKey, capacity: usize, memory: Duration) -> Self {
-        Self { key, memory, slots: vec![None; capacity.next_power_of_two().max(PROBES)].into_boxed_slice() }
+        let slots = vec![None; capacity.next_power_of_two().max(PROBES)].into_boxed_slice();
+        Self { key, memory, used: 0, slots }
+    }
+
+    /// How many places are taken, by what is remembered or was, and how many there are.
+    pub(super) fn fill(&self) -> (usize, usize) {
+        (self.used, self.slots.len())
     }
 
     fn places(&self, title: Digits, context: u8) -> impl Iterator<Item = usize> + use<> {
@@ -95,6 +103,7 @@ impl Versions {
         let place = self.places(title, context).min_by_key(until);
         let known = Known { title, context, version, until: now + self.memory };
         if let Some(slot) = place.and_then(|place| self.slots.get_mut(place)) {
+            self.used += usize::from(slot.is_none());
             *slot = Some(known);
         }
     }
@@ -145,6 +154,7 @@ mod tests {
         let mut count = 0;
         versions.each(Time::from_millis(9_999), &mut |_, _, _, _| count += 1);
         assert!((32..=64).contains(&count), "{count}");
+        assert_eq!(versions.fill(), (64, 64));
     }
 
     #[test]

@@ -231,6 +231,7 @@ const NO_SS7: Ss7Section = Ss7Section {
     point_code: PointCode(0),
     network_indicator: 2,
     sif_budget: 272,
+    map_memory_s: 3600,
     match_first: Vec::new(),
     match_later: Vec::new(),
     relays: Vec::new(),
