@@ -15,7 +15,7 @@ use ipsmgw::dataplane::Worker;
 use ipsmgw::gateway::Gateway;
 use ipsmgw::ident::{Digits, Imsi, Ssn};
 use ipsmgw::io::memory::{MemoryIo, Pool, pair, views};
-use ipsmgw::proto::map::{context, operation};
+use ipsmgw::proto::map::{Version, context, operation};
 use ipsmgw::sim::PeerStack;
 use ipsmgw::stack::{
     Application, Context, Indication, MessageRequest, MtForward, Offer, Operation, Outcome, RegisterRequest,
@@ -290,8 +290,8 @@ fn worker(key: &SipKey, io: MemoryIo) -> Worker<MemoryIo, Core> {
         identifiers: 1 << 20,
         forward_timeout: Duration::from_secs(60),
         offers: &[
-            Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
-            Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
+            Offer::only(context::MO_RELAY, Version::V3, operation::MO_FORWARD_SM),
+            Offer::only(context::MT_RELAY, Version::V3, operation::MT_FORWARD_SM),
         ],
     };
     stack.worker(key, io, Core { counts: CoreCounts::default(), reference: 0, serial: 0 })

@@ -18,10 +18,12 @@ use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedRepor
 use crate::ident::{Identity, SccpAddress, WorkerId};
 use crate::io::PacketIo;
 use crate::proto::link::Link;
-use crate::proto::map::{context, operation};
+use crate::proto::map::{Version, context, operation};
 use crate::proto::sip;
 use crate::proto::tcap::DialoguesConfig;
-use crate::stack::{Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport};
+use crate::stack::{
+    Handshake, Ims, ImsConfig, Offer, PeerPolicy, Peers, Side, Ss7, Ss7Config, Stack, Transport,
+};
 use crate::subscriber::{Reader, TableConfig, table};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,14 +36,16 @@ const GRACE: Duration = Duration::from_secs(5);
 const IDENTIFIERS_PER_DIALOGUE: usize = 16;
 /// What SMS-GMSCs and HLRs may ask of the gateway; first what they ask most often.
 const OFFERS: [Offer; 7] = [
-    Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
-    Offer { context: context::LOCATION_CANCELLATION_V3, opcode: operation::CANCEL_LOCATION },
-    Offer { context: context::LOCATION_CANCELLATION_V2, opcode: operation::CANCEL_LOCATION },
-    Offer { context: context::SUBSCRIBER_DATA_MANAGEMENT_V3, opcode: operation::INSERT_SUBSCRIBER_DATA },
-    Offer { context: context::SUBSCRIBER_DATA_MANAGEMENT_V3, opcode: operation::DELETE_SUBSCRIBER_DATA },
-    Offer { context: context::RESET_V3, opcode: operation::RESET },
-    Offer { context: context::RESET_V2, opcode: operation::RESET },
+    Offer::only(context::MT_RELAY, Version::V3, operation::MT_FORWARD_SM),
+    // forwardSM of versions 1 and 2, towards the mobile.
+    Offer::only(context::MT_RELAY, Version::V2, operation::MO_FORWARD_SM),
+    Offer::only(context::MO_RELAY, Version::V1, operation::MO_FORWARD_SM),
+    Offer::new(context::LOCATION_CANCELLATION, ALL_VERSIONS, operation::CANCEL_LOCATION),
+    Offer::new(context::SUBSCRIBER_DATA_MANAGEMENT, ALL_VERSIONS, operation::INSERT_SUBSCRIBER_DATA),
+    Offer::new(context::SUBSCRIBER_DATA_MANAGEMENT, ALL_VERSIONS, operation::DELETE_SUBSCRIBER_DATA),
+    Offer::new(context::RESET, ALL_VERSIONS, operation::RESET),
 ];
+const ALL_VERSIONS: (Version, Version) = (Version::V1, Version::V3);
 
 /// Dialogues that peers open and leave: TS 29.002 gives the operations in them at most ten minutes.
 const DIALOGUE_GUARD: Duration = Duration::from_secs(600);
@@ -405,7 +409,26 @@ impl Assembly<'_> {
             },
             forward_timeout: config.timers.map_forward,
             offers: OFFERS.to_vec(),
+            peers: Peers {
+                policies: config.map_peers.iter().map(policy).collect(),
+                held: dialogues.min(4096),
+                version_memory: Duration::from_secs(config.ss7.map_memory_s.into()),
+                ..Peers::default()
+            },
         }
+    }
+}
+
+/// What is agreed with an operator, as the stack knows it.
+fn policy(peer: &config::MapPeer) -> PeerPolicy {
+    PeerPolicy {
+        prefix: peer.prefix,
+        handshake: match peer.handshake {
+            config::Handshake::Always => Handshake::Always,
+            config::Handshake::WhenNeeded => Handshake::WhenNeeded,
+            config::Handshake::Never => Handshake::Never,
+        },
+        highest: Version::new(peer.highest_version).unwrap_or(Version::V3),
     }
 }
 

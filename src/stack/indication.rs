@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use crate::base::Key;
 use crate::ident::{Digits, Identity, Imsi, Msisdn, WorkerId};
-use crate::proto::map::UserError;
+use crate::proto::map::{UserError, Version};
 use crate::proto::sccp::Cause as ReturnCause;
 use crate::proto::sip::{self, ServerKey};
 use crate::proto::tcap::DialogueId;
@@ -232,6 +232,8 @@ pub struct Invoke<'a> {
     pub operation: Operation<'a>,
     /// The word of our own dialogue that it came in, if it came in one of ours.
     pub within: Option<u64>,
+    /// The version of MAP that it is asked in.
+    pub version: Version,
 }
 
 /// What a peer may ask.

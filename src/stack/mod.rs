@@ -19,8 +19,8 @@ pub use indication::{
     Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp,
 };
 pub use ss7::{
-    AssociationSetup, Destination, MapInvoke, MoForward, MtForward, Offer, ReadyForSm, Refusal, Ss7,
-    Ss7Config, Ss7Counts, Transport,
+    AssociationSetup, Destination, Handshake, MapInvoke, MoForward, MtForward, Offer, PeerPolicy, Peers,
+    ReadyForSm, Refusal, Ss7, Ss7Config, Ss7Counts, Transport,
 };
 
 use crate::base::{MalformedCounts, PortId, SipKey, Time, counts};

@@ -4,31 +4,38 @@ mod application_servers;
 mod component;
 mod dialogue;
 mod failover;
+mod held;
 mod invocation;
 mod management;
+mod offer;
+mod operation;
 mod relay;
 mod segments;
 mod transport;
+mod version;
 mod ways;
 
 use core::time::Duration;
 use std::collections::VecDeque;
 
 pub(super) use invocation::Octets;
-pub use invocation::Offer;
+pub use offer::Offer;
 pub(super) use segments::Whole;
 pub use transport::{AssociationSetup, Transport};
+pub use version::{Handshake, PeerPolicy};
 pub use ways::Destination;
 
-use crate::base::{Malformed, MalformedCounts, Time, counts};
+use crate::base::{Malformed, MalformedCounts, Slab, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{Digits, Imsi, Msisdn, PointCode, SccpAddress, Ssn, WorkerId};
 use crate::proto::sccp::{self, Reassembly, Sccp};
 use crate::proto::tcap::{self, DialogueId, Dialogues, DialoguesConfig, Owner};
 
 use dialogue::gone;
+use held::Held;
 use invocation::{KEPT, Kept, Party, WITHIN, Within};
 use segments::Wrapped;
+use version::Versions;
 
 use super::{AlertReason, Direction, Indication, Label, Outcome, Outside};
 
@@ -47,6 +54,14 @@ counts! {
         too_long,
         /// Dialogues asked for in an application context that we don't offer.
         context_refused,
+        /// Dialogues of ours that a peer refused in a version, and that were opened again in an older one.
+        version_refused,
+        /// Dialogues of ours that were opened before anything was invoked in them.
+        handshakes,
+        /// Operations of ours for which no room was to be kept until the peer accepts them.
+        held_full,
+        /// Short messages that came in the dialogue of an earlier one.
+        more_messages,
         /// Unidirectional messages: no operation of MAP comes in one.
         unidirectional_refused,
         /// Results and errors that can't be read, or are none that the operation has.
@@ -86,6 +101,32 @@ pub struct Ss7Config {
     ///
     /// [`Operation::Other`]: super::Operation::Other
     pub offers: Vec<Offer>,
+    /// What versions of MAP peers speak.
+    pub peers: Peers,
+}
+
+/// How peers of different versions of MAP are dealt with.
+#[derive(Clone, Debug)]
+pub struct Peers {
+    /// What is agreed with their operators.
+    pub policies: Vec<PeerPolicy>,
+    /// How many operations may wait until their peers accept them; some 350 octets each.
+    pub held: usize,
+    /// How many peers' older versions are remembered, for each application context; 64 octets each.
+    pub versions: usize,
+    /// For how long: then a newer one is tried again.
+    pub version_memory: Duration,
+    /// Application contexts that we don't offer are refused by P-Abort "incorrect transaction portion", as a node of
+    /// version 1 does, for which peers of such nodes are tried.
+    pub refuse_without_name: bool,
+}
+
+impl Default for Peers {
+    /// Nothing agreed; 4,096 operations, and 4,096 versions for an hour.
+    fn default() -> Self {
+        let version_memory = Duration::from_secs(3600);
+        Self { policies: Vec::new(), held: 4096, versions: 4096, version_memory, refuse_without_name: false }
+    }
 }
 
 /// mo-forwardSM to send.
@@ -185,6 +226,11 @@ pub struct Ss7 {
     dialogues: Dialogues<Party>,
     forward_timeout: Duration,
     offers: Vec<Offer>,
+    policies: Vec<PeerPolicy>,
+    refuse_without_name: bool,
+    versions: Versions,
+    /// Operations of ours that their peers have not accepted yet.
+    held: Slab<Held>,
     /// Our invocations in dialogues that peers opened.
     within: Vec<Within>,
     /// Components that wait for the application.
@@ -208,6 +254,14 @@ impl Ss7 {
             points: config.sccp.points.clone(),
             subsystems: sccp::Subsystems::new(config.sccp.subsystems),
             reference: 0,
+            versions: Versions::new(
+                config.dialogues.key.derive("versions of peers"),
+                config.peers.versions,
+                config.peers.version_memory,
+            ),
+            held: Slab::newest_first(config.peers.held),
+            policies: config.peers.policies,
+            refuse_without_name: config.peers.refuse_without_name,
             sccp: Sccp::new(&config.sccp)
                 .map_err(|duplicate| format!("two rules for the same titles: {duplicate:?}"))?,
             reassembly: Reassembly::new(config.sccp.reassembly, config.dialogues.key.derive("reassembly")),
@@ -237,6 +291,9 @@ impl Ss7 {
         visit("reassemblies", used, size);
         let (used, size) = self.subsystems.fill();
         visit("subsystems_out", used, size);
+        visit("held_operations", self.held.len(), self.held.capacity());
+        let (used, size) = self.versions.fill();
+        visit("older_peers", used, size);
     }
 
     /// SCCP's counters.
@@ -396,6 +453,7 @@ impl Ss7 {
         let peer = SccpAddress { point_code: Some(label.originating), ..service.calling };
         let returned = self.dialogues.handle_returned(now, &peer, service.data)?;
         self.heed_return(now, service, outside);
+        self.release(&returned.user);
         Some(gone(returned.dialogue, &returned.user, Outcome::NotDelivered(service.cause)))
     }
 
@@ -493,6 +551,7 @@ impl Ss7 {
     pub fn assert_invariants(&self) {
         assert!(self.within.len() <= WITHIN && self.kept.len() <= KEPT);
         self.reassembly.assert_invariants();
+        assert!(self.held.len() <= self.dialogues.len(), "what is held belongs to a dialogue");
         self.dialogues.assert_invariants();
     }
 }

@@ -548,6 +548,12 @@ impl Check<'_, '_, '_> {
         let config = self.config;
         self.range("ss7.network_indicator", config.ss7.network_indicator, 0..=3);
         self.range("ss7.sif_budget", config.ss7.sif_budget, 128..=272);
+        self.range("ss7.map_memory_s", config.ss7.map_memory_s, 1..=604_800);
+        let peers = config.map_peers.iter().enumerate();
+        self.unique(peers.map(|(at, peer)| (format!("map_peer[{at}].prefix"), peer.prefix.to_string())));
+        for (at, peer) in config.map_peers.iter().enumerate() {
+            self.range(&format!("map_peer[{at}].highest_version"), peer.highest_version, 1..=3);
+        }
         self.range("ss7.title_share", config.ss7.title_share, 1..=100);
         self.range("ss7.point_code_share", config.ss7.point_code_share, 1..=100);
         let sccp = &config.sccp;

@@ -108,6 +108,8 @@ defaults! {
     report_unmatched: ReportUnmatched = ReportUnmatched::Accept;
     network_indicator: u8 = 2;
     sif_budget: u16 = 272;
+    map_memory_s: u32 = 3600;
+    map_version: u8 = 3;
     title_share: u8 = 50;
     point_code_share: u8 = 75;
     aborts_per_second: u32 = 100;

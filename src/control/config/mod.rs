@@ -19,8 +19,8 @@ pub use network::{
 };
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
 pub use ss7::{
-    Association, Destination, Exchange, M3uaProcedures, M3uaRole, PeerPart, Profile, Rewrite, Role, RouteOn,
-    Sccp, SccpForm, SctpTimers, Sharing, Ss7, Target, Title, TrafficMode,
+    Association, Destination, Exchange, Handshake, M3uaProcedures, M3uaRole, MapPeer, PeerPart, Profile,
+    Rewrite, Role, RouteOn, Sccp, SccpForm, SctpTimers, Sharing, Ss7, Target, Title, TrafficMode,
 };
 pub use text::{Mac, PortAddress, Prefix};
 
@@ -63,6 +63,8 @@ pub struct Config {
     pub destinations: Vec<Destination>,
     /// `[[title]]`.
     pub titles: Vec<Title>,
+    /// `[[map_peer]]`.
+    pub map_peers: Vec<MapPeer>,
     /// `[admin]`.
     pub admin: Admin,
     /// `[metrics]`.
@@ -150,7 +152,8 @@ impl Config {
         let sccp = source.section("sccp");
         let causes = source.section::<causes::Changes>("causes");
         let (associations, destinations) = (source.sections("association"), source.sections("destination"));
-        let (titles, admin) = (source.sections("title"), source.section("admin"));
+        let (titles, map_peers, admin) =
+            (source.sections("title"), source.sections("map_peer"), source.section("admin"));
         let (metrics, log) = (source.section("metrics"), source.section("log"));
         source.refuse_the_rest();
         let causes = causes.map(|changes| changes.apply(source));
@@ -170,6 +173,7 @@ impl Config {
             associations,
             destinations,
             titles,
+            map_peers,
             admin: admin?,
             metrics: metrics?,
             log: log?,

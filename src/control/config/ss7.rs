@@ -1,4 +1,4 @@
-//! `[ss7]`, `[[association]]`, `[[destination]]` and `[[title]]`: the SS7 side.
+//! `[ss7]`, `[[association]]`, `[[destination]]`, `[[title]]` and `[[map_peer]]`: the SS7 side.
 
 use crate::ident::{Digits, PointCode};
 use crate::proto::sctp;
@@ -20,6 +20,9 @@ pub struct Ss7 {
     /// octets of the routing label. Default 272.
     #[serde(default = "super::default::sif_budget")]
     pub sif_budget: u16,
+    /// How long it is remembered that a peer speaks an older version of MAP, in seconds: 1 to 604,800. Default 3,600.
+    #[serde(default = "super::default::map_memory_s")]
+    pub map_memory_s: u32,
     /// What must be the called party's in the first answer to a dialogue that the gateway opens; `point_code` is the
     /// one that the dialogue's beginning was sent to, against the OPC of the answer. Default point code and subsystem: a
     /// title that is translated on the way is answered from another.
@@ -503,6 +506,33 @@ pub struct Rewrite {
     pub numbering_plan: Option<u8>,
     /// Another nature of address. Default: as it was.
     pub nature: Option<u8>,
+}
+
+/// `[[map_peer]]`: what is agreed with the operator of some service centres and HLRs. The longest prefix wins.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapPeer {
+    /// The beginning of their titles' digits; `""` is any.
+    pub prefix: Digits,
+    /// Whether dialogues with them are opened before anything is asked in them. Default `"when-needed"`.
+    #[serde(default)]
+    pub handshake: Handshake,
+    /// The newest version of MAP that they are asked in: 1, 2 or 3. Default 3.
+    #[serde(default = "super::default::map_version")]
+    pub highest_version: u8,
+}
+
+/// When a dialogue is opened first, by a Begin that asks nothing (TS 29.002 23.3.1, TS 33.204).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Handshake {
+    /// Always.
+    Always,
+    /// When a Begin with what is asked would not fit.
+    #[default]
+    WhenNeeded,
+    /// Never: what does not fit is refused.
+    Never,
 }
 
 /// The routing indicator of a called party address.

@@ -68,6 +68,22 @@ fn what_must_match_of_a_peer_is_configured() {
     assert_eq!(usual, crate::proto::tcap::PeerMatch::default());
 }
 
+#[test]
+fn what_is_agreed_with_operators_is_checked() {
+    let config = Config::load(Path::new(FILE)).unwrap();
+    let [peer] = &config.map_peers[..] else { panic!() };
+    assert_eq!((peer.handshake, peer.highest_version), (Handshake::WhenNeeded, 3));
+    let from = "prefix = \"4366\"";
+    let with = |lines: &str| Config::parse(Path::new("x"), &EXAMPLE.replacen(from, lines, 1));
+    let older = with("prefix = \"43\"\nhandshake = \"never\"\nhighest_version = 1").unwrap();
+    assert_eq!((older.map_peers[0].handshake, older.map_peers[0].highest_version), (Handshake::Never, 1));
+    for wrong in ["highest_version = 0", "highest_version = 4", "handshake = \"sometimes\""] {
+        assert!(with(&format!("{from}\n{wrong}")).is_err(), "{wrong}");
+    }
+    assert!(with(&format!("{from}\n[[map_peer]]\n{from}")).is_err(), "given twice");
+    refused(from, "prefix = \"43x\"", "map_peer[0].prefix", &["decimal digits"]);
+}
+
 /// The lines of the example that are commented out are keys with their defaults: putting them in changes nothing.
 #[test]
 fn the_example_tells_the_true_defaults() {

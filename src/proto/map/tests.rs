@@ -1,5 +1,7 @@
 //! Golden vectors, rare forms, and octets that nobody should send.
 
+mod versions;
+
 use super::*;
 use crate::ident::{Digits, Msisdn};
 
@@ -57,6 +59,8 @@ fn mo_forward_sm_is_the_golden_one() {
         imsi: Some(imsi()),
         correlation_id: None,
         delivery_outcome: None,
+        more_messages: false,
+        extension: Extension::NONE,
     };
     assert_eq!(sm, expected);
     assert_eq!(written(|w| sm.write(w)), bytes);
@@ -74,6 +78,8 @@ fn mo_forward_sm_of_140_octets_leaves_room_for_a_begin() {
         imsi: Some(imsi()),
         correlation_id: None,
         delivery_outcome: None,
+        more_messages: false,
+        extension: Extension::NONE,
     };
     assert_eq!(written(|w| sm.write(w)).len(), 188);
 }
@@ -116,6 +122,7 @@ fn mo_forward_sm_between_subscribers_without_numbers() {
         imsi: None,
         correlation_id: Some(CorrelationId { hlr_id: None, sip_uri_a: None, sip_uri_b: b"sip:b" }),
         delivery_outcome: Some(2),
+        ..MoForwardSm::new(SmRpDa::None, SmRpOa::None, &[1])
     };
     assert_eq!(MoForwardSm::parse(&written(|w| sm.write(w))), Ok(sm));
 }
@@ -316,6 +323,8 @@ fn errors() -> Vec<UserError<'static>> {
             diagnostic: None,
             additional: Some(AbsentSubscriberDiagnostic::IMSI_DETACHED),
             imsi: Some(imsi()),
+            retransmission: Some(0xe5f1_0203),
+            alert: Some(imsi()),
         },
         UserError::RoamingNotAllowed { cause: Some(3) },
         UserError::RoamingNotAllowed { cause: None },
@@ -325,13 +334,13 @@ fn errors() -> Vec<UserError<'static>> {
         UserError::CallBarred { cause: Some(1), unauthorised_originator: true },
         UserError::CallBarred { cause: None, unauthorised_originator: false },
         UserError::FacilityNotSupported,
-        UserError::AbsentSubscriber,
+        UserError::AbsentSubscriber { mwd_set: None },
         UserError::SubscriberBusyForMtSms,
         UserError::sm_delivery_failure(SmDeliveryFailureCause::MemoryCapacityExceeded, Some(&[0, 0xd3, 0])),
         UserError::sm_delivery_failure(SmDeliveryFailureCause::SubscriberNotScSubscriber, None),
         UserError::MessageWaitingListFull,
         UserError::system_failure(),
-        UserError::SystemFailure { network_resource: Some(5) },
+        UserError::SystemFailure { network_resource: Some(5), additional: Some(3), cause: Some(0) },
         UserError::DataMissing,
         UserError::UnexpectedDataValue,
         UserError::ResourceLimitation,
@@ -365,8 +374,8 @@ fn every_error_round_trips() {
 fn errors_of_older_versions_are_read() {
     let congestion = UserError::sm_delivery_failure(SmDeliveryFailureCause::ServiceCentreCongestion, None);
     assert_eq!(UserError::parse(error_code::SM_DELIVERY_FAILURE, &hex("0a0104")), Ok(congestion));
-    let failure = UserError::SystemFailure { network_resource: Some(1) };
-    for form in ["0a0101", "3003 0a0101", "3006 0a0101 800100"] {
+    let failure = UserError::SystemFailure { network_resource: Some(1), additional: None, cause: None };
+    for form in ["0a0101", "3003 0a0101", "3008 0a0101 3003800101"] {
         assert_eq!(UserError::parse(error_code::SYSTEM_FAILURE, &hex(form)), Ok(failure));
     }
     let barred = UserError::CallBarred { cause: Some(1), unauthorised_originator: false };

@@ -216,3 +216,10 @@ fn push_addresses(writer: &mut Prepend<'_>, called: (&[u8], u8), calling: (&[u8]
         writer.u8(length);
     }
 }
+
+/// Octets of a UDT with so many of data between these addresses.
+#[must_use]
+pub fn udt_len(data: usize, called: &SccpAddress, calling: &SccpAddress) -> usize {
+    // Type, class, three pointers, and a length in front of each of the three.
+    8 + Octets::new(called).as_slice().len() + Octets::new(calling).as_slice().len() + data
+}

@@ -202,3 +202,34 @@ fn wrap_dialogue(w: &mut Prepend<'_>, syntax: &[u8], mark: usize) {
     ber::wrap(w, 0x28, mark);
     ber::wrap(w, 0x6b, mark);
 }
+
+/// Octets of an element with so many in it.
+const fn element_len(contents: usize) -> usize {
+    contents
+        + match contents {
+            0..0x80 => 2,
+            0x80..0x100 => 3,
+            _ => 4,
+        }
+}
+
+/// Octets of a Begin with so many of components, and an AARQ without user information for an application context of so
+/// many; none for no dialogue portion.
+#[must_use]
+pub const fn begin_len(components: usize, application_context: usize) -> usize {
+    let dialogue = if application_context == 0 {
+        0
+    } else {
+        // 6b { 28 { 06, a0 { 60 { a1 { 06 } } } } }
+        let request = element_len(element_len(element_len(application_context)));
+        element_len(element_len(element_len(DIALOGUE_AS_ID.len()) + element_len(request)))
+    };
+    element_len(6 + dialogue + element_len(components))
+}
+
+/// Octets of a Continue with so many of components and no dialogue portion, to a peer whose transaction id is as long as
+/// ours.
+#[must_use]
+pub const fn continue_len(components: usize) -> usize {
+    element_len(12 + element_len(components))
+}

@@ -557,7 +557,7 @@ fn aborts_of_every_kind_end_a_dialogue() {
         (RefusalReason::Provider(4), AbortCause::Provider(4)),
         (RefusalReason::User, AbortCause::User { user_information: None }),
         (RefusalReason::DialogueProvider, AbortCause::DialogueProvider),
-        (RefusalReason::Bare, AbortCause::User { user_information: None }),
+        (RefusalReason::Bare, AbortCause::Bare),
     ] {
         let mut ours = table();
         let (id, _) = begin(&mut ours, now, 3);

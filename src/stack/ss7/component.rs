@@ -1,10 +1,10 @@
 //! What components mean in a dialogue: invocations of the peer's, and what becomes of ours.
 
 use super::dialogue::{INVOKE_ID, gone};
-use super::invocation::{KEPT, Kept, Octets, Opener, Party};
-use super::{Ss7, count};
+use super::invocation::{KEPT, Kept, Messages, Octets, Opener, Party};
+use super::{Ss7, count, offer};
 use crate::base::{Malformed, MalformedCounts, Time};
-use crate::proto::map::{self, SmRpDa, SmRpOa, UserError, operation};
+use crate::proto::map::{self, SmRpDa, SmRpOa, UserError, Version, context, operation};
 use crate::proto::tcap::build::Rejects;
 use crate::proto::tcap::{AbortReason, Code, Component, Components, DialogueId, Problem};
 use crate::stack::{Asked, ForwardSm, Indication, Invoke, Operation, Outcome, Outside};
@@ -184,16 +184,22 @@ impl Ss7 {
             Opener::Us { user, opcode: of, .. } if operation::is_within(opcode, of) => {
                 (Some(user), Ok(Operation::Other { opcode, argument }))
             }
-            Opener::Peer { offer, .. } if self.offers_in(offer, opcode) => match opcode {
-                // Short messages come one at a time.
-                operation::MT_FORWARD_SM | operation::MO_FORWARD_SM if !party.pending.is_empty() => {
-                    self.counts.operation_rejected += 1;
-                    return Step::Abort;
+            Opener::Peer { context, .. }
+                if offer::has_operation(&self.offers, context, party.version, opcode) =>
+            {
+                match opcode {
+                    // Short messages come one at a time.
+                    operation::MT_FORWARD_SM | operation::MO_FORWARD_SM if !party.pending.is_empty() => {
+                        self.counts.operation_rejected += 1;
+                        return Step::Abort;
+                    }
+                    operation::MT_FORWARD_SM | operation::MO_FORWARD_SM => {
+                        self.counts.more_messages += u64::from(party.messages.more);
+                        (None, forward_sm(opcode, context, party, argument))
+                    }
+                    _ => (None, Ok(Operation::Other { opcode, argument })),
                 }
-                operation::MT_FORWARD_SM => (None, mt_forward_sm(argument)),
-                operation::MO_FORWARD_SM => (None, mo_forward_sm(argument)),
-                _ => (None, Ok(Operation::Other { opcode, argument })),
-            },
+            }
             Opener::Us { .. } | Opener::Peer { .. } => return self.unrecognised(id),
         };
         let Some(operation) = count(operation, malformed) else {
@@ -207,19 +213,12 @@ impl Ss7 {
             return Step::Reject(Some(id), problem);
         }
         let asked = Asked { worker: self.worker, dialogue, invoke_id: id };
-        Step::Invoked(Invoke { asked, operation, within })
+        Step::Invoked(Invoke { asked, operation, within, version: party.version })
     }
 
     fn unrecognised(&mut self, id: i8) -> Step<'static> {
         self.counts.operation_rejected += 1;
         Step::Reject(Some(id), Problem::UNRECOGNISED_OPERATION)
-    }
-
-    /// Whether an operation is offered in the application context of the offer at this place.
-    fn offers_in(&self, place: u16, opcode: u8) -> bool {
-        let Some(first) = self.offers.get(usize::from(place)) else { return false };
-        first.opcode == opcode
-            || self.offers.iter().any(|offer| offer.opcode == opcode && offer.context == first.context)
     }
 
     /// The word and the operation of an invocation of ours; of a dialogue's only one if the peer could not tell which.
@@ -281,7 +280,7 @@ impl Ss7 {
                 if operation::is_unanswered(opcode) && operation::is_within(opcode, of) =>
             {
                 let operation = Operation::Other { opcode, argument };
-                Some(Invoke { asked: asked(id), operation, within: Some(user) })
+                Some(Invoke { asked: asked(id), operation, within: Some(user), version: party.version })
             }
             _ => None,
         });
@@ -400,36 +399,60 @@ fn result_of<'a>(
     }
 }
 
-fn mo_forward_sm(argument: &[u8]) -> Result<Operation<'_>, Malformed> {
-    let forward = map::MoForwardSm::parse(argument)?;
-    Ok(Operation::MoForwardSm(ForwardSm {
-        imsi: forward.imsi,
-        msisdn: match forward.originator {
-            SmRpOa::Msisdn(number) => number.msisdn(),
-            SmRpOa::ServiceCentre(_) | SmRpOa::None => None,
-        },
-        service_centre: match forward.service_centre {
-            SmRpDa::ServiceCentre(number) => Some(number.digits),
-            SmRpDa::Imsi(_) | SmRpDa::Lmsi(_) | SmRpDa::None => None,
-        },
-        tpdu: forward.ui,
-        more_messages: false,
-    }))
+/// A short message of a peer's. In versions 1 and 2 the operation is the same both ways: in the context that has a way of
+/// its own that one, else where SM-RP-DA leads. One more message of a dialogue goes where the first went.
+fn forward_sm<'a>(
+    opcode: u8,
+    context: u8,
+    party: &mut Party,
+    argument: &'a [u8],
+) -> Result<Operation<'a>, Malformed> {
+    let originated = match (opcode, context, party.version) {
+        (operation::MT_FORWARD_SM, _, _) | (_, context::MT_RELAY, _) => false,
+        (_, _, Version::V3) => true,
+        _ => map::is_mobile_originated(argument).unwrap_or(party.messages.originated),
+    };
+    party.messages.originated = originated;
+    if originated {
+        mo_forward_sm(argument, &mut party.messages).map(Operation::MoForwardSm)
+    } else {
+        mt_forward_sm(argument, &mut party.messages).map(Operation::MtForwardSm)
+    }
 }
 
-fn mt_forward_sm(argument: &[u8]) -> Result<Operation<'_>, Malformed> {
+fn mo_forward_sm<'a>(argument: &'a [u8], messages: &mut Messages) -> Result<ForwardSm<'a>, Malformed> {
+    let forward = map::MoForwardSm::parse(argument)?;
+    let msisdn = match forward.originator {
+        SmRpOa::Msisdn(number) => number.msisdn(),
+        SmRpOa::None if messages.more => messages.msisdn,
+        SmRpOa::ServiceCentre(_) | SmRpOa::None => None,
+    };
+    let service_centre = match forward.service_centre {
+        SmRpDa::ServiceCentre(number) => Some(number.digits),
+        SmRpDa::None if messages.more => messages.service_centre,
+        SmRpDa::Imsi(_) | SmRpDa::Lmsi(_) | SmRpDa::RoamingNumber(_) | SmRpDa::None => None,
+    };
+    let imsi = forward.imsi.or(messages.imsi.filter(|_| messages.more));
+    *messages = Messages { imsi, msisdn, service_centre, more: forward.more_messages, ..*messages };
+    let more_messages = forward.more_messages;
+    Ok(ForwardSm { imsi, msisdn, service_centre, tpdu: forward.ui, more_messages })
+}
+
+fn mt_forward_sm<'a>(argument: &'a [u8], messages: &mut Messages) -> Result<ForwardSm<'a>, Malformed> {
     let forward = map::MtForwardSm::parse(argument)?;
-    Ok(Operation::MtForwardSm(ForwardSm {
-        imsi: match forward.destination {
-            SmRpDa::Imsi(imsi) => Some(imsi),
-            SmRpDa::Lmsi(_) | SmRpDa::ServiceCentre(_) | SmRpDa::None => None,
-        },
-        msisdn: None,
-        service_centre: match forward.origin {
-            SmRpOa::ServiceCentre(number) => Some(number.digits),
-            SmRpOa::Msisdn(_) | SmRpOa::None => None,
-        },
-        tpdu: forward.ui,
-        more_messages: forward.more_messages,
-    }))
+    let imsi = match forward.destination {
+        SmRpDa::Imsi(imsi) => Some(imsi),
+        // The VLR's own number, of which map-open says whose it is.
+        SmRpDa::Lmsi(_) => messages.imsi,
+        SmRpDa::None if messages.more => messages.imsi,
+        SmRpDa::RoamingNumber(_) | SmRpDa::ServiceCentre(_) | SmRpDa::None => None,
+    };
+    let service_centre = match forward.origin {
+        SmRpOa::ServiceCentre(number) => Some(number.digits),
+        SmRpOa::None if messages.more => messages.service_centre,
+        SmRpOa::Msisdn(_) | SmRpOa::None => None,
+    };
+    *messages = Messages { imsi, service_centre, more: forward.more_messages, ..*messages };
+    let more_messages = forward.more_messages;
+    Ok(ForwardSm { imsi, msisdn: None, service_centre, tpdu: forward.ui, more_messages })
 }

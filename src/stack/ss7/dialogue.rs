@@ -2,17 +2,20 @@
 
 use core::time::Duration;
 
-use super::invocation::{Octets, Opener, Party, WITHIN, Within};
-use super::{Class, MapInvoke, MoForward, MtForward, ROOM, ReadyForSm, Refusal, Ss7, count};
+use super::invocation::{Messages, Octets, Opener, Party, WITHIN, Within};
+use super::{Class, ROOM, Refusal, Ss7, count, offer};
 use crate::base::{MalformedCounts, Time};
 use crate::codec::Prepend;
-use crate::ident::{Digits, SccpAddress, Ssn, WorkerId};
-use crate::proto::map::{self, AddressString, SmRpDa, SmRpOa, UserError, context, operation};
-use crate::proto::tcap::{self, AbortCause, AbortReason, Components, DialogueId, Indication as Tcap, build};
+use crate::ident::{Imsi, SccpAddress, WorkerId};
+use crate::proto::map::{self, DialoguePdu, Plan, RefuseReason, UserError, Version, context, operation};
+use crate::proto::tcap::{
+    self, AbortCause, AbortReason, Code, Component, Components, DialogueId, Indication as Tcap,
+    RefusalReason, build, p_abort,
+};
 use crate::stack::{Asked, Indication, Outcome, Outside};
 
 /// SCCP class 1, returned on error: a dialogue's messages keep their order, and we learn of what can't be delivered.
-const IN_SEQUENCE_RETURNED: Class = Class { number: 1, return_on_error: true };
+pub(super) const IN_SEQUENCE_RETURNED: Class = Class { number: 1, return_on_error: true };
 /// SCCP class 0 without return: answers that nobody misses.
 const BASIC: Class = Class { number: 0, return_on_error: false };
 
@@ -21,6 +24,8 @@ pub(super) const INVOKE_ID: i8 = 1;
 
 /// How long a peer that has opened a dialogue without an operation may take to ask for one.
 const HANDSHAKE: Duration = Duration::from_secs(30);
+/// How long a peer that has more messages may take over the next one.
+const MORE_MESSAGES: Duration = Duration::from_secs(60);
 /// How long a peer may take over what we invoke in a dialogue of its own (TS 29.002 17.1.2, m).
 const WITHIN_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -36,13 +41,20 @@ impl Ss7 {
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
         match count(self.dialogues.handle_input(now, peer, bytes), malformed)? {
-            Tcap::Begin { dialogue, application_context, components, .. } => {
-                self.on_begin(now, dialogue, own, application_context, components, malformed, outside)
+            Tcap::Begin { dialogue, application_context, user_information, components } => {
+                let opened = (application_context, user_information);
+                self.on_begin(now, dialogue, own, opened, components, malformed, outside)
             }
-            Tcap::Continue { dialogue, components, .. } => {
+            Tcap::Continue { dialogue, user: party, components, .. } => {
+                if let Some(ended) = self.accepted(now, dialogue, &party, outside) {
+                    return Some(ended);
+                }
                 self.take(now, dialogue, components, malformed, outside)
             }
             Tcap::End { dialogue, user: party, components, .. } => {
+                if let Some(held) = self.release(&party) {
+                    self.remember(now, &held);
+                }
                 Some(self.on_end(dialogue, &party, components, malformed))
             }
             Tcap::Abort { dialogue, user: party, cause, answer } => {
@@ -51,6 +63,9 @@ impl Ss7 {
                 }
                 if let Some(refusal) = answer {
                     self.refuse(&self.calling(own), peer, &refusal, malformed, outside);
+                }
+                if self.ask_again(now, &party, &cause, outside) {
+                    return None;
                 }
                 Some(gone(dialogue, &party, Outcome::Aborted))
             }
@@ -66,23 +81,32 @@ impl Ss7 {
         }
     }
 
-    /// A dialogue that a peer opens: its application context decides what may be asked in it.
+    /// A dialogue that a peer opens: its application context, or in version 1 its first operation, decides what may be
+    /// asked in it.
     fn on_begin<'a>(
         &mut self,
         now: Time,
         dialogue: DialogueId,
         own: usize,
-        application_context: Option<&'a [u8]>,
+        (application_context, user_information): (Option<&'a [u8]>, Option<&'a [u8]>),
         components: Components<'a>,
         malformed: &mut MalformedCounts,
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
-        let offer = self.offers.iter().position(|offer| Some(offer.context) == application_context);
-        let opener = Opener::Peer { own: own as u16, offer: offer.unwrap_or(0) as u16 };
-        self.dialogues.set_user(dialogue, Party { opener, ..Party::default() });
-        if offer.is_none() {
+        let (context, version) = match application_context {
+            Some(value) => context::parse(value).unwrap_or_default(),
+            None => (context_of_first(&components).unwrap_or_default(), 1),
+        };
+        // Version 1 has no name (TS 29.002 15.2.2).
+        let version = Version::new(version).filter(|&v| (v == Version::V1) == application_context.is_none());
+        let opener = Opener::Peer { own: own as u16, context };
+        // Whom a message to an LMSI concerns (TS 29.002 23.3.1).
+        let messages = Messages { imsi: user_information.and_then(destination_imsi), ..Messages::default() };
+        let party = Party { opener, messages, version: version.unwrap_or(Version::V1), ..Party::default() };
+        self.dialogues.set_user(dialogue, party);
+        if !version.is_some_and(|version| offer::has(&self.offers, context, version)) {
             self.counts.context_refused += 1;
-            self.abort(now, dialogue, AbortReason::ContextNotSupported, outside);
+            self.refuse_context(now, dialogue, context, outside);
             return None;
         }
         if components.is_empty() {
@@ -92,120 +116,6 @@ impl Ss7 {
             return None;
         }
         self.take(now, dialogue, components, malformed, outside)
-    }
-
-    /// Opens a dialogue of ours from `from` and sends the invocation of `opcode`, whose argument `argument` writes.
-    fn open(
-        &mut self,
-        now: Time,
-        (from, to): ((Digits, Ssn), (Digits, Ssn)),
-        application_context: &[u8],
-        (opcode, timeout): (u8, Duration),
-        user: u64,
-        outside: &mut dyn Outside,
-        argument: impl FnOnce(&mut Prepend<'_>),
-    ) -> Result<(), Refusal> {
-        let party = Party::ours(user, from, opcode);
-        let titled = SccpAddress::titled(to.0, to.1);
-        let dialogue = self.dialogues.open(now, &titled, party, timeout).ok_or(Refusal::Full)?;
-        if let Some((destination, _)) = self.route(&titled, selection(dialogue)) {
-            if !self.transport.admits(destination) {
-                self.dialogues.close(now, dialogue);
-                return Err(Refusal::Full);
-            }
-            // Answers must come from where the Begin goes.
-            self.dialogues.goes_to(dialogue, destination);
-        }
-        let mut room = [0; ROOM];
-        let mut w = Prepend::new(&mut room);
-        argument(&mut w);
-        build::invoke(&mut w, 0, INVOKE_ID, opcode);
-        let sent = self
-            .dialogues
-            .write_begin(&mut w, 0, dialogue, application_context, None)
-            .ok_or(Refusal::TooLong)
-            .and_then(|peer| {
-                let from = SccpAddress::titled(from.0, from.1);
-                self.send_unitdata(&mut w, IN_SEQUENCE_RETURNED, &peer, &from, selection(dialogue), outside)
-            });
-        if sent.is_err() {
-            self.dialogues.close(now, dialogue);
-        }
-        sent.map(|_| ())
-    }
-
-    /// mo-forwardSM towards the SMS-IWMSC.
-    pub(in crate::stack) fn mo_forward_sm(
-        &mut self,
-        now: Time,
-        forward: &MoForward<'_>,
-        user: u64,
-        outside: &mut dyn Outside,
-    ) -> Result<(), Refusal> {
-        let international = |digits| AddressString::international(digits);
-        let argument = map::MoForwardSm {
-            service_centre: SmRpDa::ServiceCentre(international(forward.service_centre)),
-            originator: forward
-                .msisdn
-                .map_or(SmRpOa::None, |msisdn| SmRpOa::Msisdn(international(msisdn.digits()))),
-            ui: forward.tpdu,
-            imsi: forward.imsi,
-            correlation_id: None,
-            delivery_outcome: None,
-        };
-        let between = ((forward.title, forward.ssn), (forward.service_centre, Ssn::MSC));
-        let invoked = (operation::MO_FORWARD_SM, self.forward_timeout);
-        self.open(now, between, context::MO_RELAY_V3, invoked, user, outside, |w| argument.write(w))
-    }
-
-    /// mt-forwardSM, as an SMS-GMSC sends it.
-    pub(in crate::stack) fn mt_forward_sm(
-        &mut self,
-        now: Time,
-        forward: &MtForward<'_>,
-        user: u64,
-        outside: &mut dyn Outside,
-    ) -> Result<(), Refusal> {
-        let origin = SmRpOa::ServiceCentre(AddressString::international(forward.service_centre));
-        let argument = map::MtForwardSm {
-            more_messages: forward.more_messages,
-            ..map::MtForwardSm::new(SmRpDa::Imsi(forward.imsi), origin, forward.tpdu)
-        };
-        let between = ((forward.title, forward.ssn), forward.node);
-        let invoked = (operation::MT_FORWARD_SM, self.forward_timeout);
-        self.open(now, between, context::MT_RELAY_V3, invoked, user, outside, |w| argument.write(w))
-    }
-
-    /// readyForSM towards the HLR.
-    pub(in crate::stack) fn ready_for_sm(
-        &mut self,
-        now: Time,
-        ready: &ReadyForSm,
-        user: u64,
-        outside: &mut dyn Outside,
-    ) -> Result<(), Refusal> {
-        let argument = map::ReadyForSm {
-            imsi: ready.imsi,
-            reason: ready.reason,
-            gprs: ready.sgsn,
-            ip_sm_gw: !ready.sgsn,
-        };
-        let between = (ready.from, (ready.hlr, Ssn::HLR));
-        let invoked = (operation::READY_FOR_SM, ready.timeout);
-        self.open(now, between, context::MWD_MANAGEMENT_V3, invoked, user, outside, |w| argument.write(w))
-    }
-
-    /// Any operation, in a dialogue of its own.
-    pub(in crate::stack) fn invoke(
-        &mut self,
-        now: Time,
-        invoke: &MapInvoke<'_>,
-        user: u64,
-        outside: &mut dyn Outside,
-    ) -> Result<(), Refusal> {
-        let between = (invoke.from, invoke.to);
-        let invoked = (invoke.opcode, invoke.timeout);
-        self.open(now, between, invoke.context, invoked, user, outside, |w| w.bytes(invoke.argument))
     }
 
     /// An operation inside a dialogue that a peer opened, whose invocation waits for our answer.
@@ -246,8 +156,9 @@ impl Ss7 {
         tpdu: Option<&[u8]>,
         outside: &mut dyn Outside,
     ) -> Option<WorkerId> {
-        self.answer(now, asked, outside, |w| {
-            let has_result = map::ForwardSmResult { ui: tpdu }.write(w);
+        self.answer(now, asked, true, outside, |w, version| {
+            // forwardSM of versions 1 and 2 has an empty result.
+            let has_result = version == Version::V3 && map::ForwardSmResult { ui: tpdu }.write(w);
             build::result_last(w, 0, asked.invoke_id, has_result.then_some(opcode));
         })
     }
@@ -261,7 +172,9 @@ impl Ss7 {
         result: Option<&[u8]>,
         outside: &mut dyn Outside,
     ) -> Option<WorkerId> {
-        self.answer(now, asked, outside, |w| {
+        self.answer(now, asked, true, outside, |w, version| {
+            // Where later versions have an extensible SEQUENCE, older ones have nothing.
+            let result = result.filter(|result| version == Version::V3 || *result != [0x30, 0]);
             w.bytes(result.unwrap_or(&[]));
             build::result_last(w, 0, asked.invoke_id, result.map(|_| opcode));
         })
@@ -275,20 +188,23 @@ impl Ss7 {
         error: &UserError<'_>,
         outside: &mut dyn Outside,
     ) -> Option<WorkerId> {
-        self.answer(now, asked, outside, |w| {
-            error.write(w);
+        self.answer(now, asked, false, outside, |w, version| {
+            let error = error.spoken(version);
+            error.write_in(w, version);
             build::error(w, 0, asked.invoke_id, error.code());
         })
     }
 
-    /// Answers an invoke of a peer's: the last of a dialogue that the peer opened in an End, else in a Continue. Gives
-    /// the worker whose association the answer leaves by, if it is sent.
+    /// Answers an invoke of a peer's, in the version of the dialogue: the last of a dialogue that the peer opened in an End,
+    /// else in a Continue, as also after a result when the peer has more messages (TS 29.002 23.3.2). Gives the worker whose
+    /// association the answer leaves by, if it is sent.
     fn answer(
         &mut self,
         now: Time,
         &Asked { dialogue, invoke_id, .. }: &Asked,
+        is_result: bool,
         outside: &mut dyn Outside,
-        component: impl FnOnce(&mut Prepend<'_>),
+        component: impl FnOnce(&mut Prepend<'_>, Version),
     ) -> Option<WorkerId> {
         let mut party = self.dialogues.user(dialogue);
         if !party.as_mut().is_some_and(|party| party.pending.remove(invoke_id)) {
@@ -296,11 +212,16 @@ impl Ss7 {
             return None;
         }
         let party = party?;
-        let ends = self.is_done(dialogue, &party);
-        if !ends {
+        let is_done = self.is_done(dialogue, &party);
+        let more = party.messages.more && is_result;
+        if !is_done || more {
             self.dialogues.set_user(dialogue, party);
         }
-        self.send(now, dialogue, ends, outside, component)
+        let sent = self.send(now, dialogue, is_done && !more, outside, |w| component(w, party.version));
+        if is_done && more {
+            self.dialogues.set_timer(now, dialogue, MORE_MESSAGES);
+        }
+        sent
     }
 
     /// Sends `component` in an End, or in a Continue. What can't be sent is counted; the peer's own timer ends its
@@ -316,7 +237,7 @@ impl Ss7 {
         self.try_send(now, dialogue, ends, outside, component).ok()
     }
 
-    fn try_send(
+    pub(super) fn try_send(
         &mut self,
         now: Time,
         dialogue: DialogueId,
@@ -337,6 +258,31 @@ impl Ss7 {
         self.send_unitdata(&mut w, IN_SEQUENCE_RETURNED, &to, &from, selection(dialogue), outside)
     }
 
+    /// Refuses the application context of a dialogue, and names one that would do (TS 29.002 15.2.1).
+    fn refuse_context(&mut self, now: Time, dialogue: DialogueId, context: u8, outside: &mut dyn Outside) {
+        let mut room = [0; ROOM];
+        let mut w = Prepend::new(&mut room);
+        if self.refuse_without_name
+            && let (Some(peer), Some(to)) =
+                (self.dialogues.peer(dialogue).copied(), self.dialogues.remote_id(dialogue))
+        {
+            let from = self.address_in(&self.dialogues.user(dialogue).unwrap_or_default());
+            self.dialogues.close(now, dialogue);
+            let reason = RefusalReason::Provider(p_abort::INCORRECT_TRANSACTION_PORTION);
+            build::refusal(&mut w, &tcap::Refusal { to, reason, malformed: None }, None);
+            let _ = self.send_unitdata(&mut w, BASIC, &peer, &from, selection(dialogue), outside);
+            return;
+        }
+        let alternative = offer::alternative(&self.offers, context);
+        if let Some(alternative) = &alternative {
+            let refuse =
+                DialoguePdu::Refuse { reason: RefuseReason::NoReason, alternative: Some(alternative) };
+            refuse.write(&mut w);
+        }
+        let user_information = w.finish().filter(|_| alternative.is_some());
+        self.abort_with(now, dialogue, AbortReason::ContextNotSupported, user_information, outside);
+    }
+
     pub(super) fn abort(
         &mut self,
         now: Time,
@@ -344,10 +290,21 @@ impl Ss7 {
         reason: AbortReason,
         outside: &mut dyn Outside,
     ) {
+        self.abort_with(now, dialogue, reason, None, outside);
+    }
+
+    fn abort_with(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        reason: AbortReason,
+        user_information: Option<&[u8]>,
+        outside: &mut dyn Outside,
+    ) {
         let from = self.address_in(&self.dialogues.user(dialogue).unwrap_or_default());
         let mut room = [0; ROOM];
         let mut w = Prepend::new(&mut room);
-        if let Some(to) = self.dialogues.write_abort(now, &mut w, dialogue, reason, None) {
+        if let Some(to) = self.dialogues.write_abort(now, &mut w, dialogue, reason, user_information) {
             let _ = self.send_unitdata(&mut w, BASIC, &to, &from, selection(dialogue), outside);
         }
     }
@@ -394,7 +351,8 @@ impl Ss7 {
                 let from = self.address_in(&expired.user);
                 self.refuse(&from, &expired.peer, &abort, malformed, outside);
             }
-            return Some(gone(expired.dialogue, &expired.user, Outcome::TimedOut));
+            self.release(&expired.user);
+            return Some(gone(expired.dialogue, &expired.user, timed_out(&expired.user)));
         }
         if let Some(ended) = self.ended_within(now) {
             return Some(ended);
@@ -412,6 +370,32 @@ impl Ss7 {
     }
 }
 
+/// What it means that nothing answered our operation in time: of class 4, that it was not refused (Q.774 3.2.1.1).
+fn timed_out(party: &Party) -> Outcome<'static> {
+    match party.opener {
+        Opener::Us { opcode, .. } if operation::is_unanswered(opcode) => {
+            Outcome::Returned { opcode, result: &[] }
+        }
+        _ => Outcome::TimedOut,
+    }
+}
+
+/// The context of a dialogue of version 1: its first operation's.
+fn context_of_first(components: &Components<'_>) -> Option<u8> {
+    match components.clone().next()? {
+        Component::Invoke { opcode: Code::Local(opcode), .. } => map::context_of_v1(opcode),
+        _ => None,
+    }
+}
+
+/// The subscriber whom map-open names as the destination.
+fn destination_imsi(user_information: &[u8]) -> Option<Imsi> {
+    match DialoguePdu::parse(user_information)? {
+        DialoguePdu::Open { destination: Some(to), .. } if to.plan == Plan::E212 => Imsi::new(to.digits),
+        _ => None,
+    }
+}
+
 /// A dialogue is gone, with or without an answer to what we invoked in it.
 pub(super) fn gone<'a>(dialogue: DialogueId, party: &Party, outcome: Outcome<'a>) -> Indication<'a> {
     match party.opener {
@@ -421,6 +405,6 @@ pub(super) fn gone<'a>(dialogue: DialogueId, party: &Party, outcome: Outcome<'a>
 }
 
 /// Signalling link selection: the same for all messages of a dialogue, spread over dialogues.
-fn selection(dialogue: DialogueId) -> u8 {
+pub(super) fn selection(dialogue: DialogueId) -> u8 {
     dialogue.to_u64() as u8 & 0xf
 }

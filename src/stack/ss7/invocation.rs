@@ -1,23 +1,20 @@
 //! Who opened a dialogue, and which invocations are under way in it (Q.774 3.2.2).
 
-use crate::base::{Inline, Time};
-use crate::ident::{Digits, Ssn};
+use crate::base::{Inline, Key, Time};
+use crate::ident::{Digits, Imsi, Msisdn, Ssn};
+use crate::proto::map::Version;
 use crate::proto::tcap::{DialogueId, Problem};
 
-/// An operation that peers may invoke in a dialogue that they open.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Offer {
-    /// The application context, with its version: the value of the object identifier, as in
-    /// [`context`](crate::proto::map::context).
-    pub context: &'static [u8],
-    /// The operation's local code.
-    pub opcode: u8,
-}
-
 /// What is kept with each dialogue.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Party {
     pub(super) opener: Opener,
+    /// The version of its application context.
+    pub(super) version: Version,
+    /// Where our operation is kept until the peer accepts the dialogue.
+    pub(super) held: Option<Key>,
+    /// What the peer's short messages say once for all.
+    pub(super) messages: Messages,
     /// What the peer has invoked and we have not answered.
     pub(super) pending: Pending,
 }
@@ -37,18 +34,50 @@ pub(super) enum Opener {
     Peer {
         /// The place of our address that it called.
         own: u16,
-        /// The place of the first offer with its application context.
-        offer: u16,
+        /// The application context, without its version.
+        context: u8,
     },
 }
 
 impl Default for Opener {
     fn default() -> Self {
-        Self::Peer { own: 0, offer: 0 }
+        Self::Peer { own: 0, context: 0 }
     }
 }
 
+impl Default for Party {
+    fn default() -> Self {
+        Self {
+            opener: Opener::default(),
+            version: Version::V3,
+            held: None,
+            messages: Messages::default(),
+            pending: Pending::default(),
+        }
+    }
+}
+
+/// Short messages of a dialogue that a peer opened: later ones go where the first went (TS 29.002 12.2, 12.9).
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Messages {
+    /// The subscriber: of the first message, or as map-open names the one whose LMSI the message has.
+    pub(super) imsi: Option<Imsi>,
+    /// The subscriber who sends.
+    pub(super) msisdn: Option<Msisdn>,
+    /// The service centre.
+    pub(super) service_centre: Option<Digits>,
+    /// Whether they go to the service centre.
+    pub(super) originated: bool,
+    /// Whether another is to follow the last one (moreMessagesToSend).
+    pub(super) more: bool,
+}
+
 impl Party {
+    /// With what is kept for it, and the version that the peer is asked in.
+    pub(super) fn held(self, held: Option<Key>, version: Version) -> Self {
+        Self { held, version, ..self }
+    }
+
     pub(super) fn ours(user: u64, (title, ssn): (Digits, Ssn), opcode: u8) -> Self {
         Self { opener: Opener::Us { user, title, ssn, opcode }, ..Self::default() }
     }

@@ -98,8 +98,7 @@ impl Ss7 {
         if w.overflowed() {
             return Wrapped::TooLong;
         }
-        let known = self.points.iter().find(|point| point.point_code == destination);
-        let form = known.map_or(sccp::Kind::Udt, |point| point.form);
+        let form = self.form_of(destination);
         let fits = match (sccp::build::udt(w, 0, header, self.budget), form) {
             (Ok(()), _) => true,
             (_, sccp::Kind::Udt) => false,
@@ -107,6 +106,12 @@ impl Ss7 {
             (_, sccp::Kind::Ludt) => sccp::build::unitdata(w, 0, sccp::Kind::Ludt, header, CROSSING).is_ok(),
         };
         if fits && !w.overflowed() { Wrapped::Whole } else { Wrapped::TooLong }
+    }
+
+    /// The greatest form that a destination takes.
+    pub(super) fn form_of(&self, destination: PointCode) -> sccp::Kind {
+        let known = self.points.iter().find(|point| point.point_code == destination);
+        known.map_or(sccp::Kind::Udt, |point| point.form)
     }
 
     /// Sends what stands in `w` in segments of about the same length, the last perhaps shorter (Q.714 4.1.1.2): in

@@ -13,10 +13,12 @@ mod set_up;
 mod strangers;
 mod tricky;
 
+mod versions;
+
 use super::*;
 use crate::base::{Frames, PortId, SipKey};
 use crate::proto::m3ua::{self, AspConfig, Role};
-use crate::proto::map::{context, operation};
+use crate::proto::map::{Version, context, operation};
 use crate::proto::sctp;
 use crate::proto::tcap::{Limits, PeerMatch};
 use crate::stack::{Asked, News, Operation, UserError};
@@ -176,6 +178,7 @@ impl Node {
             },
             forward_timeout: Duration::from_secs(90),
             offers,
+            peers: Peers { held: 64, versions: 64, ..Peers::default() },
         });
         let ss7 = ss7.unwrap();
         Self {
@@ -254,6 +257,12 @@ impl Node {
     }
 }
 
+/// An operation in one version of a context, by the value of its object identifier.
+fn offer(context: &[u8], opcode: u8) -> Offer {
+    let (context, version) = context::parse(context).unwrap();
+    Offer::only(context, Version::new(version).unwrap(), opcode)
+}
+
 /// The gateway, as it stands in two networks.
 fn gateway() -> Node {
     gateway_with(PeerMatch::default())
@@ -263,7 +272,6 @@ fn gateway_with(peer_match: PeerMatch) -> Node {
     let own = [GATEWAY, SECOND]
         .into_iter()
         .flat_map(|title| [Ssn::MSC, Ssn::SGSN].map(|ssn| SccpAddress::titled(digits(title), ssn)));
-    let offer = |context, opcode| Offer { context, opcode };
     let offers = vec![
         offer(context::MT_RELAY_V3, operation::MT_FORWARD_SM),
         offer(context::LOCATION_CANCELLATION_V3, operation::CANCEL_LOCATION),
@@ -277,10 +285,10 @@ fn gateway_with(peer_match: PeerMatch) -> Node {
 
 fn hlr() -> Node {
     let offers = vec![
-        Offer { context: context::GPRS_LOCATION_UPDATE_V3, opcode: operation::UPDATE_GPRS_LOCATION },
-        Offer { context: context::INFO_RETRIEVAL_V3, opcode: operation::SEND_AUTHENTICATION_INFO },
-        Offer { context: context::GATEWAY_V3, opcode: operation::SEND_ROUTING_INFO_FOR_SM },
-        Offer { context: context::MWD_MANAGEMENT_V3, opcode: operation::READY_FOR_SM },
+        offer(context::GPRS_LOCATION_UPDATE_V3, operation::UPDATE_GPRS_LOCATION),
+        offer(context::INFO_RETRIEVAL_V3, operation::SEND_AUTHENTICATION_INFO),
+        offer(context::GATEWAY_V3, operation::SEND_ROUTING_INFO_FOR_SM),
+        offer(context::MWD_MANAGEMENT_V3, operation::READY_FOR_SM),
     ];
     Node::new(200, 100, vec![SccpAddress::titled(digits(HLR), Ssn::HLR)], offers)
 }

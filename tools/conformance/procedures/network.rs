@@ -105,13 +105,15 @@ fn r_6_dialogues_that_are_not_offered_are_refused() {
             let invoke = tlv(0xa1, &[&[2, 1, 1, 2, 1, operation], &argument]);
             tlv(0x62, &[&tlv(0x48, &[otid]), &ss7::dialogue_request(context), &tlv(0x6c, &[&invoke])])
         };
-        // Version 2 of the context: refused for its name, with the one that is offered left to be asked for.
-        bench.send_tcap(&begin(&[0, 0, 0, 1], [25, 2], 46));
+        // Version 4 of the context: refused for its name, with one that is offered.
+        bench.send_tcap(&begin(&[0, 0, 0, 1], [25, 4], 44));
         let abort = bench.expect_unitdata(0x67);
         assert_eq!(abort.dtid(), Some(&[0, 0, 0, 1][..]));
         let response = at(&abort.tcap, &[0x67, 0x6b, 0x28, 0xa0, 0x61]);
         assert_eq!(spell(at(response, &[0xa2])), "020101", "reject-permanent");
         assert_eq!(spell(at(response, &[0xa3, 0xa1])), "020102", "application-context-name-not-supported");
+        let refuse = at(response, &[0xbe, 0x28, 0xa0, 0xa3]);
+        assert_eq!(spell(at(refuse, &[0x06])), "04000001001903", "alternative: version 3");
         // An operation of another context.
         bench.send_tcap(&begin(&[0, 0, 0, 2], [25, 3], 46));
         let end = bench.expect_end(&[0, 0, 0, 2]);

@@ -12,7 +12,7 @@ use ipsmgw::control::subscribers::Subscribers;
 use ipsmgw::dataplane::Worker;
 use ipsmgw::ident::{Digits, Ssn};
 use ipsmgw::io::memory::MemoryIo;
-use ipsmgw::proto::map::{context, operation};
+use ipsmgw::proto::map::{Version, context, operation};
 use ipsmgw::sim::{
     BridgeId, GatewayId, LinkId, PeerId, PeerStack, Ports, Quality, Random, Scripted, Simulation,
 };
@@ -113,7 +113,7 @@ fn digits(text: &str) -> Digits {
 
 /// The HLR; SIP has nothing to do there.
 fn worker(key: &SipKey, io: MemoryIo, associations: u16, hlr: Hlr) -> HlrWorker {
-    let offer = |context, opcode| Offer { context, opcode };
+    let offer = |context, opcode| Offer::only(context, Version::V3, opcode);
     let stack = PeerStack {
         ports: &[["10.7.0.2", "10.7.0.1"].map(|address| address.parse().expect("an address"))],
         host: "hlr.home1.net",
@@ -124,10 +124,10 @@ fn worker(key: &SipKey, io: MemoryIo, associations: u16, hlr: Hlr) -> HlrWorker 
         identifiers: 4096,
         forward_timeout: Duration::from_secs(100),
         offers: &[
-            offer(context::MO_RELAY_V3, operation::MO_FORWARD_SM),
-            offer(context::ANY_TIME_INFO_HANDLING_V3, operation::ANY_TIME_MODIFICATION),
-            offer(context::GPRS_LOCATION_UPDATE_V3, operation::UPDATE_GPRS_LOCATION),
-            offer(context::MS_PURGING_V3, operation::PURGE_MS),
+            offer(context::MO_RELAY, operation::MO_FORWARD_SM),
+            offer(context::ANY_TIME_INFO_HANDLING, operation::ANY_TIME_MODIFICATION),
+            offer(context::GPRS_LOCATION_UPDATE, operation::UPDATE_GPRS_LOCATION),
+            offer(context::MS_PURGING, operation::PURGE_MS),
         ],
     };
     stack.worker(key, io, hlr)

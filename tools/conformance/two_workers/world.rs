@@ -12,7 +12,7 @@ use ipsmgw::dataplane::Worker;
 use ipsmgw::gateway::Gateway;
 use ipsmgw::ident::{Digits, Ssn};
 use ipsmgw::io::memory::MemoryIo;
-use ipsmgw::proto::map::{context, operation};
+use ipsmgw::proto::map::{Version, context, operation};
 use ipsmgw::sim::{Clock, GatewayId, PeerId, PeerStack, Quality, Simulation};
 use ipsmgw::stack::{Application as _, Offer, Stack};
 
@@ -93,8 +93,8 @@ fn worker(key: &SipKey, io: MemoryIo, associations: u16, users: u32) -> CoreWork
         identifiers: (16 * dialogues).next_power_of_two(),
         forward_timeout: Duration::from_secs(600),
         offers: &[
-            Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
-            Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
+            Offer::only(context::MO_RELAY, Version::V3, operation::MO_FORWARD_SM),
+            Offer::only(context::MT_RELAY, Version::V3, operation::MT_FORWARD_SM),
         ],
     };
     stack.worker(key, io, Core::new())

@@ -8,7 +8,7 @@ use ipsmgw::control::config::{
     Association, Backoff, Destination, Eal, NodeKind, Port, PortAddress, R1, Role, Route, Ss7, Title,
 };
 use ipsmgw::ident::{Digits, Imsi, Msisdn};
-use ipsmgw::proto::map::{Arc, SmscType};
+use ipsmgw::proto::map::{Arc, SmscType, Version};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -147,6 +147,42 @@ pub struct SignallingPoint {
     /// `[[….title]]`: where the titles of others lead.
     #[serde(rename = "title", default)]
     pub titles: Vec<Title>,
+    /// The newest version of MAP that it speaks: newer application contexts are refused. Default 3.
+    #[serde(default)]
+    pub highest_map: HighestMap,
+    /// How they are refused. Default `"context"`.
+    #[serde(default)]
+    pub refuse_as: RefuseAs,
+}
+
+/// A version of MAP: 1, 2 or 3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "u8")]
+pub struct HighestMap(pub Version);
+
+impl Default for HighestMap {
+    fn default() -> Self {
+        Self(Version::V3)
+    }
+}
+
+impl TryFrom<u8> for HighestMap {
+    type Error = String;
+
+    fn try_from(number: u8) -> Result<Self, String> {
+        Version::new(number).map(Self).ok_or_else(|| format!("{number} is no version of MAP; 1, 2 or 3"))
+    }
+}
+
+/// How an application context is refused.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefuseAs {
+    /// By its name, and with one that would do, as versions 2 and 3 do.
+    #[default]
+    Context,
+    /// By P-Abort "incorrect transaction portion", as a node of version 1 does that knows no dialogue portions.
+    PAbort,
 }
 
 /// A network that a signalling point is on too.

@@ -12,6 +12,7 @@ use crate::ue::{self, Act, Behaviour, Ue};
 use core::convert::Infallible;
 use ipsmgw::base::{Counts, Time};
 use ipsmgw::ident::Digits;
+use ipsmgw::proto::map::Version;
 use ipsmgw::stack::{Application, Context, Indication, Stack};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -63,6 +64,8 @@ pub struct Node {
     pub(crate) by_address: BTreeMap<SocketAddr, u32>,
     /// Whether service centres may refuse messages.
     pub(crate) may_refuse: bool,
+    /// Whether the service centres' results lack the SUBMIT-REPORT: forwardSM of MAP versions 1 and 2 has none.
+    pub(crate) lacks_reports: bool,
     /// The UEs' part of the scenario.
     pub traffic: Traffic,
     /// UEs that are about to leave for a while.
@@ -125,6 +128,7 @@ impl Node {
             by_identity,
             by_address,
             may_refuse: !config.smsc.model.is_good(),
+            lacks_reports: config.smsc.point.highest_map.0 < Version::V3,
             traffic: Traffic::new(&config.traffic, counts, random.bits()),
             leaving: vec![],
             trying_again: BTreeSet::new(),

@@ -1,6 +1,6 @@
 //! Puts the nodes of the core network together.
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, RefuseAs};
 use crate::hlr::HlrNode;
 use crate::node::Node;
 use crate::serving::ServingNode;
@@ -16,11 +16,11 @@ use ipsmgw::dataplane::{Worker, rings};
 use ipsmgw::ident::{Digits, PointCode, SccpAddress, Ssn, WorkerId};
 use ipsmgw::io::{Impaired, PacketIo};
 use ipsmgw::proto::link::Link;
-use ipsmgw::proto::map::{context, operation};
+use ipsmgw::proto::map::{Version, context, operation};
 use ipsmgw::proto::sccp::SccpConfig;
 use ipsmgw::proto::sip;
 use ipsmgw::proto::tcap::DialoguesConfig;
-use ipsmgw::stack::{Application, Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport};
+use ipsmgw::stack::{Application, Ims, ImsConfig, Offer, Peers, Side, Ss7, Ss7Config, Stack, Transport};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -52,6 +52,7 @@ pub fn ues<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>,
         titles: &[],
         ssns: &[],
         offers: vec![],
+        refuses_without_name: false,
         signalling: Signalling::NONE,
     };
     worker(config, io, stack, node)
@@ -74,8 +75,8 @@ pub fn smsc<IO: PacketIo>(
         titles: &titles,
         ssns: &[Ssn::MSC],
         offers: vec![
-            Offer { context: context::MO_RELAY_V3, opcode: operation::MO_FORWARD_SM },
-            Offer { context: context::ALERT_V2, opcode: operation::ALERT_SERVICE_CENTRE },
+            Offer::new(context::MO_RELAY, ALL_VERSIONS, operation::MO_FORWARD_SM),
+            Offer::only(context::ALERT, Version::V2, operation::ALERT_SERVICE_CENTRE),
         ],
         listen: vec![],
         relays: false,
@@ -104,8 +105,11 @@ pub fn serving<IO: PacketIo>(
         titles: &[node.title],
         ssns,
         offers: vec![
-            Offer { context: context::MT_RELAY_V3, opcode: operation::MT_FORWARD_SM },
-            Offer { context: context::LOCATION_CANCELLATION_V3, opcode: operation::CANCEL_LOCATION },
+            Offer::only(context::MT_RELAY, Version::V3, operation::MT_FORWARD_SM),
+            // forwardSM of versions 1 and 2, towards the mobile.
+            Offer::only(context::MT_RELAY, Version::V2, operation::MO_FORWARD_SM),
+            Offer::only(context::MO_RELAY, Version::V1, operation::MO_FORWARD_SM),
+            Offer::new(context::LOCATION_CANCELLATION, ALL_VERSIONS, operation::CANCEL_LOCATION),
         ],
         listen: vec![],
         relays: false,
@@ -119,7 +123,7 @@ pub fn serving<IO: PacketIo>(
 /// Says which part of the configuration does not fit.
 pub fn hlr<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>, HlrNode>, String> {
     let titles: Vec<Digits> = config.networks.iter().map(|network| network.hlr_title).collect();
-    let offer = |context, opcode| Offer { context, opcode };
+    let offer = |context, opcode| Offer::only(context, Version::V3, opcode);
     let point = Point {
         point: &config.hlr.point,
         purpose: 3,
@@ -128,14 +132,14 @@ pub fn hlr<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>,
         listen: config.hlr.sip().into_iter().collect(),
         relays: false,
         offers: vec![
-            offer(context::GATEWAY_V3, operation::SEND_ROUTING_INFO_FOR_SM),
-            offer(context::GATEWAY_V3, operation::REPORT_SM_DELIVERY_STATUS),
-            offer(context::MWD_MANAGEMENT_V3, operation::READY_FOR_SM),
-            offer(context::ANY_TIME_INFO_HANDLING_V3, operation::ANY_TIME_MODIFICATION),
-            offer(context::NETWORK_LOCATION_UPDATE_V3, operation::UPDATE_LOCATION),
-            offer(context::GPRS_LOCATION_UPDATE_V3, operation::UPDATE_GPRS_LOCATION),
-            offer(context::MS_PURGING_V3, operation::PURGE_MS),
-            offer(context::INFO_RETRIEVAL_V3, operation::SEND_AUTHENTICATION_INFO),
+            offer(context::GATEWAY, operation::SEND_ROUTING_INFO_FOR_SM),
+            offer(context::GATEWAY, operation::REPORT_SM_DELIVERY_STATUS),
+            Offer::new(context::MWD_MANAGEMENT, (Version::V2, Version::V3), operation::READY_FOR_SM),
+            offer(context::ANY_TIME_INFO_HANDLING, operation::ANY_TIME_MODIFICATION),
+            offer(context::NETWORK_LOCATION_UPDATE, operation::UPDATE_LOCATION),
+            offer(context::GPRS_LOCATION_UPDATE, operation::UPDATE_GPRS_LOCATION),
+            offer(context::MS_PURGING, operation::PURGE_MS),
+            offer(context::INFO_RETRIEVAL, operation::SEND_AUTHENTICATION_INFO),
         ],
     };
     point.build(config, io, HlrNode::new(config)?)
@@ -162,6 +166,14 @@ pub fn stp<IO: PacketIo>(
         relays: true,
     };
     point.build(config, io, StpNode::new(&stp.name))
+}
+
+const ALL_VERSIONS: (Version, Version) = (Version::V1, Version::V3);
+
+/// Offers in the versions up to one; those that begin above it are none.
+fn up_to(highest: Version, offers: Vec<Offer>) -> Vec<Offer> {
+    let cut = |offer: Offer| Offer { versions: (offer.versions.0, offer.versions.1.min(highest)), ..offer };
+    offers.into_iter().filter(|offer| offer.versions.0 <= highest).map(cut).collect()
 }
 
 /// A signalling point to be built.
@@ -195,7 +207,8 @@ impl Point<'_> {
             under_way: under_way(config),
             titles,
             ssns,
-            offers,
+            offers: up_to(point.highest_map.0, offers),
+            refuses_without_name: point.refuse_as == RefuseAs::PAbort,
             signalling: Signalling {
                 ss7: &point.ss7,
                 associations: &point.associations,
@@ -229,6 +242,8 @@ struct NodeStack<'a> {
     /// What those titles are.
     ssns: &'a [Ssn],
     offers: Vec<Offer>,
+    /// Whether it refuses application contexts as if it did not know what they are.
+    refuses_without_name: bool,
     signalling: Signalling<'a>,
 }
 
@@ -248,6 +263,7 @@ const NO_SS7: Ss7Section = Ss7Section {
     point_code: PointCode(0),
     network_indicator: 2,
     sif_budget: 272,
+    map_memory_s: 3600,
     match_first: Vec::new(),
     match_later: Vec::new(),
     relays: Vec::new(),
@@ -370,5 +386,6 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
         },
         forward_timeout: config.traffic.mt_forward,
         offers: stack.offers.clone(),
+        peers: Peers { refuse_without_name: stack.refuses_without_name, ..Peers::default() },
     }
 }

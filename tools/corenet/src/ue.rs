@@ -500,7 +500,7 @@ fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) 
         let failure = failed.and_then(|_| report.get(1).copied());
         short_message::is_submit_report(report, fingerprint.short(), failure)
     };
-    let may_refuse = node.may_refuse;
+    let (may_refuse, lacks_reports) = (node.may_refuse, node.lacks_reports);
     let mo = node.traffic.mo_of(node.ues[sender as usize].direct.is_some());
     if sender != ue {
         mo.fail(number, "the report went to another UE");
@@ -508,7 +508,7 @@ fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) 
         mo.fail(number, &format!("the report has RP-MR {reference}, not {expected}"));
     } else if failed.is_some() && !may_refuse {
         mo.fail(number, &format!("RP-Cause {failed:?}"));
-    } else if !report.map_or(failed.is_some(), is_said) {
+    } else if !report.map_or(failed.is_some() || lacks_reports, is_said) {
         mo.fail(number, "the SUBMIT-REPORT is not the SMSC's");
     } else if failed.is_some() {
         mo.fail_as_configured();

@@ -8,9 +8,9 @@ mod wire;
 
 use core::net::IpAddr;
 
-use super::{AddressString, Why, read_imsi};
+use super::{AddressString, Fields, Why, read_imsi};
 use crate::base::{Layer, Malformed};
-use crate::codec::{Prepend, tbcd};
+use crate::codec::{Prepend, ber, tbcd};
 use crate::ident::{Digits, Imsi};
 
 pub use authentication::{
@@ -591,12 +591,22 @@ impl Reset {
         })
     }
 
-    /// Reads the argument of version 2 or 3.
+    /// Reads the argument. That of version 1 may name a network resource first, which is the HLR.
     ///
     /// # Errors
     /// If it is mistyped.
     pub fn decode(argument: &[u8]) -> Result<Self, Malformed> {
-        let argument: wire::ResetArg = wire::decode(argument)?;
+        let mut fields = Fields::of(argument, 0x30)?;
+        let argument: wire::ResetArg = match fields.optional(0x0a)? {
+            None => wire::decode(argument)?,
+            Some(_) => {
+                let mut room = vec![0; argument.len()];
+                let mut w = Prepend::new(&mut room);
+                w.bytes(fields.rest.rest());
+                ber::wrap(&mut w, 0x30, 0);
+                wire::decode(w.finish().unwrap_or(&[]))?
+            }
+        };
         let (wire::SendingNodeNumber::Hlr(number) | wire::SendingNodeNumber::Css(number)) =
             argument.sending_node_number;
         let prefix = |octets: &rasn::types::OctetString| tbcd::read(octets).ok_or(VALUE);

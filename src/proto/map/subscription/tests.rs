@@ -42,6 +42,8 @@ const SAI_RESULT_TRIPLETS: &str =
 const RESET: &str = "3009040791947101880810";
 const RESET_LIST: &str = "3018040791947101880810300d0404620211f204056202113254";
 const RESET_CSS: &str = "3009810791947101880810";
+const RESET_V1: &str = "300c0a0101040791947101880810";
+const RESET_V1_LIST: &str = "301b0a0101040791947101880810300d0404620211f204056202113254";
 
 const UL: &str = "301c040862021132547698f0810791947101999010040791947101999020";
 const UL_MORE: &str =
@@ -327,6 +329,11 @@ fn reset() {
     for (form, reset) in [(RESET, &all), (RESET_CSS, &all), (RESET_LIST, &some)] {
         assert_eq!(Reset::decode(&hex(form)).as_ref(), Ok(reset));
     }
+    // Version 1, by pycrate 0.8.1: with a network resource in front.
+    for (form, reset) in [(RESET_V1, &all), (RESET_V1_LIST, &some)] {
+        assert_eq!(Reset::decode(&hex(form)).as_ref(), Ok(reset), "{form}");
+    }
+    assert_eq!(why(Reset::decode(&hex("3003 0a0101"))), "structure");
     assert_eq!(why(Reset::decode(&hex("300f 040791947101880810 3004 04026f02"))), "value");
     assert_eq!(why(Reset::decode(&hex("300f 040791947101880810 3004 0402f621"))), "value");
 }

@@ -209,6 +209,8 @@ pub enum AbortCause<'a> {
         /// What it tells ours.
         user_information: Option<&'a [u8]>,
     },
+    /// The peer's user, without a dialogue portion: as a peer aborts that knows of none.
+    Bare,
     /// The peer did not accept the dialogue.
     Refused {
         /// Why not.

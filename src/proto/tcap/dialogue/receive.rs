@@ -220,7 +220,8 @@ impl<U: Copy + Default> Dialogues<U> {
             (None, Some(DialoguePortion::Abort { user_information, .. })) => {
                 AbortCause::User { user_information }
             }
-            (None, _) => AbortCause::User { user_information: None },
+            (None, None) => AbortCause::Bare,
+            (None, Some(_)) => AbortCause::User { user_information: None },
         };
         self.fail(now, id, cause, None)
     }

@@ -85,10 +85,12 @@ pub(super) fn worker_with(worker: u8, workers: u8, change: impl FnOnce(&mut sccp
             limits: LIMITS,
         },
         forward_timeout: Duration::from_secs(90),
-        offers: vec![Offer {
-            context: context::SUBSCRIBER_DATA_MANAGEMENT_V3,
-            opcode: operation::INSERT_SUBSCRIBER_DATA,
-        }],
+        offers: vec![Offer::only(
+            context::SUBSCRIBER_DATA_MANAGEMENT,
+            Version::V3,
+            operation::INSERT_SUBSCRIBER_DATA,
+        )],
+        peers: Peers::default(),
     });
     ss7.unwrap()
 }

@@ -115,8 +115,12 @@ fn what_is_not_offered_is_refused() {
     for context in [&context::of(16, 2)[..], &context::of(2, 4), context::GPRS_LOCATION_UPDATE_V3] {
         assert_eq!(gateway.hear_tcap(&begin(context, &[&invoke(1, 7, INSERT)])), None);
         let said = gateway.said();
-        let refused = aare(context, 1);
-        assert!(said[0][0] == 0x67 && said[0].windows(refused.len()).any(|window| window == refused));
+        let refusal = tcap::Message::parse(&said[0]).unwrap();
+        let Some(tcap::DialoguePortion::Response { accepted: false, diagnostic, .. }) = refusal.dialogue
+        else {
+            panic!("{refusal:?}")
+        };
+        assert_eq!((said[0][0], diagnostic), (0x67, tcap::Diagnostic::CONTEXT_NOT_SUPPORTED));
     }
     assert_eq!(gateway.ss7.counts.context_refused, 3);
     // An operation of another context; one with a code that no octet holds.
