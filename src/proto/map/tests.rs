@@ -1,5 +1,7 @@
 //! Golden vectors, rare forms, and octets that nobody should send.
 
+mod vectors;
+
 use super::*;
 use crate::ident::{Digits, Msisdn};
 
