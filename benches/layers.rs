@@ -274,6 +274,8 @@ fn ss7_build(figures: &mut Figures) {
             imsi: messages::imsi(user).parse().ok(),
             correlation_id: None,
             delivery_outcome: None,
+            more_messages: false,
+            extension: map::Extension::NONE,
         })
         .collect();
     let udt =

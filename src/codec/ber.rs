@@ -6,6 +6,12 @@ use super::{Prepend, Reader};
 /// Nesting deeper than this is refused (an indefinite length has to be walked to find its end).
 pub const MAX_DEPTH: usize = 16;
 
+/// More elements inside one of indefinite length than this are refused: it has to be walked to find its end.
+pub const MAX_ELEMENTS: usize = 512;
+
+/// Identifier octet of end-of-contents, which closes an indefinite length and is never an element (X.690 8.1.5).
+const END_OF_CONTENTS: u8 = 0;
+
 /// One element: its identifier octet, and its contents without the end-of-contents octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tlv<'a> {
@@ -21,21 +27,21 @@ pub struct Tlv<'a> {
 pub fn read<'a>(reader: &mut Reader<'a>) -> Option<Tlv<'a>> {
     // Nearly every element has one octet of tag and one of length; those of some size, two.
     match *reader.rest() {
-        [tag, length @ ..=0x7f, ..] if tag & 0x1f != 0x1f => {
+        [tag @ 1..=0xff, length @ ..=0x7f, ..] if tag & 0x1f != 0x1f => {
             let element = reader.take(2 + usize::from(length))?;
             Some(Tlv { tag, value: element.get(2..)? })
         }
-        [tag, 0x81, length, ..] if tag & 0x1f != 0x1f => {
+        [tag @ 1..=0xff, 0x81, length, ..] if tag & 0x1f != 0x1f => {
             let element = reader.take(3 + usize::from(length))?;
             Some(Tlv { tag, value: element.get(3..)? })
         }
-        _ => read_at(reader, 0),
+        _ => read_at(reader, 0, &mut { MAX_ELEMENTS }),
     }
 }
 
-fn read_at<'a>(reader: &mut Reader<'a>, depth: usize) -> Option<Tlv<'a>> {
+fn read_at<'a>(reader: &mut Reader<'a>, depth: usize, left: &mut usize) -> Option<Tlv<'a>> {
     let mut ahead = *reader;
-    let tag = ahead.u8()?;
+    let tag = ahead.u8().filter(|&tag| tag != END_OF_CONTENTS)?;
     if tag & 0x1f == 0x1f {
         // High tag number: at most four octets more.
         let mut octets = 0;
@@ -55,14 +61,15 @@ fn read_at<'a>(reader: &mut Reader<'a>, depth: usize) -> Option<Tlv<'a>> {
             let start = ahead.position();
             loop {
                 let end = ahead.position();
-                if ahead.peek()? == 0 {
+                if ahead.peek()? == END_OF_CONTENTS {
                     ahead.u8()?;
                     if ahead.u8()? != 0 {
                         return None;
                     }
                     break contents.get(..end - start)?;
                 }
-                read_at(&mut ahead, depth + 1)?;
+                *left = left.checked_sub(1)?;
+                read_at(&mut ahead, depth + 1, left)?;
             }
         }
         short @ 0..0x80 => ahead.take(usize::from(short))?,
@@ -77,6 +84,38 @@ fn read_at<'a>(reader: &mut Reader<'a>, depth: usize) -> Option<Tlv<'a>> {
     };
     *reader = ahead;
     Some(Tlv { tag, value })
+}
+
+/// Whether no string in `contents` is in pieces, at any depth, and nothing is nested deeper or has more elements than
+/// may be: what a decoder for any BER must not be given. What can't be read is left to that decoder.
+#[must_use]
+pub fn is_plain(contents: &[u8]) -> bool {
+    all_plain(Reader::new(contents), 0, &mut { MAX_ELEMENTS })
+}
+
+fn all_plain(mut reader: Reader<'_>, depth: usize, left: &mut usize) -> bool {
+    while let Some(element) = read(&mut reader) {
+        let Some(counted) = left.checked_sub(1).filter(|_| depth <= MAX_DEPTH) else { return false };
+        *left = counted;
+        let inside = || Reader::new(element.value);
+        if !has_its_form(element.tag) || element.tag & 0x20 != 0 && !all_plain(inside(), depth + 1, left) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether an element of this tag is primitive or constructed as its universal type is; true of all other classes. A
+/// string may be constructed by X.690 8.7.3, but TCAP and MAP have none so long.
+#[must_use]
+#[inline]
+pub const fn has_its_form(tag: u8) -> bool {
+    match tag & 0x1f {
+        _ if tag >= 0x40 => true,
+        0x08 | 0x0b | 0x10 | 0x11 => tag & 0x20 != 0,
+        0x1f => true,
+        _ => tag & 0x20 == 0,
+    }
 }
 
 /// Reads an identifier of one octet and the length after it, however far that goes, and gives the identifier: what
@@ -169,6 +208,47 @@ mod tests {
         assert_eq!(one(&[0x30, 0x80].repeat(40)), None, "nested too deep");
         assert_eq!(one(&[0x9f, 0x81, 0x01, 1, 7]), Some(Tlv { tag: 0x9f, value: &[7] }));
         assert_eq!(one(&[]), None);
+    }
+
+    #[test]
+    fn end_of_contents_is_no_element() {
+        assert_eq!(one(&[0, 0]), None);
+        assert_eq!(one(&[0, 0x81, 0]), None);
+        assert_eq!(one(&[0, 0x82, 0, 0]), None);
+        assert_eq!(one(&[0x30, 0x80, 0, 1, 7, 0, 0]), None, "an end of contents has no contents");
+    }
+
+    #[test]
+    fn elements_inside_an_indefinite_length_are_counted() {
+        let sequence = |elements: usize| [&[0x30, 0x80][..], &[5, 0].repeat(elements), &[0, 0]].concat();
+        assert!(one(&sequence(MAX_ELEMENTS)).is_some());
+        assert_eq!(one(&sequence(MAX_ELEMENTS + 1)), None);
+        // Those of all depths together.
+        let nested = [&[0x30, 0x80][..], &sequence(MAX_ELEMENTS - 1), &[0, 0]].concat();
+        assert!(one(&nested).is_some());
+        let nested = [&[0x30, 0x80][..], &sequence(MAX_ELEMENTS), &[0, 0]].concat();
+        assert_eq!(one(&nested), None);
+    }
+
+    #[test]
+    fn plain_contents_have_strings_in_one_piece_at_every_depth() {
+        let plain: [&[u8]; 5] = [
+            &[],
+            &[0x30, 4, 4, 0, 0x81, 0, 0xa1, 2, 5, 0],
+            &[0x30, 0x80, 4, 1, 7, 0, 0],
+            &[0xa0, 2, 0, 0],
+            &[4, 1],
+        ];
+        assert!(plain.iter().all(|plain| is_plain(plain)));
+        let pieces: [&[u8]; 4] =
+            [&[0x24, 3, 4, 1, 7], &[0x30, 5, 0x24, 3, 4, 1, 7], &[0x30, 0x80, 0x24, 0, 0, 0], &[0x10, 0]];
+        assert!(pieces.iter().all(|pieces| !is_plain(pieces)));
+        let mut deep = vec![];
+        for _ in 0..MAX_DEPTH + 2 {
+            deep = [&[0xa0, deep.len() as u8][..], &deep].concat();
+        }
+        assert!(!is_plain(&deep) && is_plain(&deep[2..]));
+        assert!(is_plain(&[5, 0].repeat(MAX_ELEMENTS)) && !is_plain(&[5, 0].repeat(MAX_ELEMENTS + 1)));
     }
 
     #[test]

@@ -38,6 +38,10 @@ counts! {
         operation_rejected,
         /// Operations rejected for their argument.
         argument_rejected,
+        /// Components that can't be read; those behind them are discarded.
+        component_malformed,
+        /// Rejects that can't be read, which are not answered.
+        reject_malformed,
         /// Components of one message refused because no more can wait.
         components_refused,
         /// Answers to operations whose dialogue is gone, or that were answered already.

@@ -85,11 +85,19 @@ async def bad_tcap(judge):
         ("component portion longer than the message", [2, 3], lambda otid: ber(0x62, ber(0x48, otid), AARQ, bytes.fromhex("6c40a1050201"))),
         ("unknown message type", [0], lambda otid: ber(0x66, ber(0x48, otid))),
         ("portions out of order", [2, 3], lambda otid: begin(otid, ber(0x6C, bytes.fromhex("a106020101020147")), AARQ)),
-        ("AARE in a Begin", [2, 3], lambda otid: begin(otid, bytes.fromhex("6b262824060700118605010101a0196117a109060704000001001903a203020100a305a103020100"))),
     ]:
         heard = await sender.ask(name, make)
         checks.equal(f"bad TCAP, {name}: Abort by the provider", (heard.kind, heard.reason and heard.reason[0]), ("abort", "p-abortCause"))
         checks.within(f"bad TCAP, {name}: cause", heard.reason and heard.reason[1], causes)
+    # A P-Abort would make the peer believe that we speak version 1 of MAP only (Q.774 3.2.2.1).
+    for name, portion in [
+        ("AARE in a Begin", "6b262824060700118605010101a0196117a109060704000001001903a203020100a305a103020100"),
+        ("dialogue portion of another syntax", "6b122810060700118605010109a0056003800100"),
+    ]:
+        heard = await sender.ask(name, lambda otid: begin(otid, bytes.fromhex(portion)))
+        dialogue = heard.dialogue or [None, {}]
+        checks.equal(f"bad TCAP, {name}: Abort with ABRT", (heard.kind, dialogue[0]), ("abort", "dialogueAbort"))
+        checks.equal(f"bad TCAP, {name}: by the provider", dialogue[1].get("abort-source"), 1)
     for name, octets in [
         ("End for an unknown transaction", ber(0x64, ber(0x49, unknown))),
         ("Abort for an unknown transaction", ber(0x67, ber(0x49, unknown), bytes.fromhex("4a0100"))),

@@ -4,7 +4,9 @@
 //! Read and written in place like the messages themselves: a gateway that stands between SMS-GMSC and HLR passes
 //! informServiceCentre on, and a UE's notice of free memory becomes readyForSM on the worker that took it.
 
-use super::{AbsentSubscriberDiagnostic, AddressString, Fields, put_imsi, put_null, read_imsi, read_u8};
+use super::{
+    AbsentSubscriberDiagnostic, AddressString, Fields, Version, put_imsi, put_null, read_imsi, read_u8,
+};
 use crate::base::Malformed;
 use crate::codec::{Prepend, ber};
 use crate::ident::Imsi;
@@ -99,7 +101,7 @@ impl ReadyForSm {
             match field.tag {
                 0x05 => ready.gprs = true,
                 0x81 => ready.ip_sm_gw = true,
-                _ => {}
+                _ => fields.pass(field, &[0x81])?,
             }
         }
         Ok(ready)
@@ -113,6 +115,29 @@ impl ReadyForSm {
         w.bytes(&[0x0a, 1, self.reason as u8]);
         put_imsi(w, 0x80, self.imsi);
         ber::wrap(w, 0x30, mark);
+    }
+}
+
+impl ReadyForSm {
+    /// Puts what says this in a version in front: in 2 IMSI and reason, in 1 the IMSI that noteSubscriberPresent has for
+    /// its argument.
+    pub fn write_in(&self, w: &mut Prepend<'_>, version: Version) {
+        match version {
+            Version::V3 => self.write(w),
+            Version::V2 => Self { gprs: false, ip_sm_gw: false, ..*self }.write(w),
+            Version::V1 => put_imsi(w, 0x04, self.imsi),
+        }
+    }
+
+    /// Reads the argument of noteSubscriberPresent, which says that a subscriber is there.
+    ///
+    /// # Errors
+    /// If it is mistyped.
+    pub fn parse_note_subscriber_present(argument: &[u8]) -> Result<Self, Malformed> {
+        let mut fields = Fields::new(argument);
+        let imsi = read_imsi(fields.tagged(0x04)?);
+        let imsi = fields.value(imsi)?;
+        Ok(Self { imsi, reason: AlertReason::MsPresent, gprs: false, ip_sm_gw: false })
     }
 }
 
@@ -184,7 +209,7 @@ impl InformServiceCentre {
                 0x03 => inform.status = Some(fields.value(MwStatus::read(field.value))?),
                 0x02 => inform.diagnostic = diagnostic()?,
                 0x80 => inform.additional_diagnostic = diagnostic()?,
-                _ => {}
+                _ => fields.pass(field, &[0x80])?,
             }
         }
         Ok(inform)

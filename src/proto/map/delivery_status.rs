@@ -2,7 +2,8 @@
 
 use super::extension::SMSC_TYPE;
 use super::{
-    AbsentSubscriberDiagnostic, AddressString, Arc, Fields, SmscType, put_imsi, put_null, read_imsi, read_u8,
+    AbsentSubscriberDiagnostic, AddressString, Arc, Fields, SmscType, Version, Why, put_imsi, put_null,
+    read_imsi, read_u8,
 };
 use crate::base::Malformed;
 use crate::codec::{Prepend, ber};
@@ -96,8 +97,13 @@ impl ReportSmDeliveryStatus {
         let msisdn = fields.value(msisdn)?;
         let service_centre = AddressString::read(fields.tagged(0x04)?);
         let service_centre = fields.value(service_centre)?;
-        let outcome = DeliveryOutcome::read(fields.tagged(0x0a)?);
-        let mut report = Self::new(msisdn, service_centre, fields.value(outcome)?);
+        // Version 1 has no outcome: what it reports is always that the subscriber was absent (TS 29.002 23.6).
+        let outcome = match fields.optional(0x0a)? {
+            Some(octets) => fields.value(DeliveryOutcome::read(octets))?,
+            None if fields.is_empty() => DeliveryOutcome::AbsentSubscriber,
+            None => return Err(fields.fault(Why::Missing)),
+        };
+        let mut report = Self::new(msisdn, service_centre, outcome);
         while let Some(field) = fields.next()? {
             let outcome = || fields.value(DeliveryOutcome::read(field.value)).map(Some);
             let diagnostic =
@@ -117,7 +123,9 @@ impl ReportSmDeliveryStatus {
                 0x88 => report.ip_sm_gw_diagnostic = diagnostic()?,
                 0x89 => report.imsi = Some(fields.value(read_imsi(field.value))?),
                 0x8a => report.single_attempt = true,
-                _ => {}
+                _ => {
+                    fields.pass(field, &[0x80, 0xa1, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a])?
+                }
             }
         }
         Ok(report)
@@ -153,6 +161,22 @@ impl ReportSmDeliveryStatus {
     }
 }
 
+impl ReportSmDeliveryStatus {
+    /// Puts the argument of a version in front: 2 ends with the outcome, 1 before it.
+    pub fn write_in(&self, w: &mut Prepend<'_>, version: Version, arc: Option<&Arc>) {
+        if version == Version::V3 {
+            return self.write(w, arc);
+        }
+        let mark = w.len();
+        if version == Version::V2 {
+            ber::put_integer(w, 0x0a, i32::from(self.outcome as u8));
+        }
+        self.service_centre.put(w, 0x04);
+        self.msisdn.put(w, 0x04);
+        ber::wrap(w, 0x30, mark);
+    }
+}
+
 /// ReportSM-DeliveryStatusRes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReportSmDeliveryStatusResult {
@@ -161,15 +185,16 @@ pub struct ReportSmDeliveryStatusResult {
 }
 
 impl ReportSmDeliveryStatusResult {
-    /// Reads a result, a whole element or nothing.
+    /// Reads a result, a whole element or nothing; in versions 1 and 2 it is the number alone.
     ///
     /// # Errors
     /// If it is mistyped.
     pub fn parse(result: &[u8]) -> Result<Self, Malformed> {
-        if result.is_empty() {
-            return Ok(Self { stored_msisdn: None });
-        }
-        let mut fields = Fields::of(result, 0x30)?;
+        let mut fields = match result.first() {
+            None => return Ok(Self { stored_msisdn: None }),
+            Some(0x04) => Fields::new(result),
+            Some(_) => Fields::of(result, 0x30)?,
+        };
         let stored = match fields.optional(0x04)? {
             Some(octets) => Some(fields.value(AddressString::read(octets))?),
             None => None,
@@ -185,6 +210,16 @@ impl ReportSmDeliveryStatusResult {
         if let Some(number) = self.stored_msisdn {
             number.put(w, 0x04);
             ber::wrap(w, 0x30, mark);
+        }
+        self.stored_msisdn.is_some()
+    }
+
+    /// The same, in the form of a version.
+    pub fn write_in(&self, w: &mut Prepend<'_>, version: Version) -> bool {
+        match (version, self.stored_msisdn) {
+            (Version::V3, _) => return self.write(w),
+            (_, Some(number)) => number.put(w, 0x04),
+            (_, None) => {}
         }
         self.stored_msisdn.is_some()
     }

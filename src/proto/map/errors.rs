@@ -1,6 +1,6 @@
 //! User errors (TS 29.002 17.6, 17.7.7): how an operation fails, and the parameters that say more.
 
-use super::{Fields, Why, put_imsi, put_null, read_imsi, read_u8};
+use super::{Fields, Version, Why, put_imsi, put_null, read_imsi, read_u8, read_u32};
 use crate::base::{Layer, Malformed};
 use crate::codec::{Prepend, Reader, ber};
 use crate::ident::Imsi;
@@ -101,7 +101,8 @@ impl SmDeliveryFailureCause {
     }
 }
 
-/// A user error with its parameter, as version 3 has it.
+/// A user error with its parameter, as version 3 has it; [`UserError::spoken`] and [`UserError::write_in`] turn it into
+/// what older versions can say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum UserError<'a> {
     /// There is no such subscriber.
@@ -119,6 +120,10 @@ pub enum UserError<'a> {
         additional: Option<AbsentSubscriberDiagnostic>,
         /// From an HLR to an IP-SM-GW: the subscriber may be there in IMS yet.
         imsi: Option<Imsi>,
+        /// When the sender is asked to try again, in seconds since 1900 (NTP).
+        retransmission: Option<u32>,
+        /// The external identifier's IMSI that an alert will name (userIdentifierAlert).
+        alert: Option<Imsi>,
     },
     /// The subscriber may not be served there.
     RoamingNotAllowed {
@@ -141,7 +146,10 @@ pub enum UserError<'a> {
     /// The network can't do this.
     FacilityNotSupported,
     /// The subscriber is not there, as versions 1 and 2 say it.
-    AbsentSubscriber,
+    AbsentSubscriber {
+        /// In version 1: whether the service centre is on the waiting list (mwd-Set).
+        mwd_set: Option<bool>,
+    },
     /// Another message is on its way to the subscriber.
     SubscriberBusyForMtSms,
     /// The message could not be delivered.
@@ -157,6 +165,10 @@ pub enum UserError<'a> {
     SystemFailure {
         /// Where: 0 PLMN, 1 HLR, 2 VLR, 3 previous VLR, 4 controlling MSC, 5 visited MSC, 6 EIR, 7 radio subsystem.
         network_resource: Option<u8>,
+        /// Where, with more places: 0 SGSN, 1 GGSN, 2 GMLC, 3 gsmSCF, 4 NPLR, 5 AuC.
+        additional: Option<u8>,
+        /// 0 limit reached on number of concurrent location requests.
+        cause: Option<u8>,
     },
     /// An optional parameter is missing that this needs.
     DataMissing,
@@ -181,7 +193,13 @@ impl<'a> UserError<'a> {
     /// absentSubscriberSM with one diagnostic.
     #[must_use]
     pub const fn absent_subscriber_sm(diagnostic: AbsentSubscriberDiagnostic) -> Self {
-        Self::AbsentSubscriberSm { diagnostic: Some(diagnostic), additional: None, imsi: None }
+        Self::AbsentSubscriberSm {
+            diagnostic: Some(diagnostic),
+            additional: None,
+            imsi: None,
+            retransmission: None,
+            alert: None,
+        }
     }
 
     /// sm-DeliveryFailure.
@@ -196,7 +214,7 @@ impl<'a> UserError<'a> {
     /// systemFailure without a place.
     #[must_use]
     pub const fn system_failure() -> Self {
-        Self::SystemFailure { network_resource: None }
+        Self::SystemFailure { network_resource: None, additional: None, cause: None }
     }
 
     /// Its local code, from [`error_code`].
@@ -212,7 +230,7 @@ impl<'a> UserError<'a> {
             Self::TeleserviceNotProvisioned => error_code::TELESERVICE_NOT_PROVISIONED,
             Self::CallBarred { .. } => error_code::CALL_BARRED,
             Self::FacilityNotSupported => error_code::FACILITY_NOT_SUPPORTED,
-            Self::AbsentSubscriber => error_code::ABSENT_SUBSCRIBER,
+            Self::AbsentSubscriber { .. } => error_code::ABSENT_SUBSCRIBER,
             Self::SubscriberBusyForMtSms => error_code::SUBSCRIBER_BUSY_FOR_MT_SMS,
             Self::SmDeliveryFailure { .. } => error_code::SM_DELIVERY_FAILURE,
             Self::MessageWaitingListFull => error_code::MESSAGE_WAITING_LIST_FULL,
@@ -250,14 +268,11 @@ impl<'a> UserError<'a> {
                 Self::CallBarred { cause, unauthorised_originator }
             }
             error_code::FACILITY_NOT_SUPPORTED => Self::FacilityNotSupported,
-            error_code::ABSENT_SUBSCRIBER => Self::AbsentSubscriber,
+            error_code::ABSENT_SUBSCRIBER => read_absent_subscriber(parameter)?,
             error_code::SUBSCRIBER_BUSY_FOR_MT_SMS => Self::SubscriberBusyForMtSms,
             error_code::SM_DELIVERY_FAILURE => read_sm_delivery_failure(parameter)?,
             error_code::MESSAGE_WAITING_LIST_FULL => Self::MessageWaitingListFull,
-            error_code::SYSTEM_FAILURE => {
-                let (network_resource, _) = read_enumerated_or_sequence(parameter, 0)?;
-                Self::SystemFailure { network_resource }
-            }
+            error_code::SYSTEM_FAILURE => read_system_failure(parameter)?,
             error_code::DATA_MISSING => Self::DataMissing,
             error_code::UNEXPECTED_DATA_VALUE => Self::UnexpectedDataValue,
             error_code::RESOURCE_LIMITATION => Self::ResourceLimitation,
@@ -267,11 +282,61 @@ impl<'a> UserError<'a> {
         })
     }
 
+    /// The error that says this in a version: older ones lack some (TS 29.002 17.6, "must not be used in version").
+    #[must_use]
+    pub const fn spoken(self, version: Version) -> Self {
+        match (version, self) {
+            // Whether the service centre was put on the waiting list is the HLR's to say, and optional.
+            (Version::V1 | Version::V2, Self::AbsentSubscriberSm { .. }) => {
+                Self::AbsentSubscriber { mwd_set: None }
+            }
+            (Version::V1, Self::SubscriberBusyForMtSms) => Self::system_failure(),
+            (Version::V1, Self::IllegalEquipment) => Self::IllegalSubscriber,
+            (Version::V1 | Version::V2, Self::ResourceLimitation) => Self::system_failure(),
+            _ => self,
+        }
+    }
+
+    /// Puts the parameter in front in the form of a version, for the error of [`UserError::spoken`]; nothing if it would
+    /// be empty. Versions 1 and 2 have a bare ENUMERATED where 3 has a SEQUENCE, or nothing at all.
+    pub fn write_in(&self, w: &mut Prepend<'_>, version: Version) {
+        if version == Version::V3 {
+            return self.write(w);
+        }
+        let mark = w.len();
+        let bare = |w: &mut Prepend<'_>, value: u8| ber::put_integer(w, 0x0a, i32::from(value));
+        match *self {
+            Self::SmDeliveryFailure { cause, .. } if version == Version::V1 => bare(w, cause as u8),
+            Self::SmDeliveryFailure { cause, diagnostic_info } => {
+                if let Some(info) = diagnostic_info {
+                    ber::put(w, 0x04, info);
+                }
+                bare(w, cause as u8);
+                ber::wrap(w, 0x30, mark);
+            }
+            // The parameter is mandatory there: 0 is "not in that PLMN".
+            Self::RoamingNotAllowed { cause } => bare(w, cause.unwrap_or(0)),
+            Self::CallBarred { cause: Some(value), .. }
+            | Self::SystemFailure { network_resource: Some(value), .. } => bare(w, value),
+            Self::AbsentSubscriber { mwd_set: Some(set) } if version == Version::V1 => {
+                w.bytes(&[0x01, 1, if set { 0xff } else { 0 }]);
+            }
+            Self::Other { parameter, .. } => w.bytes(parameter),
+            _ => {}
+        }
+    }
+
     /// Puts the parameter in front, in the form of version 3; nothing if it would be empty.
     pub fn write(&self, w: &mut Prepend<'_>) {
         let mark = w.len();
         match *self {
-            Self::AbsentSubscriberSm { diagnostic, additional, imsi } => {
+            Self::AbsentSubscriberSm { diagnostic, additional, imsi, retransmission, alert } => {
+                if let Some(imsi) = alert {
+                    put_imsi(w, 0x83, imsi);
+                }
+                if let Some(time) = retransmission {
+                    ber::put(w, 0x82, &time.to_be_bytes());
+                }
                 if let Some(imsi) = imsi {
                     put_imsi(w, 0x81, imsi);
                 }
@@ -295,9 +360,15 @@ impl<'a> UserError<'a> {
                 w.bytes(&[0x0a, 1, cause as u8]);
             }
             Self::RoamingNotAllowed { cause: Some(cause) }
-            | Self::UnknownSubscriber { diagnostic: Some(cause) }
-            | Self::SystemFailure { network_resource: Some(cause) } => {
+            | Self::UnknownSubscriber { diagnostic: Some(cause) } => {
                 ber::put_integer(w, 0x0a, i32::from(cause));
+            }
+            Self::SystemFailure { network_resource, additional, cause } => {
+                for (tag, value) in [(0x81, cause), (0x80, additional), (0x0a, network_resource)] {
+                    if let Some(value) = value {
+                        ber::put_integer(w, tag, i32::from(value));
+                    }
+                }
             }
             Self::Other { parameter, .. } => return w.bytes(parameter),
             _ => {}
@@ -310,6 +381,7 @@ impl<'a> UserError<'a> {
 
 fn read_absent_subscriber_sm(parameter: &[u8]) -> Result<UserError<'_>, Malformed> {
     let (mut diagnostic, mut additional, mut imsi) = (None, None, None);
+    let (mut retransmission, mut alert) = (None, None);
     if !parameter.is_empty() {
         let mut fields = Fields::of(parameter, 0x30)?;
         while let Some(field) = fields.next()? {
@@ -319,11 +391,41 @@ fn read_absent_subscriber_sm(parameter: &[u8]) -> Result<UserError<'_>, Malforme
                 0x02 => diagnostic = code()?,
                 0x80 => additional = code()?,
                 0x81 => imsi = Some(fields.value(read_imsi(field.value))?),
-                _ => {}
+                0x82 => retransmission = Some(fields.value(read_u32(field.value))?),
+                0x83 => alert = Some(fields.value(read_imsi(field.value))?),
+                _ => fields.pass(field, &[0x80, 0x81, 0x82, 0x83])?,
             }
         }
     }
-    Ok(UserError::AbsentSubscriberSm { diagnostic, additional, imsi })
+    Ok(UserError::AbsentSubscriberSm { diagnostic, additional, imsi, retransmission, alert })
+}
+
+/// In version 1 perhaps a bare BOOLEAN; later nothing, or a SEQUENCE whose reason is not of short messages.
+fn read_absent_subscriber(parameter: &[u8]) -> Result<UserError<'_>, Malformed> {
+    let mut outer = Reader::new(parameter);
+    let mwd_set = match ber::read_tag(&mut outer, 0x01) {
+        Some(&[value]) => Some(value != 0),
+        Some(_) => return Err(Malformed::new(Layer::Map, Why::Value as u8, 0)),
+        None => None,
+    };
+    Ok(UserError::AbsentSubscriber { mwd_set })
+}
+
+/// Nothing, a bare ENUMERATED (versions 1 and 2), or a SEQUENCE.
+fn read_system_failure(parameter: &[u8]) -> Result<UserError<'_>, Malformed> {
+    let is_sequence = parameter.first() == Some(&0x30);
+    let mut fields = if is_sequence { Fields::of(parameter, 0x30)? } else { Fields::new(parameter) };
+    let (mut network_resource, mut additional, mut cause) = (None, None, None);
+    while let Some(field) = fields.next()? {
+        let place = match field.tag {
+            0x0a => &mut network_resource,
+            0x80 if is_sequence => &mut additional,
+            0x81 if is_sequence => &mut cause,
+            _ => continue,
+        };
+        *place = Some(fields.value(read_u8(field.value))?);
+    }
+    Ok(UserError::SystemFailure { network_resource, additional, cause })
 }
 
 /// In version 1 a bare ENUMERATED; later a SEQUENCE that begins with it.

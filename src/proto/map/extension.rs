@@ -13,6 +13,29 @@ use super::Fields;
 use crate::base::Inline;
 use crate::codec::{Prepend, Reader, ber};
 
+/// The contents of a whole ExtensionContainer, kept as they came and written back so: what somebody else put there is not
+/// lost on its way through us. Empty if there is none.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Extension<'a>(&'a [u8]);
+
+impl<'a> Extension<'a> {
+    /// No container.
+    pub const NONE: Self = Self(&[]);
+
+    /// From the contents of a container.
+    #[must_use]
+    pub const fn new(contents: &'a [u8]) -> Self {
+        Self(contents)
+    }
+
+    /// Puts the container in front under `tag`, if there is one.
+    pub(super) fn put(self, w: &mut Prepend<'_>, tag: u8) {
+        if !self.0.is_empty() {
+            ber::put(w, tag, self.0);
+        }
+    }
+}
+
 /// IP-messaging support of the SMS-GMSC, a NULL in sendRoutingInfoForSM (8.4 step 3, H-3).
 pub(super) const IP_MESSAGING: u8 = 1;
 /// Type of the service centre, an ENUMERATED in reportSM-DeliveryStatus (8.5 step 8).

@@ -1,7 +1,10 @@
 //! mo-ForwardSM and mt-ForwardSM (TS 29.002 12.2, 12.9, 17.7.6), and forwardSM of versions 1 and 2, whose argument is
 //! the beginning of theirs.
 
-use super::{AddressString, Fields, Why, put_imsi, put_null, read_imsi, read_u8, read_u16, read_u32};
+use super::{
+    AddressString, Extension, Fields, Version, Why, put_imsi, put_null, read_imsi, read_u8, read_u16,
+    read_u32,
+};
 use crate::base::Malformed;
 use crate::codec::{Prepend, ber};
 use crate::ident::Imsi;
@@ -16,6 +19,8 @@ pub enum SmRpDa {
     Imsi(Imsi),
     /// To a subscriber, by the VLR's own number for it.
     Lmsi([u8; 4]),
+    /// To a subscriber, by the roaming number that an HLR gave; only in version 1.
+    RoamingNumber(AddressString),
     /// To a service centre.
     ServiceCentre(AddressString),
     /// To where the dialogue's first one went.
@@ -28,6 +33,7 @@ impl SmRpDa {
         let read = match choice.tag {
             0x80 => read_imsi(choice.value).map(Self::Imsi),
             0x81 => choice.value.try_into().ok().map(Self::Lmsi),
+            0x83 => AddressString::read(choice.value).map(Self::RoamingNumber),
             0x84 => AddressString::read(choice.value).map(Self::ServiceCentre),
             0x85 => Some(Self::None),
             _ => return Err(fields.fault(Why::Missing)),
@@ -37,6 +43,7 @@ impl SmRpDa {
 
     fn put(self, w: &mut Prepend<'_>) {
         match self {
+            Self::RoamingNumber(address) => address.put(w, 0x83),
             Self::Imsi(imsi) => put_imsi(w, 0x80, imsi),
             Self::Lmsi(lmsi) => ber::put(w, 0x81, &lmsi),
             Self::ServiceCentre(address) => address.put(w, 0x84),
@@ -102,7 +109,7 @@ impl<'a> CorrelationId<'a> {
                 0x80 => hlr_id = Some(field.value),
                 0x81 => sip_uri_a = Some(field.value),
                 0x82 => sip_uri_b = Some(field.value),
-                _ => {}
+                _ => fields.pass(field, &[0x80, 0x81, 0x82])?,
             }
         }
         Ok(Self { hlr_id, sip_uri_a, sip_uri_b: sip_uri_b.ok_or(fields.fault(Why::Missing))? })
@@ -136,29 +143,45 @@ pub struct MoForwardSm<'a> {
     pub correlation_id: Option<CorrelationId<'a>>,
     /// What became of a message between subscribers without numbers.
     pub delivery_outcome: Option<u8>,
+    /// Whether the subscriber has more for the service centre (moreMessagesToSend); only in versions 1 and 2.
+    pub more_messages: bool,
+    /// Extensions, as they came.
+    pub extension: Extension<'a>,
 }
 
 impl<'a> MoForwardSm<'a> {
-    /// Reads the argument of mo-ForwardSM, a whole element.
+    /// The argument with its mandatory elements alone.
+    #[must_use]
+    pub const fn new(service_centre: SmRpDa, originator: SmRpOa, ui: &'a [u8]) -> Self {
+        Self {
+            service_centre,
+            originator,
+            ui,
+            imsi: None,
+            correlation_id: None,
+            delivery_outcome: None,
+            more_messages: false,
+            extension: Extension::NONE,
+        }
+    }
+
+    /// Reads the argument of mo-ForwardSM, or of forwardSM towards a service centre: a whole element.
     ///
     /// # Errors
     /// If it is mistyped.
     pub fn parse(argument: &'a [u8]) -> Result<Self, Malformed> {
         let mut fields = Fields::of(argument, 0x30)?;
-        let mut sm = Self {
-            service_centre: SmRpDa::read(&mut fields)?,
-            originator: SmRpOa::read(&mut fields)?,
-            ui: read_ui(&mut fields)?,
-            imsi: None,
-            correlation_id: None,
-            delivery_outcome: None,
-        };
+        let service_centre = SmRpDa::read(&mut fields)?;
+        let originator = SmRpOa::read(&mut fields)?;
+        let mut sm = Self::new(service_centre, originator, read_ui(&mut fields)?);
         while let Some(field) = fields.next()? {
             match field.tag {
+                0x05 => sm.more_messages = true,
+                0x30 => sm.extension = Extension::new(field.value),
                 0x04 => sm.imsi = Some(fields.value(read_imsi(field.value))?),
                 0xa0 => sm.correlation_id = Some(CorrelationId::read(field.value)?),
                 0x81 => sm.delivery_outcome = Some(fields.value(read_u8(field.value))?),
-                _ => {}
+                _ => fields.pass(field, &[0xa0, 0x81])?,
             }
         }
         Ok(sm)
@@ -176,10 +199,42 @@ impl<'a> MoForwardSm<'a> {
         if let Some(imsi) = self.imsi {
             put_imsi(w, 0x04, imsi);
         }
+        self.extension.put(w, 0x30);
         ber::put(w, 0x04, self.ui);
         self.originator.put(w);
         self.service_centre.put(w);
         ber::wrap(w, 0x30, mark);
+    }
+
+    /// Puts the argument of a version in front: of forwardSM in 1 and 2, which has neither IMSI nor extensions.
+    pub fn write_in(&self, w: &mut Prepend<'_>, version: Version) {
+        match version {
+            Version::V3 => self.write(w),
+            _ => put_forward_sm(w, self.service_centre, self.originator, self.ui, self.more_messages),
+        }
+    }
+}
+
+/// ForwardSM-Arg of versions 1 and 2, both ways.
+fn put_forward_sm(w: &mut Prepend<'_>, to: SmRpDa, from: SmRpOa, ui: &[u8], more_messages: bool) {
+    let mark = w.len();
+    put_null(w, 0x05, more_messages);
+    ber::put(w, 0x04, ui);
+    from.put(w);
+    to.put(w);
+    ber::wrap(w, 0x30, mark);
+}
+
+/// Whether the argument of a forwardSM of version 1 or 2 goes to a service centre: the operation is the same both ways,
+/// and the kind of SM-RP-DA tells them apart (TS 29.002 12.2). `None` if it says neither, being one more message of a
+/// dialogue, or can't be read.
+#[must_use]
+pub fn is_mobile_originated(argument: &[u8]) -> Option<bool> {
+    let mut fields = Fields::of(argument, 0x30).ok()?;
+    match SmRpDa::read(&mut fields).ok()? {
+        SmRpDa::ServiceCentre(_) => Some(true),
+        SmRpDa::Imsi(_) | SmRpDa::Lmsi(_) | SmRpDa::RoamingNumber(_) => Some(false),
+        SmRpDa::None => None,
     }
 }
 
@@ -206,6 +261,8 @@ pub struct MtForwardSm<'a> {
     pub maximum_retransmission: Option<u32>,
     /// The SMS-GMSC, to be told when the subscriber is back.
     pub gmsc: Option<AddressString>,
+    /// Extensions, as they came.
+    pub extension: Extension<'a>,
 }
 
 impl<'a> MtForwardSm<'a> {
@@ -223,6 +280,7 @@ impl<'a> MtForwardSm<'a> {
             correlation_id: None,
             maximum_retransmission: None,
             gmsc: None,
+            extension: Extension::NONE,
         }
     }
 
@@ -238,6 +296,7 @@ impl<'a> MtForwardSm<'a> {
         while let Some(field) = fields.next()? {
             match field.tag {
                 0x05 => sm.more_messages = true,
+                0x30 => sm.extension = Extension::new(field.value),
                 // A value out of range says nothing, but is no reason to lose the message.
                 0x02 => {
                     sm.delivery_timer = read_u16(field.value).filter(|seconds| (30..=600).contains(seconds));
@@ -247,7 +306,7 @@ impl<'a> MtForwardSm<'a> {
                 0xa1 => sm.correlation_id = Some(CorrelationId::read(field.value)?),
                 0x82 => sm.maximum_retransmission = Some(fields.value(read_u32(field.value))?),
                 0x83 => sm.gmsc = Some(fields.value(AddressString::read(field.value))?),
-                _ => {}
+                _ => fields.pass(field, &[0x80, 0xa1, 0x82, 0x83])?,
             }
         }
         Ok(sm)
@@ -272,11 +331,20 @@ impl<'a> MtForwardSm<'a> {
         if let Some(seconds) = self.delivery_timer {
             ber::put_integer(w, 0x02, i32::from(seconds));
         }
+        self.extension.put(w, 0x30);
         put_null(w, 0x05, self.more_messages);
         ber::put(w, 0x04, self.ui);
         self.origin.put(w);
         self.destination.put(w);
         ber::wrap(w, 0x30, mark);
+    }
+
+    /// Puts the argument of a version in front: of forwardSM in 1 and 2, which ends with moreMessagesToSend.
+    pub fn write_in(&self, w: &mut Prepend<'_>, version: Version) {
+        match version {
+            Version::V3 => self.write(w),
+            _ => put_forward_sm(w, self.destination, self.origin, self.ui, self.more_messages),
+        }
     }
 }
 

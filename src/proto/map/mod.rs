@@ -16,17 +16,22 @@ mod extension;
 mod forward_sm;
 mod routing_info;
 pub mod subscription;
+mod version;
 
 pub use address::{AddressString, Plan, TypeOfNumber};
 pub use alerting::{AlertReason, AlertServiceCentre, InformServiceCentre, MwStatus, ReadyForSm};
 pub use delivery_status::{DeliveryOutcome, ReportSmDeliveryStatus, ReportSmDeliveryStatusResult};
 pub use dialogue_pdu::{DialoguePdu, RefuseReason, UserAbort};
 pub use errors::{AbsentSubscriberDiagnostic, SmDeliveryFailureCause, UserError, error_code};
-pub use extension::{Arc, NotAnArc, SmscType};
-pub use forward_sm::{CorrelationId, ForwardSmResult, MAX_UI, MoForwardSm, MtForwardSm, SmRpDa, SmRpOa};
+pub use extension::{Arc, Extension, NotAnArc, SmscType};
+pub use forward_sm::{
+    CorrelationId, ForwardSmResult, MAX_UI, MoForwardSm, MtForwardSm, SmRpDa, SmRpOa, is_mobile_originated,
+};
 pub use routing_info::{
     IpSmGwGuidance, SendRoutingInfoForSm, SendRoutingInfoForSmResult, ServingNode, SmRpMti,
 };
+
+pub use version::{Class, Timer, Version, class, context_of_v1, errors, mt_forward_sm, ready_for_sm, timer};
 
 use crate::base::{Layer, Malformed};
 use crate::codec::ber::{self, Tlv};
@@ -39,10 +44,14 @@ pub mod operation {
     pub const UPDATE_LOCATION: u8 = 2;
     /// cancelLocation.
     pub const CANCEL_LOCATION: u8 = 3;
+    /// noteSubscriberDataModified.
+    pub const NOTE_SUBSCRIBER_DATA_MODIFIED: u8 = 5;
     /// insertSubscriberData.
     pub const INSERT_SUBSCRIBER_DATA: u8 = 7;
     /// deleteSubscriberData.
     pub const DELETE_SUBSCRIBER_DATA: u8 = 8;
+    /// sendParameters, of version 1.
+    pub const SEND_PARAMETERS: u8 = 9;
     /// updateGprsLocation.
     pub const UPDATE_GPRS_LOCATION: u8 = 23;
     /// reset.
@@ -55,8 +64,14 @@ pub mod operation {
     pub const MO_FORWARD_SM: u8 = 46;
     /// reportSM-DeliveryStatus.
     pub const REPORT_SM_DELIVERY_STATUS: u8 = 47;
+    /// noteSubscriberPresent, of version 1.
+    pub const NOTE_SUBSCRIBER_PRESENT: u8 = 48;
+    /// alertServiceCentreWithoutResult, of version 1.
+    pub const ALERT_SERVICE_CENTRE_WITHOUT_RESULT: u8 = 49;
     /// sendAuthenticationInfo.
     pub const SEND_AUTHENTICATION_INFO: u8 = 56;
+    /// restoreData.
+    pub const RESTORE_DATA: u8 = 57;
     /// informServiceCentre.
     pub const INFORM_SERVICE_CENTRE: u8 = 63;
     /// alertServiceCentre.
@@ -71,7 +86,10 @@ pub mod operation {
     /// Whether nothing answers it: class 4 (TS 29.002 17.1.2).
     #[must_use]
     pub const fn is_unanswered(opcode: u8) -> bool {
-        matches!(opcode, RESET | INFORM_SERVICE_CENTRE)
+        matches!(
+            opcode,
+            RESET | INFORM_SERVICE_CENTRE | NOTE_SUBSCRIBER_PRESENT | ALERT_SERVICE_CENTRE_WITHOUT_RESULT
+        )
     }
 
     /// Whether the responder of `of` may invoke it before it answers (TS 29.002 17.3.2).
@@ -130,6 +148,11 @@ impl<'a> Fields<'a> {
         Malformed::new(Layer::Map, why as u8, self.all.len() - self.rest.len())
     }
 
+    /// Whether there is no more.
+    fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// The next element, whatever it is; `None` at the end.
     #[inline]
     fn next(&mut self) -> Result<Option<Tlv<'a>>, Malformed> {
@@ -137,7 +160,18 @@ impl<'a> Fields<'a> {
             return Ok(None);
         }
         self.left = self.left.checked_sub(1).ok_or_else(|| self.fault(Why::TooManyElements))?;
-        ber::read(&mut self.rest).map(Some).ok_or_else(|| self.fault(Why::Structure))
+        let element = ber::read(&mut self.rest).filter(|element| ber::has_its_form(element.tag));
+        element.map(Some).ok_or_else(|| self.fault(Why::Structure))
+    }
+
+    /// Passes over an element that is none of those looked for, as a later version's. One that has a known tag in
+    /// the other form (a string in pieces) is a fault: what it says must not get lost.
+    #[cold]
+    fn pass(&self, element: Tlv<'_>, known: &[u8]) -> Result<(), Malformed> {
+        match known.contains(&(element.tag ^ 0x20)) {
+            true => Err(self.fault(Why::Structure)),
+            false => Ok(()),
+        }
     }
 
     /// The next element, which must be there.
@@ -155,6 +189,8 @@ impl<'a> Fields<'a> {
     fn optional(&mut self, tag: u8) -> Result<Option<&'a [u8]>, Malformed> {
         if self.rest.peek() == Some(tag) {
             self.next().map(|next| next.map(|tlv| tlv.value))
+        } else if self.rest.peek() == Some(tag ^ 0x20) {
+            Err(self.fault(Why::Structure))
         } else {
             Ok(None)
         }

@@ -1,7 +1,7 @@
 //! sendRoutingInfoForSM (TS 29.002 12.1, 17.7.6): where to send a short message for a subscriber.
 
 use super::extension::IP_MESSAGING;
-use super::{AddressString, Arc, Fields, Why, put_imsi, put_null, read_imsi, read_u8, read_u16};
+use super::{AddressString, Arc, Fields, Version, Why, put_imsi, put_null, read_imsi, read_u8, read_u16};
 use crate::base::Malformed;
 use crate::codec::{Prepend, ber};
 use crate::ident::Imsi;
@@ -95,7 +95,7 @@ impl<'a> SendRoutingInfoForSm<'a> {
                 0x8b => info.ip_sm_gw_guidance = true,
                 0x8c => info.imsi = Some(fields.value(read_imsi(field.value))?),
                 0x8d => info.single_attempt = true,
-                _ => {}
+                _ => fields.pass(field, &[0xa6, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d])?,
             }
         }
         Ok(info)
@@ -126,6 +126,16 @@ impl<'a> SendRoutingInfoForSm<'a> {
         w.bytes(&[0x81, 1, if self.priority { 0xff } else { 0 }]);
         self.msisdn.put(w, 0x80);
         ber::wrap(w, 0x30, mark);
+    }
+}
+
+impl SendRoutingInfoForSm<'_> {
+    /// Puts the argument of a version in front: 1 and 2 have its mandatory elements alone.
+    pub fn write_in(&self, w: &mut Prepend<'_>, version: Version, arc: Option<&Arc>) {
+        match version {
+            Version::V3 => self.write(w, arc),
+            _ => Self::new(self.msisdn, self.priority, self.service_centre).write(w, None),
+        }
     }
 }
 
@@ -232,7 +242,11 @@ impl SendRoutingInfoForSmResult {
         let imsi = read_imsi(fields.tagged(0x04)?);
         let imsi = fields.value(imsi)?;
         let mut location = Fields::new(fields.tagged(0xa0)?);
-        let node = AddressString::read(location.tagged(0x81)?);
+        // Versions 1 and 2 have a choice there: a roaming number, or the MSC's.
+        let node = match location.optional(0x80)? {
+            Some(roaming) => AddressString::read(roaming),
+            None => AddressString::read(location.tagged(0x81)?),
+        };
         let network_node = location.value(node)?;
         let mut info = Self::new(imsi, network_node);
         while let Some(field) = location.next()? {
@@ -242,12 +256,13 @@ impl SendRoutingInfoForSmResult {
                 0xa6 => info.additional = Some(ServingNode::read(field.value)?),
                 0xa9 => info.third = Some(ServingNode::read(field.value)?),
                 0x8b => info.ims_node = true,
-                _ => {}
+                _ => location.pass(field, &[0x85, 0xa6, 0xa9, 0x8b])?,
             }
         }
         while let Some(field) = fields.next()? {
-            if field.tag == 0xa5 {
-                info.guidance = Some(IpSmGwGuidance::read(field.value)?);
+            match field.tag {
+                0xa5 => info.guidance = Some(IpSmGwGuidance::read(field.value)?),
+                _ => fields.pass(field, &[0xa5])?,
             }
         }
         Ok(info)
@@ -275,5 +290,13 @@ impl SendRoutingInfoForSmResult {
         ber::wrap(w, 0xa0, location);
         put_imsi(w, 0x04, self.imsi);
         ber::wrap(w, 0x30, mark);
+    }
+
+    /// Puts the result of a version in front: 1 and 2 know one node, an MSC.
+    pub fn write_in(&self, w: &mut Prepend<'_>, version: Version) {
+        match version {
+            Version::V3 => self.write(w),
+            _ => Self { lmsi: self.lmsi, ..Self::new(self.imsi, self.network_node) }.write(w),
+        }
     }
 }

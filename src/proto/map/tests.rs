@@ -1,6 +1,7 @@
 //! Golden vectors, rare forms, and octets that nobody should send.
 
 mod vectors;
+mod versions;
 
 use super::*;
 use crate::ident::{Digits, Msisdn};
@@ -59,6 +60,8 @@ fn mo_forward_sm_is_the_golden_one() {
         imsi: Some(imsi()),
         correlation_id: None,
         delivery_outcome: None,
+        more_messages: false,
+        extension: Extension::NONE,
     };
     assert_eq!(sm, expected);
     assert_eq!(written(|w| sm.write(w)), bytes);
@@ -76,6 +79,8 @@ fn mo_forward_sm_of_140_octets_leaves_room_for_a_begin() {
         imsi: Some(imsi()),
         correlation_id: None,
         delivery_outcome: None,
+        more_messages: false,
+        extension: Extension::NONE,
     };
     assert_eq!(written(|w| sm.write(w)).len(), 188);
 }
@@ -118,6 +123,7 @@ fn mo_forward_sm_between_subscribers_without_numbers() {
         imsi: None,
         correlation_id: Some(CorrelationId { hlr_id: None, sip_uri_a: None, sip_uri_b: b"sip:b" }),
         delivery_outcome: Some(2),
+        ..MoForwardSm::new(SmRpDa::None, SmRpOa::None, &[1])
     };
     assert_eq!(MoForwardSm::parse(&written(|w| sm.write(w))), Ok(sm));
 }
@@ -318,6 +324,8 @@ fn errors() -> Vec<UserError<'static>> {
             diagnostic: None,
             additional: Some(AbsentSubscriberDiagnostic::IMSI_DETACHED),
             imsi: Some(imsi()),
+            retransmission: Some(0xe5f1_0203),
+            alert: Some(imsi()),
         },
         UserError::RoamingNotAllowed { cause: Some(3) },
         UserError::RoamingNotAllowed { cause: None },
@@ -327,13 +335,13 @@ fn errors() -> Vec<UserError<'static>> {
         UserError::CallBarred { cause: Some(1), unauthorised_originator: true },
         UserError::CallBarred { cause: None, unauthorised_originator: false },
         UserError::FacilityNotSupported,
-        UserError::AbsentSubscriber,
+        UserError::AbsentSubscriber { mwd_set: None },
         UserError::SubscriberBusyForMtSms,
         UserError::sm_delivery_failure(SmDeliveryFailureCause::MemoryCapacityExceeded, Some(&[0, 0xd3, 0])),
         UserError::sm_delivery_failure(SmDeliveryFailureCause::SubscriberNotScSubscriber, None),
         UserError::MessageWaitingListFull,
         UserError::system_failure(),
-        UserError::SystemFailure { network_resource: Some(5) },
+        UserError::SystemFailure { network_resource: Some(5), additional: Some(3), cause: Some(0) },
         UserError::DataMissing,
         UserError::UnexpectedDataValue,
         UserError::ResourceLimitation,
@@ -367,8 +375,8 @@ fn every_error_round_trips() {
 fn errors_of_older_versions_are_read() {
     let congestion = UserError::sm_delivery_failure(SmDeliveryFailureCause::ServiceCentreCongestion, None);
     assert_eq!(UserError::parse(error_code::SM_DELIVERY_FAILURE, &hex("0a0104")), Ok(congestion));
-    let failure = UserError::SystemFailure { network_resource: Some(1) };
-    for form in ["0a0101", "3003 0a0101", "3006 0a0101 800100"] {
+    let failure = UserError::SystemFailure { network_resource: Some(1), additional: None, cause: None };
+    for form in ["0a0101", "3003 0a0101", "3008 0a0101 3003800101"] {
         assert_eq!(UserError::parse(error_code::SYSTEM_FAILURE, &hex(form)), Ok(failure));
     }
     let barred = UserError::CallBarred { cause: Some(1), unauthorised_originator: false };
@@ -417,7 +425,7 @@ fn mistyped_arguments_say_what_is_wrong() {
         ("300a 8500 8500 0401aa 0401ff", "value"),
         ("3009 8500 8500 0401aa a000", "missing"),
         ("3007 8500 a500 0401aa", "missing"),
-        ("3007 8500 8500 2401aa", "missing"),
+        ("3007 8500 8500 2401aa", "structure"),
         ("3006 8500 8500 0401", "structure"),
     ] {
         let bytes = hex(argument);
@@ -434,6 +442,48 @@ fn mistyped_arguments_say_what_is_wrong() {
         ber::wrap(w, 0x30, 0);
     });
     assert_eq!(why(MtForwardSm::parse(&many)), "too_many_elements");
+}
+
+/// A string in pieces (X.690 8.7.3) is refused wherever it stands: an optional one must not get lost as if a later
+/// version had added it. So is an end of contents that ends nothing.
+#[test]
+fn constructed_strings_are_refused_everywhere() {
+    for argument in [
+        "300f 8500 8500 0401aa 24060404 08620211",
+        "3009 8500 8500 0401aa 8000",
+        "300a 8500 8500 0401aa a10101",
+        "3009 8500 8500 0401aa 0000",
+        "300a 8500 8500 0401aa 300000",
+        "3009 8500 8500 0401aa 1000",
+        "3080 8500 8500 0401aa 2480 0402aabb 0000 0000",
+    ] {
+        assert_eq!(why(MoForwardSm::parse(&hex(argument))), "structure", "{argument}");
+    }
+    for argument in ["3009 8500 8500 0401aa a200", "3009 8500 8500 0401aa a300", "3009 8500 8500 0401aa 2400"]
+    {
+        assert_eq!(why(MtForwardSm::parse(&hex(argument))), "structure", "{argument}");
+    }
+    for tag in ["a7", "a8", "a9", "aa", "ac", "ad", "86"] {
+        let argument = hex(&(SRI.replace("3019", "301b") + tag + "00"));
+        let parsed = SendRoutingInfoForSm::parse(&argument, None);
+        assert_eq!(why(parsed), "structure", "{tag}");
+    }
+    for tag in ["a0", "81", "a4", "a6", "a9", "aa"] {
+        let argument = REPORT.replace("301a", "301c") + tag + "00";
+        assert_eq!(why(ReportSmDeliveryStatus::parse(&hex(&argument), None)), "structure", "{tag}");
+    }
+    let spoilt = SRI_RESULT.replace("a50602011e020178", "850602011e020178");
+    assert_eq!(why(SendRoutingInfoForSmResult::parse(&hex(&spoilt))), "structure");
+    assert_eq!(why(ReadyForSm::parse(&hex("3011800862021132547698f00a0101a100"))), "structure");
+    assert_eq!(
+        why(AlertServiceCentre::parse(&hex("3014 040791947110325476 040791947101670000 2400"))),
+        "structure"
+    );
+    assert_eq!(why(InformServiceCentre::parse(&hex("3004 2400 0500"))), "structure");
+    assert_eq!(why(ReportSmDeliveryStatusResult::parse(&hex("3002 2400"))), "structure");
+    // What the crate behind the slow operations would take.
+    let pieces = hex("300c 800862021132547698f0 2400");
+    assert_eq!(why(subscription::SendAuthenticationInfo::decode(&pieces)), "structure");
 }
 
 #[test]

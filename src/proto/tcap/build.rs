@@ -3,7 +3,7 @@
 //! A component is put around what stands in the writer since `mark` (an earlier [`Prepend::len`]): the argument,
 //! result or parameter, tag included, or nothing. Several components are written last first.
 
-use super::view::DIALOGUE_AS_ID;
+use super::dialogue_portion::DIALOGUE_AS_ID;
 use super::{Diagnostic, Problem, Refusal, RefusalReason, TransactionId};
 use crate::codec::{Prepend, ber};
 
@@ -41,6 +41,40 @@ pub fn reject(w: &mut Prepend<'_>, invoke_id: Option<i8>, problem: Problem) {
         None => w.bytes(&[0x05, 0x00]),
     }
     ber::wrap(w, 0xa4, mark);
+}
+
+/// Rejects that leave in one message, in the order in which they were added. No more than fit one, for a message of
+/// bad components must not be answered by more octets than it had.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Rejects {
+    len: u8,
+    all: [Option<(Option<i8>, Problem)>; Self::MAX],
+}
+
+impl Rejects {
+    /// How many fit.
+    pub const MAX: usize = 8;
+
+    /// Adds one; whether it found room.
+    pub fn add(&mut self, invoke_id: Option<i8>, problem: Problem) -> bool {
+        let Some(place) = self.all.get_mut(usize::from(self.len)) else { return false };
+        *place = Some((invoke_id, problem));
+        self.len += 1;
+        true
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Puts them in front.
+    pub fn write(&self, w: &mut Prepend<'_>) {
+        for &(invoke_id, problem) in self.all.iter().rev().flatten() {
+            reject(w, invoke_id, problem);
+        }
+    }
 }
 
 fn put_invoke_id(w: &mut Prepend<'_>, id: i8) {

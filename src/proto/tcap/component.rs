@@ -1,6 +1,14 @@
 //! Components: invocations of operations and what becomes of them (Q.773 3.2).
 
-use crate::codec::{Reader, ber};
+use crate::codec::Reader;
+use crate::codec::ber::{self, Tlv};
+
+/// Identifiers of the components (Q.773 table 18).
+const INVOKE: u8 = 0xa1;
+const RESULT_LAST: u8 = 0xa2;
+const ERROR: u8 = 0xa3;
+const REJECT: u8 = 0xa4;
+const RESULT_NOT_LAST: u8 = 0xa7;
 
 /// More components in a message than this are refused.
 pub const MAX_COMPONENTS: usize = 32;
@@ -129,13 +137,14 @@ pub enum Component<'a> {
         /// What it had against it.
         problem: Problem,
     },
-    /// Not a component: to be answered by a Reject with this problem, and the id if it could be read. A badly
-    /// structured one is the last that is given.
+    /// Not a component. It is the last that is given: what follows is discarded (Q.774 3.2.2.2).
     Malformed {
         /// Which invocation, if that could be read.
         id: Option<i8>,
         /// What to say.
         problem: Problem,
+        /// Whether to answer it by a Reject: not if it was one itself, since nothing answers a Reject.
+        answered: bool,
     },
 }
 
@@ -178,32 +187,63 @@ impl<'a> Iterator for Components<'a> {
             ber::read(&mut self.rest)
         });
         let Some(component) = component else {
+            // Its identifier tells whether it was a Reject even where its length does not hold.
+            let answered = self.rest.peek() != Some(REJECT);
             self.rest = Reader::new(&[]);
-            return Some(Component::Malformed { id: None, problem: Problem::BADLY_STRUCTURED_COMPONENT });
+            let problem = Problem::BADLY_STRUCTURED_COMPONENT;
+            return Some(Component::Malformed { id: None, problem, answered });
         };
         let mut parts = Reader::new(component.value);
         let id = match (component.tag, parts.peek()) {
-            (0xa4, Some(0x05)) => ber::read(&mut parts).map(|_| None),
+            (REJECT, Some(0x05)) => ber::read(&mut parts).map(|_| None),
             _ => invoke_id(&mut parts, 0x02).map(Some),
         };
         let read = match (component.tag, id) {
-            (0xa1, Some(Some(id))) => read_invoke(id, &mut parts),
-            (0xa2, Some(Some(id))) => {
+            (INVOKE, Some(Some(id))) => read_invoke(id, &mut parts),
+            (RESULT_LAST, Some(Some(id))) => {
                 read_result(&mut parts).map(|(opcode, result)| Component::ResultLast { id, opcode, result })
             }
-            (0xa7, Some(Some(id))) => read_result(&mut parts)
+            (RESULT_NOT_LAST, Some(Some(id))) => read_result(&mut parts)
                 .map(|(opcode, result)| Component::ResultNotLast { id, opcode, result }),
-            (0xa3, Some(Some(id))) => Code::read(&mut parts)
+            (ERROR, Some(Some(id))) => Code::read(&mut parts)
                 .and_then(|code| Some(Component::Error { id, code, parameter: at_most_one(&mut parts)? })),
-            (0xa4, Some(id)) => read_problem(&mut parts).map(|problem| Component::Reject { id, problem }),
-            (0xa1..=0xa4 | 0xa7, None) => None,
-            _ => {
-                let problem = Problem::UNRECOGNISED_COMPONENT;
-                return Some(Component::Malformed { id: id.flatten(), problem });
-            }
+            (REJECT, Some(id)) => read_problem(&mut parts).map(|problem| Component::Reject { id, problem }),
+            _ => None,
         };
-        Some(read.unwrap_or(Component::Malformed { id: id.flatten(), problem: Problem::MISTYPED_COMPONENT }))
+        Some(read.unwrap_or_else(|| {
+            self.rest = Reader::new(&[]);
+            let problem = problem_of(component);
+            Component::Malformed { id: id.flatten(), problem, answered: component.tag != REJECT }
+        }))
     }
+}
+
+/// What is wrong with a component that can't be read: it is none, it breaks BER, or it has other parts than it must
+/// have (Q.772 2.4).
+#[cold]
+fn problem_of(component: Tlv<'_>) -> Problem {
+    let within = match component.tag {
+        RESULT_LAST | RESULT_NOT_LAST => 1,
+        INVOKE | ERROR | REJECT => 0,
+        _ => return Problem::UNRECOGNISED_COMPONENT,
+    };
+    if is_structured(component.value, within) {
+        Problem::MISTYPED_COMPONENT
+    } else {
+        Problem::BADLY_STRUCTURED_COMPONENT
+    }
+}
+
+/// Whether all contents are BER elements, and those of the SEQUENCEs among them, `within` levels down.
+fn is_structured(contents: &[u8], within: u8) -> bool {
+    let mut parts = Reader::new(contents);
+    while !parts.is_empty() {
+        let Some(part) = ber::read(&mut parts) else { return false };
+        if part.tag == 0x30 && within > 0 && !is_structured(part.value, within - 1) {
+            return false;
+        }
+    }
+    true
 }
 
 fn invoke_id(reader: &mut Reader<'_>, tag: u8) -> Option<i8> {

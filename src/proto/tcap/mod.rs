@@ -20,6 +20,7 @@
 pub mod build;
 mod component;
 mod dialogue;
+mod dialogue_portion;
 mod identifier;
 mod view;
 
@@ -28,10 +29,10 @@ pub use dialogue::{
     AbortCause, AbortReason, AddressParts, Dialogues, DialoguesConfig, Expired, Indication, Owner, PeerMatch,
     Returned, TcapCounts,
 };
+pub use dialogue_portion::{Diagnostic, DialoguePortion};
 pub use identifier::DialogueId;
 pub use view::{
-    Diagnostic, DialoguePortion, MAX_MESSAGE, Message, MessageType, Refusal, RefusalReason, TransactionId,
-    TransactionPortion, p_abort,
+    MAX_MESSAGE, Message, MessageType, Refusal, RefusalReason, TransactionId, TransactionPortion, p_abort,
 };
 
 use crate::base::{Layer, Malformed};

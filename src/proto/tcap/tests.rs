@@ -331,17 +331,11 @@ fn messages_without_a_dialogue_get_the_abort_that_they_deserve() {
         assert!(matches!(table.handle_input(Time::ZERO, &smsc(), &hex(silent)), Ok(Indication::Ignored)));
     }
     assert_eq!(table.counts.unrecognised_transaction, 4);
-    // A Begin with something after its components, or a dialogue portion that is none: badly formatted. The peer's
-    // id goes back in its own length.
+    // A Begin with something after its components: badly formatted. The peer's id goes back in its own length.
     assert_eq!(refuse(&mut table, &hex("620848020a0b6c000500")), hex("670749020a0b4a0102"));
-    assert_eq!(refuse(&mut table, &hex("62094801076b0428020600")), hex("67064901074a0102"));
     // A Continue without DTID: badly formatted. A type that doesn't exist: unrecognised.
     assert_eq!(refuse(&mut table, &hex("6503480107")), hex("67064901074a0102"));
     assert_eq!(refuse(&mut table, &hex("6303480107")), hex("67064901074a0100"));
-    // An AARE in a Begin: incorrect transaction portion.
-    let aare =
-        hex("622b4801076b262824060700118605010101a0196117a109060704000001001503a203020100a305a103020100");
-    assert_eq!(refuse(&mut table, &aare), hex("67064901074a0103"));
     // Nothing to answer to.
     for silent in ["", "62", "6200", "6202480048", "620748050102030405", "300348010a", "6405490501020304"] {
         let bytes = hex(silent);
@@ -352,6 +346,95 @@ fn messages_without_a_dialogue_get_the_abort_that_they_deserve() {
     assert!(matches!(table.handle_input(Time::ZERO, &smsc(), &hex("61026c00")), Ok(Indication::Ignored)));
     assert!(table.handle_input(Time::ZERO, &smsc(), &[0; 5000]).is_err());
     assert!(table.is_empty());
+}
+
+/// What stands where a dialogue portion does, and is none that may stand there, is answered by an ABRT (Q.774 3.2.2.1): a
+/// P-Abort would say that the transaction portion is bad, and a peer would fall back to version 1 of MAP.
+#[test]
+fn dialogue_portions_of_other_syntaxes() {
+    let mut table = table();
+    let foreign = [
+        ("an AARE", "6b262824060700118605010101a0196117a109060704000001001503a203020100a305a103020100"),
+        ("an ABRT", "6b12 2810 060700118605010101 a005 6403 800100"),
+        ("of another syntax", "6b12 2810 060700118605010102 a005 6003 800100"),
+        ("octet aligned", "6b0f 280d 060700118605010101 81020500"),
+        ("arbitrary", "6b0f 280d 060700118605010101 82020500"),
+        ("no OID", "6b06 2804 a0026000"),
+        ("an AARQ without a context", "6b0f 280d 060700118605010101 a0026000"),
+        ("an OID cut off", "6b04 2802 0600"),
+        ("no EXTERNAL", "6b02 0500"),
+        ("nothing", "6b00"),
+        (
+            "two",
+            "6b3c 281c060700118605010101a011600f80020780a109060704000001001503 281c060700118605010101a011600f80020780a109060704000001001503",
+        ),
+    ];
+    for (what, portion) in foreign {
+        let portion = hex(portion);
+        let begin = written(|w| {
+            w.bytes(&portion);
+            build::transaction_id(w, 0x48, TransactionId::from_u32(7));
+            crate::codec::ber::wrap(w, 0x62, 0);
+        });
+        let Ok(Indication::Refuse(refusal)) = table.handle_input(Time::ZERO, &smsc(), &begin) else {
+            panic!("{what}")
+        };
+        assert_eq!(
+            refusal_bytes(&refusal),
+            hex("671a 490400000007 6b12 2810 060700118605010101 a005 6403 800101"),
+            "{what}"
+        );
+    }
+    assert_eq!((table.counts.refused_dialogue_portion, table.len()), (foreign.len() as u64, 0));
+    // An indirect reference and a description beside the OID say nothing.
+    let begin = "622c 480400000001 6b24 2822 060700118605010101 020105 070141 a011 600f 80020780 a109060704000001001503";
+    let begin = hex(begin);
+    assert!(matches!(table.handle_input(Time::ZERO, &smsc(), &begin), Ok(Indication::Begin { .. })));
+}
+
+/// An AARE belongs into the answer to an AARQ, and nothing into any other message.
+#[test]
+fn dialogue_portions_where_none_belongs() {
+    let aarq = |w: &mut Prepend<'_>| build::request(w, MO_RELAY_V3, None);
+    let aare = |w: &mut Prepend<'_>| build::response(w, MO_RELAY_V3, None, None);
+    let noise = |w: &mut Prepend<'_>| w.bytes(&[0x6b, 0]);
+    let now = Time::ZERO;
+    for portion in [&aarq as &dyn Fn(&mut Prepend<'_>), &aare, &noise] {
+        for tag in [0x65, 0x64] {
+            for ours_first in [false, true] {
+                let (mut ours, mut theirs) = (table(), other_table());
+                let (id, message) = begin(&mut ours, now, 2);
+                let (their_id, _) = accept(&mut theirs, now, &message);
+                let answer = written(|w| {
+                    theirs.write_continue(w, 0, their_id, None).unwrap();
+                });
+                assert!(matches!(ours.handle_input(now, &smsc(), &answer), Ok(Indication::Continue { .. })));
+                let (hears, to, from) = match ours_first {
+                    true => (&mut ours, (id, smsc()), their_id),
+                    false => (&mut theirs, (their_id, gateway()), id),
+                };
+                let remote = hears.remote_id(to.0).unwrap();
+                let message = written(|w| {
+                    portion(w);
+                    build::transaction_id(w, 0x49, hears.local_id(to.0).unwrap());
+                    if tag == 0x65 {
+                        build::transaction_id(w, 0x48, remote);
+                    }
+                    crate::codec::ber::wrap(w, tag, 0);
+                });
+                match hears.handle_input(now, &to.1, &message) {
+                    Ok(Indication::Abort { cause: AbortCause::Abnormal, answer, .. }) => {
+                        assert_eq!(
+                            answer.map(|answer| answer.reason),
+                            (tag == 0x65).then_some(RefusalReason::DialogueProvider)
+                        );
+                    }
+                    other => panic!("{from:?}: {other:?}"),
+                }
+                assert_eq!((hears.counts.abnormal, hears.len()), (1, 0));
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,15 +1,12 @@
-//! The message as it stands on the wire: transaction portion, dialogue portion (Q.773 3, 4; X.690).
+//! The message as it stands on the wire: transaction portion, and what follows it (Q.773 3; X.690).
 
-use super::{Components, Why};
+use super::{Components, Diagnostic, DialoguePortion, Why};
 use crate::base::Malformed;
 use crate::codec::Reader;
-use crate::codec::ber::{self, Tlv};
+use crate::codec::ber;
 
 /// The longest message that is read, in octets: what SCCP can reassemble (Q.714 4.1.1).
 pub const MAX_MESSAGE: usize = 4096;
-
-/// Value of the object identifier dialogue-as-id, {0 0 17 773 1 1 1}.
-pub(super) const DIALOGUE_AS_ID: &[u8] = &[0x00, 0x11, 0x86, 0x05, 0x01, 0x01, 0x01];
 
 /// P-Abort causes (Q.773 3.3).
 pub mod p_abort {
@@ -145,133 +142,6 @@ pub(super) fn returned_otid(bytes: &[u8]) -> Option<TransactionId> {
     }
 }
 
-/// The source of a negative or positive answer in an AARE, with its code (Q.773 4.2.1).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Diagnostic {
-    /// From the peer's user: 0 null, 1 no reason given, 2 application context name not supported.
-    User(u8),
-    /// From the peer's dialogue layer: 0 null, 1 no reason given, 2 no common dialogue portion.
-    Provider(u8),
-}
-
-impl Diagnostic {
-    /// The peer does not know the application context, or not in that version.
-    pub const CONTEXT_NOT_SUPPORTED: Self = Self::User(2);
-    /// The peer speaks another version of the dialogue protocol.
-    pub const NO_COMMON_DIALOGUE_PORTION: Self = Self::Provider(2);
-}
-
-/// A dialogue PDU (Q.773 4). Application contexts are values of object identifiers; user information is a row of
-/// EXTERNAL elements.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DialoguePortion<'a> {
-    /// AARQ: the initiator proposes a context.
-    Request {
-        /// Whether version 1 of the dialogue protocol is among those proposed; absent means yes.
-        version1: bool,
-        /// The context.
-        application_context: &'a [u8],
-        /// What the users tell each other.
-        user_information: Option<&'a [u8]>,
-    },
-    /// AARE: the responder's answer.
-    Response {
-        /// The context.
-        application_context: &'a [u8],
-        /// Whether the responder takes part.
-        accepted: bool,
-        /// Why it does not.
-        diagnostic: Diagnostic,
-        /// What the users tell each other.
-        user_information: Option<&'a [u8]>,
-    },
-    /// ABRT: the dialogue is off.
-    Abort {
-        /// Whether the peer's dialogue layer says so, rather than its user.
-        by_provider: bool,
-        /// What the users tell each other.
-        user_information: Option<&'a [u8]>,
-    },
-}
-
-impl<'a> DialoguePortion<'a> {
-    /// Reads the contents of a dialogue portion (tag 6B).
-    #[must_use]
-    pub fn parse(portion: &'a [u8]) -> Option<Self> {
-        let pdu = usual_pdu(portion).or_else(|| any_pdu(portion))?;
-        let mut fields = Reader::new(pdu.value);
-        let (mut version1, mut context, mut result, mut diagnostic, mut user_information) =
-            (true, None, None, None, None);
-        let mut abort_source = None;
-        while !fields.is_empty() {
-            let field = ber::read(&mut fields)?;
-            match (pdu.tag, field.tag) {
-                (0x60 | 0x61, 0x80) => version1 = field.value.get(1)? & 0x80 != 0,
-                (0x60 | 0x61, 0xa1) => context = Some(only(field.value, 0x06)?),
-                (0x61, 0xa2) => result = Some(ber::integer(only(field.value, 0x02)?)?),
-                (0x61, 0xa3) => diagnostic = Some(read_diagnostic(field.value)?),
-                (0x64, 0x80) => abort_source = Some(ber::integer(field.value)?),
-                (_, 0xbe) => user_information = Some(field.value),
-                _ => {} // A later version's, passed over.
-            }
-        }
-        match pdu.tag {
-            0x60 => Some(Self::Request { version1, application_context: context?, user_information }),
-            0x61 => Some(Self::Response {
-                application_context: context?,
-                accepted: result? == 0,
-                diagnostic: diagnostic?,
-                user_information,
-            }),
-            0x64 => Some(Self::Abort { by_provider: abort_source? == 1, user_information }),
-            _ => None,
-        }
-    }
-}
-
-/// The dialogue PDU in a portion whose lengths all have one octet, as nearly every portion's have.
-fn usual_pdu(portion: &[u8]) -> Option<Tlv<'_>> {
-    let (front, value) = portion.split_first_chunk::<15>()?;
-    let &[0x28, external, 0x06, 0x07, 0x00, 0x11, 0x86, 0x05, 0x01, 0x01, 0x01, 0xa0, single, tag, length] =
-        front
-    else {
-        return None;
-    };
-    let lengths = [external, single, length].map(usize::from);
-    (lengths == [value.len() + 13, value.len() + 2, value.len()] && external < 0x80)
-        .then_some(Tlv { tag, value })
-}
-
-/// The dialogue PDU in a portion of any spelling.
-fn any_pdu(portion: &[u8]) -> Option<Tlv<'_>> {
-    let mut portion = Reader::new(portion);
-    let mut external = Reader::new(ber::read_tag(&mut portion, 0x28)?);
-    if !portion.is_empty() || ber::read_tag(&mut external, 0x06)? != DIALOGUE_AS_ID {
-        return None;
-    }
-    let mut single = Reader::new(ber::read_tag(&mut external, 0xa0)?);
-    let pdu = ber::read(&mut single)?;
-    (external.is_empty() && single.is_empty()).then_some(pdu)
-}
-
-/// The one element in `value`, which must have this tag.
-fn only(value: &[u8], tag: u8) -> Option<&[u8]> {
-    let mut reader = Reader::new(value);
-    let contents = ber::read_tag(&mut reader, tag)?;
-    reader.is_empty().then_some(contents)
-}
-
-fn read_diagnostic(value: &[u8]) -> Option<Diagnostic> {
-    let mut reader = Reader::new(value);
-    let source = ber::read(&mut reader)?;
-    let code = u8::try_from(ber::integer(only(source.value, 0x02)?)?).ok()?;
-    match source.tag {
-        0xa1 => Some(Diagnostic::User(code)),
-        0xa2 => Some(Diagnostic::Provider(code)),
-        _ => None,
-    }
-}
-
 /// A whole message. Components are read one by one, since each is answered on its own.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
@@ -325,11 +195,7 @@ impl<'a> Message<'a> {
         if rest.peek() == Some(0x6b) {
             let start = at(&rest);
             let dialogue = ber::read_tag(&mut rest, 0x6b).ok_or(Why::DialoguePortion.at(start))?;
-            message.dialogue = DialoguePortion::parse(dialogue);
-            // An Abort aborts whatever its user writes there: before 1993 that was free-form.
-            if message.dialogue.is_none() && !abort && portion.message_type != MessageType::Unidirectional {
-                return Err(Why::DialoguePortion.at(start));
-            }
+            message.dialogue = Some(DialoguePortion::parse(dialogue));
         }
         if !abort && rest.peek() == Some(0x6c) {
             let start = at(&rest);

@@ -5,7 +5,8 @@ use super::invocation::{KEPT, Kept, Octets, Opener, Party};
 use super::{Ss7, count};
 use crate::base::{Malformed, MalformedCounts, Time};
 use crate::proto::map::{self, SmRpDa, SmRpOa, UserError, operation};
-use crate::proto::tcap::{AbortReason, Code, Component, Components, DialogueId, Problem, build};
+use crate::proto::tcap::build::Rejects;
+use crate::proto::tcap::{AbortReason, Code, Component, Components, DialogueId, Problem};
 use crate::stack::{Asked, ForwardSm, Indication, Invoke, Operation, Outcome, Outside};
 
 /// What one component brings about.
@@ -33,32 +34,29 @@ impl Ss7 {
         malformed: &mut MalformedCounts,
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
+        let mut rejects = Rejects::default();
         while let Some(component) = components.next() {
             let mut party = self.dialogues.user(dialogue)?;
             match self.step(dialogue, &mut party, component, malformed) {
                 Step::Invoked(invoke) => {
                     self.dialogues.set_user(dialogue, party);
-                    self.pause(now, dialogue, components, outside);
-                    // Nothing answers it (class 4), and nothing else waits: a prearranged end.
-                    if self.is_done(dialogue, &party) {
-                        self.dialogues.close(now, dialogue);
-                    }
+                    self.pause(dialogue, components, &mut rejects);
+                    self.settle(now, dialogue, &party, &rejects, outside);
                     return Some(Indication::Invoke(invoke));
                 }
                 Step::Ended(user, outcome) => {
                     if party.is_peers() {
-                        self.pause(now, dialogue, components, outside);
+                        self.pause(dialogue, components, &mut rejects);
                     }
                     // Left open, by the peer after its answer or by us after ours: there is nothing more to say in it.
                     if !party.is_peers() || self.is_done(dialogue, &party) {
-                        self.send(now, dialogue, true, outside, |_| {});
+                        self.send(now, dialogue, true, outside, |w| rejects.write(w));
+                    } else {
+                        self.settle(now, dialogue, &party, &rejects, outside);
                     }
                     return Some(Indication::Ended { user, outcome });
                 }
-                Step::Reject(id, problem) => {
-                    let ends = components.is_empty() && self.is_done(dialogue, &party);
-                    self.send(now, dialogue, ends, outside, |w| build::reject(w, id, problem));
-                }
+                Step::Reject(id, problem) => self.reject(&mut rejects, id, problem),
                 Step::Pass => {}
                 Step::Abort => {
                     self.abort(now, dialogue, AbortReason::User, outside);
@@ -67,7 +65,36 @@ impl Ss7 {
                 }
             }
         }
+        if !rejects.is_empty() {
+            let party = self.dialogues.user(dialogue)?;
+            self.settle(now, dialogue, &party, &rejects, outside);
+        }
         None
+    }
+
+    /// Sends the Rejects of a message together (Q.774 3.2.2.2), and ends the dialogue if nothing waits in it: by these,
+    /// or without a message, as what has class 4 and is never answered leaves it (a prearranged end).
+    fn settle(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        party: &Party,
+        rejects: &Rejects,
+        outside: &mut dyn Outside,
+    ) {
+        let is_done = self.is_done(dialogue, party);
+        if !rejects.is_empty() {
+            self.send(now, dialogue, is_done, outside, |w| rejects.write(w));
+        } else if is_done {
+            self.dialogues.close(now, dialogue);
+        }
+    }
+
+    /// One more Reject for the message, or one too many.
+    fn reject(&mut self, rejects: &mut Rejects, id: Option<i8>, problem: Problem) {
+        if !rejects.add(id, problem) {
+            self.counts.components_refused += 1;
+        }
     }
 
     fn step<'a>(
@@ -81,7 +108,14 @@ impl Ss7 {
             Component::Invoke { id, opcode, argument, .. } => {
                 self.on_invoke(dialogue, party, id, opcode, argument, malformed)
             }
-            Component::Malformed { id, problem } => Step::Reject(id, problem),
+            Component::Malformed { answered: false, .. } => {
+                self.counts.reject_malformed += 1;
+                Step::Pass
+            }
+            Component::Malformed { id, problem, .. } => {
+                self.counts.component_malformed += 1;
+                Step::Reject(id, problem)
+            }
             Component::ResultLast { id, .. }
             | Component::ResultNotLast { id, .. }
             | Component::Error { id, .. } => match self.invocation(dialogue, party, Some(id)) {
@@ -198,19 +232,12 @@ impl Ss7 {
 
     /// Leaves a dialogue until the application has seen what comes of one component; those behind it are kept, or
     /// rejected if they find no room.
-    fn pause(
-        &mut self,
-        now: Time,
-        dialogue: DialogueId,
-        components: Components<'_>,
-        outside: &mut dyn Outside,
-    ) {
+    fn pause(&mut self, dialogue: DialogueId, components: Components<'_>, rejects: &mut Rejects) {
         if !components.is_empty() && !self.keep(dialogue, &components, None) {
             self.counts.components_refused += 1;
             for component in components {
                 if let Component::Invoke { id, .. } = component {
-                    let problem = Problem::RESOURCE_LIMITATION;
-                    self.send(now, dialogue, false, outside, |w| build::reject(w, Some(id), problem));
+                    rejects.add(Some(id), Problem::RESOURCE_LIMITATION);
                 }
             }
         }
@@ -345,7 +372,7 @@ fn mo_forward_sm(argument: &[u8]) -> Result<Operation<'_>, Malformed> {
         },
         service_centre: match forward.service_centre {
             SmRpDa::ServiceCentre(number) => Some(number.digits),
-            SmRpDa::Imsi(_) | SmRpDa::Lmsi(_) | SmRpDa::None => None,
+            SmRpDa::Imsi(_) | SmRpDa::Lmsi(_) | SmRpDa::RoamingNumber(_) | SmRpDa::None => None,
         },
         tpdu: forward.ui,
         more_messages: false,
@@ -357,7 +384,7 @@ fn mt_forward_sm(argument: &[u8]) -> Result<Operation<'_>, Malformed> {
     Ok(Operation::MtForwardSm(ForwardSm {
         imsi: match forward.destination {
             SmRpDa::Imsi(imsi) => Some(imsi),
-            SmRpDa::Lmsi(_) | SmRpDa::ServiceCentre(_) | SmRpDa::None => None,
+            SmRpDa::Lmsi(_) | SmRpDa::RoamingNumber(_) | SmRpDa::ServiceCentre(_) | SmRpDa::None => None,
         },
         msisdn: None,
         service_centre: match forward.origin {

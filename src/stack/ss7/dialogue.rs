@@ -137,6 +137,8 @@ impl Ss7 {
             imsi: forward.imsi,
             correlation_id: None,
             delivery_outcome: None,
+            more_messages: false,
+            extension: map::Extension::NONE,
         };
         let between = ((forward.title, forward.ssn), (forward.service_centre, Ssn::MSC));
         let invoked = (operation::MO_FORWARD_SM, self.forward_timeout);

@@ -4,6 +4,7 @@
 mod answers;
 mod hostile;
 mod openings;
+mod rejects;
 mod set_up;
 
 use super::*;

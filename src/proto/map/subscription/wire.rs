@@ -3,6 +3,7 @@
 
 use super::super::Why;
 use crate::base::{Layer, Malformed};
+use crate::codec::ber;
 use rasn::prelude::*;
 
 /// Elements that come after those we know: of a later version, or of no use here.
@@ -36,11 +37,15 @@ impl Encode for Later {
     }
 }
 
-/// One whole element.
+/// One whole element, no deeper than TCAP reads, and without strings in pieces.
 pub(super) fn decode<T: Decode>(octets: &[u8]) -> Result<T, Malformed> {
+    let fault = Malformed::new(Layer::Map, Why::Structure as u8, 0);
+    if !ber::is_plain(octets) {
+        return Err(fault);
+    }
     match rasn::ber::decode_with_remainder(octets) {
         Ok((value, [])) => Ok(value),
-        _ => Err(Malformed::new(Layer::Map, Why::Structure as u8, 0)),
+        _ => Err(fault),
     }
 }
 

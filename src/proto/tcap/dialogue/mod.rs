@@ -177,7 +177,8 @@ pub enum AbortCause<'a> {
         user_information: Option<&'a [u8]>,
     },
     /// The first backward message lacks the dialogue portion, has another kind of it, or names another application
-    /// context: as good as a refusal (TS 29.002 15.2.1).
+    /// context: as good as a refusal (TS 29.002 15.2.1). Or a message has a dialogue portion where none belongs, or one
+    /// that can't be read.
     Abnormal,
     /// The peer's message can't be read.
     Malformed(Malformed),
@@ -255,7 +256,7 @@ counts! {
         wrong_peer,
         /// Messages that the dialogue's state does not allow.
         unexpected,
-        /// First backward messages without the agreed application context.
+        /// Dialogues failed for a dialogue portion: without the agreed context, unreadable, or where none belongs.
         abnormal,
         /// Dialogues that the peer did not accept.
         refused_by_peer,

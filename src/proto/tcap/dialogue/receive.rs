@@ -1,6 +1,6 @@
 //! What the peer sends: opening, continuing, ending and aborting dialogues (Q.774 3.2.1, 3.3).
 
-use super::{AbortCause, AddressParts, Context, Dialogues, Indication, Returned, State};
+use super::{AbortCause, AddressParts, Context, Dialogue, Dialogues, Indication, Returned, State};
 use crate::base::{Malformed, Time};
 use crate::ident::SccpAddress;
 use crate::proto::tcap::{
@@ -59,8 +59,9 @@ impl<U: Copy + Default> Dialogues<U> {
                 return refuse(RefusalReason::Rejected { application_context, diagnostic });
             }
             Some(_) => {
+                // An ABRT, not a P-Abort: its causes 2 and 3 would make the peer fall back to version 1 of MAP.
                 self.counts.refused_dialogue_portion += 1;
-                return refuse(RefusalReason::Provider(p_abort::INCORRECT_TRANSACTION_PORTION));
+                return refuse(RefusalReason::DialogueProvider);
             }
         };
         let value = context.unwrap_or(&[]);
@@ -141,27 +142,9 @@ impl<U: Copy + Default> Dialogues<U> {
     ) -> Indication<'a, U> {
         let Some(dialogue) = self.find_mut(id) else { return Indication::Ignored };
         let first = dialogue.state == State::InitiationSent;
-        let mut user_information = None;
-        if first && !dialogue.context.is_none() {
-            let failure = match message.dialogue {
-                Some(DialoguePortion::Response {
-                    application_context,
-                    accepted,
-                    diagnostic,
-                    user_information: information,
-                }) => {
-                    user_information = information;
-                    if !accepted {
-                        Some(AbortCause::Refused { diagnostic, user_information })
-                    } else if application_context != dialogue.context.as_bytes() {
-                        Some(AbortCause::Abnormal)
-                    } else {
-                        None
-                    }
-                }
-                _ => Some(AbortCause::Abnormal),
-            };
-            if let Some(cause) = failure {
+        let user_information = match dialogue.judge(message.dialogue) {
+            Ok(user_information) => user_information,
+            Err(cause) => {
                 match cause {
                     AbortCause::Abnormal => self.counts.abnormal += 1,
                     _ => self.counts.refused_by_peer += 1,
@@ -170,7 +153,7 @@ impl<U: Copy + Default> Dialogues<U> {
                 let answer = message.otid.map(|to| Refusal { to, reason, malformed: None });
                 return self.fail(now, id, cause, answer);
             }
-        }
+        };
         let user = dialogue.user;
         let components = message.components;
         if message.message_type == MessageType::End {
@@ -237,6 +220,28 @@ impl<U: Copy + Default> Dialogues<U> {
         self.counts.returned += 1;
         self.remove(now, returned.dialogue);
         Some(returned)
+    }
+}
+
+impl<U> Dialogue<U> {
+    /// What the peer's user tells ours in the dialogue portion of a Continue or End, or why the dialogue fails: an AARE
+    /// belongs into the answer to an AARQ, and nothing anywhere else (Q.774 3.2.1.2, 3.2.2.1).
+    fn judge<'a>(&self, portion: Option<DialoguePortion<'a>>) -> Result<Option<&'a [u8]>, AbortCause<'a>> {
+        let expected = self.state == State::InitiationSent && !self.context.is_none();
+        match portion {
+            None if !expected => Ok(None),
+            Some(DialoguePortion::Response { accepted: false, diagnostic, user_information, .. })
+                if expected =>
+            {
+                Err(AbortCause::Refused { diagnostic, user_information })
+            }
+            Some(DialoguePortion::Response { application_context, user_information, .. })
+                if expected && application_context == self.context.as_bytes() =>
+            {
+                Ok(user_information)
+            }
+            _ => Err(AbortCause::Abnormal),
+        }
     }
 }
 

@@ -71,24 +71,36 @@ fn rare_spellings_of_components_are_read() {
 #[test]
 fn bad_components_say_what_to_reject() {
     let malformed = |portion, id, problem| {
-        assert_eq!(one(portion), Component::Malformed { id, problem }, "{portion}");
+        let answered = true;
+        assert_eq!(one(portion), Component::Malformed { id, problem, answered }, "{portion}");
     };
-    malformed("a103 0201", None, Problem::BADLY_STRUCTURED_COMPONENT);
     malformed("a100", None, Problem::MISTYPED_COMPONENT);
     malformed("a103 020101", Some(1), Problem::MISTYPED_COMPONENT);
     malformed("a107 02020100 02012e", None, Problem::MISTYPED_COMPONENT);
     malformed("a10a 020101 02012e 0500 0500", Some(1), Problem::MISTYPED_COMPONENT);
     malformed("a205 020101 0500", Some(1), Problem::MISTYPED_COMPONENT);
     malformed("a206 020101 800100", Some(1), Problem::MISTYPED_COMPONENT);
+    malformed("a206 020101 300101", Some(1), Problem::BADLY_STRUCTURED_COMPONENT);
     malformed("a306 020101 800100", Some(1), Problem::MISTYPED_COMPONENT);
-    malformed("a405 020101 0500", Some(1), Problem::MISTYPED_COMPONENT);
     malformed("a503 020105", Some(5), Problem::UNRECOGNISED_COMPONENT);
-    malformed("0000", None, Problem::UNRECOGNISED_COMPONENT);
+    malformed("a103 0201", None, Problem::BADLY_STRUCTURED_COMPONENT);
+    malformed("a103 020201", None, Problem::BADLY_STRUCTURED_COMPONENT);
+    malformed("a104 02800000", None, Problem::BADLY_STRUCTURED_COMPONENT);
+    malformed("a106 020101 02022e", Some(1), Problem::BADLY_STRUCTURED_COMPONENT);
+    malformed("0000", None, Problem::BADLY_STRUCTURED_COMPONENT);
     malformed("a180 020101", None, Problem::BADLY_STRUCTURED_COMPONENT);
+    // Those behind a bad one are discarded, whatever is wrong with it.
+    for bad in ["a100", "a503020105", "a103020201", "a1"] {
+        assert_eq!(components(&format!("a20302010a {bad} a10602010102012e")).len(), 2, "{bad}");
+    }
+    // A Reject is never answered.
+    for reject in ["a405 020101 0500", "a400", "a403 020201", "a407 020101 810105 00", "a409 020101"] {
+        assert!(matches!(one(reject), Component::Malformed { answered: false, .. }), "{reject}");
+    }
     // Good ones in front of a broken one are given.
-    assert_eq!(components("a103020101a1").len(), 2);
+    assert_eq!(components("a203020101a1").len(), 2);
     // No more than a fixed number of them.
-    assert_eq!(Components::new(&[0xa1, 0].repeat(1000)).count(), MAX_COMPONENTS + 1);
+    assert_eq!(Components::new(&[0xa2, 3, 2, 1, 0].repeat(1000)).count(), MAX_COMPONENTS + 1);
 }
 
 #[test]

@@ -185,7 +185,7 @@ fn absence(
     let mut reasons = known.iter().filter_map(reason);
     let diagnostic = reasons.next();
     let additional = reasons.next().filter(|_| ask.gprs_support || ask.ip_messaging);
-    UserError::AbsentSubscriberSm { diagnostic, additional, imsi: None }
+    UserError::AbsentSubscriberSm { diagnostic, additional, imsi: None, retransmission: None, alert: None }
 }
 
 /// informServiceCentre (TS 29.002 12.6): where a message could not be delivered before, the SMS-GMSC has to report a success too, and

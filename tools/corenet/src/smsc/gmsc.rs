@@ -221,7 +221,7 @@ fn reportable(outcome: &Outcome<'_>) -> Option<(DeliveryOutcome, Option<AbsentSu
         Outcome::Error(UserError::AbsentSubscriberSm { diagnostic, .. }) => {
             Some((DeliveryOutcome::AbsentSubscriber, *diagnostic))
         }
-        Outcome::Error(UserError::AbsentSubscriber) => Some((DeliveryOutcome::AbsentSubscriber, None)),
+        Outcome::Error(UserError::AbsentSubscriber { .. }) => Some((DeliveryOutcome::AbsentSubscriber, None)),
         Outcome::Error(UserError::SmDeliveryFailure { cause, .. })
             if *cause == SmDeliveryFailureCause::MemoryCapacityExceeded =>
         {

@@ -79,7 +79,7 @@ impl Hlr {
     /// The diagnostics of the absent subscriber.
     fn absent(&mut self, ask: &SendRoutingInfoForSm<'_>) -> [Option<u8>; 2] {
         match self.ask(ask).answer {
-            Err(UserError::AbsentSubscriberSm { diagnostic, additional, imsi: None }) => {
+            Err(UserError::AbsentSubscriberSm { diagnostic, additional, imsi: None, .. }) => {
                 [diagnostic, additional].map(|diagnostic| diagnostic.map(|diagnostic| diagnostic.0))
             }
             other => panic!("{other:?}"),

@@ -1,0 +1,76 @@
+//! Components that can't be taken, and the Rejects that they get or don't get (Q.774 3.2.2.2, Q.772 2.4).
+
+use super::*;
+
+const CONTEXT: &[u8] = context::SUBSCRIBER_DATA_MANAGEMENT_V3;
+const INSERT: &[u8] = &[0x30, 0x03, 0x80, 0x01, 0x55];
+
+/// Reject without an id, for a general problem.
+fn reject_unnamed(problem: u8) -> Vec<u8> {
+    vec![0xa4, 5, 5, 0, 0x80, 1, problem]
+}
+
+/// Two nodes that each answered the other's bad Reject by a Reject would never stop.
+#[test]
+fn a_reject_is_never_rejected() {
+    for bad in ["a405 020101 0500", "a400", "a403 020201", "a409 020101"] {
+        let mut gateway = gateway();
+        gateway.hear_tcap(&begin(CONTEXT, &[&invoke(9, 3, INSERT), &invoke(1, 7, INSERT)])).unwrap();
+        let id = our_id(&gateway.said()[0]);
+        assert_eq!(gateway.hear_tcap(&going_on(&id, None, &[&hex(bad)])), None);
+        assert_eq!((gateway.said().len(), gateway.open()), (0, 1), "{bad}");
+        assert_eq!(gateway.ss7.counts.reject_malformed, 1);
+    }
+}
+
+#[test]
+fn what_stands_behind_a_bad_component_is_not_executed() {
+    for (bad, expected) in [
+        (&[0xa5, 3, 2, 1, 5][..], reject(5, [0x80, 0])),
+        (&[0xa1, 3, 2, 1, 5], reject(5, [0x80, 1])),
+        (&[0xa1, 3, 2, 2, 1], reject_unnamed(2)),
+        (&[0xa1, 0], reject_unnamed(1)),
+    ] {
+        let mut gateway = gateway();
+        assert_eq!(gateway.hear_tcap(&begin(CONTEXT, &[bad, &invoke(1, 7, INSERT)])), None, "{bad:02x?}");
+        let said = gateway.said();
+        assert_eq!(said.iter().map(|said| (said[0], parts(said))).collect::<Vec<_>>(), [(0x64, expected)]);
+        assert_eq!((gateway.open(), gateway.ss7.counts.component_malformed), (0, 1));
+        // What stands before it is executed.
+        let told = gateway.hear_tcap(&begin(CONTEXT, &[&invoke(1, 7, INSERT), bad, &invoke(2, 7, INSERT)]));
+        gateway.returned(&told.unwrap().asked(), 7, None);
+        assert_eq!(gateway.poll(), []);
+        assert_eq!(gateway.open(), 0);
+    }
+}
+
+/// Nor is a message of bad components answered by many messages, or by more octets than a message has.
+#[test]
+fn rejections_of_one_message_leave_together() {
+    let mut gateway = gateway();
+    let strange: Vec<Vec<u8>> = (1..=3).map(|id| invoke(id, 99, INSERT)).collect();
+    let all: Vec<&[u8]> = strange.iter().map(Vec::as_slice).collect();
+    let expected: Vec<u8> = (1..=3).flat_map(|id| reject(id, [0x81, 1])).collect();
+    assert_eq!(gateway.hear_tcap(&begin(CONTEXT, &all)), None);
+    let said = gateway.said();
+    assert_eq!(
+        said.iter().map(|said| (said[0], parts(said))).collect::<Vec<_>>(),
+        [(0x64, expected.clone())]
+    );
+    // With an operation among them they leave at once, and the dialogue stays.
+    let good = invoke(9, 7, INSERT);
+    let told = gateway.hear_tcap(&begin(CONTEXT, &[all[0], &good, all[1]])).unwrap();
+    assert_eq!(gateway.poll(), []);
+    let said = gateway.said();
+    let expected: Vec<_> = (1..=2).map(|id| (0x65, reject(id, [0x81, 1]))).collect();
+    assert_eq!(said.iter().map(|said| (said[0], parts(said))).collect::<Vec<_>>(), expected);
+    gateway.returned(&told.asked(), 7, None);
+    assert_eq!((gateway.said()[0][0], gateway.open()), (0x64, 0));
+    // Many: no more than fit.
+    let many = begin(CONTEXT, &vec![&invoke(1, 99, &[])[..]; 20]);
+    assert_eq!(gateway.hear_tcap(&many), None);
+    let said = gateway.said();
+    assert_eq!((said.len(), parts(&said[0])), (1, reject(1, [0x81, 1]).repeat(8)));
+    assert!(said[0].len() < many.len(), "{} octets answered by {}", many.len(), said[0].len());
+    assert_eq!(gateway.ss7.counts.components_refused, 12);
+}
