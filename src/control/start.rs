@@ -21,7 +21,7 @@ use crate::proto::link::Link;
 use crate::proto::map::{context, operation};
 use crate::proto::sccp::SccpConfig;
 use crate::proto::sip;
-use crate::proto::tcap::{DialoguesConfig, PeerMatch};
+use crate::proto::tcap::DialoguesConfig;
 use crate::stack::{Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport};
 use crate::subscriber::{Reader, TableConfig, table};
 use std::sync::Arc;
@@ -406,7 +406,7 @@ impl Assembly<'_> {
                 key: self.key.derive("transaction ids"),
                 rest,
                 guard: DIALOGUE_GUARD,
-                peer_match: PeerMatch::default(),
+                peer_match: config.ss7.peer_match(),
             },
             forward_timeout: config.timers.map_forward,
             offers: OFFERS.to_vec(),

@@ -295,7 +295,8 @@ impl Ss7 {
             return None;
         }
         // Whom it was going to is now the calling address.
-        let returned = self.dialogues.handle_returned(now, &service.calling, service.data)?;
+        let peer = SccpAddress { point_code: Some(label.originating), ..service.calling };
+        let returned = self.dialogues.handle_returned(now, &peer, service.data)?;
         Some(gone(returned.dialogue, &returned.user, Outcome::Aborted))
     }
 

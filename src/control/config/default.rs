@@ -2,7 +2,7 @@
 
 use super::{
     Access, Admin, Aka, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred, Node,
-    NodeKind, R1, R1Order, ReportUnmatched, RouteOn, Timers, UnreachablePolicy,
+    NodeKind, PeerPart, R1, R1Order, ReportUnmatched, RouteOn, Timers, UnreachablePolicy,
 };
 use std::time::Duration;
 
@@ -85,6 +85,14 @@ pub(super) fn aka() -> Vec<Aka> {
 
 pub(super) fn access_order() -> Vec<Access> {
     vec![Access::Direct, Access::Ims]
+}
+
+pub(super) fn match_first() -> Vec<PeerPart> {
+    vec![PeerPart::PointCode, PeerPart::Ssn]
+}
+
+pub(super) fn match_later() -> Vec<PeerPart> {
+    vec![PeerPart::PointCode, PeerPart::Ssn, PeerPart::Title]
 }
 
 defaults! {

@@ -19,7 +19,7 @@ pub use network::{
 };
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
 pub use ss7::{
-    Association, Destination, M3uaRole, Profile, Role, RouteOn, SctpTimers, Ss7, Title, TrafficMode,
+    Association, Destination, M3uaRole, PeerPart, Profile, Role, RouteOn, SctpTimers, Ss7, Title, TrafficMode,
 };
 pub use text::{Mac, PortAddress, Prefix};
 

@@ -2,6 +2,7 @@
 
 use crate::ident::{Digits, PointCode};
 use crate::proto::sctp;
+use crate::proto::tcap::{AddressParts, PeerMatch};
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -19,6 +20,48 @@ pub struct Ss7 {
     /// octets of the routing label. Default 272.
     #[serde(default = "super::default::sif_budget")]
     pub sif_budget: u16,
+    /// What must be the called party's in the first answer to a dialogue that the gateway opens; `point_code` is the
+    /// one that the dialogue's beginning was sent to, against the OPC of the answer. Default point code and subsystem: a
+    /// title that is translated on the way is answered from another.
+    #[serde(default = "super::default::match_first")]
+    pub match_first: Vec<PeerPart>,
+    /// What must be the peer's in all later messages of a dialogue, and in all of one that the peer has opened. Default
+    /// point code, subsystem and title.
+    #[serde(default = "super::default::match_later")]
+    pub match_later: Vec<PeerPart>,
+    /// Point codes of signalling relays that stand in for one another, and the one that is all of theirs: what one of
+    /// them was sent may be answered through another. Default none.
+    #[serde(default)]
+    pub relays: Vec<PointCode>,
+}
+
+/// A part of an SCCP address that tells a dialogue's peer from others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerPart {
+    /// The point code.
+    PointCode,
+    /// The subsystem number.
+    Ssn,
+    /// The global title.
+    Title,
+}
+
+impl Ss7 {
+    /// How a dialogue's peer is told from others.
+    #[must_use]
+    pub fn peer_match(&self) -> PeerMatch {
+        let parts = |parts: &[PeerPart]| AddressParts {
+            point_code: parts.contains(&PeerPart::PointCode),
+            ssn: parts.contains(&PeerPart::Ssn),
+            title: parts.contains(&PeerPart::Title),
+        };
+        PeerMatch {
+            first: parts(&self.match_first),
+            later: parts(&self.match_later),
+            relays: self.relays.clone(),
+        }
+    }
 }
 
 /// `[[association]]`: an SCTP association and the M3UA on it.

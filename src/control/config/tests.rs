@@ -53,6 +53,21 @@ fn the_example_is_complete_and_read_as_it_says() {
     assert_eq!(config.sizes()[0], ("dialogues", 131_072));
 }
 
+#[test]
+fn what_must_match_of_a_peer_is_configured() {
+    let text = EXAMPLE.replacen(
+        "point_code = \"2.100.3\"",
+        "point_code = \"2.100.3\"\nmatch_first = [\"title\"]\nmatch_later = []\nrelays = [\"2.1.0\", 7]",
+        1,
+    );
+    let peer_match = Config::parse(Path::new("gw.toml"), &text).unwrap().ss7.peer_match();
+    assert!(peer_match.first.title && !peer_match.first.point_code && !peer_match.first.ssn);
+    assert!(!peer_match.later.title && !peer_match.later.point_code && !peer_match.later.ssn);
+    assert_eq!(peer_match.relays.iter().map(|code| code.0).collect::<Vec<_>>(), [2 << 11 | 1 << 3, 7]);
+    let usual = Config::load(Path::new(FILE)).unwrap().ss7.peer_match();
+    assert_eq!(usual, crate::proto::tcap::PeerMatch::default());
+}
+
 /// The lines of the example that are commented out are keys with their defaults: putting them in changes nothing.
 #[test]
 fn the_example_tells_the_true_defaults() {

@@ -46,6 +46,7 @@ pub const WHY: &[&str] = &[
     "p_abort_cause",
     "dialogue_portion",
     "component_portion",
+    "unexpected",
 ];
 
 /// Index into [`WHY`].
@@ -62,10 +63,12 @@ pub(crate) enum Why {
     TransactionId,
     /// The P-Abort cause is no integer.
     PAbortCause,
-    /// The dialogue portion is no dialogue PDU.
+    /// The dialogue portion can't be read.
     DialoguePortion,
-    /// The component portion is missing where only it can stand, or something stands after it.
+    /// The component portion can't be read.
     ComponentPortion,
+    /// An element that has no business there, or not twice.
+    Unexpected,
 }
 
 impl Why {

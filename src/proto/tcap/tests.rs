@@ -303,7 +303,7 @@ fn every_part_that_is_configured_is_compared() {
     ];
     for (stranger, parts) in strangers {
         for (first, taken) in [(none, true), (parts, false)] {
-            let peer_match = PeerMatch { first, later: none };
+            let peer_match = PeerMatch { first, later: none, relays: vec![] };
             let mut ours = Dialogues::new(DialoguesConfig { peer_match, ..config() }).unwrap();
             let mut theirs = other_table();
             let id = ours.open(Time::ZERO, &called, 0, TIMEOUT).unwrap();
@@ -331,11 +331,26 @@ fn messages_without_a_dialogue_get_the_abort_that_they_deserve() {
         assert!(matches!(table.handle_input(Time::ZERO, &smsc(), &hex(silent)), Ok(Indication::Ignored)));
     }
     assert_eq!(table.counts.unrecognised_transaction, 4);
-    // A Begin with something after its components: badly formatted. The peer's id goes back in its own length.
-    assert_eq!(refuse(&mut table, &hex("620848020a0b6c000500")), hex("670749020a0b4a0102"));
-    // A Continue without DTID: badly formatted. A type that doesn't exist: unrecognised.
-    assert_eq!(refuse(&mut table, &hex("6503480107")), hex("67064901074a0102"));
-    assert_eq!(refuse(&mut table, &hex("6303480107")), hex("67064901074a0100"));
+    // Elements that follow BER but have no business there (3); some that don't (2); a type that doesn't exist (0). The
+    // peer's id goes back in its own length.
+    for (bytes, expected) in [
+        ("6206 480101 010203", "6706 490101 4a0103"),
+        ("6208 48020a0b 6c00 0500", "6707 49020a0b 4a0103"),
+        ("6207 480107 6c00 6c00", "6706 490107 4a0103"),
+        ("6207 480107 6c00 6b00", "6706 490107 4a0103"),
+        ("6206 480107 490107", "6706 490107 4a0103"),
+        ("6503 480107", "6706 490107 4a0103"),
+        ("6505 480107 4900", "6706 490107 4a0103"),
+        ("650a 480107 49050102030405", "6706 490107 4a0103"),
+        ("6506 480107 490201", "6706 490107 4a0102"),
+        ("6206 480107 6c0501", "6706 490107 4a0102"),
+        ("6206 480107 6b0528", "6706 490107 4a0102"),
+        ("6207 480107 6c80a100", "6706 490107 4a0102"),
+        ("6303 480107", "6706 490107 4a0100"),
+    ] {
+        assert_eq!(refuse(&mut table, &hex(bytes)), hex(expected), "{bytes}");
+    }
+    assert_eq!((table.counts.malformed, table.counts.unrecognised_type), (12, 1));
     // Nothing to answer to.
     for silent in ["", "62", "6200", "6202480048", "620748050102030405", "300348010a", "6405490501020304"] {
         let bytes = hex(silent);
@@ -572,13 +587,11 @@ fn bad_messages_from_the_peer_end_the_dialogue() {
         Ok(Indication::Abort {
             user: 2, cause: AbortCause::Malformed(why), answer: Some(refusal), ..
         }) => {
-            assert_eq!(WHY[usize::from(why.why)], "component_portion");
+            assert_eq!(WHY[usize::from(why.why)], "unexpected");
             let heard = refusal_bytes(&refusal);
             let heard = theirs.handle_input(now, &gateway(), &heard);
-            let Ok(Indication::Abort { cause: AbortCause::Provider(p_abort::BADLY_FORMATTED), .. }) = heard
-            else {
-                panic!("{heard:?}")
-            };
+            let incorrect = AbortCause::Provider(p_abort::INCORRECT_TRANSACTION_PORTION);
+            assert!(matches!(heard, Ok(Indication::Abort { cause, .. }) if cause == incorrect));
         }
         other => panic!("{other:?}"),
     }

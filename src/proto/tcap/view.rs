@@ -87,7 +87,7 @@ pub struct TransactionPortion<'a> {
     /// Destination transaction id, where the type has one and it can be read.
     pub dtid: Option<TransactionId>,
     /// A transaction id that the type must have can't be read.
-    fault: Option<Malformed>,
+    fault: Option<Fault>,
     /// What follows the transaction ids.
     rest: Reader<'a>,
     /// Where the contents begin in the message.
@@ -124,12 +124,39 @@ impl<'a> TransactionPortion<'a> {
             MessageType::Continue => (true, true),
             MessageType::End | MessageType::Abort => (false, true),
         };
-        let mut id = |tag| ber::read_tag(&mut rest, tag).and_then(TransactionId::new);
+        let mut fault = None;
+        let mut id = |tag| {
+            let at = rest;
+            let octets = ber::read_tag(&mut rest, tag);
+            let id = octets.and_then(TransactionId::new);
+            if id.is_none() && fault.is_none() {
+                let is_unreadable = octets.is_none() && at.peek() == Some(tag);
+                fault = Some(Fault::of(is_unreadable, Why::TransactionId.at(base + at.position())));
+            }
+            id
+        };
         let otid = if with_otid { id(0x48) } else { None };
         let dtid = if with_dtid { id(0x49) } else { None };
-        let whole = otid.is_some() == with_otid && dtid.is_some() == with_dtid;
-        let fault = (!whole).then(|| Why::TransactionId.at(base + rest.position()));
         Ok(Self { message_type, otid, dtid, fault, rest, base })
+    }
+}
+
+/// Why a message is none, and the P-Abort cause that says so (Q.772 2.3): badly formatted if an element does not follow
+/// BER, incorrect if it does, or would, but has no business there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Fault {
+    pub(super) malformed: Malformed,
+    pub(super) p_abort: u8,
+}
+
+impl Fault {
+    #[cold]
+    const fn of(is_unreadable: bool, malformed: Malformed) -> Self {
+        let p_abort = match is_unreadable {
+            true => p_abort::BADLY_FORMATTED,
+            false => p_abort::INCORRECT_TRANSACTION_PORTION,
+        };
+        Self { malformed, p_abort }
     }
 }
 
@@ -165,13 +192,14 @@ impl<'a> Message<'a> {
     /// # Errors
     /// If it is no TCAP message; its components may still be bad, each on its own.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        Self::after(&TransactionPortion::parse(bytes)?)
+        Self::after(&TransactionPortion::parse(bytes)?).map_err(|fault| fault.malformed)
     }
 
     /// Reads what follows the transaction ids.
-    pub(super) fn after(portion: &TransactionPortion<'a>) -> Result<Self, Malformed> {
+    pub(super) fn after(portion: &TransactionPortion<'a>) -> Result<Self, Fault> {
         if portion.message_type == MessageType::Unrecognised {
-            return Err(Why::MessageType.at(0));
+            let malformed = Why::MessageType.at(0);
+            return Err(Fault { malformed, p_abort: p_abort::UNRECOGNISED_MESSAGE_TYPE });
         }
         if let Some(fault) = portion.fault {
             return Err(fault);
@@ -190,19 +218,21 @@ impl<'a> Message<'a> {
         if abort && rest.peek() == Some(0x4a) {
             let cause = ber::read_tag(&mut rest, 0x4a).and_then(ber::integer);
             let cause = cause.and_then(|cause| u8::try_from(cause).ok());
-            message.p_abort = Some(cause.ok_or(Why::PAbortCause.at(at(&rest)))?);
+            message.p_abort = Some(cause.ok_or(Fault::of(false, Why::PAbortCause.at(at(&rest))))?);
         }
         if rest.peek() == Some(0x6b) {
             let start = at(&rest);
-            let dialogue = ber::read_tag(&mut rest, 0x6b).ok_or(Why::DialoguePortion.at(start))?;
+            let fault = || Fault::of(true, Why::DialoguePortion.at(start));
+            let dialogue = ber::read_tag(&mut rest, 0x6b).ok_or_else(fault)?;
             message.dialogue = Some(DialoguePortion::parse(dialogue));
         }
         if !abort && rest.peek() == Some(0x6c) {
             let start = at(&rest);
-            let components = ber::read_tag(&mut rest, 0x6c).ok_or(Why::ComponentPortion.at(start))?;
+            let fault = || Fault::of(true, Why::ComponentPortion.at(start));
+            let components = ber::read_tag(&mut rest, 0x6c).ok_or_else(fault)?;
             message.components = Components::new(components);
         }
-        if rest.is_empty() { Ok(message) } else { Err(Why::ComponentPortion.at(at(&rest))) }
+        if rest.is_empty() { Ok(message) } else { Err(Fault::of(false, Why::Unexpected.at(at(&rest)))) }
     }
 }
 

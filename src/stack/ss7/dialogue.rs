@@ -8,7 +8,7 @@ use crate::base::{MalformedCounts, Time};
 use crate::codec::Prepend;
 use crate::ident::{Digits, SccpAddress, Ssn, WorkerId};
 use crate::proto::map::{self, AddressString, SmRpDa, SmRpOa, UserError, context, operation};
-use crate::proto::tcap::{self, AbortReason, Components, DialogueId, Indication as Tcap, build};
+use crate::proto::tcap::{self, AbortCause, AbortReason, Components, DialogueId, Indication as Tcap, build};
 use crate::stack::{Asked, Indication, Outcome, Outside};
 
 /// SCCP class 1, returned on error: a dialogue's messages keep their order, and we learn of what can't be delivered.
@@ -45,7 +45,10 @@ impl Ss7 {
             Tcap::End { dialogue, user: party, components, .. } => {
                 Some(self.on_end(dialogue, &party, components, malformed))
             }
-            Tcap::Abort { dialogue, user: party, answer, .. } => {
+            Tcap::Abort { dialogue, user: party, cause, answer } => {
+                if let AbortCause::Malformed(why) = cause {
+                    malformed.add(why);
+                }
                 if let Some(refusal) = answer {
                     self.refuse(&self.calling(own), peer, &refusal, malformed, outside);
                 }
@@ -99,7 +102,10 @@ impl Ss7 {
         argument: impl FnOnce(&mut Prepend<'_>),
     ) -> Result<(), Refusal> {
         let party = Party::ours(user, from, opcode);
-        let to = SccpAddress::titled(to.0, to.1);
+        let titled = SccpAddress::titled(to.0, to.1);
+        // Answers must come from where the Begin goes.
+        let point_code = self.route(&titled).map(|(point_code, _)| point_code);
+        let to = SccpAddress { point_code, ..titled };
         let dialogue = self.dialogues.open(now, &to, party, timeout).ok_or(Refusal::Full)?;
         let mut room = [0; ROOM];
         let mut w = Prepend::new(&mut room);

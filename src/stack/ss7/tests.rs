@@ -6,6 +6,7 @@ mod hostile;
 mod openings;
 mod rejects;
 mod set_up;
+mod strangers;
 
 use super::*;
 use crate::base::{Frames, PortId, SipKey};
@@ -108,6 +109,16 @@ struct Node {
 
 impl Node {
     fn new(point_code: u32, peer: u32, own: Vec<SccpAddress>, offers: Vec<Offer>) -> Self {
+        Self::with(point_code, peer, own, offers, PeerMatch::default())
+    }
+
+    fn with(
+        point_code: u32,
+        peer: u32,
+        own: Vec<SccpAddress>,
+        offers: Vec<Offer>,
+        peer_match: PeerMatch,
+    ) -> Self {
         let key = SipKey::new([point_code as u8; 16]);
         let address = |last| core::net::IpAddr::from([10, 7, 0, last]);
         let setup = AssociationSetup {
@@ -156,7 +167,7 @@ impl Node {
                 key: key.derive("dialogues"),
                 rest: Duration::from_secs(1),
                 guard: Duration::from_secs(600),
-                peer_match: PeerMatch::default(),
+                peer_match,
             },
             forward_timeout: Duration::from_secs(90),
             offers,
@@ -173,19 +184,22 @@ impl Node {
 
     /// An SCCP message from the other node.
     fn hear(&mut self, message: &[u8]) -> Option<Told> {
+        let told = self.hear_from(self.peer, message);
+        self.ss7.assert_invariants();
+        told
+    }
+
+    /// An SCCP message that MTP says comes from this point code.
+    fn hear_from(&mut self, point_code: u32, message: &[u8]) -> Option<Told> {
         let label = Label {
             direction: Direction::In,
             association: 0,
-            originating: PointCode(self.peer),
+            originating: PointCode(point_code),
             destination: self.ss7.transport.point_code(),
             selection: 0,
         };
-        let told = self
-            .ss7
-            .handle_sccp(self.now, &label, message, &mut self.malformed, &mut self.sent)
-            .map(Told::of);
-        self.ss7.assert_invariants();
-        told
+        let indication = self.ss7.handle_sccp(self.now, &label, message, &mut self.malformed, &mut self.sent);
+        indication.map(Told::of)
     }
 
     /// What came of itself by now.
@@ -236,6 +250,10 @@ impl Node {
 
 /// The gateway, as it stands in two networks.
 fn gateway() -> Node {
+    gateway_with(PeerMatch::default())
+}
+
+fn gateway_with(peer_match: PeerMatch) -> Node {
     let own = [GATEWAY, SECOND]
         .into_iter()
         .flat_map(|title| [Ssn::MSC, Ssn::SGSN].map(|ssn| SccpAddress::titled(digits(title), ssn)));
@@ -248,7 +266,7 @@ fn gateway() -> Node {
         offer(context::SUBSCRIBER_DATA_MANAGEMENT_V3, operation::DELETE_SUBSCRIBER_DATA),
         offer(context::RESET_V2, operation::RESET),
     ];
-    Node::new(100, 200, own.collect(), offers)
+    Node::with(100, 200, own.collect(), offers, peer_match)
 }
 
 fn hlr() -> Node {

@@ -18,7 +18,7 @@ use ipsmgw::proto::link::Link;
 use ipsmgw::proto::map::{context, operation};
 use ipsmgw::proto::sccp::SccpConfig;
 use ipsmgw::proto::sip;
-use ipsmgw::proto::tcap::{DialoguesConfig, PeerMatch};
+use ipsmgw::proto::tcap::DialoguesConfig;
 use ipsmgw::stack::{Application, Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -212,7 +212,14 @@ struct Signalling<'a> {
 }
 
 /// What a node says that never says it.
-const NO_SS7: Ss7Section = Ss7Section { point_code: PointCode(0), network_indicator: 2, sif_budget: 272 };
+const NO_SS7: Ss7Section = Ss7Section {
+    point_code: PointCode(0),
+    network_indicator: 2,
+    sif_budget: 272,
+    match_first: Vec::new(),
+    match_later: Vec::new(),
+    relays: Vec::new(),
+};
 
 impl Signalling<'static> {
     /// Of a node that has no signalling links.
@@ -318,7 +325,7 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
             key: stack.key.derive("transaction ids"),
             rest: Duration::from_secs(10),
             guard: config.traffic.mt_forward + Duration::from_secs(10),
-            peer_match: PeerMatch::default(),
+            peer_match: ss7.peer_match(),
         },
         forward_timeout: config.traffic.mt_forward,
         offers: stack.offers.clone(),

@@ -12,7 +12,7 @@ use super::{
     TransactionPortion, view,
 };
 use crate::base::{Malformed, SipKey, Time, TimerId, Wheel, counts};
-use crate::ident::{SccpAddress, WorkerId};
+use crate::ident::{PointCode, SccpAddress, WorkerId};
 use core::cell::Cell;
 use core::time::Duration;
 
@@ -27,12 +27,42 @@ pub struct AddressParts {
     pub title: bool,
 }
 
-impl AddressParts {
-    fn agree(self, expected: &SccpAddress, got: &SccpAddress) -> bool {
-        let point_code =
-            !self.point_code || expected.point_code.is_none() || expected.point_code == got.point_code;
-        let ssn = !self.ssn || expected.ssn.is_none() || expected.ssn == got.ssn;
-        let title = !self.title
+/// Which parts of a backward message's calling address must match its dialogue's peer; a mismatch drops the message,
+/// since transaction ids alone can be guessed, and a title can be written by anybody. The OPC is what the network itself
+/// vouches for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerMatch {
+    /// For the first backward message, against the address that we called, with the point code that the Begin was sent
+    /// to: a title that is translated on the way is answered from another (TS 29.002 6.1.3), which then becomes the
+    /// peer's address.
+    pub first: AddressParts,
+    /// For all later ones, against the peer's address, with the OPC of its first message.
+    pub later: AddressParts,
+    /// Point codes that stand in for one another: SCCP relays that share a load, each of which puts its own OPC on what
+    /// it passes on, and the point code that is both of theirs.
+    pub relays: Vec<PointCode>,
+}
+
+impl Default for PeerMatch {
+    /// Point code and subsystem at first; the title too later. No relays.
+    fn default() -> Self {
+        Self {
+            first: AddressParts { point_code: true, ssn: true, title: false },
+            later: AddressParts { point_code: true, ssn: true, title: true },
+            relays: Vec::new(),
+        }
+    }
+}
+
+impl PeerMatch {
+    fn agrees(&self, parts: AddressParts, expected: &SccpAddress, got: &SccpAddress) -> bool {
+        let is_relay = |code: Option<PointCode>| code.is_some_and(|code| self.relays.contains(&code));
+        let point_code = !parts.point_code
+            || expected.point_code.is_none()
+            || expected.point_code == got.point_code
+            || is_relay(expected.point_code) && is_relay(got.point_code);
+        let ssn = !parts.ssn || expected.ssn.is_none() || expected.ssn == got.ssn;
+        let title = !parts.title
             || expected.title.is_none_or(|expected| {
                 got.title.is_some_and(|got| {
                     (expected.numbering_plan, expected.nature, expected.digits)
@@ -40,27 +70,6 @@ impl AddressParts {
                 })
             });
         point_code && ssn && title
-    }
-}
-
-/// Which parts of a backward message's calling address must match its dialogue's peer; a mismatch drops the message,
-/// since transaction ids alone can be guessed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PeerMatch {
-    /// For the first backward message, against the address that we called: a title that is translated on the way is
-    /// answered from another (TS 29.002 6.1.3), which then becomes the peer's address.
-    pub first: AddressParts,
-    /// For all later ones, against the peer's address.
-    pub later: AddressParts,
-}
-
-impl Default for PeerMatch {
-    /// The subsystem at first; subsystem and title later.
-    fn default() -> Self {
-        Self {
-            first: AddressParts { point_code: false, ssn: true, title: false },
-            later: AddressParts { point_code: false, ssn: true, title: true },
-        }
     }
 }
 
@@ -252,7 +261,7 @@ counts! {
         open_full,
         /// Continues, Ends and Aborts for no dialogue that we have.
         unrecognised_transaction,
-        /// Messages for a dialogue of ours from somebody else.
+        /// Messages for a dialogue of ours from somebody else, by point code, address or transaction id.
         wrong_peer,
         /// Messages that the dialogue's state does not allow.
         unexpected,
@@ -481,7 +490,8 @@ impl<U: Copy + Default> Dialogues<U> {
         Some(dialogue)
     }
 
-    /// Opens a dialogue of ours with `peer`, which lives for `invoke_timeout` unless the timer is set anew. Next is
+    /// Opens a dialogue of ours with `peer` (with the point code that its Begin goes to, if that is to be matched), which
+    /// lives for `invoke_timeout` unless the timer is set anew. Next is
     /// [`Dialogues::write_begin`]. `None` when the table is full, or every free transaction id still rests.
     pub fn open(
         &mut self,

@@ -32,7 +32,7 @@ impl<U: Copy + Default> Dialogues<U> {
             }
             MessageType::Unrecognised => {
                 self.counts.unrecognised_type += 1;
-                refuse_malformed(&portion, p_abort::UNRECOGNISED_MESSAGE_TYPE)
+                refuse_malformed(&portion)
             }
         }
     }
@@ -45,7 +45,7 @@ impl<U: Copy + Default> Dialogues<U> {
     ) -> Result<Indication<'a, U>, Malformed> {
         let (Ok(message), Some(otid)) = (Message::after(portion), portion.otid) else {
             self.counts.malformed += 1;
-            return refuse_malformed(portion, p_abort::BADLY_FORMATTED);
+            return refuse_malformed(portion);
         };
         let refuse = |reason| Ok(Indication::Refuse(Refusal { to: otid, reason, malformed: None }));
         let (context, user_information) = match message.dialogue {
@@ -93,7 +93,7 @@ impl<U: Copy + Default> Dialogues<U> {
     ) -> Result<Indication<'a, U>, Malformed> {
         let Some(dtid) = portion.dtid else {
             self.counts.malformed += 1;
-            return refuse_malformed(portion, p_abort::BADLY_FORMATTED);
+            return refuse_malformed(portion);
         };
         let Some(dialogue) = self.find_local(dtid) else {
             self.counts.unrecognised_transaction += 1;
@@ -116,17 +116,17 @@ impl<U: Copy + Default> Dialogues<U> {
         };
         let same_transaction =
             portion.otid.is_none() || dialogue.remote.is_none() || portion.otid == dialogue.remote;
-        if !same_transaction || !parts.agree(&dialogue.peer, peer) {
+        if !same_transaction || !self.peer_match.agrees(parts, &dialogue.peer, peer) {
             self.counts.wrong_peer += 1;
             return Ok(Indication::Ignored);
         }
         let id = dialogue.id;
         match Message::after(portion) {
-            Err(malformed) => {
+            Err(fault) => {
                 self.counts.malformed += 1;
-                let reason = RefusalReason::Provider(p_abort::BADLY_FORMATTED);
+                let reason = RefusalReason::Provider(fault.p_abort);
                 let answer = portion.otid.map(|to| Refusal { to, reason, malformed: None });
-                Ok(self.fail(now, id, AbortCause::Malformed(malformed), answer))
+                Ok(self.fail(now, id, AbortCause::Malformed(fault.malformed), answer))
             }
             Ok(message) if message.message_type == MessageType::Abort => Ok(self.on_abort(now, id, &message)),
             Ok(message) => Ok(self.on_continue_or_end(now, peer, id, message)),
@@ -203,16 +203,25 @@ impl<U: Copy + Default> Dialogues<U> {
         }
     }
 
-    /// Takes a message of ours that SCCP returned ((X)UDTS, for N-NOTICE): the dialogue fails at once. `peer` is
-    /// where it was going. `None` if it is of no dialogue of ours.
+    /// Takes a message of ours that SCCP returned ((X)UDTS, for N-NOTICE): the dialogue fails at once. `peer` is where
+    /// it was going, with the OPC of what came back. `None` if it is of no dialogue of ours that has sent something, or
+    /// comes from somewhere else.
     pub fn handle_returned(&mut self, now: Time, peer: &SccpAddress, bytes: &[u8]) -> Option<Returned<U>> {
         let otid = view::returned_otid(bytes);
         let Some(dialogue) = otid.and_then(|otid| self.find_local(otid)) else {
             self.counts.unrecognised_transaction += 1;
             return None;
         };
-        let all = AddressParts { point_code: false, ssn: true, title: true };
-        if !all.agree(&dialogue.peer, peer) {
+        let point_code = match dialogue.state {
+            State::InitiationSent => self.peer_match.first.point_code,
+            State::Active => self.peer_match.later.point_code,
+            State::Idle | State::InitiationReceived => {
+                self.counts.unexpected += 1;
+                return None;
+            }
+        };
+        let parts = AddressParts { point_code, ssn: true, title: true };
+        if !self.peer_match.agrees(parts, &dialogue.peer, peer) {
             self.counts.wrong_peer += 1;
             return None;
         }
@@ -246,16 +255,9 @@ impl<U> Dialogue<U> {
 }
 
 /// A P-Abort for a message that can't be read, if it has an OTID; else the reason why it can't.
-fn refuse_malformed<'a, U>(
-    portion: &TransactionPortion<'a>,
-    cause: u8,
-) -> Result<Indication<'a, U>, Malformed> {
-    match (Message::after(portion), portion.otid) {
-        (Err(malformed), Some(to)) => {
-            let reason = RefusalReason::Provider(cause);
-            Ok(Indication::Refuse(Refusal { to, reason, malformed: Some(malformed) }))
-        }
-        (Err(malformed), None) => Err(malformed),
-        (Ok(_), _) => Ok(Indication::Ignored),
-    }
+fn refuse_malformed<'a, U>(portion: &TransactionPortion<'a>) -> Result<Indication<'a, U>, Malformed> {
+    let Err(fault) = Message::after(portion) else { return Ok(Indication::Ignored) };
+    let to = portion.otid.ok_or(fault.malformed)?;
+    let reason = RefusalReason::Provider(fault.p_abort);
+    Ok(Indication::Refuse(Refusal { to, reason, malformed: Some(fault.malformed) }))
 }

@@ -74,3 +74,16 @@ fn rejections_of_one_message_leave_together() {
     assert!(said[0].len() < many.len(), "{} octets answered by {}", many.len(), said[0].len());
     assert_eq!(gateway.ss7.counts.components_refused, 12);
 }
+
+/// What the peer of a dialogue says is counted like what strangers say.
+#[test]
+fn a_bad_message_in_a_dialogue_is_counted() {
+    let mut gateway = gateway();
+    gateway.hear_tcap(&begin(CONTEXT, &[&invoke(9, 3, INSERT), &invoke(1, 7, INSERT)])).unwrap();
+    let id = our_id(&gateway.said()[0]);
+    let message = element(0x65, &[&PEERS_ID, &element(0x49, &[&id]), &[0x6c, 0, 5, 0]]);
+    assert_eq!(gateway.hear_tcap(&message), Some(Told::Gone));
+    let said = gateway.said();
+    assert_eq!((said[0][0], &said[0][said[0].len() - 3..]), (0x67, &[0x4a, 1, 3][..]));
+    assert_eq!(gateway.malformed.total(), 1);
+}
