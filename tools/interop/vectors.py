@@ -36,6 +36,10 @@ ERRORS = [
     "facilityNotSupported", "absentSubscriber", "subscriberBusyForMT-SMS", "sm-DeliveryFailure", "messageWaitingListFull", "systemFailure", "dataMissing", "unexpectedDataValue",
     "resourceLimitation", "atm-NotAllowed", "informationNotAvailable",
 ]
+# Parameters of errors that a version has not, or elements of them.
+NOT_OF_VERSION_3 = {}
+NOT_OF_VERSION_2 = {"absentSubscriber": ["value"], "sm-DeliveryFailure": ["sm-EnumeratedDeliveryFailureCause"]}
+NOT_OF_VERSION_1 = {"sm-DeliveryFailure": ["sm-DeliveryFailureCauseWithDiagnostic"]}
 
 
 def of_name(module, name):
@@ -56,10 +60,11 @@ def subjects():
             for kind, key in (("arg", "ArgumentType"), ("res", "ResultType")):
                 if key in of_name(module, name):
                     yield version, name, kind, of_name(module, name)[key], without, 4
-    for version, module in ((3, MAP.MAP_Errors), (2, MAPv2.MAPv2_Errors)):
+    for version, module, without in ((3, MAP.MAP_Errors, NOT_OF_VERSION_3), (2, MAPv2.MAPv2_Errors, NOT_OF_VERSION_2), (1, MAPv2.MAPv2_Errors, NOT_OF_VERSION_1)):
         for name in ERRORS:
-            if hasattr(module, name.replace("-", "_")) and "ParameterType" in of_name(module, name):
-                yield version, name, "err", of_name(module, name)["ParameterType"], [], 4
+            known = hasattr(module, name.replace("-", "_")) and "ParameterType" in of_name(module, name)
+            if known and without.get(name) != ["value"]:
+                yield version, name, "err", of_name(module, name)["ParameterType"], without.get(name, []), 4
     yield 3, "MAP-DialoguePDU", "dialogue", MAP.MAP_DialogueInformation.MAP_DialoguePDU, [], 16
 
 

@@ -17,24 +17,16 @@ type Subject = (&'static str, &'static str, &'static str);
 
 /// Version, name and kind of what has vectors that are not read to the values that they tell.
 const NOT_READ: &[Subject] = &[
-    ("1", "forwardSM", "arg"),
-    ("1", "noteSubscriberPresent", "arg"),
-    ("1", "reportSM-DeliveryStatus", "arg"),
-    ("1", "reportSM-DeliveryStatus", "res"),
     ("1", "reset", "arg"),
     ("1", "sendParameters", "arg"),
     ("1", "sendParameters", "res"),
-    ("1", "sendRoutingInfoForSM", "res"),
     ("1", "updateLocation", "arg"),
     ("1", "updateLocation", "res"),
-    ("2", "forwardSM", "arg"),
     ("2", "purgeMS", "arg"),
-    ("2", "reportSM-DeliveryStatus", "res"),
     ("2", "restoreData", "arg"),
     ("2", "restoreData", "res"),
     ("2", "sendAuthenticationInfo", "arg"),
     ("2", "sendAuthenticationInfo", "res"),
-    ("2", "sendRoutingInfoForSM", "res"),
     ("2", "updateLocation", "arg"),
     ("2", "updateLocation", "res"),
     ("3", "noteSubscriberDataModified", "arg"),
@@ -44,14 +36,7 @@ const NOT_READ: &[Subject] = &[
 ];
 
 /// The same of what is read, but has vectors that are written in another form of the same values.
-const WRITTEN_OTHERWISE: &[Subject] = &[
-    ("2", "callBarred", "err"),
-    ("2", "roamingNotAllowed", "err"),
-    ("2", "sm-DeliveryFailure", "err"),
-    ("2", "systemFailure", "err"),
-    ("3", "callBarred", "err"),
-    ("3", "systemFailure", "err"),
-];
+const WRITTEN_OTHERWISE: &[Subject] = &[("3", "callBarred", "err"), ("3", "systemFailure", "err")];
 
 /// Name and kind of what is read as far as it is used, with the paths that are read. Of all others everything is read
 /// but extension containers and [`PASSED_OVER`].
@@ -98,8 +83,7 @@ const READ_IN_PART: &[(&str, &str, &[&str])] = &[
 
 /// Name, kind and the paths that are passed over.
 const PASSED_OVER: &[(&str, &str, &[&str])] = &[
-    ("absentSubscriber", "err", &["absentSubscriberReason", "value"]),
-    ("absentSubscriberSM", "err", &["requestedRetransmissionTime", "userIdentifierAlert"]),
+    ("absentSubscriber", "err", &["absentSubscriberReason"]),
     (
         "alertServiceCentre",
         "arg",
@@ -164,14 +148,6 @@ const PASSED_OVER: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("subscriberBusyForMT-SMS", "err", &["gprsConnectionSuspended"]),
-    (
-        "systemFailure",
-        "err",
-        &[
-            "extensibleSystemFailureParam.additionalNetworkResource",
-            "extensibleSystemFailureParam.failureCauseParam",
-        ],
-    ),
     ("unexpectedDataValue", "err", &["unexpectedSubscriber"]),
 ];
 
@@ -207,6 +183,10 @@ impl<'a> Line<'a> {
         list.contains(&(self.version, self.name, self.kind))
     }
 
+    fn keeps_extensions(&self) -> bool {
+        self.kind == "arg" && ["mo-ForwardSM", "mt-ForwardSM"].contains(&self.name)
+    }
+
     fn is_read(&self, path: &str) -> bool {
         let of = |list: &'static [(&str, &str, &[&str])]| {
             list.iter().find(|entry| (entry.0, entry.1) == (self.name, self.kind)).map(|entry| entry.2)
@@ -240,6 +220,9 @@ impl<'a> Line<'a> {
             (_, "err") | ("updateLocation", "res") => path.rsplit('.').next()?.to_string(),
             ("cancelLocation", _) if path.ends_with("lmsi") => return None,
             ("cancelLocation", _) => path.replace("imsi-WithLMSI.", ""),
+            ("sendRoutingInfoForSM", "res") => {
+                path.replace("locationInfo.roamingNumber", "locationInfo.msc-Number")
+            }
             ("reset", _) => path.replace("css-Number", "hlr-Number"),
             ("deleteSubscriberData", _) if path.contains("earerService") => return None,
             ("deleteSubscriberData", "arg") if path.contains('[') => {

@@ -13,8 +13,8 @@ use super::super::{
     AddressString, AlertServiceCentre, Arc, CorrelationId, DeliveryOutcome, DialoguePdu, ForwardSmResult,
     Imsi, InformServiceCentre, Malformed, MoForwardSm, MtForwardSm, Prepend, ReadyForSm,
     ReportSmDeliveryStatus, ReportSmDeliveryStatusResult, SendRoutingInfoForSm, SendRoutingInfoForSmResult,
-    ServingNode, SmRpDa, SmRpOa, SmscType, UserAbort, UserError, error_code, hex, number, put_imsi, tbcd,
-    written,
+    ServingNode, SmRpDa, SmRpOa, SmscType, UserAbort, UserError, Version, error_code, hex, number, put_imsi,
+    tbcd, written,
 };
 use super::Line;
 use crate::ident::Digits;
@@ -44,6 +44,11 @@ impl Told {
         if let Some(octets) = octets {
             self.text(path, in_hex(octets));
         }
+    }
+
+    /// In seconds since 1900.
+    fn time(&mut self, path: &str, time: Option<u32>) {
+        self.octets(path, time.map(u32::to_be_bytes).as_ref().map(|octets| &octets[..]));
     }
 
     fn imsi(&mut self, path: &str, imsi: Option<Imsi>) {
@@ -78,6 +83,7 @@ impl Told {
         match destination {
             SmRpDa::Imsi(imsi) => self.imsi("sm-RP-DA.imsi", Some(imsi)),
             SmRpDa::Lmsi(lmsi) => self.octets("sm-RP-DA.lmsi", Some(&lmsi)),
+            SmRpDa::RoamingNumber(number) => self.address("sm-RP-DA.roamingNumber", Some(number)),
             SmRpDa::ServiceCentre(number) => self.address("sm-RP-DA.serviceCentreAddressDA", Some(number)),
             SmRpDa::None => self.null("sm-RP-DA.noSM-RP-DA", true),
         }
@@ -92,6 +98,10 @@ impl Told {
 
 pub(super) fn in_hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn version_of(line: &Line<'_>) -> Version {
+    line.version.parse().ok().and_then(Version::new).unwrap()
 }
 
 /// Lines and octets, or why there are none.
@@ -111,30 +121,27 @@ pub(super) fn read(line: &Line<'_>) -> Option<Reading> {
 }
 
 fn forward_sm(line: &Line<'_>) -> Option<Reading> {
-    let octets = line.octets.as_slice();
+    let (octets, version) = (line.octets.as_slice(), version_of(line));
     let mut told = Told::default();
     Some(match (line.name, line.kind) {
         ("mo-ForwardSM", "arg") => MoForwardSm::parse(octets).map(|sm| {
             told.ends(sm.service_centre, sm.originator, sm.ui);
             told.imsi("imsi", sm.imsi);
+            told.null("moreMessagesToSend", sm.more_messages);
             told.correlation_id(sm.correlation_id);
             told.number("sm-DeliveryOutcome", sm.delivery_outcome);
-            (told, written(|w| sm.write(w)))
+            (told, written(|w| sm.write_in(w, version)))
         }),
         ("mt-ForwardSM" | "forwardSM", "arg") => MtForwardSm::parse(octets).map(|sm| {
             told.ends(sm.destination, sm.origin, sm.ui);
             told.null("moreMessagesToSend", sm.more_messages);
             told.number("smDeliveryTimer", sm.delivery_timer);
-            told.octets(
-                "smDeliveryStartTime",
-                sm.delivery_start.map(u32::to_be_bytes).as_ref().map(|it| &it[..]),
-            );
+            told.time("smDeliveryStartTime", sm.delivery_start);
             told.null("smsOverIP-OnlyIndicator", sm.sms_over_ip_only);
             told.correlation_id(sm.correlation_id);
-            let until = sm.maximum_retransmission.map(u32::to_be_bytes);
-            told.octets("maximumRetransmissionTime", until.as_ref().map(|it| &it[..]));
+            told.time("maximumRetransmissionTime", sm.maximum_retransmission);
             told.address("smsGmscAddress", sm.gmsc);
-            (told, written(|w| sm.write(w)))
+            (told, written(|w| sm.write_in(w, version)))
         }),
         ("mo-ForwardSM" | "mt-ForwardSM", "res") => ForwardSmResult::parse(octets).map(|result| {
             told.octets("sm-RP-UI", result.ui);
@@ -145,7 +152,7 @@ fn forward_sm(line: &Line<'_>) -> Option<Reading> {
 }
 
 fn short_message(line: &Line<'_>) -> Option<Reading> {
-    let octets = line.octets.as_slice();
+    let (octets, version) = (line.octets.as_slice(), version_of(line));
     let mut told = Told::default();
     Some(match (line.name, line.kind) {
         ("sendRoutingInfoForSM", "arg") => SendRoutingInfoForSm::parse(octets, None).map(|info| {
@@ -159,7 +166,7 @@ fn short_message(line: &Line<'_>) -> Option<Reading> {
             told.null("ip-sm-gwGuidanceIndicator", info.ip_sm_gw_guidance);
             told.imsi("imsi", info.imsi);
             told.null("singleAttemptDelivery", info.single_attempt);
-            (told, written(|w| info.write(w, None)))
+            (told, written(|w| info.write_in(w, version, None)))
         }),
         ("sendRoutingInfoForSM", "res") => SendRoutingInfoForSmResult::parse(octets).map(|info| {
             routing_info(
@@ -167,15 +174,18 @@ fn short_message(line: &Line<'_>) -> Option<Reading> {
                 &info,
                 if line.version == "3" { "networkNode-Number" } else { "locationInfo.msc-Number" },
             );
-            (told, written(|w| info.write(w)))
+            (told, written(|w| info.write_in(w, version)))
         }),
         ("reportSM-DeliveryStatus", "arg") => ReportSmDeliveryStatus::parse(octets, None).map(|report| {
             delivery_status(&mut told, &report);
-            (told, written(|w| report.write(w, None)))
+            if version == Version::V1 {
+                told.0.retain(|line| !line.starts_with("sm-DeliveryOutcome"));
+            }
+            (told, written(|w| report.write_in(w, version, None)))
         }),
         ("reportSM-DeliveryStatus", "res") => ReportSmDeliveryStatusResult::parse(octets).map(|result| {
             told.address(if line.version == "3" { "storedMSISDN" } else { "value" }, result.stored_msisdn);
-            (told, written(|w| _ = result.write(w)))
+            (told, written(|w| _ = result.write_in(w, version)))
         }),
         _ => return forward_sm(line),
     })
@@ -222,7 +232,7 @@ fn delivery_status(told: &mut Told, report: &ReportSmDeliveryStatus) {
 }
 
 fn alerting(line: &Line<'_>) -> Option<Reading> {
-    let octets = line.octets.as_slice();
+    let (octets, version) = (line.octets.as_slice(), version_of(line));
     let mut told = Told::default();
     Some(match (line.name, line.kind) {
         ("readyForSM", "arg") => ReadyForSm::parse(octets).map(|ready| {
@@ -230,7 +240,11 @@ fn alerting(line: &Line<'_>) -> Option<Reading> {
             told.number("alertReason", Some(ready.reason as u8));
             told.null("alertReasonIndicator", ready.gprs);
             told.null("additionalAlertReasonIndicator", ready.ip_sm_gw);
-            (told, written(|w| ready.write(w)))
+            (told, written(|w| ready.write_in(w, version)))
+        }),
+        ("noteSubscriberPresent", "arg") => ReadyForSm::parse_note_subscriber_present(octets).map(|ready| {
+            told.imsi("value", Some(ready.imsi));
+            (told, written(|w| ready.write_in(w, version)))
         }),
         ("alertServiceCentre" | "alertServiceCentreWithoutResult", "arg") => {
             AlertServiceCentre::parse(octets).map(|alert| {
@@ -416,11 +430,14 @@ fn error(line: &Line<'_>) -> Reading {
     let mut told = Told::default();
     match error {
         UserError::UnknownSubscriber { diagnostic } => told.number("unknownSubscriberDiagnostic", diagnostic),
-        UserError::AbsentSubscriberSm { diagnostic, additional, imsi } => {
+        UserError::AbsentSubscriberSm { diagnostic, additional, imsi, retransmission, alert } => {
             told.number("absentSubscriberDiagnosticSM", diagnostic.map(|it| it.0));
             told.number("additionalAbsentSubscriberDiagnosticSM", additional.map(|it| it.0));
             told.imsi("imsi", imsi);
+            told.time("requestedRetransmissionTime", retransmission);
+            told.imsi("userIdentifierAlert", alert);
         }
+        UserError::AbsentSubscriber { mwd_set } => told.number("value", mwd_set),
         UserError::RoamingNotAllowed { cause } => told.number("roamingNotAllowedCause", cause),
         UserError::CallBarred { cause, unauthorised_originator } => {
             told.number("callBarringCause", cause);
@@ -430,10 +447,14 @@ fn error(line: &Line<'_>) -> Reading {
             told.number("sm-EnumeratedDeliveryFailureCause", Some(cause as u8));
             told.octets("diagnosticInfo", diagnostic_info);
         }
-        UserError::SystemFailure { network_resource } => told.number("networkResource", network_resource),
+        UserError::SystemFailure { network_resource, additional, cause } => {
+            told.number("networkResource", network_resource);
+            told.number("additionalNetworkResource", additional);
+            told.number("failureCauseParam", cause);
+        }
         _ => {}
     }
-    Ok((told, written(|w| error.write(w))))
+    Ok((told, written(|w| error.write_in(w, version_of(line)))))
 }
 
 fn dialogue_pdu(octets: &[u8]) -> Option<(Told, Vec<u8>)> {
