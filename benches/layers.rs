@@ -353,6 +353,7 @@ fn dialogues() -> tcap::Dialogues {
         rest: Duration::ZERO,
         guard: Duration::from_secs(60),
         peer_match: tcap::PeerMatch::default(),
+        limits: tcap::Limits::default(),
     })
     .expect("a table")
 }

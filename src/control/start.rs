@@ -407,6 +407,7 @@ impl Assembly<'_> {
                 rest,
                 guard: DIALOGUE_GUARD,
                 peer_match: config.ss7.peer_match(),
+                limits: config.ss7.limits(config.capacity.dialogues),
             },
             forward_timeout: config.timers.map_forward,
             offers: OFFERS.to_vec(),

@@ -8,7 +8,7 @@ use crate::io::memory::MemoryIo;
 use crate::proto::link::{Link, LinkConfig, OwnAddress, PortConfig};
 use crate::proto::m3ua::{AspConfig, Role};
 use crate::proto::sccp::{self, Rule, SccpConfig};
-use crate::proto::tcap::{DialoguesConfig, PeerMatch};
+use crate::proto::tcap::{DialoguesConfig, Limits, PeerMatch};
 use crate::proto::{sctp, sip};
 use crate::stack::{
     Application, AssociationSetup, Destination, Ims, ImsConfig, Offer, Side, Ss7, Ss7Config, Stack, Transport,
@@ -150,6 +150,7 @@ impl PeerStack<'_> {
                 rest: Duration::from_secs(1),
                 guard: Duration::from_secs(60),
                 peer_match: PeerMatch::default(),
+                limits: Limits::default(),
             },
             forward_timeout: self.forward_timeout,
             offers: self.offers.to_vec(),

@@ -34,6 +34,10 @@ counts! {
         too_long,
         /// Dialogues asked for in an application context that we don't offer.
         context_refused,
+        /// Unidirectional messages: no operation of MAP comes in one.
+        unidirectional_refused,
+        /// Results and errors that can't be read, or are none that the operation has.
+        outcome_rejected,
         /// Operations rejected: unknown, not of their application context, a duplicate, or one too many.
         operation_rejected,
         /// Operations rejected for their argument.

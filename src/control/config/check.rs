@@ -494,6 +494,8 @@ impl Check<'_, '_, '_> {
         let config = self.config;
         self.range("ss7.network_indicator", config.ss7.network_indicator, 0..=3);
         self.range("ss7.sif_budget", config.ss7.sif_budget, 128..=272);
+        self.range("ss7.title_share", config.ss7.title_share, 1..=100);
+        self.range("ss7.point_code_share", config.ss7.point_code_share, 1..=100);
         let destinations = config.destinations.iter().enumerate();
         self.unique(destinations.map(|(at, to)| (format!("destination[{at}].point_code"), to.point_code.0)));
         for (at, to) in config.destinations.iter().enumerate() {

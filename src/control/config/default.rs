@@ -108,6 +108,9 @@ defaults! {
     report_unmatched: ReportUnmatched = ReportUnmatched::Accept;
     network_indicator: u8 = 2;
     sif_budget: u16 = 272;
+    title_share: u8 = 50;
+    point_code_share: u8 = 75;
+    aborts_per_second: u32 = 100;
     m3ua_port: u16 = 2905;
     streams: u16 = 16;
     send_ring_kib: u32 = 1_024;

@@ -2,7 +2,7 @@
 
 use crate::ident::{Digits, PointCode};
 use crate::proto::sctp;
-use crate::proto::tcap::{AddressParts, PeerMatch};
+use crate::proto::tcap::{AddressParts, Limits, PeerMatch};
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -29,6 +29,16 @@ pub struct Ss7 {
     /// point code, subsystem and title.
     #[serde(default = "super::default::match_later")]
     pub match_later: Vec<PeerPart>,
+    /// How much of `capacity.dialogues` the dialogues may take that one title has opened, in percent. Default 50.
+    #[serde(default = "super::default::title_share")]
+    pub title_share: u8,
+    /// How much those may that were opened from one point code, perhaps a relay's: what is left is for others and for
+    /// the gateway's own. Default 75.
+    #[serde(default = "super::default::point_code_share")]
+    pub point_code_share: u8,
+    /// Aborts a second, per worker, for transaction ids that name no dialogue. Default 100.
+    #[serde(default = "super::default::aborts_per_second")]
+    pub aborts_per_second: u32,
     /// Point codes of signalling relays that stand in for one another, and the one that is all of theirs: what one of
     /// them was sent may be answered through another. Default none.
     #[serde(default)]
@@ -48,6 +58,17 @@ pub enum PeerPart {
 }
 
 impl Ss7 {
+    /// What one peer may take of a table of so many dialogues.
+    #[must_use]
+    pub fn limits(&self, dialogues: u32) -> Limits {
+        let share = |percent: u8| (u64::from(dialogues) * u64::from(percent)).div_ceil(100) as u32;
+        Limits {
+            per_title: share(self.title_share),
+            per_point_code: share(self.point_code_share),
+            aborts_per_second: self.aborts_per_second,
+        }
+    }
+
     /// How a dialogue's peer is told from others.
     #[must_use]
     pub fn peer_match(&self) -> PeerMatch {

@@ -3,15 +3,30 @@
 //! A component is put around what stands in the writer since `mark` (an earlier [`Prepend::len`]): the argument,
 //! result or parameter, tag included, or nothing. Several components are written last first.
 
-use super::dialogue_portion::DIALOGUE_AS_ID;
-use super::{Diagnostic, Problem, Refusal, RefusalReason, TransactionId};
+use super::dialogue_portion::{DIALOGUE_AS_ID, UNIDIALOGUE_AS_ID};
+use super::{Code, Diagnostic, Problem, Refusal, RefusalReason, TransactionId};
 use crate::codec::{Prepend, ber};
 
 /// Makes an Invoke of what stands since `mark`.
 pub fn invoke(w: &mut Prepend<'_>, mark: usize, invoke_id: i8, opcode: u8) {
-    ber::put_integer(w, 0x02, i32::from(opcode));
+    invoke_linked(w, mark, invoke_id, None, Code::Local(opcode));
+}
+
+/// Makes an Invoke of what stands since `mark`, of an operation with any code, and perhaps linked to one of the peer's.
+pub fn invoke_linked(w: &mut Prepend<'_>, mark: usize, invoke_id: i8, linked: Option<i8>, opcode: Code<'_>) {
+    put_code(w, opcode);
+    if let Some(linked) = linked {
+        w.bytes(&[0x80, 0x01, linked.to_be_bytes()[0]]);
+    }
     put_invoke_id(w, invoke_id);
     ber::wrap(w, 0xa1, mark);
+}
+
+fn put_code(w: &mut Prepend<'_>, code: Code<'_>) {
+    match code {
+        Code::Local(code) => ber::put_integer(w, 0x02, i32::from(code)),
+        Code::Other(element) => w.bytes(element),
+    }
 }
 
 /// Makes a ReturnResultLast of what stands since `mark`. An empty result has no operation either: `None`.
@@ -22,6 +37,33 @@ pub fn result_last(w: &mut Prepend<'_>, mark: usize, invoke_id: i8, opcode: Opti
     }
     put_invoke_id(w, invoke_id);
     ber::wrap(w, 0xa2, mark);
+}
+
+/// Makes a ReturnResultNotLast of what stands since `mark`: a part of a result.
+pub fn result_not_last(w: &mut Prepend<'_>, mark: usize, invoke_id: i8, opcode: Code<'_>) {
+    put_code(w, opcode);
+    ber::wrap(w, 0x30, mark);
+    put_invoke_id(w, invoke_id);
+    ber::wrap(w, 0xa7, mark);
+}
+
+/// Makes a Unidirectional of the components that stand since `mark`. An empty application context stands for no dialogue
+/// portion.
+pub fn unidirectional(
+    w: &mut Prepend<'_>,
+    mark: usize,
+    application_context: &[u8],
+    user_information: Option<&[u8]>,
+) {
+    ber::wrap(w, 0x6c, mark);
+    if !application_context.is_empty() {
+        let portion = w.len();
+        put_user_information(w, user_information);
+        put_context(w, application_context);
+        ber::wrap(w, 0x60, portion);
+        wrap_dialogue(w, UNIDIALOGUE_AS_ID, portion);
+    }
+    ber::wrap(w, 0x61, mark);
 }
 
 /// Makes a ReturnError of what stands since `mark`.
@@ -110,7 +152,7 @@ pub(super) fn request(w: &mut Prepend<'_>, application_context: &[u8], user_info
     put_user_information(w, user_information);
     put_context(w, application_context);
     ber::wrap(w, 0x60, mark);
-    wrap_dialogue(w, mark);
+    wrap_dialogue(w, DIALOGUE_AS_ID, mark);
 }
 
 /// Puts a dialogue portion with AARE in front: accepted, or rejected for `rejected`.
@@ -130,7 +172,7 @@ pub(super) fn response(
     w.bytes(&[0xa2, 0x03, 0x02, 0x01, u8::from(rejected.is_some())]);
     put_context(w, application_context);
     ber::wrap(w, 0x61, mark);
-    wrap_dialogue(w, mark);
+    wrap_dialogue(w, DIALOGUE_AS_ID, mark);
 }
 
 fn abort(w: &mut Prepend<'_>, source: u8, user_information: Option<&[u8]>) {
@@ -138,7 +180,7 @@ fn abort(w: &mut Prepend<'_>, source: u8, user_information: Option<&[u8]>) {
     put_user_information(w, user_information);
     w.bytes(&[0x80, 0x01, source]);
     ber::wrap(w, 0x64, mark);
-    wrap_dialogue(w, mark);
+    wrap_dialogue(w, DIALOGUE_AS_ID, mark);
 }
 
 fn put_user_information(w: &mut Prepend<'_>, user_information: Option<&[u8]>) {
@@ -154,9 +196,9 @@ fn put_context(w: &mut Prepend<'_>, application_context: &[u8]) {
 }
 
 /// Makes a dialogue portion of the dialogue PDU that stands since `mark`.
-fn wrap_dialogue(w: &mut Prepend<'_>, mark: usize) {
+fn wrap_dialogue(w: &mut Prepend<'_>, syntax: &[u8], mark: usize) {
     ber::wrap(w, 0xa0, mark);
-    ber::put(w, 0x06, DIALOGUE_AS_ID);
+    ber::put(w, 0x06, syntax);
     ber::wrap(w, 0x28, mark);
     ber::wrap(w, 0x6b, mark);
 }

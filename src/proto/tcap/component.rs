@@ -67,6 +67,10 @@ impl Problem {
     pub const MISTYPED_ARGUMENT: Self = Self::Invoke(2);
     /// There is no room for the invocation.
     pub const RESOURCE_LIMITATION: Self = Self::Invoke(3);
+    /// The invocation is linked to none of ours.
+    pub const UNRECOGNISED_LINKED_ID: Self = Self::Invoke(5);
+    /// The invocation is linked to one of ours that allows no linked operations.
+    pub const LINKED_RESPONSE_UNEXPECTED: Self = Self::Invoke(6);
     /// No operation of ours has this id.
     pub const UNRECOGNISED_INVOKE_ID: Self = Self::ReturnResult(0);
     /// The operation's result can't be read.

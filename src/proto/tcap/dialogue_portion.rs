@@ -6,6 +6,9 @@ use crate::codec::ber::{self, Tlv};
 /// Value of the object identifier dialogue-as-id, {0 0 17 773 1 1 1}.
 pub(super) const DIALOGUE_AS_ID: &[u8] = &[0x00, 0x11, 0x86, 0x05, 0x01, 0x01, 0x01];
 
+/// Value of the object identifier unidialogue-as-id, {0 0 17 773 1 2 1}.
+pub(super) const UNIDIALOGUE_AS_ID: &[u8] = &[0x00, 0x11, 0x86, 0x05, 0x01, 0x02, 0x01];
+
 /// The source of a negative or positive answer in an AARE, with its code (Q.773 4.2.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Diagnostic {
@@ -53,6 +56,15 @@ pub enum DialoguePortion<'a> {
         /// What the users tell each other.
         user_information: Option<&'a [u8]>,
     },
+    /// AUDT: the context of a Unidirectional message.
+    Unidirectional {
+        /// Whether version 1 of the dialogue protocol is among those that it could have; absent means yes.
+        version1: bool,
+        /// The context.
+        application_context: &'a [u8],
+        /// What the users tell each other.
+        user_information: Option<&'a [u8]>,
+    },
     /// Something else: it can't be read, or has a syntax that is none of Q.773's. Q.774 3.2.2 calls that abnormal.
     Abnormal,
 }
@@ -61,10 +73,11 @@ impl<'a> DialoguePortion<'a> {
     /// Reads the contents of a dialogue portion (tag 6B).
     #[must_use]
     pub fn parse(portion: &'a [u8]) -> Self {
-        usual_pdu(portion).or_else(|| any_pdu(portion)).and_then(Self::read).unwrap_or(Self::Abnormal)
+        let usual = usual_pdu(portion).map(|pdu| (DIALOGUE_AS_ID, pdu));
+        usual.or_else(|| any_pdu(portion)).and_then(Self::read).unwrap_or(Self::Abnormal)
     }
 
-    fn read(pdu: Tlv<'a>) -> Option<Self> {
+    fn read((syntax, pdu): (&[u8], Tlv<'a>)) -> Option<Self> {
         let mut fields = Reader::new(pdu.value);
         let (mut version1, mut context, mut result, mut diagnostic, mut user_information) =
             (true, None, None, None, None);
@@ -82,6 +95,10 @@ impl<'a> DialoguePortion<'a> {
             }
         }
         match pdu.tag {
+            0x60 if syntax == UNIDIALOGUE_AS_ID => {
+                Some(Self::Unidirectional { version1, application_context: context?, user_information })
+            }
+            _ if syntax != DIALOGUE_AS_ID => None,
             0x60 => Some(Self::Request { version1, application_context: context?, user_information }),
             0x61 => Some(Self::Response {
                 application_context: context?,
@@ -108,13 +125,11 @@ fn usual_pdu(portion: &[u8]) -> Option<Tlv<'_>> {
         .then_some(Tlv { tag, value })
 }
 
-/// The dialogue PDU in a portion of any spelling.
-fn any_pdu(portion: &[u8]) -> Option<Tlv<'_>> {
+/// The dialogue PDU in a portion of any spelling, with its abstract syntax.
+fn any_pdu(portion: &[u8]) -> Option<(&[u8], Tlv<'_>)> {
     let mut portion = Reader::new(portion);
     let mut external = Reader::new(ber::read_tag(&mut portion, 0x28)?);
-    if !portion.is_empty() || ber::read_tag(&mut external, 0x06)? != DIALOGUE_AS_ID {
-        return None;
-    }
+    let syntax = ber::read_tag(&mut external, 0x06).filter(|_| portion.is_empty())?;
     // Of an EXTERNAL's other parts (X.690 8.18), an indirect reference and a description say nothing here.
     for passed_over in [0x02, 0x07] {
         if external.peek() == Some(passed_over) {
@@ -123,7 +138,7 @@ fn any_pdu(portion: &[u8]) -> Option<Tlv<'_>> {
     }
     let mut single = Reader::new(ber::read_tag(&mut external, 0xa0)?);
     let pdu = ber::read(&mut single)?;
-    (external.is_empty() && single.is_empty()).then_some(pdu)
+    (external.is_empty() && single.is_empty()).then_some((syntax, pdu))
 }
 
 /// The one element in `value`, which must have this tag.

@@ -6,6 +6,7 @@ use crate::codec::Prepend;
 use crate::ident::{GlobalTitle, SccpAddress, Ssn, WorkerId};
 use core::time::Duration;
 
+mod limits;
 mod wire;
 
 const MO_RELAY_V3: &[u8] = &[4, 0, 0, 1, 0, 21, 3];
@@ -64,6 +65,7 @@ fn config() -> DialoguesConfig {
         rest: Duration::from_secs(100),
         guard: Duration::from_secs(30),
         peer_match: PeerMatch::default(),
+        limits: Limits::default(),
     }
 }
 
@@ -358,7 +360,6 @@ fn messages_without_a_dialogue_get_the_abort_that_they_deserve() {
             assert!(silent.starts_with("30"), "{silent}: {refusal:?}");
         }
     }
-    assert!(matches!(table.handle_input(Time::ZERO, &smsc(), &hex("61026c00")), Ok(Indication::Ignored)));
     assert!(table.handle_input(Time::ZERO, &smsc(), &[0; 5000]).is_err());
     assert!(table.is_empty());
 }

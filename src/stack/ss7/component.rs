@@ -13,8 +13,8 @@ use crate::stack::{Asked, ForwardSm, Indication, Invoke, Operation, Outcome, Out
 enum Step<'a> {
     /// The peer invokes an operation.
     Invoked(Invoke<'a>),
-    /// What we invoked with this word has ended.
-    Ended(u64, Outcome<'a>),
+    /// What we invoked with this word has ended, perhaps with what has to be rejected all the same.
+    Ended(u64, Outcome<'a>, Option<(i8, Problem)>),
     /// A Reject.
     Reject(Option<i8>, Problem),
     /// Nothing.
@@ -40,12 +40,17 @@ impl Ss7 {
             match self.step(dialogue, &mut party, component, malformed) {
                 Step::Invoked(invoke) => {
                     self.dialogues.set_user(dialogue, party);
+                    self.dialogues.renew(now, dialogue);
                     self.pause(dialogue, components, &mut rejects);
                     self.settle(now, dialogue, &party, &rejects, outside);
                     return Some(Indication::Invoke(invoke));
                 }
-                Step::Ended(user, outcome) => {
+                Step::Ended(user, outcome, rejected) => {
+                    if let Some((id, problem)) = rejected {
+                        self.reject(&mut rejects, Some(id), problem);
+                    }
                     if party.is_peers() {
+                        self.dialogues.renew(now, dialogue);
                         self.pause(dialogue, components, &mut rejects);
                     }
                     // Left open, by the peer after its answer or by us after ours: there is nothing more to say in it.
@@ -105,7 +110,16 @@ impl Ss7 {
         malformed: &mut MalformedCounts,
     ) -> Step<'a> {
         match component {
-            Component::Invoke { id, opcode, argument, .. } => {
+            Component::Invoke { id, linked: Some(linked), .. } => {
+                self.counts.operation_rejected += 1;
+                // No operation that is ours to invoke has linked ones (TS 29.002 17.6).
+                let problem = match self.invocation(dialogue, party, Some(linked)) {
+                    Some(_) => Problem::LINKED_RESPONSE_UNEXPECTED,
+                    None => Problem::UNRECOGNISED_LINKED_ID,
+                };
+                Step::Reject(Some(id), problem)
+            }
+            Component::Invoke { id, opcode, argument, linked: None } => {
                 self.on_invoke(dialogue, party, id, opcode, argument, malformed)
             }
             Component::Malformed { answered: false, .. } => {
@@ -120,9 +134,10 @@ impl Ss7 {
             | Component::ResultNotLast { id, .. }
             | Component::Error { id, .. } => match self.invocation(dialogue, party, Some(id)) {
                 Some((user, opcode)) => match outcome_of(&component, opcode, malformed) {
-                    Some(outcome) => {
+                    Some(Answer { outcome, problem }) => {
                         self.forget(dialogue, id);
-                        Step::Ended(user, outcome)
+                        self.counts.outcome_rejected += u64::from(problem.is_some());
+                        Step::Ended(user, outcome, problem.map(|problem| (id, problem)))
                     }
                     None => Step::Pass,
                 },
@@ -143,7 +158,7 @@ impl Ss7 {
                 match self.invocation(dialogue, party, id).filter(|_| of_invoke) {
                     Some((user, _)) => {
                         self.forget(dialogue, id.unwrap_or(INVOKE_ID));
-                        Step::Ended(user, Outcome::Aborted)
+                        Step::Ended(user, Outcome::Aborted, None)
                     }
                     // An answer of ours is not understood.
                     None => match party.opener {
@@ -311,13 +326,31 @@ fn last_of<'a>(
     opcode: u8,
     malformed: &mut MalformedCounts,
 ) -> Option<Outcome<'a>> {
-    components.into_iter().find_map(|component| match component {
+    let answer = components.into_iter().find_map(|component| match component {
         Component::ResultLast { id: INVOKE_ID, .. }
         | Component::ResultNotLast { id: INVOKE_ID, .. }
         | Component::Error { id: INVOKE_ID, .. }
         | Component::Reject { .. } => outcome_of(&component, opcode, malformed),
         _ => None,
-    })
+    });
+    answer.map(|answer| answer.outcome)
+}
+
+/// What becomes of an invocation of ours, and what is wrong with the component that says so, if anything: to be rejected
+/// where the dialogue goes on (Q.774 3.2.2.2).
+struct Answer<'a> {
+    outcome: Outcome<'a>,
+    problem: Option<Problem>,
+}
+
+impl<'a> Answer<'a> {
+    fn good(outcome: Outcome<'a>) -> Self {
+        Self { outcome, problem: None }
+    }
+
+    fn bad(outcome: Outcome<'a>, problem: Problem) -> Self {
+        Self { outcome, problem: Some(problem) }
+    }
 }
 
 /// What a component says of the invocation that it answers, if that is all there is to come.
@@ -325,23 +358,25 @@ fn outcome_of<'a>(
     component: &Component<'a>,
     invoked: u8,
     malformed: &mut MalformedCounts,
-) -> Option<Outcome<'a>> {
-    match *component {
-        Component::ResultLast { opcode, result, .. } => Some(result_of(invoked, opcode, result, malformed)),
+) -> Option<Answer<'a>> {
+    Some(match *component {
+        Component::ResultLast { opcode, result, .. } => result_of(invoked, opcode, result, malformed),
         // One part is as good as another: whoever asks for authentication vectors needs one.
-        Component::ResultNotLast { result: [], .. } => None,
-        Component::ResultNotLast { opcode, result, .. } => {
-            Some(result_of(invoked, opcode, result, malformed))
-        }
+        Component::ResultNotLast { result: [], .. } => return None,
+        Component::ResultNotLast { opcode, result, .. } => result_of(invoked, opcode, result, malformed),
         Component::Error { code: Code::Local(code), parameter, .. } => {
-            Some(Outcome::Error(UserError::parse(code, parameter).unwrap_or_else(|why| {
-                malformed.add(why);
-                UserError::system_failure()
-            })))
+            match count(UserError::parse(code, parameter), malformed) {
+                None => Answer::bad(Outcome::Error(UserError::system_failure()), Problem::MISTYPED_ERROR),
+                Some(error @ UserError::Other { .. }) => {
+                    Answer::bad(Outcome::Error(error), Problem::UNRECOGNISED_ERROR)
+                }
+                Some(error) => Answer::good(Outcome::Error(error)),
+            }
         }
-        Component::Error { .. } | Component::Reject { .. } => Some(Outcome::Aborted),
-        Component::Invoke { .. } | Component::Malformed { .. } => None,
-    }
+        Component::Error { .. } => Answer::bad(Outcome::Aborted, Problem::UNRECOGNISED_ERROR),
+        Component::Reject { .. } => Answer::good(Outcome::Aborted),
+        Component::Invoke { .. } | Component::Malformed { .. } => return None,
+    })
 }
 
 fn result_of<'a>(
@@ -349,16 +384,19 @@ fn result_of<'a>(
     opcode: Option<Code<'_>>,
     result: &'a [u8],
     malformed: &mut MalformedCounts,
-) -> Outcome<'a> {
+) -> Answer<'a> {
     match invoked {
         // The service centre has taken the message: at worst its report is lost.
-        operation::MO_FORWARD_SM | operation::MT_FORWARD_SM => Outcome::Result(
-            count(map::ForwardSmResult::parse(result), malformed).and_then(|result| result.ui),
-        ),
-        _ if opcode.is_none_or(|code| code == Code::Local(invoked)) => {
-            Outcome::Returned { opcode: invoked, result }
+        operation::MO_FORWARD_SM | operation::MT_FORWARD_SM => {
+            match count(map::ForwardSmResult::parse(result), malformed) {
+                Some(result) => Answer::good(Outcome::Result(result.ui)),
+                None => Answer::bad(Outcome::Result(None), Problem::MISTYPED_RESULT),
+            }
         }
-        _ => Outcome::Aborted,
+        _ if opcode.is_none_or(|code| code == Code::Local(invoked)) => {
+            Answer::good(Outcome::Returned { opcode: invoked, result })
+        }
+        _ => Answer::bad(Outcome::Aborted, Problem::MISTYPED_RESULT),
     }
 }
 

@@ -58,6 +58,10 @@ impl Ss7 {
                 self.refuse(&self.calling(own), peer, &refusal, malformed, outside);
                 None
             }
+            Tcap::Unidirectional { .. } => {
+                self.counts.unidirectional_refused += 1;
+                None
+            }
             Tcap::Ignored => None,
         }
     }

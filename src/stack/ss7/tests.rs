@@ -13,7 +13,7 @@ use crate::base::{Frames, PortId, SipKey};
 use crate::proto::m3ua::{AspConfig, Role};
 use crate::proto::map::{context, operation};
 use crate::proto::sctp;
-use crate::proto::tcap::PeerMatch;
+use crate::proto::tcap::{Limits, PeerMatch};
 use crate::stack::{Asked, News, Operation, UserError};
 use core::ops::Range;
 
@@ -21,6 +21,7 @@ const GATEWAY: &str = "491710999001";
 /// The gateway in another network.
 const SECOND: &str = "436640999001";
 const HLR: &str = "491710888001";
+const LIMITS: Limits = Limits { per_title: 48, per_point_code: 60, aborts_per_second: 10 };
 
 fn digits(text: &str) -> Digits {
     text.parse().unwrap()
@@ -168,6 +169,7 @@ impl Node {
                 rest: Duration::from_secs(1),
                 guard: Duration::from_secs(600),
                 peer_match,
+                limits: LIMITS,
             },
             forward_timeout: Duration::from_secs(90),
             offers,

@@ -219,6 +219,9 @@ const NO_SS7: Ss7Section = Ss7Section {
     match_first: Vec::new(),
     match_later: Vec::new(),
     relays: Vec::new(),
+    title_share: 100,
+    point_code_share: 100,
+    aborts_per_second: u32::MAX,
 };
 
 impl Signalling<'static> {
@@ -326,6 +329,7 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
             rest: Duration::from_secs(10),
             guard: config.traffic.mt_forward + Duration::from_secs(10),
             peer_match: ss7.peer_match(),
+            limits: ss7.limits(u32::try_from(stack.under_way).unwrap_or(u32::MAX)),
         },
         forward_timeout: config.traffic.mt_forward,
         offers: stack.offers.clone(),

@@ -3,6 +3,7 @@
 //! A dialogue opened by us waits for its first backward message, which brings the peer's transaction id and its own
 //! address; one opened by the peer waits for our answer. Whoever ends it, its id then rests.
 
+mod quota;
 mod receive;
 mod send;
 
@@ -93,10 +94,31 @@ pub struct DialoguesConfig {
     pub key: SipKey,
     /// How long a transaction id is not used again: longer than the longest invoke timer.
     pub rest: Duration,
-    /// How long a dialogue that the peer opened lives without a message from it, if we don't end it.
+    /// How long a dialogue that the peer opened lives, if we don't end it: from its Begin, or from the last
+    /// [`Dialogues::renew`].
     pub guard: Duration,
     /// What must match before a message counts as the peer's.
     pub peer_match: PeerMatch,
+    /// What one peer may take of the table, and strangers of our time.
+    pub limits: Limits,
+}
+
+/// What is not let grow, whatever peers do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Dialogues at a time that were opened from one title.
+    pub per_title: u32,
+    /// Dialogues at a time that were opened from one point code, which may be a relay's.
+    pub per_point_code: u32,
+    /// Aborts a second for transaction ids that name no dialogue.
+    pub aborts_per_second: u32,
+}
+
+impl Default for Limits {
+    /// None.
+    fn default() -> Self {
+        Self { per_title: u32::MAX, per_point_code: u32::MAX, aborts_per_second: u32::MAX }
+    }
 }
 
 /// Which worker a message is for.
@@ -159,6 +181,15 @@ pub enum Indication<'a, U = u64> {
         cause: AbortCause<'a>,
         /// What to send back, if we are the ones who abort.
         answer: Option<Refusal<'a>>,
+    },
+    /// A message outside of any dialogue, which nobody answers.
+    Unidirectional {
+        /// Value of the object identifier; `None` without a dialogue portion.
+        application_context: Option<&'a [u8]>,
+        /// What the peer's user tells ours.
+        user_information: Option<&'a [u8]>,
+        /// What it asks for.
+        components: Components<'a>,
     },
     /// No dialogue for this message, but an answer to send back.
     Refuse(Refusal<'a>),
@@ -247,7 +278,7 @@ counts! {
         ends_received,
         /// Aborts that belong to a dialogue.
         aborts_received,
-        /// Unidirectional messages, which no user of ours takes.
+        /// Unidirectional messages.
         unidirectionals_received,
         /// Messages that can't be read.
         malformed,
@@ -255,12 +286,16 @@ counts! {
         unrecognised_type,
         /// Begins refused because the table is full.
         refused_full,
-        /// Begins refused for their dialogue portion.
+        /// Begins refused because their title or point code has enough dialogues open.
+        refused_quota,
+        /// Begins refused, and Unidirectionals dropped, for their dialogue portion.
         refused_dialogue_portion,
         /// Dialogues of ours not opened because the table is full.
         open_full,
         /// Continues, Ends and Aborts for no dialogue that we have.
         unrecognised_transaction,
+        /// Continues for no dialogue that we have, not answered since too many were within the second.
+        aborts_withheld,
         /// Messages for a dialogue of ours from somebody else, by point code, address or transaction id.
         wrong_peer,
         /// Messages that the dialogue's state does not allow.
@@ -330,6 +365,8 @@ struct Dialogue<U> {
     context: Context,
     user: U,
     timer: TimerId,
+    /// Where the peer's dialogues are counted.
+    places: quota::Places,
 }
 
 /// One worker's dialogues. Their user keeps a `U` with each, which comes back with whatever happens to it; one that a
@@ -348,6 +385,10 @@ pub struct Dialogues<U = u64> {
     otid_key: SipKey,
     guard: Duration,
     peer_match: PeerMatch,
+    quotas: quota::Quotas,
+    aborts_per_second: u32,
+    /// The second in which Aborts to strangers were sent last, and how many.
+    aborts: (u64, u32),
 }
 
 impl<U: Copy + Default> Dialogues<U> {
@@ -379,6 +420,9 @@ impl<U: Copy + Default> Dialogues<U> {
             otid_key: config.key.derive("tcap begin"),
             guard: config.guard,
             peer_match: config.peer_match,
+            quotas: quota::Quotas::new(config.key.derive("tcap quotas"), config.limits),
+            aborts_per_second: config.limits.aborts_per_second,
+            aborts: (0, 0),
         })
     }
 
@@ -473,6 +517,7 @@ impl<U: Copy + Default> Dialogues<U> {
             context,
             user,
             timer,
+            places: quota::Places::default(),
         };
         if let Some(entry) = self.dialogues.get_mut(place as usize) {
             *entry = Some(dialogue);
@@ -485,6 +530,7 @@ impl<U: Copy + Default> Dialogues<U> {
         let dialogue = self.dialogues.get_mut(place as usize)?.take()?;
         self.timers.cancel(dialogue.timer);
         self.slots.free(now, &self.scheme, id);
+        self.quotas.leave(dialogue.places);
         self.free.push(place);
         debug_assert_eq!(self.timers.len(), self.len());
         Some(dialogue)
@@ -559,6 +605,24 @@ impl<U: Copy + Default> Dialogues<U> {
         }
     }
 
+    /// Lets a dialogue of the peer's live for the guard time from now: it has asked for something, or answered. What it
+    /// merely sends keeps no dialogue alive.
+    pub fn renew(&mut self, now: Time, id: DialogueId) {
+        if self.find(id).is_some_and(|dialogue| !dialogue.initiator) {
+            self.set_timer(now, id, self.guard);
+        }
+    }
+
+    /// Whether one more Abort may go to a stranger within this second.
+    fn may_abort(&mut self, now: Time) -> bool {
+        let (second, sent) = self.aborts;
+        let sent = if second == now.as_secs() { sent } else { 0 };
+        let may = sent < self.aborts_per_second;
+        self.aborts = (now.as_secs(), sent + u32::from(may));
+        self.counts.aborts_withheld += u64::from(!may);
+        may
+    }
+
     /// The earliest time at which [`Dialogues::handle_timeout`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
@@ -574,6 +638,7 @@ impl<U: Copy + Default> Dialogues<U> {
                 continue;
             };
             self.slots.free(now, &self.scheme, id);
+            self.quotas.leave(dialogue.places);
             self.free.push(place);
             match dialogue.initiator {
                 true => self.counts.invokes_expired += 1,
@@ -592,10 +657,11 @@ impl<U: Copy + Default> Dialogues<U> {
 
     /// Panics unless every dialogue has one slot, one timer and one place.
     pub fn assert_invariants(&self) {
-        let mut live = 0;
+        let (mut live, mut counted) = (0, [0; 2]);
         for (place, dialogue) in self.dialogues.iter().enumerate() {
             let Some(dialogue) = dialogue else { continue };
             live += 1;
+            counted = dialogue.places.add_to(counted);
             assert_eq!(
                 self.slots.place(dialogue.id),
                 Some(place as u32),
@@ -610,6 +676,7 @@ impl<U: Copy + Default> Dialogues<U> {
         assert_eq!(live, self.len());
         assert_eq!(live, self.slots.in_use());
         assert_eq!(live, self.timers.len());
+        assert_eq!(counted, self.quotas.sums(), "each dialogue of a peer's is counted once");
     }
 }
 

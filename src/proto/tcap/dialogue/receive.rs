@@ -26,10 +26,7 @@ impl<U: Copy + Default> Dialogues<U> {
             MessageType::Continue | MessageType::End | MessageType::Abort => {
                 self.on_backward(now, peer, &portion)
             }
-            MessageType::Unidirectional => {
-                self.counts.unidirectionals_received += 1;
-                Ok(Indication::Ignored)
-            }
+            MessageType::Unidirectional => self.on_unidirectional(&portion),
             MessageType::Unrecognised => {
                 self.counts.unrecognised_type += 1;
                 refuse_malformed(&portion)
@@ -43,11 +40,20 @@ impl<U: Copy + Default> Dialogues<U> {
         peer: &SccpAddress,
         portion: &TransactionPortion<'a>,
     ) -> Result<Indication<'a, U>, Malformed> {
-        let (Ok(message), Some(otid)) = (Message::after(portion), portion.otid) else {
+        let Some(otid) = portion.otid else {
             self.counts.malformed += 1;
             return refuse_malformed(portion);
         };
         let refuse = |reason| Ok(Indication::Refuse(Refusal { to: otid, reason, malformed: None }));
+        // Nothing more is read for a dialogue that can't be.
+        if self.free.is_empty() {
+            self.counts.refused_full += 1;
+            return refuse(RefusalReason::Provider(p_abort::RESOURCE_LIMITATION));
+        }
+        let Ok(message) = Message::after(portion) else {
+            self.counts.malformed += 1;
+            return refuse_malformed(portion);
+        };
         let (context, user_information) = match message.dialogue {
             None => (None, None),
             Some(DialoguePortion::Request { version1: true, application_context, user_information }) => {
@@ -71,10 +77,18 @@ impl<U: Copy + Default> Dialogues<U> {
             let diagnostic = Diagnostic::CONTEXT_NOT_SUPPORTED;
             return refuse(RefusalReason::Rejected { application_context: value, diagnostic });
         };
+        let Some(places) = self.quotas.enter(peer) else {
+            self.counts.refused_quota += 1;
+            return refuse(RefusalReason::Provider(p_abort::RESOURCE_LIMITATION));
+        };
         let Some(dialogue) = self.insert(now, peer, Some(otid), remembered, U::default(), self.guard) else {
+            self.quotas.leave(places);
             self.counts.refused_full += 1;
             return refuse(RefusalReason::Provider(p_abort::RESOURCE_LIMITATION));
         };
+        if let Some(entry) = self.find_mut(dialogue) {
+            entry.places = places;
+        }
         self.counts.begins_received += 1;
         Ok(Indication::Begin {
             dialogue,
@@ -82,6 +96,30 @@ impl<U: Copy + Default> Dialogues<U> {
             user_information,
             components: message.components,
         })
+    }
+
+    /// Nothing answers one, so what is wrong with it is counted alone (Q.774 3.2.2.1).
+    fn on_unidirectional<'a>(
+        &mut self,
+        portion: &TransactionPortion<'a>,
+    ) -> Result<Indication<'a, U>, Malformed> {
+        let message = Message::after(portion).map_err(|fault| fault.malformed);
+        let message = message.inspect_err(|_| self.counts.malformed += 1)?;
+        let (application_context, user_information) = match message.dialogue {
+            None => (None, None),
+            Some(DialoguePortion::Unidirectional {
+                version1: true,
+                application_context,
+                user_information,
+            }) => (Some(application_context), user_information),
+            Some(_) => {
+                self.counts.refused_dialogue_portion += 1;
+                return Ok(Indication::Ignored);
+            }
+        };
+        self.counts.unidirectionals_received += 1;
+        let components = message.components;
+        Ok(Indication::Unidirectional { application_context, user_information, components })
     }
 
     /// Continue, End or Abort.
@@ -98,7 +136,7 @@ impl<U: Copy + Default> Dialogues<U> {
         let Some(dialogue) = self.find_local(dtid) else {
             self.counts.unrecognised_transaction += 1;
             return Ok(match (portion.message_type, portion.otid) {
-                (MessageType::Continue, Some(to)) => {
+                (MessageType::Continue, Some(to)) if self.may_abort(now) => {
                     let reason = RefusalReason::Provider(p_abort::UNRECOGNISED_TRANSACTION_ID);
                     Indication::Refuse(Refusal { to, reason, malformed: None })
                 }
@@ -165,9 +203,6 @@ impl<U: Copy + Default> Dialogues<U> {
             dialogue.state = State::Active;
             dialogue.remote = message.otid;
             dialogue.peer = *peer;
-        }
-        if !dialogue.initiator {
-            self.set_timer(now, id, self.guard);
         }
         self.counts.continues_received += 1;
         Indication::Continue { dialogue: id, user, user_information, components }

@@ -46,6 +46,70 @@ fn components_of_every_kind_round_trip() {
 }
 
 #[test]
+fn linked_invokes_parts_of_results_and_codes_of_any_kind_round_trip() {
+    let global: &[u8] = &[6, 2, 0x2a, 3];
+    let wide: &[u8] = &[2, 2, 1, 0];
+    let built = written(|w| {
+        w.bytes(&[5, 0]);
+        build::result_not_last(w, 0, 4, Code::Local(56));
+        let mark = w.len();
+        build::invoke_linked(w, mark, 3, None, Code::Other(wide));
+        let mark = w.len();
+        build::invoke_linked(w, mark, 2, Some(-1), Code::Other(global));
+    });
+    let expected = [
+        Component::Invoke { id: 2, linked: Some(-1), opcode: Code::Other(global), argument: &[] },
+        Component::Invoke { id: 3, linked: None, opcode: Code::Other(wide), argument: &[] },
+        Component::ResultNotLast { id: 4, opcode: Some(Code::Local(56)), result: &[5, 0] },
+    ];
+    assert_eq!(Components::new(&built).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn unidirectional_message() {
+    let mut table = table();
+    let context: &[u8] = &[4, 0, 0, 1, 0, 36, 2];
+    for (context, information) in [(context, None), (context, Some(&[0x28, 0][..])), (&[], None)] {
+        let message = written(|w| {
+            build::invoke(w, 0, 1, 61);
+            build::unidirectional(w, 0, context, information);
+        });
+        assert_eq!(table.owner(&message), Owner::None);
+        let Ok(Indication::Unidirectional { application_context, user_information, mut components }) =
+            table.handle_input(Time::ZERO, &smsc(), &message)
+        else {
+            panic!()
+        };
+        assert_eq!(application_context.unwrap_or(&[]), context);
+        assert_eq!(user_information, information);
+        assert!(matches!(components.next(), Some(Component::Invoke { opcode: Code::Local(61), .. })));
+    }
+    // The example of Q.773's syntax, version spelt out; then what is no AUDT, which nobody answers.
+    let audt = "612c 6b1e 281c 060700118605010201 a011 600f 80020780 a109060704000001002402 6c0a a108020101020139 3000";
+    let audt = hex(audt);
+    assert!(matches!(table.handle_input(Time::ZERO, &smsc(), &audt), Ok(Indication::Unidirectional { .. })));
+    let mut aarq = audt.clone();
+    aarq[13] = 1;
+    let mut version2 = audt.clone();
+    version2[21..23].copy_from_slice(&[6, 0x40]);
+    for bad in [aarq, version2] {
+        assert!(matches!(table.handle_input(Time::ZERO, &smsc(), &bad), Ok(Indication::Ignored)));
+    }
+    assert!(table.handle_input(Time::ZERO, &smsc(), &hex("6104 6c00 0500")).is_err());
+    let counts = &table.counts;
+    assert_eq!(
+        (counts.unidirectionals_received, counts.refused_dialogue_portion, counts.malformed),
+        (4, 2, 1)
+    );
+    // An AUDT belongs into no Begin.
+    let mut begin = hex(EMPTY_BEGIN);
+    let at = begin.windows(3).position(|window| window == [5, 1, 1]).unwrap();
+    begin[at + 1] = 2;
+    let Ok(Indication::Refuse(refusal)) = table.handle_input(Time::ZERO, &smsc(), &begin) else { panic!() };
+    assert_eq!(refusal.reason, RefusalReason::DialogueProvider);
+}
+
+#[test]
 fn rare_spellings_of_components_are_read() {
     let invoke = one("a10b 020101 800107 02012e 0500");
     let argument: &[u8] = &[5, 0];
@@ -209,7 +273,11 @@ fn walk(table: &mut Dialogues, now: Time, bytes: &[u8]) {
             table.close(now, dialogue);
             None
         }
-        Ok(Indication::Continue { components, .. } | Indication::End { components, .. }) => {
+        Ok(
+            Indication::Continue { components, .. }
+            | Indication::End { components, .. }
+            | Indication::Unidirectional { components, .. },
+        ) => {
             assert!(components.count() <= MAX_COMPONENTS + 1);
             None
         }

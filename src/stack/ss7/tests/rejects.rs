@@ -87,3 +87,49 @@ fn a_bad_message_in_a_dialogue_is_counted() {
     assert_eq!((said[0][0], &said[0][said[0].len() - 3..]), (0x67, &[0x4a, 1, 3][..]));
     assert_eq!(gateway.malformed.total(), 1);
 }
+
+/// Neither the gateway nor the HLR invokes an operation that others may be linked to.
+#[test]
+fn a_link_to_nothing() {
+    let linked = |id: u8, to: u8| element(0xa1, &[&[2, 1, id, 0x80, 1, to, 2, 1, 7], INSERT]);
+    let mut gateway = gateway();
+    assert_eq!(gateway.hear_tcap(&begin(CONTEXT, &[&linked(3, 4)])), None);
+    assert_eq!(parts(&gateway.said()[0]), reject(3, [0x81, 5]), "unrecognised linked id");
+    gateway.invoke(&update(), 7);
+    let id = our_id(&gateway.said()[0]);
+    let context = context::GPRS_LOCATION_UPDATE_V3;
+    assert_eq!(gateway.hear_tcap(&going_on(&id, Some(context), &[&linked(1, 9), &linked(2, 1)])), None);
+    let expected = [reject(1, [0x81, 5]), reject(2, [0x81, 6])].concat();
+    assert_eq!(parts(&gateway.said()[0]), expected, "linked response unexpected");
+    assert_eq!((gateway.open(), gateway.ss7.counts.operation_rejected), (1, 3));
+}
+
+/// What ends an operation of ours is told, and rejected if it is not what it should be and the dialogue goes on.
+#[test]
+fn results_and_errors_that_are_none_are_rejected() {
+    let context = context::GPRS_LOCATION_UPDATE_V3;
+    let (aborted, failed) = (Told::Aborted(7), |code| Told::Error { user: 7, code });
+    for (answer, told, problem) in [
+        (result(0xa2, 1, 99, &[0x30, 0]), aborted.clone(), Some([0x82, 2])),
+        (hex("a307 020101 06022a03"), aborted, Some([0x83, 2])),
+        (hex("a306 020101 020163"), failed(99), Some([0x83, 2])),
+        (hex("a308 020101 020120 0500"), failed(34), Some([0x83, 4])),
+        (hex("a306 020101 020108"), failed(8), None),
+    ] {
+        let mut gateway = gateway();
+        gateway.invoke(&update(), 7);
+        let id = our_id(&gateway.said()[0]);
+        assert_eq!(gateway.hear_tcap(&going_on(&id, Some(context), &[&answer])), Some(told), "{answer:02x?}");
+        let said = gateway.said();
+        let expected = problem.map_or(vec![], |problem| reject(1, problem));
+        assert_eq!((said.len(), said[0][0], parts(&said[0])), (1, 0x64, expected), "{answer:02x?}");
+        assert_eq!((gateway.open(), gateway.ss7.counts.outcome_rejected), (0, u64::from(problem.is_some())));
+    }
+}
+
+#[test]
+fn operations_do_not_come_in_unidirectional_messages() {
+    let mut gateway = gateway();
+    assert_eq!(gateway.hear_tcap(&element(0x61, &[&components(&[&invoke(1, 7, INSERT)])])), None);
+    assert_eq!((gateway.said().len(), gateway.open(), gateway.ss7.counts.unidirectional_refused), (0, 0, 1));
+}

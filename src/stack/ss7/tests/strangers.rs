@@ -133,3 +133,39 @@ fn what_must_match_is_as_configured() {
         assert_eq!(told, taken.then_some(Told::Aborted(5)));
     }
 }
+
+/// A dialogue in which nothing is asked for is not kept open by empty Continues.
+#[test]
+fn empty_continues_keep_no_dialogue_open() {
+    let mut gateway = gateway();
+    assert_eq!(gateway.hear_tcap(&begin(CONTEXT, &[])), None);
+    let id = our_id(&gateway.said()[0]);
+    let start = gateway.now;
+    while gateway.now < start + Duration::from_secs(31) {
+        gateway.now += Duration::from_secs(5);
+        gateway.hear_tcap(&going_on(&id, None, &[]));
+        gateway.poll();
+    }
+    assert_eq!(gateway.open(), 0);
+    // One in which an operation waits has its time from that on.
+    assert_eq!(gateway.hear_tcap(&begin(CONTEXT, &[])), None);
+    gateway.sent.0.drain(..gateway.sent.0.len() - 1);
+    let id = our_id(&gateway.said()[0]);
+    gateway.now += Duration::from_secs(29);
+    gateway.hear_tcap(&going_on(&id, None, &[&invoke(1, 7, INSERT)])).unwrap();
+    gateway.now += Duration::from_secs(599);
+    assert_eq!((gateway.poll(), gateway.open()), (vec![], 1));
+    gateway.now += Duration::from_secs(1);
+    assert_eq!((gateway.poll(), gateway.open()), (vec![Told::Gone], 0));
+}
+
+#[test]
+fn half_open_dialogues_of_one_title_leave_room_for_others() {
+    let mut gateway = gateway();
+    for _ in 0..70 {
+        gateway.hear_tcap(&begin(CONTEXT, &[]));
+    }
+    assert_eq!(gateway.open() as u32, LIMITS.per_title);
+    assert_eq!(gateway.ss7.dialogues.counts.refused_quota, 70 - u64::from(LIMITS.per_title));
+    gateway.invoke(&update(), 1);
+}
