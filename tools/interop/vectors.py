@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from pycrate_asn1dir import MAP, MAPv2
-from pycrate_asn1dir.TCAP_MAPv2v3 import DialoguePDUs, TCAP_MAP_Messages
+from pycrate_asn1dir.TCAP_MAPv2v3 import DialoguePDUs, TCAP_MAP_Messages, UnidialoguePDUs
 from pycrate_asn1rt.codecs import ASN1CodecBER
 
 import tshark_judge
@@ -126,7 +126,7 @@ def map_vectors():
 
 # TCAP.
 
-AS_ID = (0, 0, 17, 773, 1, 1, 1)
+AS_ID, UNIDIALOGUE_AS_ID = (0, 0, 17, 773, 1, 1, 1), (0, 0, 17, 773, 1, 2, 1)
 MAP_AS_ID = (0, 4, 0, 0, 1, 1, 1, 1)
 KINDS = {"unidirectional": (), "begin": ("otid",), "continue": ("otid", "dtid"), "end": ("dtid",), "abort": ("dtid",)}
 
@@ -145,9 +145,9 @@ def user_information(random):
 
 def dialogue(random, kind, form):
     """A dialogue portion for a kind of message, and what it says."""
-    pdus = {"begin": ["AARQ"], "abort": ["AARE", "ABRT"]}.get(kind, ["AARE"])
+    pdus = {"begin": ["AARQ"], "unidirectional": ["AUDT"], "abort": ["AARE", "ABRT"]}.get(kind, ["AARE"])
     pdu = random.choice(pdus)
-    asn1 = {"AARQ": DialoguePDUs.AARQ_apdu, "AARE": DialoguePDUs.AARE_apdu, "ABRT": DialoguePDUs.ABRT_apdu}[pdu]
+    asn1 = {"AARQ": DialoguePDUs.AARQ_apdu, "AARE": DialoguePDUs.AARE_apdu, "ABRT": DialoguePDUs.ABRT_apdu, "AUDT": UnidialoguePDUs.AUDT_apdu}[pdu]
     value, says = {}, [f"dialogue={pdu}"]
     if pdu == "ABRT":
         value["abort-source"] = random.choice([0, 1])
@@ -169,6 +169,8 @@ def dialogue(random, kind, form):
         with Form(form):
             part.set_val(value["user-information"])
             says.append(f"dialogue.user-information={contents(part.to_ber()).hex()}")
+    if pdu == "AUDT":
+        return {"direct-reference": UNIDIALOGUE_AS_ID, "encoding": ("single-ASN1-type", ("UniDialoguePDU", ("unidialoguePDU", value)))}, says
     choice = {"AARQ": "dialogueRequest", "AARE": "dialogueResponse", "ABRT": "dialogueAbort"}[pdu]
     return {"direct-reference": AS_ID, "encoding": ("single-ASN1-type", ("DialoguePDU", (choice, value)))}, says
 
@@ -244,7 +246,7 @@ def message(random, kind, form):
             value["reason"] = ("u-abortCause", portion)
             says += more
         return value, says
-    if kind != "unidirectional" and random.random() < 0.6:
+    if random.random() < 0.6:
         value["dialoguePortion"], more = dialogue(random, kind, form)
         says += more
     count = random.choice([0, 1, 1, 1, 2, 3]) if kind != "unidirectional" else random.choice([1, 2])
@@ -258,7 +260,7 @@ def message(random, kind, form):
 def tcap_vectors():
     for kind in KINDS:
         random = Random(f"TCAP {kind}")
-        for _ in range(8 if kind == "unidirectional" else 40):
+        for _ in range(16 if kind == "unidirectional" else 40):
             form = random.choice(["def"] * 3 + ["indef", "long"])
             value, says = message(random, kind, form)
             with Form(form):

@@ -7,6 +7,7 @@ use crate::ident::{GlobalTitle, SccpAddress, Ssn, WorkerId};
 use core::time::Duration;
 
 mod limits;
+mod vectors;
 mod wire;
 
 const MO_RELAY_V3: &[u8] = &[4, 0, 0, 1, 0, 21, 3];
