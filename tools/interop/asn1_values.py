@@ -1,7 +1,7 @@
 """Values of ASN.1 types for pycrate: random ones, and values told as lines of paths."""
 
 # Values of OCTET STRINGs whose type says more than a length.
-IDENTITIES = {"IMSI": (6, 15), "SubscriberId": (6, 15), "HLR-Id": (5, 15), "SendAuthenticationInfoArg": (6, 15)}
+IDENTITIES = ["IMSI", "SubscriberId", "HLR-Id", "SendAuthenticationInfoArg"]
 ADDRESSES = {"AddressString": 15, "ISDN-AddressString": 8, "FTN-AddressString": 8}
 
 
@@ -21,10 +21,12 @@ class Maker:
     front, always."""
 
     def __init__(self, random, optional, without=()):
-        self.random, self.optional, self.without = random, optional, without
+        self.random, self.optional, self.without, self.root = random, optional, without, ""
 
     def value(self, asn1, path="", depth=0):
         kind = asn1.TYPE
+        if not path:
+            self.root = type_name(asn1) or ""
         if kind == "SEQUENCE":
             return self._sequence(asn1, path, depth)
         if kind == "CHOICE":
@@ -64,11 +66,15 @@ class Maker:
     def _octet_string(self, asn1):
         name = type_name(asn1)
         if name in IDENTITIES:
-            return tbcd(self._digits(*IDENTITIES[name]))
+            return tbcd("262" + self._digits(10, 12))
         if name in ADDRESSES:
-            nature, plan = self.random.choice([(1, 1)] * 4 + [(2, 1), (0, 0), (1, 6)])
-            # One octet of nature and plan, then the digits; none is legal, too.
-            return bytes([0x80 | nature << 4 | plan]) + tbcd(self._digits(self.random.choice([0, 1, 5, 5, 5]), 2 * ADDRESSES[name] - 1))
+            nature, plan = self.random.choice([(1, 1)] * 4 + [(2, 1), (0, 0), (2, 8)])
+            # One octet of nature and plan, then the digits.
+            return bytes([0x80 | nature << 4 | plan]) + tbcd("49" + self._digits(3, 2 * ADDRESSES[name] - 4))
+        if name == "SignalInfo":
+            return self._tpdu()
+        if name == "SM-RP-SMEA":
+            return self._party()
         if name == "GSN-Address":
             kind, length = self.random.choice([(0x04, 4), (0x50, 16)])
             return bytes([kind]) + self.random.randbytes(length)
@@ -78,6 +84,24 @@ class Maker:
         # Few long ones, so that the file stays small.
         most = most if self.random.random() < 0.06 else min(most, max(least, 20))
         return self.random.randbytes(self.random.randint(least, most))
+
+    def _party(self):
+        """An address of TS 23.040 9.1.2.5."""
+        number = "49" + self._digits(3, 12)
+        return bytes([len(number), 0x91]) + tbcd(number)
+
+    def _tpdu(self):
+        """SMS-SUBMIT, SMS-DELIVER, or a report of either, as the root type wants it (TS 23.040 9.2.2)."""
+        text = self.random.randbytes(self.random.choice([0, 1, 7, 20, 140]))
+        binary = bytes([0, 4]), bytes([len(text)]) + text
+        time = bytes.fromhex("62112221436500")
+        if self.root.startswith("MO-ForwardSM-Arg"):
+            return bytes([0x01, self.random.randrange(256)]) + self._party() + b"".join(binary)
+        if self.root.endswith("ForwardSM-Arg"):
+            return b"\x04" + self._party() + binary[0] + time + binary[1]
+        if self.root == "MO-ForwardSM-Res":
+            return b"\x01\x00" + time
+        return b"\x00\x00"
 
     def _bit_string(self, asn1):
         least, most = self._size(asn1, (1, 8))
@@ -127,6 +151,8 @@ def told(asn1, value, path=""):
         text = str(asn1._cont[value])
     elif kind == "BIT STRING":
         text = f"{value[0]:0{value[1]}b}"
+    elif kind in ("OPEN_TYPE", "ANY"):
+        text = repr(value[1])
     elif kind == "BOOLEAN":
         text = str(int(value))
     elif kind == "NULL":

@@ -128,6 +128,8 @@ def map_vectors():
 
 AS_ID, UNIDIALOGUE_AS_ID = (0, 0, 17, 773, 1, 1, 1), (0, 0, 17, 773, 1, 2, 1)
 MAP_AS_ID = (0, 4, 0, 0, 1, 1, 1, 1)
+# Operations by application context.
+OPERATIONS = {20: ["sendRoutingInfoForSM", "reportSM-DeliveryStatus"], 21: ["mo-ForwardSM"], 24: ["readyForSM"], 25: ["mt-ForwardSM"]}
 KINDS = {"unidirectional": (), "begin": ("otid",), "continue": ("otid", "dtid"), "end": ("dtid",), "abort": ("dtid",)}
 
 
@@ -143,7 +145,7 @@ def user_information(random):
     return [{"direct-reference": MAP_AS_ID, "encoding": ("single-ASN1-type", ("MAP-DialoguePDU", pdu))}]
 
 
-def dialogue(random, kind, form):
+def dialogue(random, kind, context, form):
     """A dialogue portion for a kind of message, and what it says."""
     pdus = {"begin": ["AARQ"], "unidirectional": ["AUDT"], "abort": ["AARE", "ABRT"]}.get(kind, ["AARE"])
     pdu = random.choice(pdus)
@@ -153,7 +155,7 @@ def dialogue(random, kind, form):
         value["abort-source"] = random.choice([0, 1])
         says.append(f"dialogue.abort-source={value['abort-source']}")
     else:
-        context = (0, 4, 0, 0, 1, 0, random.choice([20, 21, 25, 43]), random.choice([1, 2, 3]))
+        context = (0, 4, 0, 0, 1, 0, context, random.choice([1, 2, 3, 3]))
         value["application-context-name"] = context
         says.append(f"dialogue.application-context-name={'.'.join(map(str, context))}")
         if random.random() < 0.5:
@@ -186,7 +188,7 @@ def bare(value):
     return value
 
 
-def component(random, at, form):
+def component(random, at, context, form):
     """A component and what it says."""
     ident = random.choice([-128, -1, 0, 1, 2, 64, 127])
     path, kind = f"components[{at}]", random.choice(["invoke", "invoke", "returnResult", "returnResultNotLast", "returnError", "reject"])
@@ -199,7 +201,7 @@ def component(random, at, form):
             says.append(f"{path}.{name}={asn1.to_ber().hex()}")
         return (asn1._typeref.called, made)
 
-    operation = of_name(MAP.MAP_ShortMessageServiceOperations, random.choice(SHORT_MESSAGE[:5]))
+    operation = of_name(MAP.MAP_ShortMessageServiceOperations, random.choice(OPERATIONS[context]))
     if kind == "invoke":
         if random.random() < 0.3:
             linked = random.choice([-128, 0, 5, 127])
@@ -230,7 +232,7 @@ def component(random, at, form):
 
 
 def message(random, kind, form):
-    value, says = {}, [f"message={kind}"]
+    value, says, context = {}, [f"message={kind}"], random.choice(list(OPERATIONS))
     for ident in KINDS[kind]:
         octets = random.randbytes(random.choice([1, 2, 3, 4, 4]))
         value[ident] = octets
@@ -242,15 +244,15 @@ def message(random, kind, form):
             value["reason"] = ("p-abortCause", cause)
             says.append(f"p-abortCause={cause}")
         elif why == "u":
-            portion, more = dialogue(random, kind, form)
+            portion, more = dialogue(random, kind, context, form)
             value["reason"] = ("u-abortCause", portion)
             says += more
         return value, says
     if random.random() < 0.6:
-        value["dialoguePortion"], more = dialogue(random, kind, form)
+        value["dialoguePortion"], more = dialogue(random, kind, context, form)
         says += more
     count = random.choice([0, 1, 1, 1, 2, 3]) if kind != "unidirectional" else random.choice([1, 2])
-    components = [component(random, at, form) for at in range(count)]
+    components = [component(random, at, context, form) for at in range(count)]
     if components:
         value["components"] = [made for made, _ in components]
         says += [line for _, lines in components for line in lines]
@@ -287,26 +289,57 @@ GOLDEN = {
 }
 
 
+PDUS = {"dialogueRequest": "AARQ", "dialogueResponse": "AARE", "dialogueAbort": "ABRT", "unidialoguePDU": "AUDT"}
+
+
 def says_of(octets):
     """What a message of definite lengths says, by pycrate."""
     TCAP.from_ber(octets)
     kind, value = TCAP.get_val()
     says = [f"message={kind}"] + [f"{ident}={value[ident].hex()}" for ident in KINDS[kind]]
-    if "dialoguePortion" in value:
-        pdu, inside = value["dialoguePortion"]["encoding"][1][1]
-        name = {"dialogueRequest": "AARQ", "dialogueResponse": "AARE"}[pdu]
-        says += [f"dialogue={name}", f"dialogue.application-context-name={'.'.join(map(str, inside['application-context-name']))}"]
-        if name == "AARE":
-            source, code = inside["result-source-diagnostic"]
-            says += [f"dialogue.result={int(inside['result'] not in (0, 'accepted'))}", f"dialogue.{source}={code}"]
-    for at, (_, (kind, part)) in enumerate(value.get("components", [])):
-        path = f"components[{at}]"
-        says += [f"{path}={kind}", f"{path}.invokeId={part['invokeId'][1]}"]
-        filled = part.get("result", part)
-        says += [f"{path}.{code}={filled[code][1]}" for code in ("opcode", "errcode") if code in filled]
-        for name in ("argument", "result", "parameter"):
-            if isinstance(filled.get(name), tuple):
-                says.append(f"{path}.{name}={of_content(filled[name]).hex()}")
+    portion = value.get("dialoguePortion")
+    if "reason" in value:
+        why, reason = value["reason"]
+        if why == "p-abortCause":
+            says.append(f"p-abortCause={reason}")
+        else:
+            portion = reason
+    if portion:
+        says += said_of_dialogue(*portion["encoding"][1][1])
+    for at, (choice, part) in enumerate(value.get("components", [])):
+        says += said_of_component(f"components[{at}]", *(part if choice == "basicROS" else (choice, part)))
+    return says
+
+
+def said_of_dialogue(pdu, inside):
+    says = [f"dialogue={PDUS[pdu]}"]
+    if "application-context-name" in inside:
+        says.append(f"dialogue.application-context-name={'.'.join(map(str, inside['application-context-name']))}")
+    if "result-source-diagnostic" in inside:
+        source, code = inside["result-source-diagnostic"]
+        says += [f"dialogue.result={inside['result']}", f"dialogue.{source}={code}"]
+    if "abort-source" in inside:
+        says.append(f"dialogue.abort-source={inside['abort-source']}")
+    if "user-information" in inside:
+        part = DialoguePDUs.AARQ_apdu._cont["user-information"]
+        part.set_val(inside["user-information"])
+        says.append(f"dialogue.user-information={contents(part.to_ber()).hex()}")
+    return says
+
+
+def said_of_component(path, kind, part):
+    choice, ident = part["invokeId"]
+    says = [f"{path}={kind}", f"{path}.invokeId={ident if choice == 'present' else 'absent'}"]
+    if "linkedId" in part:
+        says.append(f"{path}.linkedId={part['linkedId'][1]}")
+    if "problem" in part:
+        name, code = part["problem"]
+        says.append(f"{path}.problem.{name}={code}")
+    filled = part.get("result", part)
+    says += [f"{path}.{code}={filled[code][1]}" for code in ("opcode", "errcode") if code in filled]
+    for name in ("argument", "result", "parameter"):
+        if isinstance(filled.get(name), tuple):
+            says.append(f"{path}.{name}={of_content(filled[name]).hex()}")
     return says
 
 

@@ -351,7 +351,9 @@ fn ours() -> String {
     let mut seen = BTreeMap::<_, BTreeSet<_>>::new();
     let not_ours =
         |line: &Line<'_>| line.is_among(NOT_READ) || line.version != "3" && line.is_among(WRITTEN_OTHERWISE);
-    for line in vectors().filter(|line| !not_ours(line)) {
+    // Extensions in indefinite form would be kept so.
+    let in_other_form = |line: &Line<'_>| line.form == "indef" && line.keeps_extensions();
+    for line in vectors().filter(|line| !not_ours(line) && !in_other_form(line)) {
         let Some(Ok((told, octets))) = told::read(&line) else { continue };
         let before = seen.entry((line.version, line.name, line.kind)).or_default();
         if before.len() < MOST_OF_ONE && !octets.is_empty() && before.insert(octets.clone()) {
