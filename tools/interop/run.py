@@ -13,6 +13,7 @@ HERE = Path(__file__).resolve().parent
 # Name, and arguments of its runs; those of one name run one after the other, the names at the same time.
 JUDGES = {
     "tshark_judge": [["--self-test"]],
+    "codec_judge": [[]],
     "map_judge": [["BINARY", "sgp"], ["BINARY", "ipsp"]],
     "sip_judge": [["BINARY"]],
     "phone_judge": [["BINARY"]],

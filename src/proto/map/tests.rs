@@ -1,5 +1,6 @@
 //! Golden vectors, rare forms, and octets that nobody should send.
 
+mod vectors;
 mod versions;
 
 use super::*;

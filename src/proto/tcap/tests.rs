@@ -9,6 +9,7 @@ use core::time::Duration;
 mod limits;
 mod machine;
 mod tricky;
+mod vectors;
 mod wire;
 
 const MO_RELAY_V3: &[u8] = &[4, 0, 0, 1, 0, 21, 3];

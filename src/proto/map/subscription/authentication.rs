@@ -126,8 +126,8 @@ impl SendAuthenticationInfoResult {
         };
         let list: Vec<_> = self.quintuplets.iter().map(vector).collect();
         wire::encode(&wire::SendAuthenticationInfoRes {
-            authentication_set_list: (!list.is_empty())
-                .then_some(wire::AuthenticationSetList::Quintuplets(list)),
+            triplets: None,
+            quintuplets: (!list.is_empty()).then_some(list),
             later: None,
         })
     }
@@ -150,12 +150,7 @@ impl SendAuthenticationInfoResult {
                 autn: exactly(&vector.autn)?,
             })
         };
-        let quintuplets = match &result.authentication_set_list {
-            Some(wire::AuthenticationSetList::Quintuplets(list)) => {
-                list.iter().map(vector).collect::<Result<_, _>>()?
-            }
-            Some(wire::AuthenticationSetList::Triplets(_)) | None => Vec::new(),
-        };
+        let quintuplets = result.quintuplets.iter().flatten().map(vector).collect::<Result<_, _>>()?;
         Ok(Self { quintuplets })
     }
 }

@@ -241,20 +241,15 @@ pub(super) struct ReSynchronisationInfo {
     pub later: Option<Later>,
 }
 
+/// The first two are one CHOICE, authenticationSetList: as that, another element in its place would be a fault.
 #[derive(AsnType, Decode, Encode)]
 #[rasn(tag(context, 3))]
 pub(super) struct SendAuthenticationInfoRes {
-    pub authentication_set_list: Option<AuthenticationSetList>,
-    pub later: Option<Later>,
-}
-
-#[derive(AsnType, Decode, Encode)]
-#[rasn(choice)]
-pub(super) enum AuthenticationSetList {
     #[rasn(tag(context, 0))]
-    Triplets(Vec<Any>),
+    pub triplets: Option<Any>,
     #[rasn(tag(context, 1))]
-    Quintuplets(Vec<AuthenticationQuintuplet>),
+    pub quintuplets: Option<Vec<AuthenticationQuintuplet>>,
+    pub later: Option<Later>,
 }
 
 #[derive(AsnType, Decode, Encode)]
