@@ -552,7 +552,7 @@ impl Check<'_, '_, '_> {
         let peers = config.map_peers.iter().enumerate();
         self.unique(peers.map(|(at, peer)| (format!("map_peer[{at}].prefix"), peer.prefix.to_string())));
         for (at, peer) in config.map_peers.iter().enumerate() {
-            self.range(&format!("map_peer[{at}].highest_version"), peer.highest_version, 1..=3);
+            self.range(format!("map_peer[{at}].highest_version"), peer.highest_version, 1..=3);
         }
         self.range("ss7.title_share", config.ss7.title_share, 1..=100);
         self.range("ss7.point_code_share", config.ss7.point_code_share, 1..=100);

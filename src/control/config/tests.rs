@@ -350,7 +350,12 @@ fn a_gateway_belongs_to_one_worker() {
     assert!(errors[0].to_string().contains("association[1].worker: association[0]"), "{errors:?}");
     for (one, two, owner) in [("", "worker = 1\n", 1), ("worker = 1\n", "", 1), ("", "", 0)] {
         let config = both(one, two).unwrap();
-        let setups = crate::control::layers::associations(&config.associations, &config.ports, 2);
+        let setups = crate::control::layers::associations(
+            &config.associations,
+            &config.destinations,
+            &config.ports,
+            2,
+        );
         assert!(setups.iter().all(|setup| setup.owner.0 == owner), "{one:?} {two:?}");
     }
 }

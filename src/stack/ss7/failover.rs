@@ -102,9 +102,7 @@ fn is_repeatable(message: &[u8]) -> bool {
         MessageType::End | MessageType::Abort => true,
         MessageType::Begin => {
             let is_idempotent = |component| match component {
-                Component::Invoke { opcode: Code::Local(code), .. } => {
-                    u8::try_from(code).is_ok_and(operation::is_idempotent)
-                }
+                Component::Invoke { opcode: Code::Local(code), .. } => operation::is_idempotent(code),
                 _ => false,
             };
             // An empty Begin asks for a dialogue, of which one is enough.

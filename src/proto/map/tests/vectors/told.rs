@@ -11,10 +11,9 @@ use super::super::super::subscription::{
 };
 use super::super::{
     AddressString, AlertServiceCentre, Arc, CorrelationId, DeliveryOutcome, DialoguePdu, ForwardSmResult,
-    Imsi, InformServiceCentre, Malformed, MoForwardSm, MtForwardSm, Prepend, ReadyForSm,
-    ReportSmDeliveryStatus, ReportSmDeliveryStatusResult, SendRoutingInfoForSm, SendRoutingInfoForSmResult,
-    ServingNode, SmRpDa, SmRpOa, SmscType, UserAbort, UserError, Version, error_code, hex, number, put_imsi,
-    tbcd, written,
+    Imsi, InformServiceCentre, Malformed, MoForwardSm, MtForwardSm, ReadyForSm, ReportSmDeliveryStatus,
+    ReportSmDeliveryStatusResult, SendRoutingInfoForSm, SendRoutingInfoForSmResult, ServingNode, SmRpDa,
+    SmRpOa, SmscType, UserAbort, UserError, Version, error_code, number, tbcd, written,
 };
 use super::Line;
 use crate::ident::Digits;
