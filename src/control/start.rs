@@ -404,7 +404,7 @@ impl Assembly<'_> {
                 key: self.key.derive("transaction ids"),
                 rest,
                 guard: DIALOGUE_GUARD,
-                peer_match: config.ss7.peer_match(),
+                peer_match: config.ss7.peer_match(&config.titles),
                 limits: config.ss7.limits(config.capacity.dialogues),
             },
             forward_timeout: config.timers.map_forward,

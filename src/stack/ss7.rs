@@ -235,6 +235,8 @@ pub struct Ss7 {
     within: Vec<Within>,
     /// Components that wait for the application.
     kept: VecDeque<Kept>,
+    /// Room for one message: to clear it anew for each would cost as much as to write most of them.
+    room: Box<[u8]>,
     /// What was refused or could not be sent.
     pub counts: Ss7Counts,
 }
@@ -270,6 +272,7 @@ impl Ss7 {
             offers: config.offers,
             within: Vec::with_capacity(WITHIN),
             kept: VecDeque::with_capacity(KEPT),
+            room: vec![0; ROOM].into_boxed_slice(),
             counts: Ss7Counts::default(),
         })
     }
@@ -329,12 +332,11 @@ impl Ss7 {
         malformed: &mut MalformedCounts,
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
-        let mut room = [0; ROOM];
-        let mut answer = Prepend::new(&mut room);
-        let indication = self.sccp.handle_input(now, label.originating, message, &mut answer);
-        let indication = count(indication, malformed)?;
+        let Self { room, sccp, transport, .. } = self;
+        let mut answer = Prepend::new(room);
+        let indication = count(sccp.handle_input(now, label.originating, message, &mut answer), malformed)?;
         if let sccp::Indication::Answer(destination) = indication {
-            let _ = self.transport.send(&mut answer, destination, label.selection, outside);
+            let _ = transport.send(&mut answer, destination, label.selection, outside);
         }
         if let Some((to, prohibited)) = self.sccp.take_misled() {
             self.send_scmg(&prohibited, to, outside);
@@ -565,6 +567,8 @@ struct Class {
 
 /// Room for one SS7 message with everything around it: the longest LUDT.
 const ROOM: usize = 4224;
+/// Room for one that is known to be short.
+const SHORT: usize = 640;
 /// The longest message that surely crosses to another worker, in octets.
 const CROSSING: usize = 2048;
 

@@ -43,7 +43,8 @@ pub struct Ss7 {
     #[serde(default = "super::default::aborts_per_second")]
     pub aborts_per_second: u32,
     /// Point codes of signalling relays that stand in for one another, and the one that is all of theirs: what one of
-    /// them was sent may be answered through another. Default none.
+    /// them was sent may be answered through another. The targets of one `[[title]]` with `route_on = "gt"` are known to be
+    /// such. Default none.
     #[serde(default)]
     pub relays: Vec<PointCode>,
 }
@@ -72,9 +73,12 @@ impl Ss7 {
         }
     }
 
-    /// How a dialogue's peer is told from others.
+    /// How a dialogue's peer is told from others. Points that translate the same titles of `titles` stand in for one another
+    /// without being listed.
     #[must_use]
-    pub fn peer_match(&self) -> PeerMatch {
+    pub fn peer_match(&self, titles: &[Title]) -> PeerMatch {
+        let several = |title: &&Title| title.route_on == RouteOn::Gt && title.all_targets().nth(1).is_some();
+        let translating = titles.iter().filter(several).flat_map(Title::all_targets).map(|to| to.point_code);
         let parts = |parts: &[PeerPart]| AddressParts {
             point_code: parts.contains(&PeerPart::PointCode),
             ssn: parts.contains(&PeerPart::Ssn),
@@ -83,7 +87,7 @@ impl Ss7 {
         PeerMatch {
             first: parts(&self.match_first),
             later: parts(&self.match_later),
-            relays: self.relays.clone(),
+            relays: self.relays.iter().copied().chain(translating).collect(),
         }
     }
 }

@@ -60,12 +60,21 @@ fn what_must_match_of_a_peer_is_configured() {
         "point_code = \"2.100.3\"\nmatch_first = [\"title\"]\nmatch_later = []\nrelays = [\"2.1.0\", 7]",
         1,
     );
-    let peer_match = Config::parse(Path::new("gw.toml"), &text).unwrap().ss7.peer_match();
+    let config = Config::parse(Path::new("gw.toml"), &text).unwrap();
+    let peer_match = config.ss7.peer_match(&config.titles);
     assert!(peer_match.first.title && !peer_match.first.point_code && !peer_match.first.ssn);
     assert!(!peer_match.later.title && !peer_match.later.point_code && !peer_match.later.ssn);
     assert_eq!(peer_match.relays.iter().map(|code| code.0).collect::<Vec<_>>(), [2 << 11 | 1 << 3, 7]);
-    let usual = Config::load(Path::new(FILE)).unwrap().ss7.peer_match();
-    assert_eq!(usual, crate::proto::tcap::PeerMatch::default());
+    let usual = Config::load(Path::new(FILE)).unwrap();
+    assert_eq!(usual.ss7.peer_match(&usual.titles), crate::proto::tcap::PeerMatch::default());
+    // Whoever translates the same titles stands in for the other.
+    let mut title = usual.titles[0].clone();
+    let another = crate::ident::PointCode(9);
+    title.targets = vec![Target { point_code: another, ssn: None }];
+    let relays = usual.ss7.peer_match(&[title.clone()]).relays;
+    assert_eq!(relays, [usual.titles[0].point_code.unwrap(), another]);
+    title.route_on = RouteOn::Ssn;
+    assert!(usual.ss7.peer_match(&[title]).relays.is_empty());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::invocation::{Messages, Octets, Opener, Party, WITHIN, Within};
-use super::{Class, ROOM, Refusal, Ss7, count, offer};
+use super::{Class, Refusal, SHORT, Ss7, count, offer};
 use crate::base::{MalformedCounts, Time};
 use crate::codec::Prepend;
 use crate::ident::{Imsi, SccpAddress, WorkerId};
@@ -246,7 +246,7 @@ impl Ss7 {
         component: impl FnOnce(&mut Prepend<'_>),
     ) -> Result<WorkerId, Refusal> {
         let from = self.address_in(&self.dialogues.user(dialogue).unwrap_or_default());
-        let mut room = [0; ROOM];
+        let mut room = core::mem::take(&mut self.room);
         let mut w = Prepend::new(&mut room);
         component(&mut w);
         let to = if ends {
@@ -254,13 +254,16 @@ impl Ss7 {
         } else {
             self.dialogues.write_continue(&mut w, 0, dialogue, None)
         };
-        let to = to.ok_or(Refusal::TooLong)?;
-        self.send_unitdata(&mut w, IN_SEQUENCE_RETURNED, &to, &from, selection(dialogue), outside)
+        let sent = to.ok_or(Refusal::TooLong).and_then(|to| {
+            self.send_unitdata(&mut w, IN_SEQUENCE_RETURNED, &to, &from, selection(dialogue), outside)
+        });
+        self.room = room;
+        sent
     }
 
     /// Refuses the application context of a dialogue, and names one that would do (TS 29.002 15.2.1).
     fn refuse_context(&mut self, now: Time, dialogue: DialogueId, context: u8, outside: &mut dyn Outside) {
-        let mut room = [0; ROOM];
+        let mut room = [0; SHORT];
         let mut w = Prepend::new(&mut room);
         if self.refuse_without_name
             && let (Some(peer), Some(to)) =
@@ -302,7 +305,7 @@ impl Ss7 {
         outside: &mut dyn Outside,
     ) {
         let from = self.address_in(&self.dialogues.user(dialogue).unwrap_or_default());
-        let mut room = [0; ROOM];
+        let mut room = [0; SHORT];
         let mut w = Prepend::new(&mut room);
         if let Some(to) = self.dialogues.write_abort(now, &mut w, dialogue, reason, user_information) {
             let _ = self.send_unitdata(&mut w, BASIC, &to, &from, selection(dialogue), outside);
@@ -321,7 +324,7 @@ impl Ss7 {
         if let Some(why) = refusal.malformed {
             malformed.add(why);
         }
-        let mut room = [0; ROOM];
+        let mut room = [0; SHORT];
         let mut w = Prepend::new(&mut room);
         build::refusal(&mut w, refusal, None);
         let _ = self.send_unitdata(&mut w, BASIC, peer, from, 0, outside);

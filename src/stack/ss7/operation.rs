@@ -7,7 +7,7 @@ use super::dialogue::{IN_SEQUENCE_RETURNED, INVOKE_ID, gone, selection};
 use super::held::{Argument, Held};
 use super::invocation::{Octets, Opener, Party};
 use super::version::{Handshake, policy};
-use super::{MapInvoke, MoForward, MtForward, ROOM, ReadyForSm, Refusal, Ss7};
+use super::{MapInvoke, MoForward, MtForward, ROOM, ReadyForSm, Refusal, SHORT, Ss7};
 use crate::base::{Inline, Time};
 use crate::codec::Prepend;
 use crate::ident::{Digits, SccpAddress, Ssn};
@@ -137,7 +137,7 @@ impl Ss7 {
         let named = context::of(context, held.version as u8);
         let named = if held.version == Version::V1 { &[][..] } else { &named };
         let (from_address, titled) = (SccpAddress::titled(from.0, from.1), SccpAddress::titled(to.0, to.1));
-        let mut room = [0; ROOM];
+        let mut room = [0; SHORT];
         let mut w = Prepend::new(&mut room);
         held.argument.write(&mut w, held.version);
         build::invoke(&mut w, 0, INVOKE_ID, opcode);

@@ -103,6 +103,8 @@ pub struct Transport {
     pub(super) gateway: Option<Vec<bool>>,
     /// What associations left behind that have ended, until it goes another way.
     pub(super) left: Leftovers,
+    /// Room for one DATA.
+    room: Box<[u8]>,
     /// The application servers of those that are a signalling gateway's, and what their ASPs are about to be told.
     pub(super) servers: Servers,
     pub(super) told: Vec<Told>,
@@ -157,6 +159,7 @@ impl Transport {
             ways: Ways::new(worker, destinations, &setups),
             gateway: None,
             left: Leftovers::default(),
+            room: vec![0; super::ROOM + 64].into_boxed_slice(),
             links,
             servers,
             told: Vec::with_capacity(super::application_servers::TOLD),
@@ -400,8 +403,7 @@ impl Transport {
         let Some(routing_context) = link.asp.data_context(None).filter(|_| !link.leaving) else {
             return Err(Refusal::NoRoute);
         };
-        let mut room = [0; super::ROOM + 64];
-        let mut w = Prepend::new(&mut room);
+        let mut w = Prepend::new(&mut self.room);
         let mark = m3ua::build::data_padding(&mut w);
         w.bytes(message);
         let configured = self.setups.get(usize::from(label.association)).map(|setup| &setup.m3ua);

@@ -381,7 +381,7 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
             key: stack.key.derive("transaction ids"),
             rest: Duration::from_secs(10),
             guard: config.traffic.mt_forward + Duration::from_secs(10),
-            peer_match: ss7.peer_match(),
+            peer_match: ss7.peer_match(titles),
             limits: ss7.limits(u32::try_from(stack.under_way).unwrap_or(u32::MAX)),
         },
         forward_timeout: config.traffic.mt_forward,
