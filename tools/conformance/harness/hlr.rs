@@ -163,9 +163,16 @@ impl Peers {
         Asked::read(self.expect_unitdata(0x62))
     }
 
-    /// Ends a dialogue with the HLR by this component.
+    /// Ends a dialogue with the HLR by this component. Only the first message to the gateway has a dialogue portion.
     pub fn hlr_ends(&mut self, asked: &Asked, component: &[u8]) {
-        let end = ss7::end(asked.begin.otid(), context_of(asked.opcode).0, component);
+        let dtid = asked.begin.otid();
+        let end = match self.accepted.iter().position(|it| *it == dtid) {
+            None => ss7::end(dtid, context_of(asked.opcode).0, component),
+            Some(at) => {
+                self.accepted.swap_remove(at);
+                tlv(0x64, &[&tlv(0x49, &[dtid]), &tlv(0x6c, &[component])])
+            }
+        };
         self.reply(&asked.begin, &end);
     }
 
@@ -191,6 +198,9 @@ impl Peers {
         let accepted = ss7::end(&[0; 4], context_of(asked.opcode).0, &[]);
         let portion = tlv(0x6b, &[at(&accepted, &[0x64, 0x6b])]);
         let portion = if first { portion } else { vec![] };
+        if first {
+            self.accepted.push(asked.begin.otid().to_vec());
+        }
         self.reply(&asked.begin, &tlv(0x65, &[&otid_element, &dtid, &portion, &components]));
         let mut results = vec![];
         self.until("the results of insertSubscriberData", |peers| {

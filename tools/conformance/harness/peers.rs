@@ -126,6 +126,8 @@ pub struct Peers {
     pub foreign: Vec<Vec<u8>>,
     /// SCTP packets sent with more than one DATA chunk.
     pub bundled_packets: usize,
+    /// Dialogues of the gateway's that the HLR has accepted before it ends them, by the gateway's transaction ids.
+    pub accepted: Vec<Vec<u8>>,
 }
 
 impl Peers {
@@ -133,6 +135,7 @@ impl Peers {
         Self {
             cable,
             round: 0,
+            accepted: vec![],
             minted: 0,
             sip: VecDeque::new(),
             stun: VecDeque::new(),
