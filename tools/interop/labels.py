@@ -116,9 +116,12 @@ async def bad_tcap(judge):
         diagnostic = heard.dialogue and (heard.dialogue[1].get("result"), heard.dialogue[1].get("result-source-diagnostic"))
         checks.equal(f"context {name}: Abort", heard.kind, "abort")
         checks.equal(f"context {name}: AARE rejected, context not supported", diagnostic, (1, ("dialogue-service-user", 2)))
-    # MAP version 1 has no dialogue portion.
+    # MAP version 1 has no dialogue portion: its first operation says what is asked for.
     heard = await sender.ask("Begin without dialogue portion", lambda otid: begin(otid, ber(0x6C, bytes.fromhex("a10802010102012e3000"))))
-    checks.equal("version 1: Abort", heard.kind, "abort")
+    kind, value = heard.component()
+    checks.equal("version 1, an empty forwardSM: Reject, mistyped", (heard.kind, heard.dialogue, kind, value.get("problem")), ("end", None, "reject", ("invoke", 2)))
+    heard = await sender.ask("Begin for what is not offered", lambda otid: begin(otid, ber(0x6C, bytes.fromhex("a1080201010201023000"))))
+    checks.equal("version 1, an operation that is not offered: Abort", heard.kind, "abort")
 
 
 async def bad_components(judge):

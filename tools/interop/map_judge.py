@@ -13,7 +13,7 @@ import m3ua
 import sip_peer
 import sms
 import stage as stages
-from map_peer import MO_FORWARD, MO_RELAY, MT_FORWARD, MT_RELAY, Address
+from map_peer import MO_FORWARD, MT_FORWARD, MT_RELAY, Address
 import lab as labs
 import map_peer
 
@@ -80,7 +80,9 @@ class MapJudge(stages.Stage):
         of = self.random.choice(self.subscribers)
         async with of.lock:
             heard, submission = await self.submit(of, sms.gsm7(self.random, 20))
-            act(heard)
+            done = act(heard)
+            if asyncio.iscoroutine(done):
+                await done
             report = await self.submit_report(of, submission)
             self.checks.equal(f"MO fails, {name}: RP-ERROR", report.kind, "error")
             self.checks.within(f"MO fails, {name}: RP-Cause", report.cause, causes)
@@ -119,10 +121,19 @@ class MapJudge(stages.Stage):
         await self.mo_fails("P-Abort", lost, None, lambda heard: peer.abort(heard, ("p-abortCause", 4)))
         user = map_peer.portion("dialogueAbort", **{"abort-source": 0})
         await self.mo_fails("U-Abort", lost, None, lambda heard: peer.abort(heard, ("u-abortCause", user)))
-        await self.mo_fails("context refused", lost, None, lambda heard: peer.abort(heard, ("u-abortCause", map_peer.refused(MO_RELAY))))
+        await self.mo_fails("context refused", lost, None, self.refuse_versions)
         await self.mo_fails("Reject", lost, None, lambda heard: peer.answer(heard, reject))
         await self.mo_fails("End with nothing in it", lost, None, lambda heard: peer.answer(heard))
         await self.mo_fails("UDTS", lost, None, lambda heard: peer.return_unitdata(heard, 1))
+
+    async def refuse_versions(self, heard):
+        """The service centre speaks no version of MAP; what it is asked is the same in each."""
+        argument = heard.argument()
+        for older in (await self.peer.refuse_context(heard, WAIT))[1:]:
+            what = f"MO in version {2 if older.context else 1}"
+            self.checks.equal(f"{what}: forwardSM", older.component()[1].get("opcode"), ("local", MO_FORWARD))
+            same = {key: argument[key] for key in ("sm-RP-DA", "sm-RP-OA", "sm-RP-UI")}
+            self.checks.equal(f"{what}: the same, without the IMSI", dict(older.argument()), same)
 
     async def mo_continued(self):
         """A service centre that leaves the dialogue open after its result: the gateway ends it, as who it was."""

@@ -183,6 +183,18 @@ class MapPeer:
     def abort(self, heard, reason):
         self.unitdata(heard.calling, heard.called, self.spell(("abort", {"dtid": heard.otid, "reason": reason})))
 
+    async def refuse_context(self, heard, wait):
+        """Refuses what the gateway asks for in each version of its context, from the newest to version 1, which has no name (TS 29.002
+        15.2.1); all Begins."""
+        begins = [heard]
+        for version in (2, 1):
+            self.abort(heard, ("u-abortCause", refused(heard.context)))
+            context = (*heard.context[:-1], version) if version > 1 else None
+            heard = await self.inbox.get(f"the same in version {version}", lambda it, context=context: it.kind == "begin" and it.context == context and it.called == begins[0].called, wait)
+            begins.append(heard)
+        self.abort(heard, ("p-abortCause", 4))
+        return begins
+
     def begin(self, called, calling, context, *components):
         """Opens a dialogue; gives back its transaction id."""
         otid = self.otid()

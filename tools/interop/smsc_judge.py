@@ -346,14 +346,16 @@ class SmscJudge(hlr_judge.HlrJudge):
             ("memoryCapacityExceeded", lambda it: self.fail(it, "sm-DeliveryFailure", "memoryCapacityExceeded", sms.deliver_report_error(0xD3))),
             ("P-Abort", lambda it: peer.abort(it.opened, ("p-abortCause", 4))),
             ("U-Abort", lambda it: peer.abort(it.opened, ("u-abortCause", user))),
-            ("context refused", lambda it: peer.abort(it.opened, ("u-abortCause", map_peer.refused(MT_RELAY)))),
+            ("context refused", lambda it: peer.refuse_context(it.opened, WAIT)),
             ("Reject", lambda it: self.end(it, ("reject", {"invokeId": ("present", it.invoke), "problem": ("invoke", 2)}))),
             ("UDTS", lambda it: peer.return_unitdata(it.opened, 1)),
         ]
         for number, (name, act) in enumerate(rows):
             message = self.message(1, at)
             await self.accepted(what, message)
-            act(await self.arrival(f"{what}, before {name}", GATEWAY, at))
+            done = act(await self.arrival(f"{what}, before {name}", GATEWAY, at))
+            if asyncio.iscoroutine(done):
+                await done
             delivery = await self.arrival(f"{what}, after {name}: the MSC", MSC, at)
             if number % 2:
                 self.fail(delivery, "systemFailure")
