@@ -25,6 +25,7 @@ JUDGES = {
     "ledger_judge": [["BINARY", "whole"], ["BINARY", "split"]],
     "sctp_judge": [["BINARY", "usrsctp"], ["BINARY", "kernel"]],
     "stp_judge": [["BINARY"]],
+    "relay_judge": [["BINARY"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
 # These have no captures of what a gateway sends to a lab.
