@@ -26,10 +26,11 @@ JUDGES = {
     "sctp_judge": [["BINARY", "usrsctp"], ["BINARY", "kernel"]],
     "stp_judge": [["BINARY"]],
     "relay_judge": [["BINARY"]],
+    "sgp_judge": [["BINARY", "orders"], ["BINARY", "kills"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
 # These have no captures of what a gateway sends to a lab.
-WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "ledger_judge", "sctp_judge", "stp_judge"]
+WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "ledger_judge", "sctp_judge", "stp_judge", "sgp_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 
