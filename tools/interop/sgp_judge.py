@@ -27,7 +27,7 @@ import tshark_judge
 from stp_judge import CENTRE, CODES, CONTEXTS, GATEWAY, HLR, HLR_TITLE, SMSC, STP, TITLE
 
 # Times that something is killed; every so many times it is the process.
-KILLS, PROCESS = 100, 4
+KILLS, PROCESS = 100, 5
 # Messages of each way that begin in a second, and how many must come to their end after each kill.
 RATE, APART = 60, 8
 # The box looks for what it is asked every 50 ms: so many ask at a time.
@@ -399,7 +399,7 @@ class SgpJudge:
         downs = lab.counter("sctp", "associations_down") + lab.counter("sctp", "restarts")
         print(f"     the gateway: {downs} associations ended, {counted}", flush=True)
         checks.that("the gateway has counted the end of each association", downs >= KILLS, downs)
-        checks.equal("the gateway has no dialogue left", lab.counter("tcap", "dialogues"), 0)
+        checks.equal("the gateway has no message and no dialogue left", self.under_way(), [0, 0, 0])
         await self.stop()
         for child, _ in lab.captures.values():
             child.send_signal(signal.SIGINT)
@@ -429,7 +429,12 @@ class SgpJudge:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{open_} messages are open after {END} s")
             await asyncio.sleep(0.02)
-        await labs.until("no message is under way in the gateway", lambda: not any(self.lab.counter("fill", way) for way in ("mo", "mt")) and not self.lab.counter("tcap", "dialogues"), END)
+        await labs.until("no message is under way in the gateway", lambda: self.under_way() == [0, 0, 0], END)
+
+    def under_way(self):
+        """Messages of both ways, and dialogues, that are open in the gateway."""
+        workers = [worker["numbers"]["fill"] for worker in self.lab.show("workers")["workers"]]
+        return [sum(worker[name] for worker in workers) for name in ("mo", "mt", "dialogues")]
 
     def ledgers(self, least):
         """What was acknowledged is there, once; of all else the sender knows that it failed."""
