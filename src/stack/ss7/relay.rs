@@ -12,8 +12,18 @@ use super::{Refusal, Ss7};
 use crate::stack::{Direction, Label, Outside};
 
 impl Transport {
-    /// Passes on what is for other points from now on.
+    /// Passes on what is for other points from now on. Who asks before they are reached hears that they are not.
     pub fn become_gateway(&mut self) {
+        for (destination, _) in self.ways.reached().filter(|(_, reached)| !reached) {
+            for (at, link) in self.links.iter_mut().enumerate() {
+                if let Some(link) = link
+                    && self.ways.bit(destination, at as u16) == 0
+                {
+                    // Nobody is active yet who would be told.
+                    link.asp.report(destination, 0, Change::Reach(Reach::Unavailable), &mut |_, _| ());
+                }
+            }
+        }
         self.gateway = Some(self.ways.reached().map(|(_, reached)| reached).collect());
     }
 
