@@ -349,7 +349,9 @@ class SgpJudge:
             print(f"     {', '.join(order)}: {time.monotonic() - started:.1f} s", flush=True)
 
     async def goes_both_ways(self, wire, number):
-        """As long as nobody comes through, somebody tries again."""
+        """As long as nobody comes through, somebody tries again. What the HLR could not be told would be told to it in a while."""
+        available = lambda: [way["state"] for way in self.lab.show("destinations")["destinations"]] == ["available"] * 2
+        await labs.until("the gateway reaches HLR and service centre", available, BACK)
         await self.register([number])
         wire.ended.clear()
         deadline = time.monotonic() + BACK
