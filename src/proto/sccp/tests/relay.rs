@@ -224,3 +224,49 @@ fn what_is_for_the_point_itself_is_not_passed_on() {
     assert_eq!(relay(&mut point, &[9, 0], &Away::default()).0, Relayed::NotForOthers);
     assert_eq!(point.counts.relayed, 0);
 }
+
+/// Octets changed at random: what goes on can be read, and has the same data; what comes back goes to who sent it.
+#[test]
+fn whatever_goes_on_can_be_read() {
+    let mut random = crate::base::Random::new(23);
+    let mut point = point();
+    let (mut on, mut back) = (0, 0);
+    let mut last = built(Kind::Xudt, true, &centre(), &gateway(), &[4; 60]);
+    last[2] = 1;
+    let whole = [
+        last,
+        built(Kind::Udt, true, &centre(), &gateway(), &[5; 60]),
+        built(Kind::Xudt, true, &gateway(), &centre(), &[6; 60]),
+        built(Kind::Ludt, true, &centre(), &gateway(), &[7; 300]),
+        segment(&centre(), &gateway(), 0xc3, true),
+    ];
+    for _ in 0..50_000 {
+        let mut bytes = whole[random.below(5) as usize].clone();
+        for _ in 0..1 + random.below(3) {
+            let at = random.below(bytes.len().min(60) as u64) as usize;
+            bytes[at] = random.bits() as u8;
+        }
+        let (relayed, sent) = relay(&mut point, &bytes, &Away::default());
+        match relayed {
+            Relayed::On(_) => {
+                on += 1;
+                match (parse(&bytes), parse(&sent)) {
+                    (Ok(Input::Unitdata(before)), Ok(Input::Unitdata(after))) => {
+                        assert_eq!((after.data, after.segmentation), (before.data, before.segmentation));
+                    }
+                    (Ok(Input::Service(before)), Ok(Input::Service(after))) => {
+                        assert_eq!((after.data, after.cause), (before.data, before.cause));
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            Relayed::Back(_) => {
+                back += 1;
+                assert_eq!(service(&sent).data, parsed(&bytes).data);
+            }
+            Relayed::NotForOthers | Relayed::Nothing => assert!(sent.is_empty()),
+        }
+    }
+    // No more are returned in one second.
+    assert!(on > 10_000 && back == 1_000, "{on} {back}");
+}
