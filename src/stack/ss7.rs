@@ -332,6 +332,9 @@ impl Ss7 {
         malformed: &mut MalformedCounts,
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
+        if self.transport.gateway.is_some() && self.translate(now, label, message, outside) {
+            return None;
+        }
         let Self { room, sccp, transport, .. } = self;
         let mut answer = Prepend::new(room);
         let indication = count(sccp.handle_input(now, label.originating, message, &mut answer), malformed)?;

@@ -298,6 +298,9 @@ class Lab:
                 pass
             checks.that(f"{side}: capture holds every frame that the port sent", agree(), sent[side])
         def told():
+            # A port may have answered an ARP request since.
+            for side, each in sent.items():
+                each["kernel"] = self.kernel_sent(side)
             return {side: sent[side]["kernel"] for side in sent} == {side: self.own_sent().get(side) for side in sent}
 
         try:

@@ -27,6 +27,14 @@ FCS = {"sc-Congestion": 0xC0, "subscriberNotSC-Subscriber": 0xC1, "invalidSME-Ad
 class MapJudge(stages.Stage):
     """The run."""
 
+    # What stands around an operation.
+
+    def judge_begin(self, heard, of, centre):
+        labels.judge_begin(self.checks, heard, of, centre)
+
+    def judge_backward(self, heard, asked):
+        labels.judge_backward(self.checks, heard, asked["called"], asked["calling"], MT_RELAY)
+
     # Mobile originated.
 
     def centre(self, of):
@@ -42,7 +50,7 @@ class MapJudge(stages.Stage):
         answer, call_id = await server.message(uri, identities, sms.rp_data(reference, centre, tpdu))
         checks.equal("MO: 202 Accepted", answer.status, 202)
         heard = await self.peer.inbox.get(f"mo-forwardSM of {of.msisdn}", lambda heard: is_mo(heard, of), WAIT)
-        labels.judge_begin(checks, heard, of, centre)
+        self.judge_begin(heard, of, centre)
         argument = heard.argument()
         checks.equal("MO: SM-RP-DA is the service centre", argument.get("sm-RP-DA"), ("serviceCentreAddressDA", sms.international(centre)))
         checks.equal("MO: SM-RP-OA is the MSISDN of the binding", argument.get("sm-RP-OA"), ("msisdn", sms.international(of.msisdn)))
@@ -192,7 +200,7 @@ class MapJudge(stages.Stage):
         checks = self.checks
         heard = await self.peer.inbox.get(what, lambda heard: heard.dtid == asked["otid"], WAIT)
         checks.equal("MT result: End", heard.kind, "end")
-        labels.judge_backward(checks, heard, asked["called"], asked["calling"], MT_RELAY)
+        self.judge_backward(heard, asked)
         kind, value = heard.component()
         checks.equal("MT result: invoke id of the invoke", value.get("invokeId"), ("present", asked["invoke"]))
         return kind, value
@@ -337,7 +345,7 @@ class MapJudge(stages.Stage):
             opened = await self.peer.inbox.get("answer to the empty Begin", lambda heard: heard.dtid == asked["otid"], WAIT)
             if not self.checks.equal("MT handshake: Continue", opened.kind, "continue"):
                 return
-            labels.judge_backward(self.checks, opened, asked["called"], asked["calling"], MT_RELAY)
+            self.judge_backward(opened, asked)
             value = {"otid": asked["otid"], "dtid": opened.otid, "components": [("basicROS", asked["forward"])]}
             self.peer.unitdata(asked["called"], asked["calling"], self.peer.spell(("continue", value)))
             try:

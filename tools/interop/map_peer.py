@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 
 from pycrate_asn1dir.TCAP_MAPv2v3 import TCAP_MAP_Messages
 from pycrate_asn1rt.codecs import ASN1CodecBER
-from pycrate_mobile.SCCP import SCCPUnitData, SCCPUnitDataService
+from pycrate_mobile.SCCP import SCCPExtUnitData, SCCPExtUnitDataService, SCCPLongUnitData, SCCPUnitData, SCCPUnitDataService
 
 import m3ua
 from events import Inbox
@@ -13,6 +13,9 @@ TCAP = TCAP_MAP_Messages.TCAP_MAP_Message
 AS_ID = (0, 0, 17, 773, 1, 1, 1)
 MO_RELAY, MT_RELAY = (0, 4, 0, 0, 1, 0, 21, 3), (0, 4, 0, 0, 1, 0, 25, 3)
 MO_FORWARD, MT_FORWARD = 46, 44
+# By message type (Q.713 4): what is understood, and the forms of unitdata that are sent.
+UNITS = {0x09: SCCPUnitData, 0x0A: SCCPUnitDataService, 0x11: SCCPExtUnitData, 0x12: SCCPExtUnitDataService}
+FORMS = {"udt": SCCPUnitData, "xudt": SCCPExtUnitData, "segments": SCCPExtUnitData, "ludt": SCCPLongUnitData}
 # Names of the parameters that pycrate gives to the errors of TS 29.002 17.6.6.
 ERRORS = {
     "unidentifiedSubscriber": (5, "UnidentifiedSubParam", {}),
@@ -102,6 +105,8 @@ class MapPeer:
         self.inbox = Inbox("SS7")
         self.faults = []
         self.otids = set()
+        # How unitdata is sent, and with which hop counter.
+        self.form, self.hops = "udt", 15
 
     def on_transfer(self, transfer):
         try:
@@ -110,7 +115,7 @@ class MapPeer:
             self.faults.append(f"{type(error).__name__}: {error} in {transfer.data.hex()}")
 
     def _heard(self, transfer):
-        unit = {0x09: SCCPUnitData, 0x0A: SCCPUnitDataService}[transfer.data[0]]()
+        unit = UNITS[transfer.data[0]]()
         unit.from_bytes(transfer.data)
         value = unit.get_val_d()
         if unit.to_bytes() != transfer.data:
@@ -151,8 +156,21 @@ class MapPeer:
         return octets if len(octets) <= 230 else TCAP.to_ber()
 
     def unitdata(self, called, calling, tcap, sls=None):
-        unit = SCCPUnitData(val={"ProtocolClass": {"Handling": 8, "Class": 1}, "CalledPartyAddr": called.value(), "CallingPartyAddr": calling.value(), "Data": {"Value": tcap}})
-        self.send(unit.to_bytes(), sls)
+        sls = self.random.randrange(16) if sls is None else sls
+        parts = [tcap[:100], tcap[100:]] if self.form == "segments" else [tcap]
+        reference = self.random.getrandbits(24)
+        for at, part in enumerate(parts):
+            value = {"ProtocolClass": {"Handling": 8, "Class": 1}, "CalledPartyAddr": called.value(), "CallingPartyAddr": calling.value()}
+            value["LongData" if self.form == "ludt" else "Data"] = {"Value": part}
+            if self.form != "udt":
+                value["HopCounter"] = self.hops
+            unit = FORMS[self.form](val=value)
+            if self.form == "segments":
+                optional = unit["Opt"]
+                optional["Segmentation"].set_trans(False)
+                optional["Segmentation"]["Segmentation"].set_val({"F": int(at == 0), "C": 1, "RemainingSeg": len(parts) - 1 - at, "SegmentLocalRef": reference})
+                optional["EOO"].set_trans(False)
+            self.send(unit.to_bytes(), sls)
 
     def send(self, sccp, sls=None):
         sls = self.random.randrange(16) if sls is None else sls

@@ -25,10 +25,14 @@ JUDGES = {
     "ledger_judge": [["BINARY", "whole"], ["BINARY", "split"]],
     "sctp_judge": [["BINARY", "usrsctp"], ["BINARY", "kernel"]],
     "stp_judge": [["BINARY"]],
+    "relay_judge": [["BINARY"]],
+    "sgp_judge": [["BINARY", "orders"], ["BINARY", "kills"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
+# Whose runs do not wait for each other.
+AT_ONCE = ["sgp_judge"]
 # These have no captures of what a gateway sends to a lab.
-WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "ledger_judge", "sctp_judge", "stp_judge"]
+WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "ledger_judge", "sctp_judge", "stp_judge", "sgp_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 
@@ -93,7 +97,9 @@ async def main(binary, *names):
         sys.exit(f"run: no binary {binary}")
     for old in labs.FILES.glob("*/*.json"):
         old.unlink()
-    counted = await asyncio.gather(*[judge(name, runs, binary) for name, runs in JUDGES.items() if not names or name in names])
+    chosen = [(name, runs) for name, runs in JUDGES.items() if not names or name in names]
+    chosen = [each for name, runs in chosen for each in ([(name, [run]) for run in runs] if name in AT_ONCE else [(name, runs)])]
+    counted = await asyncio.gather(*[judge(name, runs, binary) for name, runs in chosen])
     passed, failed = (sum(numbers) for numbers in zip(*counted))
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)

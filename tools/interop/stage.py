@@ -169,14 +169,14 @@ class Stage:
             (self.lab.keep / f"{side}.json").write_text(json.dumps(expected))
 
 
-async def perform(judge, binary, keep, seed, act):
-    """Runs `act(lab, checks)` in a lab; whatever goes wrong is a failed check."""
+async def perform(judge, binary, keep, seed, act, kind=labs.Lab):
+    """Runs `act(lab, checks)` in a lab of a kind; whatever goes wrong is a failed check."""
     import checks as checking
 
     checks = checking.Checks(judge)
     print(f"{judge}: seed {seed}", flush=True)
     try:
-        with labs.Lab(binary, keep) as lab:
+        with kind(binary, keep) as lab:
             await act(lab, checks)
     except Exception as error:
         import traceback

@@ -1,5 +1,5 @@
 """osmo-stp between the gateway and the core network in a box: a signalling gateway that others wrote, which routes by point code and is restarted
-in the middle. stp_judge.py BINARY [SEED]: the box's program stands beside the gateway's.
+in the middle. stp_judge.py BINARY [KILLS [SEED]]: the box's program stands beside the gateway's.
 
 osmo-stp runs on a Linux kernel in user-mode Linux, between two networks: the gateway is an ASP on one, the box's HLR and service centres are ASPs on the
 other. The ledgers tell what became of each message, and tshark looks at both networks."""
@@ -27,10 +27,9 @@ SMSC, HLR = "10.9.1.254", "10.9.1.5"
 CODES = {"stp": "2.100.1", "gateway": "2.100.3", "smsc": "2.100.4", "hlr": "2.100.5"}
 CONTEXTS = {"gateway": 101, "smsc": 102, "hlr": 103}
 TITLE, CENTRE, HLR_TITLE = "4917100001", "491710000099", "491710000006"
-SENT = {"mo": 2400, "mt": 2400}
-# Times that osmo-stp is killed, and how many messages each way go before each of them.
-KILLS, APART = 5, 100
-BOOT, START, TRAFFIC, END = 30, 30, 60, 20
+# Times that osmo-stp is killed, how many messages each way go before each of them, and how many are sent in all for each.
+KILLS, APART, EACH = 5, 100, 480
+BOOT, START, TRAFFIC, END = 30, 30, 12, 20
 
 STP_CONFIGURATION = """\
 log stderr
@@ -206,8 +205,9 @@ def sections(prefix, local, remote, context, others):
 
 
 class StpJudge:
-    def __init__(self, lab, checks, seed):
-        self.lab, self.checks, self.seed = lab, checks, seed
+    def __init__(self, lab, checks, seed, kills):
+        self.lab, self.checks, self.seed, self.kills = lab, checks, seed, kills
+        self.sent = dict.fromkeys(("mo", "mt"), EACH * kills)
         self.corenet = Path(lab.binary).with_name("corenet")
         self.peer = sctp_judge.Peer(lab, "kernel", f"stp:{lab.directory}/osmo-stp.cfg")
 
@@ -222,7 +222,7 @@ class StpJudge:
         text = GATEWAY_TOML.format(gateway=GATEWAY, **common)
         text += sections("", GATEWAY, STP[0], "gateway", {"smsc": "", "hlr": HLR_TITLE})
         (directory / "gateway.toml").write_text(text)
-        text = BOX_TOML.format(seed=self.seed, smsc=SMSC, hlr=HLR, sent=SENT, **common)
+        text = BOX_TOML.format(seed=self.seed, smsc=SMSC, hlr=HLR, sent=self.sent, **common)
         text += sections("smsc.point.", SMSC, STP[1], "smsc", {"gateway": TITLE, "hlr": HLR_TITLE})
         text += sections("hlr.point.", HLR, STP[1], "hlr", {"gateway": TITLE, "smsc": CENTRE})
         (directory / "corenet.toml").write_text(text)
@@ -281,7 +281,7 @@ class StpJudge:
         box = self.spawn("gateway", self.corenet, "run", "-c", "corenet.toml", "--stay", "--ready", "ready", "--report", "report.json", "--ledgers", "ledgers", log="corenet.log")
         await self.until("the box", START, (lab.directory / "ready").exists)
         lab.gateway = gateway = self.spawn("gateway", lab.binary, "run", "-c", "gateway.toml", log="gateway.log")
-        for _ in range(KILLS):
+        for _ in range(self.kills):
             goal = {name: count + APART for name, count in self.moved().items()}
             await self.until("traffic flows", START, lambda goal=goal: all(self.moved()[name] >= count for name, count in goal.items()))
             checks.that("traffic flows, both ways, without anybody's help", True)
@@ -290,12 +290,12 @@ class StpJudge:
             checks.that("the gateway notices that osmo-stp is gone", True)
             await self.tell_stp("start", "started")
         await self.until("the gateway is active again", 20, self.active)
-        await self.until("the end of the traffic", TRAFFIC, (lab.directory / "report.json").exists)
+        await self.until("the end of the traffic", TRAFFIC * self.kills, (lab.directory / "report.json").exists)
         for name, child in (("gateway", gateway), ("box", box)):
             child.send_signal(signal.SIGTERM)
             checks.equal("both end in order", await asyncio.to_thread(child.wait, END) in (0, 1), True, name)
         flows = {flow["name"]: flow for flow in json.loads((lab.directory / "report.json").read_text())["flows"]}
-        for name, count in SENT.items():
+        for name, count in self.sent.items():
             flow = flows[name]
             print(f"     {name}: {flow['sent']} sent, {flow['delivered']} delivered, {flow['failed']} failed while osmo-stp was away", flush=True)
             checks.that("most messages arrive in spite of it", flow["sent"] == count and flow["delivered"] >= count // 2, flow)
@@ -303,7 +303,7 @@ class StpJudge:
     def moved(self):
         """Short messages that the gateway has brought to their end, each way."""
         if not (self.lab.directory / "admin.sock").exists():
-            return dict.fromkeys(SENT, 0)
+            return dict.fromkeys(self.sent, 0)
         return {name: self.lab.counter("application", counter) for name, counter in {"mo": "mo_acknowledged", "mt": "mt_delivered"}.items()}
 
     def ledgers(self):
@@ -326,14 +326,14 @@ class StpJudge:
         return collections.Counter(fingerprint(tpdu) for tpdu in tpdus if tpdu[0] & 3 == 0)
 
 
-async def main(binary, seed=None):
+async def main(binary, kills=KILLS, seed=None):
     seed = int(seed) if seed else secrets.randbits(32)
     checks = checking.Checks("stp_judge")
     print(f"stp_judge: seed {seed}", flush=True)
     keep = labs.FILES / "stp_judge"
     try:
         with sctp_judge.TwoPaths(binary, keep) as lab:
-            await StpJudge(lab, checks, seed).play()
+            await StpJudge(lab, checks, seed, int(kills)).play()
     except Exception as error:
         traceback.print_exc()
         checks.that("the judge comes to its end", False, f"{type(error).__name__}: {error}; files in {keep}")

@@ -1,7 +1,7 @@
 //! Writing SCCP connectionless messages (Q.713 4), from their end to their start.
 
 use super::address::Octets;
-use super::view::{IMPORTANCE, SEGMENTATION, Segmentation, Unitdata};
+use super::view::{IMPORTANCE, Passed, SEGMENTATION, Segmentation, Unitdata};
 use super::{Cause, Kind};
 use crate::codec::Prepend;
 use crate::ident::SccpAddress;
@@ -56,6 +56,7 @@ pub fn unitdata(
     let around = Around {
         message_type: kind as u8,
         octet: header.octet(),
+        hops: HOPS,
         called: called.as_slice(),
         calling: calling.as_slice(),
         optional: 0,
@@ -79,6 +80,7 @@ pub fn segment(
     let around = Around {
         message_type: Kind::Xudt as u8,
         octet: header.octet(),
+        hops: HOPS,
         called: called.as_slice(),
         calling: calling.as_slice(),
         optional,
@@ -105,6 +107,7 @@ pub fn again(writer: &mut Prepend<'_>, kind: Kind, unitdata: &Unitdata<'_>) -> R
     let around = Around {
         message_type: kind as u8,
         octet: unitdata.class & 1 | u8::from(unitdata.return_on_error) << 7,
+        hops: HOPS,
         called: unitdata.called_octets,
         calling: unitdata.calling_octets,
         optional,
@@ -123,9 +126,36 @@ pub fn service(writer: &mut Prepend<'_>, unitdata: &Unitdata<'_>, cause: Cause) 
     let around = Around {
         message_type: unitdata.kind as u8 + 1,
         octet: cause.0,
+        hops: HOPS,
         called: unitdata.calling_octets,
         calling: unitdata.called_octets,
         optional,
+    };
+    message(writer, mark, &around, usize::MAX)
+}
+
+/// Writes a message of another's once more, unitdata or service, to the address that its title has been translated into.
+/// `calling` replaces the calling address, if that has to say more than it does.
+pub(super) fn onward(
+    writer: &mut Prepend<'_>,
+    passed: &Passed<'_>,
+    hop_counter: Option<u8>,
+    called: &SccpAddress,
+    calling: Option<&SccpAddress>,
+) -> Result<(), TooLong> {
+    let [message_type, octet] = passed.head;
+    let called = Octets::new(called);
+    let calling = calling.map(Octets::new);
+    writer.bytes(passed.optional);
+    let mark = writer.len();
+    writer.bytes(passed.data);
+    let around = Around {
+        message_type,
+        octet,
+        hops: hop_counter.unwrap_or(HOPS),
+        called: called.as_slice(),
+        calling: calling.as_ref().map_or(passed.calling, Octets::as_slice),
+        optional: passed.optional.len(),
     };
     message(writer, mark, &around, usize::MAX)
 }
@@ -158,13 +188,15 @@ struct Around<'a> {
     message_type: u8,
     /// Class and return option, or the cause.
     octet: u8,
+    /// Where the form has a hop counter.
+    hops: u8,
     called: &'a [u8],
     calling: &'a [u8],
     optional: usize,
 }
 
 fn message(writer: &mut Prepend<'_>, mark: usize, around: &Around<'_>, limit: usize) -> Result<(), TooLong> {
-    let &Around { message_type, octet, called, calling, optional } = around;
+    let &Around { message_type, octet, hops, called, calling, optional } = around;
     let is_short = message_type <= Kind::Udt as u8 + 1;
     let is_long = message_type >= Kind::Ludt as u8;
     let data = writer.len().checked_sub(mark).ok_or(TooLong)?;
@@ -204,7 +236,7 @@ fn message(writer: &mut Prepend<'_>, mark: usize, around: &Around<'_>, limit: us
         writer.bytes(&[first, second, third]);
     }
     if !is_short {
-        writer.u8(HOPS);
+        writer.u8(hops);
     }
     writer.bytes(&[message_type, octet]);
     Ok(())

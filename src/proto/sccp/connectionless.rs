@@ -80,6 +80,8 @@ counts! {
         out_of_service,
         /// Messages to an address that leads elsewhere: we are no transit node.
         transit,
+        /// Messages to an address that leads elsewhere, passed on: we are one.
+        relayed,
         /// Messages whose hop counter was used up.
         hop_counter,
         /// Segments of longer messages, where none are put together.
@@ -97,7 +99,7 @@ counts! {
 
 impl SccpCounts {
     /// The counter of messages that no way leads to for this cause.
-    fn of_route(&mut self, cause: Cause) -> &mut u64 {
+    pub(super) fn of_route(&mut self, cause: Cause) -> &mut u64 {
         match cause {
             Cause::UNEQUIPPED_USER => &mut self.unequipped,
             Cause::SUBSYSTEM_FAILURE => &mut self.out_of_service,
@@ -367,7 +369,7 @@ const RETURNED_TO: usize = 16;
 
 /// Whether a message has been translated too often (Q.714 2.4): no counter comes as 0, and ours, if the title has to be
 /// translated, is one more.
-fn is_used_up(unitdata: &Unitdata<'_>) -> bool {
+pub(super) fn is_used_up(unitdata: &Unitdata<'_>) -> bool {
     match unitdata.hop_counter {
         Some(0) => true,
         Some(1) => !unitdata.called.route_on_ssn,

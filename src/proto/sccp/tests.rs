@@ -13,6 +13,7 @@ mod management;
 mod messages;
 mod node;
 mod random;
+mod relay;
 mod routing;
 mod ttcn;
 

@@ -206,6 +206,39 @@ pub fn parse(bytes: &[u8]) -> Result<Input<'_>, Malformed> {
     }))
 }
 
+/// A message as a relay point passes it on: all but the addresses octet for octet.
+pub(super) struct Passed<'a> {
+    /// Message type; and class and return option, or the cause.
+    pub(super) head: [u8; 2],
+    pub(super) hop_counter: Option<u8>,
+    pub(super) calling: &'a [u8],
+    pub(super) data: &'a [u8],
+    /// With its end, if there is any.
+    pub(super) optional: &'a [u8],
+}
+
+/// Takes a message of this form apart that [`parse`] has taken.
+pub(super) fn passed(bytes: &[u8], kind: Kind) -> Option<Passed<'_>> {
+    let mut reader = Reader::new(bytes);
+    let head = reader.array()?;
+    let hop_counter = if kind == Kind::Udt { None } else { Some(reader.u8()?) };
+    let Parts { calling, data, .. } = parse_parts(bytes, reader, kind).ok()?;
+    let optional_at = match kind {
+        Kind::Udt => 0,
+        Kind::Xudt | Kind::Ludt => {
+            reader.take(if kind == Kind::Ludt { 6 } else { 3 })?;
+            pointer(&mut reader, kind)?
+        }
+    };
+    let optional = if optional_at == 0 {
+        &[]
+    } else {
+        let mut parts = Parts { called: &[], calling: &[], data: &[], segmentation: None, importance: None };
+        bytes.get(parts.optional(bytes, optional_at).ok()?)?
+    };
+    Some(Passed { head, hop_counter, calling, data, optional })
+}
+
 /// Reads a pointer: the place it points to; 0 for none.
 fn pointer(reader: &mut Reader<'_>, kind: Kind) -> Option<usize> {
     let (own, distance) = if kind == Kind::Ludt {

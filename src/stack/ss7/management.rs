@@ -13,8 +13,8 @@ const ROOM: usize = 64;
 
 /// What is known of other points.
 pub(super) struct Known<'s> {
-    transport: &'s Transport,
-    subsystems: &'s sccp::Subsystems,
+    pub(super) transport: &'s Transport,
+    pub(super) subsystems: &'s sccp::Subsystems,
 }
 
 impl sccp::States for Known<'_> {

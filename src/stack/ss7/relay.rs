@@ -1,15 +1,29 @@
 //! A signalling gateway that is a signalling transfer point too: what its ASPs say to each other is passed on by point code,
-//! and they are told which destinations it reaches (RFC 4666 4.5.1).
+//! or by title if it was sent to the gateway itself, and they are told which destinations it reaches (RFC 4666 4.5.1).
 
 use crate::base::Time;
+use crate::codec::Prepend;
 use crate::proto::m3ua::{Change, Reach};
+use crate::proto::sccp::{Cause, Relayed};
 
+use super::management::Known;
 use super::transport::{PPID_M3UA, Transport};
+use super::{Refusal, Ss7};
 use crate::stack::{Direction, Label, Outside};
 
 impl Transport {
-    /// Passes on what is for other points from now on.
+    /// Passes on what is for other points from now on. Who asks before they are reached hears that they are not.
     pub fn become_gateway(&mut self) {
+        for (destination, _) in self.ways.reached().filter(|(_, reached)| !reached) {
+            for (at, link) in self.links.iter_mut().enumerate() {
+                if let Some(link) = link
+                    && self.ways.bit(destination, at as u16) == 0
+                {
+                    // Nobody is active yet who would be told.
+                    link.asp.report(destination, 0, Change::Reach(Reach::Unavailable), &mut |_, _| ());
+                }
+            }
+        }
         self.gateway = Some(self.ways.reached().map(|(_, reached)| reached).collect());
     }
 
@@ -64,5 +78,43 @@ impl Transport {
             }
         }
         self.gateway = Some(told);
+    }
+}
+
+impl Ss7 {
+    /// Translates the title of a message to the gateway itself that leads to another point, and passes it on; whether it was
+    /// one.
+    pub(super) fn translate(
+        &mut self,
+        now: Time,
+        label: &Label,
+        message: &[u8],
+        outside: &mut dyn Outside,
+    ) -> bool {
+        let Self { room, sccp, transport, subsystems, .. } = self;
+        let mut w = Prepend::new(room);
+        let states = Known { transport: &*transport, subsystems };
+        let relayed = sccp.relay(now, label.originating, label.selection, message, &states, &mut w);
+        match relayed {
+            Relayed::NotForOthers => return false,
+            Relayed::Nothing => {}
+            Relayed::On(to) => {
+                let Err(refusal) = transport.send(&mut w, to, label.selection, outside) else { return true };
+                transport.counts.relay_refused += 1;
+                w.clear();
+                let cause = match refusal {
+                    Refusal::NoRoute => Cause::MTP_FAILURE,
+                    Refusal::Full => Cause::NETWORK_CONGESTION,
+                    Refusal::TooLong => Cause::LOCAL_PROCESSING,
+                };
+                if let Some(back) = sccp.return_relayed(now, label.originating, message, cause, &mut w) {
+                    let _ = transport.send(&mut w, back, label.selection, outside);
+                }
+            }
+            Relayed::Back(to) => {
+                let _ = transport.send(&mut w, to, label.selection, outside);
+            }
+        }
+        true
     }
 }

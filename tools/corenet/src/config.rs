@@ -558,7 +558,7 @@ const fn whole() -> f64 {
 pub struct Stp {
     /// Its name.
     pub name: String,
-    /// `[stp.point]`: where it is.
+    /// `[stp.point]`: where it is. Its `[[stp.point.title]]` say where titles lead that others send to its own point code.
     pub point: SignallingPoint,
 }
 

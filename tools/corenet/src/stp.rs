@@ -1,5 +1,5 @@
-//! A signalling gateway between others, which passes on what they say to each other by point code (RFC 4666 1.4.2.1). It says
-//! nothing itself.
+//! A signalling gateway between others, which passes on what they say to each other by point code (RFC 4666 1.4.2.1), or by
+//! title if that is sent to itself (Q.714 2.4). It says nothing itself.
 
 use crate::node::Cx;
 use crate::scenario::{Phase, Player};

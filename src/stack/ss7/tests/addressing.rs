@@ -286,3 +286,31 @@ fn segments_that_stay_alone_are_returned() {
     assert_eq!((segmentation.first, segmentation.remaining), (true, 1));
     assert_eq!((ss7.reassembly_counts().timed_out, outside.crossed.len()), (1, 0));
 }
+
+/// A gateway between others translates what they send to its own point code, and what it can't it returns.
+#[test]
+fn a_gateway_between_others_translates_titles() {
+    let mut between = Node::new(150, 200, vec![], vec![]);
+    between.ss7.transport.become_gateway();
+    let begin = begin(context::SUBSCRIBER_DATA_MANAGEMENT_V3, &[]);
+    let hlr = SccpAddress::titled(digits(HLR), Ssn::HLR);
+    assert_eq!(between.hear(&unitdata(&hlr, &gateway_address(), &begin)), None);
+    assert_eq!(between.sent(), [(hlr, gateway_address(), begin.clone())]);
+    // No association leads to the point of the gateway's titles, and nowhere from other titles.
+    let nowhere = SccpAddress::titled(digits("33612345678"), Ssn::HLR);
+    for (called, cause) in
+        [(gateway_address(), sccp::Cause::MTP_FAILURE), (nowhere, sccp::Cause::NO_TRANSLATION_ADDRESS)]
+    {
+        assert_eq!(between.hear(&unitdata(&called, &hlr, &begin)), None);
+        let sent = core::mem::take(&mut between.sent.0);
+        match sccp::parse(&sent[0]) {
+            Ok(sccp::Input::Service(service)) => {
+                assert_eq!((service.cause, service.called, service.calling), (cause, hlr, called));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(sent.len(), 1);
+    }
+    let counts = between.ss7.sccp_counts();
+    assert_eq!((counts.relayed, counts.returned), (1, 2));
+}

@@ -520,3 +520,17 @@ fn a_gateway_between_two_points() {
     net.pump();
     assert_eq!(net.back.last(), Some(&(1, b"again".to_vec())));
 }
+
+/// Whoever is up before what lies behind a gateway asks, and hears that it is not there.
+#[test]
+fn a_gateway_says_what_it_has_not_reached_yet() {
+    let (own, away) = (PointCode(100), PointCode(556));
+    let destinations = vec![Destination::new(own, vec![0]), Destination::new(away, vec![0])];
+    let behind = Some(vec![Destination::new(own, vec![1]), Destination::new(away, vec![2])]);
+    let mut net = Net::with(&["one", "two"], 0, &[7], destinations, behind);
+    let about = |point: &str| hex(&format!("0100020300000010 00120008 000002{point}"));
+    net.us.endpoint.send(net.now, AssociationId(0), 0, 3, &about("2c")).unwrap();
+    net.pump();
+    assert_eq!(net.send_to(away, 3, b"away"), Err(Refusal::NoRoute));
+    assert_eq!((net.send_to(own, 3, b"over").is_ok(), net.them.counts.relay_refused), (true, 0));
+}
