@@ -15,8 +15,11 @@ use std::time::Duration;
 
 /// Edges that an event may cost, and those that each of its octets may: a DAUD of many points is answered one by one.
 const WORK: (u64, u64) = (20_000, 3_000);
-/// Messages of ours that one event may bring about, beside those that its octets may.
-const ANSWERS: usize = 16;
+/// Destinations that can be known.
+const DESTINATIONS: usize = 16;
+/// Messages of ours that one event may bring about, beside those that its octets may: the audit of a range is told of the
+/// reach and the congestion of each destination in it.
+const ANSWERS: usize = 16 + 2 * DESTINATIONS;
 /// Octets that are held while an application server is pending.
 const HELD: usize = 200;
 
@@ -45,7 +48,7 @@ fn configuration(octets: &mut Octets<'_>) -> AspConfig {
         ssnm_while_inactive: more & 0x20 != 0,
         daud_from_gateway: more & 0x40 != 0,
         data_on_stream_0: more & 0x80 != 0,
-        destinations: 16,
+        destinations: DESTINATIONS,
         ..AspConfig::new(role, contexts[usize::from(options >> 2 & 3)].clone())
     }
 }
