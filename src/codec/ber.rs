@@ -12,6 +12,28 @@ pub const MAX_ELEMENTS: usize = 512;
 /// Identifier octet of end-of-contents, which closes an indefinite length and is never an element (X.690 8.1.5).
 const END_OF_CONTENTS: u8 = 0;
 
+/// How many elements were read, each as often as it was: what a message may cost is bounded by its octets, and tests and
+/// fuzz targets count it.
+#[cfg(any(test, fuzzing))]
+pub mod steps {
+    use core::cell::Cell;
+
+    thread_local! {
+        static STEPS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count() {
+        STEPS.with(|steps| steps.set(steps.get() + 1));
+    }
+
+    /// What `act` gives, and the elements that it read.
+    pub fn of<T>(act: impl FnOnce() -> T) -> (T, u64) {
+        let before = STEPS.with(Cell::get);
+        let done = act();
+        (done, STEPS.with(Cell::get) - before)
+    }
+}
+
 /// One element: its identifier octet, and its contents without the end-of-contents octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tlv<'a> {
@@ -25,6 +47,8 @@ pub struct Tlv<'a> {
 /// Reads the next element, or `None` if it is malformed or there is none.
 #[inline]
 pub fn read<'a>(reader: &mut Reader<'a>) -> Option<Tlv<'a>> {
+    #[cfg(any(test, fuzzing))]
+    steps::count();
     // Nearly every element has one octet of tag and one of length; those of some size, two.
     match *reader.rest() {
         [tag @ 1..=0xff, length @ ..=0x7f, ..] if tag & 0x1f != 0x1f => {
@@ -69,6 +93,8 @@ fn read_at<'a>(reader: &mut Reader<'a>, depth: usize, left: &mut usize) -> Optio
                     break contents.get(..end - start)?;
                 }
                 *left = left.checked_sub(1)?;
+                #[cfg(any(test, fuzzing))]
+                steps::count();
                 read_at(&mut ahead, depth + 1, left)?;
             }
         }

@@ -455,6 +455,25 @@ fn strange_headers() {
     assert_eq!(elements(&[1, 7, 0]), []);
 }
 
+/// The GSM alphabet counts septets. Who counts octets says too little, and the text is as long as is said; who counts
+/// septets for a coding of octets says too much, and is refused.
+#[test]
+fn gsm7_with_lengths_in_octets() {
+    let submit =
+        |coding: &str, length: &str| hex(&format!("1105 0091 00 {coding} a7 {length} e8329bfd4697d9ec37"));
+    let text_of = |bytes: &[u8]| match Tpdu::parse(bytes, Carrier::DataFromMs) {
+        Ok(Tpdu::Submit(submit)) => Ok(text(&submit.user_data)),
+        Ok(other) => panic!("{other:?}"),
+        Err(malformed) => Err(malformed.why),
+    };
+    assert_eq!(text_of(&submit("00", "0a")).as_deref(), Ok("hellohello"));
+    assert_eq!(text_of(&submit("00", "09")).as_deref(), Ok("hellohell"), "nine octets");
+    assert_eq!(text_of(&submit("04", "0a")), Err(Why::UserDataLength as u8), "ten septets");
+    assert_eq!(text_of(&submit("04", "09")).as_deref(), Ok(""), "octets have no text");
+    assert_eq!(text_of(&submit("00", "a1")), Err(Why::UserDataLength as u8), "161 septets");
+    assert_eq!(text_of(&submit("00", "ff")), Err(Why::UserDataLength as u8));
+}
+
 #[test]
 fn codes_have_names() {
     assert_eq!(format!("{:?}", FailureCause(0xd3)), "d3 (memory capacity exceeded)");

@@ -1,4 +1,4 @@
-//! Fuzz targets of SCTP: whatever comes, nothing panics, work and answers are bounded by what came, and the books balance.
+//! Fuzz targets of SCTP and the layers over it: whatever comes, nothing panics, work and answers are bounded by what came, and the books balance.
 #![allow(missing_docs, dead_code, unused_imports)]
 
 #[path = "../../../src/base/mod.rs"]
@@ -9,15 +9,27 @@ pub mod codec;
 pub mod ident;
 #[path = "."]
 pub mod proto {
+    #[path = "../../../src/proto/m3ua/mod.rs"]
+    pub mod m3ua;
+    #[path = "../../../src/proto/map/mod.rs"]
+    pub mod map;
+    #[path = "../../../src/proto/sccp/mod.rs"]
+    pub mod sccp;
     #[path = "../../../src/proto/sctp/mod.rs"]
     pub mod sctp;
+    #[path = "../../../src/proto/tcap/mod.rs"]
+    pub mod tcap;
 }
 
 pub mod association;
 mod bench;
 mod chunks;
+pub mod m3ua;
+pub mod map;
 mod octets;
 pub mod packet;
+pub mod sccp;
+pub mod tcap;
 mod work;
 
 /// Whether checksums and MACs of cookies are compared from now on.

@@ -138,3 +138,42 @@ fn m3ua_duplicate_routing_context() {
     let key = (tag::ROUTING_KEY, &[0, 0, 0, 0][..]);
     assert!(Message::parse(&message(Kind::RegReq, &[key, key])).is_ok());
 }
+
+/// Each parameter but the last is filled up to four octets, which its length does not count (3.2); where the filling is
+/// missing, the next one can't be found.
+#[test]
+fn m3ua_parameters_unaligned() {
+    let protocol_data = unhex("000004d20000162e03020005 aa");
+    let context = [0, 6, 0, 8, 0, 0, 0, 100];
+    let data = [&[2, 0x10, 0, 17][..], &protocol_data].concat();
+    let message = |parts: &[&[u8]]| {
+        let parameters = parts.concat();
+        [&[1, 0, 1, 1, 0, 0, 0, 8 + parameters.len() as u8][..], &parameters].concat()
+    };
+    let code = |bytes: &[u8]| {
+        let mut node = Node::new(AspConfig::new(Role::Sgp, vec![100]));
+        node.up(Time::ZERO);
+        node.input(Time::ZERO, 0, &super::message(Kind::Aspup, &[])).unwrap();
+        node.input(Time::ZERO, 0, &super::message(Kind::Aspac, &[])).unwrap();
+        node.sent.clear();
+        let refused = node.input(Time::ZERO, 1, bytes).is_err();
+        let answer = node.sent.pop_front().map(|(_, answer)| word(&answer, tag::ERROR_CODE).unwrap());
+        assert_eq!(refused, answer.is_some());
+        answer
+    };
+    let field = Some(ErrorCode::ParameterFieldError as u32);
+    assert_eq!(code(&message(&[&data, &[0; 3], &context])), None, "filled up");
+    assert_eq!(code(&message(&[&context, &data])), None, "the last may lack it");
+    assert_eq!(code(&message(&[&data, &context])), field, "it is missing");
+    assert_eq!(code(&message(&[&data, &[0], &context])), field, "one octet of three");
+    assert_eq!(code(&message(&[&context, &data, &[0; 2]])), None, "two octets of three at the end");
+    assert_eq!(code(&message(&[&context, &data, &[0; 4]])), field, "one octet too many");
+    assert_eq!(code(&message(&[&[0, 6, 0, 7, 0, 0, 0, 100], &data])), field, "a context of three octets");
+    // What the length of the message counts need not be a multiple of four; octets beyond it, no more than filling.
+    let mut long = message(&[&context, &data]);
+    assert_eq!(long.len() % 4, 1);
+    long.extend([0; 3]);
+    assert_eq!(code(&long), None);
+    long.push(0);
+    assert_eq!(code(&long), Some(ErrorCode::ProtocolError as u32));
+}

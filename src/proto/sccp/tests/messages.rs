@@ -204,6 +204,66 @@ fn why_of_every_malformed_message() {
     }
 }
 
+/// A LUDT's pointers and its length of data have two octets, the less significant first.
+#[test]
+fn ludt_pointers_and_lengths_that_lie() {
+    let why = |bytes: &[u8]| match parse(bytes) {
+        Err(refused) => WHY[usize::from(refused.why)],
+        Ok(_) => "",
+    };
+    let ludt = unhex("13 00 0f 0700 0800 0900 0000 02 42 08 02 42 06 0200 aabb");
+    assert_eq!(parsed(&ludt).data, [0xaa, 0xbb]);
+    let changed = |at: usize, octets: [u8; 2]| {
+        let mut bytes = ludt.clone();
+        bytes[at..at + 2].copy_from_slice(&octets);
+        bytes
+    };
+    for (at, octets, expected) in [
+        (3, [0xff, 0xff], "pointer"),
+        (3, [0x00, 0x07], "pointer"),
+        (3, [0, 0], "pointer"),
+        (7, [11, 0], "pointer"),
+        (9, [0xff, 0xff], "pointer"),
+        (9, [13, 0], "pointer"),
+        (9, [11, 0], "optional"),
+        (9, [1, 0], "optional"),
+        (3, [10, 0], "overlap"),
+        (5, [5, 0], "overlap"),
+        (3, [1, 0], "overlap"),
+        (17, [3, 0], "pointer"),
+        (17, [0xff, 0xff], "pointer"),
+        (17, [0, 2], "pointer"),
+        (17, [0, 0], "no data"),
+    ] {
+        assert_eq!(why(&changed(at, octets)), expected, "{octets:02x?} at {at}");
+    }
+    for end in 0..ludt.len() {
+        assert!(parse(&ludt[..end]).is_err(), "{end} octets");
+    }
+}
+
+/// An optional part of parameters without contents, or that leads to itself, ends where the message does.
+#[test]
+fn optional_parameters_always_end() {
+    let whole = built(Kind::Xudt, false, &on_ssn(None, 8), &on_ssn(None, 6), b"x");
+    let with = |optional: &[u8]| {
+        let mut bytes = whole.clone();
+        bytes[6] = (bytes.len() - 6) as u8;
+        bytes.extend(optional);
+        parse(&bytes).map(|_| ()).map_err(|refused| WHY[usize::from(refused.why)])
+    };
+    assert_eq!(with(&[&[0x77, 0].repeat(1000)[..], &[0]].concat()), Ok(()));
+    assert_eq!(with(&[0x77, 0].repeat(1000)), Err("optional"));
+    for short in [&[0x77][..], &[0x77, 0], &[0x77, 1], &[0x77, 0xff, 0], &[0x12, 0, 0], &[0x10, 0, 0]] {
+        assert_eq!(with(short), Err("optional"), "{short:02x?}");
+    }
+    for pointer in 1..=255 {
+        let mut bytes = whole.clone();
+        bytes[6] = pointer;
+        assert!(parse(&bytes).is_err(), "{pointer}");
+    }
+}
+
 #[test]
 fn segmentation_and_unknown_options_are_read() {
     let whole = parsed_segment(0x80);

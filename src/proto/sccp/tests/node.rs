@@ -273,3 +273,19 @@ fn news_of_remote_subsystems_are_passed_on() {
     scmg.write(&mut writer).unwrap();
     assert_eq!(writer.finish().unwrap(), congested);
 }
+
+/// Subsystem number 0 is "not known": nobody's as called address, and as good as none as calling address.
+#[test]
+fn ssn_0_is_nobodys() {
+    let mut node = node();
+    for kind in [Kind::Udt, Kind::Xudt, Kind::Ludt] {
+        for called in [on_ssn(None, 0), on_ssn(Some(100), 0)] {
+            let (indication, answer) = outcome(&mut node, &built(kind, true, &called, &gateway(), b"x"));
+            assert_eq!((indication.as_str(), cause(&answer)), ("answer to 200", Cause::UNEQUIPPED_USER));
+        }
+        let bytes = built(kind, true, &centre(), &on_ssn(Some(5), 0), b"x");
+        assert_eq!(outcome(&mut node, &bytes).0, "unitdata 8");
+        let bytes = built(kind, true, &on_ssn(None, 6), &on_ssn(Some(5), 0), b"x");
+        assert_eq!(outcome(&mut node, &bytes).0, "answer to 5");
+    }
+}

@@ -199,6 +199,55 @@ fn a_nesting_bomb_costs_no_more_than_its_octets() {
     assert!(matches!(components.next(), Some(Component::Invoke { argument, .. }) if argument == nested));
 }
 
+/// However elements are nested, and however many there are, none is read more often than its octets pay for: eight
+/// elements an octet at most, in the longest message as in any.
+#[test]
+fn a_ber_bomb_costs_at_most_eight_elements_an_octet() {
+    let wrapped = |tag: &[u8], contents: &[u8]| [tag, &[0x80], contents, &[0, 0]].concat();
+    let nested = |levels: usize, contents: &[u8]| {
+        (0..levels).fold(contents.to_vec(), |inner, _| wrapped(&[0x30], &inner))
+    };
+    let definite = |levels: usize| {
+        (0..levels).fold(vec![5, 0], |inner, _| {
+            [&[0x30, 0x82, (inner.len() >> 8) as u8, inner.len() as u8][..], &inner].concat()
+        })
+    };
+    let (many, full) = ([5, 0].repeat(480), [5, 0].repeat(2000));
+    let invoke = |argument: &[u8]| wrapped(&[0xa1], &[&[2, 1, 1, 2, 1, 46], argument].concat());
+    let portions = [
+        invoke(&nested(12, &many)),
+        invoke(&nested(40, &many)),
+        invoke(&definite(900)),
+        invoke(&[0x30, 0x80].repeat(1900)),
+        wrapped(&[0xa2], &[&[2, 1, 1], &nested(12, &many)[..]].concat()),
+        invoke(&nested(1, &[5, 0])).repeat(200),
+        wrapped(&[0xa1], &[]).repeat(900),
+        full.clone(),
+        [0xa1, 0].repeat(2000),
+        [0xa1, 0x80].repeat(2000),
+    ];
+    let begin = |parts: &[u8]| wrapped(&[0x62], &[&[0x48, 1, 7], parts].concat());
+    let mut messages: Vec<Vec<u8>> =
+        portions.iter().map(|portion| begin(&wrapped(&[0x6c], portion))).collect();
+    messages.extend([
+        [0x62, 0x80].repeat(2048),
+        begin(&wrapped(&[0x6b], &wrapped(&[0x28], &nested(12, &many)))),
+        begin(&wrapped(&[0x6b], &nested(40, &many))),
+        begin(&[0x6b, 0x80].repeat(2000)),
+        begin(&full),
+    ]);
+    for (which, message) in messages.iter().enumerate() {
+        let mut table = table();
+        let ((), steps) = ber::steps::of(|| {
+            if let Ok(Indication::Begin { components, .. }) = table.handle_input(Time::ZERO, &smsc(), message)
+            {
+                assert!(components.count() <= MAX_COMPONENTS + 1);
+            }
+        });
+        assert!(steps <= 8 * message.len() as u64, "{which}: {steps} elements of {} octets", message.len());
+    }
+}
+
 #[test]
 fn elements_of_a_message_are_counted() {
     let message = |elements: usize| {

@@ -88,6 +88,71 @@ fn digits_that_are_none() {
     }
 }
 
+/// An AddressString has a first octet and digits: TS 29.002 lets it have 20 octets, we have room for 30 digits.
+#[test]
+fn addresses_of_0_to_20_octets_and_fillers_inside() {
+    for octets in 0..=20usize {
+        let address: String = ["91"].into_iter().chain(core::iter::repeat("21")).take(octets).collect();
+        let answer = forward(&format!("{IMSI} 84{octets:02x}{address} 0404 00010203"));
+        match (1..=16).contains(&octets) {
+            true => assert!(answer.is_ok(), "{octets}"),
+            false => assert_eq!(answer, Err(reject(1, MISTYPED)), "{octets}"),
+        }
+    }
+    for (address, is_good) in [
+        ("91947110325476", true),
+        ("919471103254f6", true),
+        ("9194f110325476", false),
+        ("91947f10325476", false),
+        ("91ff7110325476", false),
+        ("9194711032546f", false),
+        ("919471103254ff", false),
+        ("11947110325476", false),
+    ] {
+        let answer = forward(&format!("{IMSI} 8407{address} 0404 00010203"));
+        assert_eq!(answer.is_ok(), is_good, "{address}");
+        assert!(is_good || answer == Err(reject(1, MISTYPED)), "{address}");
+        // And the number of the subscriber whom a service centre asks for.
+        let argument =
+            element(0x30, &[&hex(&format!("8007{address} 8101ff")), &hex(&CENTRE.replacen("84", "82", 1))]);
+        let read = crate::proto::map::SendRoutingInfoForSm::parse(&argument, None);
+        assert_eq!(read.is_ok(), is_good, "{address}");
+    }
+}
+
+/// Whatever stands in an extension container, the message is taken as without it.
+#[test]
+fn unknown_extension_containers_are_ignored() {
+    let ui = |told: Result<Told, Vec<u8>>| match told {
+        Ok(Told::Invoke { argument, .. }) => argument,
+        other => panic!("{other:?}"),
+    };
+    let plain = ui(forward(&format!("{IMSI} {CENTRE} 0404 00010203")));
+    for container in [
+        "3000",
+        "3080 0000",
+        "300c a00a 3008 06032a0304 020105",
+        "3004 a102 a500",
+        "3006 bf811f 02 0500",
+        "3003 ffffff",
+        "3002 a080",
+    ] {
+        assert_eq!(ui(forward(&format!("{IMSI} {CENTRE} 0404 00010203 {container}"))), plain, "{container}");
+    }
+}
+
+/// A Begin of version 1 has no dialogue portion that would name what it is for; without a component it asks for nothing.
+#[test]
+fn begins_of_version_1_without_components() {
+    for message in ["6206 4804 00000009", "6208 4804 00000009 6c00"] {
+        let mut gateway = gateway();
+        assert_eq!(gateway.hear_tcap(&hex(message)), None, "{message}");
+        let said = gateway.said();
+        assert_eq!((said.len(), gateway.open()), (1, 0), "{message}");
+        assert_eq!(said[0][0], 0x67, "{message}");
+    }
+}
+
 #[test]
 fn user_data_of_every_length() {
     for (length, is_good) in
