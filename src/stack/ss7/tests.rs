@@ -10,6 +10,7 @@ mod management;
 mod openings;
 mod rejects;
 mod set_up;
+mod stranded;
 mod strangers;
 mod tricky;
 
