@@ -13,6 +13,7 @@ mod set_up;
 mod stranded;
 mod strangers;
 mod tricky;
+mod ttcn;
 
 mod versions;
 

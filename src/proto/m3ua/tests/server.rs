@@ -56,7 +56,7 @@ impl Gateway {
 
     pub(super) fn timeout(&mut self, now: Time) {
         let mut told = Vec::new();
-        self.servers.handle_timeout(now, &mut |it| told.push(it));
+        self.servers.handle_timeout(now, &mut |it| told.push(it), &mut |_| ());
         self.tell(&told);
     }
 
