@@ -381,6 +381,8 @@ impl Assembly<'_> {
             cookies,
             SipKey::new(random.to_be_bytes()),
         );
+        let (servers, provisions) = layers::application_servers(&config.application_servers);
+        let transport = transport.with_servers(&servers, provisions, config.ss7.registered_contexts_from);
         let subsystems = layers::SUBSYSTEMS;
         let titles: Vec<_> = config.networks.iter().map(|network| network.gateway_title).collect();
         let rules = layers::rules(point_code, &titles, &config.titles);

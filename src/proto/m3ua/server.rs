@@ -200,6 +200,13 @@ impl Server {
         }
     }
 
+    /// The identifiers of the ASPs that are up, but for one.
+    pub(super) fn identifiers_beside(&self, member: u8) -> impl Iterator<Item = u32> {
+        let others = self.up & !bit(member);
+        let of = move |at: usize| others.checked_shr(at as u32).is_some_and(|up| up & 1 == 1);
+        self.identifiers.iter().enumerate().filter(move |(at, _)| of(*at)).filter_map(|(_, id)| *id)
+    }
+
     fn identifier(&self, member: u8) -> Option<u32> {
         self.identifiers.get(usize::from(member)).copied().flatten()
     }

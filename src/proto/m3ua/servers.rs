@@ -334,13 +334,14 @@ impl Servers {
         }
     }
 
-    /// Tells an ASP's machine which traffic modes its application servers take from now on.
+    /// Tells an ASP's machine which traffic modes its application servers take from now on, and which identifiers other ASPs
+    /// of theirs have.
     pub fn govern(&self, association: u16, asp: &mut Asp) {
-        for entry in &self.entries {
-            if entry.member(association).is_some() {
-                asp.require_mode(entry.context(), entry.server.required_mode());
-            }
+        for entry in self.of(association) {
+            asp.require_mode(entry.context(), entry.server.required_mode());
         }
+        let of = self.of(association).filter_map(|entry| Some((entry, entry.member(association)?)));
+        asp.refuse_identifiers(of.flat_map(|(entry, member)| entry.server.identifiers_beside(member)));
     }
 
     /// Ends every T(r) that is due; messages that were held until then go to `discarded`.
