@@ -286,3 +286,27 @@ fn segments_that_stay_alone_are_returned() {
     assert_eq!((segmentation.first, segmentation.remaining), (true, 1));
     assert_eq!((ss7.reassembly_counts().timed_out, outside.crossed.len()), (1, 0));
 }
+
+/// What comes back for a dialogue of another worker reaches that one, whichever association it came by: transaction ids say
+/// whose they are.
+#[test]
+fn tcap_loadshare_m3ua_udts() {
+    let mut workers = [worker(0, 2), worker(1, 2)];
+    let now = Time::from_millis(1);
+    for owner in [0, 1] {
+        let mut outside = Crossing::default();
+        workers[owner].invoke(now, &update(), 7, &mut outside).unwrap();
+        let (.., begin) = outside.crossed.pop().expect("its association is another's");
+        let Ok(sccp::Input::Unitdata(unitdata)) = sccp::parse(&begin) else { panic!() };
+        let mut room = [0; 600];
+        let mut w = Prepend::new(&mut room);
+        sccp::build::service(&mut w, &unitdata, sccp::Cause::MTP_FAILURE).unwrap();
+        let back = w.finish().unwrap().to_vec();
+        hear(&mut workers[1 - owner], &back, &mut outside);
+        let (to, label, crossed) = outside.crossed.pop().expect("it is not this worker's");
+        assert_eq!((usize::from(to.0), &crossed), (owner, &back));
+        let mut malformed = MalformedCounts::default();
+        let told = workers[owner].handle_message(now, &label, &crossed, &mut malformed, &mut outside);
+        assert_eq!(told.map(Told::of), Some(Told::NotDelivered(7, 5)));
+    }
+}
