@@ -543,7 +543,8 @@ impl Ss7 {
     pub(super) fn poll_timeout(&self) -> Time {
         let within =
             |within: &Within| if self.is_open(within.dialogue) { within.deadline } else { Time::ZERO };
-        let waits = !self.kept.is_empty() || self.transport.left.has_stranded();
+        let transport = &self.transport;
+        let waits = !self.kept.is_empty() || transport.left.has_stranded() || !transport.silent.is_empty();
         let kept = if waits { Time::ZERO } else { Time::NEVER };
         let dialogues = self.dialogues.poll_timeout().unwrap_or(Time::NEVER);
         let whole = if self.reassembly.has_whole() { Time::ZERO } else { self.reassembly.poll_timeout() };

@@ -105,6 +105,8 @@ pub struct Transport {
     pub(super) gateway: Option<Vec<bool>>,
     /// What associations left behind that have ended, until it goes another way.
     pub(super) left: Leftovers,
+    /// Points whose SCCP is said to be absent, for management to hear.
+    pub(super) silent: Vec<PointCode>,
     /// Room for one DATA.
     pub(super) room: Box<[u8]>,
     /// The application servers of those that are a signalling gateway's, and what their ASPs are about to be told.
@@ -161,6 +163,7 @@ impl Transport {
             ways: Ways::new(worker, destinations, &setups),
             gateway: None,
             left: Leftovers::default(),
+            silent: Vec::with_capacity(super::management::SILENT),
             room: vec![0; super::ROOM + 64].into_boxed_slice(),
             links,
             servers,
@@ -291,7 +294,10 @@ impl Transport {
         }
         match input {
             Ok(m3ua::Input::Destination { affected, change }) => {
-                affected.for_each(|points| self.ways.hear(now, at, points, change));
+                affected.for_each(|points| {
+                    self.ways.hear(now, at, points, change);
+                    self.note_silence(points.0, change);
+                });
                 self.pass_news_on(now, at, affected, change);
                 None
             }

@@ -56,9 +56,10 @@ impl Way {
     }
 
     /// How much worse than the best that there can be.
-    fn rank(&self) -> (bool, bool, bool) {
+    fn rank(&self) -> (bool, bool, bool, bool) {
         let restricted = self.state.is_some_and(|state| state.reach == Reach::Restricted);
-        (self.waits, restricted, self.congestion() > 0)
+        let no_sccp = self.state.is_some_and(|state| state.no_sccp);
+        (self.waits, no_sccp, restricted, self.congestion() > 0)
     }
 }
 
@@ -202,6 +203,16 @@ impl Ways {
                 }
                 self.changed = true;
             }
+        }
+    }
+
+    /// The SCCP of a destination has answered: no gateway's news of the contrary hold any more.
+    pub(super) fn sccp_back(&mut self, to: PointCode) {
+        let Ok(at) = self.points.binary_search_by_key(&to.0, |point| point.point_code.0) else { return };
+        let ways = self.points.get_mut(at).into_iter().flat_map(|point| &mut point.ways);
+        for state in ways.filter(|way| way.is_own).filter_map(|way| way.state.as_mut()) {
+            self.changed |= state.no_sccp;
+            state.apply(Change::SccpBack);
         }
     }
 

@@ -311,6 +311,13 @@ fn what_gateways_say_chooses_the_way() {
         net.say(0, &SCON.replace("00000002", "00000000"));
         assert_eq!(net.spread(), [0, 1], "{worse}");
     }
+    // Without SCCP by every way: it must be asked whether it is back, and any will do.
+    net.say(0, DUPU);
+    net.say(1, DUPU);
+    assert_eq!(net.spread(), [0, 1]);
+    assert_eq!(net.us.silent, [FAR]);
+    net.us.ways.sccp_back(FAR);
+    assert_eq!(net.us.state_of(FAR).map(|state| state.no_sccp), Some(false));
     net.say(0, DUNA);
     net.say(1, DUNA);
     assert_eq!(net.send(0, b"nobody"), Err(Refusal::NoRoute));
