@@ -204,7 +204,10 @@ fn traffic_mode(mode: TrafficMode) -> m3ua::TrafficMode {
 
 /// The subsystems that the gateway is, in every network: an SMS-GMSC without GPRS always calls an MSC, towards the HLR we
 /// are a gsmSCF when we modify its data, and CAP has a number of its own.
-pub const SUBSYSTEMS: [Ssn; 4] = [Ssn::MSC, Ssn::SGSN, Ssn::GSM_SCF, Ssn::CAP];
+#[must_use]
+pub fn subsystems(config: &Config) -> Vec<Ssn> {
+    config.sccp.subsystems.iter().copied().map(Ssn).collect()
+}
 
 /// The signalling points, and which of `associations` reach them.
 #[must_use]
@@ -252,7 +255,7 @@ pub fn sccp(config: &Config, rules: Vec<sccp::Rule>) -> sccp::SccpConfig {
             ..sccp::SubsystemsConfig::default()
         },
         points: points(&config.destinations),
-        ..sccp::SccpConfig::new(vec![config.ss7.point_code], SUBSYSTEMS.to_vec(), rules)
+        ..sccp::SccpConfig::new(vec![config.ss7.point_code], subsystems(config), rules)
     }
 }
 

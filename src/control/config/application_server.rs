@@ -2,8 +2,8 @@
 //! (RFC 4666 1.4.2, 4.3.2).
 
 use super::check::Check;
-use super::{Association, M3uaRole, TrafficMode};
-use crate::ident::PointCode;
+use super::{Association, M3uaRole, R1, TrafficMode};
+use crate::ident::{PointCode, Ssn};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -98,9 +98,9 @@ impl Check<'_, '_, '_> {
                 let remedy = "give 1, or \"loadshare\" or \"broadcast\"";
                 self.error(place("least_active"), "with override one ASP is active", remedy);
             }
-            if let Some(other) =
-                asps.clone().find(|it| it.traffic_mode.is_some_and(|mode| Some(mode) != server.traffic_mode))
-            {
+            if let Some(other) = asps.clone().find(|it| {
+                it.traffic_mode.is_some_and(|mode| server.traffic_mode.is_some_and(|own| own != mode))
+            }) {
                 let what = format!("is not the traffic_mode of its association {}", other.name);
                 self.error(
                     place("traffic_mode"),
@@ -154,6 +154,26 @@ impl Check<'_, '_, '_> {
             if identifier.is_some() && identifier == other.m3ua_procedures.asp_identifier {
                 let what = format!("association[{other_at}] of the same application server has it too");
                 self.error(place("asp_identifier"), what, "give each ASP its own");
+            }
+        }
+    }
+
+    /// The subsystems that the gateway is: what networks need must be among them.
+    pub(super) fn subsystems(&mut self) {
+        let config = self.config;
+        let own = &config.sccp.subsystems;
+        self.count("sccp.subsystems", own.len(), "subsystem numbers", 1..=8);
+        self.unique(own.iter().enumerate().map(|(n, ssn)| (format!("sccp.subsystems[{n}]"), *ssn)));
+        for (n, &ssn) in own.iter().enumerate() {
+            self.range(format!("sccp.subsystems[{n}]"), ssn, 2..=254);
+        }
+        for (at, network) in config.networks.iter().enumerate() {
+            let modifies = (network.r1 == R1::AnyTimeModification).then_some(Ssn::GSM_SCF);
+            for ssn in [Some(network.node.ssn()), modifies].into_iter().flatten() {
+                if !own.contains(&ssn.0) {
+                    let what = format!("network[{at}] needs subsystem {}", ssn.0);
+                    self.error("sccp.subsystems", what, "add it");
+                }
             }
         }
     }

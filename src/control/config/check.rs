@@ -78,6 +78,7 @@ impl Check<'_, '_, '_> {
         self.associations();
         self.application_servers();
         self.signalling();
+        self.subsystems();
     }
 
     pub(super) fn error(&mut self, place: impl Display, what: impl Into<String>, remedy: impl Into<String>) {

@@ -100,6 +100,8 @@ impl Ss7 {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sccp {
+    /// The subsystems that the gateway is, in every network. Default 8, 149, 147 and 146: MSC, SGSN, gsmSCF and CAP.
+    pub subsystems: Vec<u8>,
     /// Messages that are put together from segments at a time, per worker; 0: segments are refused. Default 64.
     pub reassemblies: u16,
     /// The longest of them, in octets: 256 to 2,048. Default 2,048.
@@ -120,6 +122,7 @@ pub struct Sccp {
 impl Default for Sccp {
     fn default() -> Self {
         Self {
+            subsystems: vec![8, 149, 147, 146],
             reassemblies: 64,
             reassembly_octets: 2048,
             t_reassembly: Duration::from_secs(15),

@@ -109,6 +109,7 @@ fn the_example_tells_the_true_defaults() {
         "nature",
         "credentials",
         "signalling_gateway",
+        "registered_contexts_from",
         "targets",
         "rewrite",
     ];
@@ -290,6 +291,18 @@ fn an_application_server_is_one_workers() {
     let second = ("worker = 1", "worker = 0\nm3ua = \"sgp\"\nasp_identifier = 7");
     let found = errors(&[sgp, second, identifiers]);
     assert!(found.iter().any(|it| it.contains("association[1].asp_identifier: association[0]")), "{found:?}");
+}
+
+#[test]
+fn subsystems_are_configured() {
+    let from = "# subsystems = [8, 149, 147, 146]";
+    let own = |list: &str| format!("subsystems = {list} #");
+    let text = EXAMPLE.replacen(from, &own("[8, 149, 147, 200]"), 1);
+    let config = Config::parse(Path::new("gw.toml"), &text).unwrap();
+    assert_eq!(super::super::layers::subsystems(&config).last().map(|ssn| ssn.0), Some(200));
+    refused(from, &own("[8, 149, 147, 8]"), "sccp.subsystems[3]", &["8 is already given"]);
+    refused(from, &own("[8, 149, 147, 1]"), "sccp.subsystems[3]", &["2 to 254"]);
+    refused(from, &own("[8, 147]"), "sccp.subsystems", &["network[1] needs subsystem 149"]);
 }
 
 #[test]

@@ -291,7 +291,8 @@ fn segments_that_stay_alone_are_returned() {
 /// whose they are.
 #[test]
 fn tcap_loadshare_m3ua_udts() {
-    let mut workers = [worker(0, 2), worker(1, 2)];
+    let to_hlr = || sccp::Rule::new(digits("491710888"), sccp::Destination::titled(PointCode(200)));
+    let mut workers = [0, 1].map(|at| worker_with(at, 2, |sccp| sccp.rules.push(to_hlr())));
     let now = Time::from_millis(1);
     for owner in [0, 1] {
         let mut outside = Crossing::default();
