@@ -95,7 +95,7 @@ const PURPOSES: &[(&str, usize)] = &[
     ("X", 46),
     ("V", 15),
     ("M3UA", 59),
-    ("SCCP", 35),
+    ("SCCP", 37),
     ("LIST", 27),
 ];
 
