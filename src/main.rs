@@ -45,11 +45,31 @@ enum Command {
         #[arg(long, value_name = "PATH", default_value_os_t = Admin::default().socket)]
         socket: PathBuf,
     },
+    /// Take a subsystem of a running gateway out of service, or back in.
+    Subsystem {
+        /// Its number.
+        #[arg(value_parser = clap::value_parser!(u8).range(2..=254))]
+        ssn: u8,
+        /// Which of the two.
+        state: Service,
+        /// The gateway's admin socket.
+        #[arg(long, value_name = "PATH", default_value_os_t = Admin::default().socket)]
+        socket: PathBuf,
+    },
     /// Try out a decision of a configuration, without a network.
     Try {
         #[command(subcommand)]
         what: Try,
     },
+}
+
+/// Whether a subsystem takes messages.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Service {
+    /// It does.
+    In,
+    /// It does not.
+    Out,
 }
 
 #[derive(Subcommand)]
@@ -79,6 +99,9 @@ enum Try {
         /// The configuration (TOML).
         #[arg(short, long, value_name = "FILE")]
         config: PathBuf,
+        /// The admin socket of a gateway that runs with it: points are as it sees them. Without: all are available.
+        #[arg(long, value_name = "PATH")]
+        socket: Option<PathBuf>,
     },
 }
 
@@ -108,24 +131,34 @@ fn main() -> ExitCode {
             Err(errors) => refused(&errors),
         },
         Command::Show { subject, json, socket } => show(subject, json, &socket),
+        Command::Subsystem { ssn, state, socket } => {
+            let asked = block_on(admin::set_subsystem(&socket, ssn, state == Service::In));
+            match asked {
+                Ok(answer) => print(&format!("{answer:#}\n")),
+                Err(error) => failed(&*error),
+            }
+        }
         Command::Try { what } => try_out(what),
     }
 }
 
 fn show(subject: Subject, json: bool, socket: &Path) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&error),
-    };
-    match runtime.block_on(admin::ask(socket, subject)) {
+    match block_on(admin::ask(socket, subject)) {
         Ok(answer) if json => print(&format!("{answer:#}\n")),
         Ok(answer) => print(&admin::table(subject, &answer)),
-        Err(error) => failed(&error),
+        Err(error) => failed(&*error),
     }
 }
 
+fn block_on<T>(
+    asked: impl Future<Output = Result<T, admin::AskError>>,
+) -> Result<T, Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(asked)?)
+}
+
 fn try_out(what: Try) -> ExitCode {
-    let Try::Gt { title, tt, np, nai, ssn, sls, json, config } = what;
+    let Try::Gt { title, tt, np, nai, ssn, sls, json, config, socket } = what;
     let Some(digits) = try_route::digits(&title) else {
         eprintln!("ipsmgw: {title} is no title; give up to 30 digits");
         return ExitCode::from(WRONG_CONFIGURATION);
@@ -135,7 +168,12 @@ fn try_out(what: Try) -> ExitCode {
         Err(errors) => return refused(&errors),
     };
     let asked = try_route::Title { digits, translation_type: tt, numbering_plan: np, nature: nai, ssn };
-    let tried = try_route::gt(&config, &asked, sls);
+    let seen = match socket.map(|socket| block_on(admin::ask(&socket, Subject::Destinations))) {
+        None => try_route::Seen::default(),
+        Some(Ok(answer)) => try_route::Seen::from_json(&answer),
+        Some(Err(error)) => return failed(&*error),
+    };
+    let tried = try_route::gt(&config, &asked, sls, &seen);
     let printed = print(&if json { format!("{:#}\n", tried.to_json()) } else { tried.to_string() });
     if tried.leads_somewhere() { printed } else { ExitCode::FAILURE }
 }

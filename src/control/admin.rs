@@ -3,12 +3,12 @@
 mod client;
 mod table;
 
-pub use client::{AskError, ask, fetch};
+pub use client::{AskError, ask, fetch, set_subsystem};
 pub use table::table;
 
 use super::numbers::Numbers;
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use std::fs::{self, DirBuilder, Permissions};
@@ -54,8 +54,20 @@ impl Subject {
     }
 }
 
-/// A question about the subscriber table, which is the control thread's own: it answers with count and digest.
-pub(super) type Question = oneshot::Sender<(usize, u64)>;
+/// What only the control thread can answer.
+pub(super) enum Question {
+    /// The count and the digest of the subscriber table, which is its own.
+    Subscribers(oneshot::Sender<(usize, u64)>),
+    /// A subsystem of the gateway goes out of service or comes back; whether it is one.
+    Subsystem {
+        /// Its number.
+        ssn: u8,
+        /// Whether it is in service from now on.
+        in_service: bool,
+        /// Where the answer goes.
+        answer: oneshot::Sender<bool>,
+    },
+}
 
 /// The routes: `GET /v1/workers` and so on. `control` leads to the control thread.
 pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> Router {
@@ -70,7 +82,33 @@ pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> 
         )
         .route("/v1/destinations", get(|| async move { Json(destinations.objects("destinations", "way")) }))
         .route("/v1/sctp", get(|| async move { Json(sctp.sctp()) }))
-        .route("/v1/subscribers", get(|| subscribers(table, control)))
+        .route(
+            "/v1/subscribers",
+            get({
+                let control = control.clone();
+                || subscribers(table, control)
+            }),
+        )
+        .route("/v1/subsystems/{ssn}/{state}", post(|place| subsystem(place, control)))
+}
+
+/// Takes a subsystem `out` of service, or back `in`.
+async fn subsystem(
+    axum::extract::Path((ssn, state)): axum::extract::Path<(u8, String)>,
+    control: mpsc::Sender<Question>,
+) -> Result<Json<Value>, StatusCode> {
+    let in_service = match state.as_str() {
+        "in" => true,
+        "out" => false,
+        _ => return Err(StatusCode::NOT_FOUND),
+    };
+    let (question, answer) = oneshot::channel();
+    let _ = control.send(Question::Subsystem { ssn, in_service, answer: question }).await;
+    match answer.await {
+        Ok(true) => Ok(Json(json!({ "subsystem": ssn, "in_service": in_service }))),
+        Ok(false) => Err(StatusCode::NOT_FOUND),
+        Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
+    }
 }
 
 async fn subscribers(
@@ -79,7 +117,7 @@ async fn subscribers(
 ) -> Result<Json<Value>, StatusCode> {
     let (question, answer) = oneshot::channel();
     // Where nobody listens any more the question is dropped, which ends the wait for its answer.
-    let _ = control.send(question).await;
+    let _ = control.send(Question::Subscribers(question)).await;
     let (count, digest) = answer.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     Ok(Json(numbers.answer("subscribers", json!({ "count": count, "digest": format!("{digest:016x}") }))))
 }
@@ -164,10 +202,22 @@ mod tests {
             let answer = ask(&path, Subject::Workers).await.unwrap();
             assert_eq!(answer, numbers().workers());
             let (answer, ()) = tokio::join!(ask(&path, Subject::Subscribers), async {
-                questions.recv().await.unwrap().send((3, 0x00c0_ffee)).unwrap();
+                let Some(Question::Subscribers(answer)) = questions.recv().await else { panic!() };
+                answer.send((3, 0x00c0_ffee)).unwrap();
             });
             let expected = json!({ "count": 3, "digest": "0000000000c0ffee" });
             assert_eq!(answer.unwrap()["subscribers"], expected);
+            for (ssn, place, known) in [(146, "out", true), (6, "in", false)] {
+                let (answer, ()) = tokio::join!(set_subsystem(&path, ssn, place == "in"), async {
+                    let Some(Question::Subsystem { ssn: asked, in_service, answer }) = questions.recv().await
+                    else {
+                        panic!()
+                    };
+                    assert_eq!((asked, in_service), (ssn, place == "in"));
+                    answer.send(known).unwrap();
+                });
+                assert_eq!(answer.is_ok(), known);
+            }
             drop(questions);
             let error = ask(&path, Subject::Subscribers).await.unwrap_err();
             assert!(error.to_string().contains("503"), "{error}");

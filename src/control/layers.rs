@@ -2,8 +2,8 @@
 //! in a box, which has the same sections.
 
 use super::config::{
-    Association, Config, Destination, Exchange, M3uaRole, Port, Role, Route, RouteOn, SccpForm, SctpTimers,
-    Sharing, Title, TrafficMode,
+    ApplicationServer, Association, Config, Destination, Exchange, M3uaRole, Port, Role, Route, RouteOn,
+    RoutingKey, SccpForm, SctpTimers, Sharing, Title, TrafficMode, services, shares_server,
 };
 use crate::base::PortId;
 use crate::ident::{Digits, NatureOfAddress, NumberingPlan, PointCode, Ssn, WorkerId};
@@ -74,10 +74,12 @@ pub fn associations(
 ) -> Vec<stack::AssociationSetup> {
     let mtu = ports.iter().map(|port| port.mtu).min().unwrap_or(1500);
     // Associations to one signalling gateway are one worker's: it hears what the gateway says of destinations.
+    // So are those of one application server's ASPs, which share its traffic.
     let owner = |at: usize, association: &Association| {
         let same = |other: &Association| {
             association.signalling_gateway.is_some()
                 && other.signalling_gateway == association.signalling_gateway
+                || shares_server(association, other)
         };
         let given = associations.iter().filter(|other| same(other)).find_map(|other| other.worker);
         let first = associations.iter().position(same).unwrap_or(at);
@@ -142,11 +144,7 @@ fn m3ua(association: &Association, destinations: &[Destination]) -> m3ua::AspCon
     };
     m3ua::AspConfig {
         network_appearance: association.network_appearance,
-        traffic_mode: association.traffic_mode.map(|mode| match mode {
-            TrafficMode::Override => m3ua::TrafficMode::Override,
-            TrafficMode::Loadshare => m3ua::TrafficMode::Loadshare,
-            TrafficMode::Broadcast => m3ua::TrafficMode::Broadcast,
-        }),
+        traffic_mode: association.traffic_mode.map(traffic_mode),
         double_exchange: association.exchange == Exchange::Double,
         peer_contexts: association.peer_routing_contexts.clone(),
         asp_identifier: procedures.asp_identifier,
@@ -159,13 +157,57 @@ fn m3ua(association: &Association, destinations: &[Destination]) -> m3ua::AspCon
         data_on_stream_0: procedures.data_on_stream_0,
         ssnm_while_inactive: procedures.ssnm_while_inactive,
         daud_from_gateway: procedures.daud_from_gateway,
+        register: (1..).zip(&association.register).map(|(local, key)| routing_key(local, key)).collect(),
+        registration: association.registration,
         ..m3ua::AspConfig::new(role, association.routing_contexts.clone())
+    }
+}
+
+fn routing_key(local: u32, key: &RoutingKey) -> m3ua::keys::RoutingKey {
+    m3ua::keys::RoutingKey {
+        local,
+        context: key.routing_context,
+        mode: None,
+        appearance: None,
+        point_code: key.point_code,
+        services: services(&key.service_indicators),
+    }
+}
+
+/// The application servers whose signalling gateway we are, and the keys that ASPs may register.
+#[must_use]
+pub fn application_servers(servers: &[ApplicationServer]) -> (Vec<m3ua::ServerConfig>, Vec<m3ua::Provision>) {
+    let config = |server: &ApplicationServer| m3ua::ServerConfig {
+        mode: server.traffic_mode.map(traffic_mode),
+        least_active: server.least_active,
+        t_recovery: server.t_recovery,
+        held: usize::from(server.held_kib) * 1024,
+        ..m3ua::ServerConfig::new(Some(server.routing_context))
+    };
+    let provision = |server: &ApplicationServer| {
+        Some(m3ua::Provision {
+            context: server.routing_context,
+            point_code: server.point_code?,
+            services: services(&server.service_indicators),
+        })
+    };
+    (servers.iter().map(config).collect(), servers.iter().filter_map(provision).collect())
+}
+
+fn traffic_mode(mode: TrafficMode) -> m3ua::TrafficMode {
+    match mode {
+        TrafficMode::Override => m3ua::TrafficMode::Override,
+        TrafficMode::Loadshare => m3ua::TrafficMode::Loadshare,
+        TrafficMode::Broadcast => m3ua::TrafficMode::Broadcast,
     }
 }
 
 /// The subsystems that the gateway is, in every network: an SMS-GMSC without GPRS always calls an MSC, towards the HLR we
 /// are a gsmSCF when we modify its data, and CAP has a number of its own.
-pub const SUBSYSTEMS: [Ssn; 4] = [Ssn::MSC, Ssn::SGSN, Ssn::GSM_SCF, Ssn::CAP];
+#[must_use]
+pub fn subsystems(config: &Config) -> Vec<Ssn> {
+    config.sccp.subsystems.iter().copied().map(Ssn).collect()
+}
 
 /// The signalling points, and which of `associations` reach them.
 #[must_use]
@@ -213,7 +255,7 @@ pub fn sccp(config: &Config, rules: Vec<sccp::Rule>) -> sccp::SccpConfig {
             ..sccp::SubsystemsConfig::default()
         },
         points: points(&config.destinations),
-        ..sccp::SccpConfig::new(vec![config.ss7.point_code], SUBSYSTEMS.to_vec(), rules)
+        ..sccp::SccpConfig::new(vec![config.ss7.point_code], subsystems(config), rules)
     }
 }
 

@@ -23,7 +23,7 @@ pub use numbers::Numbers;
 use crate::base::publish::{Published, Publisher, Shown, publish};
 use crate::base::{Bell, Consumer, Producer, Time};
 use crate::gateway::mailbox::{ToControl, ToWorker};
-use crate::ident::WorkerId;
+use crate::ident::{Ssn, WorkerId};
 use config::{Config, ConfigError};
 use registrar::{Outbox, Registrar};
 use std::collections::VecDeque;
@@ -235,11 +235,27 @@ impl Control {
                 () = tokio::time::sleep(pause) => self.handle_timeout(),
                 () = self.doorbell.rung.notified() => {}
                 _ = tick.tick() => self.tick(),
-                // A client that has gone needs no answer.
-                Some(question) = questions.recv() => drop(question.send(self.registrar.summary())),
+                Some(question) = questions.recv() => self.answer(question),
                 () = tokio::time::sleep(RETRY), if soon => {}
                 _ = terminate.recv() => stopping = stopping.or_else(|| self.stop("SIGTERM")),
                 _ = interrupt.recv() => stopping = stopping.or_else(|| self.stop("SIGINT")),
+            }
+        }
+    }
+
+    /// A client that has gone needs no answer.
+    fn answer(&mut self, question: admin::Question) {
+        match question {
+            admin::Question::Subscribers(answer) => drop(answer.send(self.registrar.summary())),
+            admin::Question::Subsystem { ssn, in_service, answer } => {
+                let known = self.config.sccp.subsystems.contains(&ssn);
+                if known {
+                    tracing::info!(ssn, in_service, "subsystem");
+                    for (at, post) in self.posts.iter_mut().enumerate() {
+                        post.send(ToWorker::Subsystem { ssn: Ssn(ssn), in_service, tells: at == 0 });
+                    }
+                }
+                let _ = answer.send(known);
             }
         }
     }

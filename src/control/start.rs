@@ -381,10 +381,13 @@ impl Assembly<'_> {
             cookies,
             SipKey::new(random.to_be_bytes()),
         );
-        let subsystems = layers::SUBSYSTEMS;
+        let (servers, provisions) = layers::application_servers(&config.application_servers);
+        let transport = transport.with_servers(&servers, provisions, config.ss7.registered_contexts_from);
+        let subsystems = layers::subsystems(config);
         let titles: Vec<_> = config.networks.iter().map(|network| network.gateway_title).collect();
         let rules = layers::rules(point_code, &titles, &config.titles);
-        let own = titles.iter().flat_map(|title| subsystems.map(|ssn| SccpAddress::titled(*title, ssn)));
+        let own =
+            titles.iter().flat_map(|title| subsystems.iter().map(|ssn| SccpAddress::titled(*title, *ssn)));
         let dialogues = config.capacity.dialogues as usize;
         // An identifier rests longer than the longest operation takes.
         let rest = config.timers.map_forward + Duration::from_secs(10);

@@ -1,11 +1,11 @@
-//! `ipsmgw try gt`: where a called global title is sent, step by step, by a configuration alone. Every point counts as
-//! available.
+//! `ipsmgw try gt`: where a called global title is sent, step by step: by a configuration alone, for which every point is
+//! available, or as the points stand that a running gateway sees.
 
 use super::config::Config;
 use super::layers;
 use crate::codec::Prepend;
-use crate::ident::{Digits, GlobalTitle, NatureOfAddress, NumberingPlan, SccpAddress, Ssn};
-use crate::proto::sccp::{self, AllAvailable, Route, Routes, Rule, Step};
+use crate::ident::{Digits, GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn};
+use crate::proto::sccp::{self, PointState, Route, Routes, Rule, States, Step, SubsystemState};
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -22,6 +22,39 @@ pub struct Title {
     pub nature: u8,
     /// The subsystem that is called.
     pub ssn: u8,
+}
+
+/// Whether points can be reached: those that a running gateway has told of; all others can.
+#[derive(Clone, Debug, Default)]
+pub struct Seen(Vec<(PointCode, bool)>);
+
+impl Seen {
+    /// From what a gateway answers about its destinations: for each, a way by each association with its state.
+    #[must_use]
+    pub fn from_json(answer: &Value) -> Self {
+        let ways = answer.get("destinations").and_then(Value::as_array).into_iter().flatten();
+        let way = |way: &Value| {
+            let (point, _) = way.get("name")?.as_str()?.split_once(" by ")?;
+            let state = way.get("state")?.as_str()?;
+            Some((point.parse().ok()?, !matches!(state, "down" | "unavailable" | "no-sccp")))
+        };
+        Self(ways.filter_map(way).collect())
+    }
+}
+
+impl States for Seen {
+    fn point(&self, point_code: PointCode) -> PointState {
+        let mut ways = self.0.iter().filter(|(point, _)| *point == point_code).peekable();
+        if ways.peek().is_none() || ways.any(|(_, leads)| *leads) {
+            PointState::Available
+        } else {
+            PointState::Unavailable
+        }
+    }
+
+    fn subsystem(&self, _: PointCode, _: Ssn) -> SubsystemState {
+        SubsystemState::Allowed
+    }
 }
 
 /// The digits of a title as it is written, with or without a "+".
@@ -66,11 +99,11 @@ impl fmt::Display for Tried {
 
 /// Tries a title. `selection` is the signalling link selection of its dialogue, by which destinations share.
 #[must_use]
-pub fn gt(config: &Config, title: &Title, selection: u8) -> Tried {
+pub fn gt(config: &Config, title: &Title, selection: u8, seen: &Seen) -> Tried {
     let mut tried = Tried { steps: vec![], leads_somewhere: false };
     let own: Vec<Digits> = config.networks.iter().map(|network| network.gateway_title).collect();
     let rules = layers::rules(config.ss7.point_code, &own, &config.titles);
-    let routes = match Routes::new(&[config.ss7.point_code], &layers::SUBSYSTEMS, &rules) {
+    let routes = match Routes::new(&[config.ss7.point_code], &layers::subsystems(config), &rules) {
         Ok(routes) => routes,
         Err(sccp::DuplicatePrefix(one, other)) => {
             let (one, other) = (name(one, &own), name(other, &own));
@@ -88,8 +121,7 @@ pub fn gt(config: &Config, title: &Title, selection: u8) -> Tried {
         ..SccpAddress::titled(title.digits, Ssn(title.ssn))
     };
     tried.say("address", described(&called));
-    let route =
-        routes.resolve(&called, selection, &AllAvailable, &mut |step| explain(&mut tried, &step, &own));
+    let route = routes.resolve(&called, selection, seen, &mut |step| explain(&mut tried, &step, &own));
     conclude(&mut tried, config, &own, route, selection);
     tried
 }
@@ -212,11 +244,15 @@ mod tests {
     const EXAMPLE: &str = include_str!("../../docs/operating/examples/gateway.toml");
 
     fn tried(titles: &str, digits: &str, selection: u8) -> Tried {
+        tried_as(titles, digits, selection, &Seen::default())
+    }
+
+    fn tried_as(titles: &str, digits: &str, selection: u8, seen: &Seen) -> Tried {
         let (before, _) = EXAMPLE.split_once("[[title]]").unwrap();
         let config = Config::parse(Path::new("gw.toml"), &format!("{before}{titles}")).unwrap();
         let digits = super::digits(digits).unwrap();
         let title = Title { digits, translation_type: 0, numbering_plan: 1, nature: 4, ssn: 8 };
-        gt(&config, &title, selection)
+        gt(&config, &title, selection, seen)
     }
 
     const TITLES: &str = r#"
@@ -269,6 +305,20 @@ mod tests {
         let cause = "nowhere: return cause 1, no translation for this specific address";
         assert_eq!(step(&nowhere, "result"), [cause]);
         assert_eq!(nowhere.to_json()["leads_somewhere"], false);
+    }
+
+    /// A running gateway says which points it reaches: one way is enough, and what it does not mention counts as reached.
+    #[test]
+    fn points_are_as_a_gateway_sees_them() {
+        let way = |by: &str, state: &str| json!({ "name": format!("2.100.4 by {by}"), "state": state });
+        let seen = |ways: &[Value]| Seen::from_json(&json!({ "destinations": ways }));
+        let out = seen(&[way("sg1", "down"), way("sg2", "unavailable")]);
+        let nowhere = tried_as(TITLES, "46799", 0, &out);
+        assert!(!nowhere.leads_somewhere());
+        assert!(step(&nowhere, "target")[0].ends_with("cause 5"), "{:?}", step(&nowhere, "target"));
+        for some in [seen(&[way("sg1", "down"), way("sg2", "restricted")]), seen(&[])] {
+            assert!(tried_as(TITLES, "46799", 0, &some).leads_somewhere());
+        }
     }
 
     #[test]

@@ -75,6 +75,15 @@ pub enum ToWorker {
     Joined(Imsi),
     /// A UE is to be told that its registration has ended.
     Inform(Box<Inform>),
+    /// A subsystem of the gateway goes out of service, or comes back.
+    Subsystem {
+        /// Which.
+        ssn: Ssn,
+        /// Whether it is in service from now on.
+        in_service: bool,
+        /// Whether this is the worker that tells other points.
+        tells: bool,
+    },
     /// The calendar: the second since 1970 in which the clock that workers read began.
     Calendar(u64),
     /// Finish what is under way, shut associations down and end.

@@ -445,6 +445,9 @@ impl Application for Gateway {
             ToWorker::Present { network, imsi } => alerting::on_present(self, now, network, imsi, cx),
             ToWorker::Joined(imsi) => mt::on_joined(self, now, imsi, cx),
             ToWorker::Inform(inform) => deregistration::on_inform(self, now, &inform, cx),
+            ToWorker::Subsystem { ssn, in_service, tells } => {
+                cx.stack.set_subsystem(ssn, in_service, tells, cx.outside);
+            }
             ToWorker::Calendar(began) => self.began = Some(began),
             // What is under way goes on; when it is done, the next timeout leaves the SS7 network.
             ToWorker::Stop => self.stopping = self.stopping.or(Some(now)),

@@ -48,6 +48,8 @@ counts! {
         congested,
         /// Messages from the network that could not be handed to the worker of their dialogue, and were returned.
         not_handed_on,
+        /// Messages of ours that found no way any more once they were sent, and came back to their dialogues for that.
+        bounced,
         /// Messages sent in segments.
         segmented,
         /// Messages that are too long for what their destination takes.
@@ -529,10 +531,13 @@ impl Ss7 {
                 self.deliver(now, label, &indication, message, malformed, outside)
             }
             Direction::Out => {
-                if self.transport.send_for_another(label, message, outside).is_err() {
-                    self.counts.congested += 1;
+                let refusal = self.transport.send_for_another(label, message, outside).err()?;
+                match refusal {
+                    Refusal::NoRoute => self.counts.no_route += 1,
+                    Refusal::Full => self.counts.congested += 1,
+                    Refusal::TooLong => self.counts.too_long += 1,
                 }
-                None
+                self.bounce(now, label, message, outside)
             }
         }
     }
@@ -541,7 +546,9 @@ impl Ss7 {
     pub(super) fn poll_timeout(&self) -> Time {
         let within =
             |within: &Within| if self.is_open(within.dialogue) { within.deadline } else { Time::ZERO };
-        let kept = if self.kept.is_empty() { Time::NEVER } else { Time::ZERO };
+        let transport = &self.transport;
+        let waits = !self.kept.is_empty() || transport.left.has_stranded() || !transport.silent.is_empty();
+        let kept = if waits { Time::ZERO } else { Time::NEVER };
         let dialogues = self.dialogues.poll_timeout().unwrap_or(Time::NEVER);
         let whole = if self.reassembly.has_whole() { Time::ZERO } else { self.reassembly.poll_timeout() };
         let others = kept

@@ -2,8 +2,8 @@
 
 use super::Subject;
 use http_body_util::{BodyExt, Empty};
-use hyper::Request;
 use hyper::body::Bytes;
+use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::fmt;
@@ -34,6 +34,17 @@ pub async fn ask(socket: &Path, subject: Subject) -> Result<Value, AskError> {
     asked.await.map_err(|error| wrong(error.to_string()))
 }
 
+/// Tells the gateway that listens at `socket` that a subsystem of its goes out of service, or comes back.
+///
+/// # Errors
+/// It does not answer, or it is no subsystem of its.
+pub async fn set_subsystem(socket: &Path, ssn: u8, in_service: bool) -> Result<Value, AskError> {
+    let wrong = |what: String| AskError { socket: socket.into(), what };
+    let path = format!("/v1/subsystems/{ssn}/{}", if in_service { "in" } else { "out" });
+    let asked = async { exchange(UnixStream::connect(socket).await?, Method::POST, &path).await };
+    asked.await.map_err(|error| wrong(error.to_string()))
+}
+
 /// One GET over a connection, which ends with it: the JSON of the answer.
 ///
 /// # Errors
@@ -42,8 +53,16 @@ pub async fn fetch(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     path: &str,
 ) -> Result<Value, Box<dyn std::error::Error>> {
+    exchange(stream, Method::GET, path).await
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: Method,
+    path: &str,
+) -> Result<Value, Box<dyn std::error::Error>> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(path).header("host", "ipsmgw");
+    let request = Request::builder().method(method).uri(path).header("host", "ipsmgw");
     let answer = sender.send_request(request.body(Empty::<Bytes>::new())?);
     // The connection ends when the answer has come: nobody asks again.
     let (answer, _) = tokio::join!(

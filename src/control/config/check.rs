@@ -58,8 +58,8 @@ pub(super) fn host_of(uri: &str) -> Option<&str> {
     (!host.is_empty() && rest.chars().all(allowed)).then_some(host)
 }
 
-struct Check<'c, 's, 't> {
-    config: &'c Config,
+pub(super) struct Check<'c, 's, 't> {
+    pub(super) config: &'c Config,
     source: &'s mut Source<'t>,
 }
 
@@ -76,10 +76,12 @@ impl Check<'_, '_, '_> {
         self.networks();
         self.timers();
         self.associations();
+        self.application_servers();
         self.signalling();
+        self.subsystems();
     }
 
-    fn error(&mut self, place: impl Display, what: impl Into<String>, remedy: impl Into<String>) {
+    pub(super) fn error(&mut self, place: impl Display, what: impl Into<String>, remedy: impl Into<String>) {
         self.source.error(&place.to_string(), what, remedy);
     }
 
@@ -89,14 +91,25 @@ impl Check<'_, '_, '_> {
         }
     }
 
-    fn range<N: PartialOrd + Display>(&mut self, place: impl Display, value: N, range: RangeInclusive<N>) {
+    pub(super) fn range<N: PartialOrd + Display>(
+        &mut self,
+        place: impl Display,
+        value: N,
+        range: RangeInclusive<N>,
+    ) {
         if !range.contains(&value) {
             let remedy = format!("give a value from {} to {}", range.start(), range.end());
             self.error(place, format!("{value} is out of range"), remedy);
         }
     }
 
-    fn count(&mut self, place: impl Display, count: usize, of: &str, range: RangeInclusive<usize>) {
+    pub(super) fn count(
+        &mut self,
+        place: impl Display,
+        count: usize,
+        of: &str,
+        range: RangeInclusive<usize>,
+    ) {
         if !range.contains(&count) {
             let remedy = match (range.start(), range.end()) {
                 (least, most) if least == most => format!("give {least}"),
@@ -107,7 +120,7 @@ impl Check<'_, '_, '_> {
     }
 
     /// Reports each value that stands at two places.
-    fn unique<V: Ord + Display>(&mut self, places: impl IntoIterator<Item = (String, V)>) {
+    pub(super) fn unique<V: Ord + Display>(&mut self, places: impl IntoIterator<Item = (String, V)>) {
         let mut first: BTreeMap<V, String> = BTreeMap::new();
         for (place, value) in places {
             if let Some(other) = first.get(&value) {
@@ -439,6 +452,7 @@ impl Check<'_, '_, '_> {
             self.range(place("streams"), association.streams, 2..=64);
             self.sctp(at, association);
             self.m3ua(at, association);
+            self.registration(at, association);
             for (other_at, other) in each().take(at) {
                 let gateway = &association.signalling_gateway;
                 let owners = (association.worker, other.worker);

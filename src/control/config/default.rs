@@ -126,3 +126,19 @@ defaults! {
     route_on: RouteOn = RouteOn::Gt;
     sharing: Sharing = Sharing::Loadshare;
 }
+
+pub(super) fn least_active() -> u8 {
+    1
+}
+
+pub(super) fn t_recovery() -> Duration {
+    Duration::from_secs(2)
+}
+
+pub(super) fn held_kib() -> u16 {
+    64
+}
+
+pub(super) fn service_indicators() -> Vec<u8> {
+    vec![3]
+}

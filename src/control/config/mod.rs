@@ -1,5 +1,6 @@
 //! The configuration: a TOML file whose every section is a type here, and whose errors name file, line, key and remedy.
 
+mod application_server;
 mod causes;
 mod check;
 mod default;
@@ -12,6 +13,7 @@ mod ss7;
 mod tests;
 mod text;
 
+pub use application_server::{ApplicationServer, RoutingKey, services, shares_server};
 pub use ip::{Impairment, Port, Route, Sip};
 pub use network::{
     Access, Aka, Authentication, Direct, HlrRoute, MoNotPreferred, Network, NodeKind, R1, R1Order,
@@ -59,6 +61,8 @@ pub struct Config {
     pub sccp: Sccp,
     /// `[[association]]`, at least one.
     pub associations: Vec<Association>,
+    /// `[[application_server]]`.
+    pub application_servers: Vec<ApplicationServer>,
     /// `[[destination]]`.
     pub destinations: Vec<Destination>,
     /// `[[title]]`.
@@ -155,6 +159,7 @@ impl Config {
         let (titles, map_peers, admin) =
             (source.sections("title"), source.sections("map_peer"), source.section("admin"));
         let (metrics, log) = (source.section("metrics"), source.section("log"));
+        let application_servers = source.sections("application_server");
         source.refuse_the_rest();
         let causes = causes.map(|changes| changes.apply(source));
         Some(Self {
@@ -171,6 +176,7 @@ impl Config {
             ss7: ss7?,
             sccp: sccp?,
             associations,
+            application_servers,
             destinations,
             titles,
             map_peers,

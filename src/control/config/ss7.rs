@@ -1,5 +1,6 @@
 //! `[ss7]`, `[[association]]`, `[[destination]]`, `[[title]]` and `[[map_peer]]`: the SS7 side.
 
+use super::RoutingKey;
 use crate::ident::{Digits, PointCode};
 use crate::proto::sctp;
 use crate::proto::tcap::{AddressParts, Limits, PeerMatch};
@@ -47,6 +48,9 @@ pub struct Ss7 {
     /// such. Default none.
     #[serde(default)]
     pub relays: Vec<PointCode>,
+    /// Where the gateway is the signalling gateway: ASPs may register any routing key, and get routing contexts from this number
+    /// on for those that no `[[application_server]]` has. Default: only those.
+    pub registered_contexts_from: Option<u32>,
 }
 
 /// A part of an SCCP address that tells a dialogue's peer from others.
@@ -96,6 +100,8 @@ impl Ss7 {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sccp {
+    /// The subsystems that the gateway is, in every network. Default 8, 149, 147 and 146: MSC, SGSN, gsmSCF and CAP.
+    pub subsystems: Vec<u8>,
     /// Messages that are put together from segments at a time, per worker; 0: segments are refused. Default 64.
     pub reassemblies: u16,
     /// The longest of them, in octets: 256 to 2,048. Default 2,048.
@@ -116,6 +122,7 @@ pub struct Sccp {
 impl Default for Sccp {
     fn default() -> Self {
         Self {
+            subsystems: vec![8, 149, 147, 146],
             reassemblies: 64,
             reassembly_octets: 2048,
             t_reassembly: Duration::from_secs(15),
@@ -167,6 +174,11 @@ pub struct Association {
     pub exchange: Exchange,
     /// With the double exchange, the routing contexts of the peer. Default: the same as `routing_contexts`.
     pub peer_routing_contexts: Vec<u32>,
+    /// As ASP, the routing keys to register: the signalling gateway gives them routing contexts, beside `routing_contexts`.
+    /// Default none.
+    pub register: Vec<RoutingKey>,
+    /// As signalling gateway, whether the ASP may register routing keys. Default false.
+    pub registration: bool,
     /// M3UA's timers and what it puts up with.
     pub m3ua_procedures: M3uaProcedures,
 }
@@ -182,7 +194,7 @@ pub struct M3uaProcedures {
     pub t_retry: Duration,
     /// How often ASP Inactive and ASP Down are sent before the peer counts as gone. Default 3.
     pub leave_attempts: u32,
-    /// T(beat); 0, the default: no BEAT is sent.
+    /// T(beat); 0: no BEAT is sent. Default 0 with profile `"rfc9260"`, 30,000 with `"sigtran"`.
     pub beat: Duration,
     /// How often an ASP asks about destinations; 0: never. Default 30,000.
     pub audit: Duration,
@@ -280,6 +292,10 @@ struct Written {
     exchange: Exchange,
     #[serde(default)]
     peer_routing_contexts: Vec<u32>,
+    #[serde(default)]
+    register: Vec<RoutingKey>,
+    #[serde(default)]
+    registration: bool,
     asp_identifier: Option<u32>,
     #[serde(default = "super::default::t_ack_ms")]
     t_ack_ms: u32,
@@ -287,8 +303,7 @@ struct Written {
     t_retry_ms: u32,
     #[serde(default = "super::default::leave_attempts")]
     leave_attempts: u32,
-    #[serde(default)]
-    beat_ms: u32,
+    beat_ms: Option<u32>,
     #[serde(default = "super::default::audit_ms")]
     audit_ms: u32,
     #[serde(default)]
@@ -301,9 +316,10 @@ struct Written {
 
 impl From<Written> for Association {
     fn from(written: Written) -> Self {
-        let profile = match written.profile {
-            Profile::Rfc9260 => sctp::Timers::RFC_9260,
-            Profile::Sigtran => sctp::Timers::SIGTRAN,
+        // SCTP's HEARTBEAT asks the peer's kernel, BEAT its M3UA (RFC 4666 3.5.5): who wants a dead peer noticed wants both.
+        let (profile, beat) = match written.profile {
+            Profile::Rfc9260 => (sctp::Timers::RFC_9260, Duration::ZERO),
+            Profile::Sigtran => (sctp::Timers::SIGTRAN, Duration::from_secs(30)),
         };
         let millis = |given: Option<u32>, profile: Duration| {
             given.map_or(profile, |millis| Duration::from_millis(millis.into()))
@@ -345,12 +361,14 @@ impl From<Written> for Association {
             traffic_mode: written.traffic_mode,
             exchange: written.exchange,
             peer_routing_contexts: written.peer_routing_contexts,
+            register: written.register,
+            registration: written.registration,
             m3ua_procedures: M3uaProcedures {
                 asp_identifier: written.asp_identifier,
                 t_ack: Duration::from_millis(written.t_ack_ms.into()),
                 t_retry: Duration::from_millis(written.t_retry_ms.into()),
                 leave_attempts: written.leave_attempts,
-                beat: Duration::from_millis(written.beat_ms.into()),
+                beat: millis(written.beat_ms, beat),
                 audit: Duration::from_millis(written.audit_ms.into()),
                 data_on_stream_0: written.data_on_stream_0,
                 ssnm_while_inactive: written.ssnm_while_inactive,

@@ -109,6 +109,7 @@ fn the_example_tells_the_true_defaults() {
         "nature",
         "credentials",
         "signalling_gateway",
+        "registered_contexts_from",
         "targets",
         "rewrite",
     ];
@@ -235,6 +236,96 @@ fn broadcast_by_two_associations_of_one_server_is_refused() {
         .iter()
         .fold(EXAMPLE.to_owned(), |text, (from, to)| text.replacen(from, to, 1));
     assert!(Config::parse(Path::new("gw.toml"), &text).is_ok(), "two servers");
+}
+
+/// Two associations with ASPs of one application server, and what it is.
+fn with_server(server: &str) -> Result<Config, Vec<String>> {
+    let sgp = EXAMPLE
+        .replace("routing_contexts = [100]", "routing_contexts = [100]\nm3ua = \"sgp\"")
+        .replacen("m3ua = \"asp\"", "# m3ua", 1)
+        .replacen("worker = 1", "worker = 0", 1);
+    let text = format!("{sgp}\n{server}\n");
+    Config::parse(Path::new("gw.toml"), &text)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn application_servers_are_configured() {
+    let config = with_server(
+        "[[application_server]]\nrouting_context = 100\npoint_code = \"2.100.4\"\nleast_active = 2\nt_recovery_ms = 500\nheld_kib = 1",
+    )
+    .unwrap();
+    let server = &config.application_servers[0];
+    assert_eq!((server.least_active, server.t_recovery, server.held_kib), (2, Duration::from_millis(500), 1));
+    let setups =
+        super::super::layers::associations(&config.associations, &config.destinations, &config.ports, 2);
+    assert_eq!(setups[0].owner, setups[1].owner);
+    for (text, key, word) in [
+        ("routing_context = 101", "routing_context", "no ASP has it"),
+        ("routing_context = 100\nleast_active = 3", "least_active", "there are 2"),
+        ("routing_context = 100\nleast_active = 0", "least_active", "1 to 32"),
+        ("routing_context = 100\nt_recovery_ms = 5", "t_recovery_ms", "100 to"),
+        ("routing_context = 100\nheld_kib = 2000", "held_kib", "0 to 1024"),
+        ("routing_context = 100\ntraffic_mode = \"broadcast\"", "traffic_mode", "of its association sg1"),
+        ("routing_context = 100\npoint_code = \"2.1.1\"", "point_code", "no [[destination]]"),
+        ("routing_context = 100\nservice_indicators = [16]", "service_indicators[0]", "0 to 15"),
+    ] {
+        let found = with_server(&format!("[[application_server]]\n{text}")).unwrap_err();
+        let key = format!(": application_server[0].{key}: ");
+        assert!(found.iter().any(|error| error.contains(&key) && error.contains(word)), "{found:?}");
+    }
+}
+
+/// A worker sees its own ASPs alone: it could neither share a load with others nor tell whether none is left.
+#[test]
+fn an_application_server_is_one_workers() {
+    let sgp = ("m3ua = \"asp\"", "m3ua = \"sgp\"");
+    let second = ("worker = 1", "worker = 1\nm3ua = \"sgp\"");
+    let found = errors(&[sgp, second]);
+    assert!(
+        found
+            .iter()
+            .any(|it| it.contains("association[1].worker: association[0] of the same application server"))
+    );
+    let identifiers = ("# asp_identifier = 7", "asp_identifier = 7");
+    let second = ("worker = 1", "worker = 0\nm3ua = \"sgp\"\nasp_identifier = 7");
+    let found = errors(&[sgp, second, identifiers]);
+    assert!(found.iter().any(|it| it.contains("association[1].asp_identifier: association[0]")), "{found:?}");
+}
+
+#[test]
+fn subsystems_are_configured() {
+    let from = "# subsystems = [8, 149, 147, 146]";
+    let own = |list: &str| format!("subsystems = {list} #");
+    let text = EXAMPLE.replacen(from, &own("[8, 149, 147, 200]"), 1);
+    let config = Config::parse(Path::new("gw.toml"), &text).unwrap();
+    assert_eq!(super::super::layers::subsystems(&config).last().map(|ssn| ssn.0), Some(200));
+    refused(from, &own("[8, 149, 147, 8]"), "sccp.subsystems[3]", &["8 is already given"]);
+    refused(from, &own("[8, 149, 147, 1]"), "sccp.subsystems[3]", &["2 to 254"]);
+    refused(from, &own("[8, 147]"), "sccp.subsystems", &["network[1] needs subsystem 149"]);
+}
+
+#[test]
+fn routing_keys_are_registered_by_asps() {
+    let from = "# register = []";
+    let key = "register = [{ point_code = \"2.100.3\" }, { point_code = \"2.100.3\", service_indicators = [5], routing_context = 9 }]\n#";
+    let text = EXAMPLE.replacen(from, key, 1);
+    let config = Config::parse(Path::new("gw.toml"), &text).unwrap();
+    let [first, second] = &config.associations[0].register[..] else { panic!() };
+    assert_eq!((services(&first.service_indicators), second.routing_context), (1 << 3, Some(9)));
+    let place = "association[0].register";
+    let foreign = "register = [{ point_code = \"2.100.4\" }]\n#";
+    refused(from, foreign, &format!("{place}[0].point_code"), &["not the gateway's own"]);
+    refused(
+        "# registration = false",
+        "registration = true\n#",
+        "association[0].registration",
+        &["signalling gateway"],
+    );
+    let from = "registered_contexts_from = 1000";
+    refused(&format!("# {from}"), &format!("{from}\n#"), "ss7.registered_contexts_from", &["no ASP"]);
+    let text = EXAMPLE.replacen("m3ua = \"asp\"", "m3ua = \"sgp\"\nregistration = true", 1);
+    assert!(Config::parse(Path::new("gw.toml"), &text).is_ok());
 }
 
 #[test]

@@ -36,7 +36,30 @@ pub fn data_padding(writer: &mut Prepend<'_>) -> usize {
 /// message, padded; `None` if it does not fit.
 pub fn data<'w>(writer: &'w mut Prepend<'_>, mark: usize, header: &DataHeader) -> Option<&'w [u8]> {
     let payload = writer.len().checked_sub(mark)?;
+    before_payload(writer, payload, header)?;
     let padding = payload.wrapping_neg() & 3;
+    let length = writer.len().checked_sub(mark)?.checked_add(padding)?.checked_add(8)?;
+    writer.u32(u32::try_from(length).ok()?);
+    common_header(writer, Kind::Data);
+    writer.finish()?.get(..length)
+}
+
+/// Writes a whole DATA message with a correlation identifier, into a writer that is empty; `None` if it does not fit.
+pub fn correlated_data<'w>(
+    writer: &'w mut Prepend<'_>,
+    payload: &[u8],
+    header: &DataHeader,
+    correlation: u32,
+) -> Option<&'w [u8]> {
+    parameter(writer, tag::CORRELATION, &correlation.to_be_bytes());
+    writer.bytes([0u8; 3].get(..payload.len().wrapping_neg() & 3)?);
+    writer.bytes(payload);
+    before_payload(writer, payload.len(), header)?;
+    message(writer, Kind::Data)
+}
+
+/// What stands before the payload of a DATA message, but for the common header.
+fn before_payload(writer: &mut Prepend<'_>, payload: usize, header: &DataHeader) -> Option<()> {
     writer.bytes(&[header.si, header.ni, header.mp, header.sls]);
     writer.u32(header.dpc.0);
     writer.u32(header.opc.0);
@@ -48,10 +71,7 @@ pub fn data<'w>(writer: &'w mut Prepend<'_>, mark: usize, header: &DataHeader) -
     if let Some(appearance) = header.network_appearance {
         parameter(writer, tag::NETWORK_APPEARANCE, &appearance.to_be_bytes());
     }
-    let length = writer.len().checked_sub(mark)?.checked_add(padding)?.checked_add(8)?;
-    writer.u32(u32::try_from(length).ok()?);
-    common_header(writer, Kind::Data);
-    writer.finish()?.get(..length)
+    Some(())
 }
 
 /// Puts a parameter in front, with its padding. A value of more than 65,531 octets is cut.

@@ -30,7 +30,7 @@ impl Availability {
     /// Whether it is worth sending there.
     #[must_use]
     pub fn is_usable(self) -> bool {
-        self.reach != Reach::Unavailable && !self.no_sccp
+        self.reach != Reach::Unavailable
     }
 
     /// Takes in news.

@@ -64,7 +64,7 @@ pub struct Notice {
 pub enum Choice {
     /// The application server carries no traffic.
     Nobody,
-    /// It is pending: the message is to be held.
+    /// It is pending, or what was held meanwhile has not left yet: the message is to be held.
     Hold,
     /// To this ASP.
     One(u8),
@@ -79,7 +79,7 @@ counts! {
         held,
         /// Held messages sent when an ASP was active again.
         released,
-        /// Held messages discarded at the end of T(r).
+        /// Held messages that the end of T(r) found still there.
         discarded,
         /// Messages that found no room to be held.
         held_full,
@@ -200,6 +200,13 @@ impl Server {
         }
     }
 
+    /// The identifiers of the ASPs that are up, but for one.
+    pub(super) fn identifiers_beside(&self, member: u8) -> impl Iterator<Item = u32> {
+        let others = self.up & !bit(member);
+        let of = move |at: usize| others.checked_shr(at as u32).is_some_and(|up| up & 1 == 1);
+        self.identifiers.iter().enumerate().filter(move |(at, _)| of(*at)).filter_map(|(_, id)| *id)
+    }
+
     fn identifier(&self, member: u8) -> Option<u32> {
         self.identifiers.get(usize::from(member)).copied().flatten()
     }
@@ -310,6 +317,8 @@ impl Server {
     pub fn choose(&mut self, selection: u8) -> Choice {
         match (self.state, self.mode) {
             (ServerState::Pending, _) => Choice::Hold,
+            // Nothing overtakes what waits.
+            (ServerState::Active, _) if self.filled > 0 => Choice::Hold,
             (ServerState::Down | ServerState::Inactive, _) => Choice::Nobody,
             (ServerState::Active, Some(TrafficMode::Override)) => Choice::One(self.newest),
             (ServerState::Active, Some(TrafficMode::Broadcast)) => {
@@ -336,10 +345,9 @@ impl Server {
         first.then_some(self.correlation)
     }
 
-    /// Holds a message until an ASP is active again; `false` if there is no room or the application server is not
-    /// pending.
+    /// Holds a message as [`Choice::Hold`] asks; `false` if there is no room, or nothing to wait for.
     pub fn hold(&mut self, message: &[u8]) -> bool {
-        let room = (self.state == ServerState::Pending)
+        let room = (self.state == ServerState::Pending || self.filled > 0)
             .then(|| self.held.get_mut(self.filled..))
             .flatten()
             .and_then(|free| free.get_mut(..message.len().checked_add(4)?))
@@ -377,12 +385,17 @@ impl Server {
         count
     }
 
-    /// T(r) has ended: inactive or down, and what was held is gone.
-    pub fn handle_timeout(&mut self, now: Time, tell: &mut dyn FnMut(Notice)) {
+    /// T(r) has ended: inactive or down, and what was held goes to `discarded`.
+    pub fn handle_timeout(
+        &mut self,
+        now: Time,
+        tell: &mut dyn FnMut(Notice),
+        discarded: &mut dyn FnMut(&[u8]),
+    ) {
         if now < self.recovery {
             return;
         }
-        self.counts.discarded += self.drain(&mut |_| ());
+        self.counts.discarded += self.drain(discarded);
         let next = if self.up == 0 { ServerState::Down } else { ServerState::Inactive };
         self.enter(now, next, tell);
         if next == ServerState::Down {

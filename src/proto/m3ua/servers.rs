@@ -334,22 +334,69 @@ impl Servers {
         }
     }
 
-    /// Tells an ASP's machine which traffic modes its application servers take from now on.
+    /// Tells an ASP's machine which traffic modes its application servers take from now on, and which identifiers other ASPs
+    /// of theirs have.
     pub fn govern(&self, association: u16, asp: &mut Asp) {
-        for entry in &self.entries {
-            if entry.member(association).is_some() {
-                asp.require_mode(entry.context(), entry.server.required_mode());
-            }
+        for entry in self.of(association) {
+            asp.require_mode(entry.context(), entry.server.required_mode());
         }
+        let of = self.of(association).filter_map(|entry| Some((entry, entry.member(association)?)));
+        asp.refuse_identifiers(of.flat_map(|(entry, member)| entry.server.identifiers_beside(member)));
     }
 
-    /// Ends every T(r) that is due.
-    pub fn handle_timeout(&mut self, now: Time, tell: &mut dyn FnMut(Told)) {
+    /// Ends every T(r) that is due; messages that were held until then go to `discarded`.
+    pub fn handle_timeout(
+        &mut self,
+        now: Time,
+        tell: &mut dyn FnMut(Told),
+        discarded: &mut dyn FnMut(&[u8]),
+    ) {
         for entry in &mut self.entries {
             let context = entry.context();
             let associations = &entry.associations;
-            entry.server.handle_timeout(now, &mut |notice| spread(notice, context, associations, tell));
+            let tell = &mut |notice| spread(notice, context, associations, tell);
+            entry.server.handle_timeout(now, tell, discarded);
         }
+    }
+
+    /// Gives what was held for application servers that are active again, in order.
+    pub fn release(&mut self, each: &mut dyn FnMut(&[u8])) {
+        for entry in &mut self.entries {
+            entry.server.release(each);
+        }
+    }
+
+    fn of(&self, association: u16) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.member(association).is_some())
+    }
+
+    /// What an association has to do with traffic: the best state of the application servers that its ASP serves.
+    #[must_use]
+    pub fn state(&self, association: u16) -> ServerState {
+        let rank = |state: &ServerState| match state {
+            ServerState::Active => 3,
+            ServerState::Pending => 2,
+            ServerState::Inactive => 1,
+            ServerState::Down => 0,
+        };
+        self.of(association).map(|entry| entry.server.state()).max_by_key(rank).unwrap_or(ServerState::Down)
+    }
+
+    /// The routing context of the application server that takes messages for a point by an association: the one whose key
+    /// names that point, or else one without a key, rather active than not. `None`: there is none.
+    #[must_use]
+    pub fn context_to(&self, association: u16, destination: PointCode) -> Option<Option<u32>> {
+        let rank = |entry: &&Entry| {
+            let context = entry.context();
+            let provisioned = self.provisions.iter().filter(|it| Some(it.context) == context);
+            let keys = provisioned.map(|it| it.point_code).chain(entry.dynamic.map(|(point, _)| point));
+            let named = keys.clone().any(|point| point == destination);
+            let nameless = keys.count() == 0;
+            (named || nameless).then_some((named, entry.server.state() == ServerState::Active))
+        };
+        let of = self.of(association).filter_map(|entry| Some((rank(&entry)?, entry.context())));
+        // Of equal ones the first.
+        of.reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, context)| context)
     }
 
     /// When [`Servers::handle_timeout`] is due; `Time::NEVER` when no T(r) runs.

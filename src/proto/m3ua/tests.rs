@@ -120,7 +120,7 @@ impl Node {
     pub(super) fn tend(&mut self, now: Time, failed: bool) {
         let mut told = Vec::new();
         self.servers.observe(now, 0, &self.asp, failed, &mut |it| told.push(it));
-        self.servers.handle_timeout(now, &mut |it| told.push(it));
+        self.servers.handle_timeout(now, &mut |it| told.push(it), &mut |_| ());
         for Told { context, status, asp_identifier, .. } in told {
             self.tell(status, context, asp_identifier);
         }

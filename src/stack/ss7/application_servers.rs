@@ -1,8 +1,11 @@
 //! The application servers whose ASPs are at the other end of our associations, where we are their signalling gateway.
 
-use super::transport::{PPID_M3UA, Transport};
+use super::Refusal;
+use super::transport::{PPID_M3UA, Transport, write_data};
 use crate::base::Time;
-use crate::proto::m3ua::{Role, Servers, Told};
+use crate::codec::Prepend;
+use crate::proto::m3ua::{Choice, Role, Server, Servers, Told};
+use crate::stack::Label;
 
 /// How many NTFYs one event can bring about without an allocation: three for each of 32 ASPs.
 pub(super) const TOLD: usize = 96;
@@ -25,9 +28,67 @@ impl Transport {
         if self.servers.poll_timeout() > now {
             return;
         }
-        let told = &mut self.told;
-        self.servers.handle_timeout(now, &mut |it| told.push(it));
+        let Self { told, left, servers, .. } = self;
+        servers.handle_timeout(now, &mut |it| told.push(it), &mut |message| left.keep_unsent(message));
         self.tell(now);
+    }
+
+    /// What was held for application servers that are active again is to be sent next.
+    pub(super) fn release(&mut self) {
+        let Self { left, servers, .. } = self;
+        servers.release(&mut |message| left.keep_unsent(message));
+    }
+
+    /// Sends a message to the application server behind an association, by those of its ASPs whose turn it is.
+    pub(super) fn send_to_server(&mut self, label: &Label, message: &[u8]) -> Result<(), Refusal> {
+        let by = label.association;
+        let context = self.servers.context_to(by, label.destination).ok_or(Refusal::NoRoute)?;
+        let mut chosen = [(0, None); Server::MAX_MEMBERS];
+        let mut free = chosen.iter_mut();
+        let ways = &self.ways;
+        let choice = self.servers.choose(by, context, label.selection, &mut |association, correlation| {
+            // A routing context is one destination's; where it is not, each of its ASPs gets what is for its own.
+            let leads = ways.bit(label.destination, association) != 0;
+            let association = if leads { association } else { by };
+            if let Some(place) = free.next() {
+                *place = (association, correlation);
+            }
+        });
+        let left = free.len();
+        let chosen = chosen.get(..Server::MAX_MEMBERS - left).unwrap_or(&[]);
+        match choice {
+            None | Some(Choice::Nobody) => Err(Refusal::NoRoute),
+            Some(Choice::Hold) => self.hold(label, context, message),
+            Some(Choice::One(_)) => {
+                let Some(&(association, _)) = chosen.first() else { return Err(Refusal::NoRoute) };
+                let sent = self.send_data(&Label { association, ..*label }, context, None, message);
+                // Another may have room that is active too.
+                if sent == Err(Refusal::Full) && association != by {
+                    return self.send_data(label, context, None, message);
+                }
+                sent
+            }
+            Some(Choice::All(..)) => {
+                let mut result = Err(Refusal::NoRoute);
+                for &(association, correlation) in chosen {
+                    let sent =
+                        self.send_data(&Label { association, ..*label }, context, correlation, message);
+                    self.counts.broadcast += u64::from(sent.is_ok() && result.is_ok());
+                    result = result.or(sent);
+                }
+                result
+            }
+        }
+    }
+
+    /// Holds a message until its application server is active again.
+    fn hold(&mut self, label: &Label, context: Option<u32>, message: &[u8]) -> Result<(), Refusal> {
+        let header = self.data_header(label, context);
+        let Self { room, servers, .. } = self;
+        let mut w = Prepend::new(room);
+        let data = write_data(&mut w, message, &header, None).ok_or(Refusal::TooLong)?;
+        let server = servers.server_mut(label.association, context);
+        server.is_some_and(|server| server.hold(data)).then_some(()).ok_or(Refusal::Full)
     }
 
     fn tell(&mut self, now: Time) {

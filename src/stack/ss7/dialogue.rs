@@ -349,6 +349,9 @@ impl Ss7 {
     ) -> Option<Indication<'a>> {
         self.give_up_segments(now, outside);
         self.test_subsystems(now, outside);
+        if let Some(gone) = self.next_stranded(now, outside) {
+            return Some(gone);
+        }
         if let Some(expired) = self.dialogues.handle_timeout(now) {
             if let Some(abort) = expired.abort {
                 let from = self.address_in(&expired.user);

@@ -2,7 +2,10 @@
 //! arrived (RFC 4666 4.3.4.6, RFC 9260 11.1.14).
 
 use core::ops::Range;
+use std::collections::VecDeque;
 
+use crate::base::Time;
+use crate::codec::Prepend;
 use crate::ident::PointCode;
 use crate::proto::map::operation;
 use crate::proto::sctp::Left;
@@ -10,13 +13,16 @@ use crate::proto::tcap::{self, Code, Component, MessageType};
 use crate::proto::{m3ua, sccp};
 
 use super::transport::{PPID_M3UA, Transport};
-use crate::stack::{Direction, Label, Outside};
+use super::{ROOM, Ss7};
+use crate::stack::{Direction, Indication, Label, Outside};
 
 /// What associations left behind, until it goes another way. It grows when an association ends, not when packets come.
 #[derive(Debug, Default)]
 pub(super) struct Leftovers {
     octets: Vec<u8>,
     messages: Vec<Leftover>,
+    /// Those that were not sent and find no way, until their senders have learnt it.
+    stranded: VecDeque<Range<usize>>,
 }
 
 /// An M3UA message that was not acknowledged.
@@ -37,9 +43,22 @@ impl Leftovers {
         }
     }
 
+    /// Keeps an M3UA message that was never given to an association.
+    pub(super) fn keep_unsent(&mut self, message: &[u8]) {
+        self.keep(&Left { stream: 0, ppid: PPID_M3UA, sent: false, payload: message });
+    }
+
+    /// Whether senders here have to learn that their messages found no way.
+    pub(super) fn has_stranded(&self) -> bool {
+        !self.stranded.is_empty()
+    }
+
+    /// Forgets what nobody waits for any more. The room is kept: no association fails only once.
     fn clear(&mut self) {
-        self.octets.clear();
         self.messages.clear();
+        if self.stranded.is_empty() {
+            self.octets.clear();
+        }
     }
 }
 
@@ -63,11 +82,63 @@ impl Transport {
                 self.counts.rescued += 1;
             } else {
                 self.counts.stranded += 1;
+                left.stranded.push_back(message.place.clone());
             }
         }
         left.clear();
-        // The room is kept: no association fails only once.
         self.left = left;
+    }
+}
+
+impl Ss7 {
+    /// The next dialogue of ours whose message was left behind and found no way.
+    pub(super) fn next_stranded(
+        &mut self,
+        now: Time,
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'static>> {
+        let mut gone = None;
+        while gone.is_none() && self.transport.left.has_stranded() {
+            let mut left = core::mem::take(&mut self.transport.left);
+            let place = left.stranded.pop_front();
+            if let Some((label, message)) = place.and_then(|place| left.octets.get(place)).and_then(data) {
+                gone = self.bounce(now, &label, message, outside);
+            }
+            left.clear();
+            self.transport.left = left;
+        }
+        gone
+    }
+
+    /// A message of ours finds no way: it comes back as a message does that MTP could not carry further on (Q.713 3.12),
+    /// so that its dialogue ends at once, on whichever worker that is. One that was not to be returned is gone.
+    pub(super) fn bounce(
+        &mut self,
+        now: Time,
+        label: &Label,
+        message: &[u8],
+        outside: &mut dyn Outside,
+    ) -> Option<Indication<'static>> {
+        if label.originating != self.transport.point_code() {
+            return None;
+        }
+        let Ok(sccp::Input::Unitdata(unitdata)) = sccp::parse(message) else { return None };
+        if !unitdata.return_on_error {
+            return None;
+        }
+        let mut room = [0; ROOM];
+        let mut w = Prepend::new(&mut room);
+        sccp::build::service(&mut w, &unitdata, sccp::Cause::MTP_FAILURE).ok()?;
+        let returned = w.finish()?;
+        let Ok(sccp::Input::Service(service)) = sccp::parse(returned) else { return None };
+        self.counts.bounced += 1;
+        let back = Label {
+            direction: Direction::In,
+            originating: label.destination,
+            destination: label.originating,
+            ..*label
+        };
+        self.on_notice(now, &back, &service, returned, outside)
     }
 }
 

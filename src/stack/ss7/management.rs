@@ -3,6 +3,7 @@
 use crate::base::Time;
 use crate::codec::Prepend;
 use crate::ident::{PointCode, Ssn};
+use crate::proto::m3ua;
 use crate::proto::sccp::{self, Cause, Scmg, SubsystemNews, SubsystemState};
 use crate::stack::{News, Outside};
 
@@ -10,6 +11,28 @@ use super::{Ss7, Transport};
 
 /// Room for a management message with padding.
 const ROOM: usize = 64;
+
+/// How many points management hears of at a time that their SCCP is absent; the others are heard of with the next DUPU.
+pub(super) const SILENT: usize = 16;
+
+impl Transport {
+    /// A signalling gateway has said something of a point: if its SCCP is absent, management has to know (N-PCSTATE).
+    pub(super) fn note_silence(&mut self, point_code: PointCode, change: m3ua::Change) {
+        let absent = matches!(change, m3ua::Change::NoSccp(_));
+        let is_new = self.leads_to(point_code).is_some() && !self.silent.contains(&point_code);
+        if absent && is_new && self.silent.len() < SILENT {
+            self.silent.push(point_code);
+        }
+    }
+
+    /// The SCCP of a point has answered.
+    fn sccp_back(&mut self, point_code: PointCode) {
+        self.ways.sccp_back(point_code);
+        for link in self.links.iter_mut().flatten() {
+            link.asp.sccp_back(point_code);
+        }
+    }
+}
 
 /// What is known of other points.
 pub(super) struct Known<'s> {
@@ -41,6 +64,9 @@ impl Ss7 {
         let transport = &self.transport;
         let is_known = |point_code| transport.leads_to(point_code).is_some();
         if let Some(news) = self.subsystems.on_scmg(now, scmg, is_known) {
+            if (news.ssn, news.state) == (Ssn::SCMG, SubsystemState::Allowed) {
+                self.transport.sccp_back(news.point_code);
+            }
             outside.tell_all(News::Subsystem(news));
         }
     }
@@ -65,8 +91,14 @@ impl Ss7 {
         self.subsystems.learn(now, news);
     }
 
-    /// Tests of subsystems whose time has come.
+    /// Tests of subsystems whose time has come. A point without SCCP is one whose management is out: it is tested like any
+    /// subsystem, and until it answers nothing is translated to it (Q.714 5.2.2, 5.3.4).
     pub(super) fn test_subsystems(&mut self, now: Time, outside: &mut dyn Outside) {
+        while let Some(point_code) = self.transport.silent.pop() {
+            let (ssn, state) = (Ssn::SCMG, SubsystemState::Prohibited);
+            self.subsystems.prohibit(now, point_code, ssn);
+            outside.tell_all(News::Subsystem(SubsystemNews { point_code, ssn, state }));
+        }
         let Self { subsystems, transport, .. } = self;
         subsystems.handle_timeout(now, &mut |test, news| {
             send(transport, &test, test.point_code, outside);

@@ -3,7 +3,7 @@
 
 use crate::base::Time;
 use crate::codec::Prepend;
-use crate::proto::m3ua::{Change, Reach};
+use crate::proto::m3ua::{Affected, Change, Reach};
 use crate::proto::sccp::{Cause, Relayed};
 
 use super::management::Known;
@@ -55,6 +55,24 @@ impl Transport {
             let _ = endpoint.send(now, local, stream, PPID_M3UA, message);
         };
         link.asp.report(of.destination, 0, Change::Reach(reach), &mut send);
+    }
+
+    /// What one ASP says of congestion at the points behind it is told to the others (RFC 4666 3.4.4): all else that it may
+    /// say is seen in what its associations do.
+    pub(super) fn pass_news_on(&mut self, now: Time, from: u16, affected: Affected<'_>, change: Change) {
+        if self.gateway.is_none() || !matches!(change, Change::Congestion(_)) {
+            return;
+        }
+        let others = self.links.iter_mut().enumerate().filter(|(at, _)| *at != usize::from(from));
+        for link in others.filter_map(|(_, link)| link.as_mut()) {
+            let (endpoint, local) = (&mut self.endpoint, link.local);
+            let mut send = |stream: u16, message: &[u8]| {
+                let _ = endpoint.send(now, local, stream, PPID_M3UA, message);
+            };
+            for (point_code, mask) in affected {
+                link.asp.report(point_code, mask, change, &mut send);
+            }
+        }
     }
 
     /// Tells the ASPs which destinations have become available or unavailable, but for those that lead there.

@@ -10,8 +10,10 @@ mod management;
 mod openings;
 mod rejects;
 mod set_up;
+mod stranded;
 mod strangers;
 mod tricky;
+mod ttcn;
 
 mod versions;
 

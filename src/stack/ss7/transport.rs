@@ -7,11 +7,11 @@ use crate::base::{Malformed, MalformedCounts, SipKey, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{PointCode, WorkerId};
 use crate::proto::link;
-use crate::proto::m3ua::{self, Asp, AspConfig, Servers, Told};
+use crate::proto::m3ua::{self, Asp, AspConfig, Provision, Role, ServerConfig, Servers, Told};
 use crate::proto::sctp::{self, AssociationConfig, AssociationId, Change, Cursor, Endpoint, Event};
 
 use super::failover::Leftovers;
-use super::ways::Ways;
+use super::ways::{Carries, Ways};
 use super::{Destination, Refusal};
 use crate::stack::{Direction, Label, News, Outside};
 
@@ -61,6 +61,8 @@ counts! {
         repeated,
         /// Dialogues refused because their destination is congested.
         congested_point,
+        /// Copies of messages for the further ASPs of application servers that broadcast.
+        broadcast,
         /// Messages between others, passed on.
         relayed,
         /// Messages between others that found no way.
@@ -76,7 +78,7 @@ pub(super) struct Link {
     /// There is an association.
     is_up: bool,
     /// It is to end: once M3UA has left, SCTP does.
-    leaving: bool,
+    pub(super) leaving: bool,
 }
 
 impl Link {
@@ -103,8 +105,10 @@ pub struct Transport {
     pub(super) gateway: Option<Vec<bool>>,
     /// What associations left behind that have ended, until it goes another way.
     pub(super) left: Leftovers,
+    /// Points whose SCCP is said to be absent, for management to hear.
+    pub(super) silent: Vec<PointCode>,
     /// Room for one DATA.
-    room: Box<[u8]>,
+    pub(super) room: Box<[u8]>,
     /// The application servers of those that are a signalling gateway's, and what their ASPs are about to be told.
     pub(super) servers: Servers,
     pub(super) told: Vec<Told>,
@@ -159,6 +163,7 @@ impl Transport {
             ways: Ways::new(worker, destinations, &setups),
             gateway: None,
             left: Leftovers::default(),
+            silent: Vec::with_capacity(super::management::SILENT),
             room: vec![0; super::ROOM + 64].into_boxed_slice(),
             links,
             servers,
@@ -170,6 +175,21 @@ impl Transport {
             setups,
             counts: TransportCounts::default(),
         }
+    }
+
+    /// What application servers of ours, as a signalling gateway, are configured to be; the others are as usual. ASPs whose
+    /// associations allow it may register the keys of `provisions`, and any others too for routing contexts from `dynamic` on.
+    #[must_use]
+    pub fn with_servers(
+        mut self,
+        configs: &[ServerConfig],
+        provisions: Vec<Provision>,
+        dynamic: Option<u32>,
+    ) -> Self {
+        let own = self.setups.iter().enumerate().filter(|(_, setup)| setup.owner == self.worker);
+        self.servers = Servers::new(own.map(|(at, setup)| (at as u16, &setup.m3ua)), configs);
+        self.servers.provision(provisions, dynamic);
+        self
     }
 
     /// Our own point code.
@@ -274,35 +294,54 @@ impl Transport {
         }
         match input {
             Ok(m3ua::Input::Destination { affected, change }) => {
-                affected.for_each(|points| self.ways.hear(now, at, points, change));
+                affected.for_each(|points| {
+                    self.ways.hear(now, at, points, change);
+                    self.note_silence(points.0, change);
+                });
+                self.pass_news_on(now, at, affected, change);
                 None
             }
-            Ok(m3ua::Input::Data(data)) => {
-                if data.si != SCCP {
-                    self.counts.foreign_user += 1;
-                } else if data.ni != self.network_indicator {
-                    self.counts.foreign_network += 1;
-                } else if data.dpc != self.point_code && self.gateway.is_none() {
-                    self.counts.foreign_point_code += 1;
-                } else {
-                    let label = Label {
-                        direction: Direction::In,
-                        association: at,
-                        originating: data.opc,
-                        destination: data.dpc,
-                        selection: data.sls,
-                        tried: 0,
-                    };
-                    return Some((label, data.payload));
-                }
-                None
-            }
+            Ok(m3ua::Input::Data(data)) => self.on_data(now, at, &data),
             Ok(_) => None,
             Err(why) => {
                 refused(why);
                 None
             }
         }
+    }
+
+    fn on_data<'a>(&mut self, now: Time, at: u16, data: &m3ua::Data<'a>) -> Option<(Label, &'a [u8])> {
+        if data.ni != self.network_indicator {
+            self.counts.foreign_network += 1;
+        } else if data.dpc != self.point_code && self.gateway.is_none() {
+            self.counts.foreign_point_code += 1;
+        } else if data.si != SCCP {
+            self.counts.foreign_user += 1;
+            if data.dpc == self.point_code {
+                self.refuse_user(now, at, data.si);
+            }
+        } else {
+            let label = Label {
+                direction: Direction::In,
+                association: at,
+                originating: data.opc,
+                destination: data.dpc,
+                selection: data.sls,
+                tried: 0,
+            };
+            return Some((label, data.payload));
+        }
+        None
+    }
+
+    /// No other MTP user than SCCP is here: who sends to one learns that, where it is for us to say (RFC 4666 3.4.5).
+    fn refuse_user(&mut self, now: Time, at: u16, user: u8) {
+        let own = self.point_code;
+        let Some(Some(link)) = self.links.get_mut(usize::from(at)) else { return };
+        let (endpoint, local) = (&mut self.endpoint, link.local);
+        link.asp.refuse_user(own, user, &mut |stream, message| {
+            let _ = endpoint.send(now, local, stream, PPID_M3UA, message);
+        });
     }
 
     /// Sends the SCCP message that stands in `w`, for which room for padding was left first, to `destination`.
@@ -395,19 +434,42 @@ impl Transport {
         })
     }
 
-    /// Sends an SCCP message on an association of this worker.
+    /// Sends an SCCP message on an association of this worker; of a signalling gateway, by the ASPs of its application
+    /// server.
     fn send_on(&mut self, label: &Label, message: &[u8]) -> Result<(), Refusal> {
-        let Some(Some(link)) = self.links.get_mut(usize::from(label.association)) else {
+        let Some(Some(link)) = self.links.get(usize::from(label.association)) else {
             return Err(Refusal::NoRoute);
         };
-        let Some(routing_context) = link.asp.data_context(None).filter(|_| !link.leaving) else {
+        match link.asp.role() {
+            _ if link.leaving => Err(Refusal::NoRoute),
+            Role::Sgp => self.send_to_server(label, message),
+            _ => self.send_data(label, None, None, message),
+        }
+    }
+
+    /// Sends a DATA message on one association, if its ASP is active: with `context`, for that application server.
+    pub(super) fn send_data(
+        &mut self,
+        label: &Label,
+        context: Option<u32>,
+        correlation: Option<u32>,
+        message: &[u8],
+    ) -> Result<(), Refusal> {
+        let Some(Some(link)) = self.links.get(usize::from(label.association)) else {
             return Err(Refusal::NoRoute);
         };
+        let context = link.asp.data_context(context).filter(|_| !link.leaving).ok_or(Refusal::NoRoute)?;
+        let (local, stream) = (link.local, m3ua::stream_for(label.selection, link.streams_out));
+        let header = self.data_header(label, context);
         let mut w = Prepend::new(&mut self.room);
-        let mark = m3ua::build::data_padding(&mut w);
-        w.bytes(message);
+        let data = write_data(&mut w, message, &header, correlation).ok_or(Refusal::TooLong)?;
+        self.endpoint.send(Time::ZERO, local, stream, PPID_M3UA, data).map_err(|_| Refusal::Full)
+    }
+
+    /// What surrounds a message in DATA on an association.
+    pub(super) fn data_header(&self, label: &Label, routing_context: Option<u32>) -> m3ua::build::DataHeader {
         let configured = self.setups.get(usize::from(label.association)).map(|setup| &setup.m3ua);
-        let header = m3ua::build::DataHeader {
+        m3ua::build::DataHeader {
             network_appearance: configured.and_then(|m3ua| m3ua.network_appearance),
             routing_context,
             opc: label.originating,
@@ -416,10 +478,7 @@ impl Transport {
             ni: self.network_indicator,
             mp: 0,
             sls: label.selection,
-        };
-        let data = m3ua::build::data(&mut w, mark, &header).ok_or(Refusal::TooLong)?;
-        let stream = m3ua::stream_for(label.selection, link.streams_out);
-        self.endpoint.send(Time::ZERO, link.local, stream, PPID_M3UA, data).map_err(|_| Refusal::Full)
+        }
     }
 
     /// What became of associations since the last call: M3UA goes up and down with them, what they left behind goes another
@@ -427,6 +486,7 @@ impl Transport {
     pub(in crate::stack) fn settle(&mut self, now: Time, outside: &mut dyn Outside) {
         self.heed_changes(now);
         self.note_active();
+        self.release();
         self.rescue(outside);
         if self.ways.has_changed() {
             self.tell_ways(outside);
@@ -436,9 +496,18 @@ impl Transport {
 
     fn note_active(&mut self) {
         for (at, link) in self.links.iter().enumerate() {
-            if let Some(link) = link {
-                self.ways.set_active(at as u16, link.asp.is_active() && !link.leaving);
-            }
+            let Some(link) = link else { continue };
+            let carries = match link.asp.role() {
+                _ if link.leaving => Carries::Nothing,
+                Role::Sgp => match self.servers.state(at as u16) {
+                    m3ua::ServerState::Active => Carries::Traffic,
+                    m3ua::ServerState::Pending => Carries::Later,
+                    _ => Carries::Nothing,
+                },
+                _ if link.asp.is_active() => Carries::Traffic,
+                _ => Carries::Nothing,
+            };
+            self.ways.set_carries(at as u16, carries);
         }
     }
 
@@ -580,7 +649,11 @@ impl Transport {
     /// Whether an association carries traffic.
     #[must_use]
     pub fn is_active(&self, association: u16) -> bool {
-        self.ways.is_active(association)
+        match self.links.get(usize::from(association)) {
+            // That of its application server may have another.
+            Some(Some(link)) => link.asp.is_active() && !link.leaving,
+            _ => self.ways.is_active(association),
+        }
     }
 
     /// M3UA's counters of this worker's associations, with their names.
@@ -602,7 +675,7 @@ impl Transport {
 
     /// The configured associations: name, owner, and whether each carries traffic as far as this worker knows.
     pub fn associations(&self) -> impl Iterator<Item = (&str, WorkerId, bool)> {
-        let active = |at: usize| self.ways.is_active(at as u16);
+        let active = |at: usize| self.is_active(at as u16);
         self.setups.iter().enumerate().map(move |(at, setup)| (setup.name.as_str(), setup.owner, active(at)))
     }
 
@@ -610,4 +683,19 @@ impl Transport {
     pub(super) fn leads_to(&self, point_code: PointCode) -> Option<bool> {
         self.ways.reaches(point_code)
     }
+}
+
+/// Writes a whole DATA message.
+pub(super) fn write_data<'w>(
+    w: &'w mut Prepend<'_>,
+    message: &[u8],
+    header: &m3ua::build::DataHeader,
+    correlation: Option<u32>,
+) -> Option<&'w [u8]> {
+    if let Some(correlation) = correlation {
+        return m3ua::build::correlated_data(w, message, header, correlation);
+    }
+    let mark = m3ua::build::data_padding(w);
+    w.bytes(message);
+    m3ua::build::data(w, mark, header)
 }

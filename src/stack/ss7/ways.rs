@@ -40,6 +40,8 @@ struct Way {
     is_own: bool,
     /// What its gateway says; `None`: the association carries no traffic.
     state: Option<Availability>,
+    /// Messages wait here until it is known whether it carries traffic again.
+    waits: bool,
     /// When congestion that nobody mentions any more is over.
     congested_until: Time,
 }
@@ -54,9 +56,22 @@ impl Way {
     }
 
     /// How much worse than the best that there can be.
-    fn rank(&self) -> (bool, bool) {
-        (self.state.is_some_and(|state| state.reach == Reach::Restricted), self.congestion() > 0)
+    fn rank(&self) -> (bool, bool, bool, bool) {
+        let restricted = self.state.is_some_and(|state| state.reach == Reach::Restricted);
+        let no_sccp = self.state.is_some_and(|state| state.no_sccp);
+        (self.waits, no_sccp, restricted, self.congestion() > 0)
     }
+}
+
+/// What an association does for traffic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Carries {
+    /// None.
+    Nothing,
+    /// It waits: its application server is pending.
+    Later,
+    /// It carries it, itself or by another ASP of its application server.
+    Traffic,
 }
 
 /// A destination and its ways.
@@ -76,7 +91,7 @@ pub(super) struct Ways {
     /// The signalling gateway of each association.
     gateways: Vec<u16>,
     /// Of each association, whether it carries traffic.
-    active: Vec<bool>,
+    carries: Vec<Carries>,
     /// Whether something of this worker's own ways has changed that the others don't know yet.
     changed: bool,
     /// When the first congestion ends of itself.
@@ -92,6 +107,7 @@ impl Ways {
             association,
             is_own: setups.get(usize::from(association)).is_some_and(|setup| setup.owner == worker),
             state: None,
+            waits: false,
             congested_until: Time::NEVER,
         };
         let mut points: Vec<Point> = destinations
@@ -112,7 +128,7 @@ impl Ways {
         Self {
             points,
             gateways: setups.iter().enumerate().map(gateway).collect(),
-            active: vec![false; setups.len()],
+            carries: vec![Carries::Nothing; setups.len()],
             changed: false,
             first_end: Time::NEVER,
         }
@@ -129,14 +145,22 @@ impl Ways {
 
     /// Whether an association carries traffic.
     pub(super) fn is_active(&self, association: u16) -> bool {
-        self.active.get(usize::from(association)).copied().unwrap_or(false)
+        self.carries.get(usize::from(association)).is_some_and(|carries| *carries == Carries::Traffic)
     }
 
     /// An association of this worker carries traffic, or does no more. What its gateway said before is still true as long
     /// as another association to it has been there all the time (RFC 4666 4.5.1).
-    pub(super) fn set_active(&mut self, association: u16, active: bool) {
-        let Some(known) = self.active.get_mut(usize::from(association)) else { return };
-        if core::mem::replace(known, active) == active {
+    pub(super) fn set_carries(&mut self, association: u16, carries: Carries) {
+        let Some(known) = self.carries.get_mut(usize::from(association)) else { return };
+        let was = core::mem::replace(known, carries);
+        if was == carries {
+            return;
+        }
+        if was != Carries::Nothing && carries != Carries::Nothing {
+            let ways = self.points.iter_mut().flat_map(|point| &mut point.ways);
+            for way in ways.filter(|way| way.association == association) {
+                way.waits = carries == Carries::Later;
+            }
             return;
         }
         self.changed = true;
@@ -146,7 +170,9 @@ impl Ways {
         for point in &mut self.points {
             let said = point.ways.iter().find(|way| way.state.is_some() && is_same(way)).copied();
             for way in point.ways.iter_mut().filter(|way| way.association == association) {
-                way.state = active.then(|| said.and_then(|said| said.state).unwrap_or_default());
+                let state = said.and_then(|said| said.state).unwrap_or_default();
+                way.state = (carries != Carries::Nothing).then_some(state);
+                way.waits = carries == Carries::Later;
                 way.congested_until = said.map_or(Time::NEVER, |said| said.congested_until);
             }
         }
@@ -180,10 +206,20 @@ impl Ways {
         }
     }
 
+    /// The SCCP of a destination has answered: no gateway's news of the contrary hold any more.
+    pub(super) fn sccp_back(&mut self, to: PointCode) {
+        let Ok(at) = self.points.binary_search_by_key(&to.0, |point| point.point_code.0) else { return };
+        let ways = self.points.get_mut(at).into_iter().flat_map(|point| &mut point.ways);
+        for state in ways.filter(|way| way.is_own).filter_map(|way| way.state.as_mut()) {
+            self.changed |= state.no_sccp;
+            state.apply(Change::SccpBack);
+        }
+    }
+
     /// Another worker tells how one of its associations leads to the destination at a place of the configuration.
     pub(super) fn learn(&mut self, association: u16, to: PointCode, state: Option<Availability>) {
-        if let Some(known) = self.active.get_mut(usize::from(association)) {
-            *known = state.is_some();
+        if let Some(known) = self.carries.get_mut(usize::from(association)) {
+            *known = if state.is_some() { Carries::Traffic } else { Carries::Nothing };
         }
         if let Ok(at) = self.points.binary_search_by_key(&to.0, |point| point.point_code.0)
             && let Some(point) = self.points.get_mut(at)

@@ -9,7 +9,8 @@ use crate::hlr::subscriber::Priority;
 use crate::hlr::waiting::AlertRules;
 use crate::model::{Model, Models};
 use ipsmgw::control::config::{
-    Association, Backoff, Destination, Eal, NodeKind, Port, PortAddress, R1, Role, Route, Ss7, Title,
+    ApplicationServer, Association, Backoff, Destination, Eal, NodeKind, Port, PortAddress, R1, Role, Route,
+    Ss7, Title,
 };
 use ipsmgw::ident::Digits;
 use ipsmgw::proto::map::{Arc, SmscType, Version};
@@ -145,6 +146,9 @@ pub struct SignallingPoint {
     /// `[[….association]]`.
     #[serde(rename = "association")]
     pub associations: Vec<Association>,
+    /// `[[….application_server]]`.
+    #[serde(rename = "application_server", default)]
+    pub application_servers: Vec<ApplicationServer>,
     /// `[[….destination]]`.
     #[serde(rename = "destination")]
     pub destinations: Vec<Destination>,

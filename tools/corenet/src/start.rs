@@ -9,7 +9,8 @@ use crate::stp::StpNode;
 use core::convert::Infallible;
 use ipsmgw::base::SipKey;
 use ipsmgw::control::config::{
-    Association, Destination, NodeKind, Port, PortAddress, Prefix, Ss7 as Ss7Section, Title,
+    ApplicationServer, Association, Destination, NodeKind, Port, PortAddress, Prefix, Ss7 as Ss7Section,
+    Title,
 };
 use ipsmgw::control::layers;
 use ipsmgw::dataplane::{Worker, rings};
@@ -212,6 +213,7 @@ impl Point<'_> {
             signalling: Signalling {
                 ss7: &point.ss7,
                 associations: &point.associations,
+                servers: &point.application_servers,
                 destinations: &point.destinations,
                 titles: &point.titles,
                 ports: &ports,
@@ -252,6 +254,7 @@ struct NodeStack<'a> {
 struct Signalling<'a> {
     ss7: &'a Ss7Section,
     associations: &'a [Association],
+    servers: &'a [ApplicationServer],
     destinations: &'a [Destination],
     titles: &'a [Title],
     ports: &'a [Port],
@@ -267,6 +270,7 @@ const NO_SS7: Ss7Section = Ss7Section {
     match_first: Vec::new(),
     match_later: Vec::new(),
     relays: Vec::new(),
+    registered_contexts_from: None,
     title_share: 100,
     point_code_share: 100,
     aborts_per_second: u32::MAX,
@@ -274,8 +278,15 @@ const NO_SS7: Ss7Section = Ss7Section {
 
 impl Signalling<'static> {
     /// Of a node that has no signalling links.
-    const NONE: Self =
-        Self { ss7: &NO_SS7, associations: &[], destinations: &[], titles: &[], ports: &[], relays: false };
+    const NONE: Self = Self {
+        ss7: &NO_SS7,
+        associations: &[],
+        servers: &[],
+        destinations: &[],
+        titles: &[],
+        ports: &[],
+        relays: false,
+    };
 }
 
 /// A node on a stack of its own, with one worker.
@@ -344,8 +355,9 @@ fn secret<const N: usize>(seed: u64, purpose: u64) -> [u8; N] {
 }
 
 fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
-    let Signalling { ss7, associations, destinations, titles, ports, relays } = stack.signalling;
+    let Signalling { ss7, associations, servers, destinations, titles, ports, relays } = stack.signalling;
     let point_code = ss7.point_code;
+    let (servers, provisions) = layers::application_servers(servers);
     let mut transport = Transport::new(
         WORKER,
         point_code,
@@ -354,7 +366,8 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
         layers::destinations(destinations, associations),
         secret(config.seed, stack.purpose),
         SipKey::new(secret(config.seed, stack.purpose + 1)),
-    );
+    )
+    .with_servers(&servers, provisions, ss7.registered_contexts_from);
     if relays {
         transport.become_gateway();
     }

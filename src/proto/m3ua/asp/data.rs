@@ -38,12 +38,6 @@ impl Asp {
         }
     }
 
-    /// Whether DATA of this routing context may be sent; without one, of the only one.
-    #[must_use]
-    pub fn is_context_active(&self, context: Option<u32>) -> bool {
-        self.context_bit(Side::Theirs, context).is_some_and(|bit| self.active_contexts() & bit != 0)
-    }
-
     /// The routing contexts of a direction: those that its ASP is active for.
     pub(super) fn list(&self, side: Side) -> &[u32] {
         if side == Side::Theirs && self.is_double() && !self.config.peer_contexts.is_empty() {

@@ -11,7 +11,7 @@ use super::build;
 use super::destinations::{Availability, Change, Destinations};
 use super::keys::Keys;
 use super::view::{Affected, Data, Kind, Message, Why, error_code, malformed};
-use super::{ErrorCode, TrafficMode, stream_for, tag};
+use super::{ErrorCode, TrafficMode, tag};
 use crate::base::{Malformed, Time};
 use crate::codec::{Prepend, Reader};
 use crate::ident::PointCode;
@@ -120,6 +120,8 @@ pub struct Asp {
     modes: [Modes; AspConfig::MAX_CONTEXTS],
     /// The identifier that the peer has given itself.
     peer_identifier: Option<u32>,
+    /// The identifiers that others have in application servers that it serves too.
+    taken: Vec<u32>,
     /// Management lets the ASP be up, without traffic.
     blocked: bool,
     registrations: Registrations,
@@ -158,6 +160,7 @@ impl Asp {
             deadline: Time::NEVER,
             modes: [Modes { required: config.traffic_mode, asked: None }; AspConfig::MAX_CONTEXTS],
             peer_identifier: None,
+            taken: Vec::new(),
             blocked: false,
             registrations: Registrations::default(),
             beat_deadline: Time::NEVER,
@@ -254,12 +257,6 @@ impl Asp {
     #[must_use]
     pub fn state(&self) -> AspState {
         if self.is_double() { self.ours().state.min(self.theirs().state) } else { self.ours().state }
-    }
-
-    /// The stream for DATA with this signalling link selection.
-    #[must_use]
-    pub const fn data_stream(&self, sls: u8) -> u16 {
-        stream_for(sls, self.streams_out)
     }
 
     /// What the peer has said about a destination.

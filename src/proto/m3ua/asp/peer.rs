@@ -35,6 +35,9 @@ impl Asp {
         let identifier = message.parameters.word(tag::ASP_IDENTIFIER)?;
         let refusal = if self.stopped {
             Some(ErrorCode::RefusedManagementBlocking)
+        } else if identifier.is_some_and(|identifier| self.taken.contains(&identifier)) {
+            // It is not unique (RFC 4666 3.8.1).
+            Some(ErrorCode::InvalidAspIdentifier)
         } else if self.config.role != Role::Sgp || self.config.asp_identifier.is_none() {
             None
         } else if identifier.is_none() {
@@ -170,6 +173,12 @@ impl Asp {
     #[must_use]
     pub fn peer_identifier(&self) -> Option<u32> {
         self.peer_identifier
+    }
+
+    /// As SGP, the identifiers that the ASP may not give itself from now on: others have them.
+    pub(in crate::proto::m3ua) fn refuse_identifiers(&mut self, taken: impl Iterator<Item = u32>) {
+        self.taken.clear();
+        self.taken.extend(taken);
     }
 
     /// The traffic mode that the peer has asked for, for one application server.

@@ -190,6 +190,16 @@ impl Asp {
         }
     }
 
+    /// The peer has sent a message to an MTP user that is not here: DUPU "unequipped", unless we are an ASP, which has
+    /// nothing to say of users (RFC 4666 3.4.5).
+    pub fn refuse_user(&mut self, own: PointCode, user: u8, send: &mut dyn FnMut(u16, &[u8])) {
+        const UNEQUIPPED: u32 = 1;
+        if self.config.role != Role::Asp && self.theirs().state == AspState::Active {
+            let parameter = Some((tag::USER_CAUSE, UNEQUIPPED << 16 | u32::from(user)));
+            self.tell_points(Kind::Dupu, &[(own, 0)], parameter, self.theirs().active, send);
+        }
+    }
+
     /// Answers a DAUD: what is congested by SCON, then everything by DAVA, DRST or DUNA. Ranges come before what
     /// lies inside them, since news of a range hold for all of it.
     fn answer_audit(

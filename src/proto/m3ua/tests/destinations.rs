@@ -41,11 +41,11 @@ fn what_a_gateway_reports_its_asp_knows() {
     assert_eq!(tell(DRST, Kind::Drst).reach, Reach::Restricted);
     assert_eq!(tell(Change::Congestion(2), Kind::Scon).congestion, 2);
     assert_eq!(tell(Change::Congestion(0), Kind::Scon).congestion, 0);
-    assert!(!tell(Change::NoSccp(1), Kind::Dupu).is_usable());
+    assert!(tell(Change::NoSccp(1), Kind::Dupu).no_sccp);
     assert_eq!(tell(DAVA, Kind::Dava), Availability::default());
-    assert!(!tell(Change::NoSccp(2), Kind::Dupu).is_usable());
+    assert!(tell(Change::NoSccp(2), Kind::Dupu).no_sccp);
     a.asp.sccp_back(PointCode(9));
-    assert!(a.asp.availability(PointCode(9)).is_usable());
+    assert!(!a.asp.availability(PointCode(9)).no_sccp);
     assert_eq!(reach(&a, 10), Reach::Available);
     a.asp.association_down(Time::ZERO);
     b.asp.association_down(Time::ZERO);

@@ -27,8 +27,8 @@ fn an_asp_and_a_gateway_come_up_and_leave() {
     assert_eq!(passed, [(0, Aspup), (1, AspupAck), (0, Aspac), (1, Ntfy), (1, AspacAck), (1, Ntfy)]);
     assert_eq!(a.changes, [AspState::Inactive, AspState::Active]);
     assert_eq!(b.changes, [AspState::Inactive, AspState::Active]);
-    assert!(a.asp.is_context_active(Some(100)) && a.asp.is_context_active(None));
-    assert!(!a.asp.is_context_active(Some(101)));
+    assert!(a.asp.data_context(Some(100)).is_some() && a.asp.data_context(None).is_some());
+    assert!(a.asp.data_context(Some(101)).is_none());
     assert_eq!(a.asp.poll_timeout(), Time::NEVER);
 
     a.stop(seconds(1));
@@ -45,7 +45,7 @@ fn an_asp_and_a_gateway_come_up_and_leave() {
 fn data_flows_both_ways_once_active() {
     let (mut a, mut b) = active_pair();
     let bytes = data_message(&header(), b"to the gateway");
-    b.input(Time::ZERO, a.asp.data_stream(5), &bytes).unwrap();
+    b.input(Time::ZERO, stream_for(5, 16), &bytes).unwrap();
     a.input(Time::ZERO, 1, &data_message(&header(), b"to us")).unwrap();
     assert_eq!(b.delivered, [b"to the gateway"]);
     assert_eq!(a.delivered, [b"to us"]);
@@ -125,14 +125,18 @@ fn an_acknowledgement_of_one_context_leaves_the_other_asked_for() {
     a.sent.clear();
     let one = [(tag::ROUTING_CONTEXT, &[0, 0, 0, 200][..])];
     a.input(Time::ZERO, 0, &message(Kind::AspacAck, &one)).unwrap();
-    assert!(a.asp.is_active() && a.asp.is_context_active(Some(200)) && !a.asp.is_context_active(Some(100)));
+    assert!(
+        a.asp.is_active()
+            && a.asp.data_context(Some(200)).is_some()
+            && a.asp.data_context(Some(100)).is_none()
+    );
     a.timeout(seconds(2));
     assert_eq!(a.pop(), message(Kind::Aspac, &[(tag::ROUTING_CONTEXT, &[0, 0, 0, 100])]));
     // DATA without a context is ambiguous here.
     a.input(seconds(2), 1, &data_message(&DataHeader { routing_context: None, ..header() }, b"x")).unwrap();
     assert_eq!(errors(&mut a), [ErrorCode::MissingParameter as u32]);
     a.input(seconds(2), 0, &message(Kind::AspacAck, &[(tag::ROUTING_CONTEXT, &[0, 0, 0, 100])])).unwrap();
-    assert!(a.asp.is_context_active(Some(100)));
+    assert!(a.asp.data_context(Some(100)).is_some());
     assert_eq!(a.asp.poll_timeout(), Time::NEVER);
 }
 
@@ -245,7 +249,7 @@ fn without_configured_contexts_an_asp_takes_any_and_a_gateway_none() {
     a.input(Time::ZERO, 1, &data_message(&header(), b"x")).unwrap();
     a.input(Time::ZERO, 1, &data_message(&DataHeader { routing_context: None, ..header() }, b"x")).unwrap();
     assert_eq!((a.delivered.len(), a.sent.len()), (2, 0));
-    assert!(a.asp.is_context_active(None));
+    assert!(a.asp.data_context(None).is_some());
     let mut b = inactive_sgp(|config| config.routing_contexts.clear());
     b.input(Time::ZERO, 0, &message(Kind::Aspac, &[(tag::ROUTING_CONTEXT, &[0, 0, 0, 1])])).unwrap();
     assert_eq!(errors(&mut b), [ErrorCode::InvalidRoutingContext as u32]);

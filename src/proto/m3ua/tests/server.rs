@@ -56,7 +56,7 @@ impl Gateway {
 
     pub(super) fn timeout(&mut self, now: Time) {
         let mut told = Vec::new();
-        self.servers.handle_timeout(now, &mut |it| told.push(it));
+        self.servers.handle_timeout(now, &mut |it| told.push(it), &mut |_| ());
         self.tell(&told);
     }
 
@@ -115,6 +115,25 @@ pub(super) fn inactive(count: usize, config: ServerConfig) -> Gateway {
         gateway.told(at);
     }
     gateway
+}
+
+/// An identifier names one ASP of an application server (RFC 4666 3.8.1): who comes with another's is refused until that is gone.
+#[test]
+fn identifiers_are_unique() {
+    let mut gateway = inactive(2, usual());
+    gateway.send(Time::ZERO, 1, Kind::Aspdn);
+    gateway.nodes[1].sent.clear();
+    let aspup = message(Kind::Aspup, &[(tag::ASP_IDENTIFIER, &[0, 0, 0, 50])]);
+    gateway.input(Time::ZERO, 1, &aspup);
+    let refused = gateway.nodes[1].pop();
+    let code = ErrorCode::InvalidAspIdentifier as u32;
+    assert_eq!((kind(&refused), word(&refused, tag::ERROR_CODE)), (Kind::Err, Some(code)));
+    // The other may come again itself.
+    gateway.input(Time::ZERO, 0, &aspup);
+    assert_eq!(gateway.nodes[0].asp.state(), AspState::Inactive);
+    gateway.lose(Time::ZERO, 0);
+    gateway.input(Time::ZERO, 1, &aspup);
+    assert_eq!(gateway.nodes[1].asp.state(), AspState::Inactive);
 }
 
 fn active(count: usize, mode: Option<TrafficMode>, config: ServerConfig) -> Gateway {

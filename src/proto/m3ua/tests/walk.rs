@@ -156,6 +156,8 @@ fn servers_stand_whatever_their_asps_do() {
                     server.assert_invariants();
                 }
                 _ => {
+                    // What was held leaves before anything else.
+                    gateway.servers.release(&mut |message| assert_eq!(message, [7; 20]));
                     let (choice, to) = gateway.choose(random.below(256) as u8);
                     let sent = matches!(choice, Some(Choice::One(_) | Choice::All(..)));
                     assert_eq!(sent, gateway.state() == ServerState::Active);

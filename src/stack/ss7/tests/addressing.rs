@@ -314,3 +314,28 @@ fn a_gateway_between_others_translates_titles() {
     let counts = between.ss7.sccp_counts();
     assert_eq!((counts.relayed, counts.returned), (1, 2));
 }
+
+/// What comes back for a dialogue of another worker reaches that one, whichever association it came by: transaction ids say
+/// whose they are.
+#[test]
+fn tcap_loadshare_m3ua_udts() {
+    let to_hlr = || sccp::Rule::new(digits("491710888"), sccp::Destination::titled(PointCode(200)));
+    let mut workers = [0, 1].map(|at| worker_with(at, 2, |sccp| sccp.rules.push(to_hlr())));
+    let now = Time::from_millis(1);
+    for owner in [0, 1] {
+        let mut outside = Crossing::default();
+        workers[owner].invoke(now, &update(), 7, &mut outside).unwrap();
+        let (.., begin) = outside.crossed.pop().expect("its association is another's");
+        let Ok(sccp::Input::Unitdata(unitdata)) = sccp::parse(&begin) else { panic!() };
+        let mut room = [0; 600];
+        let mut w = Prepend::new(&mut room);
+        sccp::build::service(&mut w, &unitdata, sccp::Cause::MTP_FAILURE).unwrap();
+        let back = w.finish().unwrap().to_vec();
+        hear(&mut workers[1 - owner], &back, &mut outside);
+        let (to, label, crossed) = outside.crossed.pop().expect("it is not this worker's");
+        assert_eq!((usize::from(to.0), &crossed), (owner, &back));
+        let mut malformed = MalformedCounts::default();
+        let told = workers[owner].handle_message(now, &label, &crossed, &mut malformed, &mut outside);
+        assert_eq!(told.map(Told::of), Some(Told::NotDelivered(7, 5)));
+    }
+}

@@ -12,13 +12,13 @@ use std::collections::VecDeque;
 
 const US: [u8; 4] = [10, 7, 0, 1];
 const THEM: [u8; 4] = [10, 7, 0, 2];
-const FAR: PointCode = PointCode(300);
+pub(super) const FAR: PointCode = PointCode(300);
 
 /// Keeps packets.
-struct Packets(Vec<u8>, VecDeque<Vec<u8>>);
+pub(super) struct Packets(Vec<u8>, VecDeque<Vec<u8>>);
 
 impl Packets {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(vec![0; 1480], VecDeque::new())
     }
 }
@@ -35,7 +35,7 @@ impl Out for Packets {
 
 /// Keeps what crosses to other workers.
 #[derive(Default)]
-struct Crossed {
+pub(super) struct Crossed {
     messages: Vec<(WorkerId, Label, Vec<u8>)>,
     news: Vec<(u16, PointCode, Option<Availability>)>,
 }
@@ -61,19 +61,19 @@ impl Outside for Crossed {
 }
 
 /// An application server process and a signalling gateway process with several associations between them.
-struct Net {
-    us: Transport,
-    them: Transport,
-    now: Time,
+pub(super) struct Net {
+    pub(super) us: Transport,
+    pub(super) them: Transport,
+    pub(super) now: Time,
     /// Associations whose packets are lost.
-    cut: Vec<u16>,
+    pub(super) cut: Vec<u16>,
     /// What reached the gateway: association and message.
-    heard: Vec<(u16, Vec<u8>)>,
+    pub(super) heard: Vec<(u16, Vec<u8>)>,
     /// What came back from it.
-    back: Vec<(u16, Vec<u8>)>,
+    pub(super) back: Vec<(u16, Vec<u8>)>,
     /// M3UA messages (class and type) and SCTP chunks of ours, as they left: DATA's M3UA, or the chunk's type alone.
     left: Vec<(u8, u16)>,
-    crossed: Crossed,
+    pub(super) crossed: Crossed,
 }
 
 impl Net {
@@ -91,8 +91,33 @@ impl Net {
         destinations: Vec<Destination>,
         behind: Option<Vec<Destination>>,
     ) -> Self {
+        let mut net = Self::shaped(gateways, others, contexts, destinations, behind, &|_, _, _| ());
+        assert!((0..gateways.len() - others).all(|at| net.us.is_active(at as u16)));
+        net.crossed = Crossed::default();
+        net.left.clear();
+        net
+    }
+
+    /// The same with M3UA as `shape` has it, by association and side; whatever becomes active in two seconds.
+    pub(super) fn shaped(
+        gateways: &[&str],
+        others: usize,
+        contexts: &[u32],
+        destinations: Vec<Destination>,
+        behind: Option<Vec<Destination>>,
+        shape: &dyn Fn(usize, Role, &mut AspConfig),
+    ) -> Self {
         let setup = |at: usize, role| {
             let (own, peer) = if role == sctp::Role::Client { (US, THEM) } else { (THEM, US) };
+            let mut m3ua = AspConfig::new(
+                if role == sctp::Role::Client { Role::Asp } else { Role::Sgp },
+                if role == sctp::Role::Client {
+                    contexts.to_vec()
+                } else {
+                    contexts[contexts.len() - 1..].to_vec()
+                },
+            );
+            shape(at, m3ua.role, &mut m3ua);
             let ports = (3000 + at as u16, 2905 + at as u16);
             let (local_port, remote_port) =
                 if role == sctp::Role::Client { ports } else { (ports.1, ports.0) };
@@ -107,14 +132,7 @@ impl Net {
                     send_ring: 1 << 16,
                     ..sctp::AssociationConfig::new(role, own.into(), peer.into())
                 },
-                m3ua: AspConfig::new(
-                    if role == sctp::Role::Client { Role::Asp } else { Role::Sgp },
-                    if role == sctp::Role::Client {
-                        contexts.to_vec()
-                    } else {
-                        contexts[contexts.len() - 1..].to_vec()
-                    },
-                ),
+                m3ua,
             }
         };
         let transport = |role, code, destinations| {
@@ -136,9 +154,6 @@ impl Net {
             net.them.become_gateway();
         }
         net.run(Duration::from_secs(2));
-        assert!((0..gateways.len() - others).all(|at| net.us.is_active(at as u16)));
-        net.crossed = Crossed::default();
-        net.left.clear();
         net
     }
 
@@ -148,7 +163,7 @@ impl Net {
     }
 
     /// Lets both sides say what they have to, until neither has anything.
-    fn pump(&mut self) {
+    pub(super) fn pump(&mut self) {
         let mut ours = Packets::new();
         let mut theirs = Packets::new();
         loop {
@@ -192,7 +207,7 @@ impl Net {
         }
     }
 
-    fn run(&mut self, time: Duration) {
+    pub(super) fn run(&mut self, time: Duration) {
         let end = self.now + time;
         self.pump();
         while self.now < end {
@@ -206,7 +221,12 @@ impl Net {
         self.send_to(FAR, selection, message)
     }
 
-    fn send_to(&mut self, to: PointCode, selection: u8, message: &[u8]) -> Result<WorkerId, Refusal> {
+    pub(super) fn send_to(
+        &mut self,
+        to: PointCode,
+        selection: u8,
+        message: &[u8],
+    ) -> Result<WorkerId, Refusal> {
         let mut room = [0; 1024];
         let mut w = Prepend::new(&mut room);
         w.bytes(message);
@@ -228,7 +248,7 @@ impl Net {
     }
 
     /// An association ends, and none follows while it is cut.
-    fn end(&mut self, association: u16) {
+    pub(super) fn end(&mut self, association: u16) {
         let mut last = Packets::new();
         let id = AssociationId(association);
         self.them.endpoint.abort(self.now, id, b"", &mut last);
@@ -243,7 +263,7 @@ impl Net {
     }
 
     /// The gateway process of an association says something.
-    fn say(&mut self, association: u16, message: &str) {
+    pub(super) fn say(&mut self, association: u16, message: &str) {
         let sent = self.them.endpoint.send(self.now, AssociationId(association), 0, 3, &hex(message));
         sent.unwrap();
         self.pump();
@@ -291,6 +311,13 @@ fn what_gateways_say_chooses_the_way() {
         net.say(0, &SCON.replace("00000002", "00000000"));
         assert_eq!(net.spread(), [0, 1], "{worse}");
     }
+    // Without SCCP by every way: it must be asked whether it is back, and any will do.
+    net.say(0, DUPU);
+    net.say(1, DUPU);
+    assert_eq!(net.spread(), [0, 1]);
+    assert_eq!(net.us.silent, [FAR]);
+    net.us.ways.sccp_back(FAR);
+    assert_eq!(net.us.state_of(FAR).map(|state| state.no_sccp), Some(false));
     net.say(0, DUNA);
     net.say(1, DUNA);
     assert_eq!(net.send(0, b"nobody"), Err(Refusal::NoRoute));
@@ -502,7 +529,8 @@ fn a_gateway_between_two_points() {
     let (own, nobody) = (PointCode(100), PointCode(555));
     let destinations = vec![Destination::new(own, vec![0]), Destination::new(nobody, vec![0])];
     let behind = Some(vec![Destination::new(own, vec![1])]);
-    let mut net = Net::with(&["one", "two"], 0, &[7], destinations, behind);
+    let each = |at: usize, _: Role, config: &mut AspConfig| config.routing_contexts = vec![7 + at as u32];
+    let mut net = Net::shaped(&["one", "two"], 0, &[7], destinations, behind, &each);
     net.send_to(own, 3, b"over").unwrap();
     net.pump();
     assert_eq!((&net.back[..], &net.heard[..]), (&[(1, b"over".to_vec())][..], &[][..]));
@@ -511,8 +539,11 @@ fn a_gateway_between_two_points() {
     net.pump();
     assert_eq!(net.send_to(nobody, 3, b"nobody"), Err(Refusal::NoRoute));
     assert_eq!((net.them.counts.relayed, net.them.counts.relay_refused), (1, 1));
-    // What it loses and gets back it says at once.
+    // What it loses for longer than T(r) it says, and what it gets back at once.
     net.end(1);
+    net.run(Duration::from_millis(1900));
+    assert!(net.us.state_of(own).is_some_and(|state| state.is_usable()), "its application server is pending");
+    net.run(Duration::from_millis(200));
     assert_eq!(net.send_to(own, 3, b"away"), Err(Refusal::NoRoute));
     net.cut.clear();
     net.run(Duration::from_secs(8));

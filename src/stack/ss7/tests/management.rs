@@ -72,6 +72,33 @@ fn a_backup_serves_while_a_subsystem_is_out() {
     assert_eq!(outside.news[2].state, SubsystemState::Allowed);
 }
 
+/// DUPU: the SCCP of the point is absent. Its management is tested, and until it answers the backup serves (N-PCSTATE).
+#[test]
+fn a_point_without_sccp_is_tested_until_it_answers() {
+    let (mut ss7, mut outside) = (with_backup(), Crossing::default());
+    assert_eq!(goes_to(&mut ss7), 200);
+    let absent = m3ua::Change::NoSccp(1);
+    ss7.transport.note_silence(PointCode(200), absent);
+    ss7.transport.note_silence(PointCode(200), absent);
+    ss7.transport.note_silence(PointCode(999), absent);
+    let (mut room, mut malformed) = (Octets::EMPTY, MalformedCounts::default());
+    let now = Time::from_millis(1);
+    assert!(ss7.poll(now, &mut room, &mut malformed, &mut outside).is_none());
+    let [news] = outside.news[..] else { panic!("of a point that is none of ours: {:?}", outside.news) };
+    assert_eq!((news.point_code, news.ssn), (PointCode(200), Ssn::SCMG));
+    assert_eq!(goes_to(&mut ss7), 300);
+    let due = ss7.subsystems.poll_timeout();
+    ss7.poll(due, &mut room, &mut malformed, &mut outside);
+    assert_eq!(managed(&mut outside), [(200, vec![3, 1, 200, 0, 0])], "SST of its management");
+    let (message_type, ssn, point_code) = (ScmgType::Allowed, Ssn::SCMG, PointCode(200));
+    let scmg = sccp::Scmg { message_type, ssn, point_code, multiplicity: 0, congestion: None };
+    let mut answer = [0; 64];
+    let mut w = Prepend::new(&mut answer);
+    scmg.write(&mut w).unwrap();
+    hear(&mut ss7, w.finish().unwrap(), &mut outside);
+    assert_eq!(goes_to(&mut ss7), 200);
+}
+
 /// A message that came back says the same as SSP.
 #[test]
 fn a_subsystem_that_failed_is_not_asked_again() {
