@@ -460,6 +460,28 @@ impl Stack {
         self.ss7.mt_forward_sm(now, forward, user, outside)
     }
 
+    /// Sends the next mt-forwardSM to the subscriber of the last in the dialogue that its [`Outcome::Result`] names. Its end
+    /// comes as [`Indication::Ended`] with `user`.
+    ///
+    /// # Errors
+    /// When it can't be sent there: the dialogue is over.
+    pub fn next_mt_forward_sm(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        tpdu: &[u8],
+        more_messages: bool,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        self.ss7.next_mt_forward_sm(now, dialogue, (tpdu, more_messages), user, outside)
+    }
+
+    /// Ends a dialogue that was left open for another short message, of which there is none.
+    pub fn no_more_messages(&mut self, now: Time, dialogue: DialogueId, outside: &mut dyn Outside) {
+        self.ss7.no_more_messages(now, dialogue, outside);
+    }
+
     /// Sends readyForSM. Its end comes as [`Indication::Ended`] with `user`.
     ///
     /// # Errors

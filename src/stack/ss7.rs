@@ -62,6 +62,8 @@ counts! {
         held_full,
         /// Short messages that came in the dialogue of an earlier one.
         more_messages,
+        /// Those that we sent in the dialogue of an earlier one.
+        more_messages_sent,
         /// Unidirectional messages: no operation of MAP comes in one.
         unidirectional_refused,
         /// Results and errors that can't be read, or are none that the operation has.

@@ -1,7 +1,7 @@
 //! What components mean in a dialogue: invocations of the peer's, and what becomes of ours.
 
-use super::dialogue::{INVOKE_ID, gone};
-use super::invocation::{KEPT, Kept, Messages, Octets, Opener, Party};
+use super::dialogue::{MORE_MESSAGES, gone};
+use super::invocation::{INVOKE_ID, KEPT, Kept, Messages, Octets, Opener, Party};
 use super::{Ss7, count, offer};
 use crate::base::{Malformed, MalformedCounts, Time};
 use crate::proto::map::{self, SmRpDa, SmRpOa, UserError, Version, context, operation};
@@ -53,6 +53,10 @@ impl Ss7 {
                         self.dialogues.renew(now, dialogue);
                         self.pause(dialogue, components, &mut rejects);
                     }
+                    if let Some(outcome) = self.leave_open(now, dialogue, &party, outcome) {
+                        self.settle(now, dialogue, &party, &rejects, outside);
+                        return Some(Indication::Ended { user, outcome });
+                    }
                     // Left open, by the peer after its answer or by us after ours: there is nothing more to say in it.
                     if !party.is_peers() || self.is_done(dialogue, &party) {
                         self.send(now, dialogue, true, outside, |w| rejects.write(w));
@@ -75,6 +79,23 @@ impl Ss7 {
             self.settle(now, dialogue, &party, &rejects, outside);
         }
         None
+    }
+
+    /// A peer has taken a message of ours that another is to follow, and not ended the dialogue: what is told of it.
+    fn leave_open<'a>(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        party: &Party,
+        outcome: Outcome<'a>,
+    ) -> Option<Outcome<'a>> {
+        let Outcome::Result { tpdu, .. } = outcome else { return None };
+        if party.is_peers() || !party.messages.more {
+            return None;
+        }
+        self.dialogues.set_user(dialogue, party.answered());
+        self.dialogues.set_timer(now, dialogue, MORE_MESSAGES);
+        Some(Outcome::Result { tpdu, open: Some(dialogue) })
     }
 
     /// Sends the Rejects of a message together (Q.774 3.2.2.2), and ends the dialogue if nothing waits in it: by these,
@@ -224,7 +245,9 @@ impl Ss7 {
     /// The word and the operation of an invocation of ours; of a dialogue's only one if the peer could not tell which.
     fn invocation(&self, dialogue: DialogueId, party: &Party, id: Option<i8>) -> Option<(u64, u8)> {
         match party.opener {
-            Opener::Us { user, opcode, .. } => id.is_none_or(|id| id == INVOKE_ID).then_some((user, opcode)),
+            Opener::Us { user, opcode, id: ours, is_answered, .. } => {
+                (!is_answered && id.is_none_or(|id| id == ours)).then_some((user, opcode))
+            }
             Opener::Peer { .. } => self
                 .within
                 .iter()
@@ -271,7 +294,7 @@ impl Ss7 {
         components: Components<'a>,
         malformed: &mut MalformedCounts,
     ) -> Indication<'a> {
-        let Opener::Us { user, opcode: of, .. } = party.opener else {
+        let Opener::Us { user, opcode: of, id, is_answered: false, .. } = party.opener else {
             return gone(dialogue, party, Outcome::Aborted);
         };
         let asked = |invoke_id| Asked { worker: self.worker, dialogue, invoke_id };
@@ -290,7 +313,7 @@ impl Ss7 {
             }
             self.counts.components_refused += 1;
         }
-        gone(dialogue, party, last_of(components, of, malformed).unwrap_or(Outcome::Aborted))
+        gone(dialogue, party, last_of(components, (id, of), malformed).unwrap_or(Outcome::Aborted))
     }
 
     /// What the next kept components are for the application; `room` holds them meanwhile.
@@ -310,8 +333,8 @@ impl Ss7 {
         *room = kept.components;
         let components = Components::new(room);
         match kept.ended {
-            Some(Party { opener: Opener::Us { user, opcode, .. }, .. }) => {
-                let outcome = last_of(components, opcode, malformed).unwrap_or(Outcome::Aborted);
+            Some(Party { opener: Opener::Us { user, opcode, id, .. }, .. }) => {
+                let outcome = last_of(components, (id, opcode), malformed).unwrap_or(Outcome::Aborted);
                 Some(Indication::Ended { user, outcome })
             }
             _ => self.take(now, kept.dialogue, components, malformed, outside),
@@ -319,17 +342,21 @@ impl Ss7 {
     }
 }
 
-/// What became of the one invoke of a dialogue of ours, if the components of its End tell.
+/// What became of the last invoke of a dialogue of ours, of which id and operation are given, if the components of its End tell.
 fn last_of<'a>(
     components: Components<'a>,
-    opcode: u8,
+    (ours, opcode): (i8, u8),
     malformed: &mut MalformedCounts,
 ) -> Option<Outcome<'a>> {
     let answer = components.into_iter().find_map(|component| match component {
-        Component::ResultLast { id: INVOKE_ID, .. }
-        | Component::ResultNotLast { id: INVOKE_ID, .. }
-        | Component::Error { id: INVOKE_ID, .. }
-        | Component::Reject { .. } => outcome_of(&component, opcode, malformed),
+        Component::ResultLast { id, .. }
+        | Component::ResultNotLast { id, .. }
+        | Component::Error { id, .. }
+            if id == ours =>
+        {
+            outcome_of(&component, opcode, malformed)
+        }
+        Component::Reject { .. } => outcome_of(&component, opcode, malformed),
         _ => None,
     });
     answer.map(|answer| answer.outcome)
@@ -388,8 +415,8 @@ fn result_of<'a>(
         // The service centre has taken the message: at worst its report is lost.
         operation::MO_FORWARD_SM | operation::MT_FORWARD_SM => {
             match count(map::ForwardSmResult::parse(result), malformed) {
-                Some(result) => Answer::good(Outcome::Result(result.ui)),
-                None => Answer::bad(Outcome::Result(None), Problem::MISTYPED_RESULT),
+                Some(result) => Answer::good(Outcome::Result { tpdu: result.ui, open: None }),
+                None => Answer::bad(Outcome::Result { tpdu: None, open: None }, Problem::MISTYPED_RESULT),
             }
         }
         _ if opcode.is_none_or(|code| code == Code::Local(invoked)) => {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::invocation::{Messages, Octets, Opener, Party, WITHIN, Within};
+use super::invocation::{INVOKE_ID, Messages, Octets, Opener, Party, WITHIN, Within};
 use super::{Class, Refusal, SHORT, Ss7, count, offer};
 use crate::base::{MalformedCounts, Time};
 use crate::codec::Prepend;
@@ -19,13 +19,10 @@ pub(super) const IN_SEQUENCE_RETURNED: Class = Class { number: 1, return_on_erro
 /// SCCP class 0 without return: answers that nobody misses.
 const BASIC: Class = Class { number: 0, return_on_error: false };
 
-/// The one invoke of a dialogue of ours.
-pub(super) const INVOKE_ID: i8 = 1;
-
 /// How long a peer that has opened a dialogue without an operation may take to ask for one.
 const HANDSHAKE: Duration = Duration::from_secs(30);
-/// How long a peer that has more messages may take over the next one.
-const MORE_MESSAGES: Duration = Duration::from_secs(60);
+/// How long whoever has more messages may take over the next one.
+pub(super) const MORE_MESSAGES: Duration = Duration::from_secs(60);
 /// How long a peer may take over what we invoke in a dialogue of its own (TS 29.002 17.1.2, m).
 const WITHIN_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -402,8 +399,8 @@ fn destination_imsi(user_information: &[u8]) -> Option<Imsi> {
 /// A dialogue is gone, with or without an answer to what we invoked in it.
 pub(super) fn gone<'a>(dialogue: DialogueId, party: &Party, outcome: Outcome<'a>) -> Indication<'a> {
     match party.opener {
-        Opener::Us { user, .. } => Indication::Ended { user, outcome },
-        Opener::Peer { .. } => Indication::Gone { dialogue },
+        Opener::Us { user, is_answered: false, .. } => Indication::Ended { user, outcome },
+        Opener::Us { .. } | Opener::Peer { .. } => Indication::Gone { dialogue },
     }
 }
 

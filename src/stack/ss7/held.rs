@@ -38,6 +38,11 @@ impl Argument {
         }
     }
 
+    /// Whether another message is to follow in the dialogue.
+    pub(super) fn has_more(&self) -> bool {
+        matches!(self, Self::Mt { more_messages: true, .. })
+    }
+
     /// The context and the operation's code in a version.
     pub(super) fn spelling(&self, version: Version) -> (u8, u8) {
         match *self {

@@ -387,14 +387,14 @@ impl ServingNode {
     fn on_submitted(&mut self, now: Time, number: u32, outcome: &Outcome<'_>) {
         let Some(submission) = self.submissions.get(number as usize) else { return };
         let Submission { mobile, fingerprint, intended } = *submission;
-        let accepted = matches!(outcome, Outcome::Result(_));
+        let accepted = matches!(outcome, Outcome::Result { .. });
         let ended = if accepted { Ended::Accepted } else { Ended::Failed };
         if let Some(about) = self.mobiles.get(mobile as usize) {
             self.ledger.ended(Direction::Mo, fingerprint, about.msisdn, ended);
         }
         let is_said = |report: &[u8]| short_message::is_submit_report(report, fingerprint.short(), None);
         match outcome {
-            Outcome::Result(Some(report)) if is_said(report) => self.mo.succeed(now, intended),
+            Outcome::Result { tpdu: Some(report), .. } if is_said(report) => self.mo.succeed(now, intended),
             Outcome::Error(UserError::SmDeliveryFailure { .. }) if self.may_fail => {
                 self.mo.fail_as_configured()
             }
