@@ -20,7 +20,9 @@ use ipsmgw::proto::map::{Version, context, operation};
 use ipsmgw::proto::sccp::SccpConfig;
 use ipsmgw::proto::sip;
 use ipsmgw::proto::tcap::DialoguesConfig;
-use ipsmgw::stack::{Application, Ims, ImsConfig, Offer, Peers, Side, Ss7, Ss7Config, Stack, Transport};
+use ipsmgw::stack::{
+    Application, Handshake, Ims, ImsConfig, Offer, PeerPolicy, Peers, Side, Ss7, Ss7Config, Stack, Transport,
+};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -52,6 +54,7 @@ pub fn ues<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>,
         titles: &[],
         ssns: &[],
         offers: vec![],
+        highest: Version::V3,
         refuses_without_name: false,
         signalling: Signalling::NONE,
     };
@@ -208,6 +211,7 @@ impl Point<'_> {
             titles,
             ssns,
             offers: up_to(point.highest_map.0, offers),
+            highest: point.highest_map.0,
             refuses_without_name: point.refuse_as == RefuseAs::PAbort,
             signalling: Signalling {
                 ss7: &point.ss7,
@@ -242,6 +246,8 @@ struct NodeStack<'a> {
     /// What those titles are.
     ssns: &'a [Ssn],
     offers: Vec<Offer>,
+    /// The newest version of MAP that it asks in, where what it asks has several.
+    highest: Version,
     /// Whether it refuses application contexts as if it did not know what they are.
     refuses_without_name: bool,
     signalling: Signalling<'a>,
@@ -386,6 +392,14 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
         },
         forward_timeout: config.traffic.mt_forward,
         offers: stack.offers.clone(),
-        peers: Peers { refuse_without_name: stack.refuses_without_name, ..Peers::default() },
+        peers: Peers {
+            policies: vec![PeerPolicy {
+                prefix: Digits::EMPTY,
+                handshake: Handshake::WhenNeeded,
+                highest: stack.highest,
+            }],
+            refuse_without_name: stack.refuses_without_name,
+            ..Peers::default()
+        },
     }
 }
