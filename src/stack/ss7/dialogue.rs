@@ -23,8 +23,6 @@ const BASIC: Class = Class { number: 0, return_on_error: false };
 const HANDSHAKE: Duration = Duration::from_secs(30);
 /// How long whoever has more messages may take over the next one.
 pub(super) const MORE_MESSAGES: Duration = Duration::from_secs(60);
-/// How long a peer may take over what we invoke in a dialogue of its own (TS 29.002 17.1.2, m).
-const WITHIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Ss7 {
     /// A TCAP message for `own`, one of our addresses.
@@ -140,7 +138,7 @@ impl Ss7 {
         if operation::is_unanswered(opcode) {
             return Ok(());
         }
-        self.within.push(Within { dialogue, id, opcode, user, deadline: now + WITHIN_TIMEOUT });
+        self.within.push(Within { dialogue, id, opcode, user, deadline: now + map::timer(opcode).life() });
         Ok(())
     }
 
@@ -365,18 +363,24 @@ impl Ss7 {
         let over = |within: &Within| within.deadline <= now || !self.is_open(within.dialogue);
         let at = self.within.iter().position(over)?;
         let within = self.within.swap_remove(at);
-        let outcome = if within.deadline <= now { Outcome::TimedOut } else { Outcome::Aborted };
+        let outcome = match within.deadline <= now {
+            true => unanswered(within.opcode, Outcome::TimedOut),
+            false => Outcome::Aborted,
+        };
         Some(Indication::Ended { user: within.user, outcome })
     }
 }
 
-/// What it means that nothing answered our operation in time: of class 4, that it was not refused (Q.774 3.2.1.1).
+/// What it means that nothing has answered an operation of ours: that it has failed, or, if its class has no result, that it
+/// was not refused (Q.774 3.2.1.1).
+pub(super) fn unanswered(opcode: u8, failure: Outcome<'static>) -> Outcome<'static> {
+    if map::class(opcode).has_result() { failure } else { Outcome::Returned { opcode, result: &[] } }
+}
+
 fn timed_out(party: &Party) -> Outcome<'static> {
     match party.opener {
-        Opener::Us { opcode, .. } if operation::is_unanswered(opcode) => {
-            Outcome::Returned { opcode, result: &[] }
-        }
-        _ => Outcome::TimedOut,
+        Opener::Us { opcode, .. } => unanswered(opcode, Outcome::TimedOut),
+        Opener::Peer { .. } => Outcome::TimedOut,
     }
 }
 
