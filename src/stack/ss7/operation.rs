@@ -7,7 +7,7 @@ use super::dialogue::{IN_SEQUENCE_RETURNED, gone, selection};
 use super::held::{Argument, Held};
 use super::invocation::{INVOKE_ID, Octets, Opener, Party};
 use super::version::{Handshake, policy};
-use super::{MapInvoke, MoForward, MtForward, ROOM, ReadyForSm, Refusal, SHORT, Ss7};
+use super::{LocationUpdate, MapInvoke, MoForward, MtForward, ROOM, ReadyForSm, Refusal, SHORT, Ss7};
 use crate::base::{Inline, Time};
 use crate::codec::Prepend;
 use crate::ident::{Digits, SccpAddress, Ssn};
@@ -114,6 +114,18 @@ impl Ss7 {
             ip_sm_gw: !ready.sgsn,
         });
         self.ask(now, (ready.from, (ready.hlr, Ssn::HLR)), ready.timeout, argument, user, outside)
+    }
+
+    /// updateLocation towards the HLR.
+    pub(in crate::stack) fn update_location(
+        &mut self,
+        now: Time,
+        location: &LocationUpdate,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        let between = (location.from, (location.hlr, Ssn::HLR));
+        self.ask(now, between, location.timeout, Argument::Location(location.update), user, outside)
     }
 
     /// Any operation, in a dialogue of its own.
