@@ -156,7 +156,7 @@ fn what_has_class_4_has_no_answer() {
         assert_eq!((said.len(), said[0][0], parts(&said[0])), (1, 0x65, reject(1, problem)), "{answer}");
         assert_eq!((gateway.open(), gateway.ss7.counts.outcome_rejected), (1, 1));
         gateway.now += Duration::from_secs(20);
-        assert_eq!(gateway.poll(), [told.clone()]);
+        assert_eq!(gateway.poll(), core::slice::from_ref(&told));
     }
     let (mut gateway, id) = asked();
     assert_eq!(gateway.hear_tcap(&end(&id, None, &[])), Some(told));
