@@ -245,7 +245,7 @@ impl Application for Core {
                 }
                 _ => self.counts.wrong += 1,
             },
-            Indication::Ended { user: 3, outcome: Outcome::Result(Some([0, 0])) } => {
+            Indication::Ended { user: 3, outcome: Outcome::Result { tpdu: Some([0, 0]), .. } } => {
                 self.counts.mt_reported += 1
             }
             other => {

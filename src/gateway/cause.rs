@@ -299,7 +299,7 @@ impl Causes {
         let of = match outcome {
             Outcome::Error(UserError::SmDeliveryFailure { cause, .. }) => NoResult::DeliveryFailure(*cause),
             Outcome::Error(error) => NoResult::Error(error.code()),
-            Outcome::Result(_) | Outcome::Returned { .. } | Outcome::Aborted => NoResult::Aborted,
+            Outcome::Result { .. } | Outcome::Returned { .. } | Outcome::Aborted => NoResult::Aborted,
             Outcome::NotDelivered(cause) if cause.is_temporary() => NoResult::NotDeliveredNow,
             Outcome::NotDelivered(_) => NoResult::NotDelivered,
             Outcome::TimedOut => NoResult::TimedOut,

@@ -26,7 +26,7 @@ pub(super) fn on_ended(gateway: &mut Gateway, operation: u64, outcome: &Outcome<
     let outcome = match outcome {
         Outcome::Returned { result, .. } => MapOutcome::Returned(result.to_vec()),
         Outcome::Error(error) => MapOutcome::Error(error.code()),
-        Outcome::Result(_) | Outcome::NotDelivered(_) | Outcome::Aborted => MapOutcome::Aborted,
+        Outcome::Result { .. } | Outcome::NotDelivered(_) | Outcome::Aborted => MapOutcome::Aborted,
         Outcome::TimedOut => MapOutcome::TimedOut,
     };
     tell(gateway, operation, outcome, cx);

@@ -172,7 +172,7 @@ pub(super) fn on_message(
 
 /// Step 9: the SMS-IWMSC's delivery report, or the failure of the way there.
 pub(super) fn on_outcome(gateway: &mut Gateway, now: Time, key: Key, outcome: &Outcome<'_>, cx: &mut Cx<'_>) {
-    if let Outcome::Result(tpdu) = *outcome {
+    if let Outcome::Result { tpdu, .. } = *outcome {
         return send_report(gateway, now, key, Ok(tpdu), cx);
     }
     let causes = &gateway.config.causes;

@@ -266,8 +266,13 @@ impl fmt::Debug for Operation<'_> {
 /// How an operation that we invoked ended.
 #[derive(Clone, Copy)]
 pub enum Outcome<'a> {
-    /// A result of forwardSM, with the TPDU of SM-RP-UI if it had one.
-    Result(Option<&'a [u8]>),
+    /// A result of forwardSM.
+    Result {
+        /// The TPDU of SM-RP-UI, if there is one.
+        tpdu: Option<&'a [u8]>,
+        /// The dialogue, which the peer left open for the message that is to follow this one (moreMessagesToSend).
+        open: Option<DialogueId>,
+    },
     /// A result of another operation. Of a result in several parts it is the first: the others are not waited for.
     Returned {
         /// The operation's local code.
@@ -289,7 +294,7 @@ pub enum Outcome<'a> {
 impl fmt::Debug for Outcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Result(tpdu) => f.debug_tuple("Result").field(tpdu).finish(),
+            Self::Result { tpdu, open } => f.debug_tuple("Result").field(tpdu).field(open).finish(),
             Self::Returned { opcode, result } => write!(f, "Returned({opcode}, {} octets)", result.len()),
             Self::Error(error) => f.debug_tuple("Error").field(error).finish(),
             Self::NotDelivered(cause) => write!(f, "NotDelivered({})", cause.0),

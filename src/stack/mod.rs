@@ -19,8 +19,8 @@ pub use indication::{
     Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp,
 };
 pub use ss7::{
-    AssociationSetup, Destination, Handshake, MapInvoke, MoForward, MtForward, Offer, PeerPolicy, Peers,
-    ReadyForSm, Refusal, Ss7, Ss7Config, Ss7Counts, Transport,
+    AssociationSetup, Destination, Handshake, LocationUpdate, MapInvoke, MoForward, MtForward, Offer,
+    PeerPolicy, Peers, ReadyForSm, Refusal, Ss7, Ss7Config, Ss7Counts, Transport,
 };
 
 use crate::base::{MalformedCounts, PortId, SipKey, Time, counts};
@@ -460,6 +460,28 @@ impl Stack {
         self.ss7.mt_forward_sm(now, forward, user, outside)
     }
 
+    /// Sends the next mt-forwardSM to the subscriber of the last in the dialogue that its [`Outcome::Result`] names. Its end
+    /// comes as [`Indication::Ended`] with `user`.
+    ///
+    /// # Errors
+    /// When it can't be sent there: the dialogue is over.
+    pub fn next_mt_forward_sm(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        tpdu: &[u8],
+        more_messages: bool,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        self.ss7.next_mt_forward_sm(now, dialogue, (tpdu, more_messages), user, outside)
+    }
+
+    /// Ends a dialogue that was left open for another short message, of which there is none.
+    pub fn no_more_messages(&mut self, now: Time, dialogue: DialogueId, outside: &mut dyn Outside) {
+        self.ss7.no_more_messages(now, dialogue, outside);
+    }
+
     /// Sends readyForSM. Its end comes as [`Indication::Ended`] with `user`.
     ///
     /// # Errors
@@ -472,6 +494,21 @@ impl Stack {
         outside: &mut dyn Outside,
     ) -> Result<(), Refusal> {
         self.ss7.ready_for_sm(now, ready, user, outside)
+    }
+
+    /// Sends updateLocation, as a VLR does, in the newest version that the HLR takes. Its end comes as [`Indication::Ended`] with
+    /// `user`; what the HLR invokes meanwhile as [`Indication::Invoke`] with the same word.
+    ///
+    /// # Errors
+    /// When it can't be sent.
+    pub fn update_location(
+        &mut self,
+        now: Time,
+        location: &LocationUpdate,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        self.ss7.update_location(now, location, user, outside)
     }
 
     /// Invokes any operation in a dialogue of its own. Its end comes as [`Indication::Ended`] with `user`, whose top two

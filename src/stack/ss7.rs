@@ -28,6 +28,7 @@ pub use ways::Destination;
 use crate::base::{Malformed, MalformedCounts, Slab, Time, counts};
 use crate::codec::Prepend;
 use crate::ident::{Digits, Imsi, Msisdn, PointCode, SccpAddress, Ssn, WorkerId};
+use crate::proto::map::subscription::UpdateLocation;
 use crate::proto::sccp::{self, Reassembly, Sccp};
 use crate::proto::tcap::{self, DialogueId, Dialogues, DialoguesConfig, Owner};
 
@@ -64,6 +65,8 @@ counts! {
         held_full,
         /// Short messages that came in the dialogue of an earlier one.
         more_messages,
+        /// Those that we sent in the dialogue of an earlier one.
+        more_messages_sent,
         /// Unidirectional messages: no operation of MAP comes in one.
         unidirectional_refused,
         /// Results and errors that can't be read, or are none that the operation has.
@@ -180,6 +183,19 @@ pub struct ReadyForSm {
     pub reason: AlertReason,
     /// Whether we are an SGSN to the HLR, not an IP-SM-GW.
     pub sgsn: bool,
+    /// How long it may take (TS 29.002 17.1.2).
+    pub timeout: Duration,
+}
+
+/// updateLocation to send, as a VLR does.
+#[derive(Clone, Copy, Debug)]
+pub struct LocationUpdate {
+    /// Our own title and subsystem number.
+    pub from: (Digits, Ssn),
+    /// The HLR's title.
+    pub hlr: Digits,
+    /// Who is where.
+    pub update: UpdateLocation,
     /// How long it may take (TS 29.002 17.1.2).
     pub timeout: Duration,
 }

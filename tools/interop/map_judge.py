@@ -171,12 +171,12 @@ class MapJudge(stages.Stage):
         checks.that(f"{what}: no Contact", message.header("contact") is None, message.header("contact"))
         checks.that(f"{what}: at most 1,300 octets", len(message.octets) <= 1300, len(message.octets))
 
-    def invoke_mt(self, of, tpdu, handshake=False):
+    def invoke_mt(self, of, tpdu, handshake=False, more=False):
         """An mt-forwardSM; what it takes to know its answer."""
         centre = sms.number(self.random, least=10, most=12)
         invoke = self.random.randint(-128, 127)
         called, calling = Address(stages.SSN[of.network], stages.TITLE[of.network]), Address(8, centre)
-        forward = map_peer.mt_forward(invoke, of.imsi, centre, tpdu)
+        forward = map_peer.mt_forward(invoke, of.imsi, centre, tpdu, more)
         otid = self.peer.begin(called, calling, MT_RELAY, *([] if handshake else [forward]))
         return {"otid": otid, "invoke": invoke, "centre": centre, "called": called, "calling": calling, "forward": forward}
 
@@ -358,6 +358,26 @@ class MapJudge(stages.Stage):
             heard = await self.peer.inbox.get("result", lambda heard: heard.dtid == asked["otid"], WAIT)
             self.checks.equal("MT handshake: the message is delivered", (heard.kind, heard.component()[0]), ("end", "returnResult"))
 
+    async def more_messages(self, of):
+        """Parts of a long text in one dialogue (moreMessagesToSend; TS 29.002 12.9)."""
+        async with of.lock:
+            tpdus = [sms.deliver(self.random, sms.binary(self.random.randbytes(40 + at))) for at in range(3)]
+            asked, heard = self.invoke_mt(of, tpdus[0], more=True), None
+            for tpdu in tpdus:
+                more = tpdu != tpdus[-1]
+                if heard:
+                    asked["invoke"] = (asked["invoke"] + 129) % 256 - 128
+                    following = map_peer.mt_forward_next(asked["invoke"], tpdu, more)
+                    value = {"otid": asked["otid"], "dtid": heard.otid, "components": [("basicROS", following)]}
+                    self.peer.unitdata(asked["called"], asked["calling"], self.peer.spell(("continue", value)))
+                message, reference = await self.delivery(of, asked, tpdu)
+                self.server(of).respond(message, 200)
+                await self.report(of, message, sms.rp_ack(reference))
+                heard = await self.peer.inbox.get("result of one of several", lambda heard: heard.dtid == asked["otid"], WAIT)
+                self.checks.equal(f"MT, {'more behind it' if more else 'the last'}: the dialogue", heard.kind, "continue" if more else "end")
+                kind, value = heard.component()
+                self.checks.equal("MT, several in a dialogue: each has its result", (kind, value.get("invokeId")), ("returnResult", ("present", asked["invoke"])))
+
     # The run.
 
     async def several(self, act):
@@ -384,7 +404,7 @@ class MapJudge(stages.Stage):
         await asyncio.gather(*[self.register(of) for of in self.subscribers])
         # A few stay out of the crowd: what they go through takes time.
         apart, self.subscribers = self.subscribers[:6], self.subscribers[6:]
-        slow = asyncio.gather(self.step(self.no_report, apart[0]), self.step(self.no_report, apart[1]), self.step(self.no_answer, apart[2]), self.step(self.queue, apart[3]), self.step(self.handshake, apart[4]))
+        slow = asyncio.gather(self.step(self.no_report, apart[0]), self.step(self.no_report, apart[1]), self.step(self.no_answer, apart[2]), self.step(self.queue, apart[3]), self.step(self.handshake, apart[4]), self.step(self.more_messages, apart[5]))
         await asyncio.gather(self.several(self.mo), self.several(self.mt))
         await slow
         for part in (self.mo_continued, self.mo_failures, self.mt_failures, self.nobody_there):

@@ -262,6 +262,16 @@ def absent(invoke, diagnostic):
     return ("returnError", {"invokeId": ("present", invoke), "errcode": ("local", 6), "parameter": ("AbsentSubscriberSM-Param", {"absentSubscriberDiagnosticSM": diagnostic})})
 
 
-def mt_forward(invoke, imsi, service_centre, tpdu):
+def mt_forward(invoke, imsi, service_centre, tpdu, more=False):
     argument = {"sm-RP-DA": ("imsi", bcd(imsi)), "sm-RP-OA": ("serviceCentreAddressOA", b"\x91" + bcd(service_centre)), "sm-RP-UI": tpdu}
+    if more:
+        argument["moreMessagesToSend"] = 0
+    return ("invoke", {"invokeId": ("present", invoke), "opcode": ("local", MT_FORWARD), "argument": ("MT-ForwardSM-Arg", argument)})
+
+
+def mt_forward_next(invoke, tpdu, more):
+    """The next one of a dialogue: to the same subscriber, from the same service centre."""
+    argument = {"sm-RP-DA": ("noSM-RP-DA", 0), "sm-RP-OA": ("noSM-RP-OA", 0), "sm-RP-UI": tpdu}
+    if more:
+        argument["moreMessagesToSend"] = 0
     return ("invoke", {"invokeId": ("present", invoke), "opcode": ("local", MT_FORWARD), "argument": ("MT-ForwardSM-Arg", argument)})

@@ -438,34 +438,58 @@ class SmscJudge(hlr_judge.HlrJudge):
         await self.status_report("status report, delivered in the end", sender, message, said, 0x00)
 
     async def p_8_4_messages_of_one_recipient_in_order(self):
-        """One under way at a time; the others to the node that took the first, and it is told of them."""
+        """One under way at a time; the others to the node that took the first, and it is told of them: in its dialogue if it leaves that
+        open (TS 29.002 12.9), else in another."""
         what, at = "several for one", 13
         await self.everywhere(what, *self.subscriber(at))
-        messages = [self.message(1, at, sms.gsm7(self.random, length)) for length in (160, 160, 5, 160)]
+        messages = [self.message(1, at, sms.gsm7(self.random, length)) for length in (160, 5, 160, 160)]
         await self.accepted(what, messages[0])
         first = await self.arrival(f"{what}, alone yet", GATEWAY, at)
         for message in messages[1:]:
             await self.accepted(what, message)
         await self.nothing_more(f"{what}, while the first is under way")
         self.fail(first, "systemFailure")
+        delivery, otid = None, None
         for number, message in enumerate(messages):
             more = number + 1 < len(messages)
-            delivery = await self.arrival(f"{what}, {'more behind it' if more else 'the last'}", MSC, at, more)
+            how = f"{what}, {'more behind it' if more else 'the last'}"
+            if otid:
+                delivery = await self.next_arrival(how, delivery, otid, more)
+            else:
+                delivery = await self.arrival(how, MSC, at, more)
             self.judge_text(f"{what}, in order, TP-MMS", delivery, message, more)
             self.checks.equal(f"{what}: one at a time", self.centre.inbox.unclaimed, [])
-            if number == 2:
-                await self.take_and_wait(what, delivery)
+            if number in (1, 2):
+                otid = self.take_and_wait(delivery, otid)
             else:
                 self.take(delivery)
         await self.nothing_more(what)
 
-    async def take_and_wait(self, what, delivery):
-        """The node keeps the dialogue open for what was announced (TS 29.002 12.9); whoever does not go on in it ends it."""
-        opened, peer, otid = delivery.opened, self.centre, self.centre.otid()
+    def take_and_wait(self, delivery, otid):
+        """The node takes it, and keeps the dialogue open for what was announced; its transaction id."""
+        opened, peer = delivery.opened, self.centre
         self.ledger.take(delivery.tpdu, delivery.msisdn, True)
-        peer.answer(opened, map_peer.result(delivery.invoke, MT_FORWARD, None), kind="continue", otid=otid)
-        ended = await peer.inbox.get("End of a dialogue that was left open", lambda it: it.dtid == otid, WAIT)
-        self.checks.equal(f"{what}: a dialogue left open is ended", (ended.kind, ended.components, ended.calling, ended.called), ("end", [], opened.calling, opened.called))
+        result = map_peer.result(delivery.invoke, MT_FORWARD, sms.deliver_report(self.random))
+        if not otid:
+            otid = peer.otid()
+            peer.answer(opened, result, kind="continue", otid=otid)
+            return otid
+        value = {"otid": otid, "dtid": opened.otid, "components": [("basicROS", result)]}
+        peer.unitdata(opened.calling, opened.called, peer.spell(("continue", value)), opened.transfer.sls)
+        return otid
+
+    async def next_arrival(self, what, before, otid, more):
+        """The next mt-forwardSM in the dialogue of the one before: it names nobody again, and has an invoke id of its own."""
+        checks, opened = self.checks, before.opened
+        heard = await self.centre.inbox.get(f"{what}: mt-forwardSM in an open dialogue", lambda it: it.dtid == otid, WAIT)
+        kind, value = heard.component()
+        checks.equal("MT, in an open dialogue: a Continue", (heard.kind, heard.otid, heard.called, heard.calling, heard.dialogue), ("continue", opened.otid, opened.called, opened.calling, None))
+        checks.equal("MT, in an open dialogue: one Invoke of mt-forwardSM", (kind, value.get("opcode")), ("invoke", ("local", MT_FORWARD)))
+        argument = heard.argument()
+        checks.equal("MT, in an open dialogue: nobody is named again", (argument["sm-RP-DA"][0], argument["sm-RP-OA"][0]), ("noSM-RP-DA", "noSM-RP-OA"))
+        checks.equal(f"{what}: moreMessagesToSend{'' if more else ' is not there'}", "moreMessagesToSend" in argument, more)
+        checks.equal("MT, in an open dialogue: another invoke id", value["invokeId"][1] != before.invoke, True)
+        return Delivery(opened, heard, before.msisdn, argument["sm-RP-UI"])
 
     async def status_reports(self):
         """TP-SRR: the sender hears what became of it (TS 23.040 3.2.9, 9.2.2.3)."""

@@ -1,5 +1,7 @@
 //! Versions of MAP: how each spells an operation, and what TS 29.002 17.1.2 and 17.6 say of operations by their code.
 
+use core::time::Duration;
+
 use super::{context, error_code, operation};
 
 /// A version of an application context, and so of the operations in it.
@@ -91,6 +93,20 @@ pub enum Class {
     Neither = 4,
 }
 
+impl Class {
+    /// Whether a result may come, without which the operation has failed (Q.774 3.2.1.1).
+    #[must_use]
+    pub const fn has_result(self) -> bool {
+        matches!(self, Self::Both | Self::ResultOnly)
+    }
+
+    /// Whether an error may come.
+    #[must_use]
+    pub const fn has_error(self) -> bool {
+        matches!(self, Self::Both | Self::ErrorOnly)
+    }
+}
+
 /// The class of an operation.
 #[must_use]
 pub const fn class(opcode: u8) -> Class {
@@ -106,6 +122,18 @@ pub enum Timer {
     Medium,
     /// ml: 1 to 10 minutes.
     MediumLong,
+}
+
+impl Timer {
+    /// How long that is here (PROTOCOLS 7.1).
+    #[must_use]
+    pub const fn life(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Short => 8,
+            Self::Medium => 20,
+            Self::MediumLong => 90,
+        })
+    }
 }
 
 /// The timer of an operation.
@@ -253,6 +281,9 @@ mod tests {
     fn classes_timers_and_errors_agree() {
         let unanswered: Vec<u8> = (0..=u8::MAX).filter(|&opcode| class(opcode) == Class::Neither).collect();
         assert_eq!(unanswered, [37, 48, 49, 63]);
+        let classes = [Class::Both, Class::ErrorOnly, Class::ResultOnly, Class::Neither];
+        let answers = classes.map(|class| (class.has_result(), class.has_error()));
+        assert_eq!(answers, [(true, true), (false, true), (true, false), (false, false)]);
         for opcode in 0..=u8::MAX {
             let errors = errors(opcode);
             assert!(errors.is_empty() || class(opcode) == Class::Both, "operation {opcode}");

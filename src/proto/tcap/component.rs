@@ -75,10 +75,16 @@ impl Problem {
     pub const UNRECOGNISED_INVOKE_ID: Self = Self::ReturnResult(0);
     /// The operation's result can't be read.
     pub const MISTYPED_RESULT: Self = Self::ReturnResult(2);
+    /// The operation's class has no result.
+    pub const RESULT_UNEXPECTED: Self = Self::ReturnResult(1);
     /// No operation of ours has this id; an error.
     pub const UNRECOGNISED_INVOKE_ID_OF_ERROR: Self = Self::ReturnError(0);
     /// The error is none that the operation has.
     pub const UNRECOGNISED_ERROR: Self = Self::ReturnError(2);
+    /// The operation's class has no errors.
+    pub const ERROR_UNEXPECTED: Self = Self::ReturnError(1);
+    /// The error is none of the operation's.
+    pub const UNEXPECTED_ERROR: Self = Self::ReturnError(3);
     /// The error's parameter can't be read.
     pub const MISTYPED_ERROR: Self = Self::ReturnError(4);
 

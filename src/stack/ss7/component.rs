@@ -1,7 +1,7 @@
 //! What components mean in a dialogue: invocations of the peer's, and what becomes of ours.
 
-use super::dialogue::{INVOKE_ID, gone};
-use super::invocation::{KEPT, Kept, Messages, Octets, Opener, Party};
+use super::dialogue::{MORE_MESSAGES, gone, unanswered};
+use super::invocation::{INVOKE_ID, KEPT, Kept, Messages, Octets, Opener, Party};
 use super::{Ss7, count, offer};
 use crate::base::{Malformed, MalformedCounts, Time};
 use crate::proto::map::{self, SmRpDa, SmRpOa, UserError, Version, context, operation};
@@ -35,6 +35,7 @@ impl Ss7 {
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
         let mut rejects = Rejects::default();
+        let mut from_here = components.clone();
         while let Some(component) = components.next() {
             let mut party = self.dialogues.user(dialogue)?;
             match self.step(dialogue, &mut party, component, malformed) {
@@ -49,9 +50,17 @@ impl Ss7 {
                     if let Some((id, problem)) = rejected {
                         self.reject(&mut rejects, Some(id), problem);
                     }
+                    if let Some(invoke) = self.beside(dialogue, &party, &components, &from_here) {
+                        self.send(now, dialogue, true, outside, |w| rejects.write(w));
+                        return Some(Indication::Invoke(invoke));
+                    }
                     if party.is_peers() {
                         self.dialogues.renew(now, dialogue);
                         self.pause(dialogue, components, &mut rejects);
+                    }
+                    if let Some(outcome) = self.leave_open(now, dialogue, &party, outcome) {
+                        self.settle(now, dialogue, &party, &rejects, outside);
+                        return Some(Indication::Ended { user, outcome });
                     }
                     // Left open, by the peer after its answer or by us after ours: there is nothing more to say in it.
                     if !party.is_peers() || self.is_done(dialogue, &party) {
@@ -69,12 +78,30 @@ impl Ss7 {
                     return waited.then_some(Indication::Gone { dialogue });
                 }
             }
+            from_here = components.clone();
         }
         if !rejects.is_empty() {
             let party = self.dialogues.user(dialogue)?;
             self.settle(now, dialogue, &party, &rejects, outside);
         }
         None
+    }
+
+    /// A peer has taken a message of ours that another is to follow, and not ended the dialogue: what is told of it.
+    fn leave_open<'a>(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        party: &Party,
+        outcome: Outcome<'a>,
+    ) -> Option<Outcome<'a>> {
+        let Outcome::Result { tpdu, .. } = outcome else { return None };
+        if party.is_peers() || !party.messages.more {
+            return None;
+        }
+        self.dialogues.set_user(dialogue, party.answered());
+        self.dialogues.set_timer(now, dialogue, MORE_MESSAGES);
+        Some(Outcome::Result { tpdu, open: Some(dialogue) })
     }
 
     /// Sends the Rejects of a message together (Q.774 3.2.2.2), and ends the dialogue if nothing waits in it: by these,
@@ -132,27 +159,7 @@ impl Ss7 {
             }
             Component::ResultLast { id, .. }
             | Component::ResultNotLast { id, .. }
-            | Component::Error { id, .. } => match self.invocation(dialogue, party, Some(id)) {
-                Some((user, opcode)) => match outcome_of(&component, opcode, malformed) {
-                    Some(Answer { outcome, problem }) => {
-                        self.forget(dialogue, id);
-                        self.counts.outcome_rejected += u64::from(problem.is_some());
-                        Step::Ended(user, outcome, problem.map(|problem| (id, problem)))
-                    }
-                    None => Step::Pass,
-                },
-                None => {
-                    let error = matches!(component, Component::Error { .. });
-                    Step::Reject(
-                        Some(id),
-                        if error {
-                            Problem::UNRECOGNISED_INVOKE_ID_OF_ERROR
-                        } else {
-                            Problem::UNRECOGNISED_INVOKE_ID
-                        },
-                    )
-                }
-            },
+            | Component::Error { id, .. } => self.on_answer(dialogue, party, id, &component, malformed),
             Component::Reject { id, problem } => {
                 let of_invoke = matches!(problem, Problem::General(_) | Problem::Invoke(_));
                 match self.invocation(dialogue, party, id).filter(|_| of_invoke) {
@@ -168,6 +175,38 @@ impl Ss7 {
                 }
             }
         }
+    }
+
+    /// A result or an error, of what we invoked or of nothing.
+    fn on_answer<'a>(
+        &mut self,
+        dialogue: DialogueId,
+        party: &Party,
+        id: i8,
+        component: &Component<'a>,
+        malformed: &mut MalformedCounts,
+    ) -> Step<'a> {
+        let is_error = matches!(component, Component::Error { .. });
+        let Some((user, opcode)) = self.invocation(dialogue, party, Some(id)) else {
+            let unrecognised = if is_error {
+                Problem::UNRECOGNISED_INVOKE_ID_OF_ERROR
+            } else {
+                Problem::UNRECOGNISED_INVOKE_ID
+            };
+            return Step::Reject(Some(id), unrecognised);
+        };
+        let class = map::class(opcode);
+        if !(if is_error { class.has_error() } else { class.has_result() }) {
+            self.counts.outcome_rejected += 1;
+            let unexpected = if is_error { Problem::ERROR_UNEXPECTED } else { Problem::RESULT_UNEXPECTED };
+            return Step::Reject(Some(id), unexpected);
+        }
+        let Some(Answer { outcome, problem }) = outcome_of(component, opcode, malformed) else {
+            return Step::Pass;
+        };
+        self.forget(dialogue, id);
+        self.counts.outcome_rejected += u64::from(problem.is_some());
+        Step::Ended(user, outcome, problem.map(|problem| (id, problem)))
     }
 
     fn on_invoke<'a>(
@@ -224,7 +263,9 @@ impl Ss7 {
     /// The word and the operation of an invocation of ours; of a dialogue's only one if the peer could not tell which.
     fn invocation(&self, dialogue: DialogueId, party: &Party, id: Option<i8>) -> Option<(u64, u8)> {
         match party.opener {
-            Opener::Us { user, opcode, .. } => id.is_none_or(|id| id == INVOKE_ID).then_some((user, opcode)),
+            Opener::Us { user, opcode, id: ours, is_answered, .. } => {
+                (!is_answered && id.is_none_or(|id| id == ours)).then_some((user, opcode))
+            }
             Opener::Peer { .. } => self
                 .within
                 .iter()
@@ -271,9 +312,26 @@ impl Ss7 {
         components: Components<'a>,
         malformed: &mut MalformedCounts,
     ) -> Indication<'a> {
-        let Opener::Us { user, opcode: of, .. } = party.opener else {
+        let Opener::Us { opcode: of, id, is_answered: false, .. } = party.opener else {
             return gone(dialogue, party, Outcome::Aborted);
         };
+        if let Some(invoke) = self.beside(dialogue, party, &components, &components) {
+            return Indication::Invoke(invoke);
+        }
+        let outcome = last_of(components, (id, of), malformed);
+        gone(dialogue, party, outcome.unwrap_or(unanswered(of, Outcome::Aborted)))
+    }
+
+    /// The operation that nothing answers among `components`, beside the answer with which a dialogue of ours ends: it is told
+    /// first, and `all` are kept for the answer that is among them.
+    fn beside<'a>(
+        &mut self,
+        dialogue: DialogueId,
+        party: &Party,
+        components: &Components<'a>,
+        all: &Components<'a>,
+    ) -> Option<Invoke<'a>> {
+        let Opener::Us { user, opcode: of, .. } = party.opener else { return None };
         let asked = |invoke_id| Asked { worker: self.worker, dialogue, invoke_id };
         let beside = components.clone().find_map(|component| match component {
             Component::Invoke { id, opcode: Code::Local(opcode), argument, .. }
@@ -284,13 +342,9 @@ impl Ss7 {
             }
             _ => None,
         });
-        if let Some(invoke) = beside {
-            if self.keep(dialogue, &components, Some(*party)) {
-                return Indication::Invoke(invoke);
-            }
-            self.counts.components_refused += 1;
-        }
-        gone(dialogue, party, last_of(components, of, malformed).unwrap_or(Outcome::Aborted))
+        let kept = beside.is_some() && self.keep(dialogue, all, Some(*party));
+        self.counts.components_refused += u64::from(beside.is_some() && !kept);
+        beside.filter(|_| kept)
     }
 
     /// What the next kept components are for the application; `room` holds them meanwhile.
@@ -310,8 +364,9 @@ impl Ss7 {
         *room = kept.components;
         let components = Components::new(room);
         match kept.ended {
-            Some(Party { opener: Opener::Us { user, opcode, .. }, .. }) => {
-                let outcome = last_of(components, opcode, malformed).unwrap_or(Outcome::Aborted);
+            Some(Party { opener: Opener::Us { user, opcode, id, .. }, .. }) => {
+                let outcome = last_of(components, (id, opcode), malformed);
+                let outcome = outcome.unwrap_or(unanswered(opcode, Outcome::Aborted));
                 Some(Indication::Ended { user, outcome })
             }
             _ => self.take(now, kept.dialogue, components, malformed, outside),
@@ -319,17 +374,21 @@ impl Ss7 {
     }
 }
 
-/// What became of the one invoke of a dialogue of ours, if the components of its End tell.
+/// What became of the last invoke of a dialogue of ours, of which id and operation are given, if the components of its End tell.
 fn last_of<'a>(
     components: Components<'a>,
-    opcode: u8,
+    (ours, opcode): (i8, u8),
     malformed: &mut MalformedCounts,
 ) -> Option<Outcome<'a>> {
     let answer = components.into_iter().find_map(|component| match component {
-        Component::ResultLast { id: INVOKE_ID, .. }
-        | Component::ResultNotLast { id: INVOKE_ID, .. }
-        | Component::Error { id: INVOKE_ID, .. }
-        | Component::Reject { .. } => outcome_of(&component, opcode, malformed),
+        Component::ResultLast { id, .. }
+        | Component::ResultNotLast { id, .. }
+        | Component::Error { id, .. }
+            if id == ours =>
+        {
+            outcome_of(&component, opcode, malformed)
+        }
+        Component::Reject { .. } => outcome_of(&component, opcode, malformed),
         _ => None,
     });
     answer.map(|answer| answer.outcome)
@@ -369,6 +428,10 @@ fn outcome_of<'a>(
                 Some(error @ UserError::Other { .. }) => {
                     Answer::bad(Outcome::Error(error), Problem::UNRECOGNISED_ERROR)
                 }
+                // What it says is told all the same: the operation has failed.
+                Some(error) if !map::errors(invoked).contains(&code) => {
+                    Answer::bad(Outcome::Error(error), Problem::UNEXPECTED_ERROR)
+                }
                 Some(error) => Answer::good(Outcome::Error(error)),
             }
         }
@@ -388,8 +451,8 @@ fn result_of<'a>(
         // The service centre has taken the message: at worst its report is lost.
         operation::MO_FORWARD_SM | operation::MT_FORWARD_SM => {
             match count(map::ForwardSmResult::parse(result), malformed) {
-                Some(result) => Answer::good(Outcome::Result(result.ui)),
-                None => Answer::bad(Outcome::Result(None), Problem::MISTYPED_RESULT),
+                Some(result) => Answer::good(Outcome::Result { tpdu: result.ui, open: None }),
+                None => Answer::bad(Outcome::Result { tpdu: None, open: None }, Problem::MISTYPED_RESULT),
             }
         }
         _ if opcode.is_none_or(|code| code == Code::Local(invoked)) => {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::invocation::{Messages, Octets, Opener, Party, WITHIN, Within};
+use super::invocation::{INVOKE_ID, Messages, Octets, Opener, Party, WITHIN, Within};
 use super::{Class, Refusal, SHORT, Ss7, count, offer};
 use crate::base::{MalformedCounts, Time};
 use crate::codec::Prepend;
@@ -19,15 +19,10 @@ pub(super) const IN_SEQUENCE_RETURNED: Class = Class { number: 1, return_on_erro
 /// SCCP class 0 without return: answers that nobody misses.
 const BASIC: Class = Class { number: 0, return_on_error: false };
 
-/// The one invoke of a dialogue of ours.
-pub(super) const INVOKE_ID: i8 = 1;
-
 /// How long a peer that has opened a dialogue without an operation may take to ask for one.
 const HANDSHAKE: Duration = Duration::from_secs(30);
-/// How long a peer that has more messages may take over the next one.
-const MORE_MESSAGES: Duration = Duration::from_secs(60);
-/// How long a peer may take over what we invoke in a dialogue of its own (TS 29.002 17.1.2, m).
-const WITHIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long whoever has more messages may take over the next one.
+pub(super) const MORE_MESSAGES: Duration = Duration::from_secs(60);
 
 impl Ss7 {
     /// A TCAP message for `own`, one of our addresses.
@@ -143,7 +138,7 @@ impl Ss7 {
         if operation::is_unanswered(opcode) {
             return Ok(());
         }
-        self.within.push(Within { dialogue, id, opcode, user, deadline: now + WITHIN_TIMEOUT });
+        self.within.push(Within { dialogue, id, opcode, user, deadline: now + map::timer(opcode).life() });
         Ok(())
     }
 
@@ -371,18 +366,24 @@ impl Ss7 {
         let over = |within: &Within| within.deadline <= now || !self.is_open(within.dialogue);
         let at = self.within.iter().position(over)?;
         let within = self.within.swap_remove(at);
-        let outcome = if within.deadline <= now { Outcome::TimedOut } else { Outcome::Aborted };
+        let outcome = match within.deadline <= now {
+            true => unanswered(within.opcode, Outcome::TimedOut),
+            false => Outcome::Aborted,
+        };
         Some(Indication::Ended { user: within.user, outcome })
     }
 }
 
-/// What it means that nothing answered our operation in time: of class 4, that it was not refused (Q.774 3.2.1.1).
+/// What it means that nothing has answered an operation of ours: that it has failed, or, if its class has no result, that it
+/// was not refused (Q.774 3.2.1.1).
+pub(super) fn unanswered(opcode: u8, failure: Outcome<'static>) -> Outcome<'static> {
+    if map::class(opcode).has_result() { failure } else { Outcome::Returned { opcode, result: &[] } }
+}
+
 fn timed_out(party: &Party) -> Outcome<'static> {
     match party.opener {
-        Opener::Us { opcode, .. } if operation::is_unanswered(opcode) => {
-            Outcome::Returned { opcode, result: &[] }
-        }
-        _ => Outcome::TimedOut,
+        Opener::Us { opcode, .. } => unanswered(opcode, Outcome::TimedOut),
+        Opener::Peer { .. } => Outcome::TimedOut,
     }
 }
 
@@ -405,8 +406,8 @@ fn destination_imsi(user_information: &[u8]) -> Option<Imsi> {
 /// A dialogue is gone, with or without an answer to what we invoked in it.
 pub(super) fn gone<'a>(dialogue: DialogueId, party: &Party, outcome: Outcome<'a>) -> Indication<'a> {
     match party.opener {
-        Opener::Us { user, .. } => Indication::Ended { user, outcome },
-        Opener::Peer { .. } => Indication::Gone { dialogue },
+        Opener::Us { user, is_answered: false, .. } => Indication::Ended { user, outcome },
+        Opener::Us { .. } | Opener::Peer { .. } => Indication::Gone { dialogue },
     }
 }
 

@@ -6,6 +6,7 @@ use super::invocation::Octets;
 use crate::base::{Inline, Time};
 use crate::codec::Prepend;
 use crate::ident::{Digits, Imsi, Msisdn, Ssn};
+use crate::proto::map::subscription::UpdateLocation;
 use crate::proto::map::{
     self, AddressString, DialoguePdu, MAX_UI, SmRpDa, SmRpOa, Version, context, operation,
 };
@@ -20,6 +21,8 @@ pub(super) enum Argument {
     Mt { imsi: Imsi, service_centre: Digits, tpdu: Inline<MAX_UI>, more_messages: bool },
     /// readyForSM.
     Ready(map::ReadyForSm),
+    /// updateLocation.
+    Location(UpdateLocation),
     /// Another, encoded by whoever asks; it can be said in one version only.
     Encoded { context: u8, version: Version, opcode: u8, argument: Octets },
 }
@@ -28,7 +31,7 @@ impl Argument {
     /// The oldest and the newest version that says this.
     pub(super) fn versions(&self) -> (Version, Version) {
         match *self {
-            Self::Mo { .. } | Self::Mt { .. } => (Version::V1, Version::V3),
+            Self::Mo { .. } | Self::Mt { .. } | Self::Location(_) => (Version::V1, Version::V3),
             // noteSubscriberPresent says no more than that.
             Self::Ready(map::ReadyForSm { reason: map::AlertReason::MsPresent, .. }) => {
                 (Version::V1, Version::V3)
@@ -38,12 +41,18 @@ impl Argument {
         }
     }
 
+    /// Whether another message is to follow in the dialogue.
+    pub(super) fn has_more(&self) -> bool {
+        matches!(self, Self::Mt { more_messages: true, .. })
+    }
+
     /// The context and the operation's code in a version.
     pub(super) fn spelling(&self, version: Version) -> (u8, u8) {
         match *self {
             Self::Mo { .. } => (context::MO_RELAY, operation::MO_FORWARD_SM),
             Self::Mt { .. } => map::mt_forward_sm(version),
             Self::Ready(_) => map::ready_for_sm(version),
+            Self::Location(_) => (context::NETWORK_LOCATION_UPDATE, operation::UPDATE_LOCATION),
             Self::Encoded { context, opcode, .. } => (context, opcode),
         }
     }
@@ -69,6 +78,7 @@ impl Argument {
                 argument.write_in(w, version);
             }
             Self::Ready(ready) => ready.write_in(w, version),
+            Self::Location(update) => w.bytes(&update.encode_in(version)),
             Self::Encoded { argument, .. } => w.bytes(argument),
         }
     }

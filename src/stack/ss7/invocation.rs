@@ -13,7 +13,7 @@ pub(super) struct Party {
     pub(super) version: Version,
     /// Where our operation is kept until the peer accepts the dialogue.
     pub(super) held: Option<Key>,
-    /// What the peer's short messages say once for all.
+    /// What its short messages say once for all.
     pub(super) messages: Messages,
     /// What the peer has invoked and we have not answered.
     pub(super) pending: Pending,
@@ -29,6 +29,10 @@ pub(super) enum Opener {
         title: Digits,
         ssn: Ssn,
         opcode: u8,
+        /// The id of the last invoke.
+        id: i8,
+        /// Whether that has ended: the dialogue waits for another short message.
+        is_answered: bool,
     },
     /// The peer did.
     Peer {
@@ -57,7 +61,8 @@ impl Default for Party {
     }
 }
 
-/// Short messages of a dialogue that a peer opened: later ones go where the first went (TS 29.002 12.2, 12.9).
+/// Short messages of a dialogue: later ones go where the first went (TS 29.002 12.2, 12.9). Of a dialogue of ours `more`
+/// alone is used.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Messages {
     /// The subscriber: of the first message, or as map-open names the one whose LMSI the message has.
@@ -79,7 +84,37 @@ impl Party {
     }
 
     pub(super) fn ours(user: u64, (title, ssn): (Digits, Ssn), opcode: u8) -> Self {
-        Self { opener: Opener::Us { user, title, ssn, opcode }, ..Self::default() }
+        let opener = Opener::Us { user, title, ssn, opcode, id: INVOKE_ID, is_answered: false };
+        Self { opener, ..Self::default() }
+    }
+
+    /// With or without a message that is to follow (moreMessagesToSend).
+    pub(super) fn with_more(self, more: bool) -> Self {
+        Self { messages: Messages { more, ..self.messages }, ..self }
+    }
+
+    /// With what we invoked answered.
+    pub(super) fn answered(self) -> Self {
+        let opener = match self.opener {
+            Opener::Us { user, title, ssn, opcode, id, .. } => {
+                Opener::Us { user, title, ssn, opcode, id, is_answered: true }
+            }
+            peer @ Opener::Peer { .. } => peer,
+        };
+        Self { opener, ..self }
+    }
+
+    /// With another message for the same subscriber invoked, if the last one is answered and this was to follow; and its
+    /// invoke id, which is another (Q.771 3.1.3.2).
+    pub(super) fn next(self, user: u64, more: bool) -> Option<(Self, i8)> {
+        match self.opener {
+            Opener::Us { title, ssn, opcode, id, is_answered: true, .. } => {
+                let id = id.checked_add(1).unwrap_or(INVOKE_ID);
+                let opener = Opener::Us { user, title, ssn, opcode, id, is_answered: false };
+                Some((Self { opener, ..self }.with_more(more), id))
+            }
+            Opener::Us { .. } | Opener::Peer { .. } => None,
+        }
     }
 
     pub(super) fn is_peers(&self) -> bool {
@@ -134,6 +169,8 @@ pub(super) struct Within {
     pub(super) deadline: Time,
 }
 
+/// The first invoke of a dialogue of ours.
+pub(super) const INVOKE_ID: i8 = 1;
 /// How many invocations of ours there may be in dialogues that peers opened.
 pub(super) const WITHIN: usize = 256;
 /// How many messages may have components that wait.

@@ -3,15 +3,15 @@
 
 use core::time::Duration;
 
-use super::dialogue::{IN_SEQUENCE_RETURNED, INVOKE_ID, gone, selection};
+use super::dialogue::{IN_SEQUENCE_RETURNED, gone, selection};
 use super::held::{Argument, Held};
-use super::invocation::{Octets, Opener, Party};
+use super::invocation::{INVOKE_ID, Octets, Opener, Party};
 use super::version::{Handshake, policy};
-use super::{MapInvoke, MoForward, MtForward, ROOM, ReadyForSm, Refusal, SHORT, Ss7};
+use super::{LocationUpdate, MapInvoke, MoForward, MtForward, ROOM, ReadyForSm, Refusal, SHORT, Ss7};
 use crate::base::{Inline, Time};
 use crate::codec::Prepend;
 use crate::ident::{Digits, SccpAddress, Ssn};
-use crate::proto::map::{self, Version, context};
+use crate::proto::map::{self, SmRpDa, SmRpOa, Version, context};
 use crate::proto::sccp;
 use crate::proto::tcap::{AbortCause, AbortReason, DialogueId, build};
 use crate::stack::{Indication, Outcome, Outside};
@@ -53,6 +53,52 @@ impl Ss7 {
         self.ask(now, between, self.forward_timeout, argument, user, outside)
     }
 
+    /// The next message for the subscriber of the last, in the same dialogue, which its peer left open for it. It names
+    /// neither subscriber nor service centre again (TS 29.002 7.6.8.1, 7.6.8.2). What can't be sent ends the dialogue: it can
+    /// go in one of its own.
+    pub(in crate::stack) fn next_mt_forward_sm(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        (tpdu, more_messages): (&[u8], bool),
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        let next = self.dialogues.user(dialogue).and_then(|party| party.next(user, more_messages));
+        let Some((party, id)) = next else { return Err(Refusal::NoRoute) };
+        let sent = self.user_data(tpdu).and_then(|tpdu| {
+            self.try_send(now, dialogue, false, outside, |w| {
+                let to = map::MtForwardSm::new(SmRpDa::None, SmRpOa::None, &tpdu);
+                map::MtForwardSm { more_messages, ..to }.write_in(w, party.version);
+                build::invoke(w, 0, id, map::mt_forward_sm(party.version).1);
+            })
+        });
+        if let Err(refusal) = sent {
+            self.no_more_messages(now, dialogue, outside);
+            return Err(refusal);
+        }
+        self.counts.more_messages_sent += 1;
+        self.dialogues.set_user(dialogue, party);
+        self.dialogues.set_timer(now, dialogue, self.forward_timeout);
+        Ok(())
+    }
+
+    /// Nothing follows in a dialogue that was left open for another message: it is closed (TS 29.002 12.9, MAP-CLOSE).
+    pub(in crate::stack) fn no_more_messages(
+        &mut self,
+        now: Time,
+        dialogue: DialogueId,
+        outside: &mut dyn Outside,
+    ) {
+        let waits = matches!(
+            self.dialogues.user(dialogue),
+            Some(Party { opener: Opener::Us { is_answered: true, .. }, .. })
+        );
+        if waits {
+            self.send(now, dialogue, true, outside, |_| {});
+        }
+    }
+
     /// readyForSM towards the HLR.
     pub(in crate::stack) fn ready_for_sm(
         &mut self,
@@ -68,6 +114,18 @@ impl Ss7 {
             ip_sm_gw: !ready.sgsn,
         });
         self.ask(now, (ready.from, (ready.hlr, Ssn::HLR)), ready.timeout, argument, user, outside)
+    }
+
+    /// updateLocation towards the HLR.
+    pub(in crate::stack) fn update_location(
+        &mut self,
+        now: Time,
+        location: &LocationUpdate,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refusal> {
+        let between = (location.from, (location.hlr, Ssn::HLR));
+        self.ask(now, between, location.timeout, Argument::Location(location.update), user, outside)
     }
 
     /// Any operation, in a dialogue of its own.
@@ -163,6 +221,7 @@ impl Ss7 {
             return Err(Refusal::Full);
         }
         let party = Party::ours(held.user, from, opcode).held(key, held.version);
+        let party = party.with_more(held.argument.has_more());
         let sent = match self.dialogues.open(now, &titled, party, held.left(now)) {
             Some(dialogue) => self.send_begin(now, dialogue, &mut w, named, &from_address, outside),
             None => Err(Refusal::Full),

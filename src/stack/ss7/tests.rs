@@ -7,6 +7,7 @@ mod failover;
 mod forms;
 mod hostile;
 mod management;
+mod more_messages;
 mod openings;
 mod rejects;
 mod set_up;
@@ -92,7 +93,7 @@ impl Told {
                 Outcome::NotDelivered(cause) => Self::NotDelivered(user, cause.0),
                 Outcome::Aborted => Self::Aborted(user),
                 Outcome::TimedOut => Self::TimedOut(user),
-                Outcome::Result(tpdu) => {
+                Outcome::Result { tpdu, .. } => {
                     let result = tpdu.unwrap_or(&[]).to_vec();
                     Self::Returned { user, opcode: operation::MO_FORWARD_SM, result }
                 }

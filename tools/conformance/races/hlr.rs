@@ -330,7 +330,7 @@ impl Hlr {
         };
         let answered = matches!(
             (asking, outcome),
-            (_, Outcome::Returned { .. } | Outcome::Result(_))
+            (_, Outcome::Returned { .. } | Outcome::Result { .. })
                 | (Asking::Delete(_), Outcome::Error(UserError::UnidentifiedSubscriber))
                 | (Asking::Forward, Outcome::Error(_))
         );

@@ -312,9 +312,9 @@ impl Application for Core {
             }
             Indication::Ended { user, outcome } => {
                 let told = match outcome {
-                    Outcome::Result(Some([0, 0])) => 0,
+                    Outcome::Result { tpdu: Some([0, 0]), .. } => 0,
                     Outcome::Error(error) => error.code(),
-                    Outcome::Result(_)
+                    Outcome::Result { .. }
                     | Outcome::Returned { .. }
                     | Outcome::NotDelivered(_)
                     | Outcome::Aborted

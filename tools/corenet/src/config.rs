@@ -155,7 +155,8 @@ pub struct SignallingPoint {
     /// `[[….title]]`: where the titles of others lead.
     #[serde(rename = "title", default)]
     pub titles: Vec<Title>,
-    /// The newest version of MAP that it speaks: newer application contexts are refused. Default 3.
+    /// The newest version of MAP that it speaks: newer application contexts are refused, and short messages are sent in none.
+    /// Default 3.
     #[serde(default)]
     pub highest_map: HighestMap,
     /// How they are refused. Default `"context"`.

@@ -15,11 +15,11 @@ use ipsmgw::base::{Counts, Time, counts};
 use ipsmgw::codec::Prepend;
 use ipsmgw::control::config::NodeKind;
 use ipsmgw::ident::{Digits, Imsi, Msisdn, Ssn};
-use ipsmgw::proto::map::subscription::{CancelLocation, UpdateGprsLocation, UpdateLocation};
+use ipsmgw::proto::map::subscription::{CancelLocation, LocationInfo, UpdateGprsLocation, UpdateLocation};
 use ipsmgw::proto::map::{AddressString, AlertReason, ReadyForSm, context, operation};
 use ipsmgw::stack::{
-    AbsentSubscriberDiagnostic, Application, Asked, ForwardSm, Indication, MapInvoke, MoForward, Operation,
-    Outcome, Stack, UserError,
+    AbsentSubscriberDiagnostic, Application, Asked, ForwardSm, Indication, LocationUpdate, MapInvoke,
+    MoForward, Operation, Outcome, Stack, UserError,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -251,18 +251,25 @@ impl ServingNode {
         let Some(&mobile) = self.mobiles.get(place) else { return };
         self.asked += 1;
         let own = AddressString::international(self.title);
-        let (what, argument) = match self.kind {
+        let user = User::Location(place as u32);
+        let sent = match self.kind {
             NodeKind::Msc => {
-                let argument = UpdateLocation { imsi: mobile.imsi, msc_number: own, vlr_number: own };
-                ((context::NETWORK_LOCATION_UPDATE_V3, operation::UPDATE_LOCATION), argument.encode())
+                let location = LocationInfo::MscNumber(own);
+                let update = UpdateLocation { imsi: mobile.imsi, location, vlr_number: own };
+                self.homes.get(usize::from(mobile.network)).is_some_and(|home| {
+                    let from = (self.title, self.register_ssn());
+                    let update = LocationUpdate { from, hlr: home.hlr, update, timeout: MEDIUM };
+                    cx.stack.update_location(now, &update, user.to_u64(), cx.outside).is_ok()
+                })
             }
             NodeKind::Sgsn => {
                 let argument =
                     UpdateGprsLocation { imsi: mobile.imsi, sgsn_number: own, sgsn_address: self.address };
-                ((context::GPRS_LOCATION_UPDATE_V3, operation::UPDATE_GPRS_LOCATION), argument.encode())
+                let what = (context::GPRS_LOCATION_UPDATE_V3, operation::UPDATE_GPRS_LOCATION);
+                self.ask(now, user, &mobile, what, &argument.encode(), cx)
             }
         };
-        if !self.ask(now, User::Location(place as u32), &mobile, what, &argument, cx) {
+        if !sent {
             self.answered += 1;
         }
     }
@@ -387,14 +394,14 @@ impl ServingNode {
     fn on_submitted(&mut self, now: Time, number: u32, outcome: &Outcome<'_>) {
         let Some(submission) = self.submissions.get(number as usize) else { return };
         let Submission { mobile, fingerprint, intended } = *submission;
-        let accepted = matches!(outcome, Outcome::Result(_));
+        let accepted = matches!(outcome, Outcome::Result { .. });
         let ended = if accepted { Ended::Accepted } else { Ended::Failed };
         if let Some(about) = self.mobiles.get(mobile as usize) {
             self.ledger.ended(Direction::Mo, fingerprint, about.msisdn, ended);
         }
         let is_said = |report: &[u8]| short_message::is_submit_report(report, fingerprint.short(), None);
         match outcome {
-            Outcome::Result(Some(report)) if is_said(report) => self.mo.succeed(now, intended),
+            Outcome::Result { tpdu: Some(report), .. } if is_said(report) => self.mo.succeed(now, intended),
             Outcome::Error(UserError::SmDeliveryFailure { .. }) if self.may_fail => {
                 self.mo.fail_as_configured()
             }

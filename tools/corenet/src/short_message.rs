@@ -63,6 +63,11 @@ pub fn body(random: &mut Random, number: u32) -> Body {
     }
 }
 
+/// The body of a part of a long text, by its place from 1 on and how many there are (TS 23.040 9.2.3.24.1).
+pub fn part(random: &mut Random, number: u32, (at, of): (u8, u8)) -> Body {
+    text(random, number, 153, &[5, 0, 3, number as u8, of, at])
+}
+
 /// Septets of the default alphabet and its extension, the number in front.
 fn text(random: &mut Random, number: u32, length: usize, header: &[u8]) -> Body {
     let mut septets = format!("{number:08X}").into_bytes();

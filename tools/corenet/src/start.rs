@@ -21,7 +21,9 @@ use ipsmgw::proto::map::{Version, context, operation};
 use ipsmgw::proto::sccp::SccpConfig;
 use ipsmgw::proto::sip;
 use ipsmgw::proto::tcap::DialoguesConfig;
-use ipsmgw::stack::{Application, Ims, ImsConfig, Offer, Peers, Side, Ss7, Ss7Config, Stack, Transport};
+use ipsmgw::stack::{
+    Application, Handshake, Ims, ImsConfig, Offer, PeerPolicy, Peers, Side, Ss7, Ss7Config, Stack, Transport,
+};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -53,6 +55,7 @@ pub fn ues<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>,
         titles: &[],
         ssns: &[],
         offers: vec![],
+        highest: Version::V3,
         refuses_without_name: false,
         signalling: Signalling::NONE,
     };
@@ -137,9 +140,9 @@ pub fn hlr<IO: PacketIo>(config: &Config, io: IO) -> Result<Worker<Impaired<IO>,
             offer(context::GATEWAY, operation::REPORT_SM_DELIVERY_STATUS),
             Offer::new(context::MWD_MANAGEMENT, (Version::V2, Version::V3), operation::READY_FOR_SM),
             offer(context::ANY_TIME_INFO_HANDLING, operation::ANY_TIME_MODIFICATION),
-            offer(context::NETWORK_LOCATION_UPDATE, operation::UPDATE_LOCATION),
+            Offer::new(context::NETWORK_LOCATION_UPDATE, ALL_VERSIONS, operation::UPDATE_LOCATION),
             offer(context::GPRS_LOCATION_UPDATE, operation::UPDATE_GPRS_LOCATION),
-            offer(context::MS_PURGING, operation::PURGE_MS),
+            Offer::new(context::MS_PURGING, (Version::V2, Version::V3), operation::PURGE_MS),
             offer(context::INFO_RETRIEVAL, operation::SEND_AUTHENTICATION_INFO),
         ],
     };
@@ -209,6 +212,7 @@ impl Point<'_> {
             titles,
             ssns,
             offers: up_to(point.highest_map.0, offers),
+            highest: point.highest_map.0,
             refuses_without_name: point.refuse_as == RefuseAs::PAbort,
             signalling: Signalling {
                 ss7: &point.ss7,
@@ -244,6 +248,8 @@ struct NodeStack<'a> {
     /// What those titles are.
     ssns: &'a [Ssn],
     offers: Vec<Offer>,
+    /// The newest version of MAP that it asks in, where what it asks has several.
+    highest: Version,
     /// Whether it refuses application contexts as if it did not know what they are.
     refuses_without_name: bool,
     signalling: Signalling<'a>,
@@ -399,6 +405,14 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
         },
         forward_timeout: config.traffic.mt_forward,
         offers: stack.offers.clone(),
-        peers: Peers { refuse_without_name: stack.refuses_without_name, ..Peers::default() },
+        peers: Peers {
+            policies: vec![PeerPolicy {
+                prefix: Digits::EMPTY,
+                handshake: Handshake::WhenNeeded,
+                highest: stack.highest,
+            }],
+            refuse_without_name: stack.refuses_without_name,
+            ..Peers::default()
+        },
     }
 }

@@ -8,7 +8,7 @@ mod wire;
 
 use core::net::IpAddr;
 
-use super::{AddressString, Fields, Why, read_imsi};
+use super::{AddressString, Fields, Version, Why, read_imsi};
 use crate::base::{Layer, Malformed};
 use crate::codec::{Prepend, ber, tbcd};
 use crate::ident::{Digits, Imsi};
@@ -194,30 +194,55 @@ impl AnyTimeModificationResult {
     }
 }
 
+/// Where a mobile is, as a VLR says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LocationInfo {
+    /// The number of the MSC; not in version 1.
+    MscNumber(AddressString),
+    /// A number for calls to the mobile, which leads to its MSC; not in version 3.
+    RoamingNumber(AddressString),
+}
+
 /// UpdateLocationArg, as a VLR sends it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UpdateLocation {
     /// The subscriber.
     pub imsi: Imsi,
-    /// The number of the MSC that serves the subscriber.
-    pub msc_number: AddressString,
+    /// Which MSC serves the subscriber.
+    pub location: LocationInfo,
     /// The VLR's number.
     pub vlr_number: AddressString,
 }
 
 impl UpdateLocation {
-    /// The argument.
+    /// The argument, in the form of every version that has this kind of location.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         wire::encode(&wire::UpdateLocationArg {
             imsi: imsi_octets(self.imsi),
-            msc_number: address_octets(self.msc_number),
+            location_info: match self.location {
+                LocationInfo::MscNumber(number) => wire::LocationInfo::MscNumber(address_octets(number)),
+                LocationInfo::RoamingNumber(number) => {
+                    wire::LocationInfo::RoamingNumber(address_octets(number))
+                }
+            },
             vlr_number: address_octets(self.vlr_number),
             later: None,
         })
     }
 
-    /// Reads the argument.
+    /// The argument of a version. Where 1 has no MSC number, that stands as the roaming number.
+    #[must_use]
+    pub fn encode_in(&self, version: Version) -> Vec<u8> {
+        match (version, self.location) {
+            (Version::V1, LocationInfo::MscNumber(number)) => {
+                Self { location: LocationInfo::RoamingNumber(number), ..*self }.encode()
+            }
+            _ => self.encode(),
+        }
+    }
+
+    /// Reads the argument of any version.
     ///
     /// # Errors
     /// If it is mistyped.
@@ -225,7 +250,10 @@ impl UpdateLocation {
         let argument: wire::UpdateLocationArg = wire::decode(argument)?;
         Ok(Self {
             imsi: imsi(&argument.imsi)?,
-            msc_number: address(&argument.msc_number)?,
+            location: match argument.location_info {
+                wire::LocationInfo::MscNumber(number) => LocationInfo::MscNumber(address(&number)?),
+                wire::LocationInfo::RoamingNumber(number) => LocationInfo::RoamingNumber(address(&number)?),
+            },
             vlr_number: address(&argument.vlr_number)?,
         })
     }
@@ -287,19 +315,31 @@ pub struct UpdateLocationResult {
 }
 
 impl UpdateLocationResult {
-    /// The result.
+    /// The result of version 3, and of version 2.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         wire::encode(&wire::UpdateLocationRes { hlr_number: address_octets(self.hlr_number), later: None })
     }
 
-    /// Reads the result.
+    /// The result of a version: in 1 the number alone.
+    #[must_use]
+    pub fn encode_in(&self, version: Version) -> Vec<u8> {
+        match version {
+            Version::V1 => wire::encode(&address_octets(self.hlr_number)),
+            Version::V2 | Version::V3 => self.encode(),
+        }
+    }
+
+    /// Reads the result of any version.
     ///
     /// # Errors
     /// If it is mistyped or missing.
     pub fn decode(result: &[u8]) -> Result<Self, Malformed> {
-        let result: wire::UpdateLocationRes = wire::decode(result)?;
-        Ok(Self { hlr_number: address(&result.hlr_number)? })
+        let number = match result.first() {
+            Some(0x04) => wire::decode(result)?,
+            _ => wire::decode::<wire::UpdateLocationRes>(result)?.hlr_number,
+        };
+        Ok(Self { hlr_number: address(&number)? })
     }
 }
 
@@ -499,7 +539,7 @@ impl CancelLocation {
     }
 }
 
-/// PurgeMS-Arg of version 3.
+/// PurgeMS-Arg.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PurgeMs {
     /// The subscriber.
@@ -511,7 +551,14 @@ pub struct PurgeMs {
 }
 
 impl PurgeMs {
-    /// The argument.
+    /// The argument of version 2, in which a VLR is who purges; `None` if it is none.
+    #[must_use]
+    pub fn encode_v2(&self) -> Option<Vec<u8>> {
+        let vlr_number = address_octets(self.vlr_number?);
+        Some(wire::encode(&wire::PurgeMsArgV2 { imsi: imsi_octets(self.imsi), vlr_number, later: None }))
+    }
+
+    /// The argument of version 3.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         wire::encode(&wire::PurgeMsArg {
@@ -522,11 +569,16 @@ impl PurgeMs {
         })
     }
 
-    /// Reads the argument.
+    /// Reads the argument of either version.
     ///
     /// # Errors
     /// If it is mistyped.
     pub fn decode(argument: &[u8]) -> Result<Self, Malformed> {
+        if argument.first() == Some(&0x30) {
+            let argument: wire::PurgeMsArgV2 = wire::decode(argument)?;
+            let vlr_number = Some(address(&argument.vlr_number)?);
+            return Ok(Self { imsi: imsi(&argument.imsi)?, vlr_number, sgsn_number: None });
+        }
         let argument: wire::PurgeMsArg = wire::decode(argument)?;
         Ok(Self {
             imsi: imsi(&argument.imsi)?,

@@ -132,12 +132,23 @@ fn any_time_modification() {
 fn update_location() {
     let update = UpdateLocation {
         imsi: imsi(),
-        msc_number: number("491710990901"),
+        location: LocationInfo::MscNumber(number("491710990901")),
         vlr_number: number("491710990902"),
     };
     assert_eq!(update.encode(), hex(UL));
     for form in [UL, UL_MORE] {
         assert_eq!(UpdateLocation::decode(&hex(form)), Ok(update));
+    }
+    // Versions 1 and 2: LocationInfo, of which 1 has the roaming number alone.
+    assert_eq!((update.encode_in(Version::V3), update.encode_in(Version::V2)), (hex(UL), hex(UL)));
+    let first = UpdateLocation { location: LocationInfo::RoamingNumber(number("491710990901")), ..update };
+    assert_eq!(update.encode_in(Version::V1), first.encode());
+    assert_eq!(UpdateLocation::decode(&first.encode()), Ok(first));
+    assert_eq!(first.encode_in(Version::V2), first.encode());
+    let result = UpdateLocationResult { hlr_number: hlr() };
+    for (version, tag) in [(Version::V1, 0x04), (Version::V2, 0x30), (Version::V3, 0x30)] {
+        let octets = result.encode_in(version);
+        assert_eq!((octets[0], UpdateLocationResult::decode(&octets)), (tag, Ok(result)), "{version:?}");
     }
 }
 
@@ -245,6 +256,10 @@ fn purge_ms() {
     let as_vlr = PurgeMs { vlr_number: Some(gateway()), sgsn_number: None, ..purge };
     assert_eq!(as_vlr.encode(), hex(PURGE_VLR));
     assert_eq!(PurgeMs::decode(&hex(PURGE_VLR)), Ok(as_vlr));
+    // Version 2 has no SGSNs.
+    assert_eq!(purge.encode_v2(), None);
+    let second = as_vlr.encode_v2().unwrap();
+    assert_eq!((second[0], PurgeMs::decode(&second)), (0x30, Ok(as_vlr)));
     let result = PurgeMsResult { freeze_tmsi: false, freeze_p_tmsi: true };
     assert_eq!(result.encode(), hex(PURGE_RESULT));
     assert_eq!(PurgeMsResult::decode(&hex(PURGE_RESULT)), Ok(result));

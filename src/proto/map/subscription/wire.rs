@@ -118,11 +118,20 @@ pub(super) struct AnyTimeModificationRes {
     pub later: Option<Later>,
 }
 
+/// LocationInfo of versions 1 and 2; version 3 has kept the second alone.
+#[derive(AsnType, Decode, Encode, Debug)]
+#[rasn(choice)]
+pub(super) enum LocationInfo {
+    #[rasn(tag(context, 0))]
+    RoamingNumber(OctetString),
+    #[rasn(tag(context, 1))]
+    MscNumber(OctetString),
+}
+
 #[derive(AsnType, Decode, Encode, Debug)]
 pub(super) struct UpdateLocationArg {
     pub imsi: OctetString,
-    #[rasn(tag(context, 1))]
-    pub msc_number: OctetString,
+    pub location_info: LocationInfo,
     pub vlr_number: OctetString,
     pub later: Option<Later>,
 }
@@ -206,6 +215,13 @@ pub(super) struct PurgeMsArg {
     pub vlr_number: Option<OctetString>,
     #[rasn(tag(context, 1))]
     pub sgsn_number: Option<OctetString>,
+    pub later: Option<Later>,
+}
+
+#[derive(AsnType, Decode, Encode, Debug)]
+pub(super) struct PurgeMsArgV2 {
+    pub imsi: OctetString,
+    pub vlr_number: OctetString,
     pub later: Option<Later>,
 }
 

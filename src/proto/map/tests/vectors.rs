@@ -15,19 +15,17 @@ const MOST_OF_ONE: usize = 6;
 
 type Subject = (&'static str, &'static str, &'static str);
 
-/// Version, name and kind of what has vectors that are not read to the values that they tell.
+/// Version, name and kind of what has vectors that are not read to the values that they tell, since nobody here needs it:
+/// triplets (sendAuthenticationInfo of version 2, sendParameters) authenticate nobody in the IMS, which wants quintuplets (TS
+/// 33.203 6.1); an HLR says noteSubscriberDataModified to whoever asked it to tell when a UE is reachable again, which
+/// a gateway hears of as presence or by a REGISTER; restoreData is a VLR's that was restarted.
 const NOT_READ: &[Subject] = &[
     ("1", "sendParameters", "arg"),
     ("1", "sendParameters", "res"),
-    ("1", "updateLocation", "arg"),
-    ("1", "updateLocation", "res"),
-    ("2", "purgeMS", "arg"),
     ("2", "restoreData", "arg"),
     ("2", "restoreData", "res"),
     ("2", "sendAuthenticationInfo", "arg"),
     ("2", "sendAuthenticationInfo", "res"),
-    ("2", "updateLocation", "arg"),
-    ("2", "updateLocation", "res"),
     ("3", "noteSubscriberDataModified", "arg"),
     ("3", "noteSubscriberDataModified", "res"),
     ("3", "restoreData", "arg"),

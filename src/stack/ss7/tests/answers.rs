@@ -345,9 +345,11 @@ fn an_operation_inside_another_has_its_own_time() {
     let mut hlr = hlr();
     let asked = hlr.hear_tcap(&begin(UGL, &[&invoke(1, 23, LOCATION)])).unwrap().asked();
     hlr.within(&asked, INSERT, 1).unwrap();
-    hlr.now += Duration::from_secs(20);
+    hlr.now += Duration::from_secs(12);
     hlr.within(&asked, INSERT, 2).unwrap();
-    hlr.now += Duration::from_secs(10);
+    hlr.now += Duration::from_millis(7999);
+    assert_eq!(hlr.poll(), []);
+    hlr.now += Duration::from_millis(1);
     assert_eq!(hlr.poll(), [Told::TimedOut(1)]);
     // Its answer comes too late; the other's does not.
     let id = our_id(&hlr.said()[0]);

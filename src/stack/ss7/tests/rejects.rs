@@ -114,6 +114,8 @@ fn results_and_errors_that_are_none_are_rejected() {
         (hex("a307 020101 06022a03"), aborted, Some([0x83, 2])),
         (hex("a306 020101 020163"), failed(99), Some([0x83, 2])),
         (hex("a308 020101 020120 0500"), failed(34), Some([0x83, 4])),
+        // An error of MAP that updateGprsLocation does not have, callBarred, and one that it has.
+        (hex("a306 020101 02010d"), failed(13), Some([0x83, 3])),
         (hex("a306 020101 020108"), failed(8), None),
     ] {
         let mut gateway = gateway();
@@ -124,6 +126,64 @@ fn results_and_errors_that_are_none_are_rejected() {
         let expected = problem.map_or(vec![], |problem| reject(1, problem));
         assert_eq!((said.len(), said[0][0], parts(&said[0])), (1, 0x64, expected), "{answer:02x?}");
         assert_eq!((gateway.open(), gateway.ss7.counts.outcome_rejected), (0, u64::from(problem.is_some())));
+    }
+}
+
+/// noteSubscriberPresent of version 1, class 4: an answer to it is none, and that it ends without a word is its success.
+#[test]
+fn what_has_class_4_has_no_answer() {
+    let told = Told::Returned { user: 5, opcode: 48, result: vec![] };
+    let asked = || {
+        let mut gateway = gateway();
+        gateway.ss7.policies =
+            vec![PeerPolicy { prefix: Digits::EMPTY, handshake: Handshake::Never, highest: Version::V1 }];
+        let ready = ReadyForSm {
+            from: (digits(GATEWAY), Ssn::SGSN),
+            hlr: digits(HLR),
+            imsi: "262011234567890".parse().unwrap(),
+            reason: AlertReason::MsPresent,
+            sgsn: false,
+            timeout: Duration::from_secs(20),
+        };
+        gateway.ss7.ready_for_sm(gateway.now, &ready, 5, &mut gateway.sent).unwrap();
+        let id = our_id(&gateway.said()[0]);
+        (gateway, id)
+    };
+    for (answer, problem) in [("a203 020101", [0x82, 1]), ("a306 020101 020122", [0x83, 1])] {
+        let (mut gateway, id) = asked();
+        assert_eq!(gateway.hear_tcap(&going_on(&id, None, &[&hex(answer)])), None);
+        let said = gateway.said();
+        assert_eq!((said.len(), said[0][0], parts(&said[0])), (1, 0x65, reject(1, problem)), "{answer}");
+        assert_eq!((gateway.open(), gateway.ss7.counts.outcome_rejected), (1, 1));
+        gateway.now += Duration::from_secs(20);
+        assert_eq!(gateway.poll(), core::slice::from_ref(&told));
+    }
+    let (mut gateway, id) = asked();
+    assert_eq!(gateway.hear_tcap(&end(&id, None, &[])), Some(told));
+    // What has an answer has failed without one.
+    gateway.invoke(&update(), 7);
+    let id = our_id(&gateway.said()[0]);
+    let none = end(&id, Some(context::GPRS_LOCATION_UPDATE_V3), &[]);
+    assert_eq!(gateway.hear_tcap(&none), Some(Told::Aborted(7)));
+}
+
+/// informServiceCentre behind the result that it belongs to, in a dialogue that the HLR leaves open.
+#[test]
+fn an_operation_beside_an_answer_is_not_lost() {
+    let route =
+        MapInvoke { context: context::GATEWAY_V3, opcode: operation::SEND_ROUTING_INFO_FOR_SM, ..update() };
+    let (answer, inform) = (result(0xa2, 1, 45, INSERT), invoke(2, 63, INSERT));
+    for all in [[&answer[..], &inform], [&inform, &answer]] {
+        let mut gateway = gateway();
+        gateway.invoke(&route, 6);
+        let id = our_id(&gateway.said()[0]);
+        let told = gateway.hear_tcap(&going_on(&id, Some(context::GATEWAY_V3), &all)).unwrap();
+        let expected =
+            Told::Invoke { asked: told.asked(), opcode: 63, argument: INSERT.to_vec(), within: Some(6) };
+        assert_eq!(told, expected);
+        assert_eq!(gateway.poll(), [Told::Returned { user: 6, opcode: 45, result: INSERT.to_vec() }]);
+        let said = gateway.said();
+        assert_eq!((said.len(), said[0][0], gateway.open()), (1, 0x64, 0));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::ident::{Imsi, Msisdn};
-use crate::proto::map::{self, DialoguePdu};
+use crate::proto::map::{self, DialoguePdu, subscription};
 
 /// An SMSC that is both SMS-IWMSC and SMS-GMSC, of the versions `versions` alone.
 fn smsc(versions: (Version, Version)) -> Node {
@@ -346,6 +346,42 @@ fn an_hlr_is_told_in_its_version_who_is_there_again() {
             assert_eq!(gateway.poll(), [Told::Returned { user: 5, opcode: 48, result: vec![] }]);
         }
         assert_eq!((gateway.open(), gateway.ss7.held.len(), hlr.open()), (0, 0, 0));
+    }
+}
+
+/// A VLR tells HLRs of every version where a subscriber is, each in its words.
+#[test]
+fn an_hlr_is_told_in_its_version_where_somebody_is() {
+    let msc = map::AddressString::international(digits(GATEWAY));
+    let location = subscription::LocationInfo::MscNumber(msc);
+    let update = subscription::UpdateLocation { imsi: imsi(), location, vlr_number: msc };
+    for (version, refusals) in [(Version::V3, 0), (Version::V2, 1), (Version::V1, 2)] {
+        let offer =
+            Offer::new(context::NETWORK_LOCATION_UPDATE, (Version::V1, version), operation::UPDATE_LOCATION);
+        let (mut vlr, mut hlr) = (relay(), centre(vec![offer]));
+        for round in 0..2 {
+            let from = (digits(GATEWAY), Ssn::MSC);
+            let update = LocationUpdate { from, hlr: digits(HLR), update, timeout: Duration::from_secs(20) };
+            vlr.ss7.update_location(vlr.now, &update, 5, &mut vlr.sent).unwrap();
+            let (told, asked) = converse(&mut vlr, &mut hlr);
+            let Told::Invoke { opcode: 2, argument, .. } = &asked[0] else { panic!("{told:?} {asked:?}") };
+            assert_eq!(*argument, update.update.encode_in(version), "{version:?}");
+            // insertSubscriberData in the same dialogue, whatever the version.
+            let inside = asked[0].asked();
+            hlr.within(&inside, &[0x30, 0], 6).unwrap();
+            let (told, _) = converse(&mut vlr, &mut hlr);
+            assert!(matches!(told[0], Told::Invoke { opcode: 7, within: Some(5), .. }), "{told:?}");
+            vlr.returned(&told[0].asked(), 7, None);
+            let (_, told) = converse(&mut vlr, &mut hlr);
+            assert_eq!(told, [Told::Returned { user: 6, opcode: 7, result: vec![] }]);
+            let hlr_number = map::AddressString::international(digits(HLR));
+            let result = subscription::UpdateLocationResult { hlr_number }.encode_in(version);
+            hlr.returned(&inside, 2, Some(&result));
+            let (told, _) = converse(&mut vlr, &mut hlr);
+            assert_eq!(told, [Told::Returned { user: 5, opcode: 2, result }]);
+            assert_eq!(vlr.ss7.counts.version_refused, refusals, "round {round}: remembered");
+        }
+        assert_eq!((vlr.open(), vlr.ss7.held.len(), hlr.open()), (0, 0, 0));
     }
 }
 

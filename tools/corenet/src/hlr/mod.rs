@@ -18,9 +18,9 @@ use ipsmgw::codec::Prepend;
 use ipsmgw::control::config::{NodeKind, R1};
 use ipsmgw::ident::{Digits, Imsi};
 use ipsmgw::proto::map::subscription::{
-    AnyTimeModification, AnyTimeModificationResult, InsertSubscriberData, ModifyRegistrationStatus, PurgeMs,
-    PurgeMsResult, Quintuplet, SendAuthenticationInfo, SendAuthenticationInfoResult, SubscriberIdentity,
-    UpdateGprsLocation, UpdateLocation,
+    AnyTimeModification, AnyTimeModificationResult, InsertSubscriberData, LocationInfo,
+    ModifyRegistrationStatus, PurgeMs, PurgeMsResult, Quintuplet, SendAuthenticationInfo,
+    SendAuthenticationInfoResult, SubscriberIdentity, UpdateGprsLocation, UpdateLocation,
 };
 use ipsmgw::proto::map::{
     AddressString, Arc, InformServiceCentre, ReadyForSm, ReportSmDeliveryStatus, SendRoutingInfoForSm,
@@ -342,10 +342,12 @@ impl Hlr {
         let argument = UpdateLocation::decode(argument).map_err(|_| UserError::UnexpectedDataValue)?;
         let id = self.subscribers.by_imsi(argument.imsi).ok_or(UNKNOWN)?;
         let subscriber = self.subscribers.get(id).ok_or(UNKNOWN)?;
-        if !self.mscs.iter().any(|msc| argument.msc_number.digits.starts_with(*msc)) {
+        // A roaming number is one of the MSC's own.
+        let (LocationInfo::MscNumber(msc) | LocationInfo::RoamingNumber(msc)) = argument.location;
+        if !self.mscs.iter().any(|of| msc.digits.starts_with(*of)) {
             return Err(UserError::RoamingNotAllowed { cause: Some(0) });
         }
-        let node = Located::Msc(argument.msc_number, argument.vlr_number);
+        let node = Located::Msc(msc, argument.vlr_number);
         Ok((Location { subscriber: id, node }, subscriber.data()))
     }
 

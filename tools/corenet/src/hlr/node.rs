@@ -15,7 +15,7 @@ use core::time::Duration;
 use ipsmgw::base::{Counts, Key, Time};
 use ipsmgw::ident::Ssn;
 use ipsmgw::proto::map::subscription::{CancelLocation, CancellationType, UpdateLocationResult};
-use ipsmgw::proto::map::{AddressString, InformServiceCentre, context, operation};
+use ipsmgw::proto::map::{AddressString, InformServiceCentre, Version, context, operation};
 use ipsmgw::stack::{
     Application, Asked, Indication, Invoke, MapInvoke, Operation, Outcome, PublishRequest, Published, Stack,
     UserError,
@@ -65,10 +65,17 @@ impl User {
     }
 }
 
-/// An operation that is answered later, as configured.
-struct Late {
+/// An operation to be answered.
+#[derive(Clone, Copy)]
+struct Question {
     asked: Asked,
     opcode: u8,
+    version: Version,
+}
+
+/// One that is answered later, as configured.
+struct Late {
+    question: Question,
     argument: Vec<u8>,
     error: Option<UserError<'static>>,
 }
@@ -80,7 +87,7 @@ pub struct HlrNode {
     /// How it misbehaves.
     pub models: Models,
     /// updateLocations and updateGprsLocations, by their codes, that wait until the node has taken the subscriber's data.
-    locations: BTreeMap<u32, (Asked, u8, Location)>,
+    locations: BTreeMap<u32, (Question, Location)>,
     next: u32,
     late: BTreeMap<(Time, u64), Late>,
     /// Own address and the presence server's.
@@ -117,13 +124,14 @@ impl HlrNode {
         let Operation::Other { opcode, argument } = invoke.operation else {
             return self.finish(now, &invoke.asked, 0, Err(UserError::FacilityNotSupported), cx);
         };
+        let question = Question { asked: invoke.asked, opcode, version: invoke.version };
         match self.models.of(opcode).choose(&mut self.hlr.random) {
             Fate::Silence => self.hlr.counts.ignored += 1,
-            Fate::Answer(Duration::ZERO, None) => self.answer(now, &invoke.asked, opcode, argument, cx),
+            Fate::Answer(Duration::ZERO, None) => self.answer(now, &question, argument, cx),
             Fate::Answer(delay, error) => {
                 self.next = self.next.wrapping_add(1);
                 let error = error.map(Failure::error);
-                let late = Late { asked: invoke.asked, opcode, argument: argument.to_vec(), error };
+                let late = Late { question, argument: argument.to_vec(), error };
                 self.late.insert((now + delay, self.next.into()), late);
             }
         }
@@ -131,9 +139,10 @@ impl HlrNode {
 
     /// 8.1 step 4, 8.2.1 step 3, 8.2.2 step 2, 8.4 steps 3 and 7, 8.5 step 8, 8.7 and 8.8 step 6: what was asked is done and
     /// answered.
-    fn answer(&mut self, now: Time, asked: &Asked, opcode: u8, argument: &[u8], cx: &mut Cx<'_>) {
+    fn answer(&mut self, now: Time, question: &Question, argument: &[u8], cx: &mut Cx<'_>) {
+        let Question { asked, opcode, .. } = question;
         let hlr = &mut self.hlr;
-        let answer = match opcode {
+        let answer = match *opcode {
             operation::SEND_ROUTING_INFO_FOR_SM => {
                 let (answer, inform) = hlr.send_routing_info_for_sm(argument);
                 if let Some(inform) = inform {
@@ -147,14 +156,14 @@ impl HlrNode {
             operation::PURGE_MS => hlr.purge_ms(argument),
             operation::SEND_AUTHENTICATION_INFO => hlr.send_authentication_info(argument),
             operation::UPDATE_LOCATION | operation::UPDATE_GPRS_LOCATION => {
-                match self.insert(now, asked, opcode, argument, cx) {
+                match self.insert(now, question, argument, cx) {
                     Ok(()) => return,
                     Err(error) => Err(error),
                 }
             }
             _ => Err(UserError::FacilityNotSupported),
         };
-        self.finish(now, asked, opcode, answer, cx);
+        self.finish(now, asked, *opcode, answer, cx);
     }
 
     /// informServiceCentre, in the dialogue of the question and before its answer (TS 29.002 23.3).
@@ -169,35 +178,34 @@ impl HlrNode {
     fn insert(
         &mut self,
         now: Time,
-        asked: &Asked,
-        invoked: u8,
+        question: &Question,
         argument: &[u8],
         cx: &mut Cx<'_>,
     ) -> Result<(), UserError<'static>> {
-        let (location, data) = match invoked {
+        let (location, data) = match question.opcode {
             operation::UPDATE_LOCATION => self.hlr.update_location(argument)?,
             _ => self.hlr.update_gprs_location(argument)?,
         };
         self.next = self.next.wrapping_add(1);
         let (opcode, user) = (operation::INSERT_SUBSCRIBER_DATA, User::SubscriberData(self.next).to_u64());
-        let sent = cx.stack.invoke_within(now, asked, opcode, &data.encode(), user, cx.outside);
+        let sent = cx.stack.invoke_within(now, &question.asked, opcode, &data.encode(), user, cx.outside);
         sent.map_err(|_| UserError::system_failure())?;
-        self.locations.insert(self.next, (*asked, invoked, location));
+        self.locations.insert(self.next, (*question, location));
         Ok(())
     }
 
     /// The node has taken the subscriber's data, or has not.
     fn on_inserted(&mut self, now: Time, number: u32, outcome: &Outcome<'_>, cx: &mut Cx<'_>) {
-        let Some((asked, invoked, location)) = self.locations.remove(&number) else { return };
+        let Some((question, location)) = self.locations.remove(&number) else { return };
         let title = self.hlr.home(location.subscriber).map(|home| home.title);
         let answer = match (outcome, title) {
-            (Outcome::Returned { .. }, Some(title)) => self
-                .hlr
-                .locate(location)
-                .map(|()| UpdateLocationResult { hlr_number: AddressString::international(title) }.encode()),
+            (Outcome::Returned { .. }, Some(title)) => {
+                let result = UpdateLocationResult { hlr_number: AddressString::international(title) };
+                self.hlr.locate(location).map(|()| result.encode_in(question.version))
+            }
             _ => Err(UserError::system_failure()),
         };
-        self.finish(now, &asked, invoked, answer, cx);
+        self.finish(now, &question.asked, question.opcode, answer, cx);
     }
 
     fn finish(&mut self, now: Time, asked: &Asked, opcode: u8, answer: Answer, cx: &mut Cx<'_>) {
@@ -289,10 +297,10 @@ impl HlrNode {
         while let Some(entry) = self.late.first_entry()
             && entry.key().0 <= now
         {
-            let Late { asked, opcode, argument, error } = entry.remove();
+            let Late { question, argument, error } = entry.remove();
             match error {
-                Some(error) => self.finish(now, &asked, opcode, Err(error), cx),
-                None => self.answer(now, &asked, opcode, &argument, cx),
+                Some(error) => self.finish(now, &question.asked, question.opcode, Err(error), cx),
+                None => self.answer(now, &question, &argument, cx),
             }
         }
     }

@@ -18,7 +18,7 @@ use ipsmgw::proto::map::{
     SmRpMti, context, operation,
 };
 use ipsmgw::stack::{
-    AbsentSubscriberDiagnostic, MapInvoke, MtForward, Outcome, SmDeliveryFailureCause, UserError,
+    AbsentSubscriberDiagnostic, DialogueId, MapInvoke, MtForward, Outcome, SmDeliveryFailureCause, UserError,
 };
 
 /// The message type of SMS-STATUS-REPORT, in the first octet (TS 23.040 9.2.3.1).
@@ -36,6 +36,8 @@ pub(crate) struct Attempt {
     /// Where the HLR says that the recipient is, in order, and which of them is tried.
     nodes: Vec<routing::Node>,
     at: usize,
+    /// The dialogue with that node, if it waits for another message.
+    open: Option<DialogueId>,
     /// What the HLR is to be told of the nodes that were tried.
     outcomes: Vec<(Domain, DeliveryOutcome, Option<AbsentSubscriberDiagnostic>)>,
     /// informServiceCentre told of flags: a success has to be reported too.
@@ -53,6 +55,7 @@ impl Attempt {
             imsi: None,
             nodes: vec![],
             at: 0,
+            open: None,
             outcomes: vec![],
             flagged: false,
             permanent: None,
@@ -143,6 +146,7 @@ pub(crate) fn on_routing_info(
 /// 8.4 and 8.5 step 4: the message goes to the first node; 8.5 step 7: to the next.
 fn forward(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
     let Some(attempt) = node.attempts.get_mut(&number) else { return };
+    let open = attempt.open.take();
     let message = node.queue.get(attempt.message);
     let (Some(to), Some(imsi), Some(message)) = (attempt.nodes.get(attempt.at), attempt.imsi, message) else {
         return wait(node, now, number);
@@ -168,7 +172,15 @@ fn forward(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
     };
     node.counts.forwarded += 1;
     node.counts.more_messages += u64::from(more_messages);
-    if cx.stack.mt_forward_sm(now, &forward, User::MtForwardSm(number).to_u64(), cx.outside).is_err() {
+    let user = User::MtForwardSm(number).to_u64();
+    // In the dialogue of the one before, or in one of its own if that is gone.
+    if let Some(dialogue) = open
+        && cx.stack.next_mt_forward_sm(now, dialogue, &tpdu, more_messages, user, cx.outside).is_ok()
+    {
+        node.counts.in_open_dialogue += 1;
+        return;
+    }
+    if cx.stack.mt_forward_sm(now, &forward, user, cx.outside).is_err() {
         attempt.failed(false);
         fall_back(node, now, number, cx);
     }
@@ -184,7 +196,8 @@ pub(crate) fn on_outcome(
 ) {
     let Some(attempt) = node.attempts.get_mut(&number) else { return };
     let Some(domain) = attempt.nodes.get(attempt.at).map(|node| node.domain) else { return };
-    if let Outcome::Result(tpdu) = outcome {
+    if let Outcome::Result { tpdu, open } = outcome {
+        attempt.open = *open;
         let failed = !attempt.outcomes.is_empty();
         if attempt.flagged || failed {
             attempt.outcomes.push((domain, DeliveryOutcome::SuccessfulTransfer, None));
@@ -193,6 +206,7 @@ pub(crate) fn on_outcome(
         let (message, expected) = (attempt.message, expected_report(node, number, None));
         let verdict = match tpdu {
             Some(tpdu) if expected.as_deref() == Some(tpdu) => Verdict::Delivered,
+            None if node.lacks_reports => Verdict::Delivered,
             _ => Verdict::DeliveredWithOtherReport,
         };
         node.verdicts.insert(message, verdict);
@@ -353,7 +367,10 @@ fn go_on(node: &mut SmscNode, now: Time, number: u32, next: Option<MessageId>, c
             node.counts.continued += 1;
             forward(node, now, number, cx);
         }
-        _ => {
+        (_, attempt) => {
+            if let Some(dialogue) = attempt.and_then(|attempt| attempt.open) {
+                cx.stack.no_more_messages(now, dialogue, cx.outside);
+            }
             node.attempts.remove(&number);
         }
     }

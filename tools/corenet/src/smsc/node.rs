@@ -19,7 +19,7 @@ use core::time::Duration;
 use ipsmgw::base::{Counts, Time, counts};
 use ipsmgw::codec::Prepend;
 use ipsmgw::ident::{Digits, Imsi, Msisdn};
-use ipsmgw::proto::map::{Arc, operation};
+use ipsmgw::proto::map::{Arc, Version, operation};
 use ipsmgw::proto::tpdu::{Parameters, Status, StatusReport, Timestamp, TpAddress};
 use ipsmgw::stack::{Application, Asked, Indication, Operation, Stack, UserError};
 use std::collections::BTreeMap;
@@ -55,6 +55,8 @@ counts! {
         forwarded,
         /// mt-forwardSM sent with moreMessagesToSend.
         more_messages,
+        /// mt-forwardSM sent in the dialogue of the one before.
+        in_open_dialogue,
         /// mt-forwardSM that failed.
         failed_at_nodes,
         /// Messages that a node took after another had failed.
@@ -171,6 +173,8 @@ pub struct SmscNode {
     number: u32,
     /// Whether messages of the scenario may fail.
     may_fail: bool,
+    /// Whether a node may tell nothing with the result: older versions of MAP have no room for a DELIVER-REPORT.
+    pub(crate) lacks_reports: bool,
     phase: Phase,
     /// Whether all associations have been up.
     risen: bool,
@@ -214,6 +218,8 @@ impl SmscNode {
         });
         let ue = &config.ue;
         let misbehave = config.serving_nodes.iter().any(|node| !node.model.is_good());
+        let mut points = config.serving_nodes.iter().map(|node| &node.point).chain([&config.smsc.point]);
+        let lacks_reports = points.any(|point| point.highest_map.0 < Version::V3);
         Ok(Self {
             centres: config
                 .networks
@@ -236,6 +242,7 @@ impl SmscNode {
             recipients,
             begun: BTreeMap::new(),
             number: 0,
+            lacks_reports,
             may_fail: misbehave || ue.silent + ue.mute + ue.failing > 0.0,
             phase: Phase::Rising,
             risen: false,
@@ -359,14 +366,29 @@ impl SmscNode {
         self.number += 1;
         let body = short_message::body(&mut self.random, number);
         let originator = format!("44770{:06}", number % 1_000_000).parse().unwrap_or_default();
-        let message = ShortMessage {
-            network,
-            recipient,
-            tpdu: short_message::deliver(originator, &body),
-            expires: self.calendar(now) + u64::from(self.rules.validity_s),
-            report: None,
-        };
-        (self.accept(message), number)
+        (self.accept_from_sme(now, network, recipient, short_message::deliver(originator, &body)), number)
+    }
+
+    /// An SME has a text for a mobile that takes so many messages.
+    pub fn submit_parts_to(
+        &mut self,
+        now: Time,
+        network: u16,
+        recipient: Msisdn,
+        parts: u8,
+    ) -> Vec<MessageId> {
+        let number = self.number;
+        self.number += 1;
+        let originator = format!("44770{:06}", number % 1_000_000).parse().unwrap_or_default();
+        let bodies: Vec<_> =
+            (1..=parts).map(|at| short_message::part(&mut self.random, number, (at, parts))).collect();
+        let tpdus = bodies.iter().map(|body| short_message::deliver(originator, body));
+        tpdus.map(|tpdu| self.accept_from_sme(now, network, recipient, tpdu)).collect()
+    }
+
+    fn accept_from_sme(&mut self, now: Time, network: u16, recipient: Msisdn, tpdu: Vec<u8>) -> MessageId {
+        let expires = self.calendar(now) + u64::from(self.rules.validity_s);
+        self.accept(ShortMessage { network, recipient, tpdu, expires, report: None })
     }
 
     /// Makes safe what was accepted, then tells those who wait for that.

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use super::super::super::subscription::{
     AnyTimeModification, AnyTimeModificationResult, CancelLocation, DeleteSubscriberData, EmptyResult,
-    InsertSubscriberData, PurgeMs, PurgeMsResult, Reset, SendAuthenticationInfo,
+    InsertSubscriberData, LocationInfo, PurgeMs, PurgeMsResult, Reset, SendAuthenticationInfo,
     SendAuthenticationInfoResult, SubscriberIdentity, UpdateGprsLocation, UpdateLocation,
     UpdateLocationResult,
 };
@@ -295,10 +295,12 @@ fn registration(line: &Line<'_>) -> Option<Reading> {
         }),
         ("updateLocation", "arg") => UpdateLocation::decode(octets).map(|update| {
             told.imsi("imsi", Some(update.imsi));
-            told.address(
-                if of_3 { "msc-Number" } else { "locationInfo.msc-Number" },
-                Some(update.msc_number),
-            );
+            let (path, number) = match update.location {
+                LocationInfo::MscNumber(number) if of_3 => ("msc-Number", number),
+                LocationInfo::MscNumber(number) => ("locationInfo.msc-Number", number),
+                LocationInfo::RoamingNumber(number) => ("locationInfo.roamingNumber", number),
+            };
+            told.address(path, Some(number));
             told.address("vlr-Number", Some(update.vlr_number));
             (told, update.encode())
         }),
@@ -314,8 +316,10 @@ fn registration(line: &Line<'_>) -> Option<Reading> {
         }),
         ("updateLocation" | "updateGprsLocation", "res") => {
             UpdateLocationResult::decode(octets).map(|result| {
+                // Versions 1 and 2 have the choice; pycrate takes either in both.
+                let is_bare = octets.first() == Some(&0x04);
                 told.address("hlr-Number", Some(result.hlr_number));
-                (told, result.encode())
+                (told, result.encode_in(if is_bare { Version::V1 } else { Version::V3 }))
             })
         }
         ("cancelLocation", "arg") => CancelLocation::decode(octets).map(|cancel| {
@@ -327,7 +331,8 @@ fn registration(line: &Line<'_>) -> Option<Reading> {
             told.imsi("imsi", Some(purge.imsi));
             told.address("vlr-Number", purge.vlr_number);
             told.address("sgsn-Number", purge.sgsn_number);
-            (told, purge.encode())
+            let version_2 = purge.encode_v2().filter(|_| !of_3);
+            (told, version_2.unwrap_or_else(|| purge.encode()))
         }),
         ("purgeMS", "res") => PurgeMsResult::decode(octets).map(|result| {
             told.null("freezeTMSI", result.freeze_tmsi);
