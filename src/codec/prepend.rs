@@ -50,7 +50,7 @@ impl<'b> Prepend<'b> {
         let unused = WHOLE.saturating_sub(count);
         // At their end in the word, and all of it stored, since a copy of known length is one store: what goes before
         // them falls on free room.
-        let octets = (word << (8 * unused as u32 & 127)).to_le_bytes();
+        let octets = word.wrapping_shl(8 * unused as u32).to_le_bytes();
         match self.start.checked_sub(WHOLE).and_then(|at| self.buffer.get_mut(at..self.start)) {
             Some(room) if (1..=WHOLE).contains(&count) => {
                 room.copy_from_slice(&octets);
