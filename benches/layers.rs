@@ -4,6 +4,8 @@
 mod measure;
 #[path = "support/messages.rs"]
 mod messages;
+#[path = "support/ss7.rs"]
+mod ss7;
 
 use core::hint::black_box;
 use core::net::{IpAddr, SocketAddr};
@@ -250,15 +252,10 @@ fn ss7_parse(figures: &mut Figures) {
             black_box(map::MoForwardSm::parse(argument).expect("MAP"));
         }
     });
-    figures.time("ss7.parse", "", MIX, "M3UA, SCCP, TCAP and MAP of that DATA", || {
-        for data in &datas {
-            black_box(map::MoForwardSm::parse(argument(user_data(payload(data)))).expect("MAP"));
-        }
-    });
 }
 
 fn ss7_build(figures: &mut Figures) {
-    let tpdus: Vec<_> = (0..MIX).map(|user| messages::submit(user / 2)).collect();
+    let tpdus: Vec<_> = mix(|user| messages::submission(user).tpdu);
     let (called, calling) = (
         SccpAddress::titled(digits("491710760000"), Ssn::MSC),
         SccpAddress::titled(digits("491710999001"), Ssn::MSC),
@@ -317,15 +314,6 @@ fn ss7_build(figures: &mut Figures) {
             }
         },
     );
-    figures.time("ss7.build", "", MIX, "M3UA, SCCP, TCAP and MAP of that Begin", || {
-        for forward in &forwards {
-            let mut w = Prepend::new(&mut room);
-            let mark = m3ua::build::data_padding(&mut w);
-            begin(&mut w, forward);
-            sccp::build::udt(&mut w, mark, &udt, 268).expect("it fits");
-            black_box(m3ua::build::data(&mut w, mark, &data).expect("it fits"));
-        }
-    });
     let inner = [0x5a; 200];
     figures.time("sccp.build", "", 1, "UDT with two global titles around 200 octets", || {
         written(&mut room, |w| {
@@ -552,6 +540,7 @@ fn main() {
     sctp_messages(&mut figures);
     ss7_parse(&mut figures);
     ss7_build(&mut figures);
+    ss7::figures(&mut figures);
     subscribers(&mut figures);
     tables(&mut figures);
     figures.finish();

@@ -1,6 +1,6 @@
 //! How figures are taken: the least time of many samples, the allocations beside it, and the list that tools/bench
-//! merges. A peer's figure is called as ours with the peer's name behind it, `sip.parse_ns.rsip`; of two SCTP endpoints
-//! with it in front, `peer.usrsctp.both_ends_b32_ns`.
+//! merges. A peer's figure is called as ours with the peer's name behind it, `sip.parse_ns.rsip`; of two SCTP endpoints,
+//! and of a whole message of SS7, with it in front: `peer.usrsctp.both_ends_b32_ns`, `peer.rasn.decode_ns`.
 #![allow(unsafe_code)] // an allocator that counts
 #![allow(clippy::disallowed_methods)] // a benchmark reads the clock
 #![allow(dead_code, unreachable_pub, missing_docs)] // each benchmark uses its part
@@ -84,7 +84,10 @@ impl Figures {
     /// Whether this figure is wanted, for its own name or for that of ours which it is compared with.
     fn is_wanted(&self, name: &str) -> bool {
         let ours = name.strip_prefix("peer.").and_then(|name| name.split_once('.'));
-        let ours = ours.map(|(_, figure)| format!("sctp.{figure}"));
+        let ours = ours.map(|(whose, figure)| match whose {
+            "rtt_crates" | "rasn" => format!("ss7.{figure}"),
+            _ => format!("sctp.{figure}"),
+        });
         name.starts_with(&self.prefix) || ours.is_some_and(|ours| ours.starts_with(&self.prefix))
     }
 
@@ -133,6 +136,33 @@ impl Figures {
         let (nanos, allocated) = self.sample(run);
         self.add(&of("ns"), nanos / operations as f64, "ns", context);
         self.add(&of("allocs"), allocated / operations as f64, "allocations", context);
+    }
+
+    /// Times the taking apart and the writing of `messages` different messages, in which `whose` is `ss7` or `peer.NAME`:
+    /// `decode_ns` and `encode_ns` of one, and its `allocs`, both ways together.
+    pub fn both_ways(
+        &mut self,
+        whose: &str,
+        messages: usize,
+        context: &str,
+        decode: impl FnMut(),
+        encode: impl FnMut(),
+    ) {
+        let of = |kind: &str| format!("{whose}.{kind}");
+        let messages = messages as f64;
+        let context = format!("mo-forwardSM Begin, mix of {messages}: {context}");
+        let mut allocations = 0.0;
+        if self.wants(&of("decode_ns")) || self.wants(&of("allocs")) {
+            let (nanos, allocated) = self.sample(decode);
+            self.add(&of("decode_ns"), nanos / messages, "ns", &context);
+            allocations += allocated / messages;
+        }
+        if self.wants(&of("encode_ns")) || self.wants(&of("allocs")) {
+            let (nanos, allocated) = self.sample(encode);
+            self.add(&of("encode_ns"), nanos / messages, "ns", &context);
+            allocations += allocated / messages;
+        }
+        self.add(&of("allocs"), allocations, "allocations", &format!("both ways together: {context}"));
     }
 
     /// Times two SCTP endpoints, `whose` is `sctp` or `peer.NAME`: `exchange` sends so many messages and returns when

@@ -15,7 +15,10 @@ pub fn imsi(user: usize) -> String {
 
 /// An SMS-SUBMIT: 8-bit data of 10 to 140 octets, of any value.
 pub fn submit(user: usize) -> Vec<u8> {
-    let length = 10 + user * 130 / (MIX - 1);
+    submit_of(user, 10 + user * 130 / (MIX - 1))
+}
+
+fn submit_of(user: usize, length: usize) -> Vec<u8> {
     let mut tpdu = vec![0x11, user as u8, 0x0c, 0x91, 0x94, 0x71, 0x10, 0x32, 0x54, 0x76, 0x00, 0x04, 0xa7];
     tpdu.push(length as u8);
     tpdu.extend((0..length).map(|at| (at * 31 + user * 7) as u8));
@@ -125,7 +128,7 @@ pub fn response(user: usize) -> Vec<u8> {
 }
 
 /// Digits packed two to an octet, filled up with `f`.
-fn packed(digits: &str) -> Vec<u8> {
+pub fn packed(digits: &str) -> Vec<u8> {
     let digit = |at: Option<&u8>| at.map_or(0xf, |digit| digit - b'0');
     digits.as_bytes().chunks(2).map(|pair| digit(pair.get(1)) << 4 | digit(pair.first())).collect()
 }
@@ -141,23 +144,68 @@ fn tlv(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
     element
 }
 
-/// The argument of mo-forwardSM.
-pub fn mo_forward_sm(user: usize) -> Vec<u8> {
-    let centre = tlv(0x84, &[&[0x91], &packed("491710760000")]);
-    let originator = tlv(0x82, &[&[0x91], &packed(&number(user))]);
-    let ui = tlv(0x04, &[&submit(user)]);
-    let imsi = tlv(0x04, &[&packed(&imsi(user))]);
-    tlv(0x30, &[&centre, &originator, &ui, &imsi])
+/// What a Begin with mo-forwardSM says, from the routing label to the short message: whoever reads it must find this,
+/// and whoever writes it is given this. Numbers have 11 to 15 digits.
+pub struct Submission {
+    pub routing_context: u32,
+    pub opc: u32,
+    pub dpc: u32,
+    pub sls: u8,
+    /// Titles, both of subsystem 8.
+    pub called: String,
+    pub calling: String,
+    pub otid: u32,
+    pub invoke_id: i8,
+    pub centre: String,
+    pub originator: String,
+    pub imsi: String,
+    pub tpdu: Vec<u8>,
 }
 
-/// A TCAP Begin with AARQ for shortMsgMO-RelayContext-v3 and mo-forwardSM.
+/// The last arcs of shortMsgMO-RelayContext-v3.
+pub const CONTEXT: [u8; 7] = [4, 0, 0, 1, 0, 21, 3];
+
+/// No two are alike in anything but what a network has one of.
+pub fn submission(user: usize) -> Submission {
+    let of = |country: &str, seed: usize, digits: usize| {
+        let number = format!("{country}{:010}", (user + 1) * 2_654_435_761 * seed % 10_000_000_000);
+        number[..digits].to_string()
+    };
+    Submission {
+        routing_context: 100,
+        opc: 1000 + user as u32 % 7,
+        dpc: 200 + user as u32 % 3,
+        sls: user as u8 % 16,
+        called: of("49171", 7_919, 11 + user % 5),
+        calling: of("46708", 104_729, 11 + user * 3 % 5),
+        otid: (user as u32 + 1).wrapping_mul(0x9e37_79b9),
+        invoke_id: (user % 100) as i8 + 1,
+        centre: of("49171", 31_337, 11 + user * 2 % 5),
+        originator: of("49170", 15_485_863, 11 + user * 4 % 5),
+        imsi: of("26201", 32_452_843, 14 + usize::from(!user.is_multiple_of(8))),
+        // With the longest numbers, the longest that fit one UDT.
+        tpdu: submit_of(user, 10 + user * 29 % MIX * 118 / (MIX - 1)),
+    }
+}
+
+/// The argument of mo-forwardSM.
+pub fn mo_forward_sm(user: usize) -> Vec<u8> {
+    let it = submission(user);
+    let centre = tlv(0x84, &[&[0x91], &packed(&it.centre)]);
+    let originator = tlv(0x82, &[&[0x91], &packed(&it.originator)]);
+    let imsi = tlv(0x04, &[&packed(&it.imsi)]);
+    tlv(0x30, &[&centre, &originator, &tlv(0x04, &[&it.tpdu]), &imsi])
+}
+
+/// A TCAP Begin with AARQ for shortMsgMO-RelayContext-v3, without the protocol version that is the default, and
+/// mo-forwardSM.
 pub fn begin(user: usize) -> Vec<u8> {
-    let context = tlv(0xa1, &[&tlv(0x06, &[&[4, 0, 0, 1, 0, 21, 3]])]);
-    let request = tlv(0x60, &[&tlv(0x80, &[&[0x07, 0x80]]), &context]);
+    let it = submission(user);
+    let request = tlv(0x60, &[&tlv(0xa1, &[&tlv(0x06, &[&CONTEXT])])]);
     let external =
         tlv(0x28, &[&tlv(0x06, &[&[0x00, 0x11, 0x86, 0x05, 0x01, 0x01, 0x01]]), &tlv(0xa0, &[&request])]);
-    let invoke = tlv(0xa1, &[&[0x02, 0x01, 0x01, 0x02, 0x01, 46], &mo_forward_sm(user)]);
-    let otid = tlv(0x48, &[&(user as u32 * 0x0101_0101).to_be_bytes()]);
+    let invoke = tlv(0xa1, &[&[0x02, 0x01, it.invoke_id as u8, 0x02, 0x01, 46], &mo_forward_sm(user)]);
+    let otid = tlv(0x48, &[&it.otid.to_be_bytes()]);
     tlv(0x62, &[&otid, &tlv(0x6b, &[&external]), &tlv(0x6c, &[&invoke])])
 }
 
@@ -171,11 +219,10 @@ fn titled(digits: &str, ssn: u8) -> Vec<u8> {
     address
 }
 
-/// A UDT, class 1 with return, from a gateway to a service centre, with that Begin. The longest bodies don't fit one,
-/// so these are shorter.
+/// A UDT, class 1 with return, with that Begin.
 pub fn udt(user: usize) -> Vec<u8> {
-    let (called, calling) = (titled("491710760000", 8), titled(&format!("49171099{:04}", user * 13), 8));
-    let data = begin(user / 2);
+    let it = submission(user);
+    let (called, calling, data) = (titled(&it.called, 8), titled(&it.calling, 8), begin(user));
     let mut udt = vec![0x09, 0x81, 3, 3 + called.len() as u8, 3 + (called.len() + calling.len()) as u8];
     for part in [&called, &calling, &data] {
         udt.push(part.len() as u8);
@@ -186,11 +233,14 @@ pub fn udt(user: usize) -> Vec<u8> {
 
 /// An M3UA DATA with that UDT.
 pub fn m3ua_data(user: usize) -> Vec<u8> {
-    let udt = udt(user);
+    let (it, udt) = (submission(user), udt(user));
     let padding = udt.len().wrapping_neg() & 3;
-    let mut parameters = vec![0, 6, 0, 8, 0, 0, 0, 100, 0x02, 0x10];
+    let mut parameters = vec![0, 6, 0, 8];
+    parameters.extend(it.routing_context.to_be_bytes());
+    parameters.extend([0x02, 0x10]);
     parameters.extend((16 + udt.len() as u16).to_be_bytes());
-    parameters.extend([0, 0, 0, 100, 0, 0, 0, 200, 3, 2, 0, user as u8 % 16]);
+    parameters.extend([it.opc, it.dpc].map(u32::to_be_bytes).concat());
+    parameters.extend([3, 2, 0, it.sls]);
     parameters.extend(udt);
     parameters.extend(&[0; 3][..padding]);
     let mut message = vec![1, 0, 1, 1];

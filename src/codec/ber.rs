@@ -52,15 +52,27 @@ pub fn read<'a>(reader: &mut Reader<'a>) -> Option<Tlv<'a>> {
     // Nearly every element has one octet of tag and one of length; those of some size, two.
     match *reader.rest() {
         [tag @ 1..=0xff, length @ ..=0x7f, ..] if tag & 0x1f != 0x1f => {
-            let element = reader.take(2 + usize::from(length))?;
-            Some(Tlv { tag, value: element.get(2..)? })
+            let mut ahead = *reader;
+            ahead.take(2)?;
+            let value = ahead.take(usize::from(length))?;
+            *reader = ahead;
+            Some(Tlv { tag, value })
         }
         [tag @ 1..=0xff, 0x81, length, ..] if tag & 0x1f != 0x1f => {
-            let element = reader.take(3 + usize::from(length))?;
-            Some(Tlv { tag, value: element.get(3..)? })
+            let mut ahead = *reader;
+            ahead.take(3)?;
+            let value = ahead.take(usize::from(length))?;
+            *reader = ahead;
+            Some(Tlv { tag, value })
         }
-        _ => read_at(reader, 0, &mut { MAX_ELEMENTS }),
+        _ => read_any(reader),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn read_any<'a>(reader: &mut Reader<'a>) -> Option<Tlv<'a>> {
+    read_at(reader, 0, &mut { MAX_ELEMENTS })
 }
 
 fn read_at<'a>(reader: &mut Reader<'a>, depth: usize, left: &mut usize) -> Option<Tlv<'a>> {
@@ -182,17 +194,18 @@ pub fn integer(value: &[u8]) -> Option<i32> {
 }
 
 /// Puts tag and length in front of what was written since `mark` (an earlier [`Prepend::len`]).
+#[inline]
 pub fn wrap(writer: &mut Prepend<'_>, tag: u8, mark: usize) {
     let length = writer.len() - mark;
     match length {
-        0..0x80 => writer.u8(length as u8),
-        0x80..0x100 => writer.bytes(&[0x81, length as u8]),
-        _ => writer.bytes(&[0x82, (length >> 8) as u8, length as u8]),
+        0..0x80 => writer.bytes(&[tag, length as u8]),
+        0x80..0x100 => writer.bytes(&[tag, 0x81, length as u8]),
+        _ => writer.bytes(&[tag, 0x82, (length >> 8) as u8, length as u8]),
     }
-    writer.u8(tag);
 }
 
 /// Puts one element in front.
+#[inline]
 pub fn put(writer: &mut Prepend<'_>, tag: u8, value: &[u8]) {
     let mark = writer.len();
     writer.bytes(value);
@@ -200,7 +213,11 @@ pub fn put(writer: &mut Prepend<'_>, tag: u8, value: &[u8]) {
 }
 
 /// Puts an INTEGER or ENUMERATED in front, in as few octets as hold it.
+#[inline]
 pub fn put_integer(writer: &mut Prepend<'_>, tag: u8, value: i32) {
+    if let 0..0x80 = value {
+        return writer.bytes(&[tag, 1, value as u8]);
+    }
     let octets = value.to_be_bytes();
     let mut start = 0;
     while start < 3

@@ -28,6 +28,7 @@ impl<'b> Prepend<'b> {
     }
 
     /// Puts `bytes` in front.
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         match self
             .start
@@ -42,23 +43,47 @@ impl<'b> Prepend<'b> {
         }
     }
 
+    /// Puts the first `count` octets of a word in front, least significant first; of at most 16.
+    #[inline]
+    pub fn word(&mut self, word: u128, count: usize) {
+        const WHOLE: usize = size_of::<u128>();
+        let unused = WHOLE.saturating_sub(count);
+        // At their end in the word, and all of it stored, since a copy of known length is one store: what goes before
+        // them falls on free room.
+        let octets = word.wrapping_shl(8 * unused as u32).to_le_bytes();
+        match self.start.checked_sub(WHOLE).and_then(|at| self.buffer.get_mut(at..self.start)) {
+            Some(room) if (1..=WHOLE).contains(&count) => {
+                room.copy_from_slice(&octets);
+                self.start -= count;
+            }
+            _ => match word.to_le_bytes().get(..count) {
+                Some(octets) => self.bytes(octets),
+                None => self.fail(),
+            },
+        }
+    }
+
     /// Puts one octet in front.
+    #[inline]
     pub fn u8(&mut self, value: u8) {
         self.bytes(&[value]);
     }
 
     /// Puts two octets in front, most significant first.
+    #[inline]
     pub fn u16(&mut self, value: u16) {
         self.bytes(&value.to_be_bytes());
     }
 
     /// Puts four octets in front, most significant first.
+    #[inline]
     pub fn u32(&mut self, value: u32) {
         self.bytes(&value.to_be_bytes());
     }
 
     /// What was written, or `None` if it did not fit.
     #[must_use]
+    #[inline]
     pub fn finish(&self) -> Option<&[u8]> {
         if self.overflowed { None } else { self.buffer.get(self.start..) }
     }
@@ -99,5 +124,29 @@ mod tests {
         assert_eq!(writer.finish(), Some(&[][..]));
         writer.fail();
         assert_eq!(writer.finish(), None);
+    }
+
+    #[test]
+    fn parts_of_words_are_written_with_and_without_room_to_spare() {
+        let octets: [u8; 16] = core::array::from_fn(|at| at as u8 + 1);
+        let word = u128::from_le_bytes(octets);
+        for count in 0..=16 {
+            for room in count..=40 {
+                let mut buffer = [0xff; 40];
+                let mut writer = Prepend::new(&mut buffer[..room]);
+                writer.word(word, count);
+                assert_eq!(writer.finish(), Some(&octets[..count]), "{count} in {room}");
+            }
+            let mut writer = Prepend::new(&mut []);
+            writer.word(word, count);
+            assert_eq!(writer.overflowed(), count > 0);
+        }
+        let mut buffer = [0; 40];
+        let mut writer = Prepend::new(&mut buffer);
+        writer.u8(9);
+        writer.word(word, 3);
+        assert_eq!(writer.finish(), Some(&[1, 2, 3, 9][..]));
+        writer.word(word, 17);
+        assert_eq!(writer.finish(), None, "a word has no 17 octets");
     }
 }

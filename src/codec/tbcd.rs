@@ -5,26 +5,26 @@ use crate::ident::Digits;
 
 /// Digits from TBCD octets; a filler ends them. `None` if there are too many or something follows a filler.
 #[must_use]
+#[inline]
 pub fn read(octets: &[u8]) -> Option<Digits> {
     let odd = octets.last().is_some_and(|last| last >> 4 == 0xf);
     Digits::from_packed(octets, 2 * octets.len() - usize::from(odd))
 }
 
-/// Puts digits in front as TBCD, with filler F for an odd count. Returns how many octets that took.
-pub fn write(writer: &mut Prepend<'_>, digits: Digits) -> usize {
-    write_filled(writer, digits, 0xf)
+/// Digits as a word of octets, two digits in each, the first lowest, with a filler for an odd count; and how many octets.
+#[must_use]
+#[inline]
+pub const fn word(digits: Digits, filler: u8) -> (u128, usize) {
+    let count = digits.len();
+    let filler = if count % 2 == 1 { (filler as u128 & 0xf) << (4 * count) } else { 0 };
+    (digits.to_nibbles() | filler, count.div_ceil(2))
 }
 
-/// Like [`write`], with another filler: SCCP global titles use 0.
-pub fn write_filled(writer: &mut Prepend<'_>, digits: Digits, filler: u8) -> usize {
-    let octets = digits.len().div_ceil(2);
-    let mut packed = digits.to_packed();
-    if digits.len() % 2 == 1
-        && let Some(last) = packed.get_mut(octets - 1)
-    {
-        *last |= filler << 4;
-    }
-    writer.bytes(packed.get(..octets).unwrap_or(&[]));
+/// Puts digits in front as TBCD, with filler F for an odd count. Returns how many octets that took.
+#[inline]
+pub fn write(writer: &mut Prepend<'_>, digits: Digits) -> usize {
+    let (word, octets) = word(digits, 0xf);
+    writer.word(word, octets);
     octets
 }
 

@@ -9,6 +9,19 @@ pub struct Digits(u128);
 
 const LENGTH_SHIFT: u32 = 120;
 
+/// At most eight octets as a word, the first lowest, with zeros above them. Loads overlap where the length is no power of
+/// two: a loop over the octets takes several times as long, and a copy of that length, read again as one word, would stall.
+#[inline]
+fn word(octets: &[u8]) -> u64 {
+    let above = |count: usize| 8 * (octets.len() - count) as u32;
+    match (octets.first_chunk(), octets.last_chunk()) {
+        (Some(&low), Some(&high)) if octets.len() <= 8 => {
+            u64::from(u32::from_le_bytes(low)) | u64::from(u32::from_le_bytes(high)) << above(4)
+        }
+        _ => octets.iter().take(8).rev().fold(0, |word, &octet| word << 8 | u64::from(octet)),
+    }
+}
+
 impl Digits {
     /// The most digits that fit.
     pub const MAX: usize = 30;
@@ -41,16 +54,29 @@ impl Digits {
     /// From `count` digits packed two an octet, the first in the low half, and nothing beyond them but perhaps the
     /// unused half of the last octet. `None` if the octets are not just as many, or one is no digit.
     #[must_use]
+    #[inline]
     pub fn from_packed(octets: &[u8], count: usize) -> Option<Self> {
-        if count > Self::MAX || octets.len() != count.div_ceil(2) {
+        if octets.len() != count.div_ceil(2) {
             return None;
         }
-        // In registers: a copy of odd length, read again as one word, would stall.
-        let word = |half: &[u8]| half.iter().rev().fold(0u64, |word, &octet| word << 8 | u64::from(octet));
+        if !(1..=16).contains(&count) {
+            return Self::from_many_packed(octets, count);
+        }
+        let unused = 64 - 4 * count;
+        let digits = word(octets) << unused >> unused;
+        // Only a nibble of 15 has all its four bits set.
+        let fifteens = digits & digits >> 1 & digits >> 2 & digits >> 3 & (u64::MAX / 15);
+        (fifteens == 0).then_some(Self((count as u128) << LENGTH_SHIFT | u128::from(digits)))
+    }
+
+    #[cold]
+    fn from_many_packed(octets: &[u8], count: usize) -> Option<Self> {
+        if count > Self::MAX {
+            return None;
+        }
         let (low, high) = octets.split_at(octets.len().min(8));
         let digits = u128::from(word(high)) << 64 | u128::from(word(low));
         let digits = digits & ((1 << (4 * count)) - 1);
-        // Only a nibble of 15 has all its four bits set.
         let fifteens = digits & digits >> 1 & digits >> 2 & digits >> 3 & (u128::MAX / 15);
         (fifteens == 0).then_some(Self((count as u128) << LENGTH_SHIFT | digits))
     }
@@ -63,6 +89,13 @@ impl Digits {
             *to = from;
         }
         packed
+    }
+
+    /// The digits as a word of nibbles, the first digit in the lowest, with zeros above them.
+    #[must_use]
+    #[inline]
+    pub const fn to_nibbles(self) -> u128 {
+        self.0 & ((1 << LENGTH_SHIFT) - 1)
     }
 
     /// The digit at `at`, from 0.
@@ -210,10 +243,16 @@ mod tests {
 
     #[test]
     fn packed_digits_round_trip() {
-        for text in ["", "1", "12", "262011234567890", "123456789012345678901234567890"] {
-            let digits: Digits = text.parse().unwrap();
+        for count in 0..=Digits::MAX {
+            let digits: Digits = "123456789012345678901234567890"[..count].parse().unwrap();
             let packed = digits.to_packed();
-            assert_eq!(Digits::from_packed(&packed[..text.len().div_ceil(2)], text.len()), Some(digits));
+            assert_eq!(packed, digits.to_nibbles().to_le_bytes()[..15]);
+            assert_eq!(Digits::from_packed(&packed[..count.div_ceil(2)], count), Some(digits));
+            for at in 0..count {
+                let mut packed = packed;
+                packed[at / 2] |= 0xf << (4 * (at % 2));
+                assert_eq!(Digits::from_packed(&packed[..count.div_ceil(2)], count), None, "{at} of {count}");
+            }
         }
         assert_eq!(Digits::from_packed(&[0x21, 0xf3], 3), "123".parse().ok(), "the spare half doesn't count");
         assert_eq!(Digits::from_packed(&[0x21, 0xf3], 4), None, "no digit");

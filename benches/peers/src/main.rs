@@ -5,6 +5,7 @@ mod measure;
 #[path = "../../support/messages.rs"]
 mod messages;
 mod sctp;
+mod ss7;
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -101,19 +102,14 @@ fn ss7_parse(figures: &mut Figures) {
             map(argument.as_bytes());
         }
     });
-    figures.time("ss7.parse", "sigtran", MIX, "m3ua, sccp, tcap and gsm_map one after the other", || {
-        for data in &datas {
-            map(argument(&user_data(&payload(data))).as_bytes());
-        }
-    });
 }
 
 fn ss7_build(figures: &mut Figures) {
-    let begins: Vec<_> = (0..MIX).map(|user| messages::begin(user / 2)).collect();
+    let begins: Vec<_> = mix(messages::begin);
     let messages: Vec<_> = begins.iter().map(|begin| tcap::decode(begin).expect("TCAP")).collect();
-    let arguments: Vec<_> = (0..MIX)
-        .map(|user| messages::mo_forward_sm(user / 2))
-        .map(|it| gsm_map::decode::<gsm_map::operations::mo_forward_sm::MoForwardSmArg>(&it).expect("MAP"))
+    let arguments: Vec<_> = mix(messages::mo_forward_sm)
+        .iter()
+        .map(|it| gsm_map::decode::<gsm_map::operations::mo_forward_sm::MoForwardSmArg>(it).expect("MAP"))
         .collect();
     figures.time("map.build", "gsm_map", MIX, "gsm_map 4", || {
         for argument in &arguments {
@@ -160,13 +156,6 @@ fn ss7_build(figures: &mut Figures) {
             black_box(data(payload.clone()));
         },
     );
-    figures.time("ss7.build", "sigtran", MIX, "gsm_map, tcap, sccp and m3ua one after the other", || {
-        for (message, argument) in messages.iter().zip(&arguments) {
-            black_box(gsm_map::encode(argument).expect("MAP"));
-            let begin = tcap::encode(message).expect("TCAP");
-            black_box(data(udt(begin).encode().expect("SCCP")));
-        }
-    });
 }
 
 fn tables(figures: &mut Figures) {
@@ -222,6 +211,7 @@ fn main() {
     sctp::messages(&mut figures);
     ss7_parse(&mut figures);
     ss7_build(&mut figures);
+    ss7::whole(&mut figures);
     tables(&mut figures);
     figures.finish();
 }

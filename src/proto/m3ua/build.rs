@@ -34,13 +34,13 @@ pub fn data_padding(writer: &mut Prepend<'_>) -> usize {
 
 /// Makes what was written since `mark` (of [`data_padding`]) the payload of a DATA message, and gives the whole
 /// message, padded; `None` if it does not fit.
+#[inline]
 pub fn data<'w>(writer: &'w mut Prepend<'_>, mark: usize, header: &DataHeader) -> Option<&'w [u8]> {
     let payload = writer.len().checked_sub(mark)?;
     before_payload(writer, payload, header)?;
     let padding = payload.wrapping_neg() & 3;
     let length = writer.len().checked_sub(mark)?.checked_add(padding)?.checked_add(8)?;
-    writer.u32(u32::try_from(length).ok()?);
-    common_header(writer, Kind::Data);
+    common_header(writer, Kind::Data, u32::try_from(length).ok()?);
     writer.finish()?.get(..length)
 }
 
@@ -59,19 +59,28 @@ pub fn correlated_data<'w>(
 }
 
 /// What stands before the payload of a DATA message, but for the common header.
+#[inline]
 fn before_payload(writer: &mut Prepend<'_>, payload: usize, header: &DataHeader) -> Option<()> {
-    writer.bytes(&[header.si, header.ni, header.mp, header.sls]);
-    writer.u32(header.dpc.0);
-    writer.u32(header.opc.0);
-    writer.u16(u16::try_from(payload.checked_add(16)?).ok()?);
-    writer.u16(tag::PROTOCOL_DATA);
+    // Protocol data's own header in one piece: tag and length, point codes, and the four octets after them.
+    let [opc, dpc] = [header.opc, header.dpc].map(|PointCode(point_code)| u128::from(point_code));
+    let size = u128::from(u16::try_from(payload.checked_add(16)?).ok()?);
+    let last = u128::from(u32::from_be_bytes([header.si, header.ni, header.mp, header.sls]));
+    let front = u128::from(tag::PROTOCOL_DATA) << 112 | size << 96 | opc << 64 | dpc << 32 | last;
+    writer.bytes(&front.to_be_bytes());
     if let Some(context) = header.routing_context {
-        parameter(writer, tag::ROUTING_CONTEXT, &context.to_be_bytes());
+        word(writer, tag::ROUTING_CONTEXT, context);
     }
     if let Some(appearance) = header.network_appearance {
-        parameter(writer, tag::NETWORK_APPEARANCE, &appearance.to_be_bytes());
+        word(writer, tag::NETWORK_APPEARANCE, appearance);
     }
     Some(())
+}
+
+/// Puts a parameter of four octets in front.
+#[inline]
+fn word(writer: &mut Prepend<'_>, tag: u16, value: u32) {
+    let front = u64::from(tag) << 48 | 8 << 32 | u64::from(value);
+    writer.bytes(&front.to_be_bytes());
 }
 
 /// Puts a parameter in front, with its padding. A value of more than 65,531 octets is cut.
@@ -83,15 +92,14 @@ pub fn parameter(writer: &mut Prepend<'_>, tag: u16, value: &[u8]) {
     writer.u16(tag);
 }
 
-fn common_header(writer: &mut Prepend<'_>, kind: Kind) {
-    writer.u16(kind as u16);
-    writer.u16(0x0100);
+fn common_header(writer: &mut Prepend<'_>, kind: Kind, length: u32) {
+    let front = 0x0100 << 48 | (kind as u64) << 32 | u64::from(length);
+    writer.bytes(&front.to_be_bytes());
 }
 
 /// Makes the parameters written so far a message, and gives it; `None` if it does not fit.
 pub fn message<'w>(writer: &'w mut Prepend<'_>, kind: Kind) -> Option<&'w [u8]> {
-    writer.u32(writer.len() as u32 + 8);
-    common_header(writer, kind);
+    common_header(writer, kind, writer.len() as u32 + 8);
     writer.finish()
 }
 

@@ -143,6 +143,7 @@ pub struct Parameters<'a>(Reader<'a>);
 impl<'a> Iterator for Parameters<'a> {
     type Item = Parameter<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Parameter<'a>> {
         let mut reader = self.0;
         let tag = reader.u16()?;
@@ -177,13 +178,17 @@ impl<'a> Parameters<'a> {
 
     /// The value of parameter `tag`, four octets, if the message has it.
     pub fn word(self, tag: u16) -> Result<Option<u32>, Malformed> {
-        match self.find(tag) {
-            None => Ok(None),
-            Some(value) => match value.try_into() {
-                Ok(octets) => Ok(Some(u32::from_be_bytes(octets))),
-                Err(_) => Err(malformed(Why::Size, 8)),
-            },
-        }
+        word(self.find(tag))
+    }
+}
+
+/// The four octets of a parameter, if there is one.
+#[inline]
+fn word(value: Option<&[u8]>) -> Result<Option<u32>, Malformed> {
+    match value.map(<[u8; 4]>::try_from) {
+        None => Ok(None),
+        Some(Ok(octets)) => Ok(Some(u32::from_be_bytes(octets))),
+        Some(Err(_)) => Err(malformed(Why::Size, 8)),
     }
 }
 
@@ -211,6 +216,7 @@ pub struct Message<'a> {
 
 impl<'a> Message<'a> {
     /// Parses one SCTP user message. The length may leave out the padding of the last parameter (3.1.4).
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let Some([version, _reserved, class, message_type]) = reader.array() else {
@@ -246,6 +252,7 @@ impl<'a> Message<'a> {
     }
 
     /// Class and type together, or the code of the ERR that answers a message that isn't supported.
+    #[inline]
     pub fn kind(&self) -> Result<Kind, ErrorCode> {
         let wire = u16::from(self.class) << 8 | u16::from(self.message_type);
         if wire == Kind::Data as u16 {
@@ -286,9 +293,19 @@ pub struct Data<'a> {
 
 impl<'a> Data<'a> {
     /// The DATA message that `message` is.
+    #[inline]
     pub fn parse(message: &Message<'a>) -> Result<Self, Malformed> {
-        let parameters = message.parameters;
-        let mut reader = Reader::new(parameters.mandatory(tag::PROTOCOL_DATA)?);
+        let (mut protocol_data, mut appearance, mut context, mut correlation) = (None, None, None, None);
+        for Parameter { tag, value } in message.parameters {
+            match tag {
+                tag::PROTOCOL_DATA => protocol_data = Some(value),
+                tag::ROUTING_CONTEXT => context = Some(value),
+                tag::NETWORK_APPEARANCE => appearance = Some(value),
+                tag::CORRELATION => correlation = Some(value),
+                _ => {}
+            }
+        }
+        let mut reader = Reader::new(protocol_data.ok_or(malformed(Why::Missing, 8))?);
         let size = malformed(Why::Size, 8);
         let opc = PointCode(reader.u32().ok_or(size)?);
         let dpc = PointCode(reader.u32().ok_or(size)?);
@@ -297,8 +314,8 @@ impl<'a> Data<'a> {
             return Err(malformed(Why::Value, 8));
         }
         Ok(Self {
-            network_appearance: parameters.word(tag::NETWORK_APPEARANCE)?,
-            routing_context: parameters.word(tag::ROUTING_CONTEXT)?,
+            network_appearance: word(appearance)?,
+            routing_context: word(context)?,
             opc,
             dpc,
             si,
@@ -306,7 +323,7 @@ impl<'a> Data<'a> {
             mp,
             sls,
             payload: reader.rest(),
-            correlation: parameters.word(tag::CORRELATION)?,
+            correlation: word(correlation)?,
         })
     }
 }

@@ -49,6 +49,7 @@ impl AddressString {
 
     /// From contents octets. `None` if there is no octet, the digits are too many, or a filler stands among them.
     #[must_use]
+    #[inline]
     pub fn read(octets: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(octets);
         let first = reader.u8()?;
@@ -61,7 +62,13 @@ impl AddressString {
     }
 
     /// Puts it in front under `tag`.
+    #[inline]
     pub fn put(self, w: &mut Prepend<'_>, tag: u8) {
+        // Tag, length, nature and plan, and digits in one word, but for those that no number of a subscriber has.
+        if let (digits, octets @ 0..=13) = tbcd::word(self.digits, 0xf) {
+            let front = u32::from_le_bytes([tag, octets as u8 + 1, self.first(), 0]);
+            return w.word(digits << 24 | u128::from(front), octets + 3);
+        }
         let mark = w.len();
         self.write(w);
         ber::wrap(w, tag, mark);
@@ -70,7 +77,12 @@ impl AddressString {
     /// Puts its contents octets in front.
     pub fn write(self, w: &mut Prepend<'_>) {
         tbcd::write(w, self.digits);
-        w.u8(0x80 | (self.nature.0 & 7) << 4 | self.plan.0 & 0xf);
+        w.u8(self.first());
+    }
+
+    /// The octet of nature and plan, without extension.
+    const fn first(self) -> u8 {
+        0x80 | (self.nature.0 & 7) << 4 | self.plan.0 & 0xf
     }
 
     /// The number, if it is an international E.164 one.

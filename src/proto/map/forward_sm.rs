@@ -28,6 +28,7 @@ pub enum SmRpDa {
 }
 
 impl SmRpDa {
+    #[inline]
     fn read(fields: &mut Fields<'_>) -> Result<Self, Malformed> {
         let choice = fields.mandatory()?;
         let read = match choice.tag {
@@ -64,6 +65,7 @@ pub enum SmRpOa {
 }
 
 impl SmRpOa {
+    #[inline]
     fn read(fields: &mut Fields<'_>) -> Result<Self, Malformed> {
         let choice = fields.mandatory()?;
         let read = match choice.tag {
@@ -84,6 +86,7 @@ impl SmRpOa {
     }
 }
 
+#[inline]
 fn read_ui<'a>(fields: &mut Fields<'a>) -> Result<&'a [u8], Malformed> {
     let ui = fields.tagged(0x04)?;
     fields.value((1..=MAX_UI).contains(&ui.len()).then_some(ui))
@@ -101,6 +104,7 @@ pub struct CorrelationId<'a> {
 }
 
 impl<'a> CorrelationId<'a> {
+    #[cold]
     fn read(contents: &'a [u8]) -> Result<Self, Malformed> {
         let mut fields = Fields::new(contents);
         let (mut hlr_id, mut sip_uri_a, mut sip_uri_b) = (None, None, None);
@@ -169,22 +173,35 @@ impl<'a> MoForwardSm<'a> {
     ///
     /// # Errors
     /// If it is mistyped.
+    #[inline]
     pub fn parse(argument: &'a [u8]) -> Result<Self, Malformed> {
         let mut fields = Fields::of(argument, 0x30)?;
         let service_centre = SmRpDa::read(&mut fields)?;
         let originator = SmRpOa::read(&mut fields)?;
-        let mut sm = Self::new(service_centre, originator, read_ui(&mut fields)?);
+        let ui = read_ui(&mut fields)?;
+        // Put together at the end: it is long to copy.
+        let (mut imsi, mut correlation_id, mut delivery_outcome) = (None, None, None);
+        let (mut more_messages, mut extension) = (false, Extension::NONE);
         while let Some(field) = fields.next()? {
             match field.tag {
-                0x05 => sm.more_messages = true,
-                0x30 => sm.extension = Extension::new(field.value),
-                0x04 => sm.imsi = Some(fields.value(read_imsi(field.value))?),
-                0xa0 => sm.correlation_id = Some(CorrelationId::read(field.value)?),
-                0x81 => sm.delivery_outcome = Some(fields.value(read_u8(field.value))?),
+                0x05 => more_messages = true,
+                0x30 => extension = Extension::new(field.value),
+                0x04 => imsi = Some(fields.value(read_imsi(field.value))?),
+                0xa0 => correlation_id = Some(CorrelationId::read(field.value)?),
+                0x81 => delivery_outcome = Some(fields.value(read_u8(field.value))?),
                 _ => fields.pass(field, &[0xa0, 0x81])?,
             }
         }
-        Ok(sm)
+        Ok(Self {
+            service_centre,
+            originator,
+            ui,
+            imsi,
+            correlation_id,
+            delivery_outcome,
+            more_messages,
+            extension,
+        })
     }
 
     /// Puts the argument in front.

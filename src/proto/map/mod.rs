@@ -148,6 +148,7 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Those of the one element in `bytes`, which must have this tag.
+    #[inline(always)]
     fn of(bytes: &'a [u8], tag: u8) -> Result<Self, Malformed> {
         let mut outer = Reader::new(bytes);
         let contents = ber::read_tag(&mut outer, tag).filter(|_| outer.is_empty());
@@ -169,7 +170,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The next element, whatever it is; `None` at the end.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Result<Option<Tlv<'a>>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -190,11 +191,13 @@ impl<'a> Fields<'a> {
     }
 
     /// The next element, which must be there.
+    #[inline(always)]
     fn mandatory(&mut self) -> Result<Tlv<'a>, Malformed> {
         self.next()?.ok_or_else(|| self.fault(Why::Missing))
     }
 
     /// The contents of the next element, which must be there and have this tag.
+    #[inline(always)]
     fn tagged(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
         let element = self.mandatory()?;
         if element.tag == tag { Ok(element.value) } else { Err(self.fault(Why::Missing)) }
@@ -212,21 +215,23 @@ impl<'a> Fields<'a> {
     }
 
     /// `value`, or the fault of a value out of its range here.
-    #[inline]
+    #[inline(always)]
     fn value<T>(&self, value: Option<T>) -> Result<T, Malformed> {
         value.ok_or_else(|| self.fault(Why::Value))
     }
 }
 
 /// An IMSI, or a subscriber identity in its form (TS 29.002 17.7.8): 3 to 8 octets of TBCD.
+#[inline]
 fn read_imsi(octets: &[u8]) -> Option<Imsi> {
     Imsi::new(tbcd::read(octets)?)
 }
 
+#[inline]
 fn put_imsi(w: &mut Prepend<'_>, tag: u8, imsi: Imsi) {
-    let mark = w.len();
-    tbcd::write(w, imsi.digits());
-    ber::wrap(w, tag, mark);
+    // At most 15 digits: all in one word.
+    let (digits, octets) = tbcd::word(imsi.digits(), 0xf);
+    w.word(digits << 16 | u128::from(u16::from_le_bytes([tag, octets as u8])), octets + 2);
 }
 
 /// An INTEGER or ENUMERATED of one octet's range.

@@ -1,6 +1,6 @@
 //! Called and calling party addresses (Q.713 3.4, 3.5).
 
-use crate::codec::Reader;
+use crate::codec::{Reader, tbcd};
 use crate::ident::{
     Digits, GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn, TitleIndicator,
 };
@@ -19,7 +19,32 @@ const ODD: u8 = 1;
 const EVEN: u8 = 2;
 
 /// The address in these octets, the length not among them.
+#[inline]
 pub(super) fn read(octets: &[u8]) -> Option<SccpAddress> {
+    // Nearly all have a subsystem number and a title in full, and no point code.
+    if let &[indicator, ssn, translation_type, plan, nature, ref digits @ ..] = octets
+        && indicator & !(ROUTE_ON_SSN | NATIONAL) == HAS_SSN | (TitleIndicator::TypePlanAndNature as u8) << 2
+    {
+        let title = GlobalTitle {
+            indicator: TitleIndicator::TypePlanAndNature,
+            translation_type,
+            numbering_plan: NumberingPlan(plan >> 4),
+            nature: NatureOfAddress(nature & 0x7f),
+            digits: read_digits(plan & 0xf, digits)?,
+        };
+        return Some(SccpAddress {
+            point_code: None,
+            ssn: Some(Ssn(ssn)),
+            title: Some(title),
+            route_on_ssn: indicator & ROUTE_ON_SSN != 0,
+            national: indicator & NATIONAL != 0,
+        });
+    }
+    read_any(octets)
+}
+
+#[cold]
+fn read_any(octets: &[u8]) -> Option<SccpAddress> {
     let mut reader = Reader::new(octets);
     let indicator = reader.u8()?;
     let point_code = if indicator & HAS_POINT_CODE != 0 {
@@ -71,7 +96,13 @@ fn read_title(indicator: TitleIndicator, mut reader: Reader<'_>) -> Option<Globa
     if indicator == TitleIndicator::TypePlanAndNature {
         title.nature = NatureOfAddress(reader.u8()? & 0x7f);
     }
-    let octets = reader.rest();
+    title.digits = read_digits(scheme, reader.rest())?;
+    Some(title)
+}
+
+/// The digits of a title in an encoding scheme.
+#[inline]
+fn read_digits(scheme: u8, octets: &[u8]) -> Option<Digits> {
     let nibbles = octets.len() * 2;
     // A filler of 15 is no digit, whatever the scheme says.
     let filled = octets.last().is_some_and(|&octet| octet >> 4 == 0xf);
@@ -80,8 +111,24 @@ fn read_title(indicator: TitleIndicator, mut reader: Reader<'_>) -> Option<Globa
         EVEN => nibbles - usize::from(filled),
         _ => return None,
     };
-    title.digits = Digits::from_packed(octets, count)?;
-    Some(title)
+    Digits::from_packed(octets, count)
+}
+
+/// Address indicator (Q.713 3.4.1).
+#[inline]
+fn indicator(address: &SccpAddress) -> u8 {
+    let flag = |is_set: bool, bits: u8| if is_set { bits } else { 0 };
+    flag(address.point_code.is_some(), HAS_POINT_CODE)
+        | flag(address.ssn.is_some(), HAS_SSN)
+        | address.title.map_or(0, |title| (title.indicator as u8) << 2)
+        | flag(address.route_on_ssn, ROUTE_ON_SSN)
+        | flag(address.national, NATIONAL)
+}
+
+/// Numbering plan with encoding scheme, and nature of address.
+const fn plan_and_nature(title: &GlobalTitle) -> (u8, u8) {
+    let scheme = if title.digits.len() % 2 == 1 { ODD } else { EVEN };
+    (title.numbering_plan.0 << 4 | scheme, title.nature.0 & 0x7f)
 }
 
 /// An address as octets, the length not among them.
@@ -91,15 +138,34 @@ pub(super) struct Octets {
 }
 
 impl Octets {
+    #[inline]
     pub(super) fn new(address: &SccpAddress) -> Self {
+        Self::usual(address).unwrap_or_else(|| Self::any(address))
+    }
+
+    /// One with a subsystem number and a title in full, of a number that a subscriber or a node has, and no point code:
+    /// all in one word.
+    #[inline]
+    fn usual(address: &SccpAddress) -> Option<Self> {
+        let SccpAddress { point_code: None, ssn: Some(Ssn(ssn)), title: Some(title), .. } = address else {
+            return None;
+        };
+        let (digits, packed @ 0..=11) = tbcd::word(title.digits, 0) else { return None };
+        if title.indicator != TitleIndicator::TypePlanAndNature {
+            return None;
+        }
+        let (plan, nature) = plan_and_nature(title);
+        let front = [indicator(address), *ssn, title.translation_type, plan, nature, 0, 0, 0];
+        let word = digits << 40 | u128::from(u64::from_le_bytes(front));
+        let mut octets = [0; LONGEST];
+        *octets.first_chunk_mut()? = word.to_le_bytes();
+        Some(Self { octets, length: 5 + packed })
+    }
+
+    #[cold]
+    fn any(address: &SccpAddress) -> Self {
         let mut this = Self { octets: [0; LONGEST], length: 0 };
-        let flag = |is_set: bool, bits: u8| if is_set { bits } else { 0 };
-        let indicator = flag(address.point_code.is_some(), HAS_POINT_CODE)
-            | flag(address.ssn.is_some(), HAS_SSN)
-            | address.title.map_or(0, |title| (title.indicator as u8) << 2)
-            | flag(address.route_on_ssn, ROUTE_ON_SSN)
-            | flag(address.national, NATIONAL);
-        this.push(&[indicator]);
+        this.push(&[indicator(address)]);
         if let Some(PointCode(point_code)) = address.point_code {
             this.push(&[point_code as u8, (point_code >> 8) as u8 & 0x3f]);
         }
@@ -115,8 +181,7 @@ impl Octets {
     fn push_title(&mut self, title: &GlobalTitle) {
         let count = title.digits.len();
         let is_odd = count % 2 == 1;
-        let plan = title.numbering_plan.0 << 4 | if is_odd { ODD } else { EVEN };
-        let nature = title.nature.0 & 0x7f;
+        let (plan, nature) = plan_and_nature(title);
         match title.indicator {
             TitleIndicator::Nature => self.push(&[nature | u8::from(is_odd) << 7]),
             TitleIndicator::TranslationType => self.push(&[title.translation_type]),
@@ -139,6 +204,7 @@ impl Octets {
         }
     }
 
+    #[inline]
     pub(super) fn as_slice(&self) -> &[u8] {
         self.octets.get(..self.length).unwrap_or(&[])
     }

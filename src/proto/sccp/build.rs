@@ -34,6 +34,7 @@ impl UnitdataHeader<'_> {
 }
 
 /// Makes what was written since `mark` the data of a UDT message of at most `limit` octets.
+#[inline]
 pub fn udt(
     writer: &mut Prepend<'_>,
     mark: usize,
@@ -44,6 +45,7 @@ pub fn udt(
 }
 
 /// Like [`udt`], in any of the three forms; unsegmented, with no optional part.
+#[inline]
 pub fn unitdata(
     writer: &mut Prepend<'_>,
     mark: usize,
@@ -195,6 +197,7 @@ struct Around<'a> {
     optional: usize,
 }
 
+#[inline]
 fn message(writer: &mut Prepend<'_>, mark: usize, around: &Around<'_>, limit: usize) -> Result<(), TooLong> {
     let &Around { message_type, octet, hops, called, calling, optional } = around;
     let is_short = message_type <= Kind::Udt as u8 + 1;
@@ -231,14 +234,18 @@ fn message(writer: &mut Prepend<'_>, mark: usize, around: &Around<'_>, limit: us
         let second = u8::try_from(usize::from(first) + called.len()).map_err(|_| TooLong)?;
         let third = u8::try_from(usize::from(first) + addresses).map_err(|_| TooLong)?;
         writer.u8(data);
+        if is_short {
+            writer.bytes(calling);
+            writer.u8(calling_length);
+            writer.bytes(called);
+            writer.bytes(&[message_type, octet, first, second, third, called_length]);
+            return Ok(());
+        }
         push_addresses(writer, (called, called_length), (calling, calling_length));
         writer.bytes(optional);
         writer.bytes(&[first, second, third]);
     }
-    if !is_short {
-        writer.u8(hops);
-    }
-    writer.bytes(&[message_type, octet]);
+    writer.bytes(&[message_type, octet, hops]);
     Ok(())
 }
 

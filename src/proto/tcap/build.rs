@@ -3,16 +3,18 @@
 //! A component is put around what stands in the writer since `mark` (an earlier [`Prepend::len`]): the argument,
 //! result or parameter, tag included, or nothing. Several components are written last first.
 
-use super::dialogue_portion::{DIALOGUE_AS_ID, UNIDIALOGUE_AS_ID};
+use super::dialogue_portion::{CONTEXT_ALONE, DIALOGUE_AS_ID, UNIDIALOGUE_AS_ID};
 use super::{Code, Diagnostic, Problem, Refusal, RefusalReason, TransactionId};
 use crate::codec::{Prepend, ber};
 
 /// Makes an Invoke of what stands since `mark`.
+#[inline]
 pub fn invoke(w: &mut Prepend<'_>, mark: usize, invoke_id: i8, opcode: u8) {
     invoke_linked(w, mark, invoke_id, None, Code::Local(opcode));
 }
 
 /// Makes an Invoke of what stands since `mark`, of an operation with any code, and perhaps linked to one of the peer's.
+#[inline]
 pub fn invoke_linked(w: &mut Prepend<'_>, mark: usize, invoke_id: i8, linked: Option<i8>, opcode: Code<'_>) {
     put_code(w, opcode);
     if let Some(linked) = linked {
@@ -61,7 +63,7 @@ pub fn unidirectional(
         put_user_information(w, user_information);
         put_context(w, application_context);
         ber::wrap(w, 0x60, portion);
-        wrap_dialogue(w, UNIDIALOGUE_AS_ID, portion);
+        wrap_dialogue(w, &UNIDIALOGUE_AS_ID, portion);
     }
     ber::wrap(w, 0x61, mark);
 }
@@ -142,17 +144,56 @@ pub fn refusal(w: &mut Prepend<'_>, refusal: &Refusal<'_>, user_information: Opt
 
 /// Puts a transaction id in front: tag 48 (originating) or 49 (destination).
 pub(super) fn transaction_id(w: &mut Prepend<'_>, tag: u8, id: TransactionId) {
-    ber::put(w, tag, id.as_bytes());
+    match id.to_u32() {
+        Some(id) => {
+            let [a, b, c, d] = id.to_be_bytes();
+            w.bytes(&[tag, 4, a, b, c, d]);
+        }
+        None => ber::put(w, tag, id.as_bytes()),
+    }
+}
+
+/// Makes a Begin of the components that stand since `mark`, if any: a dialogue's is [`Dialogues::write_begin`], which keeps
+/// the table. An empty application context stands for no dialogue portion.
+///
+/// [`Dialogues::write_begin`]: super::Dialogues::write_begin
+#[inline]
+pub fn begin(
+    w: &mut Prepend<'_>,
+    mark: usize,
+    otid: TransactionId,
+    application_context: &[u8],
+    user_information: Option<&[u8]>,
+) {
+    components(w, mark);
+    if !application_context.is_empty() {
+        request(w, application_context, user_information);
+    }
+    transaction_id(w, 0x48, otid);
+    ber::wrap(w, 0x62, mark);
+}
+
+/// Makes a component portion of what stands since `mark`, unless nothing does.
+pub(super) fn components(w: &mut Prepend<'_>, mark: usize) {
+    if w.len() > mark {
+        ber::wrap(w, 0x6c, mark);
+    }
 }
 
 /// Puts a dialogue portion with AARQ in front. The protocol version stays out, being 1 by default: a message of 140
 /// octets then fits one UDT.
 pub(super) fn request(w: &mut Prepend<'_>, application_context: &[u8], user_information: Option<&[u8]>) {
+    if let (&[a, b, c, d, e, f, g], None) = (application_context, user_information) {
+        // As long as every context of MAP and CAP: the portion in one piece.
+        w.bytes(&[a, b, c, d, e, f, g]);
+        w.bytes(&CONTEXT_ALONE);
+        return w.bytes(&[0x6b, 26]);
+    }
     let mark = w.len();
     put_user_information(w, user_information);
     put_context(w, application_context);
     ber::wrap(w, 0x60, mark);
-    wrap_dialogue(w, DIALOGUE_AS_ID, mark);
+    wrap_dialogue(w, &DIALOGUE_AS_ID, mark);
 }
 
 /// Puts a dialogue portion with AARE in front: accepted, or rejected for `rejected`.
@@ -172,7 +213,7 @@ pub(super) fn response(
     w.bytes(&[0xa2, 0x03, 0x02, 0x01, u8::from(rejected.is_some())]);
     put_context(w, application_context);
     ber::wrap(w, 0x61, mark);
-    wrap_dialogue(w, DIALOGUE_AS_ID, mark);
+    wrap_dialogue(w, &DIALOGUE_AS_ID, mark);
 }
 
 fn abort(w: &mut Prepend<'_>, source: u8, user_information: Option<&[u8]>) {
@@ -180,7 +221,7 @@ fn abort(w: &mut Prepend<'_>, source: u8, user_information: Option<&[u8]>) {
     put_user_information(w, user_information);
     w.bytes(&[0x80, 0x01, source]);
     ber::wrap(w, 0x64, mark);
-    wrap_dialogue(w, DIALOGUE_AS_ID, mark);
+    wrap_dialogue(w, &DIALOGUE_AS_ID, mark);
 }
 
 fn put_user_information(w: &mut Prepend<'_>, user_information: Option<&[u8]>) {

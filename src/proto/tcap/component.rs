@@ -188,6 +188,7 @@ impl<'a> Components<'a> {
 impl<'a> Iterator for Components<'a> {
     type Item = Component<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Component<'a>> {
         if self.rest.is_empty() {
             return None;
@@ -203,6 +204,9 @@ impl<'a> Iterator for Components<'a> {
             let problem = Problem::BADLY_STRUCTURED_COMPONENT;
             return Some(Component::Malformed { id: None, problem, answered });
         };
+        if let Some(invoke) = usual_invoke(component) {
+            return Some(invoke);
+        }
         let mut parts = Reader::new(component.value);
         let id = match (component.tag, parts.peek()) {
             (REJECT, Some(0x05)) => ber::read(&mut parts).map(|_| None),
@@ -260,6 +264,14 @@ fn invoke_id(reader: &mut Reader<'_>, tag: u8) -> Option<i8> {
     i8::try_from(ber::integer(ber::read_tag(reader, tag)?)?).ok()
 }
 
+/// An Invoke of a local operation that is linked to none, as nearly every one.
+#[inline]
+fn usual_invoke(component: Tlv<'_>) -> Option<Component<'_>> {
+    let &[0x02, 1, id, 0x02, 1, code @ 0..0x80, ref argument @ ..] = component.value else { return None };
+    let argument = at_most_one(&mut Reader::new(argument)).filter(|_| component.tag == INVOKE)?;
+    Some(Component::Invoke { id: id as i8, linked: None, opcode: Code::Local(code), argument })
+}
+
 fn read_invoke<'a>(id: i8, parts: &mut Reader<'a>) -> Option<Component<'a>> {
     let linked = match parts.peek()? {
         0x80 => Some(invoke_id(parts, 0x80)?),
@@ -294,6 +306,7 @@ fn read_problem(parts: &mut Reader<'_>) -> Option<Problem> {
 }
 
 /// What is left: nothing, or one whole element, which is given with its tag.
+#[inline]
 fn at_most_one<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     let whole = reader.rest();
     if whole.is_empty() {

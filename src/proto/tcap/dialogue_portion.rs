@@ -4,10 +4,10 @@ use crate::codec::Reader;
 use crate::codec::ber::{self, Tlv};
 
 /// Value of the object identifier dialogue-as-id, {0 0 17 773 1 1 1}.
-pub(super) const DIALOGUE_AS_ID: &[u8] = &[0x00, 0x11, 0x86, 0x05, 0x01, 0x01, 0x01];
+pub(super) const DIALOGUE_AS_ID: [u8; 7] = [0x00, 0x11, 0x86, 0x05, 0x01, 0x01, 0x01];
 
 /// Value of the object identifier unidialogue-as-id, {0 0 17 773 1 2 1}.
-pub(super) const UNIDIALOGUE_AS_ID: &[u8] = &[0x00, 0x11, 0x86, 0x05, 0x01, 0x02, 0x01];
+pub(super) const UNIDIALOGUE_AS_ID: [u8; 7] = [0x00, 0x11, 0x86, 0x05, 0x01, 0x02, 0x01];
 
 /// The source of a negative or positive answer in an AARE, with its code (Q.773 4.2.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,8 +72,13 @@ pub enum DialoguePortion<'a> {
 impl<'a> DialoguePortion<'a> {
     /// Reads the contents of a dialogue portion (tag 6B).
     #[must_use]
+    #[inline]
     pub fn parse(portion: &'a [u8]) -> Self {
-        let usual = usual_pdu(portion).map(|pdu| (DIALOGUE_AS_ID, pdu));
+        usual_request(portion).unwrap_or_else(|| Self::any(portion))
+    }
+
+    fn any(portion: &'a [u8]) -> Self {
+        let usual = usual_pdu(portion).map(|pdu| (&DIALOGUE_AS_ID[..], pdu));
         usual.or_else(|| any_pdu(portion)).and_then(Self::read).unwrap_or(Self::Abnormal)
     }
 
@@ -110,6 +115,24 @@ impl<'a> DialoguePortion<'a> {
             _ => None,
         }
     }
+}
+
+/// What stands before the context in an AARQ of nothing else, whose context has the seven octets of MAP's and CAP's.
+pub(super) const CONTEXT_ALONE: [u8; 19] =
+    [0x28, 24, 0x06, 7, 0x00, 0x11, 0x86, 0x05, 1, 1, 1, 0xa0, 13, 0x60, 11, 0xa1, 9, 0x06, 7];
+/// The same with a protocol version, which is 1.
+const VERSION_AND_CONTEXT: [u8; 23] = [
+    0x28, 28, 0x06, 7, 0x00, 0x11, 0x86, 0x05, 1, 1, 1, 0xa0, 17, 0x60, 15, 0x80, 2, 7, 0x80, 0xa1, 9, 0x06,
+    7,
+];
+
+/// The AARQ of nearly every Begin.
+#[inline]
+fn usual_request(portion: &[u8]) -> Option<DialoguePortion<'_>> {
+    let application_context =
+        portion.strip_prefix(&CONTEXT_ALONE).or_else(|| portion.strip_prefix(&VERSION_AND_CONTEXT))?;
+    let request = DialoguePortion::Request { version1: true, application_context, user_information: None };
+    (application_context.len() == 7).then_some(request)
 }
 
 /// The dialogue PDU in a portion whose lengths all have one octet, as nearly every portion's have.

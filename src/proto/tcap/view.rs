@@ -49,7 +49,11 @@ pub struct TransactionId {
 impl TransactionId {
     /// From the octets of an OTID or DTID; `None` unless there are one to four.
     #[must_use]
+    #[inline]
     pub fn new(octets: &[u8]) -> Option<Self> {
+        if let &[a, b, c, d] = octets {
+            return Some(Self { len: 4, octets: [a, b, c, d] });
+        }
         let mut id = Self { len: octets.len() as u8, octets: [0; 4] };
         if octets.is_empty() {
             return None;
@@ -99,6 +103,7 @@ impl<'a> TransactionPortion<'a> {
     ///
     /// # Errors
     /// If it is too long or is not one whole BER element.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         if bytes.len() > MAX_MESSAGE {
             return Err(Why::TooLong.at(MAX_MESSAGE));
@@ -191,11 +196,13 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// If it is no TCAP message; its components may still be bad, each on its own.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         Self::after(&TransactionPortion::parse(bytes)?).map_err(|fault| fault.malformed)
     }
 
     /// Reads what follows the transaction ids.
+    #[inline]
     pub(super) fn after(portion: &TransactionPortion<'a>) -> Result<Self, Fault> {
         if portion.message_type == MessageType::Unrecognised {
             let malformed = Why::MessageType.at(0);

@@ -21,12 +21,7 @@ impl<U: Copy + Default> Dialogues<U> {
         let context = Context::new(application_context)?;
         let found = self.find_mut(id).filter(|dialogue| dialogue.state == State::Idle);
         let Some(dialogue) = found else { return self.refuse_stale() };
-        wrap_components(w, mark);
-        if !context.is_none() {
-            build::request(w, application_context, user_information);
-        }
-        build::transaction_id(w, 0x48, dialogue.local);
-        ber::wrap(w, 0x62, mark);
+        build::begin(w, mark, dialogue.local, application_context, user_information);
         if w.overflowed() {
             return None;
         }
@@ -49,7 +44,7 @@ impl<U: Copy + Default> Dialogues<U> {
     ) -> Option<SccpAddress> {
         let found = self.find_mut(id).and_then(|dialogue| dialogue.remote.map(|remote| (dialogue, remote)));
         let Some((dialogue, remote)) = found else { return self.refuse_stale() };
-        wrap_components(w, mark);
+        build::components(w, mark);
         dialogue.put_response(w, user_information);
         build::transaction_id(w, 0x49, remote);
         build::transaction_id(w, 0x48, dialogue.local);
@@ -75,7 +70,7 @@ impl<U: Copy + Default> Dialogues<U> {
     ) -> Option<SccpAddress> {
         let found = self.find(id).and_then(|dialogue| dialogue.remote.map(|remote| (dialogue, remote)));
         let Some((dialogue, remote)) = found else { return self.refuse_stale() };
-        wrap_components(w, mark);
+        build::components(w, mark);
         dialogue.put_response(w, user_information);
         build::transaction_id(w, 0x49, remote);
         ber::wrap(w, 0x64, mark);
@@ -128,11 +123,5 @@ impl<U> Dialogue<U> {
         if self.state == State::InitiationReceived && !self.context.is_none() {
             build::response(w, self.context.as_bytes(), None, user_information);
         }
-    }
-}
-
-fn wrap_components(w: &mut Prepend<'_>, mark: usize) {
-    if w.len() > mark {
-        ber::wrap(w, 0x6c, mark);
     }
 }
