@@ -28,7 +28,7 @@ pub enum SmRpDa {
 }
 
 impl SmRpDa {
-    fn read(fields: &mut Fields<'_>) -> Result<Self, Malformed> {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, Malformed> {
         let choice = fields.mandatory()?;
         let read = match choice.tag {
             0x80 => read_imsi(choice.value).map(Self::Imsi),
@@ -64,7 +64,7 @@ pub enum SmRpOa {
 }
 
 impl SmRpOa {
-    fn read(fields: &mut Fields<'_>) -> Result<Self, Malformed> {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, Malformed> {
         let choice = fields.mandatory()?;
         let read = match choice.tag {
             0x82 => AddressString::read(choice.value).map(Self::Msisdn),

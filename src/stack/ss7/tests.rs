@@ -9,6 +9,7 @@ mod hostile;
 mod management;
 mod openings;
 mod rejects;
+mod screened;
 mod set_up;
 mod strangers;
 mod tricky;
@@ -179,6 +180,7 @@ impl Node {
             forward_timeout: Duration::from_secs(90),
             offers,
             peers: Peers { held: 64, versions: 64, ..Peers::default() },
+            screening: ScreeningConfig::default(),
         });
         let ss7 = ss7.unwrap();
         Self {

@@ -20,7 +20,9 @@ use ipsmgw::proto::map::{Version, context, operation};
 use ipsmgw::proto::sccp::SccpConfig;
 use ipsmgw::proto::sip;
 use ipsmgw::proto::tcap::DialoguesConfig;
-use ipsmgw::stack::{Application, Ims, ImsConfig, Offer, Peers, Side, Ss7, Ss7Config, Stack, Transport};
+use ipsmgw::stack::{
+    Application, Ims, ImsConfig, Offer, Peers, ScreeningConfig, Side, Ss7, Ss7Config, Stack, Transport,
+};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -387,5 +389,6 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
         forward_timeout: config.traffic.mt_forward,
         offers: stack.offers.clone(),
         peers: Peers { refuse_without_name: stack.refuses_without_name, ..Peers::default() },
+        screening: ScreeningConfig::default(),
     }
 }
