@@ -28,7 +28,7 @@ pub enum SmRpDa {
 }
 
 impl SmRpDa {
-    pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, Malformed> {
+    fn read(fields: &mut Fields<'_>) -> Result<Self, Malformed> {
         let choice = fields.mandatory()?;
         let read = match choice.tag {
             0x80 => read_imsi(choice.value).map(Self::Imsi),

@@ -1,6 +1,6 @@
 //! Whom an operation is about, read from the beginning of its argument: enough to screen it by, before the rest is read.
 
-use super::{AddressString, Fields, SmRpDa, SmRpOa, read_imsi};
+use super::{AddressString, Fields, SmRpOa, read_imsi};
 use crate::ident::{Digits, Imsi};
 
 /// The subscriber of an operation whose argument begins with an IMSI, as those between HLR and VLR or SGSN do: alone, first in
@@ -33,12 +33,18 @@ pub fn resetting_node(argument: &[u8]) -> Option<Digits> {
     AddressString::read(element.value).map(|number| number.digits)
 }
 
+/// Whether the SM-RP-DA of a forwardSM names a service centre.
+#[must_use]
+pub fn goes_to_service_centre(argument: &[u8]) -> bool {
+    Fields::of(argument, 0x30).and_then(|mut fields| fields.mandatory()).is_ok_and(|to| to.tag == 0x84)
+}
+
 /// The service centre that a short message to a subscriber comes from, SM-RP-OA. `None` if it names none, being one more
 /// message of a dialogue, or can't be read.
 #[must_use]
 pub fn service_centre(argument: &[u8]) -> Option<Digits> {
     let mut fields = Fields::of(argument, 0x30).ok()?;
-    SmRpDa::read(&mut fields).ok()?;
+    fields.mandatory().ok()?;
     match SmRpOa::read(&mut fields).ok()? {
         SmRpOa::ServiceCentre(number) => Some(number.digits),
         SmRpOa::Msisdn(_) | SmRpOa::None => None,

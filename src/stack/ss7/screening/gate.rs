@@ -15,9 +15,10 @@ use crate::stack::{Indication, Label, Outside};
 /// The rule that an operation breaks which its context does not have. What is offered in no context at all is refused with its
 /// context.
 fn foreign(offers: &[Offer], context: u8, version: Version, opcode: u8) -> u32 {
-    let is_foreign =
-        offer::has(offers, context, version) && !offer::has_operation(offers, context, version, opcode);
-    if is_foreign { Rule::OtherContext.bit() } else { 0 }
+    if offer::has_operation(offers, context, version, opcode) || !offer::has(offers, context, version) {
+        return 0;
+    }
+    Rule::OtherContext.bit()
 }
 
 /// Whether an application context is called at a subsystem of its own (TS 29.002 17.3): where the HLR calls a VLR, the
@@ -35,7 +36,7 @@ fn belongs(of: u8, ssn: Ssn) -> bool {
 impl Screening {
     /// What becomes of a Begin for the subsystem `ssn` of ours, before there is a dialogue.
     #[inline]
-    pub(in crate::stack::ss7) fn admit(
+    pub fn admit(
         &mut self,
         now: Time,
         ssn: Option<Ssn>,

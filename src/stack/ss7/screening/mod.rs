@@ -17,7 +17,7 @@ mod tests;
 pub use policy::{Action, Operator, Rule, ScreeningConfig};
 
 use crate::base::{SipKey, Time, counts};
-use crate::ident::{Digits, PointCode};
+use crate::ident::{Digits, Masked, PointCode};
 use crate::proto::map::{UserError, operation};
 use crate::proto::sccp::Unitdata;
 use crate::proto::tcap::{Code, Component, Components};
@@ -48,7 +48,7 @@ counts! {
 }
 
 /// One refusal, as the log tells it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Screened {
     /// The rule that was broken.
     pub rule: Rule,
@@ -60,10 +60,21 @@ pub struct Screened {
     pub point_code: PointCode,
     /// The calling title, to be masked.
     pub title: Option<Digits>,
+    /// The network of the title, by its number among the operators from 1; 0: none that is known.
+    pub operator: u32,
     /// The operation, if it is about one.
     pub opcode: Option<u8>,
     /// How many others broke the rule since the last that was told.
     pub more: u64,
+}
+
+/// Masked: it may reach a log.
+impl core::fmt::Debug for Screened {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (rule, action, opcode) = (self.rule.name(), self.action.name(), self.opcode);
+        let title = Masked(self.title.unwrap_or_default());
+        write!(f, "{rule}: {action}, operation {opcode:?} of {title} at {}", self.point_code)
+    }
 }
 
 /// What is done about a message.
@@ -99,7 +110,9 @@ pub struct Screening {
     rules: [RuleCounts; Rule::COUNT],
     telling: [Telling; Rule::COUNT],
     waiting: VecDeque<Screened>,
-    /// Whose message is being looked at.
+    /// Who was looked up last.
+    last: Source,
+    /// Whose message is being looked at by TCAP.
     source: Option<Source>,
     /// The error that the operations of a Begin get, once there is a dialogue to say it in.
     error: Option<(i8, UserError<'static>)>,
@@ -112,7 +125,7 @@ impl Screening {
     ///
     /// # Errors
     /// Says which prefix two networks claim.
-    pub(super) fn new(config: &ScreeningConfig, key: SipKey) -> Result<Self, String> {
+    pub fn new(config: &ScreeningConfig, key: SipKey) -> Result<Self, String> {
         let policy = Policy::new(config)?;
         let limits = policy.on & (Rule::TitleRate.bit() | Rule::ReturnedRate.bit()) != 0;
         Ok(Self {
@@ -122,6 +135,7 @@ impl Screening {
             rules: core::array::from_fn(|_| RuleCounts::default()),
             telling: [Telling::default(); Rule::COUNT],
             waiting: VecDeque::with_capacity(WAITING),
+            last: Source::of_point(0, PointCode(0)),
             source: None,
             error: None,
             counts: ScreeningCounts::default(),
@@ -140,7 +154,7 @@ impl Screening {
 
     /// Whether an SCCP message, whatever it is, may come by the association that it came by.
     #[inline]
-    pub(super) fn message(&mut self, now: Time, label: &Label) -> bool {
+    pub fn message(&mut self, now: Time, label: &Label) -> bool {
         let (association, point_code) = (label.association, label.originating);
         if self.policy.on & Rule::PointCode.bit() == 0 || self.policy.is_expected(association, point_code) {
             return true;
@@ -152,13 +166,13 @@ impl Screening {
     /// Whether a UDT, XUDT or LUDT for a subsystem of ours, or the segment of one, goes on. It takes from the calling title's
     /// bucket if it opens a dialogue.
     #[inline]
-    pub(super) fn unitdata(&mut self, now: Time, label: &Label, unitdata: &Unitdata<'_>) -> bool {
+    pub fn unitdata(&mut self, now: Time, label: &Label, unitdata: &Unitdata<'_>) -> bool {
         const ADDRESSES: u32 = !OF_OPERATIONS & !Rule::PointCode.bit() & !Rule::ReturnedRate.bit();
         let on = self.policy.on & ADDRESSES;
         if on == 0 {
             return true;
         }
-        let source = self.policy.source(label.association, label.originating, &unitdata.calling);
+        let source = self.source_of(label, unitdata);
         let mut broken = self.policy.addresses(&source, &unitdata.called, &unitdata.calling) & on;
         let begins = unitdata.data.first() == Some(&0x62)
             && unitdata.segmentation.is_none_or(|segmentation| segmentation.first);
@@ -173,7 +187,7 @@ impl Screening {
     }
 
     /// Whether a message of ours that came back is told to its dialogue.
-    pub(super) fn returned(&mut self, now: Time, label: &Label) -> bool {
+    pub fn returned(&mut self, now: Time, label: &Label) -> bool {
         let on = self.policy.on & Rule::ReturnedRate.bit() != 0;
         let Some(rate) = self.policy.returned_rate.filter(|_| on) else { return true };
         // No title has all of these bits.
@@ -185,12 +199,26 @@ impl Screening {
         self.act(now, &source, None, Rule::ReturnedRate.bit()).is_none()
     }
 
+    /// From whom a message is; nobody is looked up twice in a row.
+    #[inline]
+    fn source_of(&mut self, label: &Label, unitdata: &Unitdata<'_>) -> Source {
+        let (association, point_code) = (label.association, label.originating);
+        let title = unitdata.calling.title.map(|title| title.digits);
+        let last = &self.last;
+        if (last.association, last.point_code, last.title) != (association, point_code, title) {
+            self.last = self.policy.source(association, point_code, title);
+        }
+        self.last
+    }
+
     /// Remembers whose message TCAP is about to read.
     #[inline]
-    pub(super) fn begin(&mut self, label: &Label, unitdata: &Unitdata<'_>) {
+    pub fn begin(&mut self, label: &Label, unitdata: &Unitdata<'_>) {
         self.error = None;
-        self.source = (self.policy.on & OF_OPERATIONS != 0)
-            .then(|| self.policy.source(label.association, label.originating, &unitdata.calling));
+        self.source = match self.policy.on & OF_OPERATIONS {
+            0 => None,
+            _ => Some(self.source_of(label, unitdata)),
+        };
     }
 
     /// What is done about the components of a Begin, or of a later message of a peer's dialogue, whose context breaks rules of
@@ -205,6 +233,14 @@ impl Screening {
     ) -> Verdict {
         let Some(source) = self.source else { return Verdict::Pass };
         let on = self.policy.on;
+        if let Some((id, opcode, argument)) = only_invoke(components.rest()) {
+            let of_it = self.policy.operation(&source, opcode, argument) | foreign(opcode);
+            let broken = (of_context | of_it) & on;
+            return match broken {
+                0 => Verdict::Pass,
+                _ => self.verdict(now, &source, Some((id, opcode)), broken),
+            };
+        }
         let (mut broken, mut first, mut count) = (of_context & on, None, 0);
         for component in components.clone() {
             count += 1;
@@ -272,7 +308,32 @@ impl Screening {
         }
         telling.told += 1;
         let more = core::mem::take(&mut telling.more);
-        let Source { association, point_code, title, .. } = *source;
-        self.waiting.push_back(Screened { rule, action, association, point_code, title, opcode, more });
+        let Source { association, point_code, title, operator, .. } = *source;
+        self.waiting.push_back(Screened {
+            rule,
+            action,
+            association,
+            point_code,
+            title,
+            operator,
+            opcode,
+            more,
+        });
+    }
+}
+
+/// Invoke id, operation and argument of a message with one Invoke that is spelt as almost all are; any other is read component by
+/// component. What stands behind the argument is TCAP's to refuse.
+#[inline]
+fn only_invoke(portion: &[u8]) -> Option<(i8, u8, &[u8])> {
+    let (length, contents) = match portion {
+        [0xa1, length @ 0..0x80, contents @ ..] | [0xa1, 0x81, length, contents @ ..] => (*length, contents),
+        _ => return None,
+    };
+    match contents {
+        [2, 1, id, 2, 1, opcode @ 0..0x80, argument @ ..] if contents.len() == usize::from(length) => {
+            Some((*id as i8, *opcode, argument))
+        }
+        _ => None,
     }
 }

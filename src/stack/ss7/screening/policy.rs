@@ -79,7 +79,7 @@ impl Rule {
 pub(super) const OF_OPERATIONS: u32 = !0 << Rule::Components as u8;
 
 /// What is done about what breaks a rule.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Action {
     /// The rule is not looked at.
     #[default]
@@ -177,7 +177,7 @@ pub(super) struct Source {
     pub(super) point_code: PointCode,
     pub(super) title: Option<Digits>,
     /// The network of the title, by its number from 1; 0: none that is known.
-    operator: u32,
+    pub(super) operator: u32,
     is_own: bool,
     /// From our own network.
     is_inside: bool,
@@ -294,8 +294,7 @@ impl Policy {
 
     /// From whom a message is.
     #[inline]
-    pub(super) fn source(&self, association: u16, point_code: PointCode, calling: &SccpAddress) -> Source {
-        let title = calling.title.map(|title| title.digits);
+    pub(super) fn source(&self, association: u16, point_code: PointCode, title: Option<Digits>) -> Source {
         let operator = title.map_or(0, |title| self.titles.find(title));
         let is_own = self.is_own(operator);
         let is_own_point =
@@ -332,10 +331,7 @@ impl Policy {
     #[inline]
     pub(super) fn operation(&self, source: &Source, opcode: u8, argument: &[u8]) -> u32 {
         let class = match operations::class(opcode) {
-            Class::Either => match map::is_mobile_originated(argument) {
-                Some(true) => Class::Visited,
-                _ => Class::Message,
-            },
+            Class::Either if map::goes_to_service_centre(argument) => Class::Visited,
             class => class,
         };
         let is_outside = !source.is_inside;

@@ -61,8 +61,7 @@ impl Rates {
 
     /// A mark for what is limited, by two words of it.
     pub(super) fn mark(&self, words: [u64; 2]) -> u64 {
-        let [one, other] = words;
-        self.key.quick_hash_u64(self.key.quick_hash_u64(one) ^ other)
+        self.key.quick_hash_words(words)
     }
 
     /// Takes one from somebody's bucket; whether there was one.

@@ -381,6 +381,7 @@ fn a_flood_is_told_once_a_second_for_each_rule() {
         association: 0,
         point_code: PointCode(OUTSIDE),
         title: Some(digits(STRANGER)),
+        operator: 0,
         opcode: None,
         more: 0,
     };

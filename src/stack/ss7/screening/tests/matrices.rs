@@ -47,7 +47,7 @@ fn policy() -> Policy {
 }
 
 fn source(policy: &Policy, title: &str, point_code: u32) -> Source {
-    policy.source(0, PointCode(point_code), &SccpAddress::titled(digits(title), Ssn::HLR))
+    policy.source(0, PointCode(point_code), Some(digits(title)))
 }
 
 /// Names of the rules whose bits are set.
@@ -218,7 +218,7 @@ fn addresses_as_other_networks_have_them() {
     let broken = |point: u32, change: &dyn Fn(&mut SccpAddress)| {
         let mut calling = SccpAddress::titled(digits(PARTNER), Ssn::MSC);
         change(&mut calling);
-        let source = policy.source(0, PointCode(point), &calling);
+        let source = policy.source(0, PointCode(point), calling.title.map(|title| title.digits));
         names(policy.addresses(&source, &called, &calling) & !OF_OPERATIONS)
     };
     let none: [&str; 0] = [];
@@ -261,7 +261,7 @@ fn addresses_as_other_networks_have_them() {
 fn called_titles_have_a_translation_type_that_is_used() {
     let policy = policy();
     let calling = SccpAddress::titled(digits(PARTNER), Ssn::MSC);
-    let source = policy.source(0, PointCode(OUTSIDE), &calling);
+    let source = policy.source(0, PointCode(OUTSIDE), Some(digits(PARTNER)));
     let mut called = SccpAddress::titled(digits("4917100001"), Ssn::MSC);
     assert_eq!(policy.addresses(&source, &called, &calling), 0);
     called.title.as_mut().unwrap().translation_type = 17;
