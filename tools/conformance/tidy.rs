@@ -79,7 +79,7 @@ const REQUIREMENTS: &[&str] = &[
 ];
 
 /// The groups of SCTP's purposes, and how many each has: of ETSI TS 102 369, beyond it (X), vulnerabilities (V). Behind them
-/// the cases of M3UA and SCCP.
+/// the cases of M3UA, SCCP and screening.
 const PURPOSES: &[(&str, usize)] = &[
     ("AS", 33),
     ("AT", 16),
@@ -96,10 +96,11 @@ const PURPOSES: &[(&str, usize)] = &[
     ("V", 15),
     ("M3UA", 45),
     ("SCCP", 34),
+    ("SCREEN", 17),
 ];
 
 /// Groups whose tests have names of their own.
-const OWN_NAMES: &[&str] = &["SCCP"];
+const OWN_NAMES: &[&str] = &["SCCP", "SCREEN"];
 /// Rows of TCAP's table.
 const SCENARIOS: usize = 35;
 

@@ -36,7 +36,13 @@ pub fn resetting_node(argument: &[u8]) -> Option<Digits> {
 /// Whether the SM-RP-DA of a forwardSM names a service centre.
 #[must_use]
 pub fn goes_to_service_centre(argument: &[u8]) -> bool {
-    Fields::of(argument, 0x30).and_then(|mut fields| fields.mandatory()).is_ok_and(|to| to.tag == 0x84)
+    match argument {
+        // As almost all are spelt.
+        [0x30, ..=0x7f, to, ..] | [0x30, 0x81, _, to, ..] => *to == 0x84,
+        _ => Fields::of(argument, 0x30)
+            .and_then(|mut fields| fields.mandatory())
+            .is_ok_and(|to| to.tag == 0x84),
+    }
 }
 
 /// The service centre that a short message to a subscriber comes from, SM-RP-OA. `None` if it names none, being one more

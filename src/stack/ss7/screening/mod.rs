@@ -327,11 +327,11 @@ impl Screening {
 #[inline]
 fn only_invoke(portion: &[u8]) -> Option<(i8, u8, &[u8])> {
     let (length, contents) = match portion {
-        [0xa1, length @ 0..0x80, contents @ ..] | [0xa1, 0x81, length, contents @ ..] => (*length, contents),
+        [0xa1, length @ ..=0x7f, contents @ ..] | [0xa1, 0x81, length, contents @ ..] => (*length, contents),
         _ => return None,
     };
     match contents {
-        [2, 1, id, 2, 1, opcode @ 0..0x80, argument @ ..] if contents.len() == usize::from(length) => {
+        [2, 1, id, 2, 1, opcode @ ..=0x7f, argument @ ..] if contents.len() == usize::from(length) => {
             Some((*id as i8, *opcode, argument))
         }
         _ => None,

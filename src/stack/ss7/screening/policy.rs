@@ -320,7 +320,7 @@ impl Policy {
         let Some(title) = calling.title else { return false };
         let (least, most) = self.title_digits;
         let is_long_enough = (usize::from(least)..=usize::from(most)).contains(&title.digits.len());
-        // No country code begins with 0 (E.164 6.2.1).
+        // No country code begins with 0 (E.164).
         let begins = title.digits.get(0).is_some_and(|digit| digit != 0);
         let is_international =
             (title.numbering_plan, title.nature) == (NumberingPlan::E164, NatureOfAddress::INTERNATIONAL);

@@ -1,9 +1,11 @@
 //! Prefixes and buckets.
 
+use super::super::only_invoke;
 use super::super::prefixes::{Prefixes, Twice};
 use super::super::rates::{Rate, Rates};
 use crate::base::{SipKey, Time};
 use crate::ident::Digits;
+use crate::proto::tcap::{Code, Component, Components};
 use core::time::Duration;
 
 fn digits(text: &str) -> Digits {
@@ -114,4 +116,38 @@ fn many_names_win_no_more_than_one() {
     let shared = rates.shared_count;
     assert!(rates.take(now, rates.mark([1_000_000, 99]), rate));
     assert_eq!(rates.shared_count, shared);
+}
+
+/// What is taken for the only Invoke is what TCAP reads, or TCAP refuses the component.
+#[test]
+fn the_only_invoke_is_the_one_that_tcap_reads() {
+    let mut random = Random(8);
+    let mut found = 0;
+    for _ in 0..20_000 {
+        let argument: Vec<u8> = (0..random.below(200)).map(|_| random.below(256) as u8).collect();
+        let length = argument.len();
+        let mut element = vec![0x04, 0x81, length as u8];
+        element.extend(&argument);
+        let contents =
+            [&[2, 1, random.below(256) as u8, 2, 1, random.below(256) as u8][..], &element].concat();
+        let mut octets = match contents.len() {
+            short @ ..=0x7f => [&[0xa1, short as u8][..], &contents].concat(),
+            long => [&[0xa1, 0x81, long as u8][..], &contents].concat(),
+        };
+        if random.below(2) == 0 {
+            let at = random.below(8.min(octets.len() as u64)) as usize;
+            octets[at] ^= 1 << random.below(8);
+        }
+        let Some((one, code, rest)) = only_invoke(&octets) else { continue };
+        found += 1;
+        let all: Vec<_> = Components::new(&octets).collect();
+        match all[..] {
+            [Component::Invoke { id, linked: None, opcode, argument }] => {
+                assert_eq!((id, opcode, argument), (one, Code::Local(code), rest));
+            }
+            [Component::Malformed { .. }] => {}
+            ref other => panic!("{octets:02x?}: {other:?}"),
+        }
+    }
+    assert!(found > 1_000, "{found}");
 }
