@@ -17,6 +17,7 @@ use ipsmgw::codec::{Prepend, crc32c, gsm7};
 use ipsmgw::ident::{Digits, Identity, Imsi, Msisdn, PointCode, SccpAddress, Ssn, WorkerId};
 use ipsmgw::proto::link::{Evidence, Link, LinkConfig, Neighbour, OwnAddress, PortConfig};
 use ipsmgw::proto::{m3ua, map, rp, sccp, sctp, sip, tcap, tpdu};
+use ipsmgw::stack::{Action, Direction, Label, Offer, Operator, Rule, Screening, ScreeningConfig};
 use ipsmgw::subscriber::{self, AccessKind, AccessNetworkInfo, Binding, Record, TableConfig};
 use measure::Figures;
 use messages::{MIX, mix};
@@ -250,6 +251,60 @@ fn ss7_parse(figures: &mut Figures) {
     figures.time("map.parse", "", MIX, PARSED, || {
         for argument in &arguments {
             black_box(map::MoForwardSm::parse(argument).expect("MAP"));
+        }
+    });
+}
+
+/// Every rule, over a thousand networks; nothing is refused.
+fn screening(figures: &mut Figures) {
+    let network = |at: u32| Operator {
+        is_own: false,
+        titles: vec![digits(&format!("{}", 20_000 + 70 * at))],
+        imsi_prefixes: vec![digits(&format!("{}", 20_000 + 41 * at))],
+    };
+    let own = Operator {
+        is_own: true,
+        titles: vec![digits("49171099"), digits("4917107")],
+        imsi_prefixes: vec![digits("26201")],
+    };
+    let config = ScreeningConfig {
+        actions: [Action::Drop; Rule::COUNT],
+        operators: (0..1_000).map(network).chain([own]).collect(),
+        originating: vec![Some(vec![PointCode(100), PointCode(200)])],
+        title_rate: (1_000_000_000, 1_000_000),
+        returned_rate: (1_000_000_000, 1_000_000),
+        ..ScreeningConfig::default()
+    };
+    let mut screening = Screening::new(&config, SipKey::new([3; 16])).expect("networks that differ");
+    let label = Label {
+        direction: Direction::In,
+        association: 0,
+        originating: PointCode(100),
+        destination: PointCode(200),
+        selection: 0,
+        tried: 0,
+    };
+    let offers = [Offer::only(map::context::MO_RELAY, map::Version::V3, map::operation::MO_FORWARD_SM)];
+    let datas = mix(messages::m3ua_data);
+    let parsed: Vec<_> = datas
+        .iter()
+        .map(|data| match sccp::parse(payload(data)) {
+            Ok(sccp::Input::Unitdata(unitdata)) => {
+                let begin = tcap::Message::parse(unitdata.data).expect("TCAP");
+                (unitdata, begin.components)
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let now = Time::from_millis(1);
+    let context = "16 rules, 1,000 networks: addresses, the title's rate, the operation of that Begin";
+    figures.time("screening.message", "", MIX, context, || {
+        for (unitdata, components) in &parsed {
+            assert!(screening.message(now, &label) && screening.unitdata(now, &label, unitdata));
+            screening.begin(&label, unitdata);
+            let name = Some(map::context::MO_RELAY_V3);
+            let admission = screening.admit(now, Some(Ssn::MSC), &offers, name, components);
+            assert_eq!(admission, tcap::Admission::Open);
         }
     });
 }
@@ -539,6 +594,7 @@ fn main() {
     sms(&mut figures);
     sctp_messages(&mut figures);
     ss7_parse(&mut figures);
+    screening(&mut figures);
     ss7_build(&mut figures);
     ss7::figures(&mut figures);
     subscribers(&mut figures);

@@ -34,6 +34,8 @@ pub enum Subject {
     Destinations,
     /// Each association's SCTP, with its paths.
     Sctp,
+    /// Each rule of screening, by worker: what is done about what breaks it, and what it has refused or let through.
+    Screening,
     /// How many subscribers are registered, and a digest of the registrations: it stays as long as none of them comes,
     /// changes or goes.
     Subscribers,
@@ -49,6 +51,7 @@ impl Subject {
             Self::Associations => "associations",
             Self::Destinations => "destinations",
             Self::Sctp => "sctp",
+            Self::Screening => "screening",
             Self::Subscribers => "subscribers",
         }
     }
@@ -73,6 +76,7 @@ pub(super) enum Question {
 pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> Router {
     let (ports, associations) = (numbers.clone(), numbers.clone());
     let (destinations, sctp, table) = (numbers.clone(), numbers.clone(), numbers.clone());
+    let screening = numbers.clone();
     Router::new()
         .route("/v1/workers", get(|| async move { Json(numbers.workers()) }))
         .route("/v1/ports", get(|| async move { Json(ports.objects("ports", "port")) }))
@@ -81,6 +85,7 @@ pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> 
             get(|| async move { Json(associations.objects("associations", "association")) }),
         )
         .route("/v1/destinations", get(|| async move { Json(destinations.objects("destinations", "way")) }))
+        .route("/v1/screening", get(|| async move { Json(screening.objects("screening", "screening")) }))
         .route("/v1/sctp", get(|| async move { Json(sctp.sctp()) }))
         .route(
             "/v1/subscribers",

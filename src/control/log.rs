@@ -61,11 +61,12 @@ impl<W: Write> Write for Line<W> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::ident::{Identity, Imsi, Msisdn};
 
-    fn logged(format: LogFormat, record: impl FnOnce()) -> String {
+    /// What is logged meanwhile.
+    pub(in super::super) fn logged(format: LogFormat, record: impl FnOnce()) -> String {
         let (read, write) = io::pipe().unwrap();
         let writer = Lines(move || write.try_clone().unwrap());
         let builder = tracing_subscriber::fmt().with_ansi(false).with_writer(writer);

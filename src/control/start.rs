@@ -2,11 +2,11 @@
 
 use super::authentication::{Algorithm, Authenticator, AuthenticatorConfig, NetworkAuthentication};
 use super::config::{self, Config};
-use super::layers;
 #[cfg(feature = "dpdk")]
 use super::log;
 use super::subscribers::Subscribers;
 use super::{Control, Doorbell, Mailbox, StartError, registrar::Registrar};
+use super::{layers, screening};
 use crate::base::SipKey;
 #[cfg(feature = "dpdk")]
 use crate::base::publish::Show;
@@ -138,6 +138,7 @@ pub fn start<IO: PacketIo + 'static>(
     io: Vec<IO>,
     ports: Box<dyn Shown>,
 ) -> Result<Started, StartError> {
+    screening::tell_start(&config);
     let clock = Clock::start();
     let mut life = [0; 16];
     getrandom::fill(&mut life).map_err(|error| {
@@ -418,6 +419,7 @@ impl Assembly<'_> {
                 version_memory: Duration::from_secs(config.ss7.map_memory_s.into()),
                 ..Peers::default()
             },
+            screening: screening::screening(config),
         }
     }
 }

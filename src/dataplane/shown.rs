@@ -5,7 +5,7 @@ use crate::base::publish::{Show, Shown};
 use crate::base::{Layer, Time};
 use crate::io::PacketIo;
 use crate::proto::{self, m3ua, sctp};
-use crate::stack::Application;
+use crate::stack::{Action, Application};
 use core::time::Duration;
 
 /// Each layer's names of what is malformed.
@@ -55,6 +55,13 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
         to.counts("reassembly", "", stack.ss7().reassembly_counts());
         to.counts("subsystems", "", stack.ss7().subsystem_counts());
         to.counts("tcap", "", stack.ss7().tcap_counts());
+        let screening = stack.ss7().screening();
+        to.counts("screening_all", "", &screening.counts);
+        for (rule, action, counts) in screening.rules() {
+            to.counts("screening", rule.name(), counts);
+            let about = ("screening", rule.name(), "action", "What is done about what breaks the rule.");
+            to.state(about, action as usize, Action::NAMES);
+        }
         to.counts("application", "", self.application_ref().counts());
         let mut level = |name, used, size| {
             to.level(("fill", "", name, "Entries in use."), used as u64, size as u64);

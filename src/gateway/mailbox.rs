@@ -1,7 +1,7 @@
 //! What a worker and the control thread tell each other.
 
 use crate::ident::{Digits, Identity, Imsi, Ssn, WorkerId};
-use crate::stack::{Asked, Deferred, UserError};
+use crate::stack::{Asked, Deferred, Screened, UserError};
 use crate::subscriber::{AccessNetworkInfo, Binding, SubscriberId};
 use core::fmt;
 use core::net::SocketAddr;
@@ -28,6 +28,8 @@ pub enum ToControl {
         /// Which of its bindings, as it was when it was tried: a newer registration of the same device is another.
         binding: Version,
     },
+    /// Screening has refused a message, or would: for the log.
+    Screened(Screened),
 }
 
 /// A binding as it was at some time: with the same name and another version it is a newer one.

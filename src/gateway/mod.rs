@@ -106,6 +106,8 @@ counts! {
         operation_refused,
         /// Messages refused, either way, since the gateway is to stop.
         refused_stopping,
+        /// Refusals by screening that did not reach the log, since the mailbox was full.
+        screened_untold,
         /// Messages to another worker that waited because its ring was full.
         crossing_waited,
         /// Messages to another worker lost or refused because its ring was full, and too many waited already.
@@ -459,6 +461,11 @@ impl Application for Gateway {
             mt::on_report_timeout(self, now, key, cx);
         }
         self.tell_again(cx);
+        while let Some(screened) = cx.stack.next_screened() {
+            if cx.outside.to_control(ToControl::Screened(screened)).is_err() {
+                self.counts.screened_untold += 1;
+            }
+        }
         if let Some(since) = self.stopping
             && !self.stopped
             && (self.is_idle() || now >= since + LEAVE_AFTER)

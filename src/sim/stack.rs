@@ -11,8 +11,8 @@ use crate::proto::sccp::{self, Rule, SccpConfig};
 use crate::proto::tcap::{DialoguesConfig, Limits, PeerMatch};
 use crate::proto::{sctp, sip};
 use crate::stack::{
-    Application, AssociationSetup, Destination, Ims, ImsConfig, Offer, Peers, Side, Ss7, Ss7Config, Stack,
-    Transport,
+    Application, AssociationSetup, Destination, Ims, ImsConfig, Offer, Peers, ScreeningConfig, Side, Ss7,
+    Ss7Config, Stack, Transport,
 };
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -150,6 +150,7 @@ impl PeerStack<'_> {
             },
             forward_timeout: self.forward_timeout,
             peers: Peers::default(),
+            screening: ScreeningConfig::default(),
             offers: self.offers.to_vec(),
         };
         Ss7::new(config).expect("dialogues and identifiers that fit")

@@ -19,8 +19,9 @@ pub use indication::{
     Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp,
 };
 pub use ss7::{
-    AssociationSetup, Destination, Handshake, LocationUpdate, MapInvoke, MoForward, MtForward, Offer,
-    PeerPolicy, Peers, ReadyForSm, Refusal, Ss7, Ss7Config, Ss7Counts, Transport,
+    Action, AssociationSetup, Destination, Handshake, LocationUpdate, MapInvoke, MoForward, MtForward, Offer,
+    Operator, PeerPolicy, Peers, ReadyForSm, Refusal, Rule, RuleCounts, Screened, Screening, ScreeningConfig,
+    ScreeningCounts, Ss7, Ss7Config, Ss7Counts, Transport,
 };
 
 use crate::base::{MalformedCounts, PortId, SipKey, Time, counts};
@@ -256,6 +257,11 @@ impl Stack {
             }
             News::Subsystem(news) => self.ss7.learn(now, &news),
         }
+    }
+
+    /// A message that screening refused, or would, and that the operator is to be told of.
+    pub fn next_screened(&mut self) -> Option<Screened> {
+        self.ss7.next_screened()
     }
 
     /// Takes a subsystem of ours out of service on this worker, or brings it back; whether it is one. With `tell`, as one

@@ -10,6 +10,7 @@ mod management;
 mod offer;
 mod operation;
 mod relay;
+mod screening;
 mod segments;
 mod transport;
 mod version;
@@ -20,6 +21,9 @@ use std::collections::VecDeque;
 
 pub(super) use invocation::Octets;
 pub use offer::Offer;
+pub use screening::{
+    Action, Operator, Rule, RuleCounts, Screened, Screening, ScreeningConfig, ScreeningCounts,
+};
 pub(super) use segments::Whole;
 pub use transport::{AssociationSetup, Transport};
 pub use version::{Handshake, PeerPolicy};
@@ -108,6 +112,8 @@ pub struct Ss7Config {
     pub offers: Vec<Offer>,
     /// What versions of MAP peers speak.
     pub peers: Peers,
+    /// What is refused of what they send.
+    pub screening: ScreeningConfig,
 }
 
 /// How peers of different versions of MAP are dealt with.
@@ -244,6 +250,7 @@ pub struct Ss7 {
     dialogues: Dialogues<Party>,
     forward_timeout: Duration,
     offers: Vec<Offer>,
+    screening: Screening,
     policies: Vec<PeerPolicy>,
     refuse_without_name: bool,
     versions: Versions,
@@ -279,6 +286,7 @@ impl Ss7 {
                 config.peers.versions,
                 config.peers.version_memory,
             ),
+            screening: Screening::new(&config.screening, config.dialogues.key.derive("rates of peers"))?,
             held: Slab::newest_first(config.peers.held),
             policies: config.peers.policies,
             refuse_without_name: config.peers.refuse_without_name,
@@ -299,6 +307,17 @@ impl Ss7 {
     #[must_use]
     pub fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    /// What is refused of what peers send.
+    #[must_use]
+    pub fn screening(&self) -> &Screening {
+        &self.screening
+    }
+
+    /// A refusal by screening that the operator is to be told of.
+    pub(super) fn next_screened(&mut self) -> Option<Screened> {
+        self.screening.next_told()
     }
 
     pub(super) fn is_open(&self, dialogue: DialogueId) -> bool {
@@ -353,6 +372,9 @@ impl Ss7 {
         if self.transport.gateway.is_some() && self.translate(now, label, message, outside) {
             return None;
         }
+        if !self.screening.message(now, label) {
+            return None;
+        }
         let Self { room, sccp, transport, .. } = self;
         let mut answer = Prepend::new(room);
         let indication = count(sccp.handle_input(now, label.originating, message, &mut answer), malformed)?;
@@ -361,6 +383,9 @@ impl Ss7 {
         }
         if let Some((to, prohibited)) = self.sccp.take_misled() {
             self.send_scmg(&prohibited, to, outside);
+        }
+        if !self.admits(now, label, &indication) {
+            return None;
         }
         self.deliver(now, label, &indication, message, malformed, outside)
     }
@@ -427,6 +452,7 @@ impl Ss7 {
             (opens || self.dialogues.is_relay(label.originating)) && self.transport.leads_to(*told).is_some()
         });
         let peer = SccpAddress { point_code: told.or(Some(label.originating)), ..unitdata.calling };
+        self.screening.begin(label, unitdata);
         self.handle_tcap(now, own, &peer, unitdata.data, malformed, outside)
     }
 

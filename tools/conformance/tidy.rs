@@ -79,7 +79,7 @@ const REQUIREMENTS: &[&str] = &[
 ];
 
 /// The groups of SCTP's purposes, and how many each has: of ETSI TS 102 369, beyond it (X), vulnerabilities (V). Behind them
-/// the cases of M3UA and SCCP, and those of other lists.
+/// the cases of M3UA, SCCP and screening, and those of other lists.
 const PURPOSES: &[(&str, usize)] = &[
     ("AS", 33),
     ("AT", 16),
@@ -96,11 +96,12 @@ const PURPOSES: &[(&str, usize)] = &[
     ("V", 15),
     ("M3UA", 59),
     ("SCCP", 37),
+    ("SCREEN", 17),
     ("LIST", 27),
 ];
 
 /// Groups whose tests have names of their own.
-const OWN_NAMES: &[&str] = &["SCCP", "LIST"];
+const OWN_NAMES: &[&str] = &["SCCP", "SCREEN", "LIST"];
 /// Rows of TCAP's table.
 const SCENARIOS: usize = 35;
 

@@ -1,5 +1,7 @@
 //! What the types of the configuration don't say: ranges, and that names, addresses and point codes refer to each other.
 
+mod screening;
+
 use super::source::Source;
 use super::{
     Association, Authentication, Config, ConfigError, Exchange, M3uaRole, Network, R1, Title, TrafficMode,
@@ -46,6 +48,19 @@ pub(super) fn warnings(config: &Config, source: &Source<'_>) -> Vec<ConfigError>
             warnings.push(source.about(&format!("network[{at}].r1"), what, remedy));
         }
     }
+    if let Some(screening) = &config.screening {
+        if screening.dry_run {
+            let what = "screening is only tried: what breaks a rule is counted and let through";
+            warnings.push(source.about("screening.dry_run", what, "leave it out, once the counts are right"));
+        }
+        let is_known = |name: &String| screening.operator.iter().any(|operator| operator.name == *name);
+        for network in config.networks.iter().filter(|network| !is_known(&network.name)) {
+            let what =
+                format!("of network {} no titles are known but the gateway's and those of hlr", network.name);
+            let remedy = "add a [[screening.operator]] with its name, or its other nodes are strangers";
+            warnings.push(source.about("screening", what, remedy));
+        }
+    }
     warnings
 }
 
@@ -79,6 +94,7 @@ impl Check<'_, '_, '_> {
         self.application_servers();
         self.signalling();
         self.subsystems();
+        self.screening();
     }
 
     pub(super) fn error(&mut self, place: impl Display, what: impl Into<String>, remedy: impl Into<String>) {

@@ -7,6 +7,7 @@ mod default;
 mod ip;
 mod network;
 mod process;
+mod screening;
 mod source;
 mod ss7;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use network::{
     ReportUnmatched, Scscf, Timers, UnreachablePolicy,
 };
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
+pub use screening::{Screening, ScreeningOperator, ScreeningPeer, default_action};
 pub use ss7::{
     Association, Destination, Exchange, Handshake, M3uaProcedures, M3uaRole, MapPeer, PeerPart, Profile,
     Rewrite, Role, RouteOn, Sccp, SccpForm, SctpTimers, Sharing, Ss7, Target, Title, TrafficMode,
@@ -69,6 +71,8 @@ pub struct Config {
     pub titles: Vec<Title>,
     /// `[[map_peer]]`.
     pub map_peers: Vec<MapPeer>,
+    /// `[screening]`, if it is there.
+    pub screening: Option<Screening>,
     /// `[admin]`.
     pub admin: Admin,
     /// `[metrics]`.
@@ -160,6 +164,7 @@ impl Config {
             (source.sections("title"), source.sections("map_peer"), source.section("admin"));
         let (metrics, log) = (source.section("metrics"), source.section("log"));
         let application_servers = source.sections("application_server");
+        let screening = source.section_if_there("screening");
         source.refuse_the_rest();
         let causes = causes.map(|changes| changes.apply(source));
         Some(Self {
@@ -180,6 +185,7 @@ impl Config {
             destinations,
             titles,
             map_peers,
+            screening: screening?,
             admin: admin?,
             metrics: metrics?,
             log: log?,
@@ -217,6 +223,9 @@ impl Config {
             }
         }
         self.node.secret_file = self.node.secret_file.take().map(|file| directory.join(file));
+        if let Some(screening) = &mut self.screening {
+            screening.fill();
+        }
         for association in &mut self.associations {
             if association.role == Role::Client {
                 association.remote_port.get_or_insert(default::m3ua_port());

@@ -55,6 +55,15 @@ impl<'t> Source<'t> {
         self.element(name, value)
     }
 
+    /// Takes the table `name`, if there is one.
+    pub(super) fn section_if_there<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<Option<T>> {
+        if self.root.get(name).is_some() {
+            return self.section(name).map(Some);
+        }
+        self.taken.insert(name);
+        Some(None)
+    }
+
     /// Takes every element of the array of tables `name`.
     pub(super) fn sections<T: DeserializeOwned>(&mut self, name: &'static str) -> Vec<T> {
         self.taken.insert(name);

@@ -517,3 +517,59 @@ fn the_secret_is_hexadecimal_and_private() {
     }
     std::fs::remove_file(file).unwrap();
 }
+
+#[test]
+fn screening_refers_to_what_is_there() {
+    let place = "screening.operator[2]";
+    refused("titles = [\"33609\"]", "titles = []", &format!("{place}.titles"), &["has 0 prefixes"]);
+    refused("titles = [\"33609\"]", "titles = [\"+33\"]", &format!("{place}.titles"), &["decimal digits"]);
+    refused(
+        "titles = [\"33609\"]",
+        "titles = [\"49171\"]",
+        &format!("{place}.titles[0]"),
+        &["home1", "operator[0]"],
+    );
+    let gateways = "titles = [\"4917100001\"]";
+    refused("titles = [\"33609\"]", gateways, &format!("{place}.titles[0]"), &["network[0].gateway_title"]);
+    let imsis = "imsi_prefixes = [\"20801\"]";
+    refused(imsis, "imsi_prefixes = [\"26201\"]", &format!("{place}.imsi_prefixes[0]"), &["home1"]);
+    refused("name = \"partner\"", "name = \"home1\"", &format!("{place}.name"), &["already given"]);
+    let association = "association = \"sg1\"             #";
+    refused(association, "association = \"sg9\" #", "screening.peer[0].association", &["no association"]);
+    let gateway = "signalling_gateway = \"nobody\" #";
+    refused(association, gateway, "screening.peer[0].signalling_gateway", &["no association leads"]);
+    let codes = "point_codes = [\"2.100.4\"]";
+    refused(codes, "point_codes = []", "screening.peer[0].point_codes", &["has 0"]);
+    let both = "point_codes = [5]\nsignalling_gateway = \"sg\"";
+    assert!(errors(&[(codes, both)]).iter().any(|error| error.contains("stands beside association")));
+    assert!(errors(&[(association, "#")]).iter().any(|error| error.contains("association: is missing")));
+}
+
+#[test]
+fn screening_has_ranges_and_its_rules_are_known() {
+    for (from, to, key, words) in [
+        ("# components = 8 ", "components = 33 ", "components", "out of range"),
+        ("# title_digits = [7, 15]", "title_digits = [9, 8]", "title_digits[1]", "out of range"),
+        ("# rates = 4096", "rates = 1", "rates", "out of range"),
+        ("# translation_types = [0]", "translation_types = []", "translation_types", "has 0 numbers"),
+        ("# category_2 = ", "category_9 = \"drop\" #", "rules.category_9", "is no rule"),
+        ("# calling_ssn = \"drop\"", "calling_ssn = \"abort\"", "rules.calling_ssn", "no dialogue yet"),
+        ("# calling_ssn = \"drop\"", "calling_ssn = \"refuse\"", "rules.calling_ssn", "dry-run"),
+        ("# dry_run = false", "dry = true", "dry", "unknown field"),
+    ] {
+        refused(from, to, &format!("screening.{key}"), &[words]);
+    }
+}
+
+#[test]
+fn screening_that_does_nothing_yet_is_warned_of() {
+    let parse = |text: &str| Config::parse(Path::new("gw.toml"), text).unwrap();
+    let about = |config: &Config, key: &str| {
+        config.warnings.iter().any(|warning| warning.key == key && !warning.remedy.is_empty())
+    };
+    let example = parse(EXAMPLE);
+    assert!(!about(&example, "screening.dry_run") && !about(&example, "screening"));
+    assert!(about(&parse(&EXAMPLE.replace("# dry_run = false", "dry_run = true")), "screening.dry_run"));
+    let renamed = EXAMPLE.replace("name = \"home2\"\ntitles", "name = \"other\"\ntitles");
+    assert!(about(&parse(&renamed), "screening"));
+}

@@ -1,6 +1,7 @@
 //! How values of the configuration are spelt.
 
 use crate::ident::{Digits, PointCode};
+use crate::stack::Action;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use std::fmt;
 use std::net::IpAddr;
@@ -46,6 +47,22 @@ impl<'de> Deserialize<'de> for PointCode {
             }
         }
         from.deserialize_any(Spelling)
+    }
+}
+
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let all = [
+            Self::Off,
+            Self::DryRun,
+            Self::Drop,
+            Self::Abort,
+            Self::SystemFailure,
+            Self::UnexpectedDataValue,
+        ];
+        let named = all.into_iter().find(|action| action.name() == text);
+        named.ok_or_else(|| de::Error::unknown_variant(&text, Self::NAMES))
     }
 }
 

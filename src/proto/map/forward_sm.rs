@@ -66,7 +66,7 @@ pub enum SmRpOa {
 
 impl SmRpOa {
     #[inline]
-    fn read(fields: &mut Fields<'_>) -> Result<Self, Malformed> {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, Malformed> {
         let choice = fields.mandatory()?;
         let read = match choice.tag {
             0x82 => AddressString::read(choice.value).map(Self::Msisdn),

@@ -15,6 +15,7 @@ mod errors;
 mod extension;
 mod forward_sm;
 mod routing_info;
+mod subject;
 pub mod subscription;
 mod version;
 
@@ -30,6 +31,7 @@ pub use forward_sm::{
 pub use routing_info::{
     IpSmGwGuidance, SendRoutingInfoForSm, SendRoutingInfoForSmResult, ServingNode, SmRpMti,
 };
+pub use subject::{goes_to_service_centre, resetting_node, service_centre, subscriber};
 
 pub use version::{Class, Timer, Version, class, context_of_v1, errors, mt_forward_sm, ready_for_sm, timer};
 

@@ -26,8 +26,8 @@ mod view;
 
 pub use component::{Code, Component, Components, MAX_COMPONENTS, Problem};
 pub use dialogue::{
-    AbortCause, AbortReason, AddressParts, Dialogues, DialoguesConfig, Expired, Indication, Limits, Owner,
-    PeerMatch, Returned, TcapCounts,
+    AbortCause, AbortReason, AddressParts, Admission, Dialogues, DialoguesConfig, Expired, Indication,
+    Limits, Owner, PeerMatch, Returned, TcapCounts,
 };
 pub use dialogue_portion::{Diagnostic, DialoguePortion};
 pub use identifier::DialogueId;

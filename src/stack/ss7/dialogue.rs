@@ -35,7 +35,12 @@ impl Ss7 {
         malformed: &mut MalformedCounts,
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
-        match count(self.dialogues.handle_input(now, peer, bytes), malformed)? {
+        let ssn = self.calling(own).ssn;
+        let Self { dialogues, screening, offers, .. } = self;
+        let admit = &mut |name: Option<&[u8]>, components: &Components<'_>| {
+            screening.admit(now, ssn, offers, name, components)
+        };
+        match count(dialogues.handle_input_if(now, peer, bytes, admit), malformed)? {
             Tcap::Begin { dialogue, application_context, user_information, components } => {
                 let opened = (application_context, user_information);
                 self.on_begin(now, dialogue, own, opened, components, malformed, outside)
@@ -43,6 +48,10 @@ impl Ss7 {
             Tcap::Continue { dialogue, user: party, components, .. } => {
                 if let Some(ended) = self.accepted(now, dialogue, &party, outside) {
                     return Some(ended);
+                }
+                let mut gone = None;
+                if !self.admits_in(now, dialogue, &party, &components, &mut gone, outside) {
+                    return gone;
                 }
                 self.take(now, dialogue, components, malformed, outside)
             }
@@ -88,12 +97,7 @@ impl Ss7 {
         malformed: &mut MalformedCounts,
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
-        let (context, version) = match application_context {
-            Some(value) => context::parse(value).unwrap_or_default(),
-            None => (context_of_first(&components).unwrap_or_default(), 1),
-        };
-        // Version 1 has no name (TS 29.002 15.2.2).
-        let version = Version::new(version).filter(|&v| (v == Version::V1) == application_context.is_none());
+        let (context, version) = opened(application_context, &components);
         let opener = Opener::Peer { own: own as u16, context };
         // Whom a message to an LMSI concerns (TS 29.002 23.3.1).
         let messages = Messages { imsi: user_information.and_then(destination_imsi), ..Messages::default() };
@@ -102,6 +106,10 @@ impl Ss7 {
         if !version.is_some_and(|version| offer::has(&self.offers, context, version)) {
             self.counts.context_refused += 1;
             self.refuse_context(now, dialogue, context, outside);
+            return None;
+        }
+        if let Some((id, error)) = self.screening.take_error() {
+            self.end_with(now, dialogue, party.version, (id, &error), outside);
             return None;
         }
         if components.is_empty() {
@@ -385,6 +393,16 @@ fn timed_out(party: &Party) -> Outcome<'static> {
         Opener::Us { opcode, .. } => unanswered(opcode, Outcome::TimedOut),
         Opener::Peer { .. } => Outcome::TimedOut,
     }
+}
+
+/// The context of a dialogue that a peer opens, and its version, if it is one of MAP's.
+pub(super) fn opened(name: Option<&[u8]>, components: &Components<'_>) -> (u8, Option<Version>) {
+    let (context, version) = match name {
+        Some(value) => context::parse(value).unwrap_or_default(),
+        None => (context_of_first(components).unwrap_or_default(), 1),
+    };
+    // Version 1 has no name (TS 29.002 15.2.2).
+    (context, Version::new(version).filter(|&v| (v == Version::V1) == name.is_none()))
 }
 
 /// The context of a dialogue of version 1: its first operation's.

@@ -10,6 +10,7 @@ mod management;
 mod more_messages;
 mod openings;
 mod rejects;
+mod screened;
 mod set_up;
 mod stranded;
 mod strangers;
@@ -182,6 +183,7 @@ impl Node {
             forward_timeout: Duration::from_secs(90),
             offers,
             peers: Peers { held: 64, versions: 64, ..Peers::default() },
+            screening: ScreeningConfig::default(),
         });
         let ss7 = ss7.unwrap();
         Self {

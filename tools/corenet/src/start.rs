@@ -22,7 +22,8 @@ use ipsmgw::proto::sccp::SccpConfig;
 use ipsmgw::proto::sip;
 use ipsmgw::proto::tcap::DialoguesConfig;
 use ipsmgw::stack::{
-    Application, Handshake, Ims, ImsConfig, Offer, PeerPolicy, Peers, Side, Ss7, Ss7Config, Stack, Transport,
+    Application, Handshake, Ims, ImsConfig, Offer, PeerPolicy, Peers, ScreeningConfig, Side, Ss7, Ss7Config,
+    Stack, Transport,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -414,5 +415,6 @@ fn ss7(config: &Config, stack: &NodeStack<'_>) -> Ss7Config {
             refuse_without_name: stack.refuses_without_name,
             ..Peers::default()
         },
+        screening: ScreeningConfig::default(),
     }
 }

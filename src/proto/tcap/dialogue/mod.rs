@@ -197,6 +197,17 @@ pub enum Indication<'a, U = u64> {
     Ignored,
 }
 
+/// What becomes of a Begin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Admission {
+    /// A dialogue, if there is room for one.
+    Open,
+    /// Nothing: nobody learns of it.
+    Ignore,
+    /// An Abort.
+    Refuse(RefusalReason<'static>),
+}
+
 /// Why a dialogue failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AbortCause<'a> {
@@ -290,6 +301,8 @@ counts! {
         refused_full,
         /// Begins refused because their title or point code has enough dialogues open.
         refused_quota,
+        /// Begins that the user would not have.
+        not_admitted,
         /// Begins refused, and Unidirectionals dropped, for their dialogue portion.
         refused_dialogue_portion,
         /// Dialogues of ours not opened because the table is full.

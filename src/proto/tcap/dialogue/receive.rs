@@ -1,12 +1,15 @@
 //! What the peer sends: opening, continuing, ending and aborting dialogues (Q.774 3.2.1, 3.3).
 
-use super::{AbortCause, AddressParts, Context, Dialogue, Dialogues, Indication, Returned, State};
+use super::{AbortCause, AddressParts, Admission, Context, Dialogue, Dialogues, Indication, Returned, State};
 use crate::base::{Malformed, Time};
 use crate::ident::SccpAddress;
 use crate::proto::tcap::{
-    Diagnostic, DialogueId, DialoguePortion, Message, MessageType, Refusal, RefusalReason,
+    Components, Diagnostic, DialogueId, DialoguePortion, Message, MessageType, Refusal, RefusalReason,
     TransactionPortion, p_abort, view,
 };
+
+/// Decides over a Begin by its application context and its components.
+type Admit<'d> = &'d mut dyn FnMut(Option<&[u8]>, &Components<'_>) -> Admission;
 
 impl<U: Copy + Default> Dialogues<U> {
     /// Takes a message from `peer`, the calling address (with the OPC in it, if the point code is to be matched or
@@ -20,9 +23,25 @@ impl<U: Copy + Default> Dialogues<U> {
         peer: &SccpAddress,
         bytes: &'a [u8],
     ) -> Result<Indication<'a, U>, Malformed> {
+        self.handle_input_if(now, peer, bytes, &mut |_, _| Admission::Open)
+    }
+
+    /// [`Dialogues::handle_input`], but for a Begin that could be read `admit` decides by its application context and its
+    /// components whether there is to be a dialogue.
+    ///
+    /// # Errors
+    /// If it can't be read and can't be answered either.
+    #[inline]
+    pub fn handle_input_if<'a>(
+        &mut self,
+        now: Time,
+        peer: &SccpAddress,
+        bytes: &'a [u8],
+        admit: Admit<'_>,
+    ) -> Result<Indication<'a, U>, Malformed> {
         let portion = TransactionPortion::parse(bytes).inspect_err(|_| self.counts.malformed += 1)?;
         match portion.message_type {
-            MessageType::Begin => self.on_begin(now, peer, &portion),
+            MessageType::Begin => self.on_begin(now, peer, &portion, admit),
             MessageType::Continue | MessageType::End | MessageType::Abort => {
                 self.on_backward(now, peer, &portion)
             }
@@ -39,6 +58,7 @@ impl<U: Copy + Default> Dialogues<U> {
         now: Time,
         peer: &SccpAddress,
         portion: &TransactionPortion<'a>,
+        admit: Admit<'_>,
     ) -> Result<Indication<'a, U>, Malformed> {
         let Some(otid) = portion.otid else {
             self.counts.malformed += 1;
@@ -77,6 +97,17 @@ impl<U: Copy + Default> Dialogues<U> {
             let diagnostic = Diagnostic::CONTEXT_NOT_SUPPORTED;
             return refuse(RefusalReason::Rejected { application_context: value, diagnostic });
         };
+        match admit(context, &message.components) {
+            Admission::Open => {}
+            Admission::Ignore => {
+                self.counts.not_admitted += 1;
+                return Ok(Indication::Ignored);
+            }
+            Admission::Refuse(reason) => {
+                self.counts.not_admitted += 1;
+                return refuse(reason);
+            }
+        }
         let Some(places) = self.quotas.enter(peer) else {
             self.counts.refused_quota += 1;
             return refuse(RefusalReason::Provider(p_abort::RESOURCE_LIMITATION));

@@ -91,6 +91,7 @@ pub(super) fn worker_with(worker: u8, workers: u8, change: impl FnOnce(&mut sccp
             operation::INSERT_SUBSCRIBER_DATA,
         )],
         peers: Peers::default(),
+        screening: ScreeningConfig::default(),
     });
     ss7.unwrap()
 }
