@@ -24,11 +24,12 @@ def is_told(value):
     return "extensionContainer" not in value and not value.endswith("={}") and not value.startswith("pdu=")
 
 
-def normal(values, kind):
+def normal(values, name, kind):
     """Values with the paths that are one to us."""
     values = {re.sub(r"^basicServiceList(\[\d+\])?\.(ext-)?teleservice", "basicServiceList", value, flags=re.I) for value in values if is_told(value)}
-    # An error's parameter may be a CHOICE of a value alone, and the value in a SEQUENCE.
-    return {value.rsplit(".", 1)[-1] for value in values} if kind == "err" else values
+    # An error's parameter may be a CHOICE of a value alone, and the value in a SEQUENCE; so may updateLocation's result.
+    is_choice = kind == "err" or (name, kind) == ("updateLocation", "res")
+    return {value.rsplit(".", 1)[-1] for value in values} if is_choice else values
 
 
 def pdu_of(external):
@@ -44,7 +45,7 @@ def judge_map(checks):
         title = f"MAP: {name} {kind} of version {version} is read as it was meant"
         try:
             asn1.from_ber(pdu_of(octets) if kind == "dialogue" else octets)
-            seen, wanted = normal(told(asn1, asn1.get_val()), kind), normal(values, kind)
+            seen, wanted = normal(told(asn1, asn1.get_val()), name, kind), normal(values, name, kind)
         except Exception as error:  # whatever pycrate raises about octets that it can't read
             checks.that(title, False, f"{type(error).__name__}: {error} in {octets.hex()}")
             continue
