@@ -7,8 +7,8 @@ use crate::ident::PointCode;
 use crate::octets::Octets;
 use crate::proto::m3ua::keys::RoutingKey;
 use crate::proto::m3ua::{
-    Asp, AspConfig, Change, Data, Input, Message, Provision, Reach, Role, ServerConfig, Servers, Told,
-    TrafficMode, build,
+    Asp, AspConfig, AspState, Change, Data, Input, Message, Provision, Reach, Role, ServerConfig, Servers,
+    Told, TrafficMode, build,
 };
 use crate::work;
 use std::time::Duration;
@@ -130,7 +130,10 @@ impl Node {
         let context = [None, Some(7), Some(8), Some(20)][usize::from(selection & 3)];
         let Self { asps, servers, .. } = self;
         servers.choose(at as u16, context, selection, &mut |to, _| {
-            assert!(asps.get(usize::from(to)).is_some_and(|(asp, _)| asp.is_context_active(context)));
+            assert!(
+                asps.get(usize::from(to))
+                    .is_some_and(|(asp, _)| asp.member_state(context) == AspState::Active)
+            );
         });
         if let Some(server) = servers.server_mut(at as u16, context) {
             if selection & 4 == 0 {
@@ -182,7 +185,10 @@ impl Node {
             self.tend(at, false, sent);
         }
         let mut told = Vec::new();
-        self.servers.handle_timeout(self.now, &mut |it| told.push(it));
+        let mut octets = 0;
+        self.servers
+            .handle_timeout(self.now, &mut |it| told.push(it), &mut |message| octets += message.len());
+        assert!(octets <= 4 * HELD.max(64 * 1024));
         self.tell(&told, sent);
     }
 
