@@ -445,6 +445,16 @@ impl Servers {
         Some(choice)
     }
 
+    /// Whether what goes to an application server by this association goes to another active ASP of it too (broadcast).
+    #[must_use]
+    pub fn has_copies(&self, association: u16, context: Option<u32>) -> bool {
+        self.of(association).filter(|entry| entry.context() == context).any(|entry| {
+            let others = |member: u8| entry.server.active() & !1u32.wrapping_shl(member.into());
+            entry.server.mode() == Some(TrafficMode::Broadcast)
+                && entry.member(association).is_some_and(|member| others(member) != 0)
+        })
+    }
+
     /// Panics if the state contradicts itself.
     pub fn assert_invariants(&self) {
         for entry in &self.entries {

@@ -44,18 +44,19 @@ impl Transport {
         let by = label.association;
         let context = self.servers.context_to(by, label.destination).ok_or(Refusal::NoRoute)?;
         let mut chosen = [(0, None); Server::MAX_MEMBERS];
-        let mut free = chosen.iter_mut();
+        let mut count = 0;
         let ways = &self.ways;
         let choice = self.servers.choose(by, context, label.selection, &mut |association, correlation| {
             // A routing context is one destination's; where it is not, each of its ASPs gets what is for its own.
             let leads = ways.bit(label.destination, association) != 0;
             let association = if leads { association } else { by };
-            if let Some(place) = free.next() {
+            let is_new = chosen.iter().take(count).all(|(other, _)| *other != association);
+            if let Some(place) = chosen.get_mut(count).filter(|_| is_new) {
                 *place = (association, correlation);
+                count += 1;
             }
         });
-        let left = free.len();
-        let chosen = chosen.get(..Server::MAX_MEMBERS - left).unwrap_or(&[]);
+        let chosen = chosen.get(..count).unwrap_or(&[]);
         match choice {
             None | Some(Choice::Nobody) => Err(Refusal::NoRoute),
             Some(Choice::Hold) => self.hold(label, context, message),

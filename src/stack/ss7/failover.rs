@@ -111,7 +111,8 @@ impl Ss7 {
     }
 
     /// A message of ours finds no way: it comes back as a message does that MTP could not carry further on (Q.713 3.12),
-    /// so that its dialogue ends at once, on whichever worker that is. One that was not to be returned is gone.
+    /// so that its dialogue ends at once, on whichever worker that is, or to the node that it was passed on for. One that was
+    /// not to be returned is gone.
     pub(super) fn bounce(
         &mut self,
         now: Time,
@@ -124,6 +125,12 @@ impl Ss7 {
         }
         let Ok(sccp::Input::Unitdata(unitdata)) = sccp::parse(message) else { return None };
         if !unitdata.return_on_error {
+            return None;
+        }
+        // A gateway between others has translated it for one of them.
+        let is_ours = matches!(self.sccp.routes.route(&unitdata.calling), sccp::Route::Local(_));
+        if self.transport.gateway.is_some() && !is_ours {
+            self.give_back(now, label, &unitdata, sccp::Cause::MTP_FAILURE, outside);
             return None;
         }
         let mut room = [0; ROOM];
@@ -140,6 +147,12 @@ impl Ss7 {
         };
         self.on_notice(now, &back, &service, returned, outside)
     }
+}
+
+/// The routing context of an M3UA DATA, if it is one.
+pub(super) fn data_context(octets: &[u8]) -> Option<Option<u32>> {
+    let message = m3ua::Message::parse(octets).ok()?;
+    m3ua::Data::parse(&message).ok().map(|data| data.routing_context)
 }
 
 /// The user's message in an M3UA DATA of ours, and what to send it again with.

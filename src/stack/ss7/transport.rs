@@ -10,7 +10,7 @@ use crate::proto::link;
 use crate::proto::m3ua::{self, Asp, AspConfig, Provision, Role, ServerConfig, Servers, Told};
 use crate::proto::sctp::{self, AssociationConfig, AssociationId, Change, Cursor, Endpoint, Event};
 
-use super::failover::Leftovers;
+use super::failover::{Leftovers, data_context};
 use super::ways::{Carries, Ways};
 use super::{Destination, Refusal};
 use crate::stack::{Direction, Label, News, Outside};
@@ -53,6 +53,8 @@ counts! {
         rerouted,
         /// Messages that an association left unsent when it ended, and that found another way.
         rescued,
+        /// Copies of broadcast messages that an association left when it ended, and that another ASP has too.
+        copies,
         /// Messages that an association left unsent when it ended, and for which there was no other way.
         stranded,
         /// Messages sent and not acknowledged when an association ended: the peer may have them.
@@ -399,14 +401,23 @@ impl Transport {
         Err(refused)
     }
 
-    /// A message that another worker chose an association of ours for. If that carries no traffic any more, or is full, it
-    /// goes another way.
+    /// A message that another worker chose an association of ours for. If that carries no traffic any more or not yet, or is
+    /// full, it goes another way if there is one.
     pub(super) fn send_for_another(
         &mut self,
         label: &Label,
         message: &[u8],
         outside: &mut dyn Outside,
     ) -> Result<(), Refusal> {
+        // Only this worker knows that its application server is pending.
+        let waits = |association| self.ways.waits(label.destination, association);
+        let best = self.ways.choose(label.destination, label.selection, label.tried);
+        if waits(label.association)
+            && best.is_some_and(|(_, other)| !waits(other))
+            && self.send_by_best(*label, message, outside).is_ok()
+        {
+            return Ok(());
+        }
         match self.send_on(label, message) {
             Err(Refusal::NoRoute | Refusal::Full) => self.send_by_best(*label, message, outside).map(drop),
             other => other,
@@ -527,7 +538,15 @@ impl Transport {
             let ended = matches!(change, Change::Restarted { .. } | Change::Down { .. });
             // What M3UA says on the next association takes the place of what was left.
             if ended && core::mem::replace(&mut link.is_up, is_up) {
-                self.endpoint.left(association, &mut |left| self.left.keep(&left));
+                let Self { endpoint, left: leftovers, servers, counts, .. } = self;
+                endpoint.left(association, &mut |left| {
+                    // To rescue a copy would be to send it twice to who has the other.
+                    if data_context(left.payload).is_some_and(|context| servers.has_copies(at, context)) {
+                        counts.copies += 1;
+                    } else {
+                        leftovers.keep(&left);
+                    }
+                });
             }
             let endpoint = &mut self.endpoint;
             let mut send = |stream: u16, message: &[u8]| {

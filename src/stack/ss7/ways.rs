@@ -148,6 +148,12 @@ impl Ways {
         self.carries.get(usize::from(association)).is_some_and(|carries| *carries == Carries::Traffic)
     }
 
+    /// Whether what goes this way to a destination waits for its application server.
+    pub(super) fn waits(&self, to: PointCode, association: u16) -> bool {
+        let ways = self.point(to).map_or(&[][..], |point| &point.ways);
+        ways.iter().any(|way| way.association == association && way.waits)
+    }
+
     /// An association of this worker carries traffic, or does no more. What its gateway said before is still true as long
     /// as another association to it has been there all the time (RFC 4666 4.5.1).
     pub(super) fn set_carries(&mut self, association: u16, carries: Carries) {

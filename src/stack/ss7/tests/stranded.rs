@@ -97,3 +97,27 @@ fn a_message_handed_over_too_late_comes_back() {
     assert_eq!(told, Some(Told::NotDelivered(9, MTP_FAILURE)));
     assert_eq!((gateway.open(), gateway.ss7.counts.no_route), (0, 1));
 }
+
+/// A gateway between others returns what it has translated and finds no way for, to who sent it.
+#[test]
+fn what_was_translated_for_others_goes_back_to_them() {
+    let mut between = Node::new(150, 200, vec![], vec![]);
+    between.ss7.transport.become_gateway();
+    let hlr = SccpAddress::titled(digits(HLR), Ssn::HLR);
+    let begin = begin(context::SUBSCRIBER_DATA_MANAGEMENT_V3, &[]);
+    assert_eq!(between.hear(&addressing::unitdata(&hlr, &hlr, &begin)), None);
+    let onward = between.sent.0.remove(0);
+    let label = Label {
+        direction: Direction::Out,
+        originating: PointCode(150),
+        destination: PointCode(200),
+        ..addressing::label(150)
+    };
+    let Node { ss7, now, sent, .. } = &mut between;
+    assert!(ss7.bounce(*now, &label, &onward, sent).is_none());
+    let returned = core::mem::take(&mut sent.0);
+    let [returned] = &returned[..] else { panic!("{returned:02x?}") };
+    let Ok(sccp::Input::Service(service)) = sccp::parse(returned) else { panic!("{returned:02x?}") };
+    assert_eq!((service.cause.0, service.called, service.data), (MTP_FAILURE, hlr, &begin[..]));
+    assert_eq!((ss7.counts.bounced, ss7.tcap_counts().unrecognised_transaction), (0, 0));
+}

@@ -331,3 +331,59 @@ fn local_unavailable_user_part_dupu() {
     let counts = |net: &Net, of| net.us.asps().nth(of).map(|(_, asp)| asp.counts.management_received);
     assert_eq!(counts(&net, 0).unwrap() - counts(&net, 1).unwrap(), 1);
 }
+
+/// What an association that ended leaves of a broadcast, the other ASP has had: it does not get it twice.
+#[test]
+fn a_broadcast_is_not_rescued_by_who_has_it() {
+    let mut net = server(TrafficMode::Broadcast);
+    net.cut.push(0);
+    for n in 0..50 {
+        send(&mut net, NEAR, 3, &[n; 900]).unwrap();
+    }
+    net.run(Duration::from_secs(5));
+    assert_eq!(active(&net), [1]);
+    let said: Vec<_> = net.back.iter().map(|(by, said)| (*by, said[0])).collect();
+    assert_eq!(said, (0..50).map(|n| (1, n)).collect::<Vec<_>>());
+    assert_eq!(net.them.counts.rescued, 0);
+    assert!(net.them.counts.copies > 0);
+}
+
+/// A broadcast to the only ASP at a point that shares its routing context with another point goes there once.
+#[test]
+fn a_broadcast_goes_by_each_association_once() {
+    let behind = vec![Destination::new(NEAR, vec![0]), Destination::new(NEXT, vec![1])];
+    let destinations = vec![Destination::new(FAR, vec![0, 1])];
+    let mut net = Net::shaped(&["one", "two"], 0, &[7], destinations, Some(behind), &|_, _, config| {
+        config.traffic_mode = Some(TrafficMode::Broadcast);
+    });
+    send(&mut net, NEAR, 3, b"once").unwrap();
+    net.pump();
+    assert_eq!(net.back, [(0, b"once".to_vec())]);
+}
+
+/// Other workers don't know that an application server is pending: what they send by it goes another way meanwhile.
+#[test]
+fn another_worker_need_not_wait_for_a_pending_server() {
+    let own = |at: usize, _: Role, config: &mut AspConfig| config.routing_contexts = vec![7 + at as u32];
+    let to_all = |point| Destination::new(point, vec![0, 1]);
+    let behind = Some(vec![to_all(NEAR)]);
+    let mut net = Net::shaped(&["one", "two"], 0, &[7], vec![to_all(FAR)], behind, &own);
+    lead(&mut net, 0, false);
+    let label = Label {
+        direction: Direction::Out,
+        association: 0,
+        originating: FAR,
+        destination: NEAR,
+        selection: 2,
+        tried: 1,
+    };
+    net.them.send_for_another(&label, b"now", &mut Crossed::default()).unwrap();
+    net.pump();
+    assert_eq!(net.back, [(1, b"now".to_vec())]);
+    // With no other way it waits.
+    lead(&mut net, 1, false);
+    net.them.send_for_another(&label, b"later", &mut Crossed::default()).unwrap();
+    lead(&mut net, 0, true);
+    net.run(Duration::from_millis(10));
+    assert_eq!(net.back[1..], [(0, b"later".to_vec())]);
+}
