@@ -185,20 +185,29 @@ impl Sccp {
     }
 
     /// A message that another worker has taken and counted, and that is this worker's: what it is. What is for nobody
-    /// here was answered there.
+    /// here was answered there; what was taken before its subsystem went out of service still arrives.
     #[must_use]
     pub fn handle_crossed<'a>(&self, bytes: &'a [u8]) -> Indication<'a> {
         match parse(bytes) {
-            Ok(Input::Unitdata(unitdata)) => match self.routes.route(&unitdata.called) {
-                Route::Local(_) if unitdata.is_segment() => Indication::Segment(unitdata),
-                Route::Local(ssn) => Indication::Unitdata(ssn, unitdata),
-                _ => Indication::Nothing,
+            Ok(Input::Unitdata(unitdata)) => match self.subsystem_of(&unitdata.called) {
+                Some(_) if unitdata.is_segment() => Indication::Segment(unitdata),
+                Some(ssn) => Indication::Unitdata(ssn, unitdata),
+                None => Indication::Nothing,
             },
-            Ok(Input::Service(service)) => match self.routes.route(&service.called) {
-                Route::Local(ssn) => Indication::Notice(ssn, service),
-                _ => Indication::Nothing,
+            Ok(Input::Service(service)) => match self.subsystem_of(&service.called) {
+                Some(ssn) => Indication::Notice(ssn, service),
+                None => Indication::Nothing,
             },
             Err(_) => Indication::Nothing,
+        }
+    }
+
+    /// Which subsystem of ours this address is, in service or not.
+    fn subsystem_of(&self, called: &SccpAddress) -> Option<Ssn> {
+        match self.routes.route(called) {
+            Route::Local(ssn) => Some(ssn),
+            Route::NoTranslation(Cause::SUBSYSTEM_FAILURE) => self.prohibited_of(called),
+            _ => None,
         }
     }
 
@@ -283,14 +292,19 @@ impl Sccp {
 
     /// Who has sent a message to a subsystem of ours that is out of service has missed that it is (Q.714 5.3.2).
     fn mislead(&mut self, opc: PointCode, called: &SccpAddress) {
-        let ssn = match called.title.filter(|_| !called.route_on_ssn) {
+        let ssn = self.prohibited_of(called);
+        self.misled = ssn.and_then(|ssn| self.status(ssn, false)).map(|prohibited| (opc, prohibited));
+    }
+
+    /// The subsystem of ours at this address, which is out of service.
+    fn prohibited_of(&self, called: &SccpAddress) -> Option<Ssn> {
+        match called.title.filter(|_| !called.route_on_ssn) {
             Some(title) => {
                 let rule = self.routes.rule(&title, &mut |_| ()).map(|(_, rule)| rule.targets.first());
                 rule.ok().and_then(|to| to.ssn).or(called.ssn)
             }
             None => called.ssn,
-        };
-        self.misled = ssn.and_then(|ssn| self.status(ssn, false)).map(|prohibited| (opc, prohibited));
+        }
     }
 
     /// Who has to be told by SSP that a subsystem of ours is out, since the last call.

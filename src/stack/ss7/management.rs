@@ -25,8 +25,12 @@ impl Transport {
         }
     }
 
-    /// The SCCP of a point has answered.
-    fn sccp_back(&mut self, point_code: PointCode) {
+    /// If it is the SCCP of a point that has answered, its gateways' news of the contrary hold no more.
+    fn heed_sccp(&mut self, news: &SubsystemNews) {
+        let &SubsystemNews { point_code, ssn, state } = news;
+        if (ssn, state) != (Ssn::SCMG, SubsystemState::Allowed) {
+            return;
+        }
         self.ways.sccp_back(point_code);
         for link in self.links.iter_mut().flatten() {
             link.asp.sccp_back(point_code);
@@ -42,7 +46,9 @@ pub(super) struct Known<'s> {
 
 impl sccp::States for Known<'_> {
     fn point(&self, point_code: PointCode) -> sccp::PointState {
-        match self.transport.leads_to(point_code) {
+        // Without SCCP it is of no use to titles, whatever they are routed on there.
+        let has_sccp = self.subsystem(point_code, Ssn::SCMG) != SubsystemState::Prohibited;
+        match self.transport.leads_to(point_code).map(|leads| leads && has_sccp) {
             Some(true) => sccp::PointState::Available,
             Some(false) | None => sccp::PointState::Unavailable,
         }
@@ -64,9 +70,7 @@ impl Ss7 {
         let transport = &self.transport;
         let is_known = |point_code| transport.leads_to(point_code).is_some();
         if let Some(news) = self.subsystems.on_scmg(now, scmg, is_known) {
-            if (news.ssn, news.state) == (Ssn::SCMG, SubsystemState::Allowed) {
-                self.transport.sccp_back(news.point_code);
-            }
+            self.transport.heed_sccp(&news);
             outside.tell_all(News::Subsystem(news));
         }
     }
@@ -89,6 +93,7 @@ impl Ss7 {
     /// Another worker has heard of a subsystem.
     pub(in crate::stack) fn learn(&mut self, now: Time, news: &SubsystemNews) {
         self.subsystems.learn(now, news);
+        self.transport.heed_sccp(news);
     }
 
     /// Tests of subsystems whose time has come. A point without SCCP is one whose management is out: it is tested like any

@@ -6,10 +6,15 @@ use sccp::{ScmgType, SubsystemState};
 
 /// A worker whose HLR title leads to subsystem 6 at 200, and to 300 when that is out.
 fn with_backup() -> Ss7 {
+    routed_there(true)
+}
+
+/// The same, routed there on the subsystem number or on the title.
+fn routed_there(route_on_ssn: bool) -> Ss7 {
     worker_with(0, 2, |sccp| {
         let at = |point_code| sccp::Destination {
             ssn: Some(Ssn::HLR),
-            route_on_ssn: true,
+            route_on_ssn,
             ..sccp::Destination::titled(PointCode(point_code))
         };
         let targets = sccp::Targets::new(&[at(200), at(300)], sccp::Sharing::Primary).unwrap();
@@ -75,7 +80,13 @@ fn a_backup_serves_while_a_subsystem_is_out() {
 /// DUPU: the SCCP of the point is absent. Its management is tested, and until it answers the backup serves (N-PCSTATE).
 #[test]
 fn a_point_without_sccp_is_tested_until_it_answers() {
-    let (mut ss7, mut outside) = (with_backup(), Crossing::default());
+    for route_on_ssn in [true, false] {
+        tested_until_it_answers(routed_there(route_on_ssn));
+    }
+}
+
+fn tested_until_it_answers(mut ss7: Ss7) {
+    let mut outside = Crossing::default();
     assert_eq!(goes_to(&mut ss7), 200);
     let absent = m3ua::Change::NoSccp(1);
     ss7.transport.note_silence(PointCode(200), absent);
@@ -156,4 +167,51 @@ fn a_subsystem_of_ours_goes_out_and_comes_back() {
     hear(&mut ss7, &test, &mut outside);
     assert_eq!(managed(&mut outside), [(200, told(1))], "SSA");
     assert_eq!(label(200).originating, PointCode(200));
+}
+
+/// What was taken while a subsystem was in service is delivered, though it goes out before the message has crossed.
+#[test]
+fn what_was_taken_before_a_subsystem_went_out_arrives() {
+    let to_hlr = sccp::Rule::new(digits("491710888"), sccp::Destination::titled(PointCode(200)));
+    let mut ss7 = worker_with(0, 2, |sccp| sccp.rules.push(to_hlr));
+    let (mut outside, mut malformed) = (Crossing::default(), MalformedCounts::default());
+    let now = Time::from_millis(1);
+    ss7.invoke(now, &update(), 7, &mut outside).unwrap();
+    let (.., sent) = outside.crossed.pop().unwrap();
+    let Ok(sccp::Input::Unitdata(ours)) = sccp::parse(&sent) else { panic!() };
+    let mut room = [0; 400];
+    let mut w = Prepend::new(&mut room);
+    sccp::build::service(&mut w, &ours, sccp::Cause::MTP_FAILURE).unwrap();
+    let back = w.finish().unwrap().to_vec();
+    assert!(ss7.set_subsystem(Ssn::SGSN, false, false, &mut outside));
+    let told = ss7.handle_message(now, &label(200), &back, &mut malformed, &mut outside);
+    assert_eq!(told.map(Told::of), Some(Told::NotDelivered(7, 5)));
+    let hlr = SccpAddress::titled(digits(HLR), Ssn::HLR);
+    let asked = unitdata(
+        &gateway_address(),
+        &hlr,
+        &begin(
+            context::SUBSCRIBER_DATA_MANAGEMENT_V3,
+            &[&invoke(1, operation::INSERT_SUBSCRIBER_DATA, &[0x30, 0])],
+        ),
+    );
+    let told = ss7.handle_message(now, &label(200), &asked, &mut malformed, &mut outside);
+    assert!(matches!(told.map(Told::of), Some(Told::Invoke { .. })));
+}
+
+/// Another worker's management has heard that the SCCP of a point answers.
+#[test]
+fn all_workers_learn_that_a_point_has_its_sccp_back() {
+    // The worker whose associations they are.
+    let mut ss7 = worker_with(9, 10, |_| ());
+    let (now, to) = (Time::from_millis(1), (PointCode(200), 0));
+    for carries in [ways::Carries::Nothing, ways::Carries::Traffic] {
+        ss7.transport.ways.set_carries(0, carries);
+    }
+    ss7.transport.ways.hear(now, 0, to, m3ua::Change::NoSccp(1));
+    assert_eq!(ss7.transport.state_of(PointCode(200)).map(|state| state.no_sccp), Some(true));
+    let news =
+        sccp::SubsystemNews { point_code: PointCode(200), ssn: Ssn::SCMG, state: SubsystemState::Allowed };
+    ss7.learn(now, &news);
+    assert_eq!(ss7.transport.state_of(PointCode(200)).map(|state| state.no_sccp), Some(false));
 }
