@@ -500,7 +500,12 @@ impl Ss7 {
         }
         // Whom it was going to is now the calling address.
         let peer = SccpAddress { point_code: Some(label.originating), ..service.calling };
-        let returned = self.dialogues.handle_returned(now, &peer, service.data)?;
+        let routes = &self.sccp.routes;
+        let sent_to = |to: &SccpAddress| match routes.route(to) {
+            sccp::Route::Remote(at, called) => SccpAddress { point_code: Some(at.point_code), ..called },
+            _ => *to,
+        };
+        let returned = self.dialogues.handle_returned(now, &peer, sent_to, service.data)?;
         self.heed_return(now, service, outside);
         self.release(&returned.user);
         Some(gone(returned.dialogue, &returned.user, Outcome::NotDelivered(service.cause)))

@@ -651,10 +651,13 @@ fn a_message_that_sccp_returns_fails_its_dialogue() {
     let (id, message) = begin(&mut ours, now, 6);
     assert_eq!(ours.owner_of_returned(&message), Owner::Worker(WorkerId(1)));
     let first_segment = &message[..20];
-    assert_eq!(ours.handle_returned(now, &address("1", Ssn::MSC), first_segment), None);
-    assert_eq!(ours.handle_returned(now, &smsc(), &message[..5]), None);
-    assert_eq!(ours.handle_returned(now, &smsc(), first_segment), Some(Returned { dialogue: id, user: 6 }));
-    assert_eq!(ours.handle_returned(now, &smsc(), first_segment), None);
+    assert_eq!(ours.handle_returned(now, &address("1", Ssn::MSC), |to| *to, first_segment), None);
+    assert_eq!(ours.handle_returned(now, &smsc(), |to| *to, &message[..5]), None);
+    assert_eq!(
+        ours.handle_returned(now, &smsc(), |to| *to, first_segment),
+        Some(Returned { dialogue: id, user: 6 })
+    );
+    assert_eq!(ours.handle_returned(now, &smsc(), |to| *to, first_segment), None);
     assert!(ours.is_empty());
     assert_eq!((ours.counts.returned, ours.counts.wrong_peer), (1, 1));
 }

@@ -237,7 +237,9 @@ impl Node {
             })
         });
         let before = total(&self.dialogues);
-        if let Some(over) = self.dialogues.handle_returned(self.now, &to.unwrap_or(peer(from)), &message) {
+        if let Some(over) =
+            self.dialogues.handle_returned(self.now, &to.unwrap_or(peer(from)), |to| *to, &message)
+        {
             self.over(over.dialogue, over.user);
         }
         assert_eq!(total(&self.dialogues), before + 1);

@@ -271,9 +271,15 @@ impl<U: Copy + Default> Dialogues<U> {
     }
 
     /// Takes a message of ours that SCCP returned ((X)UDTS, for N-NOTICE): the dialogue fails at once. `peer` is where
-    /// it was going, with the OPC of what came back. `None` if it is of no dialogue of ours that has sent something, or
-    /// comes from somewhere else.
-    pub fn handle_returned(&mut self, now: Time, peer: &SccpAddress, bytes: &[u8]) -> Option<Returned<U>> {
+    /// it was going, with the OPC of what came back; `sent_to` gives what SCCP makes of an address on the way, since it comes
+    /// back as that. `None` if it is of no dialogue of ours that has sent something, or comes from somewhere else.
+    pub fn handle_returned(
+        &mut self,
+        now: Time,
+        peer: &SccpAddress,
+        sent_to: impl Fn(&SccpAddress) -> SccpAddress,
+        bytes: &[u8],
+    ) -> Option<Returned<U>> {
         let otid = view::returned_otid(bytes);
         let Some(dialogue) = otid.and_then(|otid| self.find_local(otid)) else {
             self.counts.unrecognised_transaction += 1;
@@ -288,7 +294,8 @@ impl<U: Copy + Default> Dialogues<U> {
             }
         };
         let parts = AddressParts { point_code, ssn: true, title: true };
-        if !self.peer_match.agrees(parts, &dialogue.peer, peer) {
+        let agrees = |expected: &SccpAddress| self.peer_match.agrees(parts, expected, peer);
+        if !agrees(&dialogue.peer) && !agrees(&sent_to(&dialogue.peer)) {
             self.counts.wrong_peer += 1;
             return None;
         }

@@ -87,7 +87,7 @@ fn done(table: &mut Dialogues, id: DialogueId, event: Event) -> &'static str {
         Event::Notice => {
             let mut ours = hex("6206 480400000000");
             ours[4..8].copy_from_slice(table.local_id(id).unwrap().as_bytes());
-            return if table.handle_returned(now, &gateway(), &ours).is_some() {
+            return if table.handle_returned(now, &gateway(), |to| *to, &ours).is_some() {
                 "failed"
             } else {
                 "ignored"

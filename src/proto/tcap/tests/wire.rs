@@ -266,7 +266,7 @@ fn ids_of_one_slot_come_back_only_after_all_its_generations() {
 
 fn walk(table: &mut Dialogues, now: Time, bytes: &[u8]) {
     let _ = (table.owner(bytes), table.owner_of_returned(bytes));
-    let _ = table.handle_returned(now, &smsc(), bytes);
+    let _ = table.handle_returned(now, &smsc(), |to| *to, bytes);
     let refusal = match table.handle_input(now, &smsc(), bytes) {
         Ok(Indication::Begin { components, dialogue, .. }) => {
             assert!(components.count() <= MAX_COMPONENTS + 1);

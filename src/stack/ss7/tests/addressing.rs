@@ -340,3 +340,33 @@ fn tcap_loadshare_m3ua_udts() {
         assert_eq!(told.map(Told::of), Some(Told::NotDelivered(7, 5)));
     }
 }
+
+/// A message whose title was rewritten on its way comes back with the title that it had then.
+#[test]
+fn what_went_to_a_rewritten_title_is_known_when_it_comes_back() {
+    let rewrite = sccp::Rewrite {
+        strip: 2,
+        add: digits("99"),
+        translation_type: None,
+        numbering_plan: None,
+        nature: None,
+    };
+    let to = sccp::Destination { ssn: Some(Ssn(200)), ..sccp::Destination::titled(PointCode(200)) };
+    let rule = sccp::Rule { rewrite: Some(rewrite), ..sccp::Rule::new(digits("491710888"), to) };
+    let mut worker = worker_with(0, 2, |sccp| sccp.rules.push(rule));
+    let (mut outside, mut malformed) = (Crossing::default(), MalformedCounts::default());
+    let now = Time::from_millis(1);
+    worker.invoke(now, &update(), 7, &mut outside).unwrap();
+    let (.., sent) = outside.crossed.pop().unwrap();
+    let Ok(sccp::Input::Unitdata(unitdata)) = sccp::parse(&sent) else { panic!() };
+    assert_eq!(unitdata.called.title.map(|title| title.digits.to_string()), Some(format!("99{}", &HLR[2..])));
+    let mut room = [0; 600];
+    let mut w = Prepend::new(&mut room);
+    sccp::build::service(&mut w, &unitdata, sccp::Cause::SUBSYSTEM_FAILURE).unwrap();
+    let back = w.finish().unwrap().to_vec();
+    // Not from a point where it never went.
+    let told = worker.handle_message(now, &label(300), &back, &mut malformed, &mut outside);
+    assert_eq!((told.map(Told::of), worker.tcap_counts().wrong_peer), (None, 1));
+    let told = worker.handle_message(now, &label(200), &back, &mut malformed, &mut outside);
+    assert_eq!(told.map(Told::of), Some(Told::NotDelivered(7, 3)));
+}
