@@ -241,13 +241,15 @@ impl Screening {
                 _ => self.verdict(now, &source, Some((id, opcode)), broken),
             };
         }
-        let (mut broken, mut first, mut count) = (of_context & on, None, 0);
+        // An error goes to the operation that breaks a rule; if the message as a whole does, to its first.
+        let (mut broken, mut first, mut any, mut count) = (of_context & on, None, None, 0);
         for component in components.clone() {
             count += 1;
             if let Component::Invoke { id, opcode, argument, .. } = component {
                 // Codes that are no octet, or object identifiers, are none of MAP's.
                 let local = if let Code::Local(opcode) = opcode { opcode } else { u8::MAX };
                 let of_it = (self.policy.operation(&source, local, argument) | foreign(local)) & on;
+                any = any.or(Some((id, local)));
                 if of_it != 0 {
                     first = first.or(Some((id, local)));
                 }
@@ -257,7 +259,7 @@ impl Screening {
         if count > self.policy.components {
             broken |= Rule::Components.bit() & on;
         }
-        if broken == 0 { Verdict::Pass } else { self.verdict(now, &source, first, broken) }
+        if broken == 0 { Verdict::Pass } else { self.verdict(now, &source, first.or(any), broken) }
     }
 
     #[cold]

@@ -416,3 +416,17 @@ fn arguments_that_are_bombs_cost_nothing() {
     }
     assert_eq!(node.open(), 0);
 }
+
+/// Where a message as a whole breaks a rule, its first operation has the error.
+#[test]
+fn too_many_components_are_answered_with_an_error() {
+    let mut node = screened(&config(&[(Rule::Components, Action::SystemFailure)]));
+    let many = vec![cancel(); 9];
+    let many: Vec<&[u8]> = many.iter().map(|component| &component[..]).collect();
+    let asked = begin(context::LOCATION_CANCELLATION_V3, &many);
+    assert_eq!(node.hear_from(OUTSIDE, &from(PARTNER, Ssn::HLR, &asked)), None);
+    let said = node.said();
+    let [end] = &said[..] else { panic!("{said:02x?}") };
+    assert_eq!((error_in(end), node.open()), (34, 0));
+    assert_eq!(counted(&node), [("components", 1, 0)]);
+}
