@@ -149,6 +149,9 @@ fn forward(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
     let open = attempt.open.take();
     let message = node.queue.get(attempt.message);
     let (Some(to), Some(imsi), Some(message)) = (attempt.nodes.get(attempt.at), attempt.imsi, message) else {
+        if let Some(dialogue) = open {
+            cx.stack.no_more_messages(now, dialogue, cx.outside);
+        }
         return wait(node, now, number);
     };
     let more_messages = node.queue.has_more(attempt.recipient);
