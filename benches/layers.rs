@@ -16,7 +16,7 @@ use ipsmgw::base::{Flow, Frames, HEADROOM, Out, PortId, SipKey, Time, Transport,
 use ipsmgw::codec::{Prepend, crc32c, gsm7};
 use ipsmgw::ident::{Digits, Identity, Imsi, Msisdn, PointCode, SccpAddress, Ssn, WorkerId};
 use ipsmgw::proto::link::{Evidence, Link, LinkConfig, Neighbour, OwnAddress, PortConfig};
-use ipsmgw::proto::{m3ua, map, rp, sccp, sctp, sip, tcap, tpdu};
+use ipsmgw::proto::{m3ua, map, rp, sccp, sctp, tcap, tpdu};
 use ipsmgw::stack::{Action, Direction, Label, Offer, Operator, Rule, Screening, ScreeningConfig};
 use ipsmgw::subscriber::{self, AccessKind, AccessNetworkInfo, Binding, Record, TableConfig};
 use measure::Figures;

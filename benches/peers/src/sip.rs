@@ -57,7 +57,9 @@ macro_rules! of_rsip {
     ($name:ident, $who:literal, $root:path) => {
         mod $name {
             use super::*;
-            use sip::headers::{ToTypedHeader, UntypedHeader as _};
+            use sip::headers::ToTypedHeader;
+            #[allow(unused_imports)] // one of the two has its methods without
+            use sip::headers::UntypedHeader as _;
             use sip::prelude::HeadersExt;
             use $root as sip;
 
