@@ -26,6 +26,9 @@ pub fn environment(eal: &super::config::Eal, ports: &[Port]) -> crate::io::dpdk:
     }
 }
 
+/// Octets of a UDP header.
+const UDP_HEADER: usize = 8;
+
 /// How many neighbours a worker knows, and how many packets wait for one whose address is not known yet.
 const NEIGHBOURS: (usize, usize) = (1024, 256);
 
@@ -60,6 +63,19 @@ pub fn link(ports: &[Port], routes: &[Route], listen: &[SocketAddr], io: &impl P
         neighbours: NEIGHBOURS.0,
         waiting: NEIGHBOURS.1,
         ..link::LinkConfig::default()
+    }
+}
+
+/// Packets that arrive in fragments: those of configured peers find room whatever strangers do.
+#[must_use]
+pub fn reassembly(config: &Config) -> link::ReassemblyConfig {
+    let scscfs = config.networks.iter().flat_map(|network| &network.scscf).map(|scscf| scscf.address.ip());
+    let peers = config.associations.iter().flat_map(|association| association.remote.iter().copied());
+    link::ReassemblyConfig {
+        entries: config.capacity.reassemblies as usize,
+        octets: usize::from(config.sip.limits.datagram) + UDP_HEADER,
+        t_reassembly: config.timers.reassembly,
+        known: scscfs.chain(peers).collect(),
     }
 }
 

@@ -191,6 +191,7 @@ impl Check<'_, '_, '_> {
         ] {
             self.range(format!("capacity.{key}"), value, 16..=most);
         }
+        self.range("capacity.reassemblies", capacity.reassemblies, 1..=1024);
         if capacity.identities < capacity.subscribers {
             let remedy = format!("give at least {}, one for each subscriber", capacity.subscribers);
             self.error("capacity.identities", "is less than subscribers", remedy);
@@ -434,6 +435,7 @@ impl Check<'_, '_, '_> {
         self.range("timers.r1_per_second", timers.r1_per_second, 1..=1_000_000);
         self.range("timers.map_registration_ms", timers.map_registration.as_millis(), 100..=600_000);
         self.range("timers.nonce_s", timers.nonce.as_secs(), 2..=600);
+        self.range("timers.reassembly_s", timers.reassembly.as_secs(), 1..=120);
         self.range("timers.mt_report_ms", timers.mt_report.as_millis(), 100..=600_000);
         self.range("timers.mt_queue", timers.mt_queue, 0..=MAX_QUEUE as u8);
         self.range("timers.map_forward_ms", timers.map_forward.as_millis(), 100..=600_000);

@@ -335,6 +335,13 @@ fn transaction_ids_have_32_bits() {
 }
 
 #[test]
+fn fragments_have_their_room_and_time() {
+    refused("# datagram = 8192", "datagram = 1471", "sip.limits.datagram", &["1472 to 65527"]);
+    refused("# reassemblies = 64", "reassemblies = 0", "capacity.reassemblies", &["1 to 1024"]);
+    refused("# reassembly_s = 15", "reassembly_s = 121", "timers.reassembly_s", &["1 to 120"]);
+}
+
+#[test]
 fn causes_have_rows_that_are_known() {
     refused(
         "# sc-Congestion = 42",

@@ -48,7 +48,7 @@ impl Link {
             return self.packet(now, id, &ethernet, &packet, frames);
         }
         if packet.protocol == ICMPV6
-            && !packet.is_fragment
+            && packet.piece.is_none()
             && self.interfaces.listens(id, packet.destination)
             && (is_host(packet.source) || packet.source.is_unspecified())
         {
@@ -71,9 +71,8 @@ impl Link {
             self.counts.bad_source += 1;
             return Ok(Input::Handled);
         }
-        if packet.is_fragment {
-            self.counts.fragments += 1;
-            return Ok(Input::Handled);
+        if let Some(piece) = packet.piece {
+            return self.fragment(now, packet, piece, frames);
         }
         match (packet.protocol, packet.destination.is_ipv6()) {
             (SCTP, _) => {
@@ -95,7 +94,7 @@ impl Link {
         }
     }
 
-    fn datagram<'a>(
+    pub(super) fn datagram<'a>(
         &mut self,
         now: Time,
         packet: &Packet<'a>,
