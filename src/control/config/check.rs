@@ -4,7 +4,8 @@ mod screening;
 
 use super::source::Source;
 use super::{
-    Association, Authentication, Config, ConfigError, Exchange, M3uaRole, Network, R1, Title, TrafficMode,
+    Association, Authentication, Config, ConfigError, Exchange, M3uaRole, Network, Port, PortRole, R1, Title,
+    TrafficMode,
 };
 use crate::gateway::mt::MAX_QUEUE;
 use crate::proto::sctp::MAX_PATHS;
@@ -252,9 +253,7 @@ impl Check<'_, '_, '_> {
                     self.range(format!("port[{at}].impairment.{key}"), share, 0.0..=1.0);
                 }
             }
-            if port.addresses.is_empty() {
-                self.error(format!("port[{at}].addresses"), "there is none", "give at least one own address");
-            }
+            self.role(at, port);
             for (n, own) in port.addresses.iter().enumerate() {
                 let place = format!("port[{at}].addresses[{n}]");
                 if own.prefix.address.is_unspecified() || own.prefix.address.is_multicast() {
@@ -266,6 +265,33 @@ impl Check<'_, '_, '_> {
                 }
                 self.range(place, own.vlan.unwrap_or(1), 1..=4094);
             }
+        }
+    }
+
+    /// A port of the network has addresses; one to the kernel has none, and there is at most one.
+    fn role(&mut self, at: usize, port: &Port) {
+        let first = self.config.ports.iter().position(|port| port.role == PortRole::Exception);
+        match (port.role, port.addresses.is_empty(), port.kernel_mac) {
+            (PortRole::Network, true, _) => {
+                self.error(format!("port[{at}].addresses"), "there is none", "give at least one own address");
+            }
+            (PortRole::Network, _, Some(_)) => {
+                let remedy = "leave it out, or give role = \"exception\"";
+                self.error(format!("port[{at}].kernel_mac"), "is not used with this role", remedy);
+            }
+            (PortRole::Exception, false, _) => {
+                let remedy = "leave them out: the kernel has those of the other ports";
+                self.error(format!("port[{at}].addresses"), "an exception port has none", remedy);
+            }
+            (PortRole::Exception, _, mac) if mac.is_none_or(|mac| mac.0[0] & 1 == 1 || mac.0 == [0; 6]) => {
+                let remedy = "give the MAC address of the kernel's end, as `ip link` shows it";
+                self.error(format!("port[{at}].kernel_mac"), "is missing, or no unicast address", remedy);
+            }
+            (PortRole::Exception, ..) if first != Some(at) => {
+                let remedy = "leave one out: all TCP goes by the first";
+                self.error(format!("port[{at}].role"), "there is another exception port", remedy);
+            }
+            _ => {}
         }
     }
 

@@ -16,7 +16,7 @@ mod tests;
 mod text;
 
 pub use application_server::{ApplicationServer, RoutingKey, services, shares_server};
-pub use ip::{Impairment, Port, Route, Sip};
+pub use ip::{Impairment, Port, PortRole, Route, Sip};
 pub use network::{
     Access, Aka, Authentication, Direct, HlrRoute, MoNotPreferred, Network, NodeKind, R1, R1Order,
     ReportUnmatched, Scscf, Timers, UnreachablePolicy,

@@ -167,6 +167,13 @@ fn ipv4(
     header(c0, c1)
 }
 
+/// Writes an Ethernet header without a tag at the end of `head`. How many octets stay free.
+pub(super) fn untagged(head: &mut [u8], (destination, source): (Mac, Mac), ethertype: u16) -> Option<usize> {
+    let head = put(head, ethertype.to_be_bytes())?;
+    let head = put(head, source)?;
+    Some(put(head, destination)?.len())
+}
+
 /// Writes the Ethernet header at the end of `head`. How many octets stay free.
 pub(super) fn ethernet(
     head: &mut [u8],

@@ -110,10 +110,7 @@ impl Link {
                 source_port: u16::from_be_bytes([s0, s1]),
                 destination_port: u16::from_be_bytes([d0, d1]),
             },
-            (TCP, _) => {
-                self.counts.other_in += 1;
-                return Ok(Input::Other);
-            }
+            (TCP, _) => return Ok(self.to_kernel(packet, frames)),
             _ => {
                 self.counts.icmp_ignored += 1;
                 return Ok(Input::Handled);

@@ -21,6 +21,10 @@ impl Link {
     ) -> Result<Input<'a>, Malformed> {
         self.counts.frames_in += 1;
         let ethernet = Ethernet::parse(frame)?;
+        if self.exception.is_some_and(|exception| exception.port == port) {
+            let mac = self.interfaces.mac(port).unwrap_or_default();
+            return self.from_kernel(now, (mac, &ethernet), frames);
+        }
         let is_group = ethernet.destination.is_group();
         if !is_group && self.interfaces.mac(port) != Some(ethernet.destination) {
             self.counts.other_station += 1;
@@ -82,10 +86,7 @@ impl Link {
             }
             (UDP, _) => self.datagram(now, packet, frames),
             (ICMP, false) | (ICMPV6, true) => self.icmp(now, id, ethernet.source, packet, frames),
-            (TCP, _) => {
-                self.counts.other_in += 1;
-                Ok(Input::Other)
-            }
+            (TCP, _) => Ok(self.to_kernel(packet, frames)),
             (NO_NEXT_HEADER, true) => Ok(Input::Handled),
             _ => {
                 self.refuse_protocol(now, packet, frames);

@@ -8,6 +8,7 @@
 //!                       └─ IPv6 ─┬─ ICMPv6 ─► echo, errors, NDP    (RFC 8200, RFC 4443, RFC 4861)
 //!                                └─ UDP, SCTP
 //!             fragments ──► train ─────────► Input::Reassembled    (RFC 8200 4.5, RFC 5722, RFC 6946)
+//!             TCP ─────► exception port ─► the host's kernel ─► route
 //!   payload ─► route ─► neighbour ─► headers ─► frame
 //! ```
 //!
@@ -18,6 +19,7 @@
 
 mod build;
 mod checksum;
+mod forward;
 mod fragments;
 mod icmp;
 mod input;
@@ -35,6 +37,7 @@ mod view;
 use core::net::IpAddr;
 use core::time::Duration;
 
+pub use forward::Exception;
 pub use icmp::{Cause, Unreachable};
 pub use neighbour::{Evidence, Neighbour};
 pub use reassembly::{Part, Reassembled, ReassemblyConfig};
@@ -127,6 +130,8 @@ pub struct LinkConfig {
     pub udp_dscp: u8,
     /// Room for packets that arrive in fragments. What is sent in fragments may be as long.
     pub reassembly: ReassemblyConfig,
+    /// The port towards the host's kernel, if there is one.
+    pub exception: Option<Exception>,
 }
 
 impl Default for LinkConfig {
@@ -143,6 +148,7 @@ impl Default for LinkConfig {
             sctp_dscp: CS5,
             udp_dscp: CS5,
             reassembly: ReassemblyConfig::default(),
+            exception: None,
         }
     }
 }
@@ -164,7 +170,7 @@ pub enum Input<'a> {
     Elsewhere(WorkerId),
     /// The last fragment of a packet, which [`Link::take_reassembled`] gives.
     Reassembled,
-    /// A TCP segment to an own address, or an ICMP error about one: for an exception port.
+    /// A TCP segment to an own address, or an ICMP error about one: for an exception port, of which there is none.
     Other,
 }
 
@@ -322,6 +328,16 @@ counts! {
         sctp_in,
         /// Packets for the exception port.
         other_in,
+        /// Packets given to the kernel, by the exception port.
+        to_kernel,
+        /// Packets of the kernel's sent on.
+        from_kernel,
+        /// Packets of the kernel's that don't go from an own address to another's.
+        kernel_bad_source,
+        /// Frames of the kernel's that are no TCP and no ICMP about it.
+        kernel_ignored,
+        /// Packets of the kernel's that are longer than the link that they would leave by takes.
+        kernel_too_long,
         /// Echo requests answered.
         echoes,
         /// ICMP errors about packets of ours.
@@ -407,6 +423,7 @@ pub struct Link {
     reassembly: Reassembly,
     pieces: output::Pieces,
     path_mtus: PathMtus,
+    exception: Option<Exception>,
 }
 
 impl Link {
@@ -417,7 +434,7 @@ impl Link {
     /// What is wrong with the configuration, in words.
     pub fn new(config: LinkConfig) -> Result<Self, String> {
         let LinkConfig { worker, workers, key, ports, routes, mut udp_ports, .. } = config;
-        let LinkConfig { neighbours, waiting, sctp_dscp, udp_dscp, reassembly, .. } = config;
+        let LinkConfig { neighbours, waiting, sctp_dscp, udp_dscp, reassembly, exception, .. } = config;
         if sctp_dscp > 63 || udp_dscp > 63 {
             return Err("a differentiated services code point is above 63".into());
         }
@@ -428,6 +445,15 @@ impl Link {
         let longest = ports.iter().map(|port| usize::from(port.mtu)).max().unwrap_or(0);
         let mut neighbours = Neighbours::new(neighbours, waiting, longest + build::ETHERNET);
         let routes = Routes::new(&ports, &routes, &interfaces, &mut neighbours)?;
+        if let Some(Exception { port, kernel }) = exception {
+            let is_bare = ports.get(usize::from(port.0)).is_some_and(|port| port.addresses.is_empty());
+            if !is_bare || !view::HardwareAddress::is_station(&kernel) {
+                return Err(
+                    "the exception port has no addresses, and the kernel's end a station's MAC address"
+                        .into(),
+                );
+            }
+        }
         udp_ports.sort_unstable();
         udp_ports.dedup();
         Ok(Self {
@@ -444,6 +470,7 @@ impl Link {
             pieces: output::Pieces::new(worker, workers, &key, reassembly.octets),
             reassembly: Reassembly::new(&reassembly, &key, workers)?,
             path_mtus: PathMtus::new(&key),
+            exception,
         })
     }
 

@@ -1,10 +1,12 @@
 //! Packets on their way out: route, next hop, headers, the wait for a hardware address; in fragments where they are too long.
 
 use core::net::IpAddr;
+use core::ops::Range;
 
 use super::build::{self, Upper};
 use super::interface::{InterfaceId, key};
 use super::neighbour::{Neighbour, NextHop};
+use super::route::Hop;
 use super::{Link, Mac, SCTP};
 use crate::base::{Flow, Frames, HEADROOM, SipKey, Time, Transport};
 use crate::ident::WorkerId;
@@ -244,7 +246,22 @@ impl Link {
             }
             return;
         }
-        let next = self.neighbours.next_hop(now, hop.interface, hop.gateway, target);
+        self.leave(now, &hop, destination, packet..HEADROOM + len, frames);
+    }
+
+    /// Sends the IP packet at this place of the buffer that `frames` gives, or has a copy wait for the next hop's address.
+    pub(super) fn leave(
+        &mut self,
+        now: Time,
+        hop: &Hop,
+        destination: IpAddr,
+        packet: Range<usize>,
+        frames: &mut dyn Frames,
+    ) {
+        let (Some(interface), Some(buffer)) = (self.interfaces.get(hop.interface), frames.buffer()) else {
+            return;
+        };
+        let next = self.neighbours.next_hop(now, hop.interface, hop.gateway, key(destination));
         let mac = match next {
             NextHop::Known(mac) => mac,
             NextHop::Unknown(..) => [0; 6],
@@ -253,11 +270,11 @@ impl Link {
                 return;
             }
         };
-        let head = buffer.get_mut(..packet).unwrap_or(&mut []);
+        let head = buffer.get_mut(..packet.start).unwrap_or(&mut []);
         let Some(start) = build::ethernet(head, interface, mac, build::ethertype(destination)) else {
             return;
         };
-        let end = pad(buffer, start, HEADROOM + len);
+        let end = pad(buffer, start, packet.end);
         match next {
             NextHop::Unknown(entry, question) => {
                 let frame = buffer.get(start..end).unwrap_or(&[]);
