@@ -2,8 +2,8 @@
 //! in a box, which has the same sections.
 
 use super::config::{
-    ApplicationServer, Association, Config, Destination, Exchange, M3uaRole, Port, Role, Route, RouteOn,
-    RoutingKey, SccpForm, SctpTimers, Sharing, Title, TrafficMode, services, shares_server,
+    ApplicationServer, Association, Config, Destination, Exchange, M3uaRole, Port, PortRole, Role, Route,
+    RouteOn, RoutingKey, SccpForm, SctpTimers, Sharing, Title, TrafficMode, services, shares_server,
 };
 use crate::base::PortId;
 use crate::ident::{Digits, NatureOfAddress, NumberingPlan, PointCode, Ssn, WorkerId};
@@ -25,6 +25,9 @@ pub fn environment(eal: &super::config::Eal, ports: &[Port]) -> crate::io::dpdk:
         extra: eal.extra.clone(),
     }
 }
+
+/// Octets of a UDP header.
+const UDP_HEADER: usize = 8;
 
 /// How many neighbours a worker knows, and how many packets wait for one whose address is not known yet.
 const NEIGHBOURS: (usize, usize) = (1024, 256);
@@ -48,6 +51,10 @@ pub fn link(ports: &[Port], routes: &[Route], listen: &[SocketAddr], io: &impl P
         });
         own.collect()
     };
+    let exception = ports.iter().zip(0..).find_map(|(port, at)| {
+        let kernel = port.kernel_mac.filter(|_| port.role == PortRole::Exception)?;
+        Some(link::Exception { port: PortId(at), kernel: kernel.0 })
+    });
     let ports = ports.iter().enumerate().map(|(at, port)| link::PortConfig {
         mac: port.mac.map_or_else(|| io.mac(PortId(at as u8)), |mac| mac.0),
         mtu: port.mtu,
@@ -59,7 +66,21 @@ pub fn link(ports: &[Port], routes: &[Route], listen: &[SocketAddr], io: &impl P
         udp_ports: listen.iter().map(SocketAddr::port).collect(),
         neighbours: NEIGHBOURS.0,
         waiting: NEIGHBOURS.1,
+        exception,
         ..link::LinkConfig::default()
+    }
+}
+
+/// Packets that arrive in fragments: those of configured peers find room whatever strangers do.
+#[must_use]
+pub fn reassembly(config: &Config) -> link::ReassemblyConfig {
+    let scscfs = config.networks.iter().flat_map(|network| &network.scscf).map(|scscf| scscf.address.ip());
+    let peers = config.associations.iter().flat_map(|association| association.remote.iter().copied());
+    link::ReassemblyConfig {
+        entries: config.capacity.reassemblies as usize,
+        octets: usize::from(config.sip.limits.datagram) + UDP_HEADER,
+        t_reassembly: config.timers.reassembly,
+        known: scscfs.chain(peers).collect(),
     }
 }
 
@@ -72,7 +93,8 @@ pub fn associations(
     ports: &[Port],
     workers: u8,
 ) -> Vec<stack::AssociationSetup> {
-    let mtu = ports.iter().map(|port| port.mtu).min().unwrap_or(1500);
+    let network = ports.iter().filter(|port| port.role == PortRole::Network);
+    let mtu = network.map(|port| port.mtu).min().unwrap_or(1500);
     // Associations to one signalling gateway are one worker's: it hears what the gateway says of destinations.
     // So are those of one application server's ASPs, which share its traffic.
     let owner = |at: usize, association: &Association| {

@@ -17,7 +17,7 @@ use crate::gateway::mailbox::{ToControl, ToWorker};
 use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};
 use crate::ident::{Identity, SccpAddress, WorkerId};
 use crate::io::PacketIo;
-use crate::proto::link::Link;
+use crate::proto::link::{self, Link};
 use crate::proto::map::{Version, context, operation};
 use crate::proto::sip;
 use crate::proto::tcap::DialoguesConfig;
@@ -323,6 +323,13 @@ impl Assembly<'_> {
         let wrong = |what: String| StartError::new(what, "correct the configuration");
         let config = self.config;
         let link = layers::link(&config.ports, &config.routes, &config.sip.listen, &io);
+        let link = link::LinkConfig {
+            worker: id,
+            workers: self.workers,
+            key: self.key.derive("link"),
+            reassembly: layers::reassembly(config),
+            ..link
+        };
         let link = Link::new(link).map_err(wrong)?;
         let ims = Ims::new(self.ims(id), &self.key);
         let ss7 = Ss7::new(self.ss7(id)).map_err(wrong)?;

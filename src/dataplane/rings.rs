@@ -2,7 +2,7 @@
 
 use crate::base::{Consumer, PortId, Producer, ring};
 use crate::io::Frame;
-use crate::stack::{Label, News};
+use crate::stack::{Label, News, Part};
 
 /// What crosses from one worker to another.
 pub enum Internal<C> {
@@ -19,6 +19,13 @@ pub enum Internal<C> {
         frame: Frame,
         /// What MTP says of it.
         label: Label,
+    },
+    /// A part of a packet that came in fragments and that another worker has put together.
+    Part {
+        /// A frame that holds just the part.
+        frame: Frame,
+        /// Which part of what it is.
+        part: Part,
     },
     /// Something about the network.
     News(News),

@@ -6,7 +6,7 @@ use super::rings::{Internal, WorkerEnd};
 use crate::base::{Frames, PortId, counts};
 use crate::ident::WorkerId;
 use crate::io::{Batch, Frame, PacketIo};
-use crate::stack::{Label, News, Outside, Surroundings};
+use crate::stack::{Label, News, Outside, Part, Surroundings};
 
 counts! {
     /// What left the worker, and how.
@@ -21,6 +21,8 @@ counts! {
         frames_handed_off,
         /// Signalling messages handed to another worker, on the way in or out.
         messages_handed_off,
+        /// Parts of packets that came in fragments, handed to another worker.
+        parts_handed_off,
         /// Frames and messages lost because the ring to another worker was full.
         ring_full,
     }
@@ -126,6 +128,19 @@ impl<IO: PacketIo, C: Send, Q: Send, P> Outside for Transmit<IO, C, Q, P> {
         let handed = frame.copy_from(message) && self.push(to, Internal::Message { frame, label }).is_ok();
         match handed {
             true => self.counts.messages_handed_off += 1,
+            false => self.counts.ring_full += 1,
+        }
+        handed
+    }
+
+    fn hand_off_part(&mut self, to: WorkerId, part: Part, octets: &[u8]) -> bool {
+        let Some(mut frame) = self.io.alloc() else {
+            self.counts.pool_empty += 1;
+            return false;
+        };
+        let handed = frame.copy_from(octets) && self.push(to, Internal::Part { frame, part }).is_ok();
+        match handed {
+            true => self.counts.parts_handed_off += 1,
             false => self.counts.ring_full += 1,
         }
         handed

@@ -7,7 +7,7 @@ use super::transmit::{Transmit, TransmitCounts};
 use crate::base::{PortId, Time, counts};
 use crate::ident::WorkerId;
 use crate::io::{Batch, Frame, PacketIo};
-use crate::stack::{Application, Context, Cursor, Next, Stack};
+use crate::stack::{Application, Context, Cursor, Next, Part, Stack};
 
 counts! {
     /// What the worker did.
@@ -56,10 +56,10 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
     ) -> Self {
         Self {
             id,
+            cursor: stack.cursor(),
             stack,
             application,
             transmit: Transmit::new(io, ends),
-            cursor: Cursor::new(),
             batch: Batch::new(),
             next_timers: Time::ZERO,
             counts: WorkerCounts::default(),
@@ -226,6 +226,9 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
                 match item {
                     Internal::Frame { frame, port } => self.handle_frame(now, port, frame),
                     Internal::Message { frame, label } => self.handle_message(now, &label, &frame),
+                    Internal::Part { frame, part } => {
+                        self.handle_part(now, WorkerId(neighbour as u8), &part, frame);
+                    }
                     Internal::News(news) => self.stack.learn(now, news, &mut self.transmit),
                     Internal::Application(crossing) => {
                         let mut cx = Context { stack: &mut self.stack, outside: &mut self.transmit };
@@ -235,6 +238,24 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
             }
         }
         any
+    }
+
+    /// A part of a packet that came in fragments; with the last one, the packet.
+    fn handle_part(&mut self, now: Time, from: WorkerId, part: &Part, frame: Frame) {
+        self.cursor.reset();
+        let is_whole = self.stack.take_part(from, part, frame.bytes(), &mut self.cursor);
+        drop(frame);
+        while is_whole {
+            match &mut self.stack.next_reassembled(now, &mut self.cursor, &mut self.transmit) {
+                Next::Indication(indication) => {
+                    let mut cx = Context { stack: &mut self.stack, outside: &mut self.transmit };
+                    self.application.handle(now, indication, &mut cx);
+                }
+                Next::Again => {}
+                // What is another's has been handed on.
+                Next::HandOff(_) | Next::Done => return,
+            }
+        }
     }
 
     fn handle_message(&mut self, now: Time, label: &crate::stack::Label, frame: &Frame) {

@@ -2,6 +2,7 @@
 
 use crate::base::{Counts, Frames, Time};
 use crate::ident::{PointCode, WorkerId};
+use crate::proto::link::Part;
 
 use super::{Indication, Stack};
 
@@ -36,6 +37,10 @@ pub trait Outside: Frames {
     /// Copies a signalling message out and hands it to `to`. `false` when its ring or the pool is full (counted).
     fn hand_off(&mut self, to: WorkerId, label: Label, message: &[u8]) -> bool;
 
+    /// Copies a part of a packet out, which was put together here, and hands it to `to`. `false` when its ring or the pool is
+    /// full (counted).
+    fn hand_off_part(&mut self, to: WorkerId, part: Part, octets: &[u8]) -> bool;
+
     /// Tells every other worker something about the network.
     fn tell_all(&mut self, news: News);
 
@@ -59,6 +64,13 @@ pub enum News {
     },
     /// Whether a subsystem of another point takes messages.
     Subsystem(crate::proto::sccp::SubsystemNews),
+    /// What a path carries, as a router said that saw a packet of ours.
+    PathMtu {
+        /// Where it leads.
+        destination: core::net::IpAddr,
+        /// Octets of the longest IP packet.
+        mtu: u32,
+    },
 }
 
 /// What the worker lends to an application: the stack's [`Outside`], and the way to the application's other halves, the

@@ -408,8 +408,7 @@ impl Ims {
             return Next::Done;
         };
         let local = SocketAddr::new(source, source_port);
-        let token = told.quoted.get(8..).and_then(|text| self.minter.read_quoted(text));
-        let Some(token) = token.filter(|_| self.config.listen.contains(&local)) else {
+        let Some(token) = self.quoted_request(told).filter(|_| self.config.listen.contains(&local)) else {
             self.counts.unreachable_unproved += 1;
             return Next::Done;
         };
@@ -426,6 +425,11 @@ impl Ims {
                 Next::Done
             }
         }
+    }
+
+    /// The request of ours that an ICMP error quotes the beginning of.
+    pub(super) fn quoted_request(&self, told: &link::Unreachable<'_>) -> Option<sip::Token> {
+        told.quoted.get(8..).and_then(|text| self.minter.read_quoted(text))
     }
 
     /// Runs the transactions' timers.

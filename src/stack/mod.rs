@@ -9,6 +9,7 @@ mod wire;
 
 use core::net::{IpAddr, SocketAddr};
 
+pub use crate::proto::link::Part;
 pub use crate::proto::map::{AbsentSubscriberDiagnostic, AlertReason, SmDeliveryFailureCause, UserError};
 pub use crate::proto::sccp::Cause as ReturnCause;
 pub use crate::proto::tcap::DialogueId;
@@ -38,38 +39,49 @@ counts! {
         other_protocol,
         /// ICMP errors about packets of ours, proved or not.
         unreachable,
+        /// Packets that came in fragments and were handed over to another worker, put together.
+        reassembled_handed_over,
+        /// Parts of such packets that did not follow on each other, since the ring was full.
+        parts_lost,
     }
 }
 
 /// Where a worker stands in a frame, and room to parse it.
 pub struct Cursor {
-    /// The SCTP packet of this frame, once the link layer has found it: from, to, and its octets.
-    packet: Option<(IpAddr, IpAddr, core::ops::Range<usize>)>,
-    /// Whether the frame was a datagram, which holds one thing at most.
-    datagram: bool,
-    sctp: sctp::Cursor,
-    sip: sip::Slots,
-    embedded: sip::Slots,
+    place: Place,
+    /// A packet that came in fragments.
+    reassembled: link::Reassembled,
+    /// Whether it is that which the place is in.
+    is_reassembled: bool,
     components: ss7::Octets,
     whole: ss7::Whole,
 }
 
-impl Default for Cursor {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Where a worker stands in a packet.
+struct Place {
+    /// The SCTP packet, once the link layer has found it: from, to, and its octets.
+    packet: Option<(IpAddr, IpAddr, core::ops::Range<usize>)>,
+    /// Whether it was a datagram, which holds one thing at most.
+    datagram: bool,
+    sctp: sctp::Cursor,
+    sip: sip::Slots,
+    embedded: sip::Slots,
 }
 
 impl Cursor {
-    /// Before any frame.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
+    /// Before any frame, with room for a packet of `longest` octets that comes in fragments.
+    fn new(longest: usize) -> Self {
+        let place = Place {
             packet: None,
             datagram: false,
             sctp: sctp::Cursor::new(),
             sip: sip::Slots::new(),
             embedded: sip::Slots::new(),
+        };
+        Self {
+            place,
+            reassembled: link::Reassembled::new(longest),
+            is_reassembled: false,
             components: ss7::Octets::EMPTY,
             whole: ss7::Whole::EMPTY,
         }
@@ -77,11 +89,15 @@ impl Cursor {
 
     /// Before the next frame.
     pub fn reset(&mut self) {
-        self.packet = None;
-        self.datagram = false;
-        self.sctp.reset();
+        self.place.packet = None;
+        self.place.datagram = false;
+        self.place.sctp.reset();
+        self.is_reassembled = false;
     }
 }
+
+/// Octets of a packet that came in fragments which cross to another worker at once: what a frame has room for.
+const PART: usize = 2048;
 
 /// What a frame holds next.
 #[allow(clippy::large_enum_variant)] // given back once a packet, never stored
@@ -103,6 +119,8 @@ pub struct Stack {
     ims: Ims,
     ss7: Ss7,
     fingerprints: SipKey,
+    /// What comes from each worker of a packet that it has put together.
+    parts: Box<[link::Reassembled]>,
     /// What was malformed.
     pub malformed: MalformedCounts,
     /// What was nobody's.
@@ -113,8 +131,10 @@ impl Stack {
     /// A stack with nothing up yet. `key` is this process's secret.
     #[must_use]
     pub fn new(worker: WorkerId, key: &SipKey, link: Link, ims: Ims, ss7: Ss7) -> Self {
+        let longest = link.longest_reassembled();
         Self {
             worker,
+            parts: (0..link.workers()).map(|_| link::Reassembled::new(longest)).collect(),
             link,
             ims,
             ss7,
@@ -142,6 +162,12 @@ impl Stack {
         &self.ss7
     }
 
+    /// A cursor for what this stack receives.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        Cursor::new(self.link.longest_reassembled())
+    }
+
     /// The next thing in a received frame. Call with the same cursor until [`Next::Done`] or
     /// [`Next::HandOff`].
     pub fn next<'a>(
@@ -152,35 +178,118 @@ impl Stack {
         cursor: &'a mut Cursor,
         outside: &mut dyn Outside,
     ) -> Next<'a> {
-        // An SCTP packet is asked again and again; what surrounds it was checked the first time.
-        if let Some((source, destination, ref place)) = cursor.packet {
-            let payload = frame.get(place.clone()).unwrap_or(&[]);
-            return self.next_of_sctp(now, (source, destination), payload, &mut cursor.sctp, outside);
+        if cursor.is_reassembled {
+            return self.next_reassembled(now, cursor, outside);
         }
-        if cursor.datagram {
+        // An SCTP packet is asked again and again; what surrounds it was checked the first time.
+        if let Some((source, destination, ref packet)) = cursor.place.packet {
+            let payload = frame.get(packet.clone()).unwrap_or(&[]);
+            return self.next_of_sctp(now, (source, destination), payload, &mut cursor.place.sctp, outside);
+        }
+        if cursor.place.datagram {
             return Next::Done;
         }
-        let input = match self.link.handle_input(now, port, frame, outside) {
+        match self.link.handle_input(now, port, frame, outside) {
+            Ok(link::Input::Reassembled) => {
+                cursor.is_reassembled = self.link.take_reassembled(&mut cursor.reassembled);
+                self.next_reassembled(now, cursor, outside)
+            }
+            Ok(input) => self.next_of(now, input, frame, &mut cursor.place, outside),
+            Err(why) => {
+                self.malformed.add(why);
+                Next::Done
+            }
+        }
+    }
+
+    /// [`Self::next`] in the packet that the cursor holds: one that this worker has put together, or another did.
+    pub fn next_reassembled<'a>(
+        &mut self,
+        now: Time,
+        cursor: &'a mut Cursor,
+        outside: &mut dyn Outside,
+    ) -> Next<'a> {
+        let Cursor { place, reassembled, is_reassembled, .. } = cursor;
+        let reassembled: &'a link::Reassembled = reassembled;
+        if let Some((source, destination, ref packet)) = place.packet {
+            let payload = reassembled.octets().get(packet.clone()).unwrap_or(&[]);
+            return self.next_of_sctp(now, (source, destination), payload, &mut place.sctp, outside);
+        }
+        if place.datagram || !*is_reassembled {
+            return Next::Done;
+        }
+        let input = match self.link.handle_reassembled(now, reassembled, outside) {
             Ok(input) => input,
             Err(why) => {
                 self.malformed.add(why);
                 return Next::Done;
             }
         };
+        match self.next_of(now, input, reassembled.octets(), place, outside) {
+            Next::HandOff(owner) => {
+                self.hand_over(owner, reassembled, outside);
+                Next::Done
+            }
+            next => next,
+        }
+    }
+
+    /// Hands over a packet that was put together here, and is another's.
+    fn hand_over(&mut self, owner: WorkerId, packet: &link::Reassembled, outside: &mut dyn Outside) {
+        self.counts.reassembled_handed_over += 1;
+        for (part, octets) in packet.parts(PART) {
+            if !outside.hand_off_part(owner, part, octets) {
+                return;
+            }
+        }
+    }
+
+    /// Takes in a part of a packet that another worker has put together. Whether it is whole now, for
+    /// [`Self::next_reassembled`]; parts of one come without others between.
+    pub fn take_part(
+        &mut self,
+        from: WorkerId,
+        part: &link::Part,
+        octets: &[u8],
+        cursor: &mut Cursor,
+    ) -> bool {
+        let Some(place) = self.parts.get_mut(usize::from(from.0)) else { return false };
+        match place.take_in(part, octets) {
+            Some(true) => {
+                core::mem::swap(place, &mut cursor.reassembled);
+                cursor.is_reassembled = true;
+                true
+            }
+            Some(false) => false,
+            None => {
+                self.counts.parts_lost += 1;
+                false
+            }
+        }
+    }
+
+    /// What a packet told the link layer; the packet is in `octets`.
+    fn next_of<'a>(
+        &mut self,
+        now: Time,
+        input: link::Input<'a>,
+        octets: &'a [u8],
+        place: &'a mut Place,
+        outside: &mut dyn Outside,
+    ) -> Next<'a> {
         match input {
             link::Input::Sctp(packet) => {
                 let owner = self.ss7.transport.owner(packet.source, packet.payload);
                 if owner != self.worker {
                     return Next::HandOff(owner);
                 }
-                let start = packet.payload.as_ptr().addr() - frame.as_ptr().addr();
-                cursor.packet =
-                    Some((packet.source, packet.destination, start..start + packet.payload.len()));
+                let start = packet.payload.as_ptr().addr() - octets.as_ptr().addr();
+                place.packet = Some((packet.source, packet.destination, start..start + packet.payload.len()));
                 let between = (packet.source, packet.destination);
-                self.next_of_sctp(now, between, packet.payload, &mut cursor.sctp, outside)
+                self.next_of_sctp(now, between, packet.payload, &mut place.sctp, outside)
             }
             link::Input::Udp(datagram) => {
-                let Cursor { datagram: taken, sip, embedded, .. } = cursor;
+                let Place { datagram: taken, sip, embedded, .. } = place;
                 *taken = true;
                 let mut wire = Wire { now, link: &mut self.link, outside };
                 self.ims.handle_input(now, &datagram, sip, embedded, &mut self.malformed, &mut wire)
@@ -191,9 +300,9 @@ impl Stack {
             }
             link::Input::Unreachable(told) => {
                 self.counts.unreachable += 1;
-                cursor.datagram = true;
+                place.datagram = true;
                 if !told.flow.transport.is_sctp() {
-                    return self.ims.handle_unreachable(&told);
+                    return self.unreachable_sip(now, &told, outside);
                 }
                 let mut wire = Wire { now, link: &mut self.link, outside };
                 let owner = self.ss7.transport.unreachable(now, &told, &mut wire);
@@ -204,8 +313,28 @@ impl Stack {
                 self.counts.other_protocol += 1;
                 Next::Done
             }
-            link::Input::Handled => Next::Done,
+            link::Input::Elsewhere(owner) => Next::HandOff(owner),
+            link::Input::Handled | link::Input::Reassembled => Next::Done,
         }
+    }
+
+    /// An ICMP error about a datagram. That it was too big for its path is no failure: the next try goes in fragments.
+    fn unreachable_sip<'a>(
+        &mut self,
+        now: Time,
+        told: &link::Unreachable<'_>,
+        outside: &mut dyn Outside,
+    ) -> Next<'a> {
+        if let link::Cause::TooBig(mtu) = told.cause {
+            let destination = told.flow.destination;
+            if self.ims.quoted_request(told).is_none() {
+                self.ims.counts.unreachable_unproved += 1;
+            } else if self.link.lower_mtu(now, destination, mtu) {
+                outside.tell_all(News::PathMtu { destination, mtu });
+            }
+            return Next::Done;
+        }
+        self.ims.handle_unreachable(told)
     }
 
     fn next_of_sctp<'a>(
@@ -256,6 +385,9 @@ impl Stack {
                 self.ss7.transport.learn(association, destination, state);
             }
             News::Subsystem(news) => self.ss7.learn(now, &news),
+            News::PathMtu { destination, mtu } => {
+                self.link.lower_mtu(now, destination, mtu);
+            }
         }
     }
 
@@ -618,6 +750,7 @@ impl Stack {
 
     /// How full the tables are: name, used, size.
     pub fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
+        self.link.fill(visit);
         self.ims.fill(visit);
         self.ss7.fill(visit);
     }

@@ -14,10 +14,18 @@ pub(super) struct Wire<'s> {
 
 impl Out for Wire<'_> {
     fn room(&mut self) -> Option<&mut [u8]> {
+        self.link.take_long();
         self.outside.buffer()?.get_mut(HEADROOM..)
     }
 
+    fn long_room(&mut self) -> Option<&mut [u8]> {
+        self.link.long_room()
+    }
+
     fn commit(&mut self, len: usize, flow: Flow) {
+        if self.link.take_long() {
+            return self.link.transmit_long(self.now, &flow, len, self.outside);
+        }
         self.link.transmit(self.now, &flow, len, self.outside);
     }
 }

@@ -11,6 +11,8 @@ mod direct;
 mod direct_ends;
 #[path = "procedures/direct_messages.rs"]
 mod direct_messages;
+#[path = "procedures/fragments.rs"]
+mod fragments;
 #[path = "procedures/ipv6.rs"]
 mod ipv6;
 #[path = "procedures/keep_alives.rs"]

@@ -4,7 +4,8 @@ mod screening;
 
 use super::source::Source;
 use super::{
-    Association, Authentication, Config, ConfigError, Exchange, M3uaRole, Network, R1, Title, TrafficMode,
+    Association, Authentication, Config, ConfigError, Exchange, M3uaRole, Network, Port, PortRole, R1, Title,
+    TrafficMode,
 };
 use crate::gateway::mt::MAX_QUEUE;
 use crate::proto::sctp::MAX_PATHS;
@@ -191,6 +192,7 @@ impl Check<'_, '_, '_> {
         ] {
             self.range(format!("capacity.{key}"), value, 16..=most);
         }
+        self.range("capacity.reassemblies", capacity.reassemblies, 1..=1024);
         if capacity.identities < capacity.subscribers {
             let remedy = format!("give at least {}, one for each subscriber", capacity.subscribers);
             self.error("capacity.identities", "is less than subscribers", remedy);
@@ -251,9 +253,7 @@ impl Check<'_, '_, '_> {
                     self.range(format!("port[{at}].impairment.{key}"), share, 0.0..=1.0);
                 }
             }
-            if port.addresses.is_empty() {
-                self.error(format!("port[{at}].addresses"), "there is none", "give at least one own address");
-            }
+            self.role(at, port);
             for (n, own) in port.addresses.iter().enumerate() {
                 let place = format!("port[{at}].addresses[{n}]");
                 if own.prefix.address.is_unspecified() || own.prefix.address.is_multicast() {
@@ -265,6 +265,33 @@ impl Check<'_, '_, '_> {
                 }
                 self.range(place, own.vlan.unwrap_or(1), 1..=4094);
             }
+        }
+    }
+
+    /// A port of the network has addresses; one to the kernel has none, and there is at most one.
+    fn role(&mut self, at: usize, port: &Port) {
+        let first = self.config.ports.iter().position(|port| port.role == PortRole::Exception);
+        match (port.role, port.addresses.is_empty(), port.kernel_mac) {
+            (PortRole::Network, true, _) => {
+                self.error(format!("port[{at}].addresses"), "there is none", "give at least one own address");
+            }
+            (PortRole::Network, _, Some(_)) => {
+                let remedy = "leave it out, or give role = \"exception\"";
+                self.error(format!("port[{at}].kernel_mac"), "is not used with this role", remedy);
+            }
+            (PortRole::Exception, false, _) => {
+                let remedy = "leave them out: the kernel has those of the other ports";
+                self.error(format!("port[{at}].addresses"), "an exception port has none", remedy);
+            }
+            (PortRole::Exception, _, mac) if mac.is_none_or(|mac| mac.0[0] & 1 == 1 || mac.0 == [0; 6]) => {
+                let remedy = "give the MAC address of the kernel's end, as `ip link` shows it";
+                self.error(format!("port[{at}].kernel_mac"), "is missing, or no unicast address", remedy);
+            }
+            (PortRole::Exception, ..) if first != Some(at) => {
+                let remedy = "leave one out: all TCP goes by the first";
+                self.error(format!("port[{at}].role"), "there is another exception port", remedy);
+            }
+            _ => {}
         }
     }
 
@@ -434,6 +461,7 @@ impl Check<'_, '_, '_> {
         self.range("timers.r1_per_second", timers.r1_per_second, 1..=1_000_000);
         self.range("timers.map_registration_ms", timers.map_registration.as_millis(), 100..=600_000);
         self.range("timers.nonce_s", timers.nonce.as_secs(), 2..=600);
+        self.range("timers.reassembly_s", timers.reassembly.as_secs(), 1..=120);
         self.range("timers.mt_report_ms", timers.mt_report.as_millis(), 100..=600_000);
         self.range("timers.mt_queue", timers.mt_queue, 0..=MAX_QUEUE as u8);
         self.range("timers.map_forward_ms", timers.map_forward.as_millis(), 100..=600_000);

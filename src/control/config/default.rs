@@ -33,6 +33,7 @@ impl Default for Capacity {
             frames: 8_192,
             hand_off: 1_024,
             mailbox: 1_024,
+            reassemblies: 64,
         }
     }
 }
@@ -68,6 +69,7 @@ impl Default for Timers {
             r1_per_second: 500,
             map_registration: Duration::from_secs(20),
             nonce: Duration::from_secs(30),
+            reassembly: Duration::from_secs(15),
         }
     }
 }

@@ -14,15 +14,32 @@ pub struct Port {
     pub name: String,
     /// The PCI address of a physical port (`"0000:3b:00.0"`), or DPDK device arguments (`"net_memif0,role=client,…"`).
     pub device: String,
+    /// What it is for. Default `"network"`.
+    #[serde(default)]
+    pub role: PortRole,
     /// Takes the place of the device's own MAC address.
     pub mac: Option<Mac>,
+    /// With `role = "exception"`, and only then: the MAC address of the kernel's end.
+    pub kernel_mac: Option<Mac>,
     /// The largest IP packet, in octets: 1280 to 1500. Default 1500.
     #[serde(default = "super::default::mtu")]
     pub mtu: u16,
-    /// Own addresses.
+    /// Own addresses; an exception port has none.
+    #[serde(default)]
     pub addresses: Vec<PortAddress>,
     /// What it does to its frames on purpose, for tests. Default: nothing.
     pub impairment: Option<Impairment>,
+}
+
+/// What a port is for.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PortRole {
+    /// It leads to the network.
+    #[default]
+    Network,
+    /// It leads to the host's kernel, which speaks TCP at the own addresses of all other ports.
+    Exception,
 }
 
 /// `impairment` of a `[[port]]`: shares of the frames, from 0 to 1, each way. A test aid: it stands in for a bad network.

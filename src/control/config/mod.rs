@@ -16,7 +16,7 @@ mod tests;
 mod text;
 
 pub use application_server::{ApplicationServer, RoutingKey, services, shares_server};
-pub use ip::{Impairment, Port, Route, Sip};
+pub use ip::{Impairment, Port, PortRole, Route, Sip};
 pub use network::{
     Access, Aka, Authentication, Direct, HlrRoute, MoNotPreferred, Network, NodeKind, R1, R1Order,
     ReportUnmatched, Scscf, Timers, UnreachablePolicy,
@@ -258,7 +258,7 @@ impl Config {
 
     /// What there is room for in the whole process, to be printed at start.
     #[must_use]
-    pub fn sizes(&self) -> [(&'static str, u64); 11] {
+    pub fn sizes(&self) -> [(&'static str, u64); 12] {
         let (workers, ports) = (u64::from(self.node.workers), self.ports.len() as u64);
         let Capacity {
             dialogues,
@@ -272,6 +272,7 @@ impl Config {
             frames,
             hand_off,
             mailbox,
+            reassemblies,
         } = self.capacity;
         [
             ("dialogues", workers * u64::from(dialogues)),
@@ -285,6 +286,7 @@ impl Config {
             ("frames", workers * ports * u64::from(frames)),
             ("hand_off", workers * workers.saturating_sub(1) * u64::from(hand_off)),
             ("mailbox", 2 * workers * u64::from(mailbox)),
+            ("reassemblies", workers * u64::from(reassemblies)),
         ]
     }
 }

@@ -255,4 +255,8 @@ pub struct Timers {
     /// How long a challenge may be answered. Default 30.
     #[serde(rename = "nonce_s", deserialize_with = "seconds")]
     pub nonce: Duration,
+    /// How long the fragments of an IP packet may take, from the first that arrives (RFC 791 3.2: 15; RFC 8200 4.5: 60).
+    /// Default 15.
+    #[serde(rename = "reassembly_s", deserialize_with = "seconds")]
+    pub reassembly: Duration,
 }

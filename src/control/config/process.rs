@@ -60,6 +60,9 @@ pub struct Capacity {
     pub hand_off: u32,
     /// Places in each mailbox between a worker and the control thread. Default 1,024.
     pub mailbox: u32,
+    /// IP packets whose fragments arrive, per worker: 1 to 1,024, each as long as `sip.limits.datagram`. One source gets a
+    /// quarter; peers that are not configured get half together. Default 64.
+    pub reassemblies: u32,
 }
 
 /// `[eal]`: DPDK's environment.

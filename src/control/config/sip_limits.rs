@@ -29,13 +29,16 @@ pub struct SipLimits {
     pub depth: u8,
     /// Octets of a Call-ID: 64 to 65,535. Default 1,024.
     pub call_id: u16,
+    /// Octets of the longest UDP datagram, in and out, in fragments where it has to: 1,472 to 65,527. Default 8,192.
+    pub datagram: u16,
 }
 
 impl Default for SipLimits {
     fn default() -> Self {
         let sip::Limits { message, headers, header, uri, vias, contacts, parameters, parts, depth, call_id } =
             sip::Limits::DEFAULT;
-        Self { message, headers, header, uri, vias, contacts, parameters, parts, depth, call_id }
+        let datagram = 8_192;
+        Self { message, headers, header, uri, vias, contacts, parameters, parts, depth, call_id, datagram }
     }
 }
 
@@ -43,7 +46,8 @@ impl SipLimits {
     /// What the parser is given.
     #[must_use]
     pub const fn of_messages(&self) -> sip::Limits {
-        let Self { message, headers, header, uri, vias, contacts, parameters, parts, depth, call_id } = *self;
+        let Self { message, headers, header, uri, vias, contacts, parameters, parts, depth, call_id, .. } =
+            *self;
         sip::Limits { message, headers, header, uri, vias, contacts, parameters, parts, depth, call_id }
     }
 
@@ -59,5 +63,6 @@ impl SipLimits {
         range("parts", self.parts.into(), 1..=multipart::MAX_PARTS);
         range("depth", self.depth.into(), 1..=multipart::MAX_DEPTH);
         range("call_id", self.call_id.into(), 64..=65_535);
+        range("datagram", self.datagram.into(), 1472..=65_527);
     }
 }

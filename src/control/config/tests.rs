@@ -335,6 +335,39 @@ fn transaction_ids_have_32_bits() {
 }
 
 #[test]
+fn a_port_to_the_kernel_has_no_addresses_and_names_the_other_end() {
+    let with = |lines: &str| {
+        let port =
+            format!("[[port]]\nname = \"kernel\"\ndevice = \"net_tap0\"\n{lines}\n[[port]]\nname = \"ims\"");
+        let text = EXAMPLE.replacen("[[port]]\nname = \"ims\"", &port, 1);
+        Config::parse(Path::new("gw.toml"), &text)
+    };
+    let exception = "role = \"exception\"\nkernel_mac = \"02:00:00:00:00:ee\"";
+    assert!(with(exception).is_ok());
+    for (lines, key) in [
+        ("role = \"exception\"", "port[0].kernel_mac"),
+        ("role = \"exception\"\nkernel_mac = \"01:00:00:00:00:ee\"", "port[0].kernel_mac"),
+        ("kernel_mac = \"02:00:00:00:00:ee\"\naddresses = [\"10.3.0.1/24\"]", "port[0].kernel_mac"),
+        (&format!("{exception}\naddresses = [\"10.3.0.1/24\"]"), "port[0].addresses"),
+        ("", "port[0].addresses"),
+        (
+            &format!("{exception}\n[[port]]\nname = \"k2\"\ndevice = \"net_tap1\"\n{exception}"),
+            "port[1].role",
+        ),
+    ] {
+        let errors = with(lines).unwrap_err();
+        assert_eq!(errors.iter().map(|error| error.key.as_str()).collect::<Vec<_>>(), [key], "{lines}");
+    }
+}
+
+#[test]
+fn fragments_have_their_room_and_time() {
+    refused("# datagram = 8192", "datagram = 1471", "sip.limits.datagram", &["1472 to 65527"]);
+    refused("# reassemblies = 64", "reassemblies = 0", "capacity.reassemblies", &["1 to 1024"]);
+    refused("# reassembly_s = 15", "reassembly_s = 121", "timers.reassembly_s", &["1 to 120"]);
+}
+
+#[test]
 fn causes_have_rows_that_are_known() {
     refused(
         "# sc-Congestion = 42",

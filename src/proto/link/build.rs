@@ -17,8 +17,11 @@ const HOP_LIMIT: u8 = 64;
 #[derive(Clone, Copy)]
 pub(super) enum Upper {
     Sctp,
-    /// A piece of an SCTP packet, or all of it, which may be fragmented on its way.
-    SctpPiece {
+    /// Something with its transport header, by its protocol number.
+    Written(u8),
+    /// A piece of such a thing, or all of it, which may be fragmented on its way.
+    Piece {
+        protocol: u8,
         identification: u32,
         /// Octets of the packet before it.
         offset: u16,
@@ -32,6 +35,13 @@ pub(super) enum Upper {
     Icmp,
     /// The same with the hop limit that shows that no router has passed it on (RFC 4861 §3.1).
     Neighbour,
+}
+
+impl Upper {
+    /// Whether it goes in fragments when it is longer than its way takes.
+    pub(super) const fn is_datagram(self) -> bool {
+        matches!(self, Self::Udp { .. } | Self::Icmp)
+    }
 }
 
 /// Puts `octets` at the end of `head` and gives what is free in front of them.
@@ -56,7 +66,7 @@ pub(super) fn ip(
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             let total = u16::try_from(length + 20).ok()?;
             let fragment = match upper {
-                Upper::SctpPiece { identification, offset, more } => {
+                Upper::Piece { identification, offset, more, .. } => {
                     let [i0, i1] = (identification as u16).to_be_bytes();
                     let [f0, f1] = ((offset / 8) | (u16::from(more) << 13)).to_be_bytes();
                     [i0, i1, f0, f1]
@@ -69,10 +79,10 @@ pub(super) fn ip(
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
             let hop_limit = if matches!(upper, Upper::Neighbour) { 255 } else { HOP_LIMIT };
             let (head, length, protocol) = match upper {
-                Upper::SctpPiece { identification, offset, more } => {
+                Upper::Piece { identification, offset, more, .. } => {
                     let [i0, i1, i2, i3] = identification.to_be_bytes();
                     let [f0, f1] = (offset | u16::from(more)).to_be_bytes();
-                    (put(head, [protocol, 0, f0, f1, i0, i1, i2, i3])?, length + 8, FRAGMENT)
+                    (put(head, [protocol, 0, f0, f1, i0, i1, i2, i3])?, length + FRAGMENT_HEADER, FRAGMENT)
                 }
                 _ => (head, length, protocol),
             };
@@ -88,7 +98,7 @@ pub(super) fn ip(
 }
 
 /// Writes the transport header, if it is ours to write: what is free, length of header and payload, protocol.
-fn transport<'b>(
+pub(super) fn transport<'b>(
     head: &'b mut [u8],
     payload: &mut [u8],
     source: IpAddr,
@@ -96,7 +106,8 @@ fn transport<'b>(
     upper: Upper,
 ) -> Option<(&'b mut [u8], usize, u8)> {
     match upper {
-        Upper::Sctp | Upper::SctpPiece { .. } => Some((head, payload.len(), SCTP)),
+        Upper::Sctp => Some((head, payload.len(), SCTP)),
+        Upper::Written(protocol) | Upper::Piece { protocol, .. } => Some((head, payload.len(), protocol)),
         Upper::Udp { source_port, destination_port } => {
             let length = u16::try_from(payload.len() + 8).ok()?;
             let sum = pseudo_header(source, destination, UDP, usize::from(length))
@@ -131,8 +142,10 @@ fn transport<'b>(
 const DONT_FRAGMENT: u8 = 0x40;
 /// The protocol number of IPv6's fragment header.
 const FRAGMENT: u8 = 44;
+/// Its octets.
+pub(super) const FRAGMENT_HEADER: usize = 8;
 /// Octets of SCTP in a fragment that every IPv6 path carries: a multiple of eight.
-pub(super) const LEAST_FRAGMENT: usize = (1280 - 40 - 8) / 8 * 8;
+pub(super) const LEAST_FRAGMENT: usize = (1280 - 40 - FRAGMENT_HEADER) / 8 * 8;
 
 /// An IPv4 header, with its identification, flags and fragment offset.
 fn ipv4(
@@ -152,6 +165,13 @@ fn ipv4(
     };
     let [c0, c1] = Sum::ZERO.octets(&header(0, 0)).field();
     header(c0, c1)
+}
+
+/// Writes an Ethernet header without a tag at the end of `head`. How many octets stay free.
+pub(super) fn untagged(head: &mut [u8], (destination, source): (Mac, Mac), ethertype: u16) -> Option<usize> {
+    let head = put(head, ethertype.to_be_bytes())?;
+    let head = put(head, source)?;
+    Some(put(head, destination)?.len())
 }
 
 /// Writes the Ethernet header at the end of `head`. How many octets stay free.

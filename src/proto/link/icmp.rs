@@ -69,11 +69,24 @@ impl Link {
         packet: &Packet<'a>,
         frames: &mut dyn Frames,
     ) -> Result<Input<'a>, Malformed> {
-        let icmp = Icmp::parse(packet)?;
-        let is_v6 = packet.destination.is_ipv6();
-        if is_v6 && matches!(icmp.kind, NEIGHBOUR_SOLICITATION | NEIGHBOUR_ADVERTISEMENT) {
+        if packet.destination.is_ipv6()
+            && matches!(packet.payload, [NEIGHBOUR_SOLICITATION | NEIGHBOUR_ADVERTISEMENT, ..])
+        {
+            let icmp = Icmp::parse(packet)?;
             return self.neighbour_message(now, id, from, packet, &icmp, frames);
         }
+        self.icmp_message(now, packet, frames)
+    }
+
+    /// Any but a neighbour message.
+    pub(super) fn icmp_message<'a>(
+        &mut self,
+        now: Time,
+        packet: &Packet<'a>,
+        frames: &mut dyn Frames,
+    ) -> Result<Input<'a>, Malformed> {
+        let icmp = Icmp::parse(packet)?;
+        let is_v6 = packet.destination.is_ipv6();
         if packet.destination.is_multicast() || packet.source.is_unspecified() {
             self.counts.icmp_ignored += 1;
             return Ok(Input::Handled);
@@ -87,7 +100,7 @@ impl Link {
             return Ok(Input::Handled);
         };
         let quote = quoted(icmp.body, packet.at, is_v6)?;
-        if !self.interfaces.is_own(key(quote.source)) || quote.is_fragment {
+        if !self.interfaces.is_own(key(quote.source)) || quote.piece.is_some() {
             self.counts.icmp_ignored += 1;
             return Ok(Input::Handled);
         }
@@ -97,10 +110,7 @@ impl Link {
                 source_port: u16::from_be_bytes([s0, s1]),
                 destination_port: u16::from_be_bytes([d0, d1]),
             },
-            (TCP, _) => {
-                self.counts.other_in += 1;
-                return Ok(Input::Other);
-            }
+            (TCP, _) => return Ok(self.to_kernel(packet, frames)),
             _ => {
                 self.counts.icmp_ignored += 1;
                 return Ok(Input::Handled);
@@ -112,18 +122,26 @@ impl Link {
     }
 
     fn answer_echo(&mut self, now: Time, packet: &Packet<'_>, frames: &mut dyn Frames) {
-        let Some(buffer) = frames.buffer() else { return };
         let len = packet.payload.len();
-        let Some(reply) = buffer.get_mut(HEADROOM..).and_then(|body| body.get_mut(..len)) else {
+        let is_long = len > frames.buffer().map_or(0, |buffer| buffer.len().saturating_sub(HEADROOM));
+        let room =
+            if is_long { self.long_room() } else { frames.buffer().and_then(|all| all.get_mut(HEADROOM..)) };
+        let Some(reply) = room.and_then(|room| room.get_mut(..len)) else {
             self.counts.too_long += 1;
             return;
         };
         reply.copy_from_slice(packet.payload);
+        let is_v6 = packet.destination.is_ipv6();
         if let Some(kind) = reply.first_mut() {
-            *kind = if packet.destination.is_ipv6() { V6_ECHO_REPLY } else { ECHO_REPLY };
+            *kind = if is_v6 { V6_ECHO_REPLY } else { ECHO_REPLY };
         }
         self.counts.echoes += 1;
-        self.send(now, (packet.destination, packet.source), (Upper::Icmp, 0), len, frames);
+        let between = (packet.destination, packet.source);
+        if is_long {
+            self.send_long(now, between, (Upper::Icmp, 0), len, frames);
+        } else {
+            self.send(now, between, (Upper::Icmp, 0), len, frames);
+        }
     }
 
     /// Tells the sender that nobody listens on the port.
@@ -141,7 +159,7 @@ impl Link {
         }
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         now: Time,
         packet: &Packet<'_>,
@@ -150,24 +168,38 @@ impl Link {
         word: u32,
         frames: &mut dyn Frames,
     ) {
-        if !self.errors.take(now) {
+        if packet.whole.is_empty() || !self.errors.take(now) {
             self.counts.errors_withheld += 1;
             return;
         }
-        // As much as fits the smallest packet that every host takes: 576 octets (RFC 1812 §4.3.2.3) and 1280.
-        let most = if packet.destination.is_ipv6() { 1280 - 48 } else { 576 - 28 };
-        let quote = packet.whole.get(..most).unwrap_or(packet.whole);
-        let Some(buffer) = frames.buffer() else { return };
-        let Some((head, rest)) =
-            buffer.get_mut(HEADROOM..).and_then(|body| body.split_first_chunk_mut::<8>())
-        else {
-            return;
-        };
-        let [w0, w1, w2, w3] = word.to_be_bytes();
-        *head = [kind, code, 0, 0, w0, w1, w2, w3];
-        let Some(room) = rest.get_mut(..quote.len()) else { return };
-        room.copy_from_slice(quote);
+        let most = quoted_at_most(packet.destination.is_ipv6());
+        let quote = packet.whole.iter().take(most).copied();
+        let room = frames.buffer().and_then(|buffer| buffer.get_mut(HEADROOM..));
+        let Some(len) = room.and_then(|room| write_error(room, (kind, code, word), quote)) else { return };
         self.counts.errors_out += 1;
-        self.send(now, (packet.destination, packet.source), (Upper::Icmp, 0), 8 + quote.len(), frames);
+        self.send(now, (packet.destination, packet.source), (Upper::Icmp, 0), len, frames);
     }
+}
+
+/// Octets of a packet that an error about it quotes: as much as fits the smallest packet that every host takes, 576 octets (RFC
+/// 1812 §4.3.2.3) and 1280.
+pub(super) const fn quoted_at_most(is_v6: bool) -> usize {
+    if is_v6 { 1280 - 48 } else { 576 - 28 }
+}
+
+/// Writes an error but for its checksum; its length.
+pub(super) fn write_error(
+    room: &mut [u8],
+    (kind, code, word): (u8, u8, u32),
+    quote: impl Iterator<Item = u8>,
+) -> Option<usize> {
+    let (head, rest) = room.split_first_chunk_mut::<8>()?;
+    let [w0, w1, w2, w3] = word.to_be_bytes();
+    *head = [kind, code, 0, 0, w0, w1, w2, w3];
+    let mut len = head.len();
+    for (to, from) in rest.iter_mut().zip(quote) {
+        *to = from;
+        len += 1;
+    }
+    Some(len)
 }

@@ -21,6 +21,10 @@ impl Link {
     ) -> Result<Input<'a>, Malformed> {
         self.counts.frames_in += 1;
         let ethernet = Ethernet::parse(frame)?;
+        if self.exception.is_some_and(|exception| exception.port == port) {
+            let mac = self.interfaces.mac(port).unwrap_or_default();
+            return self.from_kernel(now, (mac, &ethernet), frames);
+        }
         let is_group = ethernet.destination.is_group();
         if !is_group && self.interfaces.mac(port) != Some(ethernet.destination) {
             self.counts.other_station += 1;
@@ -48,7 +52,7 @@ impl Link {
             return self.packet(now, id, &ethernet, &packet, frames);
         }
         if packet.protocol == ICMPV6
-            && !packet.is_fragment
+            && packet.piece.is_none()
             && self.interfaces.listens(id, packet.destination)
             && (is_host(packet.source) || packet.source.is_unspecified())
         {
@@ -71,9 +75,8 @@ impl Link {
             self.counts.bad_source += 1;
             return Ok(Input::Handled);
         }
-        if packet.is_fragment {
-            self.counts.fragments += 1;
-            return Ok(Input::Handled);
+        if let Some(piece) = packet.piece {
+            return self.fragment(now, packet, piece, frames);
         }
         match (packet.protocol, packet.destination.is_ipv6()) {
             (SCTP, _) => {
@@ -83,10 +86,7 @@ impl Link {
             }
             (UDP, _) => self.datagram(now, packet, frames),
             (ICMP, false) | (ICMPV6, true) => self.icmp(now, id, ethernet.source, packet, frames),
-            (TCP, _) => {
-                self.counts.other_in += 1;
-                Ok(Input::Other)
-            }
+            (TCP, _) => Ok(self.to_kernel(packet, frames)),
             (NO_NEXT_HEADER, true) => Ok(Input::Handled),
             _ => {
                 self.refuse_protocol(now, packet, frames);
@@ -95,7 +95,7 @@ impl Link {
         }
     }
 
-    fn datagram<'a>(
+    pub(super) fn datagram<'a>(
         &mut self,
         now: Time,
         packet: &Packet<'a>,

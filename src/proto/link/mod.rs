@@ -7,6 +7,8 @@
 //!                       │        └─ SCTP ───► Input::Sctp
 //!                       └─ IPv6 ─┬─ ICMPv6 ─► echo, errors, NDP    (RFC 8200, RFC 4443, RFC 4861)
 //!                                └─ UDP, SCTP
+//!             fragments ──► train ─────────► Input::Reassembled    (RFC 8200 4.5, RFC 5722, RFC 6946)
+//!             TCP ─────► exception port ─► the host's kernel ─► route
 //!   payload ─► route ─► neighbour ─► headers ─► frame
 //! ```
 //!
@@ -17,11 +19,15 @@
 
 mod build;
 mod checksum;
+mod forward;
+mod fragments;
 mod icmp;
 mod input;
 mod interface;
 mod neighbour;
 mod output;
+mod path_mtu;
+mod reassembly;
 mod resolution;
 mod route;
 #[cfg(test)]
@@ -31,12 +37,17 @@ mod view;
 use core::net::IpAddr;
 use core::time::Duration;
 
+pub use forward::Exception;
 pub use icmp::{Cause, Unreachable};
 pub use neighbour::{Evidence, Neighbour};
+pub use reassembly::{Part, Reassembled, ReassemblyConfig};
 
-use crate::base::{Frames, Layer, Malformed, PortId, Time, counts};
+use crate::base::{Frames, Layer, Malformed, PortId, SipKey, Time, counts};
+use crate::ident::WorkerId;
 use interface::Interfaces;
 use neighbour::Neighbours;
+use path_mtu::PathMtus;
+use reassembly::Reassembly;
 use route::Routes;
 
 /// A hardware address.
@@ -95,8 +106,14 @@ pub struct Route {
 }
 
 /// All that a [`Link`] has to know.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct LinkConfig {
+    /// Whose link it is.
+    pub worker: WorkerId,
+    /// How many workers there are.
+    pub workers: u8,
+    /// This process's secret, the same for all workers.
+    pub key: SipKey,
     /// The ports, by number.
     pub ports: Vec<PortConfig>,
     /// Routes. Of equal ones, that which the packet's source address stands on is taken, else the first.
@@ -111,11 +128,18 @@ pub struct LinkConfig {
     pub sctp_dscp: u8,
     /// Differentiated services code point of UDP packets, 0 to 63.
     pub udp_dscp: u8,
+    /// Room for packets that arrive in fragments. What is sent in fragments may be as long.
+    pub reassembly: ReassemblyConfig,
+    /// The port towards the host's kernel, if there is one.
+    pub exception: Option<Exception>,
 }
 
 impl Default for LinkConfig {
     fn default() -> Self {
         Self {
+            worker: WorkerId(0),
+            workers: 1,
+            key: SipKey::new([0; 16]),
             ports: Vec::new(),
             routes: Vec::new(),
             udp_ports: Vec::new(),
@@ -123,6 +147,8 @@ impl Default for LinkConfig {
             waiting: 256,
             sctp_dscp: CS5,
             udp_dscp: CS5,
+            reassembly: ReassemblyConfig::default(),
+            exception: None,
         }
     }
 }
@@ -140,7 +166,11 @@ pub enum Input<'a> {
     Learned(Neighbour),
     /// Answered, absorbed or dropped here, and counted.
     Handled,
-    /// A TCP segment to an own address, or an ICMP error about one: for an exception port.
+    /// A fragment of a packet that another worker puts together.
+    Elsewhere(WorkerId),
+    /// The last fragment of a packet, which [`Link::take_reassembled`] gives.
+    Reassembled,
+    /// A TCP segment to an own address, or an ICMP error about one: for an exception port, of which there is none.
     Other,
 }
 
@@ -266,14 +296,48 @@ counts! {
         other_address,
         /// IP packets whose source is no host's, or is ours.
         bad_source,
-        /// IP fragments, which are dropped.
+        /// IP fragments received.
         fragments,
+        /// Packets put together of their fragments.
+        reassembled,
+        /// Fragments that had come before.
+        fragments_repeated,
+        /// Fragments that carry nothing.
+        fragments_empty,
+        /// Fragments cut elsewhere than at a multiple of eight octets.
+        fragments_uneven,
+        /// Fragments that are shorter than any link makes them.
+        fragments_tiny,
+        /// Fragments that lead beyond the longest packet there is room for.
+        fragments_too_long,
+        /// Fragments that share octets with others: their packet is refused.
+        fragments_overlapping,
+        /// Fragments behind the end of their packet, or with another end: their packet is refused.
+        fragments_beyond,
+        /// Further fragments of refused packets.
+        fragments_of_refused,
+        /// Fragments for which there was no room.
+        reassembly_full,
+        /// Fragments whose source has too many packets under way already.
+        reassembly_source_full,
+        /// Packets not all of whose fragments came in time.
+        reassembly_late,
         /// UDP datagrams received on open ports.
         udp_in,
         /// SCTP packets received.
         sctp_in,
         /// Packets for the exception port.
         other_in,
+        /// Packets given to the kernel, by the exception port.
+        to_kernel,
+        /// Packets of the kernel's sent on.
+        from_kernel,
+        /// Packets of the kernel's that don't go from an own address to another's.
+        kernel_bad_source,
+        /// Frames of the kernel's that are no TCP and no ICMP about it.
+        kernel_ignored,
+        /// Packets of the kernel's that are longer than the link that they would leave by takes.
+        kernel_too_long,
         /// Echo requests answered.
         echoes,
         /// ICMP errors about packets of ours.
@@ -312,6 +376,10 @@ counts! {
         no_route,
         /// Packets dropped because they are larger than the MTU or the buffer.
         too_long,
+        /// Packets sent in fragments.
+        fragmented,
+        /// Paths that carry less than was believed.
+        paths_lowered,
     }
 }
 
@@ -350,8 +418,12 @@ pub struct Link {
     errors: Allowance,
     sctp_dscp: u8,
     udp_dscp: u8,
-    /// Of the last packet that may be fragmented.
-    identification: u32,
+    worker: WorkerId,
+    workers: u8,
+    reassembly: Reassembly,
+    pieces: output::Pieces,
+    path_mtus: PathMtus,
+    exception: Option<Exception>,
 }
 
 impl Link {
@@ -361,7 +433,8 @@ impl Link {
     ///
     /// What is wrong with the configuration, in words.
     pub fn new(config: LinkConfig) -> Result<Self, String> {
-        let LinkConfig { ports, routes, mut udp_ports, neighbours, waiting, sctp_dscp, udp_dscp } = config;
+        let LinkConfig { worker, workers, key, ports, routes, mut udp_ports, .. } = config;
+        let LinkConfig { neighbours, waiting, sctp_dscp, udp_dscp, reassembly, exception, .. } = config;
         if sctp_dscp > 63 || udp_dscp > 63 {
             return Err("a differentiated services code point is above 63".into());
         }
@@ -372,6 +445,15 @@ impl Link {
         let longest = ports.iter().map(|port| usize::from(port.mtu)).max().unwrap_or(0);
         let mut neighbours = Neighbours::new(neighbours, waiting, longest + build::ETHERNET);
         let routes = Routes::new(&ports, &routes, &interfaces, &mut neighbours)?;
+        if let Some(Exception { port, kernel }) = exception {
+            let is_bare = ports.get(usize::from(port.0)).is_some_and(|port| port.addresses.is_empty());
+            if !is_bare || !view::HardwareAddress::is_station(&kernel) {
+                return Err(
+                    "the exception port has no addresses, and the kernel's end a station's MAC address"
+                        .into(),
+                );
+            }
+        }
         udp_ports.sort_unstable();
         udp_ports.dedup();
         Ok(Self {
@@ -382,8 +464,13 @@ impl Link {
             udp_ports: udp_ports.into(),
             errors: Allowance { tokens: Allowance::BURST, filled: Time::ZERO },
             sctp_dscp,
-            identification: 0,
             udp_dscp,
+            worker,
+            workers,
+            pieces: output::Pieces::new(worker, workers, &key, reassembly.octets),
+            reassembly: Reassembly::new(&reassembly, &key, workers)?,
+            path_mtus: PathMtus::new(&key),
+            exception,
         })
     }
 
@@ -393,10 +480,24 @@ impl Link {
         self.routes.hops(interface::key(destination)).first().map(|hop| hop.source)
     }
 
+    /// How many workers there are.
+    #[must_use]
+    pub const fn workers(&self) -> u8 {
+        self.workers
+    }
+
     /// Whether `address` is ours.
     #[must_use]
     pub fn is_own(&self, address: IpAddr) -> bool {
         self.interfaces.is_own(interface::key(address))
+    }
+
+    /// A router told, and it is proved that it saw a packet of ours, that a path carries no more than `mtu` octets of IP packet:
+    /// longer datagrams go there in fragments, for ten minutes. Whether that is news.
+    pub fn lower_mtu(&mut self, now: Time, destination: IpAddr, mtu: u32) -> bool {
+        let is_news = mtu != 0 && self.path_mtus.lower(now, destination, mtu);
+        self.counts.paths_lowered += u64::from(is_news);
+        is_news
     }
 
     /// Takes in what another worker has learned, and sends what waited for it.
@@ -407,8 +508,12 @@ impl Link {
         }
     }
 
-    /// Asks for the neighbours that it is time to ask for, and forgets those that nobody needs.
+    /// Asks for the neighbours that it is time to ask for, forgets those that nobody needs, and gives up packets whose
+    /// fragments did not all come.
     pub fn handle_timeout(&mut self, now: Time, frames: &mut dyn Frames) {
+        if now >= self.reassembly.next() {
+            self.expire_fragments(now, frames);
+        }
         if now < self.neighbours.next() {
             return;
         }
@@ -426,7 +531,13 @@ impl Link {
     /// When [`Self::handle_timeout`] has something to do, or earlier.
     #[must_use]
     pub fn poll_timeout(&self) -> Time {
-        self.neighbours.next()
+        self.neighbours.next().min(self.reassembly.next())
+    }
+
+    /// How full the tables are: name, used, size.
+    pub fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
+        let (used, size) = self.reassembly.fill();
+        visit("reassemblies", used, size);
     }
 
     /// How many packets wait for a hardware address.
@@ -438,6 +549,8 @@ impl Link {
     /// Panics if the state contradicts itself.
     pub fn assert_invariants(&self) {
         self.neighbours.assert_invariants();
+        self.reassembly.assert_invariants();
+        self.path_mtus.assert_invariants();
         assert!(self.errors.tokens <= Allowance::BURST);
     }
 }

@@ -103,8 +103,8 @@ pub(super) struct Packet<'a> {
     /// What the payload is.
     pub(super) protocol: u8,
     pub(super) hop_limit: u8,
-    /// Part of a larger packet.
-    pub(super) is_fragment: bool,
+    /// Which part of a larger packet it is, if it is one.
+    pub(super) piece: Option<Piece>,
     pub(super) payload: &'a [u8],
     /// Where the payload starts in the frame.
     pub(super) at: usize,
@@ -114,11 +114,22 @@ pub(super) struct Packet<'a> {
     pub(super) protocol_at: u32,
 }
 
+/// What a fragment says of itself (RFC 791 3.1, RFC 8200 4.5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Piece {
+    /// The same in all fragments of a packet.
+    pub(super) identification: u32,
+    /// Octets of the packet before it.
+    pub(super) offset: u16,
+    /// Whether others follow.
+    pub(super) more: bool,
+}
+
 impl<'a> Packet<'a> {
     pub(super) fn parse_v4(octets: &'a [u8], at: usize) -> Result<Self, Malformed> {
         let (fixed, _) =
             octets.split_first_chunk::<20>().ok_or_else(|| Why::Ipv4Short.at(at + octets.len()))?;
-        let &[first, _, l0, l1, _, _, f0, f1, hop_limit, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
+        let &[first, _, l0, l1, i0, i1, f0, f1, hop_limit, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
             fixed;
         if first >> 4 != 4 {
             return Err(Why::Ipv4Version.at(at));
@@ -145,7 +156,11 @@ impl<'a> Packet<'a> {
             protocol,
             hop_limit,
             // More fragments, or an offset.
-            is_fragment: f0 & 0x3f != 0 || f1 != 0,
+            piece: (f0 & 0x3f != 0 || f1 != 0).then_some(Piece {
+                identification: u16::from_be_bytes([i0, i1]).into(),
+                offset: u16::from_be_bytes([f0 & 0x1f, f1]) * 8,
+                more: f0 & 0x20 != 0,
+            }),
             payload,
             at: at + header_length,
             whole,
@@ -169,24 +184,33 @@ impl<'a> Packet<'a> {
             destination: Ipv6Addr::from(destination).into(),
             protocol,
             hop_limit,
-            is_fragment: false,
+            piece: None,
             payload,
             at: at + 40,
             whole: octets.get(..40 + length).unwrap_or(octets),
             protocol_at: 6,
         };
-        if matches!(protocol, 0 | 43 | 44 | 60) { packet.extension_headers() } else { Ok(packet) }
+        if matches!(protocol, 0 | 43 | 44 | 60) { packet.extension_headers(false) } else { Ok(packet) }
     }
 
-    /// Passes over hop-by-hop options, destination options and spent routing headers (RFC 8200 §4), as far as the
-    /// fragment header, behind which nothing can be told.
-    fn extension_headers(mut self) -> Result<Self, Malformed> {
-        let mut first = true;
-        while matches!(self.protocol, 0 | 43 | 60) {
-            if self.protocol == 0 && !first {
+    /// Passes over hop-by-hop options, destination options, spent routing headers, and the fragment header of a packet that
+    /// was not cut (RFC 8200 4, RFC 6946), as far as the fragment header of one that was, behind which nothing can be told.
+    /// `is_within`: headers behind a fragment header, where neither hop-by-hop options nor another may stand.
+    pub(super) fn extension_headers(mut self, is_within: bool) -> Result<Self, Malformed> {
+        let (mut first, mut is_within) = (!is_within, is_within);
+        while matches!(self.protocol, 0 | 43 | 44 | 60) {
+            if self.protocol == 0 && !first || self.protocol == 44 && is_within {
                 return Err(Why::Ipv6Extension.at(self.at));
             }
             first = false;
+            if self.protocol == 44 {
+                self.fragment_header()?;
+                is_within = true;
+                match self.piece {
+                    Some(_) => return Ok(self),
+                    None => continue,
+                }
+            }
             let &[next, length, kind, segments_left, ..] = self.payload else {
                 return Err(Why::Ipv6Extension.at(self.at));
             };
@@ -206,8 +230,20 @@ impl<'a> Packet<'a> {
             self.payload = rest;
             self.at += length;
         }
-        self.is_fragment = self.protocol == 44;
         Ok(self)
+    }
+
+    /// Reads a fragment header (RFC 8200 4.5).
+    fn fragment_header(&mut self) -> Result<(), Malformed> {
+        let (&[next, _, f0, f1, i0, i1, i2, i3], rest) =
+            self.payload.split_first_chunk::<8>().ok_or_else(|| Why::Ipv6Extension.at(self.at))?;
+        let (offset, more) = (u16::from_be_bytes([f0, f1]) & !7, f1 & 1 != 0);
+        let identification = u32::from_be_bytes([i0, i1, i2, i3]);
+        self.piece = (offset != 0 || more).then_some(Piece { identification, offset, more });
+        self.protocol_at = (self.whole.len() - self.payload.len()) as u32;
+        (self.protocol, self.payload) = (next, rest);
+        self.at += 8;
+        Ok(())
     }
 
     /// Sum of the pseudo-header that transport checksums cover (RFC 9293 §3.1, RFC 8200 §8.1).
@@ -360,42 +396,47 @@ impl Ndp {
 /// was quoted, at least eight octets. Nothing in it is checked by anyone, so nothing more is read.
 pub(super) fn quoted<'a>(body: &'a [u8], at: usize, is_v6: bool) -> Result<Packet<'a>, Malformed> {
     let why = || Why::IcmpQuote.at(at + 8);
-    let (source, destination, protocol, header_length, is_fragment): (IpAddr, IpAddr, _, _, _) = if is_v6 {
+    let (source, destination, protocol, header_length, piece): (IpAddr, IpAddr, _, _, _) = if is_v6 {
         let (&[first, _, _, _, _, _, protocol, _], rest) = body.split_first_chunk::<8>().ok_or_else(why)?;
         let (&source, rest) = rest.split_first_chunk::<16>().ok_or_else(why)?;
         let (&destination, _) = rest.split_first_chunk::<16>().ok_or_else(why)?;
         if first >> 4 != 6 {
             return Err(why());
         }
-        (Ipv6Addr::from(source).into(), Ipv6Addr::from(destination).into(), protocol, 40, false)
+        (Ipv6Addr::from(source).into(), Ipv6Addr::from(destination).into(), protocol, 40, None)
     } else {
-        let (&[first, _, _, _, _, _, f0, f1, _, protocol, _, _], rest) =
+        let (&[first, _, _, _, i0, i1, f0, f1, _, protocol, _, _], rest) =
             body.split_first_chunk::<12>().ok_or_else(why)?;
         let (&source, rest) = rest.split_first_chunk::<4>().ok_or_else(why)?;
         let (&destination, _) = rest.split_first_chunk::<4>().ok_or_else(why)?;
         if first >> 4 != 4 || first & 0x0f < 5 {
             return Err(why());
         }
+        let offset = u16::from_be_bytes([f0 & 0x1f, f1]) * 8;
+        let identification = u16::from_be_bytes([i0, i1]).into();
+        // A first fragment of ours begins as the whole does.
+        let piece = (offset != 0).then_some(Piece { identification, offset, more: f0 & 0x20 != 0 });
         let header_length = usize::from(first & 0x0f) * 4;
-        let is_fragment = f0 & 0x1f != 0 || f1 != 0;
-        (
-            Ipv4Addr::from(source).into(),
-            Ipv4Addr::from(destination).into(),
-            protocol,
-            header_length,
-            is_fragment,
-        )
+        (Ipv4Addr::from(source).into(), Ipv4Addr::from(destination).into(), protocol, header_length, piece)
     };
     let payload = body.get(header_length..).filter(|rest| rest.len() >= 8).ok_or_else(why)?;
-    Ok(Packet {
+    let mut packet = Packet {
         source,
         destination,
         protocol,
         hop_limit: 0,
-        is_fragment,
+        piece,
         payload,
         at: at + 8 + header_length,
         whole: body,
         protocol_at: 0,
-    })
+    };
+    if is_v6 && protocol == 44 {
+        packet.fragment_header()?;
+        packet.piece = packet.piece.filter(|piece| piece.offset != 0);
+        if packet.payload.len() < 8 {
+            return Err(why());
+        }
+    }
+    Ok(packet)
 }

@@ -14,6 +14,9 @@ use crate::stack::{
 /// The contact that TS 24.341 asks the core for: one that takes short messages.
 const ACCEPT_CONTACT: &[u8] = b"*;+g.3gpp.smsip;require;explicit";
 
+/// Octets of a request whose response may not fit a frame.
+const LONG: usize = 1_400;
+
 impl Ims {
     /// Answers a request of this turn. What else the response carries follows from the request and the status. Of
     /// sources that are not known nothing is remembered but what was accepted, so that nobody fills the table: a
@@ -84,7 +87,9 @@ impl Ims {
         let message = &request.message;
         let to_tag = self.minter.to_tag(message);
         let extra = self.extra(message, status);
-        let Some(room) = out.room() else { return };
+        // A response is about as long as what it copies of its request.
+        let room = if request.octets > LONG { out.long_room() } else { out.room() };
+        let Some(room) = room else { return };
         let mut w = Writer::new(room);
         let reason = build::reason_phrase(status);
         build::response(message, status, reason, &to_tag, request.source, |w| extra.write(w), &mut w);
@@ -142,7 +147,8 @@ impl Ims {
         slots: &mut Slots,
         out: &mut dyn Out,
     ) {
-        let Some(room) = out.room() else { return };
+        let room = if bytes.len() > LONG { out.long_room() } else { out.room() };
+        let Some(room) = room else { return };
         let mut w = Writer::new(room);
         if let Some(target) = build::refusal(bytes, why, &self.minter, origin.source, slots, &mut w) {
             self.counts.bad_request += 1;

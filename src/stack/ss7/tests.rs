@@ -59,6 +59,9 @@ impl Outside for Sent {
         self.0.push(message.to_vec());
         true
     }
+    fn hand_off_part(&mut self, _: WorkerId, _: crate::stack::Part, _: &[u8]) -> bool {
+        false
+    }
     fn tell_all(&mut self, _: News) {}
     fn drain(&mut self) {}
 }

@@ -163,7 +163,7 @@ mnc = "01"
 gateway_title = "491710999001"
 node = "{node}"
 service_centres = ["49171076"]
-scscf = [{{ uri = "sip:scscf1.home1.net", address = "10.1.0.5:5060" }}]
+scscf = [{{ uri = "sip:scscf1.home1.net", address = "10.1.0.5:5060" }}, {{ uri = "sip:scscf2.home1.net", address = "[fd11::5]:5060" }}]
 realms = ["home1.net"]
 r1 = "{r1}"
 r1_order = "{r1_order}"

@@ -18,4 +18,5 @@ pub mod sip;
 pub mod ss7;
 pub mod steps;
 pub mod stun;
+pub mod turned;
 pub mod wire;

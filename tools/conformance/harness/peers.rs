@@ -7,7 +7,7 @@ use super::stun::Stun;
 use super::wire::{self, Received};
 use ipsmgw::base::Time;
 use ipsmgw::io::toeplitz::{queue, toeplitz};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -124,6 +124,9 @@ pub struct Peers {
     pub tags: [[u8; 4]; 2],
     /// SCTP packets to addresses of no signalling gateway.
     pub foreign: Vec<Vec<u8>>,
+    /// Fragments of the gateway's datagrams that are not complete, and how many there were.
+    pieces: BTreeMap<(IpAddr, IpAddr, u32), BTreeMap<usize, (bool, Vec<u8>)>>,
+    pub pieces_received: usize,
     /// SCTP packets sent with more than one DATA chunk.
     pub bundled_packets: usize,
     /// Dialogues of the gateway's that the HLR has accepted before it ends them, by the gateway's transaction ids.
@@ -145,6 +148,8 @@ impl Peers {
             sctp_packets: 0,
             tags: [[0; 4]; 2],
             foreign: vec![],
+            pieces: BTreeMap::new(),
+            pieces_received: 0,
             bundled_packets: 0,
         }
     }
@@ -193,15 +198,23 @@ impl Peers {
         match wire::read(port, frame) {
             Received::Resolution(reply) => self.cable.send(port, queue, &reply),
             Received::Udp { source, destination, payload } => {
-                assert_eq!((port, source), (IMS, gateway_for(destination)), "UDP from elsewhere");
-                // STUN begins with two zero bits (RFC 8489 5), as no SIP does.
-                if payload.first().is_none_or(|octet| *octet < b' ') {
-                    self.stun.push_back(Stun { source, destination, octets: payload.to_vec() });
-                    return;
+                self.on_datagram(port, queue, (source, destination), payload);
+            }
+            Received::Piece { of, offset, more, octets } => {
+                self.pieces_received += 1;
+                let pieces = self.pieces.entry(of).or_default();
+                assert!(pieces.insert(offset, (more, octets.to_vec())).is_none(), "a fragment came twice");
+                let whole: Vec<u8> = pieces.values().flat_map(|(_, octets)| octets.clone()).collect();
+                let ends = pieces
+                    .last_key_value()
+                    .is_some_and(|(at, (more, octets))| !more && at + octets.len() == whole.len());
+                if ends {
+                    self.pieces.remove(&of);
+                    if let Received::Udp { source, destination, payload } = wire::datagram(of.0, of.1, &whole)
+                    {
+                        self.on_datagram(port, queue, (source, destination), payload);
+                    }
                 }
-                let mut sip = Sip::parse(payload, source, destination);
-                (sip.round, sip.queue) = (self.round, queue);
-                self.sip.push_back(sip);
             }
             Received::Sctp { source, destination, payload } => {
                 assert_eq!(port, SS7, "SCTP on the IMS link");
@@ -214,6 +227,24 @@ impl Peers {
             }
             Received::Other => {}
         }
+    }
+
+    fn on_datagram(
+        &mut self,
+        port: usize,
+        queue: usize,
+        (source, destination): (SocketAddr, SocketAddr),
+        payload: &[u8],
+    ) {
+        assert_eq!((port, source), (IMS, gateway_for(destination)), "UDP from elsewhere");
+        // STUN begins with two zero bits (RFC 8489 5), as no SIP does.
+        if payload.first().is_none_or(|octet| *octet < b' ') {
+            self.stun.push_back(Stun { source, destination, octets: payload.to_vec() });
+            return;
+        }
+        let mut sip = Sip::parse(payload, source, destination);
+        (sip.round, sip.queue) = (self.round, queue);
+        self.sip.push_back(sip);
     }
 
     fn send_sctp(&mut self) -> bool {
@@ -246,6 +277,24 @@ impl Peers {
         let hash = toeplitz(source.ip(), gateway.ip(), Some((source.port(), gateway.port())));
         let queue = queue.unwrap_or(ipsmgw::io::toeplitz::queue(hash, self.cable.queues()));
         self.send_frame(IMS, queue, &wire::udp(IMS, source, gateway, payload));
+    }
+
+    /// Sends a request in fragments of at most `most` octets, which come in this order to these queues, again and again.
+    pub fn send_in_fragments(
+        &mut self,
+        draft: &Draft,
+        most: usize,
+        order: impl Fn(&mut Vec<Vec<u8>>),
+        queues: &[usize],
+    ) {
+        let gateway = gateway_for(draft.source);
+        let identification = 0x1000 + self.mint() as u32;
+        let frame = wire::udp(IMS, draft.source, gateway, &draft.octets());
+        let mut frames = wire::fragments(&frame, identification, most);
+        order(&mut frames);
+        for (frame, queue) in frames.iter().zip(queues.iter().cycle()) {
+            self.send_frame(IMS, *queue, frame);
+        }
     }
 
     pub fn send(&mut self, draft: &Draft) {
@@ -352,6 +401,18 @@ impl Peers {
             embedded_register(ue),
         );
         self.third_party_register(ue, expires, "multipart/mixed;boundary=part", body.as_bytes())
+    }
+
+    /// The same as large as S-CSCFs make it where UEs say much: `octets` long or a little more.
+    pub fn large_register(&mut self, ue: &Ue, expires: u32, octets: usize) -> Draft {
+        let mut draft = self.full_register(ue, expires);
+        let text = String::from_utf8(std::mem::take(&mut draft.body)).unwrap();
+        let (head, end) = text.rsplit_once("Content-Length: 0").unwrap();
+        let lines = octets.saturating_sub(draft.octets().len() + text.len()).div_ceil(200);
+        let more: String =
+            (0..lines).map(|at| format!("P-Said-{at:02}: {}\r\n", "said ".repeat(38))).collect();
+        draft.body = format!("{head}{more}Content-Length: 0{end}").into_bytes();
+        draft
     }
 
     /// Registers a subscriber for an hour.

@@ -12,6 +12,7 @@ const IPV4: [u8; 2] = [0x08, 0x00];
 const IPV6: [u8; 2] = [0x86, 0xdd];
 const ARP: [u8; 2] = [0x08, 0x06];
 pub const UDP: u8 = 17;
+const FRAGMENT: u8 = 44;
 const ICMPV6: u8 = 58;
 pub const SCTP: u8 = 132;
 
@@ -97,12 +98,64 @@ pub fn udp(port: usize, source: SocketAddr, destination: SocketAddr, payload: &[
     ip(port, source.ip(), destination.ip(), UDP, &datagram)
 }
 
+/// A frame's IP packet in fragments of at most `most` octets, a multiple of eight (RFC 791 3.2, RFC 8200 4.5).
+pub fn fragments(frame: &[u8], identification: u32, most: usize) -> Vec<Vec<u8>> {
+    let header = if frame[12..14] == IPV4 { 34 } else { 54 };
+    let (head, payload) = frame.split_at(header);
+    let piece = |(number, octets): (usize, &[u8])| {
+        let offset = number * most;
+        let more = offset + octets.len() < payload.len();
+        let mut head = head.to_vec();
+        if header == 34 {
+            let place = (offset / 8) as u16 | u16::from(more) << 13;
+            head[16..18].copy_from_slice(&(20 + octets.len() as u16).to_be_bytes());
+            head[18..20].copy_from_slice(&(identification as u16).to_be_bytes());
+            head[20..22].copy_from_slice(&place.to_be_bytes());
+            head[24..26].fill(0);
+            let sum = internet_checksum(&[&head[14..]]);
+            head[24..26].copy_from_slice(&sum.to_be_bytes());
+        } else {
+            let protocol = std::mem::replace(&mut head[20], FRAGMENT);
+            head[18..20].copy_from_slice(&(8 + octets.len() as u16).to_be_bytes());
+            head.extend([protocol, 0]);
+            head.extend((offset as u16 | u16::from(more)).to_be_bytes());
+            head.extend(identification.to_be_bytes());
+        }
+        head.extend(octets);
+        head
+    };
+    payload.chunks(most).enumerate().map(piece).collect()
+}
+
 /// An ICMP message that a datagram of the gateway's did not reach its port (RFC 792, RFC 4443 3.1), with as much of the
 /// datagram in it as routers quote.
 pub fn port_unreachable(port: usize, source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Vec<u8> {
+    let error = if source.is_ipv4() { [3, 3] } else { [1, 4] };
+    about(port, (error, 0), source, destination, payload)
+}
+
+/// The same of a router whose next link takes packets of `mtu` octets (RFC 1191 4, RFC 4443 3.2).
+pub fn too_big(
+    port: usize,
+    mtu: u32,
+    source: SocketAddr,
+    destination: SocketAddr,
+    payload: &[u8],
+) -> Vec<u8> {
+    let error = if source.is_ipv4() { [3, 4] } else { [2, 0] };
+    about(port, (error, mtu), source, destination, payload)
+}
+
+fn about(
+    port: usize,
+    (error, word): ([u8; 2], u32),
+    source: SocketAddr,
+    destination: SocketAddr,
+    payload: &[u8],
+) -> Vec<u8> {
     let quoted = udp(port, source, destination, payload)[14..].to_vec();
-    let (kind, protocol, most) = if source.is_ipv4() { ([3, 3], 1, 548) } else { ([1, 4], ICMPV6, 1232) };
-    let mut message = [&kind[..], &[0; 6], &quoted[..quoted.len().min(most)]].concat();
+    let (protocol, most) = if source.is_ipv4() { (1, 548) } else { (ICMPV6, 1232) };
+    let mut message = [&error[..], &[0; 2], &word.to_be_bytes(), &quoted[..quoted.len().min(most)]].concat();
     let pseudo = match source {
         SocketAddr::V4(_) => vec![],
         SocketAddr::V6(_) => pseudo_header(destination.ip(), source.ip(), ICMPV6, message.len()),
@@ -158,6 +211,13 @@ pub enum Received<'a> {
         destination: Ipv4Addr,
         payload: &'a [u8],
     },
+    /// A part of a packet, which begins with `offset`; the packet is told apart by where it goes and by its identification.
+    Piece {
+        of: (IpAddr, IpAddr, u32),
+        offset: usize,
+        more: bool,
+        octets: &'a [u8],
+    },
     Other,
 }
 
@@ -178,6 +238,17 @@ pub fn read(port: usize, frame: &[u8]) -> Received<'_> {
     assert_eq!(internet_checksum(&[&packet[..20]]), 0, "IPv4 header checksum: {packet:02x?}");
     let address = |at: usize| Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3]);
     let (source, destination, payload) = (address(12), address(16), &packet[20..]);
+    let place = u16::from_be_bytes([packet[6], packet[7]]);
+    if place & 0x3fff != 0 {
+        let identification = u16::from_be_bytes([packet[4], packet[5]]);
+        assert_eq!((packet[9], place & 0x4000), (UDP, 0), "a fragment may be fragmented: {packet:02x?}");
+        return Received::Piece {
+            of: (source.into(), destination.into(), identification.into()),
+            offset: usize::from(place & 0x1fff) * 8,
+            more: place & 0x2000 != 0,
+            octets: payload,
+        };
+    }
     match packet[9] {
         UDP => datagram(source.into(), destination.into(), payload),
         SCTP => Received::Sctp { source, destination, payload },
@@ -192,6 +263,17 @@ fn read_ipv6(port: usize, frame: &[u8]) -> Received<'_> {
     let address = |at: usize| Ipv6Addr::from(*header[at..].first_chunk::<16>().unwrap());
     let (source, destination) = (address(8), address(24));
     match header[6] {
+        FRAGMENT => {
+            let place = u16::from_be_bytes([payload[2], payload[3]]);
+            assert_eq!((payload[0], payload[1], place & 6), (UDP, 0, 0), "{payload:02x?}");
+            let identification = u32::from_be_bytes(payload[4..8].try_into().unwrap());
+            Received::Piece {
+                of: (source.into(), destination.into(), identification),
+                offset: usize::from(place & !7),
+                more: place & 1 == 1,
+                octets: &payload[8..],
+            }
+        }
         UDP => {
             assert_eq!(frame[..6], ROUTER_MAC, "{frame:02x?}");
             datagram(source.into(), destination.into(), payload)
@@ -206,7 +288,7 @@ fn read_ipv6(port: usize, frame: &[u8]) -> Received<'_> {
 }
 
 /// A UDP datagram, whose checksum must be there and right.
-fn datagram(source: IpAddr, destination: IpAddr, octets: &[u8]) -> Received<'_> {
+pub fn datagram(source: IpAddr, destination: IpAddr, octets: &[u8]) -> Received<'_> {
     let number = |at: usize| u16::from_be_bytes([octets[at], octets[at + 1]]);
     assert_eq!(usize::from(number(4)), octets.len(), "UDP length");
     let pseudo = pseudo_header(source, destination, UDP, octets.len());

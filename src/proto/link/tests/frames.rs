@@ -264,10 +264,11 @@ fn an_error_about_somebody_elses_packet_is_ignored() {
 #[test]
 fn the_largest_packet_passes_and_one_more_octet_does_not() {
     let (mut link, mut wire) = ready();
-    let flow = udp("192.0.2.10", "203.0.114.9");
-    transmit(&mut link, &mut wire, Time::ZERO, &flow, &[7; 1472]);
+    let flow = Flow { transport: Transport::Sctp, ..udp("192.0.2.10", "203.0.114.9") };
+    transmit(&mut link, &mut wire, Time::ZERO, &flow, &[7; 1480]);
     assert_eq!(wire.one().len(), 1514);
-    transmit(&mut link, &mut wire, Time::ZERO, &flow, &[7; 1473]);
+    transmit(&mut link, &mut wire, Time::ZERO, &flow, &[7; 1481]);
+    let flow = udp("192.0.2.10", "203.0.114.9");
     link.transmit(Time::ZERO, &flow, 5000, &mut wire);
     link.transmit(Time::ZERO, &flow, usize::MAX, &mut wire);
     assert!(wire.sent.is_empty());

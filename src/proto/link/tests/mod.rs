@@ -1,6 +1,8 @@
 //! What the tests share: a wire, a link with two ports, and golden frames.
 
 mod conversation;
+mod forward;
+mod fragments;
 mod frames;
 mod golden;
 mod refusals;

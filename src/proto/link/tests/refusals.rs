@@ -231,7 +231,7 @@ fn what_is_not_for_us_is_counted() {
             counts(&|counts| counts.bad_source = 1),
         ),
         (with(UDP6_IN, &[(22, 0xff)]), counts(&|counts| counts.bad_source = 1)),
-        (hex(FRAG4), counts(&|counts| counts.fragments = 1)),
+        (hex(FRAG4), counts(&|counts| (counts.fragments, counts.fragments_tiny) = (1, 1))),
         (hex(FRAG6), counts(&|counts| counts.fragments = 1)),
         (with(ARP_REQUEST, &[(41, 11)]), counts(&|counts| counts.resolutions_ignored = 1)),
         (patched(NS, 56, &[(77, 0x11)]), counts(&|counts| counts.resolutions_ignored = 1)),

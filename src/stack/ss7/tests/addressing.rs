@@ -25,6 +25,9 @@ impl Outside for Crossing {
         }
         taken
     }
+    fn hand_off_part(&mut self, _: WorkerId, _: crate::stack::Part, _: &[u8]) -> bool {
+        false
+    }
     fn tell_all(&mut self, news: News) {
         if let News::Subsystem(news) = news {
             self.news.push(news);

@@ -52,6 +52,9 @@ impl Outside for Crossed {
         self.messages.push((to, label, message.to_vec()));
         true
     }
+    fn hand_off_part(&mut self, _: WorkerId, _: crate::stack::Part, _: &[u8]) -> bool {
+        false
+    }
     fn tell_all(&mut self, news: News) {
         if let News::Way { association, destination, state } = news {
             self.news.push((association, destination, state));

@@ -1,0 +1,147 @@
+//! Datagrams that come in fragments by both queues of a gateway of two workers: they meet at one worker, and go on to
+//! the one that the request belongs to.
+
+mod harness;
+
+use harness::peers::{IMS, Peers, SCSCF, Ue, deliver};
+use harness::turned::{Turned, turn};
+use harness::wire;
+use ipsmgw::base::Counts;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// What all workers have counted together, by name.
+type Totals = Rc<RefCell<BTreeMap<&'static str, u64>>>;
+
+fn gateway(name: &str) -> (Peers, Totals) {
+    let totals = Totals::default();
+    let shown = totals.clone();
+    let turned = Turned::new(name, move |workers, now| {
+        turn(workers, now);
+        let mut totals = shown.borrow_mut();
+        totals.clear();
+        for worker in workers {
+            worker.stack().assert_invariants();
+            let mut add = |name, value| *totals.entry(name).or_default() += value;
+            let counts: [&dyn Counts; 3] =
+                [&worker.stack().link().counts, &worker.stack().counts, worker.counts().1];
+            for counts in counts {
+                counts.each(&mut |name, _, value| add(name, value));
+            }
+            worker.stack().fill(&mut |name, used, _| {
+                if name == "reassemblies" {
+                    add(name, used as u64);
+                }
+            });
+        }
+    });
+    let mut peers = Peers::new(Box::new(turned), 1);
+    peers.until("traffic", |peers| peers.ss7.active[0].then_some(()));
+    peers.settle();
+    (peers, totals)
+}
+
+/// The S-CSCF of the first network at both families.
+fn sources() -> [std::net::SocketAddr; 2] {
+    [SCSCF[0], "[fd11::5]:5060".parse().unwrap()]
+}
+
+#[test]
+fn fragments_by_both_queues_meet() {
+    let (mut peers, totals) = gateway("meet");
+    for number in 0..200 {
+        let mut draft = peers.large_register(&Ue::home1(number), 3600, 3515);
+        draft.source = sources()[number as usize % 2];
+        let turn = number as usize / 2;
+        peers.send_in_fragments(
+            &draft,
+            1400,
+            |frames| {
+                let count = frames.len();
+                frames.rotate_left(turn % count);
+            },
+            &[turn % 2, 1 - turn % 2],
+        );
+        let response = peers.expect_response(&draft);
+        assert_eq!(response.status(), 200, "{response:#?}");
+    }
+    let totals = totals.borrow();
+    assert_eq!((totals["reassembled"], totals["fragments_of_refused"]), (200, 0));
+    assert!(totals["reassembled_handed_over"] > 50, "{totals:?}");
+    assert_eq!(totals["parts_handed_off"], totals["reassembled_handed_over"] * 2);
+    assert_eq!((totals["parts_lost"], totals["ring_full"], totals["reassemblies"]), (0, 0, 0));
+}
+
+/// The other way: a response that copies what fits one datagram and no packet.
+#[test]
+fn a_long_response_goes_in_fragments() {
+    for source in sources() {
+        let (mut peers, _) = gateway(if source.is_ipv4() { "long4" } else { "long6" });
+        for queue in [0, 1] {
+            let mut draft = peers.draft(0, "OPTIONS", "sip:ipsmgw.home1.net");
+            draft.source = source;
+            for hop in 0..20 {
+                let via = format!("SIP/2.0/UDP hop{hop}.home1.net;branch=z9hG4bK{}", "a".repeat(90));
+                draft = draft.with("Via", via);
+            }
+            let draft = draft
+                .with("From", "<sip:scscf1.home1.net>;tag=o")
+                .with("To", "<sip:ipsmgw.home1.net>")
+                .with("CSeq", "1 OPTIONS");
+            let before = peers.pieces_received;
+            peers.send_in_fragments(&draft, 1400, |_| (), &[queue]);
+            assert_eq!(peers.expect_response(&draft).status(), 200);
+            assert_eq!(peers.pieces_received - before, 2);
+        }
+    }
+}
+
+/// A router tells that its next link is narrow. Only who has seen a request of ours is believed, by all workers, and the
+/// request's next try goes in fragments.
+#[test]
+fn a_proved_too_big_makes_the_next_try_smaller() {
+    let (mut peers, totals) = gateway("narrow");
+    let ue = Ue::home1(0);
+    peers.register(&ue);
+    peers.send_mt(&ue.imsi, &deliver());
+    let message = peers.expect_message();
+    assert!(message.raw.len() > 600, "{message:#?}");
+    let forged =
+        String::from_utf8(message.raw.clone()).unwrap().replacen("branch=z9hG4bK", "branch=z9hG4bKx", 1);
+    let told = [forged.as_bytes(), &message.raw]
+        .map(|octets| wire::too_big(IMS, 600, message.source, message.destination, octets));
+    peers.send_frame(IMS, 1 - message.queue, &told[0]);
+    let again = peers.expect_message();
+    assert_eq!((again.raw == message.raw, peers.pieces_received), (true, 0), "not believed");
+    assert_eq!(totals.borrow()["paths_lowered"], 0);
+    peers.send_frame(IMS, 1 - message.queue, &told[1]);
+    let again = peers.expect_message();
+    assert_eq!((again.raw == message.raw, peers.pieces_received), (true, 2));
+    assert_eq!(totals.borrow()["paths_lowered"], 2, "by both workers");
+    peers.answer(&again, "200 OK");
+}
+
+/// What strangers leave behind takes room for a time, and is gone after it; a peer that is configured is not in their way.
+#[test]
+fn a_flood_of_first_fragments_ends() {
+    let (mut peers, totals) = gateway("flood");
+    for number in 0..1000u16 {
+        let mut draft = peers.large_register(&Ue::home1(number.into()), 3600, 3515);
+        let [high, low] = number.to_be_bytes();
+        draft.source.set_ip([10, 1, 100 + high, low].into());
+        peers.send_in_fragments(&draft, 1400, |frames| frames.truncate(1), &[usize::from(low) % 2]);
+        peers.step();
+    }
+    peers.settle();
+    assert_eq!(totals.borrow()["reassemblies"], 64, "half of what two workers have");
+    assert_eq!(totals.borrow()["reassembly_full"], 1000 - 64);
+    let draft = peers.large_register(&Ue::home1(0), 3600, 3515);
+    peers.send_in_fragments(&draft, 1400, |_| (), &[0, 1]);
+    assert_eq!(peers.expect_response(&draft).status(), 200);
+    let end = peers.now() + std::time::Duration::from_secs(15);
+    peers.until("their time", |peers| (peers.now() > end).then_some(()));
+    assert_eq!((totals.borrow()["reassemblies"], totals.borrow()["reassembly_late"]), (0, 64));
+    // ICMP tells no more of them than the limit of all errors allows.
+    assert!(totals.borrow()["errors_out"] <= 64, "{:?}", totals.borrow());
+}
