@@ -37,8 +37,19 @@ pub fn data_padding(writer: &mut Prepend<'_>) -> usize {
 #[inline]
 pub fn data<'w>(writer: &'w mut Prepend<'_>, mark: usize, header: &DataHeader) -> Option<&'w [u8]> {
     let payload = writer.len().checked_sub(mark)?;
-    before_payload(writer, payload, header)?;
     let padding = payload.wrapping_neg() & 3;
+    if let (None, Some(context)) = (header.network_appearance, header.routing_context) {
+        // Common header and routing context in one piece.
+        let length = payload.checked_add(32 + padding)?;
+        protocol_data_header(writer, payload, header)?;
+        let front = (0x0100_0101 << 32 | u128::from(u32::try_from(length).ok()?)) << 64
+            | u128::from(tag::ROUTING_CONTEXT) << 48
+            | 8 << 32
+            | u128::from(context);
+        writer.bytes(&front.to_be_bytes());
+        return writer.finish()?.get(..length);
+    }
+    before_payload(writer, payload, header)?;
     let length = writer.len().checked_sub(mark)?.checked_add(padding)?.checked_add(8)?;
     common_header(writer, Kind::Data, u32::try_from(length).ok()?);
     writer.finish()?.get(..length)
@@ -61,18 +72,24 @@ pub fn correlated_data<'w>(
 /// What stands before the payload of a DATA message, but for the common header.
 #[inline]
 fn before_payload(writer: &mut Prepend<'_>, payload: usize, header: &DataHeader) -> Option<()> {
-    // Protocol data's own header in one piece: tag and length, point codes, and the four octets after them.
-    let [opc, dpc] = [header.opc, header.dpc].map(|PointCode(point_code)| u128::from(point_code));
-    let size = u128::from(u16::try_from(payload.checked_add(16)?).ok()?);
-    let last = u128::from(u32::from_be_bytes([header.si, header.ni, header.mp, header.sls]));
-    let front = u128::from(tag::PROTOCOL_DATA) << 112 | size << 96 | opc << 64 | dpc << 32 | last;
-    writer.bytes(&front.to_be_bytes());
+    protocol_data_header(writer, payload, header)?;
     if let Some(context) = header.routing_context {
         word(writer, tag::ROUTING_CONTEXT, context);
     }
     if let Some(appearance) = header.network_appearance {
         word(writer, tag::NETWORK_APPEARANCE, appearance);
     }
+    Some(())
+}
+
+#[inline]
+fn protocol_data_header(writer: &mut Prepend<'_>, payload: usize, header: &DataHeader) -> Option<()> {
+    // Protocol data's own header in one piece: tag and length, point codes, and the four octets after them.
+    let [opc, dpc] = [header.opc, header.dpc].map(|PointCode(point_code)| u128::from(point_code));
+    let size = u128::from(u16::try_from(payload.checked_add(16)?).ok()?);
+    let last = u128::from(u32::from_be_bytes([header.si, header.ni, header.mp, header.sls]));
+    let front = u128::from(tag::PROTOCOL_DATA) << 112 | size << 96 | opc << 64 | dpc << 32 | last;
+    writer.bytes(&front.to_be_bytes());
     Some(())
 }
 
