@@ -245,7 +245,7 @@ pub fn integer(value: &[u8]) -> Option<i32> {
 }
 
 /// Puts tag and length in front of what was written since `mark` (an earlier [`Prepend::len`]).
-#[inline]
+#[inline(always)]
 pub fn wrap(writer: &mut Prepend<'_>, tag: u8, mark: usize) {
     let length = writer.len() - mark;
     match length {
@@ -256,7 +256,7 @@ pub fn wrap(writer: &mut Prepend<'_>, tag: u8, mark: usize) {
 }
 
 /// Puts one element in front.
-#[inline]
+#[inline(always)]
 pub fn put(writer: &mut Prepend<'_>, tag: u8, value: &[u8]) {
     let mark = writer.len();
     writer.bytes(value);

@@ -28,7 +28,7 @@ impl<'b> Prepend<'b> {
     }
 
     /// Puts `bytes` in front.
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&mut self, bytes: &[u8]) {
         match self.room(bytes.len()) {
             Some(room) => {
@@ -39,16 +39,26 @@ impl<'b> Prepend<'b> {
         }
     }
 
+    /// Lets `write` do what is rare in a function that isn't inlined. That has a writer of its own meanwhile, since one that
+    /// such a function is given by reference can't be kept in registers anywhere.
+    #[inline(always)]
+    pub fn aside<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
+        let mut own = core::mem::replace(self, Self::new(&mut []));
+        let written = write(&mut own);
+        *self = own;
+        written
+    }
+
     /// The last `count` octets of what is free.
-    #[inline]
+    #[inline(always)]
     fn room(&mut self, count: usize) -> Option<&mut [u8]> {
-        // Never more than there are: said again, it spares the compiler a check that would have to be able to fail.
+        // Never more than there are: said again, it spares a check that would have to be able to fail.
         let start = self.start.min(self.buffer.len());
-        self.buffer.get_mut(start.checked_sub(count)?..start)
+        self.buffer.get_mut(start.wrapping_sub(count)..start)
     }
 
     /// Puts the last `count` octets of a word in front, whose octets stand least significant first; of at most eight.
-    #[inline]
+    #[inline(always)]
     pub fn tail(&mut self, word: u64, count: usize) {
         const WHOLE: usize = size_of::<u64>();
         let octets = word.to_le_bytes();

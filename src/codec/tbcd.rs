@@ -12,21 +12,21 @@ pub fn read(octets: &[u8]) -> Option<Digits> {
 
 /// [`read`] of four to eight octets, as nearly every number has; `None` of any other too.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub fn read_few(octets: &[u8]) -> Option<Digits> {
     Digits::from_few_packed(octets, has_filler(octets))
 }
 
 /// Whether a filler ends an odd number of digits.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub fn has_filler(octets: &[u8]) -> bool {
     octets.last().is_some_and(|last| last >> 4 == 0xf)
 }
 
 /// One to 16 digits as [`Prepend::tail`] takes them, two in an octet, with a filler for an odd count; `None` of any other.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub const fn tail(digits: Digits, filler: u8) -> Option<(u64, usize)> {
     let (count, octets) = (digits.len(), digits.len().div_ceil(2));
     if count.wrapping_sub(1) >= 16 {

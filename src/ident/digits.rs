@@ -53,7 +53,7 @@ impl Digits {
 
     /// [`Digits::from_packed`] for four to eight octets, as nearly every number has; `None` of any other too.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn from_few_packed(octets: &[u8], is_odd: bool) -> Option<Self> {
         // Loads that overlap: a loop over the octets takes several times as long, and a copy of that length, read again as
         // one word, would stall.

@@ -27,6 +27,7 @@ pub struct DataHeader {
 
 /// Room for the padding of a DATA message, whose size is known only when its payload is: to be written before the
 /// payload. Gives the mark that [`data`] takes.
+#[inline(always)]
 pub fn data_padding(writer: &mut Prepend<'_>) -> usize {
     writer.bytes(&[0; 3]);
     writer.len()
@@ -34,7 +35,7 @@ pub fn data_padding(writer: &mut Prepend<'_>) -> usize {
 
 /// Makes what was written since `mark` (of [`data_padding`]) the payload of a DATA message, and gives the whole
 /// message, padded; `None` if it does not fit.
-#[inline]
+#[inline(always)]
 pub fn data<'w>(writer: &'w mut Prepend<'_>, mark: usize, header: &DataHeader) -> Option<&'w [u8]> {
     let payload = writer.len().checked_sub(mark)?;
     let padding = payload.wrapping_neg() & 3;
@@ -70,7 +71,7 @@ pub fn correlated_data<'w>(
 }
 
 /// What stands before the payload of a DATA message, but for the common header.
-#[inline]
+#[inline(always)]
 fn before_payload(writer: &mut Prepend<'_>, payload: usize, header: &DataHeader) -> Option<()> {
     protocol_data_header(writer, payload, header)?;
     if let Some(context) = header.routing_context {
@@ -82,7 +83,7 @@ fn before_payload(writer: &mut Prepend<'_>, payload: usize, header: &DataHeader)
     Some(())
 }
 
-#[inline]
+#[inline(always)]
 fn protocol_data_header(writer: &mut Prepend<'_>, payload: usize, header: &DataHeader) -> Option<()> {
     // Protocol data's own header in one piece: tag and length, point codes, and the four octets after them.
     let [opc, dpc] = [header.opc, header.dpc].map(|PointCode(point_code)| u128::from(point_code));
@@ -109,6 +110,7 @@ pub fn parameter(writer: &mut Prepend<'_>, tag: u16, value: &[u8]) {
     writer.u16(tag);
 }
 
+#[inline(always)]
 fn common_header(writer: &mut Prepend<'_>, kind: Kind, length: u32) {
     let front = 0x0100 << 48 | (kind as u64) << 32 | u64::from(length);
     writer.bytes(&front.to_be_bytes());

@@ -55,7 +55,7 @@ impl AddressString {
     }
 
     /// [`AddressString::read`] of 7 to 16 digits, as nearly every number has; `None` of any other too.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read_few(octets: &[u8]) -> Option<Self> {
         Self::read_by(octets, tbcd::read_few)
     }
@@ -72,14 +72,17 @@ impl AddressString {
 
     /// Puts it in front under `tag`.
     #[inline(always)]
-    pub fn put(self, w: &mut Prepend<'_>, tag: u8) {
-        let Some((digits, octets)) = tbcd::tail(self.digits, 0xf) else { return self.put_long(w, tag) };
+    pub fn put(&self, w: &mut Prepend<'_>, tag: u8) {
+        // In two pieces, but for those that no number of a subscriber has.
+        let Some((digits, octets)) = tbcd::tail(self.digits, 0xf) else {
+            return w.aside(|w| self.put_long(w, tag));
+        };
         w.tail(digits, octets);
-        w.tail(u64::from_le_bytes([0, 0, 0, 0, 0, tag, octets as u8 + 1, self.first()]), 3);
+        w.bytes(&[tag, octets as u8 + 1, self.first()]);
     }
 
     #[cold]
-    pub(super) fn put_long(self, w: &mut Prepend<'_>, tag: u8) {
+    pub(super) fn put_long(&self, w: &mut Prepend<'_>, tag: u8) {
         let mark = w.len();
         self.write(w);
         ber::wrap(w, tag, mark);

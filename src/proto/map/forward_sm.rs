@@ -211,22 +211,28 @@ impl<'a> MoForwardSm<'a> {
     }
 
     /// Puts the argument in front.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, w: &mut Prepend<'_>) {
         let mark = w.len();
         if let Some(outcome) = self.delivery_outcome {
-            ber::put_integer(w, 0x81, i32::from(outcome));
+            w.aside(|w| ber::put_integer(w, 0x81, i32::from(outcome)));
         }
         if let Some(correlation_id) = self.correlation_id {
-            correlation_id.put(w, 0xa0);
+            w.aside(|w| correlation_id.put(w, 0xa0));
         }
         if let Some(imsi) = self.imsi {
             put_imsi(w, 0x04, imsi);
         }
         self.extension.put(w, 0x30);
         ber::put(w, 0x04, self.ui);
-        self.originator.put(w);
-        self.service_centre.put(w);
+        match &self.originator {
+            SmRpOa::Msisdn(number) => number.put(w, 0x82),
+            rarer => w.aside(|w| rarer.put(w)),
+        }
+        match &self.service_centre {
+            SmRpDa::ServiceCentre(number) => number.put(w, 0x84),
+            rarer => w.aside(|w| rarer.put(w)),
+        }
         ber::wrap(w, 0x30, mark);
     }
 

@@ -235,7 +235,7 @@ fn read_imsi(octets: &[u8]) -> Option<Imsi> {
     Imsi::new(tbcd::read(octets)?)
 }
 
-#[inline]
+#[inline(always)]
 fn put_imsi(w: &mut Prepend<'_>, tag: u8, imsi: Imsi) {
     // An IMSI has at most 15 digits.
     let (digits, octets) = tbcd::tail(imsi.digits(), 0xf).unwrap_or_default();

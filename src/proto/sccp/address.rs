@@ -108,7 +108,7 @@ fn read_title(indicator: TitleIndicator, mut reader: Reader<'_>) -> Option<Globa
 }
 
 /// Whether a title has an odd number of digits by its encoding scheme.
-#[inline]
+#[inline(always)]
 fn is_odd(scheme: u8, octets: &[u8]) -> Option<bool> {
     // A filler of 15 is no digit, whatever the scheme says.
     let is_odd = (scheme == ODD) | tbcd::has_filler(octets);
@@ -140,7 +140,7 @@ pub(super) struct Words {
 
 impl Words {
     /// One with a subsystem number and a title in full, of 1 to 16 digits, and no point code; `None` of any other.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(address: &SccpAddress) -> Option<Self> {
         let SccpAddress { point_code: None, ssn: Some(Ssn(ssn)), title: Some(title), .. } = address else {
             return None;
@@ -161,7 +161,7 @@ impl Words {
     }
 
     /// Puts length and address in front.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put(&self, writer: &mut Prepend<'_>) {
         writer.tail(self.digits.0, self.digits.1);
         writer.bytes(&self.front);

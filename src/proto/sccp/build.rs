@@ -34,7 +34,7 @@ impl UnitdataHeader<'_> {
 }
 
 /// Makes what was written since `mark` the data of a UDT message of at most `limit` octets.
-#[inline]
+#[inline(always)]
 pub fn udt(
     writer: &mut Prepend<'_>,
     mark: usize,
@@ -42,11 +42,11 @@ pub fn udt(
     limit: usize,
 ) -> Result<(), TooLong> {
     usual_udt(writer, mark, header, limit)
-        .map_or_else(|| unitdata(writer, mark, Kind::Udt, header, limit), Ok)
+        .map_or_else(|| writer.aside(|writer| unitdata(writer, mark, Kind::Udt, header, limit)), Ok)
 }
 
 /// A UDT between titles in full that keeps to `limit`; `None` of any other, with nothing written.
-#[inline]
+#[inline(always)]
 fn usual_udt(writer: &mut Prepend<'_>, mark: usize, header: &UnitdataHeader<'_>, limit: usize) -> Option<()> {
     let (called, calling) = (Words::new(header.called)?, Words::new(header.calling)?);
     let data = writer.len().checked_sub(mark)?;
