@@ -77,7 +77,7 @@ pub fn whole(octets: &[u8], tag: u8) -> Option<&[u8]> {
         [identifier, 0x81, length, ref contents @ ..] if identifier == tag => (length, contents),
         _ => return None,
     };
-    (usize::from(length) == contents.len()).then_some(contents)
+    if usize::from(length) == contents.len() { Some(contents) } else { None }
 }
 
 /// The contents of the first element in `octets` and what follows it, if it has the identifier octet `tag`, a low one, and

@@ -41,8 +41,8 @@ pub fn data<'w>(writer: &'w mut Prepend<'_>, mark: usize, header: &DataHeader) -
     let padding = payload.wrapping_neg() & 3;
     if let (None, Some(context)) = (header.network_appearance, header.routing_context) {
         // Common header and routing context in one piece.
-        let length = payload.checked_add(32 + padding)?;
         protocol_data_header(writer, payload, header)?;
+        let length = payload + padding + 32;
         let front = (0x0100_0101 << 32 | u128::from(u32::try_from(length).ok()?)) << 64
             | u128::from(tag::ROUTING_CONTEXT) << 48
             | 8 << 32

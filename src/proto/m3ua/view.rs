@@ -215,10 +215,13 @@ fn usual_payload(parameters: &[u8]) -> Option<(&[u8; 24], &[u8])> {
     let (fixed, rest) = parameters.split_first_chunk::<24>()?;
     let &[a, b, c, d, _, _, _, _, e, f, high, low, ..] = fixed;
     let payload = usize::from(u16::from_be_bytes([high, low])).checked_sub(16)?;
-    let is_usual = u32::from_be_bytes([a, b, c, d]) == u32::from(tag::ROUTING_CONTEXT) << 16 | 8
-        && u16::from_be_bytes([e, f]) == tag::PROTOCOL_DATA
-        && rest.len() == (payload + 3) & !3;
-    rest.get(..payload).filter(|_| is_usual).map(|payload| (fixed, payload))
+    if u32::from_be_bytes([a, b, c, d]) != u32::from(tag::ROUTING_CONTEXT) << 16 | 8
+        || u16::from_be_bytes([e, f]) != tag::PROTOCOL_DATA
+        || rest.len() != (payload + 3) & !3
+    {
+        return None;
+    }
+    Some((fixed, rest.get(..payload)?))
 }
 
 /// A whole message whose parameters all lie inside it, none of them twice.

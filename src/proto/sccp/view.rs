@@ -293,15 +293,12 @@ fn in_order(rest: &[u8]) -> Option<Parts<'_>> {
     let (&calling, rest) = rest.split_first()?;
     let (calling, rest) = rest.split_at_checked(usize::from(calling))?;
     let (&data, rest) = rest.split_first()?;
-    let data = rest.get(..usize::from(data)).filter(|data| !data.is_empty())?;
+    let data = rest.get(..usize::from(data))?;
     let pointers = [second, third].map(usize::from);
-    (pointers == [3 + called.len(), 3 + called.len() + calling.len()]).then_some(Parts {
-        called,
-        calling,
-        data,
-        segmentation: None,
-        importance: None,
-    })
+    if data.is_empty() || pointers != [3 + called.len(), 3 + called.len() + calling.len()] {
+        return None;
+    }
+    Some(Parts { called, calling, data, segmentation: None, importance: None })
 }
 
 fn parse_parts<'a>(bytes: &'a [u8], mut reader: Reader<'a>, kind: Kind) -> Result<Parts<'a>, Malformed> {

@@ -154,7 +154,7 @@ pub(super) fn transaction_id(w: &mut Prepend<'_>, tag: u8, id: TransactionId) {
             let [a, b, c, d] = id.to_be_bytes();
             w.bytes(&[tag, 4, a, b, c, d]);
         }
-        None => ber::put(w, tag, id.as_bytes()),
+        None => w.aside(move |w| ber::put(w, tag, id.as_bytes())),
     }
 }
 
