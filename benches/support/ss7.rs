@@ -20,19 +20,19 @@ struct Read<'r, 'a> {
     submit: &'r map::MoForwardSm<'a>,
 }
 
-/// Reads all layers, each to its end, and shows what they read.
+/// Reads all layers, each to its end, and shows what they read, in its place: it is long to move.
 #[inline]
 fn decode(octets: &[u8], show: impl FnOnce(Read<'_, '_>)) {
-    let message = m3ua::Message::parse(octets).expect("M3UA");
+    let Ok(message) = &m3ua::Message::parse(octets) else { panic!("no M3UA") };
     assert_eq!(message.kind(), Ok(m3ua::Kind::Data));
-    let data = m3ua::Data::parse(&message).expect("DATA");
-    let Ok(sccp::Input::Unitdata(unitdata)) = sccp::parse(data.payload) else { panic!("no UDT") };
-    let mut begin = tcap::Message::parse(unitdata.data).expect("TCAP");
-    let invoke = begin.components.next().expect("a component");
+    let Ok(data) = &m3ua::Data::parse(message) else { panic!("no DATA") };
+    let Ok(sccp::Input::Unitdata(unitdata)) = &sccp::parse(data.payload) else { panic!("no UDT") };
+    let Ok(begin) = &mut tcap::Message::parse(unitdata.data) else { panic!("no TCAP") };
+    let Some(invoke) = &begin.components.next() else { panic!("no component") };
     assert!(begin.components.is_empty());
     let tcap::Component::Invoke { argument, .. } = invoke else { panic!("no Invoke") };
-    let submit = map::MoForwardSm::parse(argument).expect("MAP");
-    show(Read { data: &data, unitdata: &unitdata, begin: &begin, invoke: &invoke, submit: &submit });
+    let Ok(submit) = &map::MoForwardSm::parse(argument) else { panic!("no MAP") };
+    show(Read { data, unitdata, begin, invoke, submit });
 }
 
 /// What each layer is given to write one DATA.

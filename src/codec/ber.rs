@@ -49,33 +49,77 @@ pub struct Tlv<'a> {
 pub fn read<'a>(reader: &mut Reader<'a>) -> Option<Tlv<'a>> {
     #[cfg(any(test, fuzzing))]
     steps::count();
+    let octets = reader.rest();
     // Nearly every element has one octet of tag and one of length; those of some size, two.
-    match *reader.rest() {
-        [tag @ 1..=0xff, length @ ..=0x7f, ..] if tag & 0x1f != 0x1f => {
-            let mut ahead = *reader;
-            ahead.take(2)?;
-            let value = ahead.take(usize::from(length))?;
-            *reader = ahead;
-            Some(Tlv { tag, value })
+    let Extent { header, contents, end } = match *octets {
+        [tag @ 1..=0xff, length @ ..=0x7f, ..] if tag & 0x1f != 0x1f => Extent::definite(2, length.into()),
+        [tag @ 1..=0xff, 0x81, length, ..] if tag & 0x1f != 0x1f => Extent::definite(3, length.into()),
+        _ => any_extent(octets)?,
+    };
+    let mut ahead = *reader;
+    let &tag = ahead.take(header.into())?.first()?;
+    let value = ahead.take(contents as usize)?;
+    ahead.take(end.into())?;
+    *reader = ahead;
+    Some(Tlv { tag, value })
+}
+
+/// The contents of the one element that all of `octets` are, if that has the identifier octet `tag`, a low one, and a
+/// length in as few octets as hold it, one or two; `None` of any other spelling too.
+#[must_use]
+#[inline(always)]
+pub fn whole(octets: &[u8], tag: u8) -> Option<&[u8]> {
+    // How many octets the length has follows from how many there are: nothing waits for them to be loaded.
+    let (length, contents) = match *octets {
+        [identifier, length, ref contents @ ..] if contents.len() < 0x80 && identifier == tag => {
+            (length, contents)
         }
-        [tag @ 1..=0xff, 0x81, length, ..] if tag & 0x1f != 0x1f => {
-            let mut ahead = *reader;
-            ahead.take(3)?;
-            let value = ahead.take(usize::from(length))?;
-            *reader = ahead;
-            Some(Tlv { tag, value })
+        [identifier, 0x81, length, ref contents @ ..] if identifier == tag => (length, contents),
+        _ => return None,
+    };
+    if usize::from(length) == contents.len() { Some(contents) } else { None }
+}
+
+/// The contents of the first element in `octets` and what follows it, if it has the identifier octet `tag`, a low one, and
+/// a length of one octet or two; `None` of any other spelling too.
+#[must_use]
+#[inline(always)]
+pub fn first(octets: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    match *octets {
+        [identifier, length @ ..=0x7f, ref rest @ ..] if identifier == tag => {
+            rest.split_at_checked(length.into())
         }
-        _ => read_any(reader),
+        [identifier, 0x81, length, ref rest @ ..] if identifier == tag => {
+            rest.split_at_checked(length.into())
+        }
+        _ => None,
+    }
+}
+
+/// Octets of an element's parts. Small, to be handed on in registers: a reader whose place is known to a function that is
+/// not inlined would be kept in memory.
+struct Extent {
+    /// Tag and length.
+    header: u8,
+    /// End-of-contents.
+    end: u8,
+    contents: u32,
+}
+
+impl Extent {
+    const fn definite(header: u8, contents: u32) -> Self {
+        Self { header, end: 0, contents }
     }
 }
 
 #[cold]
 #[inline(never)]
-fn read_any<'a>(reader: &mut Reader<'a>) -> Option<Tlv<'a>> {
-    read_at(reader, 0, &mut { MAX_ELEMENTS })
+fn any_extent(octets: &[u8]) -> Option<Extent> {
+    extent(&mut Reader::new(octets), 0, &mut { MAX_ELEMENTS })
 }
 
-fn read_at<'a>(reader: &mut Reader<'a>, depth: usize, left: &mut usize) -> Option<Tlv<'a>> {
+/// Passes over the next element, of any spelling.
+fn extent(reader: &mut Reader<'_>, depth: usize, left: &mut usize) -> Option<Extent> {
     let mut ahead = *reader;
     let tag = ahead.u8().filter(|&tag| tag != END_OF_CONTENTS)?;
     if tag & 0x1f == 0x1f {
@@ -88,40 +132,47 @@ fn read_at<'a>(reader: &mut Reader<'a>, depth: usize, left: &mut usize) -> Optio
             }
         }
     }
-    let value = match ahead.u8()? {
+    let length = ahead.u8()?;
+    let header = |ahead: &Reader<'_>| (ahead.position() - reader.position()) as u8;
+    let extent = match length {
         0x80 => {
             if tag & 0x20 == 0 || depth >= MAX_DEPTH {
                 return None;
             }
-            let contents = ahead.rest();
-            let start = ahead.position();
+            let (header, start) = (header(&ahead), ahead.position());
             loop {
-                let end = ahead.position();
+                let contents = ahead.position() - start;
                 if ahead.peek()? == END_OF_CONTENTS {
                     ahead.u8()?;
                     if ahead.u8()? != 0 {
                         return None;
                     }
-                    break contents.get(..end - start)?;
+                    break Extent { header, end: 2, contents: u32::try_from(contents).ok()? };
                 }
                 *left = left.checked_sub(1)?;
                 #[cfg(any(test, fuzzing))]
                 steps::count();
-                read_at(&mut ahead, depth + 1, left)?;
+                extent(&mut ahead, depth + 1, left)?;
             }
         }
-        short @ 0..0x80 => ahead.take(usize::from(short))?,
+        short @ 0..0x80 => {
+            let extent = Extent::definite(header(&ahead), short.into());
+            ahead.take(short.into())?;
+            extent
+        }
         long => {
             let octets = usize::from(long & 0x7f);
             if octets > 4 {
                 return None;
             }
-            let length = ahead.take(octets)?.iter().fold(0usize, |sum, &octet| sum << 8 | usize::from(octet));
-            ahead.take(length)?
+            let length = ahead.take(octets)?.iter().fold(0, |sum, &octet| sum << 8 | u32::from(octet));
+            let extent = Extent::definite(header(&ahead), length);
+            ahead.take(length as usize)?;
+            extent
         }
     };
     *reader = ahead;
-    Some(Tlv { tag, value })
+    Some(extent)
 }
 
 /// Whether no string in `contents` is in pieces, at any depth, and nothing is nested deeper or has more elements than
@@ -194,7 +245,7 @@ pub fn integer(value: &[u8]) -> Option<i32> {
 }
 
 /// Puts tag and length in front of what was written since `mark` (an earlier [`Prepend::len`]).
-#[inline]
+#[inline(always)]
 pub fn wrap(writer: &mut Prepend<'_>, tag: u8, mark: usize) {
     let length = writer.len() - mark;
     match length {
@@ -205,7 +256,7 @@ pub fn wrap(writer: &mut Prepend<'_>, tag: u8, mark: usize) {
 }
 
 /// Puts one element in front.
-#[inline]
+#[inline(always)]
 pub fn put(writer: &mut Prepend<'_>, tag: u8, value: &[u8]) {
     let mark = writer.len();
     writer.bytes(value);
@@ -232,6 +283,7 @@ pub fn put_integer(writer: &mut Prepend<'_>, tag: u8, value: i32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::mutated::mutated;
 
     fn one(bytes: &[u8]) -> Option<Tlv<'_>> {
         read(&mut Reader::new(bytes))
@@ -251,6 +303,46 @@ mod tests {
         assert_eq!(one(&[0x30, 0x80].repeat(40)), None, "nested too deep");
         assert_eq!(one(&[0x9f, 0x81, 0x01, 1, 7]), Some(Tlv { tag: 0x9f, value: &[7] }));
         assert_eq!(one(&[]), None);
+    }
+
+    #[test]
+    fn elements_of_usual_lengths_are_read_as_any_other() {
+        let (mut wholes, mut firsts) = (0, 0);
+        for length in [0, 1, 2, 126, 127, 128, 129, 252, 253, 254, 255] {
+            let mut buffer = [0; 300];
+            let mut writer = Prepend::new(&mut buffer);
+            put(&mut writer, 0x30, &vec![5; length]);
+            let element = writer.finish().unwrap().to_vec();
+            assert_eq!(whole(&element, 0x30).map(<[u8]>::len), Some(length));
+            assert_eq!(whole(&element, 0x31), None);
+            mutated(&element, length as u64, &mut |octets| {
+                let mut reader = Reader::new(octets);
+                let read =
+                    read(&mut reader).filter(|element| element.tag == 0x30).map(|element| element.value);
+                if let Some((contents, rest)) = first(octets, 0x30) {
+                    assert_eq!((read, reader.rest()), (Some(contents), rest), "{octets:02x?}");
+                    firsts += 1;
+                }
+                if let Some(contents) = whole(octets, 0x30) {
+                    assert_eq!((read, reader.rest()), (Some(contents), &[][..]), "{octets:02x?}");
+                    wholes += 1;
+                }
+                let by_any = any_extent(octets).map(|it| (it.header, it.contents, it.end));
+                let whole = Reader::new(octets);
+                let mut usual = whole;
+                let usual = super::read(&mut usual).map(|element| (element.value.len(), usual.position()));
+                let by_any = by_any.map(|(header, contents, end)| {
+                    (contents as usize, usize::from(header) + contents as usize + usize::from(end))
+                });
+                assert_eq!(usual, by_any, "{octets:02x?}");
+            });
+        }
+        assert!(wholes > 1_000 && firsts > 10_000, "{wholes} {firsts}");
+        assert_eq!(
+            first(&[0x30, 0x81, 1, 7, 9], 0x30),
+            Some((&[7][..], &[9][..])),
+            "in more octets than it needs"
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 pub mod ber;
 pub mod crc32c;
 pub mod gsm7;
+#[cfg(test)]
+pub(crate) mod mutated;
 mod prepend;
 mod reader;
 pub mod tbcd;

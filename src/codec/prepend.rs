@@ -28,35 +28,47 @@ impl<'b> Prepend<'b> {
     }
 
     /// Puts `bytes` in front.
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&mut self, bytes: &[u8]) {
-        match self
-            .start
-            .checked_sub(bytes.len())
-            .and_then(|at| Some((at, self.buffer.get_mut(at..self.start)?)))
-        {
-            Some((at, room)) => {
+        match self.room(bytes.len()) {
+            Some(room) => {
                 room.copy_from_slice(bytes);
-                self.start = at;
+                self.start -= bytes.len();
             }
             None => self.overflowed = true,
         }
     }
 
-    /// Puts the first `count` octets of a word in front, least significant first; of at most 16.
-    #[inline]
-    pub fn word(&mut self, word: u128, count: usize) {
-        const WHOLE: usize = size_of::<u128>();
-        let unused = WHOLE.saturating_sub(count);
-        // At their end in the word, and all of it stored, since a copy of known length is one store: what goes before
-        // them falls on free room.
-        let octets = word.wrapping_shl(8 * unused as u32).to_le_bytes();
-        match self.start.checked_sub(WHOLE).and_then(|at| self.buffer.get_mut(at..self.start)) {
-            Some(room) if (1..=WHOLE).contains(&count) => {
+    /// Lets `write` do what is rare in a function that isn't inlined. That has a writer of its own meanwhile, since one that
+    /// such a function is given by reference can't be kept in registers anywhere.
+    #[inline(always)]
+    pub fn aside<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
+        let mut own = core::mem::replace(self, Self::new(&mut []));
+        let written = write(&mut own);
+        *self = own;
+        written
+    }
+
+    /// The last `count` octets of what is free.
+    #[inline(always)]
+    fn room(&mut self, count: usize) -> Option<&mut [u8]> {
+        // Never more than there are: said again, it spares a check that would have to be able to fail.
+        let start = self.start.min(self.buffer.len());
+        self.buffer.get_mut(start.wrapping_sub(count)..start)
+    }
+
+    /// Puts the last `count` octets of a word in front, whose octets stand least significant first; of at most eight.
+    #[inline(always)]
+    pub fn tail(&mut self, word: u64, count: usize) {
+        const WHOLE: usize = size_of::<u64>();
+        let octets = word.to_le_bytes();
+        // All of the word is stored, since a copy of known length is one store: what goes before falls on free room.
+        match self.room(WHOLE) {
+            Some(room) if count <= WHOLE => {
                 room.copy_from_slice(&octets);
                 self.start -= count;
             }
-            _ => match word.to_le_bytes().get(..count) {
+            _ => match WHOLE.checked_sub(count).and_then(|at| octets.get(at..)) {
                 Some(octets) => self.bytes(octets),
                 None => self.fail(),
             },
@@ -128,25 +140,25 @@ mod tests {
 
     #[test]
     fn parts_of_words_are_written_with_and_without_room_to_spare() {
-        let octets: [u8; 16] = core::array::from_fn(|at| at as u8 + 1);
-        let word = u128::from_le_bytes(octets);
-        for count in 0..=16 {
-            for room in count..=40 {
-                let mut buffer = [0xff; 40];
+        let octets: [u8; 8] = core::array::from_fn(|at| at as u8 + 1);
+        let word = u64::from_le_bytes(octets);
+        for count in 0..=8 {
+            for room in count..=20 {
+                let mut buffer = [0xff; 20];
                 let mut writer = Prepend::new(&mut buffer[..room]);
-                writer.word(word, count);
-                assert_eq!(writer.finish(), Some(&octets[..count]), "{count} in {room}");
+                writer.tail(word, count);
+                assert_eq!(writer.finish(), Some(&octets[8 - count..]), "{count} in {room}");
             }
             let mut writer = Prepend::new(&mut []);
-            writer.word(word, count);
+            writer.tail(word, count);
             assert_eq!(writer.overflowed(), count > 0);
         }
-        let mut buffer = [0; 40];
+        let mut buffer = [0; 20];
         let mut writer = Prepend::new(&mut buffer);
         writer.u8(9);
-        writer.word(word, 3);
-        assert_eq!(writer.finish(), Some(&[1, 2, 3, 9][..]));
-        writer.word(word, 17);
-        assert_eq!(writer.finish(), None, "a word has no 17 octets");
+        writer.tail(word, 3);
+        assert_eq!(writer.finish(), Some(&[6, 7, 8, 9][..]));
+        writer.tail(word, 9);
+        assert_eq!(writer.finish(), None, "a word has no nine octets");
     }
 }

@@ -9,17 +9,9 @@ pub struct Digits(u128);
 
 const LENGTH_SHIFT: u32 = 120;
 
-/// At most eight octets as a word, the first lowest, with zeros above them. Loads overlap where the length is no power of
-/// two: a loop over the octets takes several times as long, and a copy of that length, read again as one word, would stall.
-#[inline]
-fn word(octets: &[u8]) -> u64 {
-    let above = |count: usize| 8 * (octets.len() - count) as u32;
-    match (octets.first_chunk(), octets.last_chunk()) {
-        (Some(&low), Some(&high)) if octets.len() <= 8 => {
-            u64::from(u32::from_le_bytes(low)) | u64::from(u32::from_le_bytes(high)) << above(4)
-        }
-        _ => octets.iter().take(8).rev().fold(0, |word, &octet| word << 8 | u64::from(octet)),
-    }
+/// At most 16 octets as a word, the first lowest, with zeros above them.
+fn word(octets: &[u8]) -> u128 {
+    octets.iter().take(16).rev().fold(0, |word, &octet| word << 8 | u128::from(octet))
 }
 
 impl Digits {
@@ -51,32 +43,39 @@ impl Digits {
         Some(Self((len as u128 + 1) << LENGTH_SHIFT | digits | (digit as u128) << (4 * len)))
     }
 
-    /// From `count` digits packed two an octet, the first in the low half, and nothing beyond them but perhaps the
-    /// unused half of the last octet. `None` if the octets are not just as many, or one is no digit.
+    /// From digits packed two an octet, the first in the low half; of an odd number, the last half doesn't count. `None`
+    /// if they are too many, or one is no digit.
     #[must_use]
     #[inline]
-    pub fn from_packed(octets: &[u8], count: usize) -> Option<Self> {
-        if octets.len() != count.div_ceil(2) {
+    pub fn from_packed(octets: &[u8], is_odd: bool) -> Option<Self> {
+        Self::from_few_packed(octets, is_odd).or_else(|| Self::from_any_packed(octets, is_odd))
+    }
+
+    /// [`Digits::from_packed`] for four to eight octets, as nearly every number has; `None` of any other too.
+    #[must_use]
+    #[inline(always)]
+    pub fn from_few_packed(octets: &[u8], is_odd: bool) -> Option<Self> {
+        // Loads that overlap: a loop over the octets takes several times as long, and a copy of that length, read again as
+        // one word, would stall.
+        let (&low, &high) = (octets.first_chunk()?, octets.last_chunk()?);
+        if octets.len() > 8 {
             return None;
         }
-        if !(1..=16).contains(&count) {
-            return Self::from_many_packed(octets, count);
-        }
+        let count = 2 * octets.len() - usize::from(is_odd);
+        let high = u64::from(u32::from_le_bytes(high)) << (8 * (octets.len() - 4));
         let unused = 64 - 4 * count;
-        let digits = word(octets) << unused >> unused;
+        let digits = (u64::from(u32::from_le_bytes(low)) | high) << unused >> unused;
         // Only a nibble of 15 has all its four bits set.
-        let fifteens = digits & digits >> 1 & digits >> 2 & digits >> 3 & (u64::MAX / 15);
+        let pairs = digits & digits >> 1;
+        let fifteens = pairs & pairs >> 2 & (u64::MAX / 15);
         (fifteens == 0).then_some(Self((count as u128) << LENGTH_SHIFT | u128::from(digits)))
     }
 
     #[cold]
-    fn from_many_packed(octets: &[u8], count: usize) -> Option<Self> {
-        if count > Self::MAX {
-            return None;
-        }
-        let (low, high) = octets.split_at(octets.len().min(8));
-        let digits = u128::from(word(high)) << 64 | u128::from(word(low));
-        let digits = digits & ((1 << (4 * count)) - 1);
+    fn from_any_packed(octets: &[u8], is_odd: bool) -> Option<Self> {
+        let count =
+            (2 * octets.len()).checked_sub(usize::from(is_odd)).filter(|&count| count <= Self::MAX)?;
+        let digits = word(octets) & ((1 << (4 * count)) - 1);
         let fifteens = digits & digits >> 1 & digits >> 2 & digits >> 3 & (u128::MAX / 15);
         (fifteens == 0).then_some(Self((count as u128) << LENGTH_SHIFT | digits))
     }
@@ -247,18 +246,37 @@ mod tests {
             let digits: Digits = "123456789012345678901234567890"[..count].parse().unwrap();
             let packed = digits.to_packed();
             assert_eq!(packed, digits.to_nibbles().to_le_bytes()[..15]);
-            assert_eq!(Digits::from_packed(&packed[..count.div_ceil(2)], count), Some(digits));
+            assert_eq!(Digits::from_packed(&packed[..count.div_ceil(2)], count % 2 == 1), Some(digits));
             for at in 0..count {
                 let mut packed = packed;
                 packed[at / 2] |= 0xf << (4 * (at % 2));
-                assert_eq!(Digits::from_packed(&packed[..count.div_ceil(2)], count), None, "{at} of {count}");
+                let read = Digits::from_packed(&packed[..count.div_ceil(2)], count % 2 == 1);
+                assert_eq!(read, None, "{at} of {count}");
             }
         }
-        assert_eq!(Digits::from_packed(&[0x21, 0xf3], 3), "123".parse().ok(), "the spare half doesn't count");
-        assert_eq!(Digits::from_packed(&[0x21, 0xf3], 4), None, "no digit");
-        assert_eq!(Digits::from_packed(&[0x21], 3), None, "too few octets");
-        assert_eq!(Digits::from_packed(&[0x21, 0x43], 2), None, "too many octets");
-        assert_eq!(Digits::from_packed(&[0x11; 16], 31), None, "too long");
+        assert_eq!(
+            Digits::from_packed(&[0x21, 0xf3], true),
+            "123".parse().ok(),
+            "the spare half doesn't count"
+        );
+        assert_eq!(Digits::from_packed(&[0x21, 0xf3], false), None, "no digit");
+        assert_eq!(Digits::from_packed(&[], true), None, "no octet has half a digit");
+        assert_eq!(Digits::from_packed(&[0x11; 16], true), None, "too long");
+    }
+
+    #[test]
+    fn few_packed_digits_are_read_as_many() {
+        let mut random = crate::base::Random::new(5);
+        for _ in 0..100_000 {
+            let length = random.below(18) as usize;
+            let octets: Vec<u8> = (0..length).map(|_| (random.bits() & random.bits()) as u8 | 1).collect();
+            for is_odd in [false, true] {
+                let any = Digits::from_any_packed(&octets, is_odd);
+                let few = Digits::from_few_packed(&octets, is_odd);
+                assert_eq!(few, any.filter(|_| (4..=8).contains(&length)), "{octets:02x?} {is_odd}");
+                assert_eq!(Digits::from_packed(&octets, is_odd), any);
+            }
+        }
     }
 
     #[test]

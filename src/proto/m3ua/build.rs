@@ -27,6 +27,7 @@ pub struct DataHeader {
 
 /// Room for the padding of a DATA message, whose size is known only when its payload is: to be written before the
 /// payload. Gives the mark that [`data`] takes.
+#[inline(always)]
 pub fn data_padding(writer: &mut Prepend<'_>) -> usize {
     writer.bytes(&[0; 3]);
     writer.len()
@@ -34,11 +35,22 @@ pub fn data_padding(writer: &mut Prepend<'_>) -> usize {
 
 /// Makes what was written since `mark` (of [`data_padding`]) the payload of a DATA message, and gives the whole
 /// message, padded; `None` if it does not fit.
-#[inline]
+#[inline(always)]
 pub fn data<'w>(writer: &'w mut Prepend<'_>, mark: usize, header: &DataHeader) -> Option<&'w [u8]> {
     let payload = writer.len().checked_sub(mark)?;
-    before_payload(writer, payload, header)?;
     let padding = payload.wrapping_neg() & 3;
+    if let (None, Some(context)) = (header.network_appearance, header.routing_context) {
+        // Common header and routing context in one piece.
+        protocol_data_header(writer, payload, header)?;
+        let length = payload + padding + 32;
+        let front = (0x0100_0101 << 32 | u128::from(u32::try_from(length).ok()?)) << 64
+            | u128::from(tag::ROUTING_CONTEXT) << 48
+            | 8 << 32
+            | u128::from(context);
+        writer.bytes(&front.to_be_bytes());
+        return writer.finish()?.get(..length);
+    }
+    before_payload(writer, payload, header)?;
     let length = writer.len().checked_sub(mark)?.checked_add(padding)?.checked_add(8)?;
     common_header(writer, Kind::Data, u32::try_from(length).ok()?);
     writer.finish()?.get(..length)
@@ -59,20 +71,26 @@ pub fn correlated_data<'w>(
 }
 
 /// What stands before the payload of a DATA message, but for the common header.
-#[inline]
+#[inline(always)]
 fn before_payload(writer: &mut Prepend<'_>, payload: usize, header: &DataHeader) -> Option<()> {
-    // Protocol data's own header in one piece: tag and length, point codes, and the four octets after them.
-    let [opc, dpc] = [header.opc, header.dpc].map(|PointCode(point_code)| u128::from(point_code));
-    let size = u128::from(u16::try_from(payload.checked_add(16)?).ok()?);
-    let last = u128::from(u32::from_be_bytes([header.si, header.ni, header.mp, header.sls]));
-    let front = u128::from(tag::PROTOCOL_DATA) << 112 | size << 96 | opc << 64 | dpc << 32 | last;
-    writer.bytes(&front.to_be_bytes());
+    protocol_data_header(writer, payload, header)?;
     if let Some(context) = header.routing_context {
         word(writer, tag::ROUTING_CONTEXT, context);
     }
     if let Some(appearance) = header.network_appearance {
         word(writer, tag::NETWORK_APPEARANCE, appearance);
     }
+    Some(())
+}
+
+#[inline(always)]
+fn protocol_data_header(writer: &mut Prepend<'_>, payload: usize, header: &DataHeader) -> Option<()> {
+    // Protocol data's own header in one piece: tag and length, point codes, and the four octets after them.
+    let [opc, dpc] = [header.opc, header.dpc].map(|PointCode(point_code)| u128::from(point_code));
+    let size = u128::from(u16::try_from(payload.checked_add(16)?).ok()?);
+    let last = u128::from(u32::from_be_bytes([header.si, header.ni, header.mp, header.sls]));
+    let front = u128::from(tag::PROTOCOL_DATA) << 112 | size << 96 | opc << 64 | dpc << 32 | last;
+    writer.bytes(&front.to_be_bytes());
     Some(())
 }
 
@@ -92,6 +110,7 @@ pub fn parameter(writer: &mut Prepend<'_>, tag: u16, value: &[u8]) {
     writer.u16(tag);
 }
 
+#[inline(always)]
 fn common_header(writer: &mut Prepend<'_>, kind: Kind, length: u32) {
     let front = 0x0100 << 48 | (kind as u64) << 32 | u64::from(length);
     writer.bytes(&front.to_be_bytes());

@@ -203,6 +203,27 @@ const fn once(tag: u16) -> u64 {
     }
 }
 
+/// The common header of a DATA, its length left out.
+const DATA_HEADER: u64 = 0x0100_0101 << 32;
+/// The reserved octet of a common header.
+const RESERVED: u64 = 0xff << 48;
+
+/// The fixed octets of a routing context, its own and those of protocol data, and the payload after them, if `parameters`
+/// are these two and nothing else, as those of nearly every DATA.
+#[inline(always)]
+fn usual_payload(parameters: &[u8]) -> Option<(&[u8; 24], &[u8])> {
+    let (fixed, rest) = parameters.split_first_chunk::<24>()?;
+    let &[a, b, c, d, _, _, _, _, e, f, high, low, ..] = fixed;
+    let payload = usize::from(u16::from_be_bytes([high, low])).checked_sub(16)?;
+    if u32::from_be_bytes([a, b, c, d]) != u32::from(tag::ROUTING_CONTEXT) << 16 | 8
+        || u16::from_be_bytes([e, f]) != tag::PROTOCOL_DATA
+        || rest.len() != (payload + 3) & !3
+    {
+        return None;
+    }
+    Some((fixed, rest.get(..payload)?))
+}
+
 /// A whole message whose parameters all lie inside it, none of them twice.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
@@ -212,12 +233,33 @@ pub struct Message<'a> {
     pub message_type: u8,
     /// The parameters.
     pub parameters: Parameters<'a>,
+    /// What [`usual_payload`] gives, if the message is the usual DATA: taken apart once.
+    usual: Option<(&'a [u8; 24], &'a [u8])>,
 }
 
 impl<'a> Message<'a> {
     /// Parses one SCTP user message. The length may leave out the padding of the last parameter (3.1.4).
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        Self::usual(bytes).map_or_else(|| Self::any(bytes), Ok)
+    }
+
+    /// A DATA of the usual parameters, to the last octet.
+    #[inline(always)]
+    fn usual(bytes: &'a [u8]) -> Option<Self> {
+        let (&header, parameters) = bytes.split_first_chunk()?;
+        let header = u64::from_be_bytes(header) & !RESERVED;
+        let usual = usual_payload(parameters)?;
+        (header == DATA_HEADER | bytes.len() as u64).then_some(Self {
+            class: 1,
+            message_type: 1,
+            parameters: Parameters(Reader::new(parameters)),
+            usual: Some(usual),
+        })
+    }
+
+    #[inline(never)]
+    pub(super) fn any(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let Some([version, _reserved, class, message_type]) = reader.array() else {
             return Err(malformed(Why::Short, 0));
@@ -248,16 +290,24 @@ impl<'a> Message<'a> {
             seen |= bit;
             body = rest.0;
         }
-        Ok(Self { class, message_type, parameters })
+        Ok(Self { class, message_type, parameters, usual: None })
+    }
+
+    /// Whether it was taken apart in one step.
+    #[cfg(test)]
+    pub(super) fn is_usual(&self) -> bool {
+        self.usual.is_some()
     }
 
     /// Class and type together, or the code of the ERR that answers a message that isn't supported.
     #[inline]
     pub fn kind(&self) -> Result<Kind, ErrorCode> {
         let wire = u16::from(self.class) << 8 | u16::from(self.message_type);
-        if wire == Kind::Data as u16 {
-            return Ok(Kind::Data);
-        }
+        if wire == Kind::Data as u16 { Ok(Kind::Data) } else { self.other_kind(wire) }
+    }
+
+    #[inline(never)]
+    fn other_kind(&self, wire: u16) -> Result<Kind, ErrorCode> {
         Kind::ALL.into_iter().find(|&kind| kind as u16 == wire).ok_or(if matches!(self.class, 0..=4 | 9) {
             ErrorCode::UnsupportedMessageType
         } else {
@@ -295,6 +345,29 @@ impl<'a> Data<'a> {
     /// The DATA message that `message` is.
     #[inline]
     pub fn parse(message: &Message<'a>) -> Result<Self, Malformed> {
+        message.usual.and_then(Self::usual).map_or_else(|| Self::any(message), Ok)
+    }
+
+    #[inline(always)]
+    fn usual((fixed, payload): (&[u8; 24], &'a [u8])) -> Option<Self> {
+        let &[_, _, _, _, a, b, c, d, _, _, _, _, e, f, g, h, i, j, k, l, si, ni, mp, sls] = fixed;
+        let [opc, dpc] = [[e, f, g, h], [i, j, k, l]].map(|octets| PointCode(u32::from_be_bytes(octets)));
+        ((opc.0 | dpc.0) >> 24 == 0).then_some(Self {
+            network_appearance: None,
+            routing_context: Some(u32::from_be_bytes([a, b, c, d])),
+            opc,
+            dpc,
+            si,
+            ni,
+            mp,
+            sls,
+            payload,
+            correlation: None,
+        })
+    }
+
+    #[inline(never)]
+    pub(super) fn any(message: &Message<'a>) -> Result<Self, Malformed> {
         let (mut protocol_data, mut appearance, mut context, mut correlation) = (None, None, None, None);
         for Parameter { tag, value } in message.parameters {
             match tag {

@@ -1,6 +1,6 @@
 //! AddressString: a number with its nature and plan (TS 29.002 17.7.8).
 
-use crate::codec::{Prepend, Reader, ber, tbcd};
+use crate::codec::{Prepend, ber, tbcd};
 use crate::ident::{Digits, Msisdn};
 
 /// Nature of address (three bits).
@@ -51,24 +51,38 @@ impl AddressString {
     #[must_use]
     #[inline]
     pub fn read(octets: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(octets);
-        let first = reader.u8()?;
+        Self::read_by(octets, tbcd::read)
+    }
+
+    /// [`AddressString::read`] of 7 to 16 digits, as nearly every number has; `None` of any other too.
+    #[inline(always)]
+    pub(super) fn read_few(octets: &[u8]) -> Option<Self> {
+        Self::read_by(octets, tbcd::read_few)
+    }
+
+    #[inline(always)]
+    fn read_by(octets: &[u8], read: impl FnOnce(&[u8]) -> Option<Digits>) -> Option<Self> {
+        let (&first, digits) = octets.split_first()?;
         // Without the extension bit a second octet of nature and plan would follow, which no version defines.
         if first & 0x80 == 0 {
             return None;
         }
-        let digits = tbcd::read(reader.rest())?;
-        Some(Self { nature: TypeOfNumber(first >> 4 & 7), plan: Plan(first & 0xf), digits })
+        Some(Self { nature: TypeOfNumber(first >> 4 & 7), plan: Plan(first & 0xf), digits: read(digits)? })
     }
 
     /// Puts it in front under `tag`.
-    #[inline]
-    pub fn put(self, w: &mut Prepend<'_>, tag: u8) {
-        // Tag, length, nature and plan, and digits in one word, but for those that no number of a subscriber has.
-        if let (digits, octets @ 0..=13) = tbcd::word(self.digits, 0xf) {
-            let front = u32::from_le_bytes([tag, octets as u8 + 1, self.first(), 0]);
-            return w.word(digits << 24 | u128::from(front), octets + 3);
-        }
+    #[inline(always)]
+    pub fn put(&self, w: &mut Prepend<'_>, tag: u8) {
+        // In two pieces, but for those that no number of a subscriber has.
+        let Some((digits, octets)) = tbcd::tail(self.digits, 0xf) else {
+            return w.aside(|w| self.put_long(w, tag));
+        };
+        w.tail(digits, octets);
+        w.bytes(&[tag, octets as u8 + 1, self.first()]);
+    }
+
+    #[cold]
+    pub(super) fn put_long(&self, w: &mut Prepend<'_>, tag: u8) {
         let mark = w.len();
         self.write(w);
         ber::wrap(w, tag, mark);

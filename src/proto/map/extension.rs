@@ -29,9 +29,10 @@ impl<'a> Extension<'a> {
     }
 
     /// Puts the container in front under `tag`, if there is one.
+    #[inline(always)]
     pub(super) fn put(self, w: &mut Prepend<'_>, tag: u8) {
         if !self.0.is_empty() {
-            ber::put(w, tag, self.0);
+            w.aside(|w| ber::put(w, tag, self.0));
         }
     }
 }

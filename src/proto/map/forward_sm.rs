@@ -6,7 +6,7 @@ use super::{
     read_u32,
 };
 use crate::base::Malformed;
-use crate::codec::{Prepend, ber};
+use crate::codec::{Prepend, ber, tbcd};
 use crate::ident::Imsi;
 
 /// The longest SM-RP-UI, in octets (maxSignalInfoLength).
@@ -175,51 +175,64 @@ impl<'a> MoForwardSm<'a> {
     /// If it is mistyped.
     #[inline]
     pub fn parse(argument: &'a [u8]) -> Result<Self, Malformed> {
+        Self::usual(argument).map_or_else(|| Self::any(argument), Ok)
+    }
+
+    /// From a subscriber with number and IMSI to a service centre, and nothing else, as nearly every one; `None` of any other.
+    #[inline(always)]
+    pub(super) fn usual(argument: &'a [u8]) -> Option<Self> {
+        let (centre, rest) = ber::first(ber::whole(argument, 0x30)?, 0x84)?;
+        let (originator, rest) = ber::first(rest, 0x82)?;
+        let (ui, rest) = ber::first(rest, 0x04)?;
+        let imsi = Imsi::new(tbcd::read_few(ber::whole(rest, 0x04)?)?)?;
+        let service_centre = SmRpDa::ServiceCentre(AddressString::read_few(centre)?);
+        let originator = SmRpOa::Msisdn(AddressString::read_few(originator)?);
+        let sm = Self { imsi: Some(imsi), ..Self::new(service_centre, originator, ui) };
+        (1..=MAX_UI).contains(&ui.len()).then_some(sm)
+    }
+
+    #[inline(never)]
+    pub(super) fn any(argument: &'a [u8]) -> Result<Self, Malformed> {
         let mut fields = Fields::of(argument, 0x30)?;
         let service_centre = SmRpDa::read(&mut fields)?;
         let originator = SmRpOa::read(&mut fields)?;
-        let ui = read_ui(&mut fields)?;
-        // Put together at the end: it is long to copy.
-        let (mut imsi, mut correlation_id, mut delivery_outcome) = (None, None, None);
-        let (mut more_messages, mut extension) = (false, Extension::NONE);
+        let mut sm = Self::new(service_centre, originator, read_ui(&mut fields)?);
         while let Some(field) = fields.next()? {
             match field.tag {
-                0x05 => more_messages = true,
-                0x30 => extension = Extension::new(field.value),
-                0x04 => imsi = Some(fields.value(read_imsi(field.value))?),
-                0xa0 => correlation_id = Some(CorrelationId::read(field.value)?),
-                0x81 => delivery_outcome = Some(fields.value(read_u8(field.value))?),
+                0x05 => sm.more_messages = true,
+                0x30 => sm.extension = Extension::new(field.value),
+                0x04 => sm.imsi = Some(fields.value(read_imsi(field.value))?),
+                0xa0 => sm.correlation_id = Some(CorrelationId::read(field.value)?),
+                0x81 => sm.delivery_outcome = Some(fields.value(read_u8(field.value))?),
                 _ => fields.pass(field, &[0xa0, 0x81])?,
             }
         }
-        Ok(Self {
-            service_centre,
-            originator,
-            ui,
-            imsi,
-            correlation_id,
-            delivery_outcome,
-            more_messages,
-            extension,
-        })
+        Ok(sm)
     }
 
     /// Puts the argument in front.
+    #[inline(always)]
     pub fn write(&self, w: &mut Prepend<'_>) {
         let mark = w.len();
         if let Some(outcome) = self.delivery_outcome {
-            ber::put_integer(w, 0x81, i32::from(outcome));
+            w.aside(|w| ber::put_integer(w, 0x81, i32::from(outcome)));
         }
         if let Some(correlation_id) = self.correlation_id {
-            correlation_id.put(w, 0xa0);
+            w.aside(|w| correlation_id.put(w, 0xa0));
         }
         if let Some(imsi) = self.imsi {
             put_imsi(w, 0x04, imsi);
         }
         self.extension.put(w, 0x30);
         ber::put(w, 0x04, self.ui);
-        self.originator.put(w);
-        self.service_centre.put(w);
+        match &self.originator {
+            SmRpOa::Msisdn(number) => number.put(w, 0x82),
+            rarer => w.aside(|w| rarer.put(w)),
+        }
+        match &self.service_centre {
+            SmRpDa::ServiceCentre(number) => number.put(w, 0x84),
+            rarer => w.aside(|w| rarer.put(w)),
+        }
         ber::wrap(w, 0x30, mark);
     }
 

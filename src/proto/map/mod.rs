@@ -161,9 +161,9 @@ impl<'a> Fields<'a> {
         Self { all: contents, rest: Reader::new(contents), left: MAX_ELEMENTS }
     }
 
-    #[cold]
+    #[inline(always)]
     fn fault(&self, why: Why) -> Malformed {
-        Malformed::new(Layer::Map, why as u8, self.all.len() - self.rest.len())
+        fault_at(why, self.all.len() - self.rest.len())
     }
 
     /// Whether there is no more.
@@ -223,17 +223,24 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Of a place, not of the fields themselves, which stay in registers so.
+#[cold]
+fn fault_at(why: Why, offset: usize) -> Malformed {
+    Malformed::new(Layer::Map, why as u8, offset)
+}
+
 /// An IMSI, or a subscriber identity in its form (TS 29.002 17.7.8): 3 to 8 octets of TBCD.
 #[inline]
 fn read_imsi(octets: &[u8]) -> Option<Imsi> {
     Imsi::new(tbcd::read(octets)?)
 }
 
-#[inline]
+#[inline(always)]
 fn put_imsi(w: &mut Prepend<'_>, tag: u8, imsi: Imsi) {
-    // At most 15 digits: all in one word.
-    let (digits, octets) = tbcd::word(imsi.digits(), 0xf);
-    w.word(digits << 16 | u128::from(u16::from_le_bytes([tag, octets as u8])), octets + 2);
+    // An IMSI has at most 15 digits.
+    let (digits, octets) = tbcd::tail(imsi.digits(), 0xf).unwrap_or_default();
+    w.tail(digits, octets);
+    w.bytes(&[tag, octets as u8]);
 }
 
 /// An INTEGER or ENUMERATED of one octet's range.

@@ -4,6 +4,7 @@ mod vectors;
 mod versions;
 
 use super::*;
+use crate::codec::mutated::mutated;
 use crate::ident::{Digits, Msisdn};
 
 const MO: &str =
@@ -537,6 +538,42 @@ fn contexts_name_themselves() {
     assert_eq!(context::parse(context::MWD_MANAGEMENT_V3), Some((24, 3)));
     for other in [&hex("040000011503 3d")[..], &[], &hex("04000001001503 00"), &hex("0400000100 8115")] {
         assert_eq!(context::parse(other), None);
+    }
+}
+
+/// The form that nearly every mo-ForwardSM has is taken apart in one step: whatever is changed in one, that says what is
+/// said of any argument.
+#[test]
+fn the_usual_mo_forward_sm_is_read_as_any_other() {
+    let (mut usual, mut others, mut refused) = (0, 0, 0);
+    for (length, digits) in
+        [(1, 7), (19, 12), (92, 15), (93, 16), (94, 15), (126, 11), (127, 12), (128, 13), (200, 14)]
+    {
+        let (ui, number) = (vec![4; length], number(&"4917012345678901"[..digits]));
+        let sm = MoForwardSm::new(SmRpDa::ServiceCentre(number), SmRpOa::Msisdn(number), &ui);
+        let sm = MoForwardSm { imsi: Imsi::from_ascii(&b"262011234567890"[..digits.min(15)]), ..sm };
+        mutated(&written(|w| sm.write(w)), length as u64, &mut |bytes| {
+            let read = MoForwardSm::parse(bytes);
+            assert_eq!(read, MoForwardSm::any(bytes), "{bytes:02x?}");
+            match (MoForwardSm::usual(bytes), read) {
+                (Some(_), _) => usual += 1,
+                (None, Ok(_)) => others += 1,
+                (None, Err(_)) => refused += 1,
+            }
+        });
+    }
+    assert!(usual > 10_000 && others > 1_000 && refused > 10_000, "{usual} {others} {refused}");
+}
+
+#[test]
+fn numbers_of_few_digits_are_written_as_those_of_many() {
+    for count in 0..=Digits::MAX {
+        let number = number(&"123456789012345678901234567890"[..count]);
+        let octets = written(|w| number.put(w, 0x84));
+        assert_eq!(octets, written(|w| number.put_long(w, 0x84)));
+        assert_eq!(AddressString::read(&octets[2..]), Some(number));
+        let few = AddressString::read_few(&octets[2..]);
+        assert_eq!(few, Some(number).filter(|_| (7..=16).contains(&count)), "{count}");
     }
 }
 

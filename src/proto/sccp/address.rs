@@ -1,6 +1,6 @@
 //! Called and calling party addresses (Q.713 3.4, 3.5).
 
-use crate::codec::{Reader, tbcd};
+use crate::codec::{Prepend, Reader, tbcd};
 use crate::ident::{
     Digits, GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn, TitleIndicator,
 };
@@ -21,26 +21,33 @@ const EVEN: u8 = 2;
 /// The address in these octets, the length not among them.
 #[inline]
 pub(super) fn read(octets: &[u8]) -> Option<SccpAddress> {
-    // Nearly all have a subsystem number and a title in full, and no point code.
-    if let &[indicator, ssn, translation_type, plan, nature, ref digits @ ..] = octets
-        && indicator & !(ROUTE_ON_SSN | NATIONAL) == HAS_SSN | (TitleIndicator::TypePlanAndNature as u8) << 2
+    usual(octets).or_else(|| read_any(octets))
+}
+
+/// One with a subsystem number and a title in full, of a number that a subscriber or a node has, and no point code, as
+/// nearly all are; `None` of any other.
+#[inline(always)]
+pub(super) fn usual(octets: &[u8]) -> Option<SccpAddress> {
+    let &[indicator, ssn, translation_type, plan, nature, ref digits @ ..] = octets else { return None };
+    if digits.len() < 4
+        || indicator & !(ROUTE_ON_SSN | NATIONAL) != HAS_SSN | (TitleIndicator::TypePlanAndNature as u8) << 2
     {
-        let title = GlobalTitle {
-            indicator: TitleIndicator::TypePlanAndNature,
-            translation_type,
-            numbering_plan: NumberingPlan(plan >> 4),
-            nature: NatureOfAddress(nature & 0x7f),
-            digits: read_digits(plan & 0xf, digits)?,
-        };
-        return Some(SccpAddress {
-            point_code: None,
-            ssn: Some(Ssn(ssn)),
-            title: Some(title),
-            route_on_ssn: indicator & ROUTE_ON_SSN != 0,
-            national: indicator & NATIONAL != 0,
-        });
+        return None;
     }
-    read_any(octets)
+    let title = GlobalTitle {
+        indicator: TitleIndicator::TypePlanAndNature,
+        translation_type,
+        numbering_plan: NumberingPlan(plan >> 4),
+        nature: NatureOfAddress(nature & 0x7f),
+        digits: Digits::from_few_packed(digits, is_odd(plan & 0xf, digits)?)?,
+    };
+    Some(SccpAddress {
+        point_code: None,
+        ssn: Some(Ssn(ssn)),
+        title: Some(title),
+        route_on_ssn: indicator & ROUTE_ON_SSN != 0,
+        national: indicator & NATIONAL != 0,
+    })
 }
 
 #[cold]
@@ -96,22 +103,16 @@ fn read_title(indicator: TitleIndicator, mut reader: Reader<'_>) -> Option<Globa
     if indicator == TitleIndicator::TypePlanAndNature {
         title.nature = NatureOfAddress(reader.u8()? & 0x7f);
     }
-    title.digits = read_digits(scheme, reader.rest())?;
+    title.digits = Digits::from_packed(reader.rest(), is_odd(scheme, reader.rest())?)?;
     Some(title)
 }
 
-/// The digits of a title in an encoding scheme.
-#[inline]
-fn read_digits(scheme: u8, octets: &[u8]) -> Option<Digits> {
-    let nibbles = octets.len() * 2;
+/// Whether a title has an odd number of digits by its encoding scheme.
+#[inline(always)]
+fn is_odd(scheme: u8, octets: &[u8]) -> Option<bool> {
     // A filler of 15 is no digit, whatever the scheme says.
-    let filled = octets.last().is_some_and(|&octet| octet >> 4 == 0xf);
-    let count = match scheme {
-        ODD => nibbles.checked_sub(1)?,
-        EVEN => nibbles - usize::from(filled),
-        _ => return None,
-    };
-    Digits::from_packed(octets, count)
+    let is_odd = (scheme == ODD) | tbcd::has_filler(octets);
+    matches!(scheme, ODD | EVEN).then_some(is_odd)
 }
 
 /// Address indicator (Q.713 3.4.1).
@@ -131,6 +132,42 @@ const fn plan_and_nature(title: &GlobalTitle) -> (u8, u8) {
     (title.numbering_plan.0 << 4 | scheme, title.nature.0 & 0x7f)
 }
 
+/// An address whose digits are one word, as [`Prepend::tail`] takes it, and what stands before them, the length included.
+pub(super) struct Words {
+    digits: (u64, usize),
+    front: [u8; 6],
+}
+
+impl Words {
+    /// One with a subsystem number and a title in full, of 1 to 16 digits, and no point code; `None` of any other.
+    #[inline(always)]
+    pub(super) fn new(address: &SccpAddress) -> Option<Self> {
+        let SccpAddress { point_code: None, ssn: Some(Ssn(ssn)), title: Some(title), .. } = address else {
+            return None;
+        };
+        if title.indicator != TitleIndicator::TypePlanAndNature {
+            return None;
+        }
+        let digits = tbcd::tail(title.digits, 0)?;
+        let (plan, nature) = plan_and_nature(title);
+        let front = [5 + digits.1 as u8, indicator(address), *ssn, title.translation_type, plan, nature];
+        Some(Self { digits, front })
+    }
+
+    /// How many octets that is, the length not among them.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        5 + self.digits.1
+    }
+
+    /// Puts length and address in front.
+    #[inline(always)]
+    pub(super) fn put(&self, writer: &mut Prepend<'_>) {
+        writer.tail(self.digits.0, self.digits.1);
+        writer.bytes(&self.front);
+    }
+}
+
 /// An address as octets, the length not among them.
 pub(super) struct Octets {
     octets: [u8; LONGEST],
@@ -138,32 +175,7 @@ pub(super) struct Octets {
 }
 
 impl Octets {
-    #[inline]
     pub(super) fn new(address: &SccpAddress) -> Self {
-        Self::usual(address).unwrap_or_else(|| Self::any(address))
-    }
-
-    /// One with a subsystem number and a title in full, of a number that a subscriber or a node has, and no point code:
-    /// all in one word.
-    #[inline]
-    fn usual(address: &SccpAddress) -> Option<Self> {
-        let SccpAddress { point_code: None, ssn: Some(Ssn(ssn)), title: Some(title), .. } = address else {
-            return None;
-        };
-        let (digits, packed @ 0..=11) = tbcd::word(title.digits, 0) else { return None };
-        if title.indicator != TitleIndicator::TypePlanAndNature {
-            return None;
-        }
-        let (plan, nature) = plan_and_nature(title);
-        let front = [indicator(address), *ssn, title.translation_type, plan, nature, 0, 0, 0];
-        let word = digits << 40 | u128::from(u64::from_le_bytes(front));
-        let mut octets = [0; LONGEST];
-        *octets.first_chunk_mut()? = word.to_le_bytes();
-        Some(Self { octets, length: 5 + packed })
-    }
-
-    #[cold]
-    fn any(address: &SccpAddress) -> Self {
         let mut this = Self { octets: [0; LONGEST], length: 0 };
         this.push(&[indicator(address)]);
         if let Some(PointCode(point_code)) = address.point_code {

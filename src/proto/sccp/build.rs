@@ -1,6 +1,6 @@
 //! Writing SCCP connectionless messages (Q.713 4), from their end to their start.
 
-use super::address::Octets;
+use super::address::{Octets, Words};
 use super::view::{IMPORTANCE, Passed, SEGMENTATION, Segmentation, Unitdata};
 use super::{Cause, Kind};
 use crate::codec::Prepend;
@@ -34,18 +34,35 @@ impl UnitdataHeader<'_> {
 }
 
 /// Makes what was written since `mark` the data of a UDT message of at most `limit` octets.
-#[inline]
+#[inline(always)]
 pub fn udt(
     writer: &mut Prepend<'_>,
     mark: usize,
     header: &UnitdataHeader<'_>,
     limit: usize,
 ) -> Result<(), TooLong> {
-    unitdata(writer, mark, Kind::Udt, header, limit)
+    usual_udt(writer, mark, header, limit)
+        .map_or_else(|| writer.aside(|writer| unitdata(writer, mark, Kind::Udt, header, limit)), Ok)
+}
+
+/// A UDT between titles in full that keeps to `limit`; `None` of any other, with nothing written.
+#[inline(always)]
+fn usual_udt(writer: &mut Prepend<'_>, mark: usize, header: &UnitdataHeader<'_>, limit: usize) -> Option<()> {
+    let (called, calling) = (Words::new(header.called)?, Words::new(header.calling)?);
+    let data = writer.len().checked_sub(mark)?;
+    let addresses = called.len() + calling.len();
+    if 8 + addresses + data > limit {
+        return None;
+    }
+    writer.u8(u8::try_from(data).ok()?);
+    calling.put(writer);
+    called.put(writer);
+    let (second, third) = (3 + called.len() as u8, 3 + addresses as u8);
+    writer.bytes(&[Kind::Udt as u8, header.octet(), 3, second, third]);
+    Some(())
 }
 
 /// Like [`udt`], in any of the three forms; unsegmented, with no optional part.
-#[inline]
 pub fn unitdata(
     writer: &mut Prepend<'_>,
     mark: usize,
@@ -93,7 +110,7 @@ pub fn segment(
 /// How many octets of data a [`segment`] of at most `limit` octets has room for.
 #[must_use]
 pub fn segment_room(called: &SccpAddress, calling: &SccpAddress, limit: usize) -> usize {
-    let addresses = Octets::new(called).as_slice().len() + Octets::new(calling).as_slice().len();
+    let addresses = address_len(called) + address_len(calling);
     // Type, class, hop counter and pointers; three lengths; the optional part.
     const AROUND: usize = 7 + 3 + SEGMENTATION_PART;
     // The last pointer, which leads over all of it to the optional part, has one octet.
@@ -260,5 +277,9 @@ fn push_addresses(writer: &mut Prepend<'_>, called: (&[u8], u8), calling: (&[u8]
 #[must_use]
 pub fn udt_len(data: usize, called: &SccpAddress, calling: &SccpAddress) -> usize {
     // Type, class, three pointers, and a length in front of each of the three.
-    8 + Octets::new(called).as_slice().len() + Octets::new(calling).as_slice().len() + data
+    8 + address_len(called) + address_len(calling) + data
+}
+
+fn address_len(address: &SccpAddress) -> usize {
+    Words::new(address).map_or_else(|| Octets::new(address).as_slice().len(), |words| words.len())
 }

@@ -159,6 +159,31 @@ struct Parts<'a> {
 /// Parses an SCCP connectionless message.
 #[inline]
 pub fn parse(bytes: &[u8]) -> Result<Input<'_>, Malformed> {
+    usual(bytes).map_or_else(|| any(bytes), |unitdata| Ok(Input::Unitdata(unitdata)))
+}
+
+/// A UDT whose parts stand one behind the other, and between titles in full, as nearly every message; `None` of any other.
+#[inline(always)]
+pub(super) fn usual(bytes: &[u8]) -> Option<Unitdata<'_>> {
+    let &[0x09, octet, ref rest @ ..] = bytes else { return None };
+    let parts = in_order(rest).filter(|_| octet & 0xf <= 1)?;
+    Some(Unitdata {
+        kind: Kind::Udt,
+        class: octet & 0xf,
+        return_on_error: octet >> 4 == 8,
+        hop_counter: None,
+        called: address::usual(parts.called)?,
+        calling: address::usual(parts.calling)?,
+        called_octets: parts.called,
+        calling_octets: parts.calling,
+        data: parts.data,
+        segmentation: None,
+        importance: None,
+    })
+}
+
+#[inline(never)]
+pub(super) fn any(bytes: &[u8]) -> Result<Input<'_>, Malformed> {
     let mut reader = Reader::new(bytes);
     let short = malformed(Why::Short, bytes.len());
     let [message_type, octet] = reader.array().ok_or(short)?;
@@ -260,35 +285,23 @@ fn variable(bytes: &[u8], at: usize, long: bool) -> Option<(&[u8], Range<usize>)
     Some((value, at..reader.position()))
 }
 
-#[inline]
-fn parse_parts<'a>(bytes: &'a [u8], reader: Reader<'a>, kind: Kind) -> Result<Parts<'a>, Malformed> {
-    match in_order(reader.rest()) {
-        Some(parts) if kind == Kind::Udt => Ok(parts),
-        _ => parts_anywhere(bytes, reader, kind),
-    }
-}
-
 /// The parts of a UDT whose pointers lead to one behind the other, as in nearly every one, from its pointers on.
-#[inline]
+#[inline(always)]
 fn in_order(rest: &[u8]) -> Option<Parts<'_>> {
     let &[3, second, third, called, ref rest @ ..] = rest else { return None };
     let (called, rest) = rest.split_at_checked(usize::from(called))?;
     let (&calling, rest) = rest.split_first()?;
     let (calling, rest) = rest.split_at_checked(usize::from(calling))?;
     let (&data, rest) = rest.split_first()?;
-    let data = rest.get(..usize::from(data)).filter(|data| !data.is_empty())?;
+    let data = rest.get(..usize::from(data))?;
     let pointers = [second, third].map(usize::from);
-    (pointers == [3 + called.len(), 3 + called.len() + calling.len()]).then_some(Parts {
-        called,
-        calling,
-        data,
-        segmentation: None,
-        importance: None,
-    })
+    if data.is_empty() || pointers != [3 + called.len(), 3 + called.len() + calling.len()] {
+        return None;
+    }
+    Some(Parts { called, calling, data, segmentation: None, importance: None })
 }
 
-#[cold]
-fn parts_anywhere<'a>(bytes: &'a [u8], mut reader: Reader<'a>, kind: Kind) -> Result<Parts<'a>, Malformed> {
+fn parse_parts<'a>(bytes: &'a [u8], mut reader: Reader<'a>, kind: Kind) -> Result<Parts<'a>, Malformed> {
     let mut places = [0; 4];
     let count = if kind == Kind::Udt { 3 } else { 4 };
     for place in places.iter_mut().take(count) {

@@ -8,13 +8,17 @@ use super::{Code, Diagnostic, Problem, Refusal, RefusalReason, TransactionId};
 use crate::codec::{Prepend, ber};
 
 /// Makes an Invoke of what stands since `mark`.
-#[inline]
+#[inline(always)]
 pub fn invoke(w: &mut Prepend<'_>, mark: usize, invoke_id: i8, opcode: u8) {
-    invoke_linked(w, mark, invoke_id, None, Code::Local(opcode));
+    if opcode < 0x80 {
+        // As all of MAP's and CAP's: id and operation in one piece.
+        w.bytes(&[0x02, 1, invoke_id as u8, 0x02, 1, opcode]);
+        return ber::wrap(w, 0xa1, mark);
+    }
+    w.aside(|w| invoke_linked(w, mark, invoke_id, None, Code::Local(opcode)));
 }
 
 /// Makes an Invoke of what stands since `mark`, of an operation with any code, and perhaps linked to one of the peer's.
-#[inline]
 pub fn invoke_linked(w: &mut Prepend<'_>, mark: usize, invoke_id: i8, linked: Option<i8>, opcode: Code<'_>) {
     put_code(w, opcode);
     if let Some(linked) = linked {
@@ -143,13 +147,14 @@ pub fn refusal(w: &mut Prepend<'_>, refusal: &Refusal<'_>, user_information: Opt
 }
 
 /// Puts a transaction id in front: tag 48 (originating) or 49 (destination).
+#[inline(always)]
 pub(super) fn transaction_id(w: &mut Prepend<'_>, tag: u8, id: TransactionId) {
     match id.to_u32() {
         Some(id) => {
             let [a, b, c, d] = id.to_be_bytes();
             w.bytes(&[tag, 4, a, b, c, d]);
         }
-        None => ber::put(w, tag, id.as_bytes()),
+        None => w.aside(move |w| ber::put(w, tag, id.as_bytes())),
     }
 }
 
@@ -157,7 +162,7 @@ pub(super) fn transaction_id(w: &mut Prepend<'_>, tag: u8, id: TransactionId) {
 /// the table. An empty application context stands for no dialogue portion.
 ///
 /// [`Dialogues::write_begin`]: super::Dialogues::write_begin
-#[inline]
+#[inline(always)]
 pub fn begin(
     w: &mut Prepend<'_>,
     mark: usize,
@@ -174,6 +179,7 @@ pub fn begin(
 }
 
 /// Makes a component portion of what stands since `mark`, unless nothing does.
+#[inline(always)]
 pub(super) fn components(w: &mut Prepend<'_>, mark: usize) {
     if w.len() > mark {
         ber::wrap(w, 0x6c, mark);
@@ -182,13 +188,20 @@ pub(super) fn components(w: &mut Prepend<'_>, mark: usize) {
 
 /// Puts a dialogue portion with AARQ in front. The protocol version stays out, being 1 by default: a message of 140
 /// octets then fits one UDT.
+#[inline(always)]
 pub(super) fn request(w: &mut Prepend<'_>, application_context: &[u8], user_information: Option<&[u8]>) {
-    if let (&[a, b, c, d, e, f, g], None) = (application_context, user_information) {
-        // As long as every context of MAP and CAP: the portion in one piece.
-        w.bytes(&[a, b, c, d, e, f, g]);
-        w.bytes(&CONTEXT_ALONE);
-        return w.bytes(&[0x6b, 26]);
+    match (application_context.as_array::<7>(), user_information) {
+        // As long as every context of MAP and CAP.
+        (Some(context), None) => {
+            w.bytes(context);
+            w.bytes(&CONTEXT_ALONE);
+        }
+        _ => w.aside(|w| request_with(w, application_context, user_information)),
     }
+}
+
+#[inline(never)]
+fn request_with(w: &mut Prepend<'_>, application_context: &[u8], user_information: Option<&[u8]>) {
     let mark = w.len();
     put_user_information(w, user_information);
     put_context(w, application_context);

@@ -190,6 +190,20 @@ impl<'a> Iterator for Components<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Component<'a>> {
+        match lone_invoke(self.rest.rest()) {
+            Some(invoke) if self.left > 0 => {
+                self.rest = Reader::new(&[]);
+                self.left -= 1;
+                Some(invoke)
+            }
+            _ => self.any(),
+        }
+    }
+}
+
+impl<'a> Components<'a> {
+    #[inline(never)]
+    pub(super) fn any(&mut self) -> Option<Component<'a>> {
         if self.rest.is_empty() {
             return None;
         }
@@ -204,9 +218,6 @@ impl<'a> Iterator for Components<'a> {
             let problem = Problem::BADLY_STRUCTURED_COMPONENT;
             return Some(Component::Malformed { id: None, problem, answered });
         };
-        if let Some(invoke) = usual_invoke(component) {
-            return Some(invoke);
-        }
         let mut parts = Reader::new(component.value);
         let id = match (component.tag, parts.peek()) {
             (REJECT, Some(0x05)) => ber::read(&mut parts).map(|_| None),
@@ -264,11 +275,16 @@ fn invoke_id(reader: &mut Reader<'_>, tag: u8) -> Option<i8> {
     i8::try_from(ber::integer(ber::read_tag(reader, tag)?)?).ok()
 }
 
-/// An Invoke of a local operation that is linked to none, as nearly every one.
-#[inline]
-fn usual_invoke(component: Tlv<'_>) -> Option<Component<'_>> {
-    let &[0x02, 1, id, 0x02, 1, code @ 0..0x80, ref argument @ ..] = component.value else { return None };
-    let argument = at_most_one(&mut Reader::new(argument)).filter(|_| component.tag == INVOKE)?;
+/// An Invoke that stands alone in `components`, of a local operation with a SEQUENCE for its argument, and linked to none, as
+/// nearly every one; `None` of anything else.
+#[inline(always)]
+fn lone_invoke(components: &[u8]) -> Option<Component<'_>> {
+    let invoke = ber::whole(components, INVOKE)?;
+    let (&[id_tag, id_length, id, tag, length, code], argument) = invoke.split_first_chunk()?;
+    if [id_tag, id_length, tag, length] != [0x02, 1, 0x02, 1] || code >= 0x80 {
+        return None;
+    }
+    ber::whole(argument, 0x30)?;
     Some(Component::Invoke { id: id as i8, linked: None, opcode: Code::Local(code), argument })
 }
 

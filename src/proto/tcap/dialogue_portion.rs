@@ -72,14 +72,18 @@ pub enum DialoguePortion<'a> {
 impl<'a> DialoguePortion<'a> {
     /// Reads the contents of a dialogue portion (tag 6B).
     #[must_use]
-    #[inline]
     pub fn parse(portion: &'a [u8]) -> Self {
-        usual_request(portion).unwrap_or_else(|| Self::any(portion))
-    }
-
-    fn any(portion: &'a [u8]) -> Self {
         let usual = usual_pdu(portion).map(|pdu| (&DIALOGUE_AS_ID[..], pdu));
         usual.or_else(|| any_pdu(portion)).and_then(Self::read).unwrap_or(Self::Abnormal)
+    }
+
+    /// A dialogue portion, tag and all, with an AARQ as nearly every Begin has it, and what follows; `None` of any other.
+    #[inline]
+    pub(super) fn usual_request(octets: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let rest =
+            octets.strip_prefix(&CONTEXT_ALONE).or_else(|| octets.strip_prefix(&VERSION_AND_CONTEXT))?;
+        let (application_context, rest) = rest.split_at_checked(7)?;
+        Some((Self::Request { version1: true, application_context, user_information: None }, rest))
     }
 
     fn read((syntax, pdu): (&[u8], Tlv<'a>)) -> Option<Self> {
@@ -117,23 +121,15 @@ impl<'a> DialoguePortion<'a> {
     }
 }
 
-/// What stands before the context in an AARQ of nothing else, whose context has the seven octets of MAP's and CAP's.
-pub(super) const CONTEXT_ALONE: [u8; 19] =
-    [0x28, 24, 0x06, 7, 0x00, 0x11, 0x86, 0x05, 1, 1, 1, 0xa0, 13, 0x60, 11, 0xa1, 9, 0x06, 7];
+/// What stands before the context in a dialogue portion with an AARQ of nothing else, whose context has the seven octets of
+/// MAP's and CAP's.
+pub(super) const CONTEXT_ALONE: [u8; 21] =
+    [0x6b, 26, 0x28, 24, 0x06, 7, 0x00, 0x11, 0x86, 0x05, 1, 1, 1, 0xa0, 13, 0x60, 11, 0xa1, 9, 0x06, 7];
 /// The same with a protocol version, which is 1.
-const VERSION_AND_CONTEXT: [u8; 23] = [
-    0x28, 28, 0x06, 7, 0x00, 0x11, 0x86, 0x05, 1, 1, 1, 0xa0, 17, 0x60, 15, 0x80, 2, 7, 0x80, 0xa1, 9, 0x06,
-    7,
+const VERSION_AND_CONTEXT: [u8; 25] = [
+    0x6b, 30, 0x28, 28, 0x06, 7, 0x00, 0x11, 0x86, 0x05, 1, 1, 1, 0xa0, 17, 0x60, 15, 0x80, 2, 7, 0x80, 0xa1,
+    9, 0x06, 7,
 ];
-
-/// The AARQ of nearly every Begin.
-#[inline]
-fn usual_request(portion: &[u8]) -> Option<DialoguePortion<'_>> {
-    let application_context =
-        portion.strip_prefix(&CONTEXT_ALONE).or_else(|| portion.strip_prefix(&VERSION_AND_CONTEXT))?;
-    let request = DialoguePortion::Request { version1: true, application_context, user_information: None };
-    (application_context.len() == 7).then_some(request)
-}
 
 /// The dialogue PDU in a portion whose lengths all have one octet, as nearly every portion's have.
 fn usual_pdu(portion: &[u8]) -> Option<Tlv<'_>> {

@@ -105,6 +105,27 @@ impl<'a> TransactionPortion<'a> {
     /// If it is too long or is not one whole BER element.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        Self::usual(bytes).map_or_else(|| Self::any(bytes), Ok)
+    }
+
+    /// That of a Begin whose OTID has four octets, as of nearly every one.
+    #[inline(always)]
+    pub(super) fn usual(bytes: &'a [u8]) -> Option<Self> {
+        let contents = ber::whole(bytes, 0x62)?;
+        let mut rest = Reader::new(contents);
+        let [0x48, 4, octets @ ..] = rest.array::<6>()? else { return None };
+        Some(Self {
+            message_type: MessageType::Begin,
+            otid: Some(TransactionId { len: 4, octets }),
+            dtid: None,
+            fault: None,
+            rest,
+            base: bytes.len() - contents.len(),
+        })
+    }
+
+    #[inline(never)]
+    pub(super) fn any(bytes: &'a [u8]) -> Result<Self, Malformed> {
         if bytes.len() > MAX_MESSAGE {
             return Err(Why::TooLong.at(MAX_MESSAGE));
         }
@@ -198,12 +219,38 @@ impl<'a> Message<'a> {
     /// If it is no TCAP message; its components may still be bad, each on its own.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        Self::after(&TransactionPortion::parse(bytes)?).map_err(|fault| fault.malformed)
+        let usual = TransactionPortion::usual(bytes).and_then(|portion| Self::usual(&portion));
+        usual.map_or_else(|| Self::any(bytes), Ok)
+    }
+
+    #[inline(never)]
+    fn any(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        Self::after(&TransactionPortion::any(bytes)?).map_err(|fault| fault.malformed)
     }
 
     /// Reads what follows the transaction ids.
     #[inline]
     pub(super) fn after(portion: &TransactionPortion<'a>) -> Result<Self, Fault> {
+        Self::usual(portion).map_or_else(|| Self::any_after(portion), Ok)
+    }
+
+    /// A Begin with an application context and components, and no user information.
+    #[inline(always)]
+    pub(super) fn usual(portion: &TransactionPortion<'a>) -> Option<Self> {
+        let (dialogue, components) = DialoguePortion::usual_request(portion.rest.rest())?;
+        let message = Self {
+            message_type: MessageType::Begin,
+            otid: portion.otid,
+            dtid: None,
+            p_abort: None,
+            dialogue: Some(dialogue),
+            components: Components::new(ber::whole(components, 0x6c)?),
+        };
+        (portion.message_type == MessageType::Begin && portion.fault.is_none()).then_some(message)
+    }
+
+    #[inline(never)]
+    pub(super) fn any_after(portion: &TransactionPortion<'a>) -> Result<Self, Fault> {
         if portion.message_type == MessageType::Unrecognised {
             let malformed = Why::MessageType.at(0);
             return Err(Fault { malformed, p_abort: p_abort::UNRECOGNISED_MESSAGE_TYPE });

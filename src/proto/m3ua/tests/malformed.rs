@@ -1,4 +1,5 @@
 use super::*;
+use crate::codec::mutated::mutated;
 
 #[test]
 fn truncated_flipped_and_random_octets_are_survived() {
@@ -176,4 +177,28 @@ fn m3ua_parameters_unaligned() {
     assert_eq!(code(&long), None);
     long.push(0);
     assert_eq!(code(&long), Some(ErrorCode::ProtocolError as u32));
+}
+
+/// The form that nearly every DATA has is taken apart in one step: whatever is changed in one, that says what the walk over
+/// its parameters says.
+#[test]
+fn the_usual_data_is_read_as_any_other() {
+    let (mut usual, mut others, mut refused) = (0, 0, 0);
+    for length in [0, 1, 2, 3, 4, 57] {
+        let payload = &unhex(GOLDEN_UDT)[..length];
+        let header = build::DataHeader { routing_context: Some(100), network_appearance: None, ..header() };
+        mutated(&data_message(&header, payload), length as u64, &mut |bytes| {
+            let (read, walked) = (Message::parse(bytes), Message::any(bytes));
+            let parts = |message: &Message<'_>| {
+                let parameters: Vec<_> = message.parameters.map(|it| (it.tag, it.value.to_vec())).collect();
+                (message.class, message.message_type, message.kind(), parameters)
+            };
+            assert_eq!(read.as_ref().map(parts), walked.as_ref().map(parts), "{bytes:02x?}");
+            let (Ok(read), Ok(walked)) = (read, walked) else { return refused += 1 };
+            assert_eq!(Data::parse(&read), Data::any(&walked), "{bytes:02x?}");
+            assert_eq!(Data::parse(&read), Data::parse(&walked), "{bytes:02x?}");
+            if read.is_usual() { usual += 1 } else { others += 1 }
+        });
+    }
+    assert!(usual > 10_000 && others > 10_000 && refused > 10_000, "{usual} {others} {refused}");
 }

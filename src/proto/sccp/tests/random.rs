@@ -3,6 +3,7 @@
 use super::lies::Part;
 use super::*;
 use crate::base::{Random, SipKey};
+use crate::codec::mutated::mutated;
 use crate::proto::sccp::{Reassembly, ReassemblyConfig};
 
 fn octets(random: &mut Random, length: u64) -> Vec<u8> {
@@ -74,6 +75,71 @@ fn what_is_written_is_read() {
         let Ok(Input::Service(service)) = parse(writer.finish().unwrap()) else { panic!() };
         assert_eq!((service.called, service.calling, service.data), (calling, called, &data[..]));
     }
+}
+
+/// Titles in full, of numbers of so many digits.
+fn titled(random: &mut Random, digits: u64) -> SccpAddress {
+    let some = |random: &mut Random| {
+        (0..digits).fold(Digits::EMPTY, |all, _| all.with(random.below(15) as u8).unwrap())
+    };
+    SccpAddress {
+        national: random.below(2) == 0,
+        ..SccpAddress::titled(some(random), Ssn(random.bits() as u8))
+    }
+}
+
+/// The form that nearly every UDT has is taken apart in one step: whatever is changed in one, that says what is said of
+/// parts and addresses of any form.
+#[test]
+fn the_usual_udt_is_read_as_any_other() {
+    let mut random = Random::new(31);
+    let (mut usual, mut others, mut refused) = (0, 0, 0);
+    for digits in [6, 7, 8, 11, 12, 15, 16, 17] {
+        let (called, calling) = (titled(&mut random, digits), titled(&mut random, 23 - digits));
+        let udt = built(Kind::Udt, digits % 2 == 0, &called, &calling, b"data");
+        mutated(&udt, digits, &mut |bytes| {
+            let read = parse(bytes);
+            assert_eq!(read, view::any(bytes), "{bytes:02x?}");
+            match (view::usual(bytes), read) {
+                (Some(_), _) => usual += 1,
+                (None, Ok(_)) => others += 1,
+                (None, Err(_)) => refused += 1,
+            }
+        });
+    }
+    assert!(usual > 10_000 && others > 10_000 && refused > 10_000, "{usual} {others} {refused}");
+}
+
+/// And so it is written: as the form of any addresses is, within the same limit.
+#[test]
+fn the_usual_udt_is_written_as_any_other() {
+    let mut random = Random::new(37);
+    let (mut written, mut too_long) = (0, 0);
+    for round in 0..20_000 {
+        let count = random.below(31);
+        let usual = round % 2 == 0;
+        let called = if usual { titled(&mut random, count) } else { some_address(&mut random) };
+        let calling = titled(&mut random, 30 - count);
+        let length = random.below(260);
+        let data = octets(&mut random, length);
+        let limit = 200 + random.below(100) as usize;
+        let header = UnitdataHeader { class: 1, return_on_error: usual, called: &called, calling: &calling };
+        let by = |write: &dyn Fn(&mut Prepend<'_>) -> Result<(), build::TooLong>| {
+            let mut buffer = [0; 400];
+            let mut writer = Prepend::new(&mut buffer);
+            writer.bytes(&data);
+            write(&mut writer).map(|()| writer.finish().unwrap().to_vec())
+        };
+        let udt = by(&|writer| build::udt(writer, 0, &header, limit));
+        assert_eq!(udt, by(&|writer| unitdata(writer, 0, Kind::Udt, &header, limit)));
+        if let Ok(udt) = &udt {
+            assert_eq!(build::udt_len(data.len(), &called, &calling), udt.len());
+            written += 1;
+        } else {
+            too_long += 1;
+        }
+    }
+    assert!(written > 5_000 && too_long > 1_000, "{written} {too_long}");
 }
 
 /// A message of a peer, cut.

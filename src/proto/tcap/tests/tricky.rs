@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::codec::ber;
+use crate::codec::mutated::mutated;
 
 /// What a table says to a message from a stranger: an Abort, or nothing.
 fn answer(message: &[u8]) -> Option<Vec<u8>> {
@@ -313,6 +314,52 @@ fn invoke_ids_beyond_an_octet() {
                 assert_eq!(expected, None);
             }
             ref other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The form that nearly every Begin has is taken apart in one step, and its one Invoke: whatever is changed in one, that
+/// says what is said of any message and its components.
+#[test]
+fn the_usual_begin_is_read_as_any_other() {
+    let (mut usual, mut others, mut refused) = (0, 0, 0);
+    // Between them each length around another takes one octet once, and two.
+    for length in [0, 81, 82, 118, 120, 128] {
+        let begin = written(|w| {
+            ber::put(w, 0x30, &vec![5; length]);
+            build::invoke(w, 0, 7, 46);
+            build::begin(w, 0, TransactionId::from_u32(0x0102_0304), MO_RELAY_V3, None);
+        });
+        mutated(&begin, length as u64, &mut |bytes| {
+            let any = TransactionPortion::any(bytes);
+            let ids = |it: TransactionPortion<'_>| (it.message_type, it.otid, it.dtid);
+            assert_eq!(TransactionPortion::parse(bytes).map(ids), any.map(ids), "{bytes:02x?}");
+            let any = any.and_then(|portion| Message::any_after(&portion).map_err(|fault| fault.malformed));
+            let read = Message::parse(bytes);
+            let parts = |it: &Message<'_>| (it.message_type, it.otid, it.dtid, it.p_abort);
+            assert_eq!(read.as_ref().map(parts), any.as_ref().map(parts), "{bytes:02x?}");
+            let (Ok(mut read), Ok(mut any)) = (read, any) else { return refused += 1 };
+            assert_eq!(read.dialogue, any.dialogue, "{bytes:02x?}");
+            while !any.components.is_empty() {
+                assert_eq!(read.components.rest(), any.components.rest(), "{bytes:02x?}");
+                assert_eq!(read.components.next(), any.components.any(), "{bytes:02x?}");
+            }
+            assert_eq!((read.components.next(), any.components.any()), (None, None), "{bytes:02x?}");
+            match TransactionPortion::usual(bytes).and_then(|portion| Message::usual(&portion)) {
+                Some(_) => usual += 1,
+                None => others += 1,
+            }
+        });
+    }
+    assert!(usual > 10_000 && others > 10_000 && refused > 10_000, "{usual} {others} {refused}");
+}
+
+#[test]
+fn an_invoke_alone_is_written_as_any_other() {
+    for opcode in 0..=u8::MAX {
+        for id in [i8::MIN, -1, 0, 1, i8::MAX] {
+            let usual = written(|w| build::invoke(w, 0, id, opcode));
+            assert_eq!(usual, written(|w| build::invoke_linked(w, 0, id, None, Code::Local(opcode))));
         }
     }
 }
