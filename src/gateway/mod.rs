@@ -102,6 +102,8 @@ counts! {
         report_unmatched,
         /// RP messages that no UE may send, or that are not understood.
         rp_faulty,
+        /// Delivery reports with an element that can't be read; the others count.
+        rp_report_repaired,
         /// Operations invoked that we do not offer in this role.
         operation_refused,
         /// Messages refused, either way, since the gateway is to stop.
@@ -298,7 +300,10 @@ impl Gateway {
             Rp::MemoryAvailable { .. } => {
                 alerting::on_memory_available(self, now, &sender, message, cx);
             }
-            Rp::Ack { .. } | Rp::Error { .. } => mt::on_report(self, now, &sender, message, cx),
+            Rp::Ack { .. } | Rp::Error { .. } => {
+                self.counts.rp_report_repaired += u64::from(message.repaired);
+                mt::on_report(self, now, &sender, message, cx);
+            }
             Rp::Deliver { .. } => {
                 self.counts.rp_faulty += 1;
                 cx.stack.answer(now, &message.request, 400, cx.outside);

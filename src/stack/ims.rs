@@ -351,7 +351,9 @@ impl Ims {
         if !is_sms(message) {
             return Err(415);
         }
-        let rp = rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
+        let rpdu::Read { rp, repaired, type_of_number } =
+            rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
+        let number = uri.digits();
         let mut asserted = [None; 2];
         let identities = message.values(Name::PAssertedIdentity).filter_map(identity);
         for (place, identity) in asserted.iter_mut().zip(identities) {
@@ -366,7 +368,10 @@ impl Ims {
                 (token.worker, crate::base::Key { slot: token.slot, generation: token.generation })
             }),
             has_in_reply_to: message.header(Name::InReplyTo).is_some(),
-            request_digits: uri.digits().map(|number| number.digits),
+            request_digits: number.map(|number| number.digits),
+            request_is_international: number.is_some_and(|number| number.international),
+            type_of_number,
+            repaired,
             access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
             rp,
         })

@@ -125,6 +125,12 @@ pub struct Message<'a> {
     pub has_in_reply_to: bool,
     /// The digits of the Request-URI, if it is a telephone number: the service centre's address (8.9 step 6).
     pub request_digits: Option<Digits>,
+    /// Whether that is an international number (it began with `+`).
+    pub request_is_international: bool,
+    /// The type of number of RP-DA (TS 24.008 table 10.5.118): 1 is international, as where there is none.
+    pub type_of_number: u8,
+    /// Of the relay-layer message, a report, only part could be read.
+    pub repaired: bool,
     /// P-Access-Network-Info, or empty.
     pub access_network_info: &'a [u8],
     /// The relay-layer message.
