@@ -1,5 +1,6 @@
 //! TR 23.804 8.10 steps 5 and 8: the message goes to the UE, over one binding after the other.
 
+use super::report::read;
 use super::result::{finish, release};
 use super::{Arrived, Awaiting, Mt, MtResult};
 use crate::base::{Key, Time};
@@ -33,7 +34,9 @@ pub(super) fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arri
             service_centre: arrived.service_centre,
             tpdu: &arrived.tpdu,
         };
-        send(now, &network.uri, subscriber.record(), binding, user, rp, cx)
+        let token = cx.stack.report_token(user.call());
+        let token = if network.report_token { &token[..] } else { &[] };
+        send(now, (&network.uri, token), subscriber.record(), binding, user, rp, cx)
     });
     match sent {
         Ok(request) => {
@@ -44,9 +47,10 @@ pub(super) fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arri
     }
 }
 
+/// Sends a message; `from` is our own URI and the parameter that it gets.
 fn send(
     now: Time,
-    from: &str,
+    (own, token): (&str, &[u8]),
     record: &Record,
     binding: &Binding,
     user: User,
@@ -56,6 +60,16 @@ fn send(
     let direct = binding.access == AccessKind::Direct;
     let tel = record.msisdn().and_then(Identity::tel);
     let target = tel.or_else(|| record.default_identity()).ok_or(Failure::SystemFailure)?;
+    let mut named = [0; 256];
+    let from = match (named.get_mut(..own.len() + token.len()), token) {
+        (None, _) | (_, []) => own,
+        (Some(room), _) => {
+            let (uri, parameter) = room.split_at_mut(own.len());
+            uri.copy_from_slice(own.as_bytes());
+            parameter.copy_from_slice(token);
+            core::str::from_utf8(room).unwrap_or(own)
+        }
+    };
     let request = MessageRequest {
         local: binding.local,
         remote: binding.target,
@@ -73,14 +87,17 @@ fn send(
     cx.stack.message(now, &request, user.to_u64(), cx.outside).map_err(|_| Failure::SystemFailure)
 }
 
-/// Step 8: the answer of the S-CSCF or of the UE. A 2xx is not the report; anything else ends the attempt (8.5 step 5).
+/// Step 8: the answer of the S-CSCF or of the UE. A 2xx is not the report, unless the network's UEs are known to put it there;
+/// anything else ends the attempt (8.5 step 5).
 pub(in crate::gateway) fn on_answered(
     gateway: &mut Gateway,
     now: Time,
     key: Key,
     status: u16,
+    report: Option<&Rp<'_>>,
     cx: &mut Cx<'_>,
 ) {
+    let report = report.and_then(|rp| read(gateway, rp));
     let Some(mt) = gateway.mt.get_mut(key) else { return };
     if !matches!(mt.awaiting, Awaiting::Report) {
         return;
@@ -88,6 +105,16 @@ pub(in crate::gateway) fn on_answered(
     mt.request = None;
     if (200..300).contains(&status) {
         mt.answered = true;
+        let taken =
+            gateway.networks.get(usize::from(mt.network)).is_some_and(|network| network.report_in_200);
+        match report {
+            Some((reference, result)) if taken && reference == mt.reference => {
+                gateway.counts.report_in_200 += 1;
+                finish(gateway, now, key, &result, None, cx);
+            }
+            Some(_) => gateway.counts.report_in_200_ignored += 1,
+            None => {}
+        }
     } else {
         if status == 408 {
             tell_unreachable(gateway, key, cx);
@@ -97,7 +124,8 @@ pub(in crate::gateway) fn on_answered(
     }
 }
 
-/// An attempt has failed: the next binding is tried, if there is one (G-6), before failure is reported.
+/// An attempt has failed: the next binding is tried, if there is one (G-6), before failure is reported. A UE that has taken the
+/// message and says no more may show it to its user: it does not get it again another way, but another device does.
 fn fail(gateway: &mut Gateway, now: Time, key: Key, failure: Failure, cx: &mut Cx<'_>) {
     let Some(mt) = gateway.mt.get_mut(key) else { return };
     stop_repeating(mt, cx);
@@ -105,6 +133,9 @@ fn fail(gateway: &mut Gateway, now: Time, key: Key, failure: Failure, cx: &mut C
         gateway.timers.cancel(timer);
     }
     let next = gateway.subscribers.get(mt.subscriber).and_then(|subscriber| mt.tried.next(now, &subscriber));
+    // Devices that registered here themselves can be told apart; behind an S-CSCF there may be the same one.
+    let is_other = |next: &&Binding| mt.direct.is_some() && next.access == AccessKind::Direct;
+    let next = next.filter(|next| !mt.answered || is_other(next));
     match mt.again.and_then(|again| gateway.waiting.get(again).copied()).filter(|_| next.is_some()) {
         Some(arrived) => {
             gateway.counts.mt_again += 1;

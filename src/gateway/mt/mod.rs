@@ -13,7 +13,7 @@ use super::mailbox::Version;
 use super::sender::Tried;
 use super::{Crossing, Cx, Gateway};
 use crate::base::{Inline, Key, Time, TimerId};
-use crate::ident::{Digits, Imsi, WorkerId};
+use crate::ident::{Digits, Identity, Imsi, WorkerId};
 use crate::stack::{Asked, Deferred, ForwardSm, Invoke, RequestId};
 use crate::subscriber::{Holder, SubscriberId};
 use std::net::SocketAddr;
@@ -55,11 +55,23 @@ impl MtResult {
     }
 }
 
-/// A delivery report on its way to the holder.
+/// A delivery report on its way to its message.
 #[derive(Clone, Copy, Debug)]
 pub struct Report {
-    /// Whose it is: another name in the table means the same subscriber who has registered again.
+    /// Whose it is, unless he is in the table no more.
+    pub subscriber: Option<SubscriberId>,
+    /// His IMSI: another name in the table means the same subscriber who has registered again.
     pub imsi: Option<Imsi>,
+    /// Who has sent it, as the core asserts, or the UE's contact.
+    pub sender: Option<Identity>,
+    /// Whether it has an In-Reply-To.
+    pub has_in_reply_to: bool,
+    /// The IMSI of whom the message is for that In-Reply-To names and that it is none of; and that message's RP-MR.
+    pub named: Option<(Option<Imsi>, u8)>,
+    /// The message that our token names, until that was tried.
+    pub token: Option<(WorkerId, Key)>,
+    /// Whether it was passed to the worker that held the user.
+    pub passed: bool,
     /// The RP-MR that it repeats.
     pub reference: u8,
     /// What it says.
