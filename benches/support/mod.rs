@@ -203,9 +203,9 @@ impl Application for Core {
 
     fn handle(&mut self, now: Time, indication: &mut Indication<'_>, cx: &mut Cx<'_>) {
         match *indication {
-            Indication::Answered { user: 1, status: 200 } => self.counts.registered += 1,
-            Indication::Answered { user: 2, status: 202 } | Indication::Answered { user: 4, status: 200 } => {
-            }
+            Indication::Answered { user: 1, status: 200, .. } => self.counts.registered += 1,
+            Indication::Answered { user: 2, status: 202, .. }
+            | Indication::Answered { user: 4, status: 200, .. } => {}
             Indication::Invoke(invoke) => match invoke.operation {
                 Operation::MoForwardSm(_) => {
                     self.counts.mo_arrived += 1;

@@ -12,6 +12,7 @@ pub mod metrics;
 mod numbers;
 mod paths;
 pub mod registrar;
+mod reports;
 mod screening;
 pub mod start;
 pub mod subscribers;

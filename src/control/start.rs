@@ -294,6 +294,8 @@ fn networks(config: &Config) -> Result<Arc<[Network]>, StartError> {
                 direct: network.direct.is_some(),
                 mo_preferred_only: network.mo_not_preferred == config::MoNotPreferred::Refuse,
                 report_answer: network.report_answer,
+                report_token: network.report_token,
+                report_in_200: network.report_in_200,
                 report_unmatched: match network.report_unmatched {
                     config::ReportUnmatched::Accept => UnmatchedReport::Accept,
                     config::ReportUnmatched::NotAcceptableHere => UnmatchedReport::NotAcceptable,

@@ -38,10 +38,8 @@ pub enum Crossing {
         /// The holder's entry.
         key: Key,
     },
-    /// To the holder: a delivery report without In-Reply-To.
+    /// To the worker that a delivery report names, or to the holder: a report whose In-Reply-To has not led there.
     Report {
-        /// The user.
-        subscriber: SubscriberId,
         /// The report.
         report: Report,
     },

@@ -30,6 +30,27 @@ pub enum ToControl {
     },
     /// Screening has refused a message, or would: for the log.
     Screened(Screened),
+    /// A delivery report matches nothing: for the log.
+    Unmatched(Box<Unmatched>),
+}
+
+/// A delivery report that matches nothing, and what was waited for instead.
+#[derive(Debug)]
+pub struct Unmatched {
+    /// The served network that it came from.
+    pub network: u16,
+    /// Who has sent it, as the core asserts, or the UE's contact.
+    pub sender: Option<Identity>,
+    /// That subscriber's IMSI; none: he is not registered, or has none.
+    pub imsi: Option<Imsi>,
+    /// Its RP-MR.
+    pub reference: u8,
+    /// Whether it has an In-Reply-To.
+    pub has_in_reply_to: bool,
+    /// The IMSI of whom the message was for that In-Reply-To names, if that waits for a report; and its RP-MR.
+    pub named: Option<(Option<Imsi>, u8)>,
+    /// RP-MR of the message that waits for that subscriber's report.
+    pub awaited: Option<u8>,
 }
 
 /// A binding as it was at some time: with the same name and another version it is a newer one.

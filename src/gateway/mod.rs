@@ -98,10 +98,24 @@ counts! {
         mt_again,
         /// UEs that could not be reached where they had registered.
         mt_unreachable,
+        /// Delivery reports that In-Reply-To led to their message.
+        report_by_in_reply_to,
+        /// Delivery reports that our token in their Request-URI led to their message.
+        report_by_token,
+        /// Delivery reports that were known by who sent them and by RP-MR.
+        report_by_identity,
+        /// Delivery reports in the body of a 2xx, taken as `report_in_200` says.
+        report_in_200,
+        /// Delivery reports in the body of a 2xx that were not taken.
+        report_in_200_ignored,
         /// Delivery reports that match nothing that we wait for.
         report_unmatched,
+        /// Of these, how many were not explained in the log: too many at a time, or the mailbox was full.
+        report_unexplained,
         /// RP messages that no UE may send, or that are not understood.
         rp_faulty,
+        /// Delivery reports with an element that can't be read; the others count.
+        rp_report_repaired,
         /// Operations invoked that we do not offer in this role.
         operation_refused,
         /// Messages refused, either way, since the gateway is to stop.
@@ -151,6 +165,8 @@ pub struct Gateway {
     /// UEs informed so far.
     pub(crate) informs: u32,
     pub(crate) timers: Wheel<Key>,
+    /// When a report that matches nothing was explained last.
+    pub(crate) explained: Option<Time>,
     /// What had no room in the ring to its worker, oldest first.
     unsent: VecDeque<(WorkerId, Crossing)>,
     /// The second since 1970 in which our clock began, once the control thread has told it.
@@ -240,6 +256,7 @@ impl Gateway {
             reports: Slab::new(config.mo),
             informs: 0,
             timers: Wheel::new(config.mt),
+            explained: None,
             unsent: VecDeque::with_capacity(UNSENT),
             began: None,
             stopping: None,
@@ -298,7 +315,10 @@ impl Gateway {
             Rp::MemoryAvailable { .. } => {
                 alerting::on_memory_available(self, now, &sender, message, cx);
             }
-            Rp::Ack { .. } | Rp::Error { .. } => mt::on_report(self, now, &sender, message, cx),
+            Rp::Ack { .. } | Rp::Error { .. } => {
+                self.counts.rp_report_repaired += u64::from(message.repaired);
+                mt::on_report(self, now, &sender, message, cx);
+            }
             Rp::Deliver { .. } => {
                 self.counts.rp_faulty += 1;
                 cx.stack.answer(now, &message.request, 400, cx.outside);
@@ -323,10 +343,10 @@ impl Gateway {
         }
     }
 
-    fn on_answered(&mut self, now: Time, user: u64, status: u16, cx: &mut Cx<'_>) {
+    fn on_answered(&mut self, now: Time, user: u64, status: u16, report: Option<&Rp<'_>>, cx: &mut Cx<'_>) {
         match User::from_u64(user) {
             User::Mo(key) => mo::on_report_answered(self, now, key, status, cx),
-            User::Mt(key) => mt::on_answered(self, now, key, status, cx),
+            User::Mt(key) => mt::on_answered(self, now, key, status, report, cx),
             User::Inform(_) => deregistration::on_inform_answered(self, status),
             User::Map(_) | User::MemoryAvailable(_) | User::Present => {}
         }
@@ -398,9 +418,11 @@ impl Application for Gateway {
             Indication::Register(ref register) => registration::on_register(self, now, register, cx),
             Indication::Message(ref mut message) => self.on_message(now, message, cx),
             Indication::Invoke(ref invoke) => self.on_invoke(now, invoke, cx),
-            Indication::Answered { user, status } => self.on_answered(now, user, status, cx),
+            Indication::Answered { user, status, ref report } => {
+                self.on_answered(now, user, status, report.as_ref(), cx);
+            }
             // As if the UE had not answered in time (RFC 3261 8.1.3.1).
-            Indication::Unreachable { user, .. } => self.on_answered(now, user, 408, cx),
+            Indication::Unreachable { user, .. } => self.on_answered(now, user, 408, None, cx),
             Indication::KeepAlive { source, local, transaction } => {
                 if self.knows(now, source) {
                     cx.stack.answer_keep_alive(now, source, local, &transaction, cx.outside);
@@ -430,9 +452,7 @@ impl Application for Gateway {
             }
             Crossing::ResultPasses { worker, key } => mt::on_result_passes(self, now, worker, key, cx),
             Crossing::ResultSent { key } => mt::on_result_sent(self, now, key, cx),
-            Crossing::Report { subscriber, report } => {
-                mt::on_report_elsewhere(self, now, subscriber, &report, cx)
-            }
+            Crossing::Report { report } => mt::on_report_elsewhere(self, now, report, cx),
             Crossing::ReportAnswer { request, status } => {
                 cx.stack.answer_deferred(now, request, status, &Answer::default(), cx.outside);
             }

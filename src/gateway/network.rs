@@ -71,6 +71,10 @@ pub struct Network {
     pub report_answer: u16,
     /// What a delivery report that matches nothing is answered with.
     pub report_unmatched: UnmatchedReport,
+    /// Whether our URI in From and P-Asserted-Identity of a message names that message, for reports without In-Reply-To.
+    pub report_token: bool,
+    /// Whether an RP-ACK or RP-ERROR in the body of a 2xx counts as the report.
+    pub report_in_200: bool,
 }
 
 impl Network {

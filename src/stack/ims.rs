@@ -23,6 +23,8 @@ use super::{Content, Indication, Message, Next, Published, Request};
 
 /// The body type of SM-RP messages (TS 24.341 5.3.1.2).
 const SMS: &str = "application/vnd.3gpp.sms";
+/// The parameter of our own URI that names a message.
+const TOKEN_PARAMETER: &str = "ipsm";
 
 counts! {
     /// What the IMS side refused, beside what SIP's transactions count themselves.
@@ -206,12 +208,13 @@ impl Ims {
         };
         if message.is_request() {
             let (key, in_reply_to) = (self.servers.key(&message), self.in_reply_to(&message));
-            let owner = self.owner(key, in_reply_to);
+            let report_token = self.token_in_request_uri(&message);
+            let owner = self.owner(key, in_reply_to.or(report_token));
             if owner != self.config.worker {
                 return Next::HandOff(owner);
             }
             let octets = datagram.payload.len();
-            let request = Request { key, message, in_reply_to, source, local, octets, known };
+            let request = Request { key, message, in_reply_to, report_token, source, local, octets, known };
             return self.handle_request(now, &request, embedded, out);
         }
         match self.clients.handle_response(now, &message) {
@@ -230,7 +233,11 @@ impl Ims {
                 let challenge = challenge.filter(|_| self.config.side == Side::Mobile && status == 401);
                 Next::Indication(match challenge {
                     Some(challenge) => Indication::Challenged { user, challenge },
-                    None => Indication::Answered { user, status },
+                    None => {
+                        let body = (self.config.side == Side::Network && status < 300 && is_sms(&message))
+                            .then(|| rpdu::read(Side::Network, message.body()));
+                        Indication::Answered { user, status, report: body.flatten().map(|read| read.rp) }
+                    }
                 })
             }
             ResponseOutcome::Provisional | ResponseOutcome::Absorbed | ResponseOutcome::NotOurs => Next::Done,
@@ -239,9 +246,9 @@ impl Ims {
 
     /// The worker that a request belongs to, the same for every retransmission: the one that sent what it answers, or
     /// else one chosen by the transaction.
-    fn owner(&self, key: ServerKey, in_reply_to: Option<sip::Token>) -> WorkerId {
+    fn owner(&self, key: ServerKey, answered: Option<sip::Token>) -> WorkerId {
         let workers = self.config.workers;
-        match in_reply_to {
+        match answered {
             Some(token) if token.worker.0 < workers => token.worker,
             _ => WorkerId(key.spread(workers)),
         }
@@ -249,6 +256,29 @@ impl Ims {
 
     fn in_reply_to(&self, request: &sip::Message<'_>) -> Option<sip::Token> {
         request.values(Name::InReplyTo).find_map(|call_id| self.minter.read_call_id(call_id))
+    }
+
+    /// The token of ours in the Request-URI of a MESSAGE: a UE sends its report to the URI that we have asserted.
+    fn token_in_request_uri(&self, request: &sip::Message<'_>) -> Option<sip::Token> {
+        let uri = request.request_uri();
+        let has_one = request.method() == Method::Message
+            && uri.windows(TOKEN_PARAMETER.len()).any(|part| part == TOKEN_PARAMETER.as_bytes());
+        let value = Uri::of_checked(uri).filter(|_| has_one)?.param(TOKEN_PARAMETER)?;
+        self.minter.read_tag(value).filter(|token| token.worker.0 < self.config.workers)
+    }
+
+    /// What a URI of ours gets as a parameter, so that what is sent there names the request with this key.
+    pub(super) fn report_token(&self, key: Key) -> Inline<48> {
+        let token = sip::Token { worker: self.config.worker, slot: key.slot, generation: key.generation };
+        let mut text = [0; 48];
+        let mut len = 0;
+        for part in [b";", TOKEN_PARAMETER.as_bytes(), b"=", self.minter.tag(token).as_bytes()] {
+            if let Some(room) = text.get_mut(len..len + part.len()) {
+                room.copy_from_slice(part);
+                len += part.len();
+            }
+        }
+        text.get(..len).and_then(Inline::new).unwrap_or(Inline::EMPTY)
     }
 
     fn handle_request<'a>(
@@ -355,7 +385,9 @@ impl Ims {
         if !is_sms(message) {
             return Err(415);
         }
-        let rp = rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
+        let rpdu::Read { rp, repaired, type_of_number } =
+            rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
+        let number = uri.digits();
         let mut asserted = [None; 2];
         let identities = message.asserted().filter_map(|uri| Uri::of_checked(uri)?.canonical());
         for (place, identity) in asserted.iter_mut().zip(identities) {
@@ -369,8 +401,14 @@ impl Ims {
             in_reply_to: request.in_reply_to.map(|token| {
                 (token.worker, crate::base::Key { slot: token.slot, generation: token.generation })
             }),
+            token: request.report_token.map(|token| {
+                (token.worker, crate::base::Key { slot: token.slot, generation: token.generation })
+            }),
             has_in_reply_to: message.header(Name::InReplyTo).is_some(),
-            request_digits: uri.digits().map(|number| number.digits),
+            request_digits: number.map(|number| number.digits),
+            request_is_international: number.is_some_and(|number| number.international),
+            type_of_number,
+            repaired,
             access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
             rp,
         })

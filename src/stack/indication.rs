@@ -19,6 +19,8 @@ pub struct Request<'a> {
     pub(crate) message: sip::Message<'a>,
     /// Which request of ours In-Reply-To names.
     pub(crate) in_reply_to: Option<sip::Token>,
+    /// Which request of ours the Request-URI names.
+    pub(crate) report_token: Option<sip::Token>,
     /// Where it came from.
     pub source: SocketAddr,
     /// Our address that it came to.
@@ -121,10 +123,18 @@ pub struct Message<'a> {
     pub call_id: &'a [u8],
     /// Which request of ours In-Reply-To names: its worker and the application's key for it.
     pub in_reply_to: Option<(WorkerId, Key)>,
+    /// Which request of ours the token in the Request-URI names ([`super::Stack::report_token`]).
+    pub token: Option<(WorkerId, Key)>,
     /// Whether the request has an In-Reply-To at all, ours or not.
     pub has_in_reply_to: bool,
     /// The digits of the Request-URI, if it is a telephone number: the service centre's address (8.9 step 6).
     pub request_digits: Option<Digits>,
+    /// Whether that is an international number (it began with `+`).
+    pub request_is_international: bool,
+    /// The type of number of RP-DA (TS 24.008 table 10.5.118): 1 is international, as where there is none.
+    pub type_of_number: u8,
+    /// Of the relay-layer message, a report, only part could be read.
+    pub repaired: bool,
     /// P-Access-Network-Info, or empty.
     pub access_network_info: &'a [u8],
     /// The relay-layer message.
@@ -317,6 +327,8 @@ pub enum Indication<'a> {
         user: u64,
         /// The status, 408 if none came in time.
         status: u16,
+        /// The SM-RP message in the body of a 2xx, where no procedure has one.
+        report: Option<Rp<'a>>,
     },
     /// A UE's own REGISTER of ours was answered 401 with a challenge: it has ended.
     Challenged {

@@ -25,7 +25,7 @@ pub use ss7::{
     ScreeningCounts, Ss7, Ss7Config, Ss7Counts, Transport,
 };
 
-use crate::base::{MalformedCounts, PortId, SipKey, Time, counts};
+use crate::base::{Inline, Key, MalformedCounts, PortId, SipKey, Time, counts};
 use crate::ident::{Ssn, WorkerId};
 use crate::proto::link::{self, Link};
 use crate::proto::map::operation;
@@ -451,7 +451,7 @@ impl Stack {
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
         if let Some(user) = self.ims.poll_expired() {
-            return Some(Indication::Answered { user, status: 408 });
+            return Some(Indication::Answered { user, status: 408, report: None });
         }
         let Cursor { components, whole, .. } = cursor;
         if self.ss7.has_whole()
@@ -515,6 +515,13 @@ impl Stack {
     ) -> Result<RequestId, Refusal> {
         let mut wire = Wire { now, link: &mut self.link, outside };
         self.ims.message(now, request, user, &mut wire)
+    }
+
+    /// A parameter for our own URI in From and P-Asserted-Identity of the MESSAGE with this key: a report that is sent
+    /// to that URI brings it back as [`Message::token`].
+    #[must_use]
+    pub fn report_token(&self, key: Key) -> Inline<48> {
+        self.ims.report_token(key)
     }
 
     /// Sends a MESSAGE with any content. It ends as that of [`Stack::message`] does.

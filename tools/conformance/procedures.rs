@@ -27,6 +27,8 @@ mod network;
 mod r1;
 #[path = "procedures/registration.rs"]
 mod registration;
+#[path = "procedures/reports.rs"]
+mod reports;
 #[path = "procedures/several.rs"]
 mod several;
 #[path = "procedures/spoofing.rs"]

@@ -69,6 +69,15 @@ pub struct Network {
     /// The answer to a well-formed delivery report that matches no message. Default `"accept"`: `report_answer`.
     #[serde(default = "super::default::report_unmatched")]
     pub report_unmatched: ReportUnmatched,
+    /// Whether the gateway's URI in From and P-Asserted-Identity of a message to a UE gets a parameter (`ipsm`) that names
+    /// the message, so that a report to that URI is matched though it has no In-Reply-To. Default false: strict peers compare
+    /// P-Asserted-Identity.
+    #[serde(default)]
+    pub report_token: bool,
+    /// A quirk: whether an RP-ACK or RP-ERROR in the body of the 200 to a message counts as the UE's report. Default false: a 200
+    /// is never taken for delivery.
+    #[serde(default)]
+    pub report_in_200: bool,
     /// A file of subscribers, beside this one unless the path is absolute: IMSI, MSISDN and public identities, for
     /// those that a registration does not tell.
     pub subscribers: Option<PathBuf>,

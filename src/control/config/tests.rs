@@ -47,6 +47,7 @@ fn the_example_is_complete_and_read_as_it_says() {
         (home2.node.ssn().0, home2.report_answer, home2.report_unmatched),
         (149, 202, ReportUnmatched::NotAcceptableHere)
     );
+    assert_eq!((home1.report_token, home1.report_in_200), (false, false), "quirks are asked for");
     assert_eq!(config.ss7.point_code.0, 2 << 11 | 100 << 3 | 3);
     assert_eq!(config.associations[1].remote_port, Some(2905));
     assert_eq!(config.associations[0].timers.rto_max, Duration::from_secs(60));

@@ -226,6 +226,7 @@ impl Registrar {
             ToControl::Ended { operation, outcome } => self.r1.ended(now, operation, outcome),
             ToControl::Invoked(invoked) => self.on_invoked(now, &invoked),
             ToControl::Unreachable { subscriber, binding } => self.on_unreachable(now, subscriber, binding),
+            ToControl::Unmatched(unmatched) => super::reports::tell(&self.config, &unmatched),
             ToControl::Screened(screened) => super::screening::tell(&self.config, &screened),
         }
         self.finish(now, out);

@@ -113,6 +113,72 @@ fn refusals_and_the_answer_they_owe() {
 }
 
 #[test]
+fn a_report_whose_type_and_reference_are_read_is_one() {
+    let ack = |user_data| Some(Rpdu::Ack(Ack { reference: 5, user_data }));
+    let tpdu: &[u8] = &[0, 0];
+    for (octets, salvaged) in [
+        ("02054100", ack(None)),
+        ("0205410200", ack(None)),
+        ("020541", ack(None)),
+        ("0a05", ack(None)),
+        ("0405", Some(error(111, None, None))),
+        ("040500", Some(error(111, None, None))),
+        ("04050041020000", Some(error(111, None, Some(tpdu)))),
+        ("040503", Some(error(111, None, None))),
+        ("0405019641", Some(error(22, None, None))),
+        ("040502160741ff", Some(error(22, Some(7), None))),
+        ("0305", None),
+        ("0505", None),
+        ("0005", None),
+        ("0605", None),
+        ("0705", None),
+        ("02", None),
+        ("", None),
+    ] {
+        let salvaged = salvaged.map(|rpdu| match rpdu {
+            Rpdu::Error(error) => Rpdu::Error(ErrorReport { reference: 5, ..error }),
+            other => other,
+        });
+        assert_eq!(Rpdu::salvage(&hex(octets), MsToNetwork), salvaged, "{octets}");
+    }
+    assert_eq!(
+        Rpdu::salvage(&hex("0509"), NetworkToMs),
+        Some(error(111, None, None)),
+        "towards the mobile likewise"
+    );
+    assert_eq!(Rpdu::salvage(&hex("0409"), NetworkToMs), None);
+}
+
+/// Each of the eight types, each way, cut anywhere: read, salvaged, answered by an RP-ERROR, or so short that there is
+/// nothing to answer.
+#[test]
+fn every_type_each_way_cut_anywhere_has_its_outcome() {
+    let tail = hex("05019600410200000000");
+    for (direction, indicator) in
+        [MsToNetwork, NetworkToMs].into_iter().flat_map(|it| (0..8).map(move |n| (it, n)))
+    {
+        for end in 0..tail.len() + 1 {
+            let bytes: Vec<u8> = [&[indicator][..], &tail].concat()[..end].to_vec();
+            let parsed = Rpdu::parse(&bytes, direction);
+            let owed = parsed.err().and_then(|why| answer(&bytes, why));
+            let salvaged = parsed.err().and_then(|_| Rpdu::salvage(&bytes, direction));
+            let own_way = (indicator & 1 != 0) == (direction == NetworkToMs);
+            match (indicator, own_way) {
+                _ if end < 2 => assert!(owed.is_none() && salvaged.is_none() && parsed.is_err()),
+                (2..=5, true) => assert!(parsed.is_ok() || salvaged.is_some(), "a report: {bytes:02x?}"),
+                (2..=5, false) => assert!(owed.is_none() && salvaged.is_none(), "nobody's: {bytes:02x?}"),
+                (7, _) | (_, false) => assert_eq!(owed, Some((5, Cause::UNKNOWN_MESSAGE_TYPE))),
+                (6, true) => assert_eq!(parsed, Ok(Rpdu::Smma { reference: 5 })),
+                _ => assert!(
+                    parsed.is_ok() || owed == Some((5, Cause::INVALID_MANDATORY_INFORMATION)),
+                    "{bytes:02x?}"
+                ),
+            }
+        }
+    }
+}
+
+#[test]
 fn addresses_that_are_no_numbers() {
     let address = |octets: &[u8]| RpAddress::from_octets(octets);
     assert_eq!(address(&[]), None);
@@ -171,7 +237,15 @@ fn no_bytes_panic_and_what_is_read_is_written_alike() {
                     let again = written(&rpdu, direction).unwrap();
                     assert_eq!(Rpdu::parse(&again, direction), Ok(rpdu));
                 }
-                Err(malformed) => drop(answer(bytes, malformed)),
+                Err(malformed) => {
+                    let owed = answer(bytes, malformed);
+                    let salvaged = Rpdu::salvage(bytes, direction);
+                    assert!(owed.is_none() || salvaged.is_none(), "a report has no answer");
+                    if let Some(rpdu) = salvaged {
+                        let again = written(&rpdu, direction).unwrap();
+                        assert_eq!(Rpdu::parse(&again, direction), Ok(rpdu));
+                    }
+                }
             }
         }
     };

@@ -112,6 +112,29 @@ impl<'a> Rpdu<'a> {
         }
     }
 
+    /// A report of which [`Rpdu::parse`] could not read more than its type and reference, and perhaps its cause: without
+    /// what is wrong, since the peer has said what became of the message. An RP-ERROR without a cause counts as one with
+    /// 111 (TS 24.011 8.2.5.4). `None` for anything but a report that goes in `direction`.
+    #[must_use]
+    pub fn salvage(bytes: &'a [u8], direction: Direction) -> Option<Self> {
+        let (&[first, reference], rest) = bytes.split_first_chunk()?;
+        if (first & 1 != 0) != (direction == Direction::NetworkToMs) {
+            return None;
+        }
+        let reader = &mut Reader::new(rest);
+        match first & 7 {
+            2 | 3 => Some(Self::Ack(Ack { reference, user_data: user_data(reader).ok().flatten() })),
+            4 | 5 => {
+                let element = length_value(reader).unwrap_or(&[]);
+                let cause = element.first().map_or(Cause::PROTOCOL_ERROR, |cause| Cause(cause & 0x7f));
+                let diagnostic = element.get(1).copied();
+                let user_data = user_data(reader).ok().flatten();
+                Some(Self::Error(ErrorReport { reference, cause, diagnostic, user_data }))
+            }
+            _ => None,
+        }
+    }
+
     fn data(reader: &mut Reader<'a>, reference: u8) -> Result<Self, Malformed> {
         let originator = address(reader)?;
         let destination = address(reader)?;

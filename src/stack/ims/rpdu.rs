@@ -13,16 +13,41 @@ const fn received(side: Side) -> Direction {
     }
 }
 
+/// An SM-RP message that was received.
+pub(super) struct Read<'a> {
+    pub(super) rp: Rp<'a>,
+    /// A report of which only part could be read.
+    pub(super) repaired: bool,
+    /// Type of number of the service centre's address in RP-DA; that of an international number if there is none.
+    pub(super) type_of_number: u8,
+}
+
+/// Type of number of an international one (TS 24.008 table 10.5.118).
+const INTERNATIONAL: u8 = 1;
+
 /// The SM-RP message in a body; `None` if it is not even answered by one.
-pub(super) fn read(side: Side, body: &[u8]) -> Option<Rp<'_>> {
-    let rpdu = match Rpdu::parse(body, received(side)) {
-        Ok(rpdu) => rpdu,
-        Err(why) => {
-            let (reference, cause) = answer(body, why)?;
-            return Some(Rp::Faulty { reference, cause: cause.0 });
+pub(super) fn read(side: Side, body: &[u8]) -> Option<Read<'_>> {
+    let plain = |rp| Read { rp, repaired: false, type_of_number: INTERNATIONAL };
+    match Rpdu::parse(body, received(side)) {
+        Ok(rpdu) => {
+            let centre = match rpdu {
+                Rpdu::Data(Data { destination, .. }) => destination,
+                _ => None,
+            };
+            let type_of_number = centre.map_or(INTERNATIONAL, |centre| centre.type_of_number());
+            Some(Read { type_of_number, ..plain(message(side, rpdu)) })
         }
-    };
-    Some(match rpdu {
+        Err(why) => match Rpdu::salvage(body, received(side)) {
+            Some(rpdu) => Some(Read { repaired: true, ..plain(message(side, rpdu)) }),
+            None => {
+                answer(body, why).map(|(reference, cause)| plain(Rp::Faulty { reference, cause: cause.0 }))
+            }
+        },
+    }
+}
+
+fn message(side: Side, rpdu: Rpdu<'_>) -> Rp<'_> {
+    match rpdu {
         Rpdu::Data(Data { reference, destination, user_data, .. }) if side == Side::Network => Rp::Submit {
             reference,
             service_centre: destination.and_then(|address| address.digits()),
@@ -38,7 +63,7 @@ pub(super) fn read(side: Side, body: &[u8]) -> Option<Rp<'_>> {
             Rp::Error { reference, cause: cause.0, tpdu: user_data }
         }
         Rpdu::Smma { reference } => Rp::MemoryAvailable { reference },
-    })
+    }
 }
 
 /// An SMS-SUBMIT-REPORT that says no more than why the short message was not taken (TP-FCS), and when.

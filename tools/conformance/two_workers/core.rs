@@ -274,7 +274,7 @@ impl Application for Core {
 
     fn handle(&mut self, now: Time, indication: &mut Indication<'_>, cx: &mut Cx<'_>) {
         match *indication {
-            Indication::Answered { user, status } => match (user & !0xffff_ffff, user as u32) {
+            Indication::Answered { user, status, .. } => match (user & !0xffff_ffff, user as u32) {
                 (REGISTER, _) => self.registered.push(status),
                 (SUBMIT, serial) => self.mo.get_mut(&serial).expect("submitted").status = status,
                 (REPORT, _) => self.reports.push(status),

@@ -272,14 +272,14 @@ impl Application for Node {
                     direct::on_challenged(self, now, number, challenge, cx);
                 }
             }
-            Indication::Answered { user, status } => match User::from_u64(user) {
+            Indication::Answered { user, status, .. } => match User::from_u64(user) {
                 User::Registration(number) => ue::on_registered(self, now, number, status),
                 User::Submission(number) => ue::on_submission_answered(self, number, status),
                 User::DeliverReport(number) => ue::on_report_answered(self, number, status),
             },
             // A transport error is a 503 (RFC 3261 8.1.3.1).
             Indication::Unreachable { user, .. } => {
-                self.handle(now, &mut Indication::Answered { user, status: 503 }, cx);
+                self.handle(now, &mut Indication::Answered { user, status: 503, report: None }, cx);
             }
             // There is no SS7 here.
             _ => {}

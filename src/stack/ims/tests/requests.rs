@@ -91,7 +91,7 @@ fn a_ue_is_informed_by_any_content() {
         between(&sent, "Via: ", "\r")
     ));
     let answered = bench.input(UE, &answer, |_, next| {
-        matches!(next, Next::Indication(Indication::Answered { user: 7, status: 200 }))
+        matches!(next, Next::Indication(Indication::Answered { user: 7, status: 200, .. }))
     });
     assert!(answered);
     let long = "x".repeat(1400);

@@ -339,13 +339,13 @@ impl Application for HlrNode {
                     self.on_published(now, id, &answer);
                 }
             }
-            Indication::Answered { user, status } => {
+            Indication::Answered { user, status, .. } => {
                 if let User::Publication(id) = User::from_u64(user) {
                     self.on_published(now, id, &Published { status, ..Published::default() });
                 }
             }
             Indication::Unreachable { user, .. } => {
-                self.handle(now, &mut Indication::Answered { user, status: 503 }, cx);
+                self.handle(now, &mut Indication::Answered { user, status: 503, report: None }, cx);
             }
             // Nobody else has business here: MESSAGE and REGISTER are for S-CSCFs.
             Indication::Message(message) => cx.stack.answer(now, &message.request, 403, cx.outside),

@@ -1,0 +1,200 @@
+//! TR 23.804 8.10 steps 11 and 14: the MAP result, on the worker that has the dialogue; then the report's answer and the
+//! user's next message.
+
+use super::deliver::stop_repeating;
+use super::report::answer_report;
+use super::{Awaiting, MtResult, Queue, ReportRequest, hold, holder};
+use crate::base::{Key, Time};
+use crate::gateway::cause::{self, Failure};
+use crate::gateway::{Crossing, Cx, Gateway};
+use crate::ident::WorkerId;
+use crate::stack::Asked;
+use crate::subscriber::SubscriberId;
+
+/// Step 11: the MAP result, on the worker that has the dialogue; then step 14 and the next message for the user.
+pub(super) fn finish(
+    gateway: &mut Gateway,
+    now: Time,
+    key: Key,
+    result: &MtResult,
+    report: Option<ReportRequest>,
+    cx: &mut Cx<'_>,
+) {
+    let Some(mt) = gateway.mt.get_mut(key) else { return };
+    stop_repeating(mt, cx);
+    if let Some(again) = mt.again.take() {
+        gateway.waiting.remove(again);
+    }
+    if let Some(timer) = mt.timer.take() {
+        gateway.timers.cancel(timer);
+    }
+    // 8.6: who could not be reached is waited for.
+    if let Some(subscriber) = gateway.subscribers.get(mt.subscriber) {
+        match result.failure {
+            Some(Failure::Absent(_)) => subscriber.set_unri(),
+            None => drop(subscriber.take_unri()),
+            Some(_) => {}
+        }
+    }
+    let (asked, worker) = (mt.asked, gateway.config.worker);
+    if asked.worker != worker {
+        await_result(gateway, now, key, report);
+        return conclude(gateway, now, asked, Some((worker, key)), result, cx);
+    }
+    let way = send_result(gateway, now, asked, result, cx);
+    match way.filter(|way| *way != worker && report.is_some()) {
+        Some(way) => {
+            await_result(gateway, now, key, report);
+            gateway.tell(way, Crossing::ResultPasses { worker, key }, cx);
+        }
+        None => {
+            if report.is_some() {
+                cx.stack.send_off(now, cx.outside);
+            }
+            release(gateway, now, key, report, cx);
+        }
+    }
+}
+
+/// Other workers say when the result has gone.
+fn await_result(gateway: &mut Gateway, now: Time, key: Key, report: Option<ReportRequest>) {
+    if let Some(mt) = gateway.mt.get_mut(key) {
+        mt.awaiting = Awaiting::ResultSent(report);
+        mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, key).ok();
+    }
+}
+
+/// Step 11 for another worker's dialogue: the result came by the same ring just before, and leaves now.
+pub(in crate::gateway) fn on_result_passes(
+    gateway: &mut Gateway,
+    now: Time,
+    worker: WorkerId,
+    key: Key,
+    cx: &mut Cx<'_>,
+) {
+    cx.stack.send_off(now, cx.outside);
+    if worker == gateway.config.worker {
+        on_result_sent(gateway, now, key, cx);
+    } else {
+        gateway.tell(worker, Crossing::ResultSent { key }, cx);
+    }
+}
+
+/// Step 11 done elsewhere.
+pub(in crate::gateway) fn on_result_sent(gateway: &mut Gateway, now: Time, key: Key, cx: &mut Cx<'_>) {
+    let Some(mt) = gateway.mt.get_mut(key) else { return };
+    if let Awaiting::ResultSent(report) = mt.awaiting {
+        if let Some(timer) = mt.timer.take() {
+            gateway.timers.cancel(timer);
+        }
+        release(gateway, now, key, report, cx);
+    }
+}
+
+/// Step 14: the report's answer; then the user's next message, or the user is free.
+pub(super) fn release(
+    gateway: &mut Gateway,
+    now: Time,
+    key: Key,
+    report: Option<ReportRequest>,
+    cx: &mut Cx<'_>,
+) {
+    if let Some(report) = report {
+        answer_report(gateway, now, report, cx);
+    }
+    if let Some(mt) = gateway.mt.remove(key) {
+        deliver_next(gateway, now, key, mt.subscriber, mt.queue, cx);
+    }
+}
+
+/// The oldest message that waits is next, and the user's word passes to it without a moment in which another worker
+/// could overtake; what its SMS-GMSC has given up is left out.
+fn deliver_next(
+    gateway: &mut Gateway,
+    now: Time,
+    from: Key,
+    id: SubscriberId,
+    mut queue: Queue,
+    cx: &mut Cx<'_>,
+) {
+    let worker = gateway.config.worker;
+    while let Some(arrived) = queue.pop().and_then(|waiting| gateway.waiting.remove(waiting)) {
+        if arrived.asked.worker == worker && !cx.stack.is_open(arrived.asked.dialogue) {
+            continue;
+        }
+        let passed = gateway
+            .mt
+            .next_key()
+            .and_then(|to| gateway.subscribers.get(id)?.pass_mt(holder(worker, from), holder(worker, to)));
+        match passed {
+            Some(reference) => return hold(gateway, now, id, reference, &arrived, queue, cx),
+            // The subscriber has gone, and the word with it.
+            None => {
+                let absent = MtResult::failed(Failure::Absent(cause::DEREGISTERED));
+                conclude(gateway, now, arrived.asked, None, &absent, cx);
+            }
+        }
+    }
+    if let Some(subscriber) = gateway.subscribers.get(id) {
+        subscriber.end_mt(holder(worker, from));
+    }
+}
+
+/// Brings a result to whoever asked, here or on another worker.
+pub(super) fn conclude(
+    gateway: &mut Gateway,
+    now: Time,
+    asked: Asked,
+    holder: Option<(WorkerId, Key)>,
+    result: &MtResult,
+    cx: &mut Cx<'_>,
+) {
+    if asked.worker == gateway.config.worker {
+        send_result(gateway, now, asked, result, cx);
+    } else {
+        gateway.tell(asked.worker, Crossing::Result { asked, holder, result: *result }, cx);
+    }
+}
+
+/// The result of a delivery that another worker made, for a dialogue of this one.
+pub(in crate::gateway) fn on_result_elsewhere(
+    gateway: &mut Gateway,
+    now: Time,
+    asked: Asked,
+    holder: Option<(WorkerId, Key)>,
+    result: &MtResult,
+    cx: &mut Cx<'_>,
+) {
+    let way = send_result(gateway, now, asked, result, cx);
+    let Some((worker, key)) = holder else { return };
+    match way.filter(|way| *way != gateway.config.worker) {
+        Some(way) => gateway.tell(way, Crossing::ResultPasses { worker, key }, cx),
+        None => on_result_passes(gateway, now, worker, key, cx),
+    }
+}
+
+/// Step 11: the MAP result, or the user error of 8.5 step 6; nothing if the SMS-GMSC has given up meanwhile. Gives the
+/// worker whose association it leaves by, if it is sent.
+pub(super) fn send_result(
+    gateway: &mut Gateway,
+    now: Time,
+    asked: Asked,
+    result: &MtResult,
+    cx: &mut Cx<'_>,
+) -> Option<WorkerId> {
+    if !cx.stack.is_open(asked.dialogue) {
+        return None;
+    }
+    let report = (!result.report.is_empty()).then_some(&result.report[..]);
+    match result.failure {
+        None => {
+            gateway.counts.mt_delivered += 1;
+            cx.stack.mt_forward_sm_result(now, &asked, report, cx.outside)
+        }
+        Some(failure) => {
+            gateway.counts.mt_failed += 1;
+            let error = cause::map_error(failure, report);
+            cx.stack.user_error(now, &asked, &error, cx.outside)
+        }
+    }
+}
