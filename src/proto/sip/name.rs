@@ -63,6 +63,7 @@ names! {
     WwwAuthenticate "WWW-Authenticate",
     Allow "Allow",
     Accept "Accept",
+    AcceptEncoding "Accept-Encoding",
     RetryAfter "Retry-After",
     MinExpires "Min-Expires",
     Date "Date",

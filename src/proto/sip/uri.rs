@@ -75,6 +75,12 @@ impl<'a> Uri<'a> {
         }
     }
 
+    /// The scheme that a text begins with, whatever follows.
+    #[must_use]
+    pub fn scheme_in(text: &[u8]) -> Scheme {
+        Uri::scheme_of(text).map_or(Scheme::Other, |(scheme, _)| scheme)
+    }
+
     /// A scheme in any case, and what follows its colon.
     fn scheme_of(text: &'a [u8]) -> Option<(Scheme, &'a [u8])> {
         let (scheme, rest) = split_once(text, b':')?;
