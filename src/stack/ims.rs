@@ -61,6 +61,8 @@ counts! {
         several_contacts,
         /// Requests refused with 503: no transaction free.
         full,
+        /// MESSAGEs with a P-Asserted-Identity that is not believed: they come from outside the trust domain (RFC 3325).
+        asserted_stripped,
         /// MESSAGEs whose body is no SM-RP message, refused with 400.
         bad_rp,
         /// Requests of ours not sent because no transaction was free or they did not fit.
@@ -306,7 +308,11 @@ impl Ims {
             }
         }
         match self.indication(request, embedded) {
-            Ok(indication) => Next::Indication(indication),
+            Ok(indication) => {
+                let stripped = !request.known && message.header(Name::PAssertedIdentity).is_some();
+                self.counts.asserted_stripped += u64::from(stripped && message.method() == Method::Message);
+                Next::Indication(indication)
+            }
             Err(status) => {
                 self.count_refusal(message, status);
                 self.respond(now, request, status, out);
@@ -384,7 +390,8 @@ impl Ims {
         }
         let rp = rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
         let mut asserted = [None; 2];
-        let identities = message.values(Name::PAssertedIdentity).filter_map(identity);
+        let of_core = message.values(Name::PAssertedIdentity).filter(|_| request.known);
+        let identities = of_core.filter_map(identity);
         for (place, identity) in asserted.iter_mut().zip(identities) {
             *place = Some(identity);
         }
