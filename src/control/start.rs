@@ -7,10 +7,10 @@ use super::log;
 use super::subscribers::Subscribers;
 use super::{Control, Doorbell, Mailbox, StartError, registrar::Registrar};
 use super::{layers, screening};
-use crate::base::SipKey;
 #[cfg(feature = "dpdk")]
 use crate::base::publish::Show;
 use crate::base::publish::Shown;
+use crate::base::{IpPrefix, SipKey};
 use crate::dataplane::{BackoffMode, Clock, Departure, Worker, WorkerEnd};
 use crate::gateway::cause::Causes;
 use crate::gateway::mailbox::{ToControl, ToWorker};
@@ -28,8 +28,6 @@ use crate::subscriber::{Reader, TableConfig, table};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Seconds of Retry-After when something is full.
-const RETRY_AFTER: u32 = 5;
 /// How long messages under way may take when the gateway is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 /// Transaction ids for each dialogue at a time: those that rest outnumber those in use.
@@ -290,6 +288,7 @@ fn networks(config: &Config) -> Result<Arc<[Network]>, StartError> {
                 service_centres: network.service_centres.clone(),
                 hlrs: network.hlr.iter().map(|hlr| (hlr.imsi_prefix, hlr.title)).collect(),
                 sgsn_at_hlr: network.r1 == config::R1::UpdateGprsLocation,
+                trusted: network.trusted.iter().map(|hosts| hosts.0).collect(),
                 scscfs: scscfs.collect::<Result<_, StartError>>()?,
                 direct: network.direct.is_some(),
                 mo_preferred_only: network.mo_not_preferred == config::MoNotPreferred::Refuse,
@@ -356,15 +355,11 @@ impl Assembly<'_> {
             workers: self.workers,
             side: Side::Network,
             listen: config.sip.listen.clone(),
-            trusted: config
-                .networks
-                .iter()
-                .flat_map(|network| &network.scscf)
-                .map(|s| s.address.ip())
-                .collect(),
+            trusted: config.networks.iter().flat_map(core_hosts).collect(),
+            legacy: config.networks.iter().filter(|it| it.legacy).flat_map(core_hosts).collect(),
             host: config.sip.host.clone(),
             registration_max: registration_max(config),
-            retry_after: RETRY_AFTER,
+            retry_after: config.sip.retry_after_s,
             timers: sip::Timers { t1: config.sip.t1, t2: config.sip.t2 },
             limits: config.sip.limits.of_messages(),
             client_transactions: config.capacity.client_transactions as usize,
@@ -445,6 +440,12 @@ fn policy(peer: &config::MapPeer) -> PeerPolicy {
         },
         highest: Version::new(peer.highest_version).unwrap_or(Version::V3),
     }
+}
+
+/// The hosts of a network's core.
+fn core_hosts(network: &config::Network) -> impl Iterator<Item = IpPrefix> {
+    let scscfs = network.scscf.iter().map(|scscf| scscf.address.ip().into());
+    scscfs.chain(network.trusted.iter().map(|hosts| hosts.0))
 }
 
 fn registration_max(config: &Config) -> u32 {

@@ -106,7 +106,8 @@ pub(super) fn accept(
     let direct = sender.access == AccessKind::Direct;
     let remote = match direct {
         true => binding.target,
-        false => gateway.scscf_address(network, message.request.source),
+        // What came by another host of the core is answered by way of the S-CSCF that has the user.
+        false => gateway.scscf_address(network, message.request.source).unwrap_or(binding.target),
     };
     let mut tried = Tried::default();
     tried.add(binding);

@@ -268,9 +268,16 @@ impl Gateway {
         }
     }
 
-    /// The served network whose S-CSCF `source` is, whatever port it sends from, unless it is the very address of one;
-    /// only those are trusted (REQUIREMENTS G-2).
+    /// The served network whose core `source` belongs to: an S-CSCF at that very address, or on that host, or another host
+    /// that is trusted. Only those may speak for users (REQUIREMENTS G-2).
     pub(crate) fn network_of(&self, source: SocketAddr) -> Option<u16> {
+        self.network_registering(source)
+            .or_else(|| self.networks.iter().position(|network| network.trusts(source)).map(|at| at as u16))
+    }
+
+    /// The served network whose S-CSCF `source` is, whatever port it sends from, unless it is the very address of one:
+    /// only those register users (TS 24.229 5.4.1.7).
+    pub(crate) fn network_registering(&self, source: SocketAddr) -> Option<u16> {
         let exact = |network: &Network| network.scscfs.iter().any(|scscf| scscf.address == source);
         self.networks
             .iter()
@@ -287,12 +294,10 @@ impl Gateway {
         })
     }
 
-    /// Where the S-CSCF that sent from `source` is sent to.
-    pub(crate) fn scscf_address(&self, network: u16, source: SocketAddr) -> SocketAddr {
-        self.networks
-            .get(usize::from(network))
-            .and_then(|network| network.scscf(source))
-            .map_or(source, |scscf| scscf.address)
+    /// Where the S-CSCF that sent from `source` is sent to; nothing for another host of its core, where nothing is sent.
+    pub(crate) fn scscf_address(&self, network: u16, source: SocketAddr) -> Option<SocketAddr> {
+        let network = self.networks.get(usize::from(network))?;
+        network.scscf(source).map(|scscf| scscf.address)
     }
 
     /// Dispatches a MESSAGE by what its SM-RP message is: submission, report or notice of free memory.
@@ -349,6 +354,15 @@ impl Gateway {
             User::Mt(key) => mt::on_answered(self, now, key, status, report, cx),
             User::Inform(_) => deregistration::on_inform_answered(self, status),
             User::Map(_) | User::MemoryAvailable(_) | User::Present => {}
+        }
+    }
+
+    /// What an error of the transport is like: a 503 (RFC 3261 8.1.3.1), for an S-CSCF that is gone says nothing of the UE
+    /// behind it; but where it is the UE's own host that says so, the UE has gone (G-5), and has not answered.
+    fn status_of_unreachable(&self, user: u64) -> u16 {
+        match User::from_u64(user) {
+            User::Mt(key) if self.mt.get(key).is_some_and(|mt| !mt.is_direct()) => 503,
+            _ => 408,
         }
     }
 
@@ -421,8 +435,10 @@ impl Application for Gateway {
             Indication::Answered { user, status, ref report } => {
                 self.on_answered(now, user, status, report.as_ref(), cx);
             }
-            // As if the UE had not answered in time (RFC 3261 8.1.3.1).
-            Indication::Unreachable { user, .. } => self.on_answered(now, user, 408, None, cx),
+            Indication::Unreachable { user, .. } => {
+                let status = self.status_of_unreachable(user);
+                self.on_answered(now, user, status, None, cx);
+            }
             Indication::KeepAlive { source, local, transaction } => {
                 if self.knows(now, source) {
                     cx.stack.answer_keep_alive(now, source, local, &transaction, cx.outside);
@@ -470,7 +486,10 @@ impl Application for Gateway {
             ToWorker::Subsystem { ssn, in_service, tells } => {
                 cx.stack.set_subsystem(ssn, in_service, tells, cx.outside);
             }
-            ToWorker::Calendar(began) => self.began = Some(began),
+            ToWorker::Calendar(began) => {
+                self.began = Some(began);
+                cx.stack.set_calendar(began);
+            }
             // What is under way goes on; when it is done, the next timeout leaves the SS7 network.
             ToWorker::Stop => self.stopping = self.stopping.or(Some(now)),
         }

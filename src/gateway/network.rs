@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use crate::base::IpPrefix;
 use crate::ident::{Digits, Identity, Imsi, Ssn};
 
 /// How the gateway appears to SMS-GMSC and SMS-IWMSC (REQUIREMENTS G-7).
@@ -63,6 +64,8 @@ pub struct Network {
     pub sgsn_at_hlr: bool,
     /// Its S-CSCFs.
     pub scscfs: Vec<Scscf>,
+    /// Other hosts of its core whose messages are believed; none of them registers users, and nothing is sent there.
+    pub trusted: Vec<IpPrefix>,
     /// Whether its UEs may register here themselves.
     pub direct: bool,
     /// Whether messages are refused that come over another access than the one that is preferred (G-6).
@@ -83,6 +86,12 @@ impl Network {
     pub fn scscf(&self, source: SocketAddr) -> Option<&Scscf> {
         let exact = self.scscfs.iter().find(|scscf| scscf.address == source);
         exact.or_else(|| self.scscfs.iter().find(|scscf| scscf.address.ip() == source.ip()))
+    }
+
+    /// Whether `source` is a host of its core that messages may come from.
+    #[must_use]
+    pub fn trusts(&self, source: SocketAddr) -> bool {
+        self.scscf(source).is_some() || self.trusted.iter().any(|hosts| hosts.contains(source.ip()))
     }
 
     /// The title of the HLR that has a subscriber.

@@ -15,7 +15,7 @@ use crate::subscriber::{AccessKind, AccessNetworkInfo, SubscriberId};
 
 /// 8.7 step 4: the S-CSCF informs us of the registration. 8.1 step 2: a UE registers.
 pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
-    let Some(network) = gateway.network_of(register.request.source) else {
+    let Some(network) = gateway.network_registering(register.request.source) else {
         return on_ue_register(gateway, now, register, cx);
     };
     let Some(contact) = register.contact else {
@@ -93,14 +93,17 @@ pub(super) fn forward_third_party(
         associated: register.associated().collect(),
         service_info: register.service_info.to_vec(),
     };
-    let remote = gateway.scscf_address(network, register.request.source);
+    let source = register.request.source;
+    let remote = gateway.scscf_address(network, source).unwrap_or(source);
     forward(gateway, now, register, registrant, remote, fingerprint, cx);
 }
 
 /// 8.1 step 2, 8.2.1 step 1: a UE's own REGISTER. Steps 3 to 5 are the control thread's; the answer of step 6, or 8.2.1
 /// step 5, waits for it.
 pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
-    if !gateway.networks.iter().any(|network| network.direct) {
+    // A host that is trusted with messages is no S-CSCF, and no UE either.
+    let of_core = gateway.network_of(register.request.source).is_some();
+    if of_core || !gateway.networks.iter().any(|network| network.direct) {
         gateway.counts.untrusted_source += 1;
         cx.stack.answer(now, &register.request, 403, cx.outside);
         return;

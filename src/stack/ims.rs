@@ -8,7 +8,7 @@ mod tests;
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::base::{Flow, Inline, Key, MalformedCounts, Out, SipKey, Time, Transport, counts};
+use crate::base::{Flow, Inline, IpPrefix, Key, MalformedCounts, Out, SipKey, Time, Transport, counts};
 use crate::ident::{Identity, WorkerId};
 use crate::proto::link::{self, Datagram};
 use crate::proto::sip::{
@@ -43,6 +43,12 @@ counts! {
         bad_request,
         /// Requests refused with 405: a method that we don't have.
         bad_method,
+        /// CANCELs, refused with 481: nothing that we answer can be cancelled.
+        cancelled,
+        /// Requests refused with 482: they came again by another way.
+        merged,
+        /// Requests refused with 415: their body is encoded.
+        bad_encoding,
         /// Requests refused with 415: MESSAGE without an SM-RP message.
         bad_media_type,
         /// Requests refused with 416: a Request-URI of another scheme.
@@ -55,6 +61,8 @@ counts! {
         several_contacts,
         /// Requests refused with 503: no transaction free.
         full,
+        /// MESSAGEs with a P-Asserted-Identity that is not believed: they come from outside the trust domain (RFC 3325).
+        asserted_stripped,
         /// MESSAGEs whose body is no SM-RP message, refused with 400.
         bad_rp,
         /// Requests of ours not sent because no transaction was free or they did not fit.
@@ -84,13 +92,15 @@ pub struct ImsConfig {
     pub side: Side,
     /// Our addresses.
     pub listen: Vec<SocketAddr>,
-    /// Hosts that are known by configuration, the S-CSCFs: a response may go there that is longer than its request.
-    pub trusted: Vec<IpAddr>,
+    /// Hosts that are known by configuration, S-CSCFs and other peers: a response may go there that is longer than its request.
+    pub trusted: Vec<IpPrefix>,
     /// The host part of Call-IDs.
     pub host: String,
+    /// Hosts whose requests may have no branch of RFC 3261.
+    pub legacy: Vec<IpPrefix>,
     /// The longest registration that is granted, in seconds.
     pub registration_max: u32,
-    /// Seconds of Retry-After with a 503.
+    /// Seconds of Retry-After with a 503, at least; twice as many at most.
     pub retry_after: u32,
     /// SIP's timers.
     pub timers: sip::Timers,
@@ -129,6 +139,8 @@ pub struct Ims {
     /// Our addresses as Via names them.
     hosts: Vec<(IpAddr, Inline<48>)>,
     sequence: u32,
+    /// The second since 1970 in which our clock began, once it is known.
+    began: Option<u64>,
     /// What was refused.
     pub counts: ImsCounts,
 }
@@ -156,6 +168,7 @@ impl Ims {
             hosts,
             config,
             sequence: 1,
+            began: None,
             counts: ImsCounts::default(),
         }
     }
@@ -190,7 +203,7 @@ impl Ims {
             self.counts.not_sip += 1;
             return Next::Done;
         }
-        let known = self.config.trusted.contains(&source.ip());
+        let known = contains(&self.config.trusted, source.ip());
         if let Some(keep_alive) = KeepAlive::read(datagram.payload) {
             let origin = Origin { source, local, octets: datagram.payload.len(), known };
             return self.handle_keep_alive(keep_alive, &origin, out);
@@ -293,7 +306,8 @@ impl Ims {
         if message.method() == Method::Ack {
             return Next::Done;
         }
-        match self.servers.receive(now, key, message, source.ip()) {
+        let legacy = contains(&self.config.legacy, source.ip());
+        match self.servers.receive(now, key, message, source.ip(), legacy) {
             Received::New(_) => {}
             Received::InProgress { trying: false } => {
                 self.counts.repeated += 1;
@@ -304,27 +318,36 @@ impl Ims {
                 self.servers.repeat(key, octets, out);
                 return Next::Done;
             }
-            Received::Completed { status, known } => {
+            Received::Completed { status, known, at } => {
                 self.counts.repeated += 1;
-                self.respond(&Request { known: request.known || known, ..*request }, status, out);
+                self.respond(at, &Request { known: request.known || known, ..*request }, status, out);
+                return Next::Done;
+            }
+            Received::Merged => {
+                self.counts.merged += 1;
+                self.respond(now, request, 482, out);
                 return Next::Done;
             }
             Received::Full => {
                 self.counts.full += 1;
-                self.respond(request, 503, out);
+                self.respond(now, request, 503, out);
                 return Next::Done;
             }
             Received::Legacy => {
                 self.counts.bad_request += 1;
-                self.respond(request, 400, out);
+                self.respond(now, request, 400, out);
                 return Next::Done;
             }
         }
         match self.indication(request, embedded) {
-            Ok(indication) => Next::Indication(indication),
+            Ok(indication) => {
+                let stripped = !request.known && message.header(Name::PAssertedIdentity).is_some();
+                self.counts.asserted_stripped += u64::from(stripped && message.method() == Method::Message);
+                Next::Indication(indication)
+            }
             Err(status) => {
-                self.count_refusal(message.method(), status);
-                self.respond(request, status, out);
+                self.count_refusal(message, status);
+                self.respond(now, request, status, out);
                 if request.known {
                     self.servers.complete_now(now, key, status, source.ip());
                 }
@@ -339,6 +362,7 @@ impl Ims {
         let message = &request.message;
         let uri = self.check(message)?;
         match message.method() {
+            Method::Register | Method::Message if is_encoded(message) => Err(415),
             Method::Register => Ok(Indication::Register(register::read(request, embedded)?)),
             Method::Message if self.config.side == Side::Mobile && !is_sms(message) => {
                 let media_type = message.header(Name::ContentType).unwrap_or(&[]);
@@ -348,6 +372,8 @@ impl Ims {
             Method::Message => Ok(Indication::Message(self.message_of(request, &uri)?)),
             // A peer that asks whether we are alive.
             Method::Options => Err(200),
+            // RFC 3261 9.2: what it would cancel is answered, or has no transaction here.
+            Method::Other(b"CANCEL") => Err(481),
             _ => Err(405),
         }
     }
@@ -364,12 +390,15 @@ impl Ims {
         message.target().filter(|uri| uri.scheme != Scheme::Other).ok_or(416)
     }
 
-    fn count_refusal(&mut self, method: Method<'_>, status: u16) {
+    fn count_refusal(&mut self, message: &sip::Message<'_>, status: u16) {
+        let method = message.method();
         match status {
             400 if method == Method::Register => self.counts.bad_request += 1,
             400 => self.counts.bad_rp += 1,
             403 => self.counts.several_contacts += 1,
             405 => self.counts.bad_method += 1,
+            481 => self.counts.cancelled += 1,
+            415 if is_encoded(message) => self.counts.bad_encoding += 1,
             415 => self.counts.bad_media_type += 1,
             416 => self.counts.bad_scheme += 1,
             420 => self.counts.bad_extension += 1,
@@ -389,7 +418,8 @@ impl Ims {
             rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
         let number = uri.digits();
         let mut asserted = [None; 2];
-        let identities = message.asserted().filter_map(|uri| Uri::of_checked(uri)?.canonical());
+        let of_core = message.asserted().filter(|_| request.known);
+        let identities = of_core.filter_map(|uri| Uri::of_checked(uri)?.canonical());
         for (place, identity) in asserted.iter_mut().zip(identities) {
             *place = Some(identity);
         }
@@ -496,6 +526,21 @@ impl Ims {
         self.clients.assert_invariants();
         self.servers.assert_invariants();
     }
+}
+
+fn contains(ranges: &[IpPrefix], address: IpAddr) -> bool {
+    ranges.iter().any(|range| range.contains(address))
+}
+
+/// Whether the body is not as it is: compressed (RFC 3261 8.2.3), or in an encoding of mail's that makes text of octets, which
+/// TS 24.341 5.3.1.2 has no place for.
+fn is_encoded(message: &sip::Message<'_>) -> bool {
+    let other_than = |name: Name, plain: &[&[u8]]| {
+        message.values(name).any(|value| !plain.iter().any(|plain| value.eq_ignore_ascii_case(plain)))
+    };
+    !message.body().is_empty()
+        && (other_than(Name::ContentEncoding, &[b"identity"])
+            || other_than(Name::ContentTransferEncoding, &[b"binary", b"8bit", b"7bit"]))
 }
 
 /// Whether a MESSAGE says that it carries an SM-RP message.

@@ -469,6 +469,11 @@ impl Stack {
         self.ims.answer(now, request, status, &mut wire);
     }
 
+    /// The calendar: the second since 1970 in which the clock that `now` tells began. Answers have a Date then.
+    pub fn set_calendar(&mut self, began: u64) {
+        self.ims.set_calendar(began);
+    }
+
     /// Keeps what is needed to answer a SIP request later, or tells that there is no room.
     pub fn defer(&mut self, now: Time, request: &Request<'_>) -> Option<Deferred> {
         self.ims.defer(now, request)

@@ -127,7 +127,7 @@ fn requests_that_are_not_offered_get_their_status_and_are_counted() {
         let alice = Ue::home1(0);
         bench.register(&alice);
         type Change = fn(Draft) -> Draft;
-        let cases: [(&str, u16, (&str, &str), Change); 7] = [
+        let cases: [(&str, u16, (&str, &str), Change); 10] = [
             ("ims.bad_method", 405, ("Allow", "MESSAGE"), |it| {
                 Draft { method: "INFO", ..it }.but("CSeq", "1 INFO")
             }),
@@ -136,6 +136,11 @@ fn requests_that_are_not_offered_get_their_status_and_are_counted() {
             }),
             ("ims.bad_scheme", 416, ("", ""), |it| Draft { uri: "http://home1.net".into(), ..it }),
             ("ims.bad_extension", 420, ("Unsupported", "100rel"), |it| it.with("Require", "100rel")),
+            ("ims.bad_extension", 420, ("Unsupported", "a, b"), |it| it.with("Require", "a,\r\n b")),
+            ("ims.bad_encoding", 415, ("Accept-Encoding", "identity"), |it| {
+                it.with("Content-Encoding", "gzip")
+            }),
+            ("ims.cancelled", 481, ("", ""), |it| Draft { method: "CANCEL", ..it }.but("CSeq", "1 CANCEL")),
             ("ims.too_many_hops", 483, ("", ""), |it| it.but("Max-Forwards", "0")),
             ("ims.bad_rp", 400, ("", ""), |it| Draft { body: vec![], ..it }),
             ("ims.bad_rp", 400, ("", ""), |it| Draft { body: vec![0], ..it }),

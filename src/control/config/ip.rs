@@ -85,6 +85,10 @@ pub struct Sip {
     /// T1, the round-trip time estimate; F and J are 64 × T1 (RFC 3261 17.1.2.2). Default 500.
     #[serde(rename = "t1_ms", default = "super::default::t1", deserialize_with = "millis")]
     pub t1: Duration,
+    /// The fewest seconds after which who was answered 503 may come again; the most are twice as many, so that not all come
+    /// together. Default 5.
+    #[serde(default = "super::default::retry_after_s")]
+    pub retry_after_s: u32,
     /// T2, the longest interval between retransmissions. Default 4,000.
     #[serde(rename = "t2_ms", default = "super::default::t2", deserialize_with = "millis")]
     pub t2: Duration,

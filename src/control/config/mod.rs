@@ -28,7 +28,7 @@ pub use ss7::{
     Association, Destination, Exchange, Handshake, M3uaProcedures, M3uaRole, MapPeer, PeerPart, Profile,
     Rewrite, Role, RouteOn, Sccp, SccpForm, SctpTimers, Sharing, Ss7, Target, Title, TrafficMode,
 };
-pub use text::{Mac, PortAddress, Prefix};
+pub use text::{Hosts, Mac, PortAddress, Prefix};
 
 use crate::gateway::cause::Causes;
 use source::Source;

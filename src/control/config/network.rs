@@ -1,6 +1,6 @@
 //! `[[network]]` and `[timers]`: served networks and the gateway's own timers.
 
-use super::text::{millis, seconds};
+use super::text::{Hosts, millis, seconds};
 use crate::ident::{Digits, Ssn};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -38,6 +38,14 @@ pub struct Network {
     /// must be able to register here themselves (`direct`).
     #[serde(default)]
     pub scscf: Vec<Scscf>,
+    /// Other hosts of its core that messages may come from, addresses and prefixes as in `"10.1.0.0/24"`: I-CSCFs, which bring
+    /// delivery reports that are addressed to the gateway (TS 24.229 5.3.2). Nothing is sent there but answers. Default: none.
+    #[serde(default)]
+    pub trusted: Vec<Hosts>,
+    /// Whether its core may leave out the branch of RFC 3261 in Via: its requests are then told apart by RFC 2543's rules.
+    /// Default false.
+    #[serde(default)]
+    pub legacy: bool,
     /// How UEs register here themselves (8.1). Without it, only S-CSCFs are listened to.
     pub direct: Option<Direct>,
     /// The gateway's own URI towards this network. Default: `uri` of `[sip]`.

@@ -212,6 +212,28 @@ fn values_have_ranges() {
 }
 
 #[test]
+fn hosts_of_the_core_are_addresses_and_prefixes() {
+    let config = Config::parse(Path::new("x"), EXAMPLE).unwrap();
+    assert_eq!((config.sip.retry_after_s, config.networks[0].legacy), (5, false));
+    let hosts = |text: &str| {
+        let text = EXAMPLE.replacen("[\"10.1.0.9\"]", text, 1);
+        Config::parse(Path::new("x"), &text).unwrap().networks[0].trusted.clone()
+    };
+    let [one, net, v6] = hosts("[\"10.1.0.9\", \"10.2.0.0/16\", \"fd00::/8\"]")[..] else { panic!() };
+    assert_eq!((one.0.length, net.0.length, v6.0.length), (32, 16, 8));
+    assert!(v6.0.contains("fd12::1".parse().unwrap()) && !net.0.contains("10.3.0.0".parse().unwrap()));
+    for wrong in ["10.2.0.1/16", "10.1.0", "host.example", "10.0.0.0/33"] {
+        refused(
+            "trusted = [\"10.1.0.9\"]",
+            &format!("trusted = [\"{wrong}\"]"),
+            "network[0].trusted",
+            &["10.1.0.5"],
+        );
+    }
+    refused("# retry_after_s = 5", "retry_after_s = 0", "sip.retry_after_s", &["1 to 3600"]);
+}
+
+#[test]
 fn m3ua_of_an_association_is_consistent() {
     refused("# t_ack_ms = 2000", "t_ack_ms = 99", "association[0].t_ack_ms", &["100 to 60000"]);
     refused("# t_retry_ms = 10000", "t_retry_ms = 0", "association[0].t_retry_ms", &["100 to"]);

@@ -1,5 +1,6 @@
 //! How values of the configuration are spelt.
 
+use crate::base::IpPrefix;
 use crate::ident::{Digits, PointCode};
 use crate::stack::Action;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
@@ -139,6 +140,30 @@ impl fmt::Display for Prefix {
 }
 
 impl<'de> Deserialize<'de> for Prefix {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from_text(from)
+    }
+}
+
+/// One host or all of a network: `"10.1.0.5"`, `"10.1.0.0/24"`, `"fd00::/8"`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hosts(pub IpPrefix);
+
+impl FromStr for Hosts {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WRONG: &str =
+            "expected an address or a prefix without host bits, as in \"10.1.0.5\" or \"10.1.0.0/24\"";
+        if !text.contains('/') {
+            return text.parse::<IpAddr>().map(|address| Self(address.into())).map_err(|_| WRONG);
+        }
+        let prefix: Prefix = text.parse().map_err(|_| WRONG)?;
+        let hosts = Self(IpPrefix { address: prefix.address, length: prefix.length });
+        if prefix.is_network() { Ok(hosts) } else { Err(WRONG) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Hosts {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from_text(from)
     }

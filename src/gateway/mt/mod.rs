@@ -165,6 +165,11 @@ impl Mt {
         self.direct.filter(|(_, address)| *address == source).map(|_| self.network)
     }
 
+    /// Whether it is being sent to the UE itself.
+    pub(super) fn is_direct(&self) -> bool {
+        self.direct.is_some()
+    }
+
     /// How many messages of ours wait in the gateway's slab.
     pub(super) fn waiting(&self) -> usize {
         self.queue.len + usize::from(self.again.is_some())

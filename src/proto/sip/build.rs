@@ -11,6 +11,11 @@ use super::view::{Field, Fragment, Message, Method, WHY, Why};
 use crate::base::Malformed;
 use core::fmt::Write as _;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
+use std::time::UNIX_EPOCH;
+
+/// Seconds from 1970 to the first year that has no Date.
+const YEAR_10000: u64 = 253_402_300_800;
 
 /// Writes a message. A write that doesn't fit, or a value with a control character in it, spoils the message: it is
 /// never given out.
@@ -48,6 +53,34 @@ impl<'b> Writer<'b> {
         self.name(name);
         self.bytes(spell(number, &mut [0; 10]));
         self.end_line();
+    }
+
+    /// Writes a header whose value is a list of tokens. A value that is none is left out, and without one there is no
+    /// header: nothing that somebody else wrote can spoil the message.
+    pub fn tokens<'v>(&mut self, name: Name, values: impl Iterator<Item = &'v [u8]>) {
+        let mut first = true;
+        for value in values.filter(|value| is_token(value)) {
+            if first {
+                self.name(name);
+            } else {
+                self.bytes(b", ");
+            }
+            self.bytes(value);
+            first = false;
+        }
+        if !first {
+            self.end_line();
+        }
+    }
+
+    /// Writes Date: seconds since 1970, before the year 10000 (RFC 3261 20.17).
+    pub fn date(&mut self, since_1970: u64) {
+        if since_1970 < YEAR_10000 {
+            self.name(Name::Date);
+            let date = httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(since_1970));
+            self.spoilt |= write!(self, "{date}").is_err();
+            self.end_line();
+        }
     }
 
     /// Writes a header whose value is `<uri>` and then `params`, which begins with a semicolon or is empty.

@@ -115,10 +115,13 @@ impl Minter {
         text
     }
 
-    /// The To tag of every response to `request`: a keyed hash of its branch, so that it need not be kept.
+    /// The To tag of every response to `request`: a keyed hash of its branch, so that it need not be kept; of its Call-ID, if
+    /// it has no branch of RFC 3261, which would tell it from others.
     #[must_use]
     pub fn to_tag(&self, request: &Message<'_>) -> Tag {
-        self.to_tag_of(request.top_via().branch.unwrap_or(&[]))
+        let via = request.top_via();
+        let branch = via.branch.filter(|_| via.has_magic_cookie());
+        self.to_tag_of(branch.unwrap_or(request.call_id()))
     }
 
     pub(super) fn to_tag_of(&self, branch: &[u8]) -> Tag {

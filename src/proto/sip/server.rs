@@ -11,6 +11,8 @@
 //! A response that is longer than its request goes only to sources that are known ([`Origin`]), and requests of others
 //! are not remembered once they are answered: no stranger can make us flood a third party, or fill this table.
 
+mod key;
+
 use super::build::{
     Writer, reason_phrase, response_end, response_head, response_target, status_line, timestamp,
 };
@@ -18,11 +20,13 @@ use super::client::Refused;
 use super::index::Index;
 use super::mint::Tag;
 use super::timers::Timers;
-use super::view::Message;
+use super::view::{Message, Method};
 use crate::base::{Flow, Out, SipKey, Time, TimerId, Transport, Wheel, counts};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::VecDeque;
+
+pub use key::ServerKey;
 
 /// Octets kept of a request whose answer comes later: Via, From, To, Call-ID and CSeq as the response will have them.
 pub const MAX_DEFERRED: usize = 2048;
@@ -36,8 +40,10 @@ counts! {
         retransmitted_in_progress,
         /// Retransmissions of an answered request.
         retransmitted_completed,
-        /// Requests without a branch of RFC 3261.
+        /// Requests without a branch of RFC 3261, refused.
         legacy,
+        /// Requests that came again by another way, refused with 482.
+        merged,
         /// Requests refused because no transaction was free.
         refused_full,
         /// Transactions answered at once.
@@ -74,24 +80,6 @@ pub struct ServerConfig {
     pub completed: usize,
     /// T1 and T2.
     pub timers: Timers,
-}
-
-/// Names a server transaction: a keyed hash of branch, sent-by and method (RFC 3261 17.2.3).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub struct ServerKey(u128);
-
-impl ServerKey {
-    /// A number below `count`, the same for every retransmission and on every worker, to spread requests by.
-    #[must_use]
-    pub const fn spread(self, count: u8) -> u8 {
-        if count == 0 { 0 } else { ((self.0 >> 64) as u64 % count as u64) as u8 }
-    }
-
-    /// A key that no request has.
-    #[cfg(test)]
-    pub(crate) const fn numbered(number: u128) -> Self {
-        Self(number)
-    }
 }
 
 /// Where a request came from, and what may go back there.
@@ -134,12 +122,17 @@ pub enum Received {
         status: u16,
         /// Whether it comes from the address that the first request came from, which was known.
         known: bool,
+        /// When it was answered.
+        at: Time,
     },
+    /// Not that request again, but a copy of it that came by another way, while the first is worked on or after it was
+    /// accepted: 482, statelessly (RFC 3261 8.2.2.2).
+    Merged,
     /// A retransmission of a request whose answer is kept whole: send it again ([`ServerTransactions::repeat`]).
     Kept,
     /// No room to remember it: 503 with Retry-After, statelessly.
     Full,
-    /// No branch of RFC 3261, so retransmissions can't be told from new requests: 400, statelessly.
+    /// No branch of RFC 3261, and not from a peer for which RFC 2543's rules hold: 400, statelessly.
     Legacy,
 }
 
@@ -159,7 +152,7 @@ fn mark(key: ServerKey, source: IpAddr) -> u64 {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits(),
     };
-    let mixed = key.0 ^ address;
+    let mixed = u128::from(key.0 as u64) ^ address;
     (mixed as u64 ^ (mixed >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58
 }
 
@@ -194,6 +187,8 @@ pub struct ServerTransactions {
     fingerprint: SipKey,
     timers: Timers,
     index: Index,
+    /// The same transactions by what copies of their requests have in common.
+    copies: Index,
     /// A ring in the order of completion, which is the order of expiry.
     completed: Vec<Completed>,
     head: usize,
@@ -240,6 +235,7 @@ impl ServerTransactions {
             fingerprint: secret.derive("sip server transaction"),
             timers: config.timers,
             index: Index::new(config.completed),
+            copies: Index::new(config.completed),
             completed: vec![nothing; config.completed],
             head: 0,
             len: 0,
@@ -254,21 +250,21 @@ impl ServerTransactions {
     /// The transaction that a request belongs to.
     #[must_use]
     pub fn key(&self, request: &Message<'_>) -> ServerKey {
-        let via = request.top_via();
-        let port = via.sent_by_port.unwrap_or(0).to_be_bytes();
-        // Nobody but this process ever sees the fingerprint: it must only not be aimed at.
-        ServerKey(self.fingerprint.quick_hash_u128(&[
-            via.branch.unwrap_or(&[]),
-            via.sent_by_host,
-            &port,
-            request.method().text(),
-        ]))
+        ServerKey::of(request, &self.fingerprint)
     }
 
-    /// Tells a new request, whose transaction is `key` and which came from `source`, from a retransmission.
-    pub fn receive(&mut self, now: Time, key: ServerKey, request: &Message<'_>, source: IpAddr) -> Received {
+    /// Tells a new request, whose transaction is `key` and which came from `source`, from a retransmission. From a `legacy`
+    /// peer one without a branch of RFC 3261 is taken too.
+    pub fn receive(
+        &mut self,
+        now: Time,
+        key: ServerKey,
+        request: &Message<'_>,
+        source: IpAddr,
+        legacy: bool,
+    ) -> Received {
         self.expire(now);
-        if !request.top_via().has_magic_cookie() {
+        if !legacy && !request.top_via().has_magic_cookie() {
             self.counts.legacy += 1;
             return Received::Legacy;
         }
@@ -285,6 +281,8 @@ impl ServerTransactions {
             },
             Some((_, Place::Completed(at))) => {
                 let entry = self.completed.get(at as usize).map_or(0, |entry| entry.expires_and_status);
+                let life = self.timers.transaction().as_millis() as u64 + 1;
+                let answered = Time::from_millis((entry >> 16).saturating_sub(life));
                 match (entry & STATUS) as u16 {
                     0 => {
                         self.counts.retransmitted_in_progress += 1;
@@ -292,9 +290,14 @@ impl ServerTransactions {
                     }
                     status => {
                         self.counts.retransmitted_completed += 1;
-                        Received::Completed { status, known: entry as u16 >> 10 == mark(key, source) as u16 }
+                        let known = entry as u16 >> 10 == mark(key, source) as u16;
+                        Received::Completed { status, known, at: answered }
                     }
                 }
+            }
+            None if self.is_copy(key, request) => {
+                self.counts.merged += 1;
+                Received::Merged
             }
             None if self.is_full() && self.answered.is_empty() => {
                 self.counts.refused_full += 1;
@@ -304,6 +307,41 @@ impl ServerTransactions {
                 self.counts.new_requests += 1;
                 Received::New(key)
             }
+        }
+    }
+
+    /// Whether a MESSAGE, of a transaction of its own, is one that is being worked on or was accepted, come again by another
+    /// way. One that was refused may be tried again: RFC 3263 4.3 has a client do so with another branch alone.
+    fn is_copy(&self, key: ServerKey, request: &Message<'_>) -> bool {
+        if request.method() != Method::Message || request.to().tag().is_some() {
+            return false;
+        }
+        let same = |other: ServerKey| other.copies() == key.copies();
+        let found = self.copies.find(key.copies().into(), |number| match Place::of(number) {
+            Place::Completed(at) => self.completed.get(at as usize).is_some_and(|entry| {
+                same(entry.key()) && (200..300).contains(&(entry.expires_and_status & STATUS))
+            }),
+            Place::Pending(slot) => {
+                self.pending_at(slot).is_some_and(|entry| same(entry.key) && entry.state != State::Answered)
+            }
+        });
+        found.is_some()
+    }
+
+    /// Notes where a transaction is.
+    fn note(&mut self, key: ServerKey, place: Place) {
+        self.index.insert(key.0, place.number());
+        self.copies.insert(key.copies().into(), place.number());
+    }
+
+    /// The same no more.
+    fn strike(&mut self, key: ServerKey, place: Place) {
+        let is = |number| Place::of(number) == place;
+        if let Some((at, _)) = self.index.find(key.0, is) {
+            self.index.remove(at);
+        }
+        if let Some((at, _)) = self.copies.find(key.copies().into(), is) {
+            self.copies.remove(at);
         }
     }
 
@@ -323,7 +361,7 @@ impl ServerTransactions {
             place.fingerprint = [key.0 as u64, (key.0 >> 64) as u64];
             place.expires_and_status = expires << 16 | mark(key, source) << 10 | u64::from(status) & STATUS;
             self.len += 1;
-            self.index.insert(key.0, Place::Completed(at as u32).number());
+            self.note(key, Place::Completed(at as u32));
         }
     }
 
@@ -385,7 +423,7 @@ impl ServerTransactions {
         };
         *self.pending.get_mut(slot as usize).ok_or(Refused::Full)? = Some(entry);
         self.free.pop();
-        self.index.insert(key.0, Place::Pending(slot).number());
+        self.note(key, Place::Pending(slot));
         Ok(())
     }
 
@@ -435,11 +473,7 @@ impl ServerTransactions {
         if let Some(timer) = entry.timer {
             self.wheel.cancel(timer);
         }
-        if let Some((place, _)) =
-            self.index.find(entry.key.0, |number| Place::of(number) == Place::Pending(slot))
-        {
-            self.index.remove(place);
-        }
+        self.strike(entry.key, Place::Pending(slot));
     }
 
     /// The transaction in that place is over: remembers its status, 0 if the client gave up, unless its source is not
@@ -613,9 +647,7 @@ impl ServerTransactions {
             if now.as_millis() < oldest.expires_and_status >> 16 {
                 return;
             }
-            if let Some((place, _)) = self.find(oldest.key()) {
-                self.index.remove(place);
-            }
+            self.strike(oldest.key(), Place::Completed(self.head as u32));
             self.head = (self.head + 1) % self.completed.len();
             self.len -= 1;
         }
@@ -661,6 +693,7 @@ impl ServerTransactions {
     pub fn assert_invariants(&self) {
         assert!(self.len + self.pending() + self.kept() <= self.completed.len());
         assert_eq!(self.index.len(), self.len + self.pending() + self.kept());
+        assert_eq!(self.copies.len(), self.index.len());
         assert_eq!(self.wheel.len(), self.pending());
         let mut last = 0;
         for at in 0..self.len {

@@ -28,7 +28,7 @@ impl Ims {
         status: u16,
         out: &mut dyn Out,
     ) {
-        self.respond(request, status, out);
+        self.respond(now, request, status, out);
         if request.known || status < 300 {
             self.servers.complete_now(now, request.key, status, request.source.ip());
         }
@@ -55,7 +55,8 @@ impl Ims {
         if answer.known {
             self.servers.vouch(request.0);
         }
-        let retry_after = answer.retry_after.or((status == 503).then_some(self.config.retry_after));
+        let later = request.0.jitter(self.config.retry_after);
+        let retry_after = answer.retry_after.or((status == 503).then_some(later));
         let extra = |w: &mut Writer<'_>, short: bool| {
             let challenges = if short { 1 } else { answer.challenges.len() };
             for challenge in answer.challenges.iter().take(challenges) {
@@ -81,20 +82,25 @@ impl Ims {
         let _counted = self.servers.answer(now, request.0, status, answer.is_whole(), extra, out);
     }
 
-    /// Writes the response to `request`, unless it is too long for its source. The same request and status give the same
-    /// octets, so that no response needs to be kept for retransmissions.
-    pub(super) fn respond(&mut self, request: &Request<'_>, status: u16, out: &mut dyn Out) {
+    /// Writes the response to `request`, which was answered first at `answered`, unless it is too long for its source. The
+    /// same request, status and time give the same octets, so that no response needs to be kept for retransmissions.
+    pub(super) fn respond(&mut self, answered: Time, request: &Request<'_>, status: u16, out: &mut dyn Out) {
         let message = &request.message;
         let to_tag = self.minter.to_tag(message);
-        let extra = self.extra(message, status);
+        let extra = self.extra(answered, request, status);
         // A response is about as long as what it copies of its request.
         let room = if request.octets > LONG { out.long_room() } else { out.room() };
         let Some(room) = room else { return };
-        let mut w = Writer::new(room);
-        let reason = build::reason_phrase(status);
-        build::response(message, status, reason, &to_tag, request.source, |w| extra.write(w), &mut w);
+        let write = |extra: &Extra<'_>, room: &mut [u8]| {
+            let mut w = Writer::new(room);
+            let reason = build::reason_phrase(status);
+            build::response(message, status, reason, &to_tag, request.source, |w| extra.write(w), &mut w);
+            w.finish()
+        };
+        // What a header repeats may be more than a datagram holds: the status alone is an answer too.
+        let len = write(&extra, room).or_else(|| write(&Extra::None, room));
         let target = build::response_target(&message.top_via(), request.source);
-        self.commit(w.finish(), &request.origin(), target, out);
+        self.commit(len, &request.origin(), target, out);
     }
 
     /// Sends the response of `len` octets in the room last given, as far as its source may get it.
@@ -102,7 +108,7 @@ impl Ims {
         match len {
             Some(len) if origin.takes(len) => out.commit(len, flow(origin.local, target)),
             Some(_) => self.servers.counts.reply_withheld += 1,
-            None => {}
+            None => self.servers.counts.unwritable += 1,
         }
     }
 
@@ -122,20 +128,29 @@ impl Ims {
     }
 
     /// The headers that a response carries beyond the mandatory ones.
-    fn extra<'a>(&self, request: &sip::Message<'a>, status: u16) -> Extra<'a> {
-        match (status, request.method()) {
-            (200, Method::Register) => match register::contact(request) {
-                Ok((Contact::One(contact), expires)) => {
-                    Extra::Contact { uri: contact.uri, expires: expires.min(self.config.registration_max) }
-                }
-                _ => Extra::None,
-            },
-            (503, _) => Extra::RetryAfter(self.config.retry_after),
+    fn extra<'a>(&self, answered: Time, request: &Request<'a>, status: u16) -> Extra<'a> {
+        let message = request.message;
+        match (status, message.method()) {
+            (200, Method::Register) => {
+                let contact = match register::contact(&message) {
+                    Ok((Contact::One(contact), expires)) => {
+                        Some((contact.uri, expires.min(self.config.registration_max)))
+                    }
+                    _ => None,
+                };
+                Extra::Registered { contact, date: self.began.map(|began| began + answered.as_secs()) }
+            }
+            (503, _) => Extra::RetryAfter(request.key.jitter(self.config.retry_after)),
             (200, Method::Options) | (405, _) => Extra::Allow,
-            (415, _) => Extra::Accept,
-            (420, _) => Extra::Unsupported(request.header(Name::Require).unwrap_or(&[])),
+            (415, _) => Extra::Accept { encoded: super::is_encoded(&message) },
+            (420, _) => Extra::Unsupported(message),
             _ => Extra::None,
         }
+    }
+
+    /// The second since 1970 in which our clock began: what Date is made of.
+    pub(in crate::stack) fn set_calendar(&mut self, began: u64) {
+        self.began = Some(began);
     }
 
     /// Answers what is not even a request, as far as it can be answered.
@@ -362,24 +377,47 @@ struct Head<'a> {
 
 /// Headers of a response.
 #[derive(Clone, Copy)]
+#[allow(clippy::large_enum_variant)] // made and used at once
 enum Extra<'a> {
     None,
-    Contact { uri: &'a [u8], expires: u32 },
+    /// The contact with its seconds of life, and the date in seconds since 1970.
+    Registered {
+        contact: Option<(&'a [u8], u32)>,
+        date: Option<u64>,
+    },
     RetryAfter(u32),
     Allow,
-    Accept,
-    Unsupported(&'a [u8]),
+    /// What bodies are taken; of an encoded one, that none is.
+    Accept {
+        encoded: bool,
+    },
+    /// Every option that the request requires.
+    Unsupported(sip::Message<'a>),
 }
 
 impl Extra<'_> {
     fn write(&self, w: &mut Writer<'_>) {
         match *self {
             Self::None => {}
-            Self::Contact { uri, expires } => write_contact(uri, expires, w),
+            Self::Registered { contact, date } => {
+                if let Some((uri, expires)) = contact {
+                    write_contact(uri, expires, w);
+                }
+                if let Some(date) = date {
+                    w.date(date);
+                }
+            }
             Self::RetryAfter(seconds) => w.number(Name::RetryAfter, seconds),
             Self::Allow => w.header(Name::Allow, &[b"MESSAGE, REGISTER, OPTIONS"]),
-            Self::Accept => w.header(Name::Accept, &[SMS.as_bytes()]),
-            Self::Unsupported(options) => w.header(Name::Unsupported, &[options]),
+            Self::Accept { encoded } => {
+                w.header(Name::Accept, &[SMS.as_bytes()]);
+                if encoded {
+                    w.header(Name::AcceptEncoding, &[b"identity"]);
+                }
+            }
+            Self::Unsupported(ref request) => {
+                w.tokens(Name::Unsupported, request.values(Name::Require));
+            }
         }
     }
 }

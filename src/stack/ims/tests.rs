@@ -9,6 +9,7 @@ use crate::stack::{Answer, InformRequest, MessageRequest, PublishRequest, Regist
 
 mod answers;
 mod flows;
+mod refusals;
 mod registers;
 mod requests;
 
@@ -68,7 +69,8 @@ impl Bench {
             workers,
             side: Side::Network,
             listen: vec![address(LOCAL), address(LOCAL_V6)],
-            trusted: vec![address(SCSCF).ip()],
+            trusted: vec![address(SCSCF).ip().into()],
+            legacy: vec![],
             host: "gw.example".into(),
             registration_max: 7200,
             retry_after: 5,

@@ -19,7 +19,7 @@ fn message(w: &mut Writer<'_>, branch: &[u8]) {
         from: b"sip:gw",
         from_tag: b"1",
         to: b"tel:+49170",
-        call_id: b"1",
+        call_id: branch,
         cseq: 1,
     };
     build::request(&request, |_| (), None, w);
@@ -172,7 +172,7 @@ fn server(pending: usize, completed: usize) -> ServerTransactions {
 
 fn receive(server: &mut ServerTransactions, now: Time, request: &[u8]) -> Received {
     let received =
-        parse(request, |request| server.receive(now, server.key(&request), &request, source().ip()));
+        parse(request, |request| server.receive(now, server.key(&request), &request, source().ip(), false));
     server.assert_invariants();
     received
 }
@@ -196,7 +196,8 @@ fn a_retransmission_gets_the_same_answer_until_timer_j_ends() {
     let first = answer_to(&request, 202);
     server.complete_now(ms(3), key, 202, source().ip());
     for at in [503, 31_000, 32_002] {
-        assert_eq!(receive(&mut server, ms(at), &request), Received::Completed { status: 202, known: true });
+        let again = Received::Completed { status: 202, known: true, at: ms(3) };
+        assert_eq!(receive(&mut server, ms(at), &request), again);
         assert_eq!(answer_to(&request, 202), first, "octet for octet");
     }
     assert_eq!(server.completed(), 1);
@@ -228,7 +229,7 @@ fn what_tells_transactions_apart_is_branch_sent_by_and_method() {
     let same = whole.replace("1asdaddlrfjflslj40a222", "other");
     assert_eq!(
         receive(&mut server, ms(0), same.as_bytes()),
-        Received::Completed { status: 200, known: true }
+        Received::Completed { status: 200, known: true, at: ms(0) }
     );
     assert_eq!(receive(&mut server, ms(0), &with_branch("499ffhy")), Received::Legacy);
     assert_eq!(receive(&mut server, ms(0), &with_branch("z9hG4bK")), Received::Legacy, "the cookie alone");
@@ -263,7 +264,8 @@ fn a_deferred_answer_is_the_one_that_its_retransmissions_get() {
     assert_eq!(out.datagrams[1].0, answer_to(&request, 202));
     assert_eq!((server.pending(), server.completed()), (0, 1));
     assert_eq!(server.answer(ms(9_001), key, 202, false, |_, _| (), &mut out), Err(Refused::Gone));
-    assert_eq!(receive(&mut server, ms(40_999), &request), Received::Completed { status: 202, known: true });
+    let again = Received::Completed { status: 202, known: true, at: ms(9_000) };
+    assert_eq!(receive(&mut server, ms(40_999), &request), again);
     server.handle_timeout(ms(41_001), &mut out);
     assert_eq!(out.datagrams.len(), 2);
     assert!(matches!(receive(&mut server, ms(41_001), &request), Received::New(_)));
@@ -304,14 +306,14 @@ fn servers_are_bounded_and_refusals_counted() {
     assert_eq!(receive(&mut server, ms(0), &with_branch("z9hG4bK3")), Received::Full);
     assert_eq!(
         receive(&mut server, ms(0), &with_branch("z9hG4bK2")),
-        Received::Completed { status: 200, known: true }
+        Received::Completed { status: 200, known: true, at: ms(0) }
     );
     out.full = true;
     assert_eq!(server.answer(ms(1), first, 200, false, |_, _| (), &mut out), Ok(()));
     assert_eq!(server.counts.no_buffer, 1);
     assert_eq!(
         receive(&mut server, ms(2), &with_branch("z9hG4bK1")),
-        Received::Completed { status: 200, known: true }
+        Received::Completed { status: 200, known: true, at: ms(1) }
     );
     assert_eq!(receive(&mut server, ms(32_000), &with_branch("z9hG4bK3")), Received::Full);
     server.handle_timeout(ms(32_003), &mut out);
@@ -341,7 +343,7 @@ fn a_client_and_a_server_meet_over_a_lossy_network() {
             for _ in 0..[0, 0, 1, 1, 1, 2][random.below(6)] {
                 parse(&datagram, |request| {
                     let tag = minter().to_tag(&request);
-                    match server.receive(now, server.key(&request), &request, source().ip()) {
+                    match server.receive(now, server.key(&request), &request, source().ip(), false) {
                         Received::New(key) if random.below(2) == 0 => {
                             server.complete_now(now, key, 200, source().ip());
                             to_client.datagrams.push((answer_to(&datagram, 200), flow()));
