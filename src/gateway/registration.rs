@@ -13,6 +13,9 @@ use crate::ident::Identity;
 use crate::stack::{Answer, Register};
 use crate::subscriber::{AccessKind, AccessNetworkInfo, SubscriberId};
 
+/// The most realms that a UE may have credentials for.
+const AUTHORIZATIONS: usize = 4;
+
 /// 8.7 step 4: the S-CSCF informs us of the registration. 8.1 step 2: a UE registers.
 pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
     let Some(network) = gateway.network_of(register.request.source) else {
@@ -73,9 +76,10 @@ fn fingerprint(cx: &Cx<'_>, register: &Register<'_>, contact: &Identity) -> u64 
         ],
         &[register.request.source, register.request.local],
     );
-    register
-        .associated_values()
-        .fold(of_one, |hash, value| cx.stack.fingerprint(&[&hash.to_be_bytes(), value], &[]))
+    let with = |hash: u64, name: &[u8], value| cx.stack.fingerprint(&[&hash.to_be_bytes(), name, value], &[]);
+    // What a UE can do decides about its messages: a tag that comes or goes is a change.
+    let of_features = register.features().fold(of_one, |hash, (name, value)| with(hash, name, value));
+    register.associated_values().fold(of_features, |hash, value| with(hash, &[], value))
 }
 
 /// 8.7 steps 5 and 6, 8.8.1 steps 5 and 6 are the control thread's; the answer of step 7 waits for it.
@@ -111,7 +115,7 @@ pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Regist
     let registrant = Registrant::Ue(UeRegister {
         to: register.to_uri.to_vec(),
         request_uri: register.request_uri.to_vec(),
-        authorization: register.authorization.map(<[u8]>::to_vec),
+        authorizations: register.authorizations().take(AUTHORIZATIONS).map(<[u8]>::to_vec).collect(),
         wildcard: register.contact_wildcard,
         leaving: register.leaving().collect(),
         q: register.contact_q,
@@ -153,6 +157,8 @@ fn forward(
         reply_to,
         fingerprint,
     };
+    let is_cut = register.access_network_info.len() > AccessNetworkInfo::MAX;
+    gateway.counts.access_network_info_cut += u64::from(is_cut);
     gateway.counts.registration_forwarded += 1;
     if cx.outside.to_control(ToControl::Register(Box::new(request))).is_err() {
         gateway.counts.registration_full += 1;

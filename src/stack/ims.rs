@@ -3,6 +3,7 @@
 mod register;
 mod rpdu;
 mod send;
+mod subscribe;
 #[cfg(test)]
 mod tests;
 
@@ -47,8 +48,12 @@ counts! {
         bad_scheme,
         /// Requests refused with 420: an extension that we don't have.
         bad_extension,
+        /// NOTIFYs refused with 481: their Call-ID or To is of no subscription of ours.
+        bad_dialogue,
         /// Requests refused with 483.
         too_many_hops,
+        /// NOTIFYs refused with 489: another event package.
+        bad_event,
         /// REGISTERs refused with 403: not one contact of several is to stay, but more, or none.
         several_contacts,
         /// Requests refused with 503: no transaction free.
@@ -221,6 +226,9 @@ impl Ims {
                 };
                 Next::Indication(Indication::Published { user, answer })
             }
+            ResponseOutcome::Final { user, status, .. } if message.method() == Method::Subscribe => {
+                Next::Indication(Indication::Subscribed { user, answer: subscribe::answer(&message, status) })
+            }
             ResponseOutcome::Final { user, status, .. } => {
                 let challenge = message.header(Name::WwwAuthenticate);
                 let challenge = challenge.filter(|_| self.config.side == Side::Mobile && status == 401);
@@ -312,6 +320,7 @@ impl Ims {
                 Ok(Indication::Content(Content { request: *request, media_type, body }))
             }
             Method::Message => Ok(Indication::Message(self.message_of(request, &uri)?)),
+            Method::Notify => Ok(Indication::Notify(subscribe::notify(request, &self.minter)?)),
             // A peer that asks whether we are alive.
             Method::Options => Err(200),
             _ => Err(405),
@@ -332,13 +341,15 @@ impl Ims {
 
     fn count_refusal(&mut self, method: Method<'_>, status: u16) {
         match status {
-            400 if method == Method::Register => self.counts.bad_request += 1,
+            400 if matches!(method, Method::Register | Method::Notify) => self.counts.bad_request += 1,
             400 => self.counts.bad_rp += 1,
             403 => self.counts.several_contacts += 1,
             405 => self.counts.bad_method += 1,
             415 => self.counts.bad_media_type += 1,
             416 => self.counts.bad_scheme += 1,
             420 => self.counts.bad_extension += 1,
+            481 => self.counts.bad_dialogue += 1,
+            489 => self.counts.bad_event += 1,
             483 => self.counts.too_many_hops += 1,
             _ => {}
         }
@@ -352,8 +363,9 @@ impl Ims {
             return Err(415);
         }
         let rp = rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
-        let mut asserted = [None; 2];
-        let identities = message.values(Name::PAssertedIdentity).filter_map(identity);
+        let mut asserted = [None; 3];
+        let served = message.values(Name::PServedUser).take(1);
+        let identities = served.chain(message.values(Name::PAssertedIdentity)).filter_map(identity);
         for (place, identity) in asserted.iter_mut().zip(identities) {
             *place = Some(identity);
         }

@@ -6,7 +6,7 @@ use crate::control::subscribers::{Known, NetworkSubscribers, belongs};
 use crate::gateway::mailbox::{RegisterRequest, Registrant};
 use crate::ident::{Identity, Imsi, Msisdn};
 use crate::proto::sip::Uri;
-use crate::subscriber::{Record, Subscriber};
+use crate::subscriber::Subscriber;
 
 impl Registrar {
     /// IMSI and MSISDN of whom an S-CSCF registers, in the order of requirement R-1.
@@ -109,7 +109,7 @@ pub(super) fn identities(known: Known, request: &RegisterRequest) -> Vec<Identit
     let mut identities = vec![request.public_identity];
     let number = known.msisdn.and_then(Identity::tel);
     for identity in number.into_iter().chain(associated(request).iter().copied()) {
-        if !identities.contains(&identity) && identities.len() < Record::IDENTITIES {
+        if !identities.contains(&identity) {
             identities.push(identity);
         }
     }

@@ -49,6 +49,7 @@ names! {
     PChargingFunctionAddresses "P-Charging-Function-Addresses",
     PAssociatedUri "P-Associated-URI",
     PCalledPartyId "P-Called-Party-ID",
+    PServedUser "P-Served-User",
     RequestDisposition "Request-Disposition" b'd',
     AcceptContact "Accept-Contact" b'a',
     RejectContact "Reject-Contact" b'j',

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::register::{self, Contact};
-use super::{Deferred, Ims, RequestId, SMS, flow, rpdu};
+use super::{Deferred, Ims, RequestId, SMS, flow, rpdu, subscribe};
 use crate::base::{Inline, Key, Malformed, Out, Time};
 use crate::codec::Prepend;
 use crate::proto::sip::{self, Method, Name, Origin, Slots, Token, Writer, build, keep_alive};
@@ -127,7 +127,9 @@ impl Ims {
             },
             (503, _) => Extra::RetryAfter(self.config.retry_after),
             (200, Method::Options) | (405, _) => Extra::Allow,
-            (415, _) => Extra::Accept,
+            (415, Method::Notify) => Extra::Accepts(subscribe::REGINFO),
+            (415, _) => Extra::Accepts(SMS),
+            (489, _) => Extra::AllowEvents,
             (420, _) => Extra::Unsupported(request.header(Name::Require).unwrap_or(&[])),
             _ => Extra::None,
         }
@@ -151,7 +153,7 @@ impl Ims {
     }
 
     /// One of our addresses as Via names it; nothing for another's, with which no request can be written.
-    fn host(&self, ip: IpAddr) -> Inline<48> {
+    pub(super) fn host(&self, ip: IpAddr) -> Inline<48> {
         self.hosts.iter().find(|(own, _)| *own == ip).map_or(Inline::EMPTY, |(_, host)| *host)
     }
 
@@ -361,7 +363,8 @@ enum Extra<'a> {
     Contact { uri: &'a [u8], expires: u32 },
     RetryAfter(u32),
     Allow,
-    Accept,
+    Accepts(&'static str),
+    AllowEvents,
     Unsupported(&'a [u8]),
 }
 
@@ -371,8 +374,9 @@ impl Extra<'_> {
             Self::None => {}
             Self::Contact { uri, expires } => write_contact(uri, expires, w),
             Self::RetryAfter(seconds) => w.number(Name::RetryAfter, seconds),
-            Self::Allow => w.header(Name::Allow, &[b"MESSAGE, REGISTER, OPTIONS"]),
-            Self::Accept => w.header(Name::Accept, &[SMS.as_bytes()]),
+            Self::Allow => w.header(Name::Allow, &[b"MESSAGE, REGISTER, OPTIONS, NOTIFY"]),
+            Self::Accepts(media_type) => w.header(Name::Accept, &[media_type.as_bytes()]),
+            Self::AllowEvents => w.header(Name::AllowEvents, &[subscribe::EVENT]),
             Self::Unsupported(options) => w.header(Name::Unsupported, &[options]),
         }
     }
