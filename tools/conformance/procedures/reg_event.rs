@@ -117,13 +117,13 @@ fn p_8_7_reg_event_trigger() {
         let mut dialogue = Dialogue::asked(bench, &alice);
         // A NOTIFY that comes before the 200 to the SUBSCRIBE is as good.
         let bare = dialogue.notify(bench, &alice, true, false);
-        assert_answers(&bench.transact(&bare), "SIP/2.0 200 OK", &bare);
+        assert_eq!(bench.transact(&bare).start, "SIP/2.0 200 OK");
         dialogue.accept(bench, 600_000);
         assert_absent(bench, &alice);
         bench.assert_silent();
 
         let with_tag = dialogue.notify(bench, &alice, true, true);
-        assert_answers(&bench.transact(&with_tag), "SIP/2.0 200 OK", &with_tag);
+        assert_eq!(bench.transact(&with_tag).start, "SIP/2.0 200 OK");
         let asked = bench.expect_asked();
         assert_tells(&asked, ATM, &alice.imsi, true);
         hlr.answer(bench, &asked);
@@ -165,8 +165,7 @@ fn p_8_7_reg_event_refuses_what_is_not_of_its_dialogue() {
         // The one that could not be read was asked for once more, within the dialogue.
         let again = bench.expect_sip("a SUBSCRIBE", |it| it.start.starts_with("SUBSCRIBE "));
         assert_eq!(again.request().1, "sip:scscf1.home1.net:5060;n=1");
-        assert_eq!(again.header("Route"), "<sip:in.home1.net;lr>");
-        assert_eq!(again.all("Route").len(), 2);
+        assert_eq!(again.all("Route"), ["<sip:in.home1.net;lr>", "<sip:out.home1.net;lr>"]);
         assert!(again.header("To").ends_with(&format!(";tag={}", dialogue.tag)));
         assert_eq!((again.header("CSeq"), again.header("Call-ID")), ("2 SUBSCRIBE", first.value("Call-ID")));
         bench.answer(&again, "200 OK");
