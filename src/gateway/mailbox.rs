@@ -347,7 +347,7 @@ pub struct Notified {
     pub state: Vec<u8>,
     /// The URI of Contact.
     pub contact: Option<String>,
-    /// The URIs of Record-Route; `None` if they can't be read or are too many.
+    /// The URIs of Record-Route; `None` if they are too many, or too long.
     pub routes: Option<Vec<String>>,
     /// The document; empty if there is none.
     pub body: Vec<u8>,

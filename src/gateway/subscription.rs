@@ -99,7 +99,7 @@ fn routes(notify: &Notify<'_>) -> Option<Vec<String>> {
         if routes.len() == ROUTES {
             return None;
         }
-        routes.push(text(route?)?);
+        routes.push(text(route)?);
     }
     Some(routes)
 }

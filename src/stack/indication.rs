@@ -112,7 +112,7 @@ impl<'a> Register<'a> {
     /// The URIs of further Contacts, which are to leave as [`Register::contact`] comes.
     pub fn leaving(&self) -> impl Iterator<Item = Identity> + use<'a> {
         let stays = self.contact;
-        let contacts = self.request.message.values(sip::Name::Contact).filter_map(sip::NameAddr::parse);
+        let contacts = self.request.message.contacts();
         contacts.filter_map(|contact| Identity::new(contact.uri)).filter(move |uri| Some(*uri) != stays)
     }
 
@@ -340,10 +340,9 @@ pub struct Notify<'a> {
 
 impl<'a> Notify<'a> {
     /// The URIs of Record-Route in their order, which is the route set of who gets the first request of a dialogue (RFC
-    /// 3261 12.1.1); `None` for one that can't be read.
-    pub fn routes(&self) -> impl Iterator<Item = Option<&'a [u8]>> + use<'a> {
-        let values = self.request.message.values(sip::Name::RecordRoute);
-        values.map(|value| sip::NameAddr::parse(value).map(|route| route.uri))
+    /// 3261 12.1.1).
+    pub fn routes(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.request.message.addresses(sip::Name::RecordRoute).map(|route| route.uri)
     }
 }
 

@@ -43,7 +43,7 @@ counts! {
         notify_forked,
         /// NOTIFYs refused with 500: a newer one has come before.
         notify_out_of_order,
-        /// NOTIFYs refused with 400: their headers, or the document, can't be read.
+        /// NOTIFYs refused with 400: their headers are not enough, or the document can't be read.
         notify_malformed,
         /// Documents that did not follow on the last one: the full state was asked for.
         version_gaps,

@@ -49,7 +49,6 @@ names! {
     PChargingFunctionAddresses "P-Charging-Function-Addresses",
     PAssociatedUri "P-Associated-URI",
     PCalledPartyId "P-Called-Party-ID",
-    PServedUser "P-Served-User",
     RequestDisposition "Request-Disposition" b'd',
     AcceptContact "Accept-Contact" b'a',
     RejectContact "Reject-Contact" b'j',
@@ -83,6 +82,13 @@ names! {
     IdentityInfo "Identity-Info" b'n',
     SipETag "SIP-ETag",
     SipIfMatch "SIP-If-Match",
+    PServedUser "P-Served-User",
+    PProfileKey "P-Profile-Key",
+    FlowTimer "Flow-Timer",
+    AcceptEncoding "Accept-Encoding",
+    SecurityClient "Security-Client",
+    SecurityServer "Security-Server",
+    SecurityVerify "Security-Verify",
 }
 
 impl Name {

@@ -2,7 +2,7 @@
 
 use super::{Ims, RequestId, flow};
 use crate::base::{Key, Out, Time};
-use crate::proto::sip::{self, Method, Minter, Name, NameAddr, Token, Writer, build};
+use crate::proto::sip::{self, Method, Minter, Name, Token, Writer, build};
 use crate::stack::{Notify, Refusal, Request, SubscribeRequest, Subscribed};
 
 /// The event package.
@@ -17,9 +17,7 @@ pub(super) fn notify<'a>(request: &Request<'a>, minter: &Minter) -> Result<Notif
     let of_call = minter.read_call_id(message.call_id());
     let of_tag = message.to().tag().and_then(|tag| minter.read_tag(tag));
     let token = of_call.filter(|_| of_call == of_tag).ok_or(481u16)?;
-    let event = message.header(Name::Event).unwrap_or(&[]);
-    let package = event.split(|&octet| octet == b';').next().unwrap_or(event);
-    if !package.trim_ascii().eq_ignore_ascii_case(EVENT) {
+    if !message.event().is_some_and(|(package, _)| package.eq_ignore_ascii_case(EVENT)) {
         return Err(489);
     }
     let body = message.body();
@@ -27,17 +25,13 @@ pub(super) fn notify<'a>(request: &Request<'a>, minter: &Minter) -> Result<Notif
     if !body.is_empty() && !is_reginfo() {
         return Err(415);
     }
-    let contact = match message.values(Name::Contact).next() {
-        Some(value) => Some(NameAddr::parse(value).ok_or(400u16)?.uri),
-        None => None,
-    };
     Ok(Notify {
         request: *request,
         key: Key { slot: token.slot, generation: token.generation },
         remote_tag: message.from().tag().unwrap_or(&[]),
         cseq: message.cseq().0,
         state: message.header(Name::SubscriptionState).unwrap_or(&[]),
-        contact,
+        contact: message.contacts().next().map(|contact| contact.uri),
         body,
     })
 }
@@ -48,16 +42,8 @@ pub(super) fn answer(message: &sip::Message<'_>, status: u16) -> Subscribed {
         status,
         expires: message.expires(),
         min_expires: message.min_expires(),
-        retry_after: message.header(Name::RetryAfter).and_then(leading_seconds),
+        retry_after: message.retry_after(),
     }
-}
-
-/// The number that a Retry-After begins with (RFC 3261 20.33); too great a one counts as the greatest.
-fn leading_seconds(value: &[u8]) -> Option<u32> {
-    let len = value.iter().take_while(|octet| octet.is_ascii_digit()).count();
-    let digits = value.get(..len).filter(|digits| !digits.is_empty())?;
-    let number = |sum: u32, digit: &u8| sum.saturating_mul(10).saturating_add(u32::from(digit - b'0'));
-    Some(digits.iter().fold(0, number))
 }
 
 impl Ims {
@@ -105,25 +91,5 @@ impl Ims {
                 sip::Refused::Full | sip::Refused::Gone | sip::Refused::Withheld => Refusal::Full,
             }
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_retry_after_is_the_number_that_it_begins_with() {
-        for (text, seconds) in [
-            ("5", Some(5)),
-            ("120 (in a meeting)", Some(120)),
-            ("18000;duration=3600", Some(18_000)),
-            ("99999999999", Some(u32::MAX)),
-            ("", None),
-            ("soon", None),
-            ("-1", None),
-        ] {
-            assert_eq!(leading_seconds(text.as_bytes()), seconds, "{text}");
-        }
     }
 }

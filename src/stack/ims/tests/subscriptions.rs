@@ -147,7 +147,7 @@ fn a_notify_tells_its_subscription_dialogue_and_document() {
         assert_eq!((it.key, it.remote_tag, it.cseq), (KEY, &b"s1"[..], 41));
         assert_eq!(it.state, b"active;expires=3600");
         assert_eq!(it.contact, Some(&b"sip:scscf1.home1.net:5070;x=y"[..]));
-        let routes: Vec<_> = it.routes().map(|route| route.unwrap().escape_ascii().to_string()).collect();
+        let routes: Vec<_> = it.routes().map(|route| route.escape_ascii().to_string()).collect();
         assert_eq!(routes, ["sip:p1.home1.net;lr", "sip:p2.home1.net;lr", "sip:p3.home1.net"]);
         assert_eq!(it.body, b"<reginfo/>");
         bench.ims.answer(bench.now, &it.request, 200, &mut bench.sent);
@@ -155,9 +155,6 @@ fn a_notify_tells_its_subscription_dialogue_and_document() {
     assert!(bench.one().0.starts_with("SIP/2.0 200 OK\r\n"));
     bench.absorbed(SCSCF, &notify(&sent, HEADERS, "<reginfo/>"));
     assert!(bench.one().0.starts_with("SIP/2.0 200 OK\r\n"), "repeated");
-    let bad = HEADERS.replace("<sip:p3.home1.net>", "p3");
-    let other = String::from_utf8(notify(&sent, &bad, "")).unwrap().replace("z9hG4bK1", "z9hG4bK2");
-    notified(&mut bench, other.as_bytes(), |_, it| assert_eq!(it.routes().last(), Some(None)));
 }
 
 #[test]
