@@ -1,11 +1,12 @@
 //! What a worker and the control thread tell each other.
 
-use crate::ident::{Digits, Identity, Imsi, Ssn, WorkerId};
+use crate::ident::{Digits, Identity, Imsi, Ssn, Wildcard, WorkerId};
 use crate::stack::{Asked, Deferred, Screened, Subscribed, UserError};
 use crate::subscriber::{AccessNetworkInfo, Binding, SubscriberId};
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::sync::Arc;
 
 /// From a worker to the control thread.
 #[derive(Debug)]
@@ -88,6 +89,8 @@ pub enum ToWorker {
     Inform(Box<Inform>),
     /// A SUBSCRIBE to send.
     Subscribe(Box<Subscribe>),
+    /// All wildcarded identities that are registered: whom nobody knows by his own may be one of these.
+    Wildcards(Arc<[Wildcard]>),
     /// The answer to a NOTIFY.
     NotifyDone {
         /// The NOTIFY that waits for it.
@@ -121,6 +124,8 @@ pub enum Registrant {
         private_identity: Option<Identity>,
         /// P-Associated-URI: the other identities of the implicitly registered set.
         associated: Vec<Identity>,
+        /// The wildcarded ones of the set.
+        wildcards: Vec<Wildcard>,
         /// The body of type application/3gpp-ims+xml, or the text of its service-info; empty if there is none.
         service_info: Vec<u8>,
     },

@@ -24,7 +24,7 @@ pub use crossing::Crossing;
 pub use network::{Network, Node, Scscf, UnmatchedReport, hlr_of};
 
 use crate::base::{Counts, Key, Slab, Time, Wheel, counts};
-use crate::ident::{Imsi, Msisdn, WorkerId};
+use crate::ident::{Imsi, Msisdn, Wildcard, WorkerId};
 use crate::stack::{Answer, Application, Context, Indication, Invoke, Message, Operation, Rp};
 use crate::subscriber::{AccessKind, Reader};
 use mailbox::{ToControl, ToWorker};
@@ -41,6 +41,8 @@ counts! {
         registration_forwarded,
         /// Third-party REGISTERs refused with 503: no room to keep them, or the control thread is behind.
         registration_full,
+        /// Wildcarded identities whose expression is not known: nobody is known by them.
+        wildcard_unreadable,
         /// P-Access-Network-Info of REGISTERs that was kept no further than its 63rd octet.
         access_network_info_cut,
         /// REGISTERs and MESSAGEs refused: the sender is no S-CSCF, nor a UE that may register, or has registered, here.
@@ -152,6 +154,8 @@ pub struct Gateway {
     pub(crate) config: GatewayConfig,
     pub(crate) networks: Arc<[Network]>,
     pub(crate) subscribers: Reader,
+    /// Wildcarded identities: who is not in the table by his own may be there by one of them.
+    pub(crate) wildcards: Arc<[Wildcard]>,
     pub(crate) mo: Slab<mo::Mo>,
     pub(crate) mt: Slab<mt::Mt>,
     pub(crate) waiting: Slab<mt::Arrived>,
@@ -269,6 +273,7 @@ impl Gateway {
             for_joining: Vec::with_capacity(config.mt),
             reports: Slab::new(config.mo),
             informs: 0,
+            wildcards: Arc::new([]),
             timers: Wheel::new(config.mt),
             unsent: VecDeque::with_capacity(UNSENT),
             began: None,
@@ -485,6 +490,7 @@ impl Application for Gateway {
             ToWorker::Joined(imsi) => mt::on_joined(self, now, imsi, cx),
             ToWorker::Inform(inform) => deregistration::on_inform(self, now, &inform, cx),
             ToWorker::Subscribe(subscribe) => subscription::on_subscribe(self, now, &subscribe, cx),
+            ToWorker::Wildcards(wildcards) => self.wildcards = wildcards,
             ToWorker::NotifyDone { reply_to, status } => {
                 cx.stack.answer_deferred(now, reply_to, status, &Answer::default(), cx.outside);
             }

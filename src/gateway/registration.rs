@@ -13,6 +13,8 @@ use crate::ident::Identity;
 use crate::stack::{Answer, Register};
 use crate::subscriber::{AccessKind, AccessNetworkInfo, SubscriberId};
 
+/// The most wildcarded identities of one set.
+const WILDCARDS: usize = 8;
 /// The most realms that a UE may have credentials for.
 const AUTHORIZATIONS: usize = 4;
 
@@ -91,8 +93,12 @@ pub(super) fn forward_third_party(
     fingerprint: u64,
     cx: &mut Cx<'_>,
 ) {
+    let wildcards: Vec<_> = register.wildcards().collect();
+    let unreadable = wildcards.iter().filter(|it| it.is_none()).count();
+    gateway.counts.wildcard_unreadable += unreadable as u64;
     let registrant = Registrant::Scscf {
         network,
+        wildcards: wildcards.into_iter().flatten().take(WILDCARDS).collect(),
         private_identity: register.private_identity,
         associated: register.associated().collect(),
         service_info: register.service_info.to_vec(),

@@ -10,7 +10,7 @@ mod tests;
 use core::net::{IpAddr, SocketAddr};
 
 use crate::base::{Flow, Inline, Key, MalformedCounts, Out, SipKey, Time, Transport, counts};
-use crate::ident::{Identity, WorkerId};
+use crate::ident::{Identity, Wildcard, WorkerId};
 use crate::proto::link::{self, Datagram};
 use crate::proto::sip::{
     self, ClientConfig, ClientTransactions, Method, Minter, Name, NameAddr, Origin, Received,
@@ -479,6 +479,22 @@ fn is_sms(message: &sip::Message<'_>) -> bool {
 /// The canonical identity of a name-addr or addr-spec.
 pub(super) fn identity(value: &[u8]) -> Option<Identity> {
     Uri::of_checked(NameAddr::parse(value)?.uri)?.canonical()
+}
+
+/// The wildcarded identity of a name-addr or addr-spec.
+pub(super) fn wildcard(value: &[u8]) -> Option<Wildcard> {
+    let uri = Uri::of_checked(NameAddr::parse(value)?.uri)?;
+    // The canonical form of a number has no dots, which mean something else here.
+    let text = match uri.scheme {
+        Scheme::Tel => Identity::new(uri.identity_text())?,
+        _ => uri.canonical()?,
+    };
+    Wildcard::new(text)
+}
+
+/// Whether a P-Associated-URI is that of a wildcarded identity (TS 23.003 13.4A).
+pub(super) fn is_wildcarded(value: &[u8]) -> bool {
+    value.iter().filter(|octet| **octet == b'!').count() > 1
 }
 
 /// The flow of a datagram from `local` to `remote`.

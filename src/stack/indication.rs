@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use crate::base::Key;
-use crate::ident::{Digits, Identity, Imsi, Msisdn, WorkerId};
+use crate::ident::{Digits, Identity, Imsi, Msisdn, Wildcard, WorkerId};
 use crate::proto::map::{UserError, Version};
 use crate::proto::sccp::Cause as ReturnCause;
 use crate::proto::sip::{self, ServerKey};
@@ -116,9 +116,14 @@ impl<'a> Register<'a> {
         contacts.filter_map(|contact| Identity::new(contact.uri)).filter(move |uri| Some(*uri) != stays)
     }
 
-    /// The canonical identities in P-Associated-URI.
+    /// The canonical identities in P-Associated-URI but the wildcarded ones.
     pub fn associated(&self) -> impl Iterator<Item = Identity> + use<'a> {
-        self.associated_values().filter_map(super::ims::identity)
+        self.associated_values().filter(|it| !super::ims::is_wildcarded(it)).filter_map(super::ims::identity)
+    }
+
+    /// The wildcarded identities in P-Associated-URI; `None` for one whose expression is not known.
+    pub fn wildcards(&self) -> impl Iterator<Item = Option<Wildcard>> + use<'a> {
+        self.associated_values().filter(|it| super::ims::is_wildcarded(it)).map(super::ims::wildcard)
     }
 }
 

@@ -1,16 +1,19 @@
 //! From a registration to a record of the subscriber table: which bindings and identities it has then, and in which
 //! order they are tried (G-6).
 
-use super::identities::{associated, identities};
+use super::identities::{associated, identities, wildcards};
 use super::{Joining, Registrar};
 use crate::base::{SipKey, Time};
 use crate::control::config::{Access, Network};
 use crate::control::subscribers::Known;
 use crate::gateway::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToWorker, Version};
-use crate::ident::{Identity, Msisdn};
+use crate::ident::{Identity, Msisdn, Wildcard, WorkerId};
 use crate::subscriber::{AccessKind, Binding, Record, Refused, Subscriber, SubscriberId};
+use std::sync::Arc;
 use std::time::Duration;
 
+/// The most wildcarded identities that are known at a time: each costs a look where nobody is known otherwise.
+const WILDCARDS: usize = 64;
 /// Ranks of accesses are this far apart, so that q-values, in hundredths, decide within one.
 const RANK: u8 = 101;
 
@@ -112,6 +115,7 @@ impl Registrar {
             match self.writer.register(record, &expiries) {
                 Ok(_) => {
                     self.tell_cut(request, cut);
+                    self.tell_wildcards(request);
                     return Ok(());
                 }
                 Err(Refused::Taken(other)) => {
@@ -125,6 +129,32 @@ impl Registrar {
         self.counts.refused_full += 1;
         tracing::warn!("registration refused: the subscriber table is full");
         Err(503)
+    }
+
+    /// Wildcarded identities that workers don't know yet.
+    fn tell_wildcards(&mut self, request: &RegisterRequest) {
+        let known = self.wildcards.len();
+        for wildcard in wildcards(request) {
+            if self.wildcards.contains(wildcard) {
+                continue;
+            }
+            if self.wildcards.len() >= WILDCARDS {
+                // Some may have gone with their subscribers.
+                let writer = &self.writer;
+                self.wildcards.retain(|it| writer.by_identity(it.identity().as_bytes()).is_some());
+            }
+            if self.wildcards.len() >= WILDCARDS {
+                self.counts.wildcards_full += 1;
+            } else {
+                self.wildcards.push(*wildcard);
+            }
+        }
+        if self.wildcards.len() != known {
+            let all: Arc<[Wildcard]> = self.wildcards.as_slice().into();
+            for worker in 0..self.workers {
+                self.out.push((WorkerId(worker), ToWorker::Wildcards(all.clone())));
+            }
+        }
     }
 
     fn tell_cut(&mut self, request: &RegisterRequest, cut: usize) {

@@ -25,7 +25,7 @@ use super::subscribers::{Known, Subscribers};
 use crate::base::publish::{Show, Shown};
 use crate::base::{SipKey, Time, counts};
 use crate::gateway::mailbox::{Inform, RegisterRequest, Registrant, ToControl, ToWorker, Version};
-use crate::ident::{Imsi, WorkerId};
+use crate::ident::{Imsi, Wildcard, WorkerId};
 use crate::subscriber::{Binding, SubscriberId, Writer};
 use ended::Ended;
 use join::Joining;
@@ -66,6 +66,8 @@ counts! {
         without_msisdn,
         /// Identities beyond those that are kept of one subscriber: nobody is known by them.
         identities_cut,
+        /// Wildcarded identities for which there is no room.
+        wildcards_full,
         /// Registrations accepted with a number or identity that another subscriber had until then.
         taken_over,
         /// Registrations refused because neither IMSI nor MSISDN could be found.
@@ -108,6 +110,8 @@ pub struct Registrar {
     reg_event: RegEvent,
     /// Whom S-CSCFs have registered and whose registration state is watched.
     holding: trigger::Holding,
+    /// Wildcarded identities that workers know.
+    wildcards: Vec<Wildcard>,
     /// Hashes that name bindings.
     names: SipKey,
     workers: u8,
@@ -184,6 +188,7 @@ impl Registrar {
             r1: R1::new(times),
             reg_event: RegEvent::new(trigger::limits(&config)),
             holding: trigger::Holding::default(),
+            wildcards: vec![],
             names: key.derive("bindings"),
             config,
             subscribers,

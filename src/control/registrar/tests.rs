@@ -48,6 +48,7 @@ fn request(public: &str) -> RegisterRequest {
             network: 0,
             private_identity: None,
             associated: vec![],
+            wildcards: vec![],
             service_info: vec![],
         },
         public_identity: identity(public),
@@ -272,6 +273,42 @@ fn one_of_two_identities_leaves() {
     register(&mut registrar, &work());
     register(&mut registrar, &leave(request("tel:+491710000001")));
     assert!(!is_there("sip:work@home1.net") && !is_there(ALICE));
+}
+
+#[test]
+fn wildcarded_identities_are_told_to_every_worker() {
+    let (mut registrar, reader) = registrar(80);
+    let wildcard = |text: &str| Wildcard::new(identity(text)).unwrap();
+    let with = |text: &str, wildcards: &[&str]| {
+        let mut request = request(text);
+        if let Registrant::Scscf { wildcards: its, .. } = &mut request.registrant {
+            its.extend(wildcards.iter().map(|text| wildcard(text)));
+        }
+        request
+    };
+    let told = |registrar: &mut Registrar, request: RegisterRequest| {
+        let mut out = Outbox::new();
+        registrar.handle(NOW, ToControl::Register(Box::new(request)), &mut out);
+        let lists = out.iter().filter_map(|(worker, it)| match it {
+            ToWorker::Wildcards(all) => Some((worker.0, all.len())),
+            _ => None,
+        });
+        lists.collect::<Vec<_>>()
+    };
+    let list = "sip:list!.*!@home1.net";
+    assert_eq!(told(&mut registrar, with(ALICE, &[list, "tel:+4917100!.{2}!"])), [(0, 2), (1, 2)]);
+    assert_eq!(told(&mut registrar, with(ALICE, &[list])), [], "known by now");
+    assert_eq!(found(&reader, list), pair("262010000000001", "491710000001"), "it is a key like any other");
+    // As many as that, and those that have gone make room.
+    for at in 0..70 {
+        let text = format!("sip:{at}!.*!@home1.net");
+        let (public, private) = (format!("sip:u{at}@home1.net"), format!("2620100000001{at:02}@home1.net"));
+        told(&mut registrar, with(&public, &[&text]).private(&private));
+    }
+    assert_eq!((registrar.wildcards.len(), registrar.counts.wildcards_full), (64, 8));
+    register(&mut registrar, &RegisterRequest { expires_s: 0, ..request(ALICE) });
+    let new = with("sip:bob@home1.net", &["sip:new!.*!@home1.net"]);
+    assert_eq!(told(&mut registrar, new), [(0, 63), (1, 63)]);
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Holding {
         self.ends.insert((held.until, held.number), watched);
     }
 
-    fn due(&mut self, now: Time) -> Vec<Watched> {
+    fn due(&self, now: Time) -> Vec<Watched> {
         self.ends.iter().take_while(|((at, _), _)| *at <= now).map(|(_, watched)| *watched).collect()
     }
 }
