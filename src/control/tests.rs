@@ -21,6 +21,7 @@ fn request_of(user: &str, msisdn: &str, reply_to: u64) -> ToControl {
             network: 0,
             private_identity: None,
             associated: vec![],
+            wildcards: vec![],
             service_info: msisdn.into(),
         },
         public_identity: Identity::new(format!("sip:{user}@home1.net").as_bytes()).unwrap(),

@@ -1,11 +1,12 @@
 //! What a worker and the control thread tell each other.
 
-use crate::ident::{Digits, Identity, Imsi, Ssn, WorkerId};
-use crate::stack::{Asked, Deferred, Screened, UserError};
+use crate::ident::{Digits, Identity, Imsi, Ssn, Wildcard, WorkerId};
+use crate::stack::{Asked, Deferred, Screened, Subscribed, UserError};
 use crate::subscriber::{AccessNetworkInfo, Binding, SubscriberId};
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::sync::Arc;
 
 /// From a worker to the control thread.
 #[derive(Debug)]
@@ -28,6 +29,15 @@ pub enum ToControl {
         /// Which of its bindings, as it was when it was tried: a newer registration of the same device is another.
         binding: Version,
     },
+    /// A SUBSCRIBE of the control thread's has its final answer.
+    Subscribed {
+        /// The subscription.
+        subscription: u64,
+        /// The answer.
+        answer: Subscribed,
+    },
+    /// A NOTIFY of one of the control thread's subscriptions.
+    Notified(Box<Notified>),
     /// Screening has refused a message, or would: for the log.
     Screened(Screened),
     /// A delivery report matches nothing: for the log.
@@ -98,6 +108,17 @@ pub enum ToWorker {
     Joined(Imsi),
     /// A UE is to be told that its registration has ended.
     Inform(Box<Inform>),
+    /// A SUBSCRIBE to send.
+    Subscribe(Box<Subscribe>),
+    /// All wildcarded identities that are registered: whom nobody knows by his own may be one of these.
+    Wildcards(Arc<[Wildcard]>),
+    /// The answer to a NOTIFY.
+    NotifyDone {
+        /// The NOTIFY that waits for it.
+        reply_to: Deferred,
+        /// The status of the answer.
+        status: u16,
+    },
     /// A subsystem of the gateway goes out of service, or comes back.
     Subsystem {
         /// Which.
@@ -124,6 +145,8 @@ pub enum Registrant {
         private_identity: Option<Identity>,
         /// P-Associated-URI: the other identities of the implicitly registered set.
         associated: Vec<Identity>,
+        /// The wildcarded ones of the set.
+        wildcards: Vec<Wildcard>,
         /// The body of type application/3gpp-ims+xml, or the text of its service-info; empty if there is none.
         service_info: Vec<u8>,
     },
@@ -138,8 +161,8 @@ pub struct UeRegister {
     pub to: Vec<u8>,
     /// The Request-URI, which a digest covers.
     pub request_uri: Vec<u8>,
-    /// The Authorization header.
-    pub authorization: Option<Vec<u8>>,
+    /// The Authorization headers, one for each realm.
+    pub authorizations: Vec<Vec<u8>>,
     /// Whether Contact is `*`: every binding of the UE ends.
     pub wildcard: bool,
     /// Contacts that are to leave as the other one comes.
@@ -299,6 +322,76 @@ pub struct MapAnswer {
     pub opcode: u8,
     /// The result, encoded, if the operation has one; or the error.
     pub answer: Result<Option<Vec<u8>>, UserError<'static>>,
+}
+
+/// A SUBSCRIBE to send to an S-CSCF (TS 24.341 5.3.3.2, RFC 3680).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Subscribe {
+    /// The subscription's number, below 2^56: its answers and NOTIFYs come back under it.
+    pub subscription: u64,
+    /// The served network.
+    pub network: u16,
+    /// Our address.
+    pub local: SocketAddr,
+    /// The S-CSCF's.
+    pub remote: SocketAddr,
+    /// Request-URI.
+    pub request_uri: String,
+    /// The public identity that is watched.
+    pub to: Identity,
+    /// The S-CSCF's tag within the dialogue; empty before there is one.
+    pub to_tag: Vec<u8>,
+    /// The URIs of Route.
+    pub routes: Vec<String>,
+    /// Seconds of life asked for; 0 ends the subscription.
+    pub expires: u32,
+    /// CSeq.
+    pub sequence: u32,
+}
+
+/// Without the identities.
+impl fmt::Debug for Subscribe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscribe")
+            .field("subscription", &self.subscription)
+            .field("expires", &self.expires)
+            .field("sequence", &self.sequence)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A NOTIFY from an S-CSCF.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Notified {
+    /// The number of the subscription that it names.
+    pub subscription: u64,
+    /// From's tag.
+    pub remote_tag: Vec<u8>,
+    /// CSeq.
+    pub sequence: u32,
+    /// Subscription-State.
+    pub state: Vec<u8>,
+    /// The URI of Contact.
+    pub contact: Option<String>,
+    /// The URIs of Record-Route; `None` if they are too many, or too long.
+    pub routes: Option<Vec<String>>,
+    /// The document; empty if there is none.
+    pub body: Vec<u8>,
+    /// The worker that waits for the answer.
+    pub worker: WorkerId,
+    /// The NOTIFY that waits for it.
+    pub reply_to: Deferred,
+}
+
+/// Without what it says about users.
+impl fmt::Debug for Notified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notified")
+            .field("subscription", &self.subscription)
+            .field("sequence", &self.sequence)
+            .field("octets", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a UE is told that has been de-registered (8.2.2 step 4).

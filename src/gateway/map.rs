@@ -50,7 +50,8 @@ pub(super) fn on_invoked(
 ) {
     let within = invoke.within.and_then(|user| match User::from_u64(user) {
         User::Map(operation) => Some(operation),
-        User::Mo(_) | User::Mt(_) | User::Inform(_) | User::MemoryAvailable(_) | User::Present => None,
+        User::Mo(_) | User::Mt(_) | User::Inform(_) | User::MemoryAvailable(_) => None,
+        User::Present | User::Subscription(_) => None,
     });
     let invoked = Invoked { asked: invoke.asked, within, opcode, argument: argument.to_vec() };
     if cx.outside.to_control(ToControl::Invoked(Box::new(invoked))).is_err() {

@@ -12,6 +12,7 @@ pub mod mt;
 mod network;
 pub mod registration;
 mod sender;
+pub mod subscription;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub use crossing::Crossing;
 pub use network::{Network, Node, Scscf, UnmatchedReport, hlr_of};
 
 use crate::base::{Counts, Key, Slab, Time, Wheel, counts};
-use crate::ident::{Imsi, Msisdn, WorkerId};
+use crate::ident::{Imsi, Msisdn, Wildcard, WorkerId};
 use crate::stack::{Answer, Application, Context, Indication, Invoke, Message, Operation, Rp};
 use crate::subscriber::{AccessKind, Reader};
 use mailbox::{ToControl, ToWorker};
@@ -40,6 +41,10 @@ counts! {
         registration_forwarded,
         /// Third-party REGISTERs refused with 503: no room to keep them, or the control thread is behind.
         registration_full,
+        /// Wildcarded identities whose expression is not known: nobody is known by them.
+        wildcard_unreadable,
+        /// P-Access-Network-Info of REGISTERs that was kept no further than its 63rd octet.
+        access_network_info_cut,
         /// REGISTERs and MESSAGEs refused: the sender is no S-CSCF, nor a UE that may register, or has registered, here.
         untrusted_source,
         /// Messages to the control thread lost or refused because its mailbox was full.
@@ -48,6 +53,14 @@ counts! {
         informed,
         /// Of these, how many did not take it.
         inform_undelivered,
+        /// SUBSCRIBEs sent for the control thread.
+        subscribe_sent,
+        /// SUBSCRIBEs of the control thread that could not be sent.
+        subscribe_not_sent,
+        /// NOTIFYs handed to the control thread.
+        notify_forwarded,
+        /// NOTIFYs refused with 503: no room to keep them, or the control thread is behind.
+        notify_full,
         /// Mobile originated messages accepted with 202.
         mo_accepted,
         /// Mobile originated messages refused with 403: the sender is not registered here.
@@ -155,6 +168,8 @@ pub struct Gateway {
     pub(crate) config: GatewayConfig,
     pub(crate) networks: Arc<[Network]>,
     pub(crate) subscribers: Reader,
+    /// Wildcarded identities: who is not in the table by his own may be there by one of them.
+    pub(crate) wildcards: Arc<[Wildcard]>,
     pub(crate) mo: Slab<mo::Mo>,
     pub(crate) mt: Slab<mt::Mt>,
     pub(crate) waiting: Slab<mt::Arrived>,
@@ -193,7 +208,14 @@ pub(crate) enum User {
     MemoryAvailable(Key),
     /// readyForSM of a subscriber who is there again.
     Present,
+    /// A SUBSCRIBE of the control thread's, by the subscription's number.
+    Subscription(u64),
 }
+
+/// Numbers that the control thread gives fit beside the kind of a user word.
+const NUMBER: u64 = 0xff_ffff_ffff_ffff;
+/// Above the generation in the key of a subscription's Call-ID.
+const OF_SUBSCRIPTION: u32 = 5;
 
 /// Messages to other workers that may wait for room in a ring.
 const UNSENT: usize = 1024;
@@ -210,10 +232,11 @@ impl User {
         match self {
             Self::Mo(key) => key.to_u64(),
             Self::Mt(key) => 1 << 56 | key.to_u64(),
-            Self::Map(operation) => 2 << 56 | operation & 0xff_ffff_ffff_ffff,
+            Self::Map(operation) => 2 << 56 | operation & NUMBER,
             Self::Inform(number) => 3 << 56 | u64::from(number),
             Self::MemoryAvailable(key) => 4 << 56 | key.to_u64(),
             Self::Present => 5 << 56,
+            Self::Subscription(number) => 6 << 56 | number & NUMBER,
         }
     }
 
@@ -222,9 +245,10 @@ impl User {
         match word >> 56 {
             0 => Self::Mo(key),
             1 => Self::Mt(key),
-            2 => Self::Map(word & 0xff_ffff_ffff_ffff),
+            2 => Self::Map(word & NUMBER),
             3 => Self::Inform(word as u32),
             4 => Self::MemoryAvailable(key),
+            6 => Self::Subscription(word & NUMBER),
             _ => Self::Present,
         }
     }
@@ -240,7 +264,17 @@ impl User {
             Self::Map(operation) => Key { slot: operation as u32, generation: 3 << GENERATION_BITS },
             Self::Inform(number) => Key { slot: number, generation: 2 << GENERATION_BITS },
             Self::Present => Key { slot: 0, generation: 4 << GENERATION_BITS },
+            Self::Subscription(number) => {
+                let generation = OF_SUBSCRIPTION << GENERATION_BITS | (number >> 32) as u32 & 0xff_ffff;
+                Key { slot: number as u32, generation }
+            }
         }
+    }
+
+    /// The number of the subscription whose Call-ID names `key`, if it is one's.
+    pub(crate) fn subscription(key: Key) -> Option<u64> {
+        let number = u64::from(key.generation & 0xff_ffff) << 32 | u64::from(key.slot);
+        (key.generation >> GENERATION_BITS == OF_SUBSCRIPTION).then_some(number)
     }
 }
 
@@ -255,6 +289,7 @@ impl Gateway {
             for_joining: Vec::with_capacity(config.mt),
             reports: Slab::new(config.mo),
             informs: 0,
+            wildcards: Arc::new([]),
             timers: Wheel::new(config.mt),
             explained: None,
             unsent: VecDeque::with_capacity(UNSENT),
@@ -353,6 +388,7 @@ impl Gateway {
             User::Mo(key) => mo::on_report_answered(self, now, key, status, cx),
             User::Mt(key) => mt::on_answered(self, now, key, status, report, cx),
             User::Inform(_) => deregistration::on_inform_answered(self, status),
+            User::Subscription(number) => subscription::on_failed(self, number, status, cx),
             User::Map(_) | User::MemoryAvailable(_) | User::Present => {}
         }
     }
@@ -444,6 +480,12 @@ impl Application for Gateway {
                     cx.stack.answer_keep_alive(now, source, local, &transaction, cx.outside);
                 }
             }
+            Indication::Subscribed { user, answer } => {
+                if let User::Subscription(number) = User::from_u64(user) {
+                    subscription::on_answered(self, number, answer, cx);
+                }
+            }
+            Indication::Notify(ref notify) => subscription::on_notify(self, now, notify, cx),
             // UEs and an HLR get these alone.
             Indication::Challenged { .. } | Indication::Content(_) | Indication::Published { .. } => {}
             Indication::Ended { user, outcome } => match User::from_u64(user) {
@@ -451,7 +493,7 @@ impl Application for Gateway {
                 User::Map(operation) => map::on_ended(self, operation, &outcome, cx),
                 User::MemoryAvailable(key) => alerting::on_outcome(self, now, key, &outcome, cx),
                 User::Present => alerting::on_present_outcome(self, &outcome),
-                User::Mt(_) | User::Inform(_) => {}
+                User::Mt(_) | User::Inform(_) | User::Subscription(_) => {}
             },
             // Its message, if it has one, is found without an asker when its turn comes or its report.
             Indication::Gone { .. } => self.counts.mt_abandoned += 1,
@@ -483,6 +525,11 @@ impl Application for Gateway {
             ToWorker::Present { network, imsi } => alerting::on_present(self, now, network, imsi, cx),
             ToWorker::Joined(imsi) => mt::on_joined(self, now, imsi, cx),
             ToWorker::Inform(inform) => deregistration::on_inform(self, now, &inform, cx),
+            ToWorker::Subscribe(subscribe) => subscription::on_subscribe(self, now, &subscribe, cx),
+            ToWorker::Wildcards(wildcards) => self.wildcards = wildcards,
+            ToWorker::NotifyDone { reply_to, status } => {
+                cx.stack.answer_deferred(now, reply_to, status, &Answer::default(), cx.outside);
+            }
             ToWorker::Subsystem { ssn, in_service, tells } => {
                 cx.stack.set_subsystem(ssn, in_service, tells, cx.outside);
             }
@@ -562,11 +609,15 @@ mod tests {
         let key = Key { slot: 0xabcdef, generation: 0x123456 };
         let map = User::Map(0xff_1234_5678_9abc);
         let present = User::Present;
+        let subscription = User::Subscription(0xff_1234_5678_9abc);
         for user in
             [User::Mo(key), User::Mt(key), map, User::Inform(u32::MAX), User::MemoryAvailable(key), present]
         {
             assert_eq!(User::from_u64(user.to_u64()), user);
+            assert_eq!(User::subscription(user.call()), None, "{user:?}");
         }
+        assert_eq!(User::from_u64(subscription.to_u64()), subscription);
+        assert_eq!(User::subscription(subscription.call()), Some(0xff_1234_5678_9abc));
     }
 
     #[test]

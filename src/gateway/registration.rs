@@ -13,6 +13,11 @@ use crate::ident::Identity;
 use crate::stack::{Answer, Register};
 use crate::subscriber::{AccessKind, AccessNetworkInfo, SubscriberId};
 
+/// The most wildcarded identities of one set.
+const WILDCARDS: usize = 8;
+/// The most realms that a UE may have credentials for.
+const AUTHORIZATIONS: usize = 4;
+
 /// 8.7 step 4: the S-CSCF informs us of the registration. 8.1 step 2: a UE registers.
 pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
     let Some(network) = gateway.network_registering(register.request.source) else {
@@ -73,9 +78,10 @@ fn fingerprint(cx: &Cx<'_>, register: &Register<'_>, contact: &Identity) -> u64 
         ],
         &[register.request.source, register.request.local],
     );
-    register
-        .associated_values()
-        .fold(of_one, |hash, value| cx.stack.fingerprint(&[&hash.to_be_bytes(), value], &[]))
+    let with = |hash: u64, name: &[u8], value| cx.stack.fingerprint(&[&hash.to_be_bytes(), name, value], &[]);
+    // What a UE can do decides about its messages: a tag that comes or goes is a change.
+    let of_features = register.features().fold(of_one, |hash, (name, value)| with(hash, name, value));
+    register.associated_values().fold(of_features, |hash, value| with(hash, &[], value))
 }
 
 /// 8.7 steps 5 and 6, 8.8.1 steps 5 and 6 are the control thread's; the answer of step 7 waits for it.
@@ -87,8 +93,12 @@ pub(super) fn forward_third_party(
     fingerprint: u64,
     cx: &mut Cx<'_>,
 ) {
+    let wildcards: Vec<_> = register.wildcards().collect();
+    let unreadable = wildcards.iter().filter(|it| it.is_none()).count();
+    gateway.counts.wildcard_unreadable += unreadable as u64;
     let registrant = Registrant::Scscf {
         network,
+        wildcards: wildcards.into_iter().flatten().take(WILDCARDS).collect(),
         private_identity: register.private_identity,
         associated: register.associated().collect(),
         service_info: register.service_info.to_vec(),
@@ -114,7 +124,7 @@ pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Regist
     let registrant = Registrant::Ue(UeRegister {
         to: register.to_uri.to_vec(),
         request_uri: register.request_uri.to_vec(),
-        authorization: register.authorization.map(<[u8]>::to_vec),
+        authorizations: register.authorizations().take(AUTHORIZATIONS).map(<[u8]>::to_vec).collect(),
         wildcard: register.contact_wildcard,
         leaving: register.leaving().collect(),
         q: register.contact_q,
@@ -156,6 +166,8 @@ fn forward(
         reply_to,
         fingerprint,
     };
+    let is_cut = register.access_network_info.len() > AccessNetworkInfo::MAX;
+    gateway.counts.access_network_info_cut += u64::from(is_cut);
     gateway.counts.registration_forwarded += 1;
     if cx.outside.to_control(ToControl::Register(Box::new(request))).is_err() {
         gateway.counts.registration_full += 1;

@@ -24,8 +24,8 @@ pub(crate) struct Sender {
 pub(super) fn find(gateway: &Gateway, now: Time, message: &Message<'_>) -> Option<Sender> {
     if let Some(network) = gateway.network_of(message.request.source) {
         let found = message.asserted.iter().flatten().find_map(|identity| {
-            let subscriber = gateway.subscribers.by_identity(identity.as_bytes())?;
-            Some((subscriber.id(), *identity))
+            let exact = gateway.subscribers.by_identity(identity.as_bytes());
+            Some((exact.or_else(|| by_wildcard(gateway, identity))?.id(), *identity))
         });
         let (subscriber, identity) = found.unzip();
         return Some(Sender { network, access: AccessKind::Ims, subscriber, identity });
@@ -39,6 +39,12 @@ pub(super) fn find(gateway: &Gateway, now: Time, message: &Message<'_>) -> Optio
         subscriber: Some(subscriber.id()),
         identity: Some(binding.contact),
     })
+}
+
+/// The subscriber one of whose wildcarded identities stands for this one (TS 23.003 13.4A).
+fn by_wildcard<'g>(gateway: &'g Gateway, identity: &Identity) -> Option<Subscriber<'g>> {
+    let mut meant = gateway.wildcards.iter().filter(|wildcard| wildcard.matches(identity));
+    meant.find_map(|it| gateway.subscribers.by_identity(it.identity().as_bytes()))
 }
 
 /// 8.5: who was sent a message and is nobody's any more, because he de-registered before his delivery report came. It is

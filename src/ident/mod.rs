@@ -4,6 +4,7 @@ mod digits;
 mod identity;
 mod nai;
 mod sccp_address;
+mod wildcard;
 
 pub use digits::{Digits, Imsi, Msisdn};
 pub use identity::Identity;
@@ -11,6 +12,8 @@ pub use nai::{Nai, NaiError, ServedRealms};
 pub use sccp_address::{
     GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn, TitleIndicator,
 };
+
+pub use wildcard::Wildcard;
 
 /// A worker, by its number from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]

@@ -3,13 +3,14 @@
 mod register;
 mod rpdu;
 mod send;
+mod subscribe;
 #[cfg(test)]
 mod tests;
 
 use core::net::{IpAddr, SocketAddr};
 
 use crate::base::{Flow, Inline, IpPrefix, Key, MalformedCounts, Out, SipKey, Time, Transport, counts};
-use crate::ident::{Identity, WorkerId};
+use crate::ident::{Identity, Wildcard, WorkerId};
 use crate::proto::link::{self, Datagram};
 use crate::proto::sip::{
     self, ClientConfig, ClientTransactions, Method, Minter, Name, NameAddr, Origin, Received,
@@ -55,8 +56,12 @@ counts! {
         bad_scheme,
         /// Requests refused with 420: an extension that we don't have.
         bad_extension,
+        /// NOTIFYs refused with 481: their Call-ID or To is of no subscription of ours.
+        bad_dialogue,
         /// Requests refused with 483.
         too_many_hops,
+        /// NOTIFYs refused with 489: another event package.
+        bad_event,
         /// REGISTERs refused with 403: not one contact of several is to stay, but more, or none.
         several_contacts,
         /// Requests refused with 503: no transaction free.
@@ -241,6 +246,9 @@ impl Ims {
                 };
                 Next::Indication(Indication::Published { user, answer })
             }
+            ResponseOutcome::Final { user, status, .. } if message.method() == Method::Subscribe => {
+                Next::Indication(Indication::Subscribed { user, answer: subscribe::answer(&message, status) })
+            }
             ResponseOutcome::Final { user, status, .. } => {
                 let challenge = message.header(Name::WwwAuthenticate);
                 let challenge = challenge.filter(|_| self.config.side == Side::Mobile && status == 401);
@@ -370,6 +378,7 @@ impl Ims {
                 Ok(Indication::Content(Content { request: *request, media_type, body }))
             }
             Method::Message => Ok(Indication::Message(self.message_of(request, &uri)?)),
+            Method::Notify => Ok(Indication::Notify(subscribe::notify(request, &self.minter)?)),
             // A peer that asks whether we are alive.
             Method::Options => Err(200),
             // RFC 3261 9.2: what it would cancel is answered, or has no transaction here.
@@ -393,15 +402,17 @@ impl Ims {
     fn count_refusal(&mut self, message: &sip::Message<'_>, status: u16) {
         let method = message.method();
         match status {
-            400 if method == Method::Register => self.counts.bad_request += 1,
+            400 if matches!(method, Method::Register | Method::Notify) => self.counts.bad_request += 1,
             400 => self.counts.bad_rp += 1,
             403 => self.counts.several_contacts += 1,
             405 => self.counts.bad_method += 1,
+            481 if method == Method::Notify => self.counts.bad_dialogue += 1,
             481 => self.counts.cancelled += 1,
             415 if is_encoded(message) => self.counts.bad_encoding += 1,
             415 => self.counts.bad_media_type += 1,
             416 => self.counts.bad_scheme += 1,
             420 => self.counts.bad_extension += 1,
+            489 => self.counts.bad_event += 1,
             483 => self.counts.too_many_hops += 1,
             _ => {}
         }
@@ -417,9 +428,10 @@ impl Ims {
         let rpdu::Read { rp, repaired, type_of_number } =
             rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
         let number = uri.digits();
-        let mut asserted = [None; 2];
-        let of_core = message.asserted().filter(|_| request.known);
-        let identities = of_core.filter_map(|uri| Uri::of_checked(uri)?.canonical());
+        let mut asserted = [None; 3];
+        let served = message.values(Name::PServedUser).take(1).filter_map(identity);
+        let of_core = message.asserted().filter_map(|uri| Uri::of_checked(uri)?.canonical());
+        let identities = served.chain(of_core).filter(|_| request.known);
         for (place, identity) in asserted.iter_mut().zip(identities) {
             *place = Some(identity);
         }
@@ -553,6 +565,22 @@ fn is_sms(message: &sip::Message<'_>) -> bool {
 /// The canonical identity of a name-addr or addr-spec.
 pub(super) fn identity(value: &[u8]) -> Option<Identity> {
     Uri::of_checked(NameAddr::parse(value)?.uri)?.canonical()
+}
+
+/// The wildcarded identity of a name-addr or addr-spec.
+pub(super) fn wildcard(value: &[u8]) -> Option<Wildcard> {
+    let uri = Uri::of_checked(NameAddr::parse(value)?.uri)?;
+    // The canonical form of a number has no dots, which mean something else here.
+    let text = match uri.scheme {
+        Scheme::Tel => Identity::new(uri.identity_text())?,
+        _ => uri.canonical()?,
+    };
+    Wildcard::new(text)
+}
+
+/// Whether a P-Associated-URI is that of a wildcarded identity (TS 23.003 13.4A).
+pub(super) fn is_wildcarded(value: &[u8]) -> bool {
+    value.iter().filter(|octet| **octet == b'!').count() > 1
 }
 
 /// The flow of a datagram from `local` to `remote`.

@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use crate::base::Key;
-use crate::ident::{Digits, Identity, Imsi, Msisdn, WorkerId};
+use crate::ident::{Digits, Identity, Imsi, Msisdn, Wildcard, WorkerId};
 use crate::proto::map::{UserError, Version};
 use crate::proto::sccp::Cause as ReturnCause;
 use crate::proto::sip::{self, ServerKey};
@@ -84,6 +84,8 @@ pub struct Register<'a> {
     pub rport: bool,
     /// The private identity in the UE's own REGISTER, if the S-CSCF put that into the body.
     pub private_identity: Option<Identity>,
+    /// The value of Contact in the UE's own REGISTER, if the S-CSCF put that into the body; else empty.
+    pub ue_contact: &'a [u8],
     /// The body of type `application/3gpp-ims+xml`, which may tell the MSISDN; empty if there is none.
     pub service_info: &'a [u8],
     /// P-Access-Network-Info, or empty.
@@ -96,6 +98,19 @@ impl<'a> Register<'a> {
         self.request.message.values(sip::Name::PAssociatedUri)
     }
 
+    /// The values of all Authorization headers, perhaps folded: one for each realm (RFC 3261 22.3).
+    pub fn authorizations(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.request.message.lines(sip::Name::Authorization)
+    }
+
+    /// The feature tags of the UE's own Contact (RFC 3840 9), each with its value as it is spelt, or empty.
+    pub fn features(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        let contact = sip::NameAddr::parse(self.ue_contact);
+        let params = contact.into_iter().flat_map(|contact| contact.params);
+        let tags = params.filter(|param| param.name.starts_with(b"+"));
+        tags.map(|param| (param.name, param.value.unwrap_or(&[])))
+    }
+
     /// The URIs of further Contacts, which are to leave as [`Register::contact`] comes.
     pub fn leaving(&self) -> impl Iterator<Item = Identity> + use<'a> {
         let stays = self.contact;
@@ -103,9 +118,14 @@ impl<'a> Register<'a> {
         contacts.filter_map(|contact| Identity::new(contact.uri)).filter(move |uri| Some(*uri) != stays)
     }
 
-    /// The canonical identities in P-Associated-URI.
+    /// The canonical identities in P-Associated-URI but the wildcarded ones.
     pub fn associated(&self) -> impl Iterator<Item = Identity> + use<'a> {
-        self.associated_values().filter_map(super::ims::identity)
+        self.associated_values().filter(|it| !super::ims::is_wildcarded(it)).filter_map(super::ims::identity)
+    }
+
+    /// The wildcarded identities in P-Associated-URI; `None` for one whose expression is not known.
+    pub fn wildcards(&self) -> impl Iterator<Item = Option<Wildcard>> + use<'a> {
+        self.associated_values().filter(|it| super::ims::is_wildcarded(it)).map(super::ims::wildcard)
     }
 }
 
@@ -114,9 +134,9 @@ impl<'a> Register<'a> {
 pub struct Message<'a> {
     /// What to answer.
     pub request: Request<'a>,
-    /// Who sends it, as the trusted core asserts (P-Asserted-Identity), canonical; more than one where the core
-    /// asserts a SIP and a tel URI.
-    pub asserted: [Option<Identity>; 2],
+    /// Who sends it, as the trusted core asserts, canonical: the served user (P-Served-User, RFC 5502) first, then
+    /// P-Asserted-Identity, of which there is more than one where the core asserts a SIP and a tel URI.
+    pub asserted: [Option<Identity>; 3],
     /// The Request-URI, canonical: whom the message is for, as a UE sees it.
     pub to: Option<Identity>,
     /// The request's Call-ID, for In-Reply-To.
@@ -314,6 +334,73 @@ impl fmt::Debug for Outcome<'_> {
     }
 }
 
+/// A NOTIFY of a subscription of ours (RFC 6665 4.1.3): we minted its Call-ID and the tag of To, which belong together.
+#[derive(Clone, Copy, Debug)]
+pub struct Notify<'a> {
+    /// What to answer.
+    pub request: Request<'a>,
+    /// The application's key of the SUBSCRIBE that it belongs to.
+    pub key: Key,
+    /// From's tag, which names the dialogue at the peer; empty if there is none.
+    pub remote_tag: &'a [u8],
+    /// The number of CSeq.
+    pub cseq: u32,
+    /// Subscription-State, perhaps folded; empty if there is none.
+    pub state: &'a [u8],
+    /// The URI of Contact, the peer's target from now on.
+    pub contact: Option<&'a [u8]>,
+    /// The document, of the type that was asked for; empty if there is none.
+    pub body: &'a [u8],
+}
+
+impl<'a> Notify<'a> {
+    /// The URIs of Record-Route in their order, which is the route set of who gets the first request of a dialogue (RFC
+    /// 3261 12.1.1).
+    pub fn routes(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.request.message.addresses(sip::Name::RecordRoute).map(|route| route.uri)
+    }
+}
+
+/// A SUBSCRIBE to send for the event package `reg` (RFC 6665 4.1.2, RFC 3680 4): the first, or one within its dialogue.
+#[derive(Clone, Copy)]
+pub struct SubscribeRequest<'a> {
+    /// Our address.
+    pub local: SocketAddr,
+    /// Contact: where NOTIFY is to go.
+    pub contact: &'a str,
+    /// Where it is sent: the S-CSCF.
+    pub remote: SocketAddr,
+    /// Request-URI: the public identity, or the peer's target within the dialogue.
+    pub request_uri: &'a str,
+    /// The public identity that is watched.
+    pub to: &'a str,
+    /// The peer's tag within the dialogue; empty before there is one.
+    pub to_tag: &'a [u8],
+    /// Our own URI, in From and P-Asserted-Identity.
+    pub from: &'a str,
+    /// The values of Route, each as it stands in the header.
+    pub routes: &'a [&'a [u8]],
+    /// Seconds of life asked for; 0 ends the subscription.
+    pub expires: u32,
+    /// The application's own key, which the Call-ID and our tag carry.
+    pub key: Key,
+    /// CSeq, growing from one SUBSCRIBE of a dialogue to the next.
+    pub sequence: u32,
+}
+
+/// The final answer to a SUBSCRIBE (RFC 6665 4.1.2).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Subscribed {
+    /// The status, 408 if none came in time.
+    pub status: u16,
+    /// Seconds of life granted (2xx).
+    pub expires: Option<u32>,
+    /// The fewest seconds of life that would be granted (423).
+    pub min_expires: Option<u32>,
+    /// Seconds after which another try may succeed (Retry-After).
+    pub retry_after: Option<u32>,
+}
+
 /// What happened.
 #[derive(Clone, Copy, Debug)]
 pub enum Indication<'a> {
@@ -344,6 +431,15 @@ pub enum Indication<'a> {
         /// The answer.
         answer: Published<'a>,
     },
+    /// A SUBSCRIBE of ours has its final answer, if one came in time; else there is [`Indication::Answered`].
+    Subscribed {
+        /// The user word given with the request.
+        user: u64,
+        /// The answer.
+        answer: Subscribed,
+    },
+    /// A NOTIFY of a subscription of ours.
+    Notify(Notify<'a>),
     /// A MESSAGE to a UE with other content than an SM-RP message.
     Content(Content<'a>),
     /// One of our SIP requests can't be delivered, as ICMP tells about that very request: it has ended.

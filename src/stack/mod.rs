@@ -16,8 +16,9 @@ pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
 pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, RequestId, Side, submit_report};
 pub use indication::{
-    Answer, Asked, Content, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Operation,
-    Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp,
+    Answer, Asked, Content, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Notify,
+    Operation, Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp, SubscribeRequest,
+    Subscribed,
 };
 pub use ss7::{
     Action, AssociationSetup, Destination, Handshake, LocationUpdate, MapInvoke, MoForward, MtForward, Offer,
@@ -580,6 +581,22 @@ impl Stack {
     ) -> Result<RequestId, Refusal> {
         let mut wire = Wire { now, link: &mut self.link, outside };
         self.ims.publish(now, request, user, &mut wire)
+    }
+
+    /// Sends a SUBSCRIBE. Its final answer comes as [`Indication::Subscribed`] with `user`; that none came, as of any other
+    /// request. What is watched comes as [`Indication::Notify`], on whatever worker, perhaps before that answer.
+    ///
+    /// # Errors
+    /// When no transaction is free, or it does not fit a datagram.
+    pub fn subscribe(
+        &mut self,
+        now: Time,
+        request: &SubscribeRequest<'_>,
+        user: u64,
+        outside: &mut dyn Outside,
+    ) -> Result<RequestId, Refusal> {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        self.ims.subscribe(now, request, user, &mut wire)
     }
 
     /// Sends mo-forwardSM. Its end comes as [`Indication::Ended`] with `user`.

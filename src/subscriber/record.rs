@@ -95,14 +95,19 @@ pub struct Record {
     msisdn: Option<Msisdn>,
     private_identity: Option<Identity>,
     identities: Box<[Identity]>,
+    /// The set of each identity: those of one set register and leave together.
+    sets: Box<[u8]>,
     bindings: Box<[Binding]>,
 }
 
 impl Record {
     /// The most public identities of one subscriber.
-    pub const IDENTITIES: usize = 8;
+    pub const IDENTITIES: usize = 32;
     /// The most bindings of one subscriber.
     pub const BINDINGS: usize = 4;
+    /// The set of an identity that no S-CSCF's de-registration of another one ends: the URI of the subscriber's number, and
+    /// what a UE registered itself.
+    pub const EVERY_SET: u8 = u8::MAX;
 
     /// A record of an implicitly registered set, the default public identity first, and its bindings.
     /// `None` if the subscriber has no key at all (neither IMSI, MSISDN nor identity) or there are too many
@@ -122,14 +127,52 @@ impl Record {
             msisdn,
             private_identity,
             identities: identities.into(),
+            sets: identities.iter().map(|_| 0).collect(),
             bindings: bindings.into(),
         })
+    }
+
+    /// The same record, whose identities registered in these sets, one for each identity; without them they are one set.
+    #[must_use]
+    pub fn in_sets(mut self, sets: &[u8]) -> Self {
+        if sets.len() == self.identities.len() {
+            self.sets = sets.into();
+        }
+        self
+    }
+
+    /// The identities with their sets, the default one first.
+    pub fn in_their_sets(&self) -> impl Iterator<Item = (Identity, u8)> + '_ {
+        self.identities.iter().copied().zip(self.sets.iter().copied())
+    }
+
+    /// The set of a public identity of the subscriber's.
+    #[must_use]
+    pub fn set_of(&self, identity: &Identity) -> Option<u8> {
+        self.in_their_sets().find(|(it, _)| it == identity).map(|(_, set)| set)
+    }
+
+    /// The subscriber without the identities of a set; `None` if none would be left that registered apart from it.
+    #[must_use]
+    pub fn without_set(&self, set: u8) -> Option<Self> {
+        if set == Self::EVERY_SET || !self.sets.iter().any(|it| *it != set && *it != Self::EVERY_SET) {
+            return None;
+        }
+        let (identities, sets): (Vec<_>, Vec<_>) = self.in_their_sets().filter(|(_, it)| *it != set).unzip();
+        Some(Self { identities: identities.into(), sets: sets.into(), ..self.clone() })
     }
 
     /// The same subscriber with other bindings; `None` if there are too many.
     #[must_use]
     pub fn with_bindings(&self, bindings: &[Binding]) -> Option<Self> {
-        (bindings.len() <= Self::BINDINGS).then(|| Self { bindings: bindings.into(), ..self.clone() })
+        // Sets are an S-CSCF's: they go with its binding.
+        let has_sets = bindings.iter().any(|binding| binding.access == AccessKind::Ims);
+        let sets = self.sets.iter().map(|set| if has_sets { *set } else { Self::EVERY_SET });
+        (bindings.len() <= Self::BINDINGS).then(|| Self {
+            bindings: bindings.into(),
+            sets: sets.collect(),
+            ..self.clone()
+        })
     }
 
     /// The IMSI, if known.

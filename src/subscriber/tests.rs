@@ -124,7 +124,9 @@ fn who_is_the_same_subscriber() {
     assert!(writer.register(make(Some(2), Some(2), &["sip:b", "sip:b"]), &[]).is_ok());
     assert_eq!(writer.counts.refused_taken, 3);
     assert!(Record::new(None, None, Some(identity("x")), &[], &[]).is_none(), "no key");
-    assert!(Record::new(Some(self::imsi(1)), None, None, &[identity("x"); 9], &[]).is_none());
+    assert!(
+        Record::new(Some(self::imsi(1)), None, None, &[identity("x"); Record::IDENTITIES + 1], &[]).is_none()
+    );
     assert!(Record::new(Some(self::imsi(1)), None, None, &[], &[binding(1, 1); 5]).is_none());
 }
 

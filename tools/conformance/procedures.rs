@@ -27,6 +27,8 @@ mod mt;
 mod network;
 #[path = "procedures/r1.rs"]
 mod r1;
+#[path = "procedures/reg_event.rs"]
+mod reg_event;
 #[path = "procedures/registration.rs"]
 mod registration;
 #[path = "procedures/reports.rs"]

@@ -284,9 +284,9 @@ impl Authenticator {
             return limited(left);
         }
         let found = match attempt.authorization.map(Authorization::parse) {
-            None => Found::Nothing,
+            // Credentials of a scheme that nobody asked for are as good as none (RFC 3261 22.1).
+            None | Some(Err(Unreadable::Scheme)) => Found::Nothing,
             Some(Ok(given)) => self.verify(now, network, attempt, &given),
-            Some(Err(Unreadable::Scheme)) => Found::Malformed("Not Digest Authorization"),
             Some(Err(Unreadable::Grammar)) => Found::Malformed("Bad Authorization"),
             Some(Err(Unreadable::Duplicate)) => Found::Malformed("Repeated Authorization Parameter"),
         };

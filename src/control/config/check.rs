@@ -4,8 +4,8 @@ mod screening;
 
 use super::source::Source;
 use super::{
-    Association, Authentication, Config, ConfigError, Exchange, M3uaRole, Network, Port, PortRole, R1, Title,
-    TrafficMode,
+    Association, Authentication, Config, ConfigError, Exchange, M3uaRole, Network, Port, PortRole, R1,
+    R1Trigger, RegEvent, Title, TrafficMode,
 };
 use crate::gateway::mt::MAX_QUEUE;
 use crate::proto::sctp::MAX_PATHS;
@@ -394,6 +394,7 @@ impl Check<'_, '_, '_> {
                 let remedy = "give at least one { uri = …, address = … }, or a [network.direct] section";
                 self.error(place("scscf"), "there is none", remedy);
             }
+            self.reg_event(at, network);
             self.hlrs(at, network);
             self.direct(at, network);
             for (n, scscf) in network.scscf.iter().enumerate() {
@@ -405,6 +406,22 @@ impl Check<'_, '_, '_> {
                     self.error(place, "is of a family that the gateway has no SIP address of", remedy);
                 }
             }
+        }
+    }
+
+    /// What registration state is watched for.
+    fn reg_event(&mut self, at: usize, network: &Network) {
+        let place = |key: &str| format!("network[{at}].{key}");
+        if network.r1_trigger == R1Trigger::RegEvent && network.scscf.is_empty() {
+            let remedy = "leave it out, or add scscf";
+            self.error(place("r1_trigger"), "there is no S-CSCF to subscribe at", remedy);
+        }
+        if network.reg_event == RegEvent::Watch && network.scscf.is_empty() {
+            self.error(
+                place("reg_event"),
+                "there is no S-CSCF to subscribe at",
+                "leave it out, or add scscf",
+            );
         }
     }
 
@@ -460,6 +477,7 @@ impl Check<'_, '_, '_> {
         self.range("timers.r1_answer_ms", timers.r1_answer.as_millis(), 100..=25_000);
         self.range("timers.r1_repair_s", timers.r1_repair.as_secs(), 4..=3_600);
         self.range("timers.r1_per_second", timers.r1_per_second, 1..=1_000_000);
+        self.range("timers.reg_event_per_second", timers.reg_event_per_second, 1..=1_000_000);
         self.range("timers.map_registration_ms", timers.map_registration.as_millis(), 100..=600_000);
         self.range("timers.nonce_s", timers.nonce.as_secs(), 2..=600);
         self.range("timers.reassembly_s", timers.reassembly.as_secs(), 1..=120);

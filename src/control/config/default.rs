@@ -2,7 +2,8 @@
 
 use super::{
     Access, Admin, Aka, Backoff, Capacity, Eal, Exchange, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred,
-    Node, NodeKind, PeerPart, R1, R1Order, ReportUnmatched, RouteOn, Sharing, Timers, UnreachablePolicy,
+    Node, NodeKind, PeerPart, R1, R1Order, R1Trigger, RegEvent, ReportUnmatched, RouteOn, Sharing, Timers,
+    UnreachablePolicy,
 };
 use std::time::Duration;
 
@@ -67,6 +68,7 @@ impl Default for Timers {
             r1_answer: Duration::from_secs(2),
             r1_repair: Duration::from_secs(60),
             r1_per_second: 500,
+            reg_event_per_second: 200,
             map_registration: Duration::from_secs(20),
             nonce: Duration::from_secs(30),
             reassembly: Duration::from_secs(15),
@@ -100,6 +102,8 @@ pub(super) fn match_later() -> Vec<PeerPart> {
 defaults! {
     r1: R1 = R1::AnyTimeModification;
     r1_order: R1Order = R1Order::Before200;
+    r1_trigger: R1Trigger = R1Trigger::Register;
+    reg_event: RegEvent = RegEvent::Off;
     mo_not_preferred: MoNotPreferred = MoNotPreferred::Accept;
     unreachable: UnreachablePolicy = UnreachablePolicy::Deregister;
     mtu: u16 = 1500;

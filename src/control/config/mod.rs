@@ -18,8 +18,8 @@ mod text;
 pub use application_server::{ApplicationServer, RoutingKey, services, shares_server};
 pub use ip::{Impairment, Port, PortRole, Route, Sip};
 pub use network::{
-    Access, Aka, Authentication, Direct, HlrRoute, MoNotPreferred, Network, NodeKind, R1, R1Order,
-    ReportUnmatched, Scscf, Timers, UnreachablePolicy,
+    Access, Aka, Authentication, Direct, HlrRoute, MoNotPreferred, Network, NodeKind, R1, R1Order, R1Trigger,
+    RegEvent, ReportUnmatched, Scscf, Timers, UnreachablePolicy,
 };
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
 pub use screening::{Screening, ScreeningOperator, ScreeningPeer, default_action};

@@ -58,6 +58,14 @@ pub struct Network {
     /// first.
     #[serde(default = "super::default::r1_order")]
     pub r1_order: R1Order,
+    /// What makes the gateway register a subscriber of an S-CSCF with the HLR: its REGISTER, or a NOTIFY that shows a
+    /// registered contact that takes short messages (TS 24.341 5.3.3.2). Default `"register"`.
+    #[serde(default = "super::default::r1_trigger")]
+    pub r1_trigger: R1Trigger,
+    /// Whether registration state is watched (RFC 3680) where a REGISTER is the trigger, so that somebody whose contacts
+    /// have all gone is absent at once. Default `"off"`.
+    #[serde(default = "super::default::reg_event")]
+    pub reg_event: RegEvent,
     /// The HLRs, by beginnings of IMSIs; the longest wins. Needed unless `r1` is preconfigured and no UE authenticates with
     /// its SIM.
     #[serde(default)]
@@ -227,6 +235,27 @@ pub enum R1 {
     Preconfigured,
 }
 
+/// What makes the gateway register a subscriber of an S-CSCF with the HLR.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum R1Trigger {
+    /// The third-party REGISTER (TR 23.804 8.7).
+    Register,
+    /// A NOTIFY that shows a registered contact with the feature tag `+g.3gpp.smsip` (TS 24.341 5.3.3.2); the REGISTER is
+    /// answered before.
+    RegEvent,
+}
+
+/// Whether registration state is watched beside the REGISTERs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegEvent {
+    /// It is not.
+    Off,
+    /// It is: when the last registered contact has gone, so has the subscriber.
+    Watch,
+}
+
 /// What becomes of a well-formed delivery report that matches no message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 pub enum ReportUnmatched {
@@ -266,6 +295,8 @@ pub struct Timers {
     pub r1_repair: Duration,
     /// Operations towards HLRs in a second, at most. Default 500.
     pub r1_per_second: u32,
+    /// SUBSCRIBEs to S-CSCFs in a second, at most. Default 200.
+    pub reg_event_per_second: u32,
     /// The invoke timer of operations towards HLRs (TS 29.002 17.1.2: medium). Default 20,000.
     #[serde(rename = "map_registration_ms", deserialize_with = "millis")]
     pub map_registration: Duration,

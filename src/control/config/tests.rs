@@ -173,6 +173,29 @@ fn several_errors_are_told_at_once() {
 }
 
 #[test]
+fn what_leads_to_the_hlr_is_a_register_or_a_notify() {
+    let config = Config::load(Path::new(FILE)).unwrap();
+    let network = &config.networks[1];
+    assert_eq!((network.r1_trigger, network.reg_event), (R1Trigger::Register, RegEvent::Off));
+    assert_eq!(config.timers.reg_event_per_second, 200);
+    let of = |from, to| Config::parse(Path::new("gw.toml"), &EXAMPLE.replacen(from, to, 1)).unwrap();
+    let by_notify = of("# r1_trigger = \"register\"", "r1_trigger = \"reg_event\"");
+    assert_eq!(by_notify.networks[1].r1_trigger, R1Trigger::RegEvent);
+    let watched = of("# reg_event = \"off\"", "reg_event = \"watch\"");
+    assert_eq!(watched.networks[1].reg_event, RegEvent::Watch);
+    let key = "network[1].r1_trigger";
+    refused("# r1_trigger = \"register\"", "r1_trigger = \"notify\"", key, &["notify", "reg_event"]);
+    refused("# reg_event = \"off\"", "reg_event = \"on\"", "network[1].reg_event", &["on", "watch"]);
+    let none = ("scscf = [{ uri = \"sip:scscf1.home2.net\", address = \"10.1.0.6:5060\" }]\n", "");
+    let found = errors(&[none, ("# r1_trigger = \"register\"", "r1_trigger = \"reg_event\"")]);
+    assert!(found.iter().any(|it| it.contains("network[1].r1_trigger: there is no S-CSCF")), "{found:?}");
+    let found = errors(&[none, ("# reg_event = \"off\"", "reg_event = \"watch\"")]);
+    assert!(found.iter().any(|it| it.contains("network[1].reg_event: there is no S-CSCF")), "{found:?}");
+    let key = "timers.reg_event_per_second";
+    refused("# reg_event_per_second = 200", "reg_event_per_second = 0", key, &["0", "1"]);
+}
+
+#[test]
 fn only_one_form_of_r1_exists_yet() {
     refused("r1 = \"preconfigured\"", "r1 = \"gr\"", "network[0].r1", &["gr", "preconfigured"]);
 }

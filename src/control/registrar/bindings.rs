@@ -1,16 +1,19 @@
 //! From a registration to a record of the subscriber table: which bindings and identities it has then, and in which
 //! order they are tried (G-6).
 
-use super::identities::{associated, identities};
+use super::identities::{associated, identities, wildcards};
 use super::{Joining, Registrar};
 use crate::base::{SipKey, Time};
 use crate::control::config::{Access, Network};
 use crate::control::subscribers::Known;
 use crate::gateway::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToWorker, Version};
-use crate::ident::{Identity, Msisdn};
+use crate::ident::{Identity, Msisdn, Wildcard, WorkerId};
 use crate::subscriber::{AccessKind, Binding, Record, Refused, Subscriber, SubscriberId};
+use std::sync::Arc;
 use std::time::Duration;
 
+/// The most wildcarded identities that are known at a time: each costs a look where nobody is known otherwise.
+const WILDCARDS: usize = 64;
 /// Ranks of accesses are this far apart, so that q-values, in hundredths, decide within one.
 const RANK: u8 = 101;
 
@@ -27,7 +30,7 @@ impl Registrar {
         let served = self.config.clone();
         let served = served.networks.get(usize::from(*network)).ok_or(403u16)?;
         let binding = self.binding(served, joining);
-        if self.is_stale(now, *known, *network, request) {
+        if !joining.is_answered && self.is_stale(now, *known, *network, request) {
             self.counts.refused_stale += 1;
             return Err(500);
         }
@@ -108,9 +111,13 @@ impl Registrar {
         self.leave_flow(now, known, request, &binding);
         // Each round frees the keys of one other subscriber.
         for _ in 0..=keys.len() {
-            let (record, expiries) = self.record(known, request, binding, ends).ok_or(403u16)?;
+            let (record, expiries, cut) = self.record(known, request, binding, ends).ok_or(403u16)?;
             match self.writer.register(record, &expiries) {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    self.tell_cut(request, cut);
+                    self.tell_wildcards(request);
+                    return Ok(());
+                }
                 Err(Refused::Taken(other)) => {
                     self.take_over(now, other);
                     let identity = request.public_identity;
@@ -122,6 +129,40 @@ impl Registrar {
         self.counts.refused_full += 1;
         tracing::warn!("registration refused: the subscriber table is full");
         Err(503)
+    }
+
+    /// Wildcarded identities that workers don't know yet.
+    fn tell_wildcards(&mut self, request: &RegisterRequest) {
+        let known = self.wildcards.len();
+        for wildcard in wildcards(request) {
+            if self.wildcards.contains(wildcard) {
+                continue;
+            }
+            if self.wildcards.len() >= WILDCARDS {
+                // Some may have gone with their subscribers.
+                let writer = &self.writer;
+                self.wildcards.retain(|it| writer.by_identity(it.identity().as_bytes()).is_some());
+            }
+            if self.wildcards.len() >= WILDCARDS {
+                self.counts.wildcards_full += 1;
+            } else {
+                self.wildcards.push(*wildcard);
+            }
+        }
+        if self.wildcards.len() != known {
+            let all: Arc<[Wildcard]> = self.wildcards.as_slice().into();
+            for worker in 0..self.workers {
+                self.out.push((WorkerId(worker), ToWorker::Wildcards(all.clone())));
+            }
+        }
+    }
+
+    fn tell_cut(&mut self, request: &RegisterRequest, cut: usize) {
+        if cut > 0 {
+            self.counts.identities_cut += cut as u64;
+            let (identity, most) = (request.public_identity, Record::IDENTITIES);
+            tracing::warn!(?identity, cut, most, "registered with more identities than are kept");
+        }
     }
 
     /// Another subscriber's number or identity is this one's now: he goes, and the HLR is told.
@@ -168,14 +209,15 @@ impl Registrar {
         })
     }
 
-    /// The subscriber's new record: other bindings are kept, and identities too that registered apart.
+    /// The subscriber's new record: other bindings are kept, and identities too that registered apart. How many identities
+    /// there is no room for.
     fn record(
         &self,
         known: Known,
         request: &RegisterRequest,
         binding: Binding,
         ends: Time,
-    ) -> Option<(Record, Vec<Option<Time>>)> {
+    ) -> Option<(Record, Vec<Option<Time>>, usize)> {
         let found = self.present(known, &request.public_identity);
         let present = found.as_ref().map(|present| present.record());
         let mut bindings = vec![(binding, Some(ends))];
@@ -190,21 +232,17 @@ impl Registrar {
         }
         bindings.sort_by_key(|(binding, _)| core::cmp::Reverse(binding.priority));
         let (bindings, expiries): (Vec<_>, Vec<_>) = bindings.into_iter().unzip();
-        let mut identities = identities(known, request);
-        if associated(request).is_empty() {
-            let before = present.into_iter().flat_map(|present| present.identities());
-            let number = present.and_then(|present| Identity::tel(present.msisdn()?));
-            let added = |identity: &Identity| !identities.contains(identity) && Some(*identity) != number;
-            let before: Vec<_> = before.filter(added).collect();
-            identities.extend(before);
-        }
+        let (mut identities, mut sets) = sets_of(known, request, present);
+        let cut = identities.len().saturating_sub(Record::IDENTITIES);
         identities.truncate(Record::IDENTITIES);
+        sets.truncate(Record::IDENTITIES);
         let private = match &request.registrant {
             Registrant::Scscf { private_identity, .. } => *private_identity,
             Registrant::Ue(_) => None,
         };
         let private = private.or_else(|| present?.private_identity());
-        Some((Record::new(known.imsi, known.msisdn, private, &identities, &bindings)?, expiries))
+        let record = Record::new(known.imsi, known.msisdn, private, &identities, &bindings)?;
+        Some((record.in_sets(&sets), expiries, cut))
     }
 
     /// The HLR has said which number a subscriber has, after the registration was answered or because it changed.
@@ -213,13 +251,19 @@ impl Registrar {
         let record = subscriber.record();
         let Some(msisdn) = msisdn.filter(|&msisdn| record.msisdn() != Some(msisdn)) else { return };
         let old = record.msisdn().and_then(Identity::tel);
-        let mut identities: Vec<_> = record.identities().filter(|identity| Some(*identity) != old).collect();
-        identities.extend(Identity::tel(msisdn).filter(|tel| !identities.contains(tel)));
+        let kept = record.in_their_sets().filter(|(identity, _)| Some(*identity) != old);
+        let (mut identities, mut sets): (Vec<_>, Vec<_>) = kept.unzip();
+        if let Some(tel) = Identity::tel(msisdn).filter(|tel| !identities.contains(tel)) {
+            identities.push(tel);
+            sets.push(Record::EVERY_SET);
+        }
         identities.truncate(Record::IDENTITIES);
+        sets.truncate(Record::IDENTITIES);
         let bindings: Vec<_> = record.bindings().collect();
         let private = record.private_identity();
         let keep = vec![None; bindings.len()];
         if let Some(record) = Record::new(record.imsi(), Some(msisdn), private, &identities, &bindings)
+            && let record = record.in_sets(&sets)
             && let Err(Refused::Taken(other)) = self.writer.register(record.clone(), &keep)
         {
             self.take_over(now, other);
@@ -337,6 +381,37 @@ fn versions<'a>(subscriber: &Subscriber<'a>) -> impl Iterator<Item = (Binding, V
     let subscriber = *subscriber;
     let bindings = subscriber.record().bindings().enumerate();
     bindings.map(move |(at, it)| (it, Version { sequence: subscriber.sequence(at), ..Version::of(&it) }))
+}
+
+/// A subscriber's identities once `request` is registered, and the set of each. A set that is told whole replaces what it
+/// was before; what registered apart from it stays, and where nothing is told, everything.
+fn sets_of(known: Known, request: &RegisterRequest, present: Option<&Record>) -> (Vec<Identity>, Vec<u8>) {
+    let before: Vec<(Identity, u8)> = present.map(|it| it.in_their_sets().collect()).unwrap_or_default();
+    let is_ims = matches!(request.registrant, Registrant::Scscf { .. });
+    let of = |identity: &Identity| before.iter().find(|(it, _)| it == identity).map(|(_, set)| *set);
+    let is_free = |set: &u8| before.iter().all(|(_, it)| it != set);
+    let its = of(&request.public_identity).filter(|set| *set != Record::EVERY_SET);
+    let set = its.or_else(|| (0..Record::EVERY_SET).find(is_free)).unwrap_or(0);
+    let number = known.msisdn.and_then(Identity::tel);
+    let mut all: Vec<(Identity, u8)> = vec![];
+    for identity in identities(known, request) {
+        let set = match is_ims {
+            _ if Some(identity) == number => Record::EVERY_SET,
+            true => set,
+            false => of(&identity).unwrap_or(Record::EVERY_SET),
+        };
+        all.push((identity, set));
+    }
+    let old_number = present.and_then(|present| Identity::tel(present.msisdn()?));
+    let has_ue = present.is_some_and(|it| it.bindings().any(|it| it.access == AccessKind::Direct));
+    let is_whole = !associated(request).is_empty();
+    for (identity, of) in before {
+        let replaced = is_whole && (of == set || of == Record::EVERY_SET && !has_ue);
+        if !replaced && Some(identity) != old_number && !all.iter().any(|(it, _)| *it == identity) {
+            all.push((identity, of));
+        }
+    }
+    all.into_iter().unzip()
 }
 
 /// [`Registrar::name_of`].

@@ -57,10 +57,10 @@ impl Registrar {
     /// 8.1 step 3, first half: the IMSI is taken from the user part of the NAI, in Authorization or in To. The realm must
     /// be a served network's, and have direct access.
     fn claim(&self, ue: &UeRegister, request: &RegisterRequest) -> Option<Claim> {
-        let user = ue.authorization.as_deref().and_then(auth::username);
-        let user = user.and_then(|user| core::str::from_utf8(user).ok());
         let networks = self.config.networks.iter().enumerate().filter(|(_, it)| it.direct.is_some());
         for (at, network) in networks {
+            let user = authorization(network, ue).and_then(auth::username);
+            let user = user.and_then(|user| core::str::from_utf8(user).ok());
             let of_user = user.map(|user| nai(network, user.as_bytes()));
             let of_to = nai(network, &ue.to);
             // Two IMSIs are one too many, and a realm of somebody else's is no match, whatever else is.
@@ -102,7 +102,7 @@ impl Registrar {
                 source: request.remote.ip(),
                 method: b"REGISTER",
                 request_uri: &ue.request_uri,
-                authorization: ue.authorization.as_deref(),
+                authorization: network.and_then(|network| authorization(network, ue)),
             },
         )
     }
@@ -132,7 +132,8 @@ impl Registrar {
 
     /// 401 with these challenges, first the one whose algorithm the UE names: for more than one there may be no room.
     fn challenge(&mut self, request: &RegisterRequest, mut challenges: Vec<String>) {
-        if let Registrant::Ue(UeRegister { authorization: Some(authorization), .. }) = &request.registrant
+        if let Registrant::Ue(UeRegister { authorizations, .. }) = &request.registrant
+            && let Some(authorization) = authorizations.first()
             && let Ok(Authorization { algorithm: Some(algorithm), .. }) = Authorization::parse(authorization)
             && let Ok(algorithm) = core::str::from_utf8(algorithm)
         {
@@ -169,6 +170,17 @@ impl Registrar {
         self.counts.refused_vector += 1;
         self.answer(now, &request, status, &[]);
     }
+}
+
+/// The credentials for a realm of `network`; or else those of any realm, the first that name somebody.
+fn authorization<'r>(network: &Network, ue: &'r UeRegister) -> Option<&'r [u8]> {
+    let all = || ue.authorizations.iter().map(Vec::as_slice);
+    let is_its = |value: &&[u8]| {
+        let realm = Authorization::parse(value).ok().and_then(|it| it.realm);
+        realm.is_some_and(|it| network.realms.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(it)))
+    };
+    let of_somebody = || all().find(|value| auth::username(value).is_some());
+    all().find(is_its).or_else(of_somebody).or_else(|| all().next())
 }
 
 /// The IMSI of an NAI of `network`.

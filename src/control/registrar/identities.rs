@@ -4,14 +4,14 @@ use super::{Registrar, service_info};
 use crate::control::config::Network;
 use crate::control::subscribers::{Known, NetworkSubscribers, belongs};
 use crate::gateway::mailbox::{RegisterRequest, Registrant};
-use crate::ident::{Identity, Imsi, Msisdn};
+use crate::ident::{Identity, Imsi, Msisdn, Wildcard};
 use crate::proto::sip::Uri;
-use crate::subscriber::{Record, Subscriber};
+use crate::subscriber::Subscriber;
 
 impl Registrar {
     /// IMSI and MSISDN of whom an S-CSCF registers, in the order of requirement R-1.
     pub(super) fn find(&mut self, network: &Network, request: &RegisterRequest) -> Known {
-        let Registrant::Scscf { network: number, private_identity, associated, service_info } =
+        let Registrant::Scscf { network: number, private_identity, associated, service_info, .. } =
             &request.registrant
         else {
             return Known { imsi: None, msisdn: None };
@@ -108,8 +108,9 @@ fn temporary(network: &Network, identity: &Identity) -> Option<Imsi> {
 pub(super) fn identities(known: Known, request: &RegisterRequest) -> Vec<Identity> {
     let mut identities = vec![request.public_identity];
     let number = known.msisdn.and_then(Identity::tel);
-    for identity in number.into_iter().chain(associated(request).iter().copied()) {
-        if !identities.contains(&identity) && identities.len() < Record::IDENTITIES {
+    let wildcards = wildcards(request).iter().map(Wildcard::identity);
+    for identity in number.into_iter().chain(associated(request).iter().copied()).chain(wildcards) {
+        if !identities.contains(&identity) {
             identities.push(identity);
         }
     }
@@ -120,6 +121,14 @@ pub(super) fn identities(known: Known, request: &RegisterRequest) -> Vec<Identit
 pub(super) fn associated(request: &RegisterRequest) -> &[Identity] {
     match &request.registrant {
         Registrant::Scscf { associated, .. } => associated,
+        Registrant::Ue(_) => &[],
+    }
+}
+
+/// The wildcarded identities of that set.
+pub(super) fn wildcards(request: &RegisterRequest) -> &[Wildcard] {
+    match &request.registrant {
+        Registrant::Scscf { wildcards, .. } => wildcards,
         Registrant::Ue(_) => &[],
     }
 }

@@ -9,10 +9,15 @@ mod direct;
 mod ended;
 mod hlr;
 mod identities;
+mod join;
+mod leave;
 mod r1;
+mod reg_event;
+mod reginfo;
 mod service_info;
 #[cfg(test)]
 mod tests;
+mod trigger;
 
 use super::authentication::Authenticator;
 use super::config::{Config, R1 as Form, R1Order, UnreachablePolicy};
@@ -20,11 +25,15 @@ use super::subscribers::{Known, Subscribers};
 use crate::base::publish::{Show, Shown};
 use crate::base::{SipKey, Time, counts};
 use crate::gateway::mailbox::{Inform, RegisterRequest, Registrant, ToControl, ToWorker, Version};
-use crate::ident::{Imsi, WorkerId};
+use crate::ident::{Imsi, Wildcard, WorkerId};
 use crate::subscriber::{Binding, SubscriberId, Writer};
 use ended::Ended;
+use join::Joining;
+use leave::Leaving;
 pub use r1::R1Counts;
 use r1::{Event, Lack, Party, R1, Settled, Times};
+use reg_event::RegEvent;
+pub use reg_event::RegEventCounts;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +44,12 @@ counts! {
         registered,
         /// De-registrations that removed a binding.
         deregistered,
+        /// De-registrations of one identity of several that registered apart: the others' binding stays.
+        deregistered_identity,
+        /// Bindings removed because a NOTIFY showed that the last contact had gone.
+        deregistered_by_notify,
+        /// Third-party REGISTERs answered before a NOTIFY shows a contact that takes short messages.
+        held,
         /// De-registrations of somebody who was not registered.
         deregistered_unknown,
         /// Bindings removed because their time had passed: by the guard timer of 8.2.2 where UEs register themselves.
@@ -49,6 +64,10 @@ counts! {
         without_imsi,
         /// Registrations accepted without an MSISDN: the subscriber sends under no number of its own.
         without_msisdn,
+        /// Identities beyond those that are kept of one subscriber: nobody is known by them.
+        identities_cut,
+        /// Wildcarded identities for which there is no room.
+        wildcards_full,
         /// Registrations accepted with a number or identity that another subscriber had until then.
         taken_over,
         /// Registrations refused because neither IMSI nor MSISDN could be found.
@@ -88,6 +107,11 @@ pub struct Registrar {
     writer: Writer,
     authenticator: Authenticator,
     r1: R1<Waiter>,
+    reg_event: RegEvent,
+    /// Whom S-CSCFs have registered and whose registration state is watched.
+    holding: trigger::Holding,
+    /// Wildcarded identities that workers know.
+    wildcards: Vec<Wildcard>,
     /// Hashes that name bindings.
     names: SipKey,
     workers: u8,
@@ -114,23 +138,6 @@ enum Waiter {
     Challenge(Box<direct::Unproved>),
 }
 
-/// A registration whose subscriber is known.
-#[derive(Debug)]
-struct Joining {
-    request: RegisterRequest,
-    network: u16,
-    known: Known,
-    expires_s: u32,
-}
-
-/// A de-registration of bindings that are there.
-#[derive(Debug)]
-struct Leaving {
-    request: RegisterRequest,
-    subscriber: SubscriberId,
-    bindings: Vec<Version>,
-}
-
 /// How much longer than its invoke timer an operation may take until we are told of its end.
 const MARGIN: Duration = Duration::from_secs(10);
 /// How often expired bindings are looked for.
@@ -140,6 +147,7 @@ impl Shown for Registrar {
     fn show(&self, to: &mut dyn Show) {
         to.counts("registration", "", &self.counts);
         to.counts("r1", "", &self.r1.counts);
+        to.counts("reg_event", "", &self.reg_event.counts);
         to.counts("authentication", "", &self.authenticator.counts);
         to.counts("subscriber", "", &self.writer.counts);
         let about = ("subscriber", "", "subscribers", "Subscribers in the table.");
@@ -148,6 +156,12 @@ impl Shown for Registrar {
         to.level(about, self.writer.unreclaimed() as u64, 0);
         let about = ("r1", "", "differing", "Subscribers of whom HLR and table differ, or may.");
         to.level(about, self.r1.differing() as u64, 0);
+        let (watched, without) = self.reg_event.watched();
+        let about = ("reg_event", "", "watched", "Public identities whose registration state is watched.");
+        to.level(about, watched as u64, self.config.capacity.subscribers.into());
+        let about =
+            ("reg_event", "", "unsubscribed", "Of these, how many have no subscription at the moment.");
+        to.level(about, without as u64, 0);
     }
 }
 
@@ -172,6 +186,9 @@ impl Registrar {
         };
         Self {
             r1: R1::new(times),
+            reg_event: RegEvent::new(trigger::limits(&config)),
+            holding: trigger::Holding::default(),
+            wildcards: vec![],
             names: key.derive("bindings"),
             config,
             subscribers,
@@ -217,6 +234,7 @@ impl Registrar {
     pub fn assert_invariants(&self) {
         self.writer.assert_invariants();
         self.r1.assert_invariants();
+        self.reg_event.assert_invariants();
     }
 
     /// Something that a worker says. What it brings about for workers is appended to `out`.
@@ -227,6 +245,10 @@ impl Registrar {
             ToControl::Invoked(invoked) => self.on_invoked(now, &invoked),
             ToControl::Unreachable { subscriber, binding } => self.on_unreachable(now, subscriber, binding),
             ToControl::Unmatched(unmatched) => super::reports::tell(&self.config, &unmatched),
+            ToControl::Subscribed { subscription, answer } => {
+                self.reg_event.answered(now, subscription, &answer);
+            }
+            ToControl::Notified(notified) => self.on_notified(now, &notified),
             ToControl::Screened(screened) => super::screening::tell(&self.config, &screened),
         }
         self.finish(now, out);
@@ -235,6 +257,7 @@ impl Registrar {
     /// Deadlines have passed: HLRs that take too long, tries that are due, bindings that have ended.
     pub fn handle_timeout(&mut self, now: Time, out: &mut Outbox) {
         self.r1.handle_timeout(now);
+        self.reg_event.handle_timeout(now);
         if now >= self.next_sweep {
             self.next_sweep = now + SWEEP;
             self.sweep(now);
@@ -245,11 +268,14 @@ impl Registrar {
     /// The earliest deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Time {
-        self.r1.poll_timeout().min(self.next_sweep)
+        self.r1.poll_timeout().min(self.reg_event.poll_timeout()).min(self.next_sweep)
     }
 
     /// Works off what the exchange with the HLRs has brought about.
     fn finish(&mut self, now: Time, out: &mut Outbox) {
+        while let Some(event) = self.reg_event.poll_event() {
+            self.on_presence(now, event);
+        }
         while let Some(event) = self.r1.poll_event() {
             self.on_r1(now, event);
         }
@@ -259,6 +285,9 @@ impl Registrar {
         // An operation that can't be sent has ended.
         while let Some(event) = self.r1.poll_event() {
             self.on_r1(now, event);
+        }
+        while let Some((worker, subscribe)) = self.reg_event.poll_send() {
+            self.out.push((worker, ToWorker::Subscribe(Box::new(subscribe))));
         }
         out.append(&mut self.out);
     }
@@ -290,178 +319,10 @@ impl Registrar {
             tracing::warn!(?identity, network, "registration refused: neither IMSI nor MSISDN is known");
             return self.answer(now, &request, 403, &[]);
         }
-        self.join(now, request, network, known);
-    }
-
-    /// 8.1 step 3, 8.7 step 5: the HLR is told, before or after the answer.
-    fn join(&mut self, now: Time, request: RegisterRequest, network: u16, known: Known) {
-        if self.is_stale(now, known, network, &request) {
-            self.counts.refused_stale += 1;
-            return self.answer(now, &request, 500, &[]);
+        match self.waits_for_notify(network) {
+            true => self.hold(now, request, network, known),
+            false => self.join(now, request, network, known),
         }
-        let most = u32::try_from(self.config.timers.registration_max.as_secs()).unwrap_or(u32::MAX);
-        let expires_s = request.expires_s.min(most);
-        let joining = Box::new(Joining { request, network, known, expires_s });
-        match (self.party(network, known.imsi), self.order(network)) {
-            (None, _) => {
-                self.on_joined(now, *joining, Settled::Agreed);
-            }
-            (Some(party), R1Order::Before200) => {
-                self.writer.join_began(party.imsi);
-                // Already so: nothing has to be said.
-                if let Some(Waiter::Join(joining)) =
-                    self.r1.wish(now, party, true, Some(Waiter::Join(joining)))
-                {
-                    self.on_joined(now, *joining, Settled::Agreed);
-                }
-            }
-            (Some(_), R1Order::After200) => {
-                self.on_joined(now, *joining, Settled::Late);
-            }
-        }
-    }
-
-    /// 8.1 steps 5 and 6, 8.7 steps 6 and 7: the HLR has answered, or takes too long; the mapping is stored and the UE or
-    /// the S-CSCF answered.
-    fn on_joined(&mut self, now: Time, joining: Joining, how: Settled) {
-        let party = self.party(joining.network, joining.known.imsi);
-        self.conclude(now, joining, party, how);
-        // Messages that came for the subscriber meanwhile find it now, or don't.
-        let waiting = party.map(|party| (party.imsi, self.writer.join_ended(party.imsi, self.workers)));
-        for (imsi, worker) in
-            waiting.into_iter().flat_map(|(imsi, workers)| workers.map(move |it| (imsi, it)))
-        {
-            self.out.push((worker, ToWorker::Joined(imsi)));
-        }
-    }
-
-    fn conclude(&mut self, now: Time, mut joining: Joining, party: Option<Party>, how: Settled) {
-        match how {
-            Settled::Agreed | Settled::Late => {}
-            Settled::Refused(error) => {
-                self.counts.refused_hlr += 1;
-                return self.answer(now, &joining.request, hlr::status_of(error), &[]);
-            }
-            Settled::Superseded => {
-                self.counts.refused_busy += 1;
-                return self.answer(now, &joining.request, 503, &[]);
-            }
-        }
-        let told = party.and_then(|party| self.r1.msisdn(party));
-        joining.known.msisdn = told.or(joining.known.msisdn);
-        match self.store(now, &joining) {
-            Ok(()) => {
-                self.note(&joining);
-                let contacts = self.contacts(now, &joining);
-                self.answer(now, &joining.request, 200, &contacts);
-                let subscriber = joining.known.imsi.and_then(|imsi| self.writer.by_imsi(imsi));
-                if let Some(imsi) = joining.known.imsi.filter(|_| subscriber.is_some_and(|it| it.take_unri()))
-                {
-                    let present = ToWorker::Present { network: joining.network, imsi };
-                    self.out.push((joining.request.worker, present));
-                }
-            }
-            Err(status) => self.answer(now, &joining.request, status, &[]),
-        }
-        // The HLR must not go on believing what we have refused, nor miss what we have stored.
-        if let Some(party) = party {
-            self.tell_hlr(now, party);
-        }
-    }
-
-    fn note(&mut self, joining: &Joining) {
-        let Known { imsi, msisdn } = joining.known;
-        let identity = joining.request.public_identity;
-        self.counts.registered += 1;
-        if imsi.is_none() {
-            self.counts.without_imsi += 1;
-            tracing::warn!(?identity, "registered without IMSI: no message can be sent to it");
-        }
-        if msisdn.is_none() {
-            self.counts.without_msisdn += 1;
-            tracing::warn!(?identity, "registered without MSISDN: its messages carry no number of its own");
-        }
-        tracing::debug!(?identity, ?imsi, ?msisdn, expires_s = joining.expires_s, "registered");
-    }
-
-    /// 8.2.1 step 1, 8.8 step 4: bindings are to end. Steps 2 and 5: the HLR is told if no other binding is left.
-    fn on_deregister(&mut self, now: Time, request: RegisterRequest, network: u16, imsi: Option<Imsi>) {
-        if self.ended.is_after(now, imsi, self.name_of(&request), &request) {
-            self.counts.refused_stale += 1;
-            return self.answer(now, &request, 500, &[]);
-        }
-        let Some((subscriber, leaving)) = self.leaving(&request) else {
-            self.withdraw(now, &request, network, imsi);
-            self.counts.deregistered_unknown += 1;
-            return self.answer(now, &request, 200, &[]);
-        };
-        if leaving.iter().any(|version| version.is_newer_than(&request)) {
-            self.counts.refused_stale += 1;
-            return self.answer(now, &request, 500, &[]);
-        }
-        self.withdraw(now, &request, network, imsi);
-        let names: Vec<u64> = leaving.iter().map(|version| version.registration).collect();
-        let party = self.last_of(now, subscriber, &names);
-        let network = self.network_of(subscriber).unwrap_or(0);
-        let leaving = Box::new(Leaving { request, subscriber, bindings: leaving });
-        match (party, self.order(network)) {
-            (Some(party), R1Order::Before200) => {
-                if let Some(Waiter::Leave(leaving)) =
-                    self.r1.wish(now, party, false, Some(Waiter::Leave(leaving)))
-                {
-                    self.on_left(now, &leaving);
-                }
-            }
-            _ => self.on_left(now, &leaving),
-        }
-    }
-
-    /// Older registrations that wait for the HLR are not wanted any more, and those that arrive after this neither.
-    fn withdraw(&mut self, now: Time, request: &RegisterRequest, network: u16, imsi: Option<Imsi>) {
-        let name = self.name_of(request);
-        self.ended.add(now, imsi, name, request);
-        let Some(party) = self.party(network, imsi) else { return };
-        let all = matches!(&request.registrant, Registrant::Ue(ue) if ue.wildcard);
-        let names = &self.names;
-        let older = |waiter: &Waiter| match waiter {
-            Waiter::Join(joining) => {
-                let other = &joining.request;
-                let direct = matches!(other.registrant, Registrant::Ue(_));
-                let newer = other.call == request.call && other.sequence > request.sequence;
-                (bindings::name_of(names, other) == name || all && direct) && !newer
-            }
-            _ => false,
-        };
-        for waiter in self.r1.withdraw(party, older) {
-            if let Waiter::Join(joining) = waiter {
-                self.on_joined(now, *joining, Settled::Superseded);
-            }
-        }
-        self.tell_hlr(now, party);
-    }
-
-    /// The HLR shall know what the table says, or will say when the HLR has answered.
-    fn tell_hlr(&mut self, now: Time, party: Party) {
-        let registered = self.is_registered(now, party) || self.r1.is_registering(party);
-        self.r1.wish(now, party, registered, None);
-    }
-
-    /// 8.2.1 steps 4 and 5, 8.8 steps 6 and 7: the mapping is deleted and the answer given, unless a newer registration
-    /// has come meanwhile.
-    fn on_left(&mut self, now: Time, leaving: &Leaving) {
-        let network = self.network_of(leaving.subscriber);
-        let imsi = self.writer.get(leaving.subscriber).and_then(|it| it.record().imsi());
-        for binding in &leaving.bindings {
-            if self.remove_named(leaving.subscriber, *binding, &leaving.request) {
-                self.counts.deregistered += 1;
-                tracing::debug!(identity = ?leaving.request.public_identity, "de-registered");
-            }
-        }
-        if let Some(party) = network.and_then(|network| self.party(network, imsi)) {
-            self.tell_hlr(now, party);
-        }
-        let contacts = self.direct_contacts(now, leaving.subscriber);
-        self.answer(now, &leaving.request, 200, &contacts);
     }
 
     /// 8.2.2 step 1: the guard timer of a binding has expired, or its UE is gone: de-registration goes to the HLR, then the
@@ -508,6 +369,7 @@ impl Registrar {
                 tracing::info!(?imsi, ?msisdn, "registration expired");
             }
         }
+        self.sweep_held(now);
         self.writer.reclaim();
     }
 

@@ -11,17 +11,22 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 mod direct;
+mod reg_event;
 
 const EXAMPLE: &str = include_str!("../../../docs/operating/examples/gateway.toml");
 const ALICE: &str = "sip:alice@home1.net";
 
 fn registrar(places: usize) -> (Registrar, Reader) {
+    registrar_of(places, EXAMPLE)
+}
+
+fn registrar_of(places: usize, text: &str) -> (Registrar, Reader) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating/examples/gateway.toml");
-    let config = Arc::new(Config::parse(&file, EXAMPLE).unwrap());
+    let config = Arc::new(Config::parse(&file, text).unwrap());
     let subscribers = Subscribers::load(&config).unwrap();
     let (writer, mut readers) = table(&TableConfig {
         subscribers: places,
-        identities: 3 * places,
+        identities: 40 * places,
         addresses: places,
         readers: 1,
         key: SipKey::new([1; 16]),
@@ -43,6 +48,7 @@ fn request(public: &str) -> RegisterRequest {
             network: 0,
             private_identity: None,
             associated: vec![],
+            wildcards: vec![],
             service_info: vec![],
         },
         public_identity: identity(public),
@@ -232,10 +238,89 @@ fn identities_that_register_apart_belong_to_one_subscriber() {
     let ids = [ALICE, "sip:work@home1.net", "tel:+491710000001"];
     let ids = ids.map(|text| reader.by_identity(text.as_bytes()).unwrap().id());
     assert!(ids[0] == ids[1] && ids[1] == ids[2]);
-    // A whole set replaces what was there.
-    register(&mut registrar, &request(ALICE).associated(&["sip:a2@home1.net"]));
-    assert!(found(&reader, "sip:work@home1.net").is_none());
-    assert!(found(&reader, "sip:a2@home1.net").is_some());
+    // A whole set replaces what it was, and nothing that registered apart from it.
+    for other in ["sip:a2@home1.net", "sip:a3@home1.net"] {
+        register(&mut registrar, &request(ALICE).associated(&[other]));
+        assert!(found(&reader, other).is_some() && found(&reader, "sip:work@home1.net").is_some());
+    }
+    assert!(found(&reader, "sip:a2@home1.net").is_none());
+}
+
+#[test]
+fn one_of_two_identities_leaves() {
+    let (mut registrar, reader) = registrar(16);
+    let private = "262010000000001@home1.net";
+    let work = || request("sip:work@home1.net").private(private).associated(&["sip:office@home1.net"]);
+    register(&mut registrar, &request(ALICE).private(private));
+    register(&mut registrar, &work());
+    let leave = |request: RegisterRequest| RegisterRequest { expires_s: 0, ..request };
+    assert_eq!(register(&mut registrar, &leave(work())), ENDED);
+    let is_there = |text: &str| found(&reader, text).is_some();
+    assert!(!is_there("sip:work@home1.net") && !is_there("sip:office@home1.net"), "the set goes together");
+    assert!(is_there(ALICE) && is_there("tel:+491710000001"));
+    let counts = (registrar.counts.deregistered_identity, registrar.counts.deregistered);
+    assert_eq!(counts, (1, 0));
+    assert!(reader.by_identity(ALICE.as_bytes()).unwrap().is_registered(NOW));
+    // The other way round, and by another identity of the set.
+    register(&mut registrar, &work());
+    register(&mut registrar, &leave(request(ALICE)));
+    assert!(is_there("sip:office@home1.net") && !is_there(ALICE));
+    register(&mut registrar, &leave(request("sip:office@home1.net")));
+    assert!(!is_there("sip:work@home1.net") && !is_there("tel:+491710000001"));
+    assert_eq!((registrar.counts.deregistered_identity, registrar.counts.deregistered), (2, 1));
+    // The number's own URI is every identity's: with it, everything ends.
+    register(&mut registrar, &request(ALICE).private(private));
+    register(&mut registrar, &work());
+    register(&mut registrar, &leave(request("tel:+491710000001")));
+    assert!(!is_there("sip:work@home1.net") && !is_there(ALICE));
+}
+
+#[test]
+fn wildcarded_identities_are_told_to_every_worker() {
+    let (mut registrar, reader) = registrar(80);
+    let wildcard = |text: &str| Wildcard::new(identity(text)).unwrap();
+    let with = |text: &str, wildcards: &[&str]| {
+        let mut request = request(text);
+        if let Registrant::Scscf { wildcards: its, .. } = &mut request.registrant {
+            its.extend(wildcards.iter().map(|text| wildcard(text)));
+        }
+        request
+    };
+    let told = |registrar: &mut Registrar, request: RegisterRequest| {
+        let mut out = Outbox::new();
+        registrar.handle(NOW, ToControl::Register(Box::new(request)), &mut out);
+        let lists = out.iter().filter_map(|(worker, it)| match it {
+            ToWorker::Wildcards(all) => Some((worker.0, all.len())),
+            _ => None,
+        });
+        lists.collect::<Vec<_>>()
+    };
+    let list = "sip:list!.*!@home1.net";
+    assert_eq!(told(&mut registrar, with(ALICE, &[list, "tel:+4917100!.{2}!"])), [(0, 2), (1, 2)]);
+    assert_eq!(told(&mut registrar, with(ALICE, &[list])), [], "known by now");
+    assert_eq!(found(&reader, list), pair("262010000000001", "491710000001"), "it is a key like any other");
+    // As many as that, and those that have gone make room.
+    for at in 0..70 {
+        let text = format!("sip:{at}!.*!@home1.net");
+        let (public, private) = (format!("sip:u{at}@home1.net"), format!("2620100000001{at:02}@home1.net"));
+        told(&mut registrar, with(&public, &[&text]).private(&private));
+    }
+    assert_eq!((registrar.wildcards.len(), registrar.counts.wildcards_full), (64, 8));
+    register(&mut registrar, &RegisterRequest { expires_s: 0, ..request(ALICE) });
+    let new = with("sip:bob@home1.net", &["sip:new!.*!@home1.net"]);
+    assert_eq!(told(&mut registrar, new), [(0, 63), (1, 63)]);
+}
+
+#[test]
+fn more_identities_than_are_kept_are_counted() {
+    let (mut registrar, reader) = registrar(16);
+    let all: Vec<String> = (0..40).map(|at| format!("sip:a{at}@home1.net")).collect();
+    let texts: Vec<&str> = all.iter().map(String::as_str).collect();
+    register(&mut registrar, &request(ALICE).associated(&texts));
+    let known = all.iter().filter(|text| found(&reader, text).is_some()).count();
+    assert_eq!((known, registrar.counts.identities_cut), (30, 10), "with To and the number 32");
+    register(&mut registrar, &request(ALICE).associated(&texts[..30]));
+    assert_eq!(registrar.counts.identities_cut, 10);
 }
 
 #[test]

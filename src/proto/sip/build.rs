@@ -230,6 +230,17 @@ pub fn request(
     content: Option<Content<'_>>,
     w: &mut Writer<'_>,
 ) {
+    request_within(request, &[], extra, content, w);
+}
+
+/// Writes a request as [`request`] does, within the dialogue that the peer's tag names; without one if it is empty.
+pub fn request_within(
+    request: &Request<'_>,
+    to_tag: &[u8],
+    extra: impl FnOnce(&mut Writer<'_>),
+    content: Option<Content<'_>>,
+    w: &mut Writer<'_>,
+) {
     w.token(request.method.text());
     w.bytes(b" ");
     w.spoilt |= !is_uri_text(request.uri);
@@ -249,7 +260,12 @@ pub fn request(
     w.bytes(b";tag=");
     w.checked(request.from_tag);
     w.end_line();
-    w.address(Name::To, request.to, &[]);
+    w.name_and_uri(Name::To, request.to);
+    if !to_tag.is_empty() {
+        w.bytes(b";tag=");
+        w.token(to_tag);
+    }
+    w.end_line();
     w.header(Name::CallId, &[request.call_id]);
     w.name(Name::CSeq);
     w.bytes(spell(request.cseq, &mut [0; 10]));

@@ -129,6 +129,10 @@ pub enum Method<'a> {
     Options,
     /// PUBLISH (RFC 3903)
     Publish,
+    /// SUBSCRIBE (RFC 6665)
+    Subscribe,
+    /// NOTIFY (RFC 6665)
+    Notify,
     /// ACK, which is never answered
     Ack,
     /// Any other
@@ -142,6 +146,8 @@ impl<'a> Method<'a> {
             b"MESSAGE" => Self::Message,
             b"OPTIONS" => Self::Options,
             b"PUBLISH" => Self::Publish,
+            b"SUBSCRIBE" => Self::Subscribe,
+            b"NOTIFY" => Self::Notify,
             b"ACK" => Self::Ack,
             other => Self::Other(other),
         }
@@ -155,6 +161,8 @@ impl<'a> Method<'a> {
             Self::Message => b"MESSAGE",
             Self::Options => b"OPTIONS",
             Self::Publish => b"PUBLISH",
+            Self::Subscribe => b"SUBSCRIBE",
+            Self::Notify => b"NOTIFY",
             Self::Ack => b"ACK",
             Self::Other(other) => other,
         }
@@ -516,8 +524,8 @@ impl<'a> Message<'a> {
         Some(self.headers().value(slot))
     }
 
-    /// The whole values of all header lines of that name.
-    pub(super) fn lines(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    /// The whole values of all header lines of that name, each as [`Message::header`] gives the first.
+    pub fn lines(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let headers = self.headers();
         let slots = (name != Name::Other).then(|| headers.slots.named(name));
         slots.into_iter().flatten().map(move |slot| headers.value(slot))

@@ -83,19 +83,27 @@ pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result
         cseq: message.cseq().0,
         rport: message.top_via().rport.is_some(),
         private_identity: content.private_identity,
+        ue_contact: content.ue_contact,
         service_info: content.service_info,
         access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
     })
+}
+
+/// A part of `body`, which a view of it gave, for as long as the body lives.
+fn within<'a>(body: &'a [u8], part: &[u8]) -> Option<&'a [u8]> {
+    let start = part.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
+    body.get(start..start.checked_add(part.len())?)
 }
 
 /// What an S-CSCF puts into the body.
 struct Content<'a> {
     service_info: &'a [u8],
     private_identity: Option<Identity>,
+    ue_contact: &'a [u8],
 }
 
 fn content<'a>(message: &sip::Message<'a>, embedded: &mut Slots) -> Result<Content<'a>, u16> {
-    let mut content = Content { service_info: &[], private_identity: None };
+    let mut content = Content { service_info: &[], private_identity: None, ue_contact: &[] };
     let mut take = |media_type: &MediaType<'_>, body: &'a [u8], slots: &mut Slots| {
         if media_type.is(IMS_XML) {
             content.service_info = body;
@@ -105,6 +113,7 @@ fn content<'a>(message: &sip::Message<'a>, embedded: &mut Slots) -> Result<Conte
         {
             content.private_identity =
                 inner.header(Name::Authorization).and_then(sip::auth::username).and_then(Identity::new);
+            content.ue_contact = inner.header(Name::Contact).and_then(|it| within(body, it)).unwrap_or(&[]);
         }
     };
     match message.content_type() {

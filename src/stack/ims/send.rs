@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::register::{self, Contact};
-use super::{Deferred, Ims, RequestId, SMS, flow, rpdu};
+use super::{Deferred, Ims, RequestId, SMS, flow, rpdu, subscribe};
 use crate::base::{Inline, Key, Malformed, Out, Time};
 use crate::codec::Prepend;
 use crate::proto::sip::{self, Method, Name, Origin, Slots, Token, Writer, build, keep_alive};
@@ -142,8 +142,12 @@ impl Ims {
             }
             (503, _) => Extra::RetryAfter(request.key.jitter(self.config.retry_after)),
             (200, Method::Options) | (405, _) => Extra::Allow,
-            (415, _) => Extra::Accept { encoded: super::is_encoded(&message) },
+            (415, Method::Notify) => {
+                Extra::Accept { media_type: subscribe::REGINFO, encoded: super::is_encoded(&message) }
+            }
+            (415, _) => Extra::Accept { media_type: SMS, encoded: super::is_encoded(&message) },
             (420, _) => Extra::Unsupported(message),
+            (489, _) => Extra::AllowEvents,
             _ => Extra::None,
         }
     }
@@ -172,7 +176,7 @@ impl Ims {
     }
 
     /// One of our addresses as Via names it; nothing for another's, with which no request can be written.
-    fn host(&self, ip: IpAddr) -> Inline<48> {
+    pub(super) fn host(&self, ip: IpAddr) -> Inline<48> {
         self.hosts.iter().find(|(own, _)| *own == ip).map_or(Inline::EMPTY, |(_, host)| *host)
     }
 
@@ -389,8 +393,10 @@ enum Extra<'a> {
     Allow,
     /// What bodies are taken; of an encoded one, that none is.
     Accept {
+        media_type: &'static str,
         encoded: bool,
     },
+    AllowEvents,
     /// Every option that the request requires.
     Unsupported(sip::Message<'a>),
 }
@@ -408,13 +414,14 @@ impl Extra<'_> {
                 }
             }
             Self::RetryAfter(seconds) => w.number(Name::RetryAfter, seconds),
-            Self::Allow => w.header(Name::Allow, &[b"MESSAGE, REGISTER, OPTIONS"]),
-            Self::Accept { encoded } => {
-                w.header(Name::Accept, &[SMS.as_bytes()]);
+            Self::Allow => w.header(Name::Allow, &[b"MESSAGE, REGISTER, OPTIONS, NOTIFY"]),
+            Self::Accept { media_type, encoded } => {
+                w.header(Name::Accept, &[media_type.as_bytes()]);
                 if encoded {
                     w.header(Name::AcceptEncoding, &[b"identity"]);
                 }
             }
+            Self::AllowEvents => w.header(Name::AllowEvents, &[subscribe::EVENT]),
             Self::Unsupported(ref request) => {
                 w.tokens(Name::Unsupported, request.values(Name::Require));
             }

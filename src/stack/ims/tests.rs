@@ -9,9 +9,11 @@ use crate::stack::{Answer, InformRequest, MessageRequest, PublishRequest, Regist
 
 mod answers;
 mod flows;
+mod identities;
 mod refusals;
 mod registers;
 mod requests;
+mod subscriptions;
 
 /// Our addresses, an S-CSCF, and UEs that the stack does not know.
 const LOCAL: &str = "192.0.2.1:5060";

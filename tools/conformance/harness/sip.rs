@@ -103,7 +103,9 @@ impl Sip {
             if kept {
                 text += &format!("{name}: {value}\r\n");
             } else if name.eq_ignore_ascii_case("to") {
-                text += &format!("{name}: {value};tag=ue-{}\r\n", self.branch().len());
+                let tag = format!(";tag=ue-{}", self.branch().len());
+                let tag = if value.contains(";tag=") { "" } else { &tag };
+                text += &format!("{name}: {value}{tag}\r\n");
             }
         }
         (text + extra + "Content-Length: 0\r\n\r\n").into_bytes()

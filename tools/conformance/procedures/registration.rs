@@ -159,3 +159,44 @@ fn r_1_identities_from_subscriber_file() {
         assert_eq!(bench.transact(&nobody).status(), 403, "neither number is known");
     });
 }
+
+/// TS 23.003 13.4A: an identity for which a wildcarded one of the set stands, and RFC 5502: the served user goes before who
+/// is asserted.
+#[test]
+fn r_1_wildcarded_identities_and_the_served_user() {
+    isolated(Options::default(), |bench| {
+        let (alice, bob) = (Ue::home1(0), Ue::home1(1));
+        let associated = "<sip:user0@home1.net>, <sip:list!.*!@home1.net>, <tel:+4917099!%5B0-9%5D%7B2%7D!>";
+        let draft = bench.full_register(&alice, 3600).with("P-Associated-URI", associated);
+        assert_eq!(bench.transact(&draft).status(), 200);
+        bench.register(&bob);
+        bench.settle();
+        for (sender, is_known) in [
+            ("sip:list7@home1.net", true),
+            ("sip:list@HOME1.net", true),
+            ("sip:lis@home1.net", false),
+            ("sip:list7@home2.net", false),
+            ("tel:+491709912", true),
+            ("tel:+4917099123", false),
+        ] {
+            let of_list = Ue { impu: sender.into(), ..alice.clone() };
+            if is_known {
+                assert_eq!(submitted_as(bench, &of_list).0, "91947110325476", "{sender}");
+            } else {
+                let draft = bench.message(&of_list, CENTRE_URI, &rp_data(1, CENTRE, &submit()));
+                assert_eq!(bench.transact(&draft).status(), 403, "{sender}");
+            }
+        }
+        let draft = bench
+            .message(&bob, CENTRE_URI, &rp_data(1, CENTRE, &submit()))
+            .with("P-Served-User", "<sip:user0@home1.net>;sescase=orig");
+        assert_eq!(bench.transact(&draft).status(), 202);
+        let begin = bench.expect_unitdata(0x62);
+        let argument = super::harness::ber::at(begin.component(0xa1), &[0x30]);
+        let number = super::harness::ber::at(argument, &[0x82]);
+        assert_eq!(super::harness::ber::spell(number), "91947110325476", "alice's");
+        bench.end_mo(&begin, &super::harness::ss7::mo_result(None));
+        let report = bench.expect_message();
+        bench.answer(&report, "200 OK");
+    });
+}

@@ -267,6 +267,9 @@ impl Application for Node {
                 None => scscf::on_message(self, now, &message, cx),
             },
             Indication::Content(content) => direct::on_content(self, now, &content, cx),
+            // Nobody here subscribes.
+            Indication::Notify(notify) => cx.stack.answer(now, &notify.request, 481, cx.outside),
+            Indication::Subscribed { .. } => {}
             Indication::Challenged { user, challenge } => {
                 if let User::Registration(number) = User::from_u64(user) {
                     direct::on_challenged(self, now, number, challenge, cx);

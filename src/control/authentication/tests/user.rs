@@ -181,7 +181,9 @@ fn no_part_of_an_answer_passes_and_no_octets_panic() {
         assert_ne!(verdict, Verdict::Authenticated, "{end}");
     }
     let verdict = |text: &str| authenticator().examine(at(1), &with(&alice(), text));
-    assert_eq!(verdict("Basic x"), Verdict::Malformed("Not Digest Authorization"));
+    for other in ["Basic x", "NoOneKnowsThisScheme opaque-data=here", "x"] {
+        assert!(matches!(verdict(other), Verdict::Challenge(_)), "{other}: RFC 4475 3.3.11");
+    }
     assert_eq!(
         verdict("Digest nonce=\"a\", nonce=\"a\""),
         Verdict::Malformed("Repeated Authorization Parameter")

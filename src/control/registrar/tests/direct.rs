@@ -93,7 +93,7 @@ fn of_ue(to: &str) -> RegisterRequest {
     request.registrant = Registrant::Ue(UeRegister {
         to: to.into(),
         request_uri: b"sip:home1.net".to_vec(),
-        authorization: None,
+        authorizations: vec![],
         wildcard: false,
         leaving: vec![],
         q: None,
@@ -139,7 +139,7 @@ fn statuses(registrar: &mut Registrar, now: Time, to: &str, user: &str) -> Vec<u
              response=\"{response}\",algorithm=MD5,cnonce=\"c\",nc=00000001,qop=auth"
         );
         let mut answered = of_ue(to);
-        ue(&mut answered).authorization = Some(authorization.into_bytes());
+        ue(&mut answered).authorizations = vec![authorization.into_bytes()];
         outcome = send(registrar, now, answered);
         statuses.push(outcome.status);
     }
@@ -192,6 +192,35 @@ fn nobody_registers_what_is_not_his() {
     }
     assert_eq!((registrar.writer.len(), registrar.counts.refused_identity), (0, 1));
     assert_eq!(send(&mut registrar, NOW, of_ue("sip:nobody@home1.net")).status, 403);
+}
+
+#[test]
+fn of_several_credentials_those_of_the_realm_count() {
+    let mut registrar = of_ues("digest");
+    let to = "sip:alice@home1.net";
+    let outcome = send(&mut registrar, NOW, of_ue(to));
+    let nonce = outcome.challenges[0].split('"').nth(3).unwrap().to_owned();
+    let ha1 = md5(&["alice", "home1.net", &password("alice")]);
+    let ha2 = md5(&["REGISTER", "sip:home1.net"]);
+    let response = md5(&[&ha1, &nonce, "00000001", "c", "auth", &ha2]);
+    let right = format!(
+        "Digest username=\"alice\",realm=\"home1.net\",nonce=\"{nonce}\",uri=\"sip:home1.net\",\
+         response=\"{response}\",algorithm=MD5,cnonce=\"c\",nc=00000001,qop=auth"
+    );
+    let others = [
+        "Digest username=\"bob\",realm=\"elsewhere.net\",nonce=\"n\",uri=\"sip:home1.net\",response=\"r\"",
+        "NoOneKnowsThisScheme opaque-data=here",
+    ];
+    let mut answered = of_ue(to);
+    ue(&mut answered).authorizations = others.iter().map(|it| it.as_bytes().to_vec()).collect();
+    assert_eq!(send(&mut registrar, NOW, answered.clone()).status, 401, "another realm's prove nothing");
+    ue(&mut answered).authorizations.push(right.into_bytes());
+    answered.sequence += 1;
+    assert_eq!(send(&mut registrar, NOW, answered).status, 200);
+    // A scheme that nobody asked for.
+    let mut other = of_ue(to);
+    ue(&mut other).authorizations = vec![others[1].into()];
+    assert_eq!(send(&mut registrar, NOW, other).status, 401);
 }
 
 const ALICES: &str = "sip:262010000000001@home1.net";

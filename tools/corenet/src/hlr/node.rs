@@ -351,6 +351,8 @@ impl Application for HlrNode {
             Indication::Message(message) => cx.stack.answer(now, &message.request, 403, cx.outside),
             Indication::Register(register) => cx.stack.answer(now, &register.request, 403, cx.outside),
             Indication::Content(content) => cx.stack.answer(now, &content.request, 403, cx.outside),
+            Indication::Notify(notify) => cx.stack.answer(now, &notify.request, 481, cx.outside),
+            Indication::Subscribed { .. } => {}
             Indication::Challenged { .. } | Indication::KeepAlive { .. } | Indication::Gone { .. } => {}
         }
         self.alert(now, cx);

@@ -1,0 +1,95 @@
+//! The event package `reg` (RFC 3680) as its subscriber sees it: SUBSCRIBE with its answer, and NOTIFY (RFC 6665).
+
+use super::{Ims, RequestId, flow};
+use crate::base::{Key, Out, Time};
+use crate::proto::sip::{self, Method, Minter, Name, Token, Writer, build};
+use crate::stack::{Notify, Refusal, Request, SubscribeRequest, Subscribed};
+
+/// The event package.
+pub(super) const EVENT: &[u8] = b"reg";
+/// The type of its documents.
+pub(super) const REGINFO: &str = "application/reginfo+xml";
+
+/// A NOTIFY, or the status that refuses it: 481 unless it is of a subscription that we may have, 489 for another event
+/// package, 415 for another document.
+pub(super) fn notify<'a>(request: &Request<'a>, minter: &Minter) -> Result<Notify<'a>, u16> {
+    let message = &request.message;
+    let of_call = minter.read_call_id(message.call_id());
+    let of_tag = message.to().tag().and_then(|tag| minter.read_tag(tag));
+    let token = of_call.filter(|_| of_call == of_tag).ok_or(481u16)?;
+    if !message.event().is_some_and(|(package, _)| package.eq_ignore_ascii_case(EVENT)) {
+        return Err(489);
+    }
+    let body = message.body();
+    let is_reginfo = || message.content_type().is_some_and(|it| it.is(REGINFO));
+    if !body.is_empty() && !is_reginfo() {
+        return Err(415);
+    }
+    Ok(Notify {
+        request: *request,
+        key: Key { slot: token.slot, generation: token.generation },
+        remote_tag: message.from().tag().unwrap_or(&[]),
+        cseq: message.cseq().0,
+        state: message.header(Name::SubscriptionState).unwrap_or(&[]),
+        contact: message.contacts().next().map(|contact| contact.uri),
+        body,
+    })
+}
+
+/// What the final answer to a SUBSCRIBE says.
+pub(super) fn answer(message: &sip::Message<'_>, status: u16) -> Subscribed {
+    Subscribed {
+        status,
+        expires: message.expires(),
+        min_expires: message.min_expires(),
+        retry_after: message.retry_after(),
+    }
+}
+
+impl Ims {
+    /// A SUBSCRIBE.
+    pub(in crate::stack) fn subscribe(
+        &mut self,
+        now: Time,
+        request: &SubscribeRequest<'_>,
+        user: u64,
+        out: &mut dyn Out,
+    ) -> Result<RequestId, Refusal> {
+        let Key { slot, generation } = request.key;
+        let token = Token { worker: self.config.worker, slot, generation };
+        let call_id = self.minter.call_id(token, self.config.host.as_bytes());
+        let tag = self.minter.tag(token);
+        let host = self.host(request.local.ip());
+        let build = |w: &mut Writer<'_>, branch: &[u8]| {
+            let head = build::Request {
+                method: Method::Subscribe,
+                uri: request.request_uri.as_bytes(),
+                host: &host,
+                port: request.local.port(),
+                branch,
+                routes: request.routes,
+                from: request.from.as_bytes(),
+                from_tag: tag.as_bytes(),
+                to: request.to.as_bytes(),
+                call_id: call_id.as_bytes(),
+                cseq: request.sequence,
+            };
+            let extra = |w: &mut Writer<'_>| {
+                w.address(Name::PAssertedIdentity, request.from.as_bytes(), &[]);
+                w.address(Name::Contact, request.contact.as_bytes(), &[]);
+                w.header(Name::Event, &[EVENT]);
+                w.header(Name::Accept, &[REGINFO.as_bytes()]);
+                w.number(Name::Expires, request.expires);
+            };
+            build::request_within(&head, request.to_tag, extra, None, w);
+        };
+        let started = self.clients.start(now, flow(request.local, request.remote), user, out, build);
+        started.map(RequestId).map_err(|refused| {
+            self.counts.not_sent += 1;
+            match refused {
+                sip::Refused::Unwritable => Refusal::TooLong,
+                sip::Refused::Full | sip::Refused::Gone | sip::Refused::Withheld => Refusal::Full,
+            }
+        })
+    }
+}
