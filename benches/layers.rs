@@ -135,6 +135,7 @@ fn sip_build(figures: &mut Figures) {
             let head = sip::build::Request {
                 method: sip::Method::Message,
                 uri: user.as_bytes(),
+                transport: b"UDP",
                 host: b"10.0.0.1",
                 port: 5060,
                 branch: branch.as_bytes(),
@@ -516,6 +517,7 @@ fn subscribers(figures: &mut Figures) {
             remote: address,
             target: address,
             local: address,
+            connection: None,
             network: 0,
             access_network_info: AccessNetworkInfo::EMPTY,
             fingerprint: 1,

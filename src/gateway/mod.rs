@@ -22,7 +22,7 @@ use core::time::Duration;
 pub use crossing::Crossing;
 pub use network::{Network, Node, Scscf, UnmatchedReport, hlr_of};
 
-use crate::base::{Counts, Key, Slab, Time, Wheel, counts};
+use crate::base::{Connection, Counts, Key, Slab, Time, Wheel, counts};
 use crate::ident::{Imsi, Msisdn, WorkerId};
 use crate::stack::{Answer, Application, Context, Indication, Invoke, Message, Operation, Rp};
 use crate::subscriber::{AccessKind, Reader};
@@ -262,11 +262,12 @@ impl Gateway {
             .map(|at| at as u16)
     }
 
-    /// Whether a UE has registered from that address and port: what is sent there arrives.
-    pub(crate) fn knows(&self, now: Time, source: SocketAddr) -> bool {
+    /// Whether a UE has registered from that address and port, by that stream if it is one: what is sent there arrives.
+    pub(crate) fn knows(&self, now: Time, source: SocketAddr, connection: Option<Connection>) -> bool {
         self.subscribers.by_address(source).is_some_and(|subscriber| {
             let at = subscriber.record().binding_from(source);
-            at.is_some_and(|at| subscriber.expiry(at) > now)
+            let by = |at| subscriber.record().binding(at).is_some_and(|it| it.connection == connection);
+            at.is_some_and(|at| by(at) && subscriber.expiry(at) > now)
         })
     }
 
@@ -402,7 +403,7 @@ impl Application for Gateway {
             // As if the UE had not answered in time (RFC 3261 8.1.3.1).
             Indication::Unreachable { user, .. } => self.on_answered(now, user, 408, cx),
             Indication::KeepAlive { source, local, transaction } => {
-                if self.knows(now, source) {
+                if self.knows(now, source, None) {
                     cx.stack.answer_keep_alive(now, source, local, &transaction, cx.outside);
                 }
             }

@@ -1,4 +1,4 @@
-//! The IMS side: SIP transactions over UDP, and the SM-RP messages that MESSAGE carries (TS 24.341).
+//! The IMS side: SIP transactions, and the SM-RP messages that MESSAGE carries (TS 24.341).
 
 mod register;
 mod rpdu;
@@ -8,7 +8,9 @@ mod tests;
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::base::{Flow, Inline, Key, MalformedCounts, Out, SipKey, Time, Transport, counts};
+use crate::base::{
+    Connection, Flow, Inline, Key, Layer, Malformed, MalformedCounts, Out, SipKey, Time, Transport, counts,
+};
 use crate::ident::{Identity, WorkerId};
 use crate::proto::link::{self, Datagram};
 use crate::proto::sip::{
@@ -19,6 +21,7 @@ use crate::proto::sip::{
 
 pub use rpdu::submit_report;
 
+use super::stream::{Refused, StreamFailure, StreamMessage, in_reply_to, owner};
 use super::{Content, Indication, Message, Next, Published, Request};
 
 /// The body type of SM-RP messages (TS 24.341 5.3.1.2).
@@ -59,6 +62,10 @@ counts! {
         not_sent,
         /// ICMP errors about SIP of ours that do not prove to be about an open request.
         unreachable_unproved,
+        /// Messages that came by streams.
+        by_stream,
+        /// Requests of ours whose stream could not be had, or was lost before their answer.
+        stream_failed,
     }
 }
 
@@ -71,6 +78,16 @@ pub enum Side {
     Mobile,
 }
 
+/// How streams come into it.
+#[derive(Clone, Debug, Default)]
+pub struct ImsStreams {
+    /// Addresses of ours where stream threads listen, and whether that is TLS; without any there are no streams.
+    pub listen: Vec<(SocketAddr, bool)>,
+    /// Peers that get our requests by a stream, and whether that is TLS; others get them by UDP, unless they are too large
+    /// for it.
+    pub peers: Vec<(SocketAddr, bool)>,
+}
+
 /// What the IMS side of one worker is made of.
 #[derive(Clone, Debug)]
 pub struct ImsConfig {
@@ -80,8 +97,10 @@ pub struct ImsConfig {
     pub workers: u8,
     /// Which side of SM-RP.
     pub side: Side,
-    /// Our addresses.
+    /// Our addresses for UDP.
     pub listen: Vec<SocketAddr>,
+    /// TCP and TLS.
+    pub streams: ImsStreams,
     /// Hosts that are known by configuration, the S-CSCFs: a response may go there that is longer than its request.
     pub trusted: Vec<IpAddr>,
     /// The host part of Call-IDs.
@@ -134,7 +153,9 @@ impl Ims {
     #[must_use]
     pub fn new(config: ImsConfig, key: &SipKey) -> Self {
         let minter = Minter::new(*key);
-        let hosts = config.listen.iter().map(|local| (local.ip(), spell_host(local.ip()))).collect();
+        let streams = config.streams.listen.iter().map(|(local, _)| local);
+        let own = config.listen.iter().chain(streams);
+        let hosts = own.map(|local| (local.ip(), spell_host(local.ip()))).collect();
         let clients = ClientConfig {
             capacity: config.client_transactions,
             worker: config.worker,
@@ -145,8 +166,10 @@ impl Ims {
             completed: config.server_transactions,
             timers: config.timers,
         };
+        let clients = ClientTransactions::new(clients, minter.clone());
+        let has_tcp = config.streams.listen.iter().any(|(_, secure)| !secure);
         Self {
-            clients: ClientTransactions::new(clients, minter.clone()),
+            clients: if has_tcp { clients.with_streams() } else { clients },
             servers: ServerTransactions::new(servers, key),
             minter,
             hosts,
@@ -187,27 +210,81 @@ impl Ims {
             return Next::Done;
         }
         let known = self.config.trusted.contains(&source.ip());
+        let origin = Origin { source, local, octets: datagram.payload.len(), known, connection: None };
         if let Some(keep_alive) = KeepAlive::read(datagram.payload) {
-            let origin = Origin { source, local, octets: datagram.payload.len(), known };
             return self.handle_keep_alive(keep_alive, &origin, out);
         }
-        let message = match sip::Message::parse(datagram.payload, slots) {
+        self.handle_message(now, datagram.payload, &origin, slots, embedded, malformed, out)
+    }
+
+    /// A message that came by a stream, to the worker that it belongs to.
+    pub(super) fn handle_stream<'a>(
+        &mut self,
+        now: Time,
+        arrived: &'a StreamMessage,
+        slots: &'a mut Slots,
+        embedded: &'a mut Slots,
+        malformed: &mut MalformedCounts,
+        out: &mut dyn Out,
+    ) -> Next<'a> {
+        let &StreamMessage { connection, source, local, ref octets, refused } = arrived;
+        self.counts.by_stream += 1;
+        let known = self.config.trusted.contains(&source.ip());
+        let origin = Origin { source, local, octets: octets.len(), known, connection: Some(connection) };
+        if let Some(Refused(why)) = refused {
+            let why = Malformed::new(Layer::Sip, why as u8, octets.len());
+            malformed.add(why);
+            self.refuse_malformed(octets, why, &origin, embedded, out);
+            return Next::Done;
+        }
+        self.handle_message(now, octets, &origin, slots, embedded, malformed, out)
+    }
+
+    /// The stream of a request of ours could not be had, or is lost before the answer.
+    pub(super) fn handle_stream_failure(
+        &mut self,
+        now: Time,
+        failure: &StreamFailure,
+        out: &mut dyn Out,
+    ) -> Option<Indication<'static>> {
+        let (user, flow) = self.clients.stream_failed(now, failure.token, failure.sent, out)?;
+        self.counts.stream_failed += 1;
+        let port = match flow.transport {
+            Transport::Stream { destination_port, .. } | Transport::StreamTo { destination_port, .. } => {
+                destination_port
+            }
+            _ => 0,
+        };
+        Some(Indication::Unreachable { user, remote: SocketAddr::new(flow.destination, port) })
+    }
+
+    #[allow(clippy::too_many_arguments)] // what it is, where from, and room to read it
+    fn handle_message<'a>(
+        &mut self,
+        now: Time,
+        payload: &'a [u8],
+        origin: &Origin,
+        slots: &'a mut Slots,
+        embedded: &'a mut Slots,
+        malformed: &mut MalformedCounts,
+        out: &mut dyn Out,
+    ) -> Next<'a> {
+        let message = match sip::Message::parse(payload, slots) {
             Ok(message) => message,
             Err(why) => {
                 malformed.add(why);
-                let origin = Origin { source, local, octets: datagram.payload.len(), known };
-                self.refuse_malformed(datagram.payload, why, &origin, embedded, out);
+                self.refuse_malformed(payload, why, origin, embedded, out);
                 return Next::Done;
             }
         };
         if message.is_request() {
-            let (key, in_reply_to) = (self.servers.key(&message), self.in_reply_to(&message));
-            let owner = self.owner(key, in_reply_to);
+            let (key, in_reply_to) = (self.servers.key(&message), in_reply_to(&self.minter, &message));
+            let owner = owner(self.config.workers, key, in_reply_to);
             if owner != self.config.worker {
                 return Next::HandOff(owner);
             }
-            let octets = datagram.payload.len();
-            let request = Request { key, message, in_reply_to, source, local, octets, known };
+            let &Origin { source, local, octets, known, connection } = origin;
+            let request = Request { key, message, in_reply_to, source, local, octets, known, connection };
             return self.handle_request(now, &request, embedded, out);
         }
         match self.clients.handle_response(now, &message) {
@@ -231,20 +308,6 @@ impl Ims {
             }
             ResponseOutcome::Provisional | ResponseOutcome::Absorbed | ResponseOutcome::NotOurs => Next::Done,
         }
-    }
-
-    /// The worker that a request belongs to, the same for every retransmission: the one that sent what it answers, or
-    /// else one chosen by the transaction.
-    fn owner(&self, key: ServerKey, in_reply_to: Option<sip::Token>) -> WorkerId {
-        let workers = self.config.workers;
-        match in_reply_to {
-            Some(token) if token.worker.0 < workers => token.worker,
-            _ => WorkerId(key.spread(workers)),
-        }
-    }
-
-    fn in_reply_to(&self, request: &sip::Message<'_>) -> Option<sip::Token> {
-        request.values(Name::InReplyTo).find_map(|call_id| self.minter.read_call_id(call_id))
     }
 
     fn handle_request<'a>(
@@ -291,7 +354,7 @@ impl Ims {
             Err(status) => {
                 self.count_refusal(message.method(), status);
                 self.respond(request, status, out);
-                if request.known {
+                if request.known && request.connection.is_none() {
                     self.servers.complete_now(now, key, status, source.ip());
                 }
                 Next::Done
@@ -471,6 +534,25 @@ fn flow(local: SocketAddr, remote: SocketAddr) -> Flow {
         destination: remote.ip(),
         transport: Transport::Udp { source_port: local.port(), destination_port: remote.port() },
     }
+}
+
+/// How a request from `local` to `remote` goes, if by a stream.
+fn stream_flow(
+    streams: &ImsStreams,
+    local: SocketAddr,
+    remote: SocketAddr,
+    connection: Option<Connection>,
+) -> Option<(SocketAddr, Flow)> {
+    if let Some(connection) = connection {
+        let transport = Transport::Stream { connection, destination_port: 0 };
+        return Some((local, Flow { source: local.ip(), destination: remote.ip(), transport }));
+    }
+    let &(_, secure) = streams.peers.iter().find(|(peer, _)| *peer == remote)?;
+    let usable = |(own, tls): &&(SocketAddr, bool)| *tls == secure && own.is_ipv4() == remote.is_ipv4();
+    let mut own = streams.listen.iter().filter(usable).map(|(own, _)| *own);
+    let own = own.clone().find(|own| own.ip() == local.ip()).or_else(|| own.next())?;
+    let transport = Transport::StreamTo { destination_port: remote.port(), secure };
+    Some((own, Flow { source: own.ip(), destination: remote.ip(), transport }))
 }
 
 /// A host as Via names it.

@@ -18,6 +18,10 @@ impl Out for Wire<'_> {
     }
 
     fn commit(&mut self, len: usize, flow: Flow) {
-        self.link.transmit(self.now, &flow, len, self.outside);
+        match flow.transport.is_stream() {
+            // What has no room is counted there; a request's transaction then ends by its timer.
+            true => self.outside.send_stream(&flow, len),
+            false => self.link.transmit(self.now, &flow, len, self.outside),
+        }
     }
 }

@@ -10,6 +10,7 @@ mod process;
 mod screening;
 mod source;
 mod ss7;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -18,7 +19,7 @@ pub use application_server::{ApplicationServer, RoutingKey, services, shares_ser
 pub use ip::{Impairment, Port, Route, Sip};
 pub use network::{
     Access, Aka, Authentication, Direct, HlrRoute, MoNotPreferred, Network, NodeKind, R1, R1Order,
-    ReportUnmatched, Scscf, Timers, UnreachablePolicy,
+    ReportUnmatched, Scscf, ScscfTransport, Timers, UnreachablePolicy,
 };
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
 pub use screening::{Screening, ScreeningOperator, ScreeningPeer, default_action};
@@ -26,7 +27,10 @@ pub use ss7::{
     Association, Destination, Exchange, Handshake, M3uaProcedures, M3uaRole, MapPeer, PeerPart, Profile,
     Rewrite, Role, RouteOn, Sccp, SccpForm, SctpTimers, Sharing, Ss7, Target, Title, TrafficMode,
 };
+pub use streams::{StreamTls, Streams};
 pub use text::{Mac, PortAddress, Prefix};
+
+pub(super) use check::host_of;
 
 use crate::gateway::cause::Causes;
 use source::Source;
@@ -222,6 +226,13 @@ impl Config {
                 direct.credentials = direct.credentials.take().map(|file| directory.join(file));
             }
         }
+        if let Some(tls) = &mut self.sip.tls {
+            for file in
+                [Some(&mut tls.certificate), Some(&mut tls.key), tls.ca.as_mut()].into_iter().flatten()
+            {
+                *file = directory.join(&*file);
+            }
+        }
         self.node.secret_file = self.node.secret_file.take().map(|file| directory.join(file));
         if let Some(screening) = &mut self.screening {
             screening.fill();
@@ -254,9 +265,15 @@ impl Config {
         }
     }
 
+    /// Whether there is SIP over TCP or TLS.
+    #[must_use]
+    pub fn has_streams(&self) -> bool {
+        !self.sip.streams.listen.is_empty() || !self.sip.streams.listen_tls.is_empty()
+    }
+
     /// What there is room for in the whole process, to be printed at start.
     #[must_use]
-    pub fn sizes(&self) -> [(&'static str, u64); 11] {
+    pub fn sizes(&self) -> [(&'static str, u64); 12] {
         let (workers, ports) = (u64::from(self.node.workers), self.ports.len() as u64);
         let Capacity {
             dialogues,
@@ -283,6 +300,7 @@ impl Config {
             ("frames", workers * ports * u64::from(frames)),
             ("hand_off", workers * workers.saturating_sub(1) * u64::from(hand_off)),
             ("mailbox", 2 * workers * u64::from(mailbox)),
+            ("connections", if self.has_streams() { self.sip.streams.connections.into() } else { 0 }),
         ]
     }
 }

@@ -273,6 +273,14 @@ pub struct Via<'a> {
     pub(super) rest: &'a [u8],
 }
 
+impl Via<'_> {
+    /// Whether it has the `alias` parameter: requests to sent-by may go by the connection that this came by (RFC 5923 8.1).
+    #[must_use]
+    pub fn has_alias(&self) -> bool {
+        self.params.into_iter().any(|param| param.name.eq_ignore_ascii_case(b"alias"))
+    }
+}
+
 impl<'a> Via<'a> {
     /// The first value of a Via line.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {

@@ -1,4 +1,4 @@
-//! Session Initiation Protocol over UDP (RFC 3261, RFC 3428, RFC 3581, RFC 4320): REGISTER and MESSAGE.
+//! Session Initiation Protocol over UDP and streams (RFC 3261, RFC 3428, RFC 3581, RFC 4320): REGISTER and MESSAGE.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -19,7 +19,9 @@ mod uri;
 mod view;
 
 pub use build::Writer;
-pub use client::{ClientConfig, ClientTransactions, MAX_REQUEST, Refused, ResponseOutcome, SipClientCounts};
+pub use client::{
+    ClientConfig, ClientTransactions, LONGEST_BY_UDP, MAX_REQUEST, Refused, ResponseOutcome, SipClientCounts,
+};
 pub use headers::{MediaType, NameAddr, Param, Params, Via, split_values};
 pub use mint::{Branch, CallId, Minter, Tag, Text, Token};
 pub use name::Name;

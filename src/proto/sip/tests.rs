@@ -89,7 +89,7 @@ fn local() -> SocketAddr {
 
 /// Of a request whose source is known.
 fn origin() -> Origin {
-    Origin { source: source(), local: local(), octets: 0, known: true }
+    Origin { source: source(), local: local(), octets: 0, known: true, connection: None }
 }
 
 fn flow() -> Flow {

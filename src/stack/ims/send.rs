@@ -3,8 +3,8 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::register::{self, Contact};
-use super::{Deferred, Ims, RequestId, SMS, flow, rpdu};
-use crate::base::{Inline, Key, Malformed, Out, Time};
+use super::{Deferred, Ims, RequestId, SMS, flow, rpdu, stream_flow};
+use crate::base::{Connection, Inline, Key, Malformed, Out, Time, Transport};
 use crate::codec::Prepend;
 use crate::proto::sip::{self, Method, Name, Origin, Slots, Token, Writer, build, keep_alive};
 use crate::stack::{
@@ -26,7 +26,8 @@ impl Ims {
         out: &mut dyn Out,
     ) {
         self.respond(request, status, out);
-        if request.known || status < 300 {
+        // Over a stream nothing comes twice.
+        if request.connection.is_none() && (request.known || status < 300) {
             self.servers.complete_now(now, request.key, status, request.source.ip());
         }
     }
@@ -88,14 +89,14 @@ impl Ims {
         let mut w = Writer::new(room);
         let reason = build::reason_phrase(status);
         build::response(message, status, reason, &to_tag, request.source, |w| extra.write(w), &mut w);
-        let target = build::response_target(&message.top_via(), request.source);
-        self.commit(w.finish(), &request.origin(), target, out);
+        let origin = request.origin();
+        self.commit(w.finish(), &origin, origin.target(&message.top_via()), out);
     }
 
     /// Sends the response of `len` octets in the room last given, as far as its source may get it.
     fn commit(&mut self, len: Option<usize>, origin: &Origin, target: SocketAddr, out: &mut dyn Out) {
         match len {
-            Some(len) if origin.takes(len) => out.commit(len, flow(origin.local, target)),
+            Some(len) if origin.takes(len) => out.commit(len, origin.flow(target)),
             Some(_) => self.servers.counts.reply_withheld += 1,
             None => {}
         }
@@ -150,6 +151,15 @@ impl Ims {
         }
     }
 
+    /// Our address for a datagram: that which the application knows, unless it is a stream's alone.
+    fn local_of(&self, local: SocketAddr, remote: SocketAddr) -> SocketAddr {
+        let listen = &self.config.listen;
+        match listen.contains(&local) {
+            true => local,
+            false => *listen.iter().find(|own| own.is_ipv4() == remote.is_ipv4()).unwrap_or(&local),
+        }
+    }
+
     /// One of our addresses as Via names it; nothing for another's, with which no request can be written.
     fn host(&self, ip: IpAddr) -> Inline<48> {
         self.hosts.iter().find(|(own, _)| *own == ip).map_or(Inline::EMPTY, |(_, host)| *host)
@@ -173,6 +183,7 @@ impl Ims {
             method: Method::Message,
             local: request.local,
             remote: request.remote,
+            connection: request.connection,
             uri: request.request_uri,
             routes: route.as_slice(),
             from: request.from,
@@ -210,6 +221,7 @@ impl Ims {
             method: Method::Message,
             local: request.local,
             remote: request.remote,
+            connection: request.connection,
             uri: request.request_uri,
             routes: &[],
             from: request.from,
@@ -237,6 +249,7 @@ impl Ims {
             method: Method::Register,
             local: request.local,
             remote: request.remote,
+            connection: None,
             uri: request.request_uri,
             routes: &[],
             from: request.from,
@@ -273,6 +286,7 @@ impl Ims {
             method: Method::Publish,
             local: request.local,
             remote: request.remote,
+            connection: None,
             uri: request.uri,
             routes: &[],
             from: request.uri,
@@ -305,14 +319,31 @@ impl Ims {
             Token { worker: self.config.worker, slot: head.key.slot, generation: head.key.generation };
         let (call_id, tag) =
             (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
-        let host = self.host(head.local.ip());
+        let stream = stream_flow(&self.config.streams, head.local, head.remote, head.connection);
+        let (local, flow) = stream.unwrap_or_else(|| {
+            let local = self.local_of(head.local, head.remote);
+            (local, flow(local, head.remote))
+        });
+        let transport: &'static [u8] = match flow.transport {
+            Transport::Stream { connection: Connection { secure, .. }, .. }
+            | Transport::StreamTo { secure, .. } => {
+                if secure {
+                    b"TLS"
+                } else {
+                    b"TCP"
+                }
+            }
+            _ => b"UDP",
+        };
+        let host = self.host(local.ip());
         let content = build::Content { media_type: media_type.as_bytes(), body };
         let build = |w: &mut Writer<'_>, branch: &[u8]| {
             let head = build::Request {
                 method: head.method,
                 uri: head.uri.as_bytes(),
+                transport,
                 host: &host,
-                port: head.local.port(),
+                port: local.port(),
                 branch,
                 routes: head.routes,
                 from: head.from.as_bytes(),
@@ -323,7 +354,7 @@ impl Ims {
             };
             build::request(&head, extra, (!body.is_empty()).then_some(content), w);
         };
-        let started = self.clients.start(now, flow(head.local, head.remote), user, out, build);
+        let started = self.clients.start(now, flow, user, out, build);
         started.map(RequestId).map_err(|refused| {
             self.counts.not_sent += 1;
             match refused {
@@ -345,6 +376,7 @@ struct Head<'a> {
     method: Method<'static>,
     local: SocketAddr,
     remote: SocketAddr,
+    connection: Option<Connection>,
     uri: &'a str,
     routes: &'a [&'a [u8]],
     from: &'a str,

@@ -11,6 +11,7 @@ mod answers;
 mod flows;
 mod registers;
 mod requests;
+mod streams;
 
 /// Our addresses, an S-CSCF, and UEs that the stack does not know.
 const LOCAL: &str = "192.0.2.1:5060";
@@ -68,6 +69,7 @@ impl Bench {
             workers,
             side: Side::Network,
             listen: vec![address(LOCAL), address(LOCAL_V6)],
+            streams: ImsStreams::default(),
             trusted: vec![address(SCSCF).ip()],
             host: "gw.example".into(),
             registration_max: 7200,
