@@ -122,6 +122,12 @@ fn a_ue_is_reached_by_its_connection_alone() {
         let report = report.with("In-Reply-To", message.header("Call-ID"));
         assert_eq!(world.transact(&mut peer, report).status(), 200);
         world.peers.expect_end(&otid).component(0xa2);
+        // Another connection, though from the same address and port, is somebody else's.
+        if !secure {
+            let mut other = world.connect_tls_at(peer.address, None);
+            let spoofed = world.peers.phone_message(&phone, CENTRE_URI, &rp_data(9, CENTRE, &submit()));
+            assert_eq!(world.transact(&mut other, spoofed).status(), 403);
+        }
         // RFC 5626 4.3: with the connection the binding ends.
         drop(peer);
         world.until("the end of the binding", |world| (world.lost() > usize::from(secure)).then_some(()));

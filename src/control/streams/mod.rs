@@ -38,6 +38,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How often a thread publishes its numbers, and looks whether the workers are still there.
 const TICK: Duration = Duration::from_millis(50);
+/// Files that are no connections: devices, sockets of workers and clients.
+const OTHER_FILES: usize = 256;
 /// Connections that wait for the thread that has their host.
 const HANDED_OVER: usize = 256;
 
@@ -130,6 +132,13 @@ impl StreamsConfig {
         let each = self.limits.message + channel::READ + self.write_buffer + tls + STATE;
         self.connections as u64 * each as u64
     }
+}
+
+/// Files that the process may have open.
+fn open_files() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Where stream threads listen, and whether that is TLS.
@@ -228,6 +237,15 @@ pub fn start<IO: PacketIo, A: Application>(
         tracing::info!(%address, tls = secure, threads = config.threads, "SIP over streams");
     }
     tracing::info!(connections = config.connections, octets = config.memory(), "memory of streams, at most");
+    if let Some(files) = open_files().filter(|files| *files < config.connections + OTHER_FILES) {
+        let remedy = "raise LimitNOFILE, or lower [sip.streams] connections";
+        tracing::warn!(
+            files,
+            connections = config.connections,
+            remedy,
+            "too few open files for so many connections"
+        );
+    }
     let joined = workers.into_iter().zip(ends).map(|(worker, ends)| worker.with_streams(ends, spread));
     Ok((joined.collect(), Streams { threads, published, lost: lost_here }))
 }

@@ -251,13 +251,18 @@ impl World {
     }
 
     fn open(&self, from: &str, port: u16, receive: Option<u32>) -> TcpStream {
-        let (from, to): (IpAddr, IpAddr) = (from.parse().unwrap(), "127.0.0.1".parse().unwrap());
+        self.open_at(SocketAddr::new(from.parse().unwrap(), 0), port, receive)
+    }
+
+    fn open_at(&self, from: SocketAddr, port: u16, receive: Option<u32>) -> TcpStream {
+        let to: IpAddr = "127.0.0.1".parse().unwrap();
         let stream = self.runtime.block_on(async {
             let socket = TcpSocket::new_v4().unwrap();
             if let Some(octets) = receive {
                 socket.set_recv_buffer_size(octets).unwrap();
             }
-            socket.bind(SocketAddr::new(from, 0)).unwrap();
+            socket.set_reuseaddr(true).unwrap();
+            socket.bind(from).unwrap();
             socket.connect(SocketAddr::new(to, port)).await.unwrap()
         });
         let stream = stream.into_std().unwrap();
@@ -279,6 +284,11 @@ impl World {
     }
 
     pub(crate) fn connect_tls(&self, from: &str, certificate: Option<&str>) -> Peer {
+        self.connect_tls_at(SocketAddr::new(from.parse().unwrap(), 0), certificate)
+    }
+
+    /// One that comes from that very address and port, which another to the gateway's other port may have too.
+    pub(crate) fn connect_tls_at(&self, from: SocketAddr, certificate: Option<&str>) -> Peer {
         let provider = Arc::new(crypto::ring::default_provider());
         let verifier =
             WebPkiServerVerifier::builder_with_provider(roots(), provider.clone()).build().unwrap();
@@ -295,7 +305,7 @@ impl World {
         };
         let name = ServerName::try_from("ipsmgw.home1.net").unwrap();
         let mut tls = ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut stream = self.open(from, self.ports[1], None);
+        let mut stream = self.open_at(from, self.ports[1], None);
         stream.set_nonblocking(false).unwrap();
         while tls.is_handshaking() {
             tls.complete_io(&mut stream).expect("a handshake");
