@@ -1,5 +1,6 @@
 //! `[[port]]`, `[[route]]` and `[sip]`: the IP side.
 
+use super::SipLimits;
 use super::streams::{StreamTls, Streams};
 use super::text::{Mac, PortAddress, Prefix, millis};
 use serde::Deserialize;
@@ -76,4 +77,7 @@ pub struct Sip {
     pub streams: Streams,
     /// `[sip.tls]`.
     pub tls: Option<StreamTls>,
+    /// `[sip.limits]`.
+    #[serde(default)]
+    pub limits: SipLimits,
 }

@@ -23,7 +23,7 @@ pub struct Streams {
     pub idle_s: u32,
     /// Seconds that a message may take from its first octet to its last, and that the peer may take to read. Default 10.
     pub message_s: u32,
-    /// Octets of the longest message that is taken. Default 16,384.
+    /// Octets of the longest message that is taken, if `sip.limits.message` is not less. Default 16,384.
     pub message: u32,
     /// Octets that may wait to be written to one connection; a peer that reads too slowly for it is left. Default 65,536.
     pub write_buffer: u32,

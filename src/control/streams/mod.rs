@@ -18,6 +18,7 @@ use crate::base::publish::{Published, publish};
 use crate::base::{ConnectionId, SipKey};
 use crate::dataplane::{StreamEnd, Worker, stream_rings};
 use crate::io::PacketIo;
+use crate::proto::sip::Limits;
 use crate::proto::sip::framing::FramingLimits;
 use crate::stack::{Application, ImsStreams, Owner};
 use std::net::{IpAddr, SocketAddr};
@@ -62,6 +63,8 @@ pub struct StreamsConfig {
     pub write_buffer: usize,
     /// How long messages may be.
     pub limits: FramingLimits,
+    /// What else they may have.
+    pub texts: Limits,
     /// How long opening a connection may take.
     pub connect: Duration,
     /// How long TLS may take to agree.
@@ -90,6 +93,8 @@ impl StreamsConfig {
         let scscfs = config.networks.iter().flat_map(|network| &network.scscf);
         let trusted = scscfs
             .filter_map(|scscf| Some((scscf.address.ip(), super::config::host_of(&scscf.uri)?.to_owned())));
+        let texts = config.sip.limits.of_messages();
+        let longest = (streams.message as usize).min(usize::from(texts.message));
         Ok(Some(Self {
             listen,
             threads: streams.threads,
@@ -98,7 +103,8 @@ impl StreamsConfig {
             idle: Duration::from_secs(streams.idle_s.into()),
             message: Duration::from_secs(streams.message_s.into()),
             write_buffer: streams.write_buffer as usize,
-            limits: FramingLimits { head: streams.message as usize, message: streams.message as usize },
+            limits: FramingLimits { head: longest, message: longest },
+            texts,
             connect: CONNECT,
             handshake: HANDSHAKE,
             trusted: trusted.collect(),

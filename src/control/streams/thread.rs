@@ -138,13 +138,16 @@ fn host(address: IpAddr) -> IpAddr {
 impl Thread {
     pub(super) fn new(mut setup: Setup) -> Self {
         let workers = core::mem::take(&mut setup.workers);
+        // What workers can't read is not read here either.
+        let mut slots = Slots::new();
+        slots.keep_within(setup.config.texts);
         Self {
             workers: RefCell::new(workers),
             channels: RefCell::new(Slab::new(setup.config.connections)),
             by_peer: RefCell::default(),
             of_host: RefCell::default(),
             waiting: RefCell::default(),
-            slots: RefCell::default(),
+            slots: RefCell::new(slots),
             handshakes: Semaphore::new(HANDSHAKES),
             buffers: RefCell::default(),
             counts: RefCell::default(),

@@ -16,10 +16,10 @@ use super::build::{
     Writer, reason_phrase, response_end, response_head, response_target, status_line, timestamp,
 };
 use super::client::Refused;
-use super::headers::Via;
 use super::index::Index;
 use super::mint::Tag;
 use super::timers::Timers;
+use super::via::Via;
 use super::view::Message;
 use crate::base::{Connection, Flow, Out, SipKey, Time, TimerId, Transport, Wheel, counts};
 use core::net::{IpAddr, SocketAddr};
