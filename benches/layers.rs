@@ -449,6 +449,7 @@ fn subscribers(figures: &mut Figures) {
             remote: address,
             target: address,
             local: address,
+            connection: None,
             network: 0,
             access_network_info: AccessNetworkInfo::EMPTY,
             fingerprint: 1,

@@ -196,6 +196,7 @@ fn build(figures: &mut Figures) {
             let head = sip::build::Request {
                 method: sip::Method::Message,
                 uri: user.as_bytes(),
+                transport: b"UDP",
                 host: b"10.0.0.1",
                 port: 5060,
                 branch: branch.as_bytes(),

@@ -15,6 +15,7 @@ pub mod registrar;
 mod reports;
 mod screening;
 pub mod start;
+pub mod streams;
 pub mod subscribers;
 #[cfg(test)]
 mod tests;
@@ -69,6 +70,7 @@ impl std::error::Error for StartError {}
 pub fn read(file: &Path) -> Result<(Config, Subscribers), Vec<ConfigError>> {
     let config = Config::load(file)?;
     config.secret().map_err(|error| vec![error])?;
+    config.sip.tls.as_ref().map(streams::tls::Tls::load).transpose().map_err(|error| vec![error])?;
     let subscribers = Subscribers::load(&config)?;
     Ok((config, subscribers))
 }
@@ -154,10 +156,20 @@ pub struct Control {
     began: Option<u64>,
     /// How SCTP's associations and paths stood a moment ago.
     watch: paths::Watch,
+    /// Connections that registrations came by, and that are gone.
+    lost: Option<mpsc::UnboundedReceiver<streams::Lost>>,
+}
+
+/// What comes out of `lost`; never, if there are no streams.
+async fn next_lost(lost: &mut Option<mpsc::UnboundedReceiver<streams::Lost>>) -> Option<streams::Lost> {
+    match lost {
+        Some(lost) => lost.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Control {
-    /// `ports` shows what the ports count, `published` are the workers' numbers, in the order of the workers; `clock` is
+    /// `ports` shows what the ports count, `published` are the numbers of workers, in their order, and of stream threads; `clock` is
     /// the clock that workers read too; `doorbell` is the one whose bells the workers have.
     #[must_use]
     pub fn new(
@@ -165,15 +177,14 @@ impl Control {
         registrar: Registrar,
         ports: Box<dyn Shown>,
         mailboxes: Vec<Mailbox>,
-        published: Vec<(WorkerId, Published)>,
+        published: Vec<(Option<WorkerId>, Published)>,
         clock: Box<dyn Fn() -> Time>,
         doorbell: Doorbell,
     ) -> Self {
         let (publisher, own) = publish(&registrar);
         let (ports_publisher, of_ports) = publish(&*ports);
-        let sources = published.into_iter().map(|(worker, published)| (Some(worker), published));
-        let numbers =
-            Numbers::new(&config.node.name, sources.chain([(None, own), (None, of_ports)]).collect());
+        let sources = published.into_iter().chain([(None, own), (None, of_ports)]);
+        let numbers = Numbers::new(&config.node.name, sources.collect());
         let post = |mailbox| Post { mailbox, waiting: VecDeque::new() };
         Self {
             config,
@@ -187,7 +198,14 @@ impl Control {
             doorbell,
             began: None,
             watch: paths::Watch::default(),
+            lost: None,
         }
+    }
+
+    /// The same with stream threads, which tell of connections that are gone.
+    #[must_use]
+    pub fn with_lost(self, lost: mpsc::UnboundedReceiver<streams::Lost>) -> Self {
+        Self { lost: Some(lost), ..self }
     }
 
     /// Serves until SIGTERM or SIGINT, then tells the workers to stop and waits for them.
@@ -238,11 +256,19 @@ impl Control {
                 () = self.doorbell.rung.notified() => {}
                 _ = tick.tick() => self.tick(),
                 Some(question) = questions.recv() => self.answer(question),
+                Some(lost) = next_lost(&mut self.lost) => self.on_lost(&lost),
                 () = tokio::time::sleep(RETRY), if soon => {}
                 _ = terminate.recv() => stopping = stopping.or_else(|| self.stop("SIGTERM")),
                 _ = interrupt.recv() => stopping = stopping.or_else(|| self.stop("SIGINT")),
             }
         }
+    }
+
+    /// A connection is gone by which somebody had registered.
+    fn on_lost(&mut self, lost: &streams::Lost) {
+        let mut out = Outbox::new();
+        self.registrar.on_connection_lost((self.clock)(), lost.source, lost.connection, &mut out);
+        self.post(out);
     }
 
     /// A client that has gone needs no answer.

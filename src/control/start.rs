@@ -6,7 +6,7 @@ use super::config::{self, Config};
 use super::log;
 use super::subscribers::Subscribers;
 use super::{Control, Doorbell, Mailbox, StartError, registrar::Registrar};
-use super::{layers, screening};
+use super::{layers, screening, streams};
 #[cfg(feature = "dpdk")]
 use crate::base::publish::Show;
 use crate::base::publish::Shown;
@@ -121,7 +121,7 @@ pub fn run(_config: Config, _subscribers: Subscribers) -> Result<(), StartError>
 pub struct Started {
     /// The control thread's part.
     pub control: Control,
-    /// The workers' threads.
+    /// The threads of workers, and those of streams, which end after them.
     pub threads: Vec<std::thread::JoinHandle<()>>,
 }
 
@@ -142,7 +142,7 @@ pub fn start<IO: PacketIo + 'static>(
     getrandom::fill(&mut life).map_err(|error| {
         StartError::new(format!("no random numbers: {error}"), "see to the kernel's entropy")
     })?;
-    let Parts { workers, mailboxes, registrar, config } = build(config, subscribers, io, life)?;
+    let Parts { workers, mailboxes, registrar, config, key } = build(config, subscribers, io, life)?;
     let doorbell = Doorbell::default();
     let mode = match config.node.backoff {
         config::Backoff::Spin => BackoffMode::Spin,
@@ -150,10 +150,17 @@ pub fn start<IO: PacketIo + 'static>(
     };
     let mut published = Vec::new();
     let mut threads = Vec::new();
+    let (workers, mut of_streams) = match streams::StreamsConfig::of(&config)? {
+        Some(streams) => {
+            let (workers, streams) = streams::start(streams, &key, workers)?;
+            (workers, Some(streams))
+        }
+        None => (workers, None),
+    };
     let departures = Departure::together(workers.len());
     for (mut worker, departure) in workers.into_iter().zip(departures) {
         let (publisher, places) = crate::base::publish::publish(&worker);
-        published.push((worker.id(), places));
+        published.push((Some(worker.id()), places));
         let bell = doorbell.bell();
         let thread = std::thread::Builder::new().name(format!("worker{}", worker.id().0)).spawn(move || {
             if let Err(why) = worker.io().enter() {
@@ -166,7 +173,15 @@ pub fn start<IO: PacketIo + 'static>(
             .push(thread.map_err(|error| StartError::new(format!("no thread: {error}"), "free resources"))?);
     }
     let clock = Box::new(move || clock.now());
+    if let Some(streams) = &mut of_streams {
+        published.extend(streams.published.drain(..).map(|places| (None, places)));
+        threads.append(&mut streams.threads);
+    }
     let control = Control::new(config, registrar, ports, mailboxes, published, clock, doorbell);
+    let control = match of_streams {
+        Some(streams) => control.with_lost(streams.lost),
+        None => control,
+    };
     Ok(Started { control, threads })
 }
 
@@ -180,6 +195,8 @@ pub struct Parts<IO> {
     pub registrar: Registrar,
     /// The configuration.
     pub config: Arc<Config>,
+    /// This life's secret.
+    pub key: SipKey,
 }
 
 /// Builds the workers, one for each of `io`, and what the control thread needs. `life` is drawn anew for each life of a
@@ -231,7 +248,7 @@ pub fn build<IO: PacketIo>(
         .collect::<Result<_, _>>()?;
     let authenticator = authenticator(&config, &mut subscribers, &key);
     let registrar = Registrar::new(config.clone(), subscribers, writer, authenticator, count, &key);
-    Ok(Parts { workers, mailboxes, registrar, config })
+    Ok(Parts { workers, mailboxes, registrar, config, key })
 }
 
 /// What UEs that register here themselves are authenticated with.
@@ -355,6 +372,7 @@ impl Assembly<'_> {
             workers: self.workers,
             side: Side::Network,
             listen: config.sip.listen.clone(),
+            streams: streams::of_workers(config),
             trusted: config.networks.iter().flat_map(core_hosts).collect(),
             legacy: config.networks.iter().filter(|it| it.legacy).flat_map(core_hosts).collect(),
             host: config.sip.host.clone(),

@@ -28,6 +28,7 @@ fn request_of(user: &str, msisdn: &str, reply_to: u64) -> ToControl {
         contact: Identity::new(b"sip:scscf1.home1.net"),
         remote: "10.1.0.5:5060".parse().unwrap(),
         local: "10.0.0.1:5060".parse().unwrap(),
+        connection: None,
         expires_s: 60,
         call: 1,
         sequence: reply_to as u32 + 1,

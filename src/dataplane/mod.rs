@@ -5,6 +5,7 @@ mod clock;
 mod rings;
 mod run;
 mod shown;
+mod streams;
 mod transmit;
 mod worker;
 
@@ -13,4 +14,5 @@ pub use clock::Clock;
 pub use rings::{ControlEnd, Internal, Rings, WorkerEnd, rings};
 pub use run::{Departure, run};
 pub use shown::{PATH_WORDS, SCTP_PATH, WHY};
+pub use streams::{LONGEST, StreamCounts, StreamEnd, ThreadEnd, ToStream, stream_rings, thread_of};
 pub use worker::{Worker, WorkerCounts};

@@ -62,6 +62,7 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
             let about = ("screening", rule.name(), "action", "What is done about what breaks the rule.");
             to.state(about, action as usize, Action::NAMES);
         }
+        to.counts("streams", "", self.stream_counts());
         to.counts("application", "", self.application_ref().counts());
         let mut level = |name, used, size| {
             to.level(("fill", "", name, "Entries in use."), used as u64, size as u64);

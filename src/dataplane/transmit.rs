@@ -3,7 +3,8 @@
 use core::ops::Range;
 
 use super::rings::{Internal, WorkerEnd};
-use crate::base::{Frames, PortId, counts};
+use super::streams::{StreamCounts, StreamEnd};
+use crate::base::{Flow, Frames, HEADROOM, PortId, SipKey, Transport, counts};
 use crate::ident::WorkerId;
 use crate::io::{Batch, Frame, PacketIo};
 use crate::stack::{Label, News, Outside, Part, Surroundings};
@@ -33,6 +34,10 @@ pub(super) struct Transmit<IO, C, Q, P> {
     current: Option<Frame>,
     batches: Vec<Batch>,
     pub(super) ends: WorkerEnd<C, Q, P>,
+    /// Towards each stream thread.
+    pub(super) streams: Vec<StreamEnd>,
+    spread: Option<SipKey>,
+    pub(super) stream_counts: StreamCounts,
     /// Whether something went to the control thread this turn.
     pub(super) woke_control: bool,
     pub(super) counts: TransmitCounts,
@@ -45,7 +50,31 @@ where
 {
     pub(super) fn new(io: IO, ends: WorkerEnd<C, Q, P>) -> Self {
         let batches = (0..io.ports()).map(|_| Batch::new()).collect();
-        Self { io, current: None, batches, ends, woke_control: false, counts: TransmitCounts::default() }
+        Self {
+            io,
+            current: None,
+            batches,
+            ends,
+            streams: vec![],
+            spread: None,
+            stream_counts: StreamCounts::default(),
+            woke_control: false,
+            counts: TransmitCounts::default(),
+        }
+    }
+
+    /// With stream threads, among which `spread` spreads peers.
+    pub(super) fn with_streams(self, streams: Vec<StreamEnd>, spread: SipKey) -> Self {
+        Self { streams, spread: Some(spread), ..self }
+    }
+
+    /// The stream thread that a flow belongs to.
+    fn thread_of(&self, flow: &Flow) -> usize {
+        match (flow.transport, &self.spread) {
+            (Transport::Stream { connection, .. }, _) => connection.id.thread.into(),
+            (_, Some(spread)) => super::streams::thread_of(spread, flow.destination, self.streams.len()),
+            _ => 0,
+        }
     }
 
     /// Gives a port its waiting frames; what it does not take is dropped, as a full link would.
@@ -144,6 +173,16 @@ impl<IO: PacketIo, C: Send, Q: Send, P> Outside for Transmit<IO, C, Q, P> {
             false => self.counts.ring_full += 1,
         }
         handed
+    }
+
+    fn send_stream(&mut self, flow: &Flow, len: usize) {
+        let thread = self.thread_of(flow);
+        let message = self.current.as_mut().and_then(|frame| frame.room().get(HEADROOM..HEADROOM + len));
+        let thread = self.streams.get_mut(thread);
+        match thread.zip(message).is_some_and(|(thread, message)| thread.send(flow, message)) {
+            true => self.stream_counts.stream_sent += 1,
+            false => self.stream_counts.stream_full += 1,
+        }
     }
 
     fn tell_all(&mut self, news: News) {

@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use super::rings::{Internal, WorkerEnd};
+use super::streams::{StreamCounts, StreamEnd};
 use super::transmit::{Transmit, TransmitCounts};
-use crate::base::{PortId, Time, counts};
+use crate::base::{PortId, SipKey, Time, counts};
 use crate::ident::WorkerId;
 use crate::io::{Batch, Frame, PacketIo};
 use crate::stack::{Application, Context, Cursor, Next, Part, Stack};
@@ -65,6 +66,18 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
             counts: WorkerCounts::default(),
             sleeps: 0,
         }
+    }
+
+    /// The same with stream threads, among which `spread` spreads peers ([`super::thread_of`]).
+    #[must_use]
+    pub fn with_streams(self, streams: Vec<StreamEnd>, spread: SipKey) -> Self {
+        Self { transmit: self.transmit.with_streams(streams, spread), ..self }
+    }
+
+    /// What went to stream threads and came from them; nothing if there are none.
+    #[must_use]
+    pub fn stream_counts(&self) -> &StreamCounts {
+        &self.transmit.stream_counts
     }
 
     /// Which worker it is.
@@ -156,12 +169,14 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
         let mut busy = self.receive(now);
         busy |= self.take_over(now);
         busy |= self.take_replies(now);
+        busy |= self.take_streams(now);
         if now >= self.next_timers {
             self.next_timers = now + TIMER_STEP;
             self.handle_timeout(now);
         }
         self.stack.flush(now, &mut self.transmit);
         self.transmit.flush();
+        self.transmit.streams.iter_mut().for_each(StreamEnd::ring);
         self.application.quiescent();
         self.counts.turns += 1;
         self.counts.busy_turns += u64::from(busy);
@@ -172,7 +187,12 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
     /// Walks over every timer: for simulations, whose clock jumps to it.
     #[must_use]
     pub fn poll_timeout(&self) -> Time {
-        if self.waiting() > 0 || !self.transmit.ends.from_control.is_empty() || self.transmit.is_pending() {
+        let streams = self.transmit.streams.iter().any(StreamEnd::is_waiting);
+        if streams
+            || self.waiting() > 0
+            || !self.transmit.ends.from_control.is_empty()
+            || self.transmit.is_pending()
+        {
             return Time::ZERO;
         }
         // A turn looks at timers in steps.
@@ -273,6 +293,29 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
             any = true;
             let mut cx = Context { stack: &mut self.stack, outside: &mut self.transmit };
             self.application.handle_reply(now, reply, &mut cx);
+        }
+        any
+    }
+
+    fn take_streams(&mut self, now: Time) -> bool {
+        let mut any = false;
+        for thread in 0..self.transmit.streams.len() {
+            for _ in 0..RING_BURST {
+                let Some(item) = self.transmit.streams.get_mut(thread).and_then(StreamEnd::receive) else {
+                    break;
+                };
+                any = true;
+                self.transmit.stream_counts.stream_received += 1;
+                if let Next::Indication(indication) =
+                    &mut self.stack.next_of_stream(now, &item, &mut self.cursor, &mut self.transmit)
+                {
+                    let mut cx = Context { stack: &mut self.stack, outside: &mut self.transmit };
+                    self.application.handle(now, indication, &mut cx);
+                }
+                if let Some(thread) = self.transmit.streams.get_mut(thread) {
+                    thread.give_back(item);
+                }
+            }
         }
         any
     }

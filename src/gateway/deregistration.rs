@@ -23,6 +23,7 @@ pub(super) fn on_inform(gateway: &mut Gateway, now: Time, inform: &Inform, cx: &
     let request = InformRequest {
         local: inform.local,
         remote: inform.remote,
+        connection: inform.connection,
         request_uri: inform.contact.as_str(),
         to: inform.identity.as_str(),
         from: &network.uri,

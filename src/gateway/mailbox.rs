@@ -1,5 +1,6 @@
 //! What a worker and the control thread tell each other.
 
+use crate::base::Connection;
 use crate::ident::{Digits, Identity, Imsi, Ssn, Wildcard, WorkerId};
 use crate::stack::{Asked, Deferred, Screened, Subscribed, UserError};
 use crate::subscriber::{AccessNetworkInfo, Binding, SubscriberId};
@@ -188,6 +189,8 @@ pub struct RegisterRequest {
     pub remote: SocketAddr,
     /// Our address that it came to.
     pub local: SocketAddr,
+    /// The stream that it came by; none if it was a datagram.
+    pub connection: Option<Connection>,
     /// How long it asks for, in seconds; 0 de-registers.
     pub expires_s: u32,
     /// A keyed hash of the Call-ID.
@@ -403,6 +406,8 @@ pub struct Inform {
     pub local: SocketAddr,
     /// Where the UE is.
     pub remote: SocketAddr,
+    /// Its stream, if it registered by one.
+    pub connection: Option<Connection>,
     /// Its contact.
     pub contact: Identity,
     /// Whom it is about.

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use super::sender::{Sender, Tried};
 use super::{Cx, Gateway, User, alerting, cause};
-use crate::base::{Inline, Key, Time};
+use crate::base::{Connection, Inline, Key, Time};
 use crate::ident::{Identity, Imsi, Msisdn};
 use crate::stack::{Message, MessageRequest, MoForward, Outcome, Rp, submit_report};
 use crate::subscriber::{AccessKind, SubscriberId};
@@ -26,6 +26,8 @@ pub(crate) struct Mo {
     call_id: Inline<256>,
     remote: SocketAddr,
     local: SocketAddr,
+    /// The UE's stream, if it registered by one: the report goes back by that.
+    connection: Option<Connection>,
     /// The bindings that the report was sent over, the first of which is the submission's.
     tried: Tried,
     /// The report, kept as long as there is another binding to send it over.
@@ -121,6 +123,7 @@ pub(super) fn accept(
         call_id,
         remote,
         local: message.request.local,
+        connection: message.request.connection.filter(|_| direct),
         tried,
         report: None,
     };
@@ -221,6 +224,7 @@ fn send(gateway: &mut Gateway, now: Time, key: Key, report: SubmitReport<'_>, cx
     let request = MessageRequest {
         local: mo.local,
         remote: mo.remote,
+        connection: mo.connection,
         request_uri: mo.originator.as_str(),
         to: None,
         from: &network.uri,
@@ -265,6 +269,7 @@ pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, sta
     mo.originator = identity;
     mo.remote = binding.target;
     mo.local = binding.local;
+    mo.connection = binding.connection;
     let tpdu = (!report.tpdu.is_empty()).then_some(&report.tpdu[..]);
     let report = match report.cause {
         None => Ok(tpdu),

@@ -23,7 +23,7 @@ use core::time::Duration;
 pub use crossing::Crossing;
 pub use network::{Network, Node, Scscf, UnmatchedReport, hlr_of};
 
-use crate::base::{Counts, Key, Slab, Time, Wheel, counts};
+use crate::base::{Connection, Counts, Key, Slab, Time, Wheel, counts};
 use crate::ident::{Imsi, Msisdn, Wildcard, WorkerId};
 use crate::stack::{Answer, Application, Context, Indication, Invoke, Message, Operation, Rp};
 use crate::subscriber::{AccessKind, Reader};
@@ -321,11 +321,12 @@ impl Gateway {
             .map(|at| at as u16)
     }
 
-    /// Whether a UE has registered from that address and port: what is sent there arrives.
-    pub(crate) fn knows(&self, now: Time, source: SocketAddr) -> bool {
+    /// Whether a UE has registered from that address and port, by that stream if it is one: what is sent there arrives.
+    pub(crate) fn knows(&self, now: Time, source: SocketAddr, connection: Option<Connection>) -> bool {
         self.subscribers.by_address(source).is_some_and(|subscriber| {
             let at = subscriber.record().binding_from(source);
-            at.is_some_and(|at| subscriber.expiry(at) > now)
+            let by = |at| subscriber.record().binding(at).is_some_and(|it| it.connection == connection);
+            at.is_some_and(|at| by(at) && subscriber.expiry(at) > now)
         })
     }
 
@@ -476,7 +477,7 @@ impl Application for Gateway {
                 self.on_answered(now, user, status, None, cx);
             }
             Indication::KeepAlive { source, local, transaction } => {
-                if self.knows(now, source) {
+                if self.knows(now, source, None) {
                     cx.stack.answer_keep_alive(now, source, local, &transaction, cx.outside);
                 }
             }

@@ -120,7 +120,9 @@ pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Regist
     }
     let source = register.request.source;
     // Without rport the UE may receive where its Contact says; behind a NAT it never does.
-    let beside = |address: &core::net::SocketAddr| !register.rport && address.ip() == source.ip();
+    // Over a stream it is reached by that alone (RFC 5626 4.2).
+    let by_udp = register.request.connection.is_none();
+    let beside = |address: &core::net::SocketAddr| by_udp && !register.rport && address.ip() == source.ip();
     let registrant = Registrant::Ue(UeRegister {
         to: register.to_uri.to_vec(),
         request_uri: register.request_uri.to_vec(),
@@ -132,7 +134,7 @@ pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Regist
         target: register.contact_address.filter(beside),
     });
     let mut register = *register;
-    if gateway.knows(now, source) {
+    if gateway.knows(now, source, register.request.connection) {
         register.request = register.request.from_known();
     }
     forward(gateway, now, &register, registrant, source, 0, cx);
@@ -158,6 +160,7 @@ fn forward(
         contact: register.contact,
         remote,
         local: register.request.local,
+        connection: register.request.connection,
         expires_s: register.expires,
         call: cx.stack.fingerprint(&[register.call_id], &[]),
         sequence: register.cseq,

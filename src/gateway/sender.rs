@@ -33,6 +33,10 @@ pub(super) fn find(gateway: &Gateway, now: Time, message: &Message<'_>) -> Optio
     let subscriber = gateway.subscribers.by_address(message.request.source)?;
     let at = subscriber.record().binding_from(message.request.source)?;
     let binding = subscriber.record().binding(at).filter(|_| subscriber.expiry(at) > now)?;
+    // An address is a datagram's and a stream's at the same time; only who opened the stream can send by it.
+    if binding.connection != message.request.connection {
+        return None;
+    }
     Some(Sender {
         network: binding.network,
         access: AccessKind::Direct,

@@ -11,8 +11,8 @@ use crate::proto::sccp::{self, Rule, SccpConfig};
 use crate::proto::tcap::{DialoguesConfig, Limits, PeerMatch};
 use crate::proto::{sctp, sip};
 use crate::stack::{
-    Application, AssociationSetup, Destination, Ims, ImsConfig, Offer, Peers, ScreeningConfig, Side, Ss7,
-    Ss7Config, Stack, Transport,
+    Application, AssociationSetup, Destination, Ims, ImsConfig, ImsStreams, Offer, Peers, ScreeningConfig,
+    Side, Ss7, Ss7Config, Stack, Transport,
 };
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -87,6 +87,7 @@ impl PeerStack<'_> {
             workers: 1,
             side: Side::Mobile,
             listen: vec![self.sip()],
+            streams: ImsStreams::default(),
             trusted: self.ports.iter().map(|[_, gateway]| (*gateway).into()).collect(),
             legacy: vec![],
             host: self.host.into(),

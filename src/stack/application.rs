@@ -1,6 +1,6 @@
 //! What stands on the stack: the gateway, or a node of the core network in a box.
 
-use crate::base::{Counts, Frames, Time};
+use crate::base::{Counts, Flow, Frames, Time};
 use crate::ident::{PointCode, WorkerId};
 use crate::proto::link::Part;
 
@@ -43,6 +43,12 @@ pub trait Outside: Frames {
 
     /// Tells every other worker something about the network.
     fn tell_all(&mut self, news: News);
+
+    /// Copies a message out and hands it to a stream thread: `len` octets of the buffer last given, behind
+    /// [`crate::base::HEADROOM`]. Without stream threads it goes nowhere.
+    fn send_stream(&mut self, flow: &Flow, len: usize) {
+        let _ = (flow, len);
+    }
 
     /// Gives all ports what was written so far, so that nothing written later can leave before it by another port.
     fn drain(&mut self);

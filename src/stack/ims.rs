@@ -1,4 +1,4 @@
-//! The IMS side: SIP transactions over UDP, and the SM-RP messages that MESSAGE carries (TS 24.341).
+//! The IMS side: SIP transactions, and the SM-RP messages that MESSAGE carries (TS 24.341).
 
 mod register;
 mod rpdu;
@@ -9,7 +9,10 @@ mod tests;
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::base::{Flow, Inline, IpPrefix, Key, MalformedCounts, Out, SipKey, Time, Transport, counts};
+use crate::base::{
+    Connection, Flow, Inline, IpPrefix, Key, Layer, Malformed, MalformedCounts, Out, SipKey, Time, Transport,
+    counts,
+};
 use crate::ident::{Identity, Wildcard, WorkerId};
 use crate::proto::link::{self, Datagram};
 use crate::proto::sip::{
@@ -20,12 +23,13 @@ use crate::proto::sip::{
 
 pub use rpdu::submit_report;
 
+use super::stream::{Refused, StreamFailure, StreamMessage, in_reply_to, owner, token_in_request_uri};
 use super::{Content, Indication, Message, Next, Published, Request};
 
 /// The body type of SM-RP messages (TS 24.341 5.3.1.2).
 const SMS: &str = "application/vnd.3gpp.sms";
 /// The parameter of our own URI that names a message.
-const TOKEN_PARAMETER: &str = "ipsm";
+pub(super) const TOKEN_PARAMETER: &str = "ipsm";
 
 counts! {
     /// What the IMS side refused, beside what SIP's transactions count themselves.
@@ -74,6 +78,10 @@ counts! {
         not_sent,
         /// ICMP errors about SIP of ours that do not prove to be about an open request.
         unreachable_unproved,
+        /// Messages that came by streams.
+        by_stream,
+        /// Requests of ours whose stream could not be had, or was lost before their answer.
+        stream_failed,
     }
 }
 
@@ -86,6 +94,16 @@ pub enum Side {
     Mobile,
 }
 
+/// How streams come into it.
+#[derive(Clone, Debug, Default)]
+pub struct ImsStreams {
+    /// Addresses of ours where stream threads listen, and whether that is TLS; without any there are no streams.
+    pub listen: Vec<(SocketAddr, bool)>,
+    /// Peers that get our requests by a stream, and whether that is TLS; others get them by UDP, unless they are too large
+    /// for it.
+    pub peers: Vec<(SocketAddr, bool)>,
+}
+
 /// What the IMS side of one worker is made of.
 #[derive(Clone, Debug)]
 pub struct ImsConfig {
@@ -95,8 +113,10 @@ pub struct ImsConfig {
     pub workers: u8,
     /// Which side of SM-RP.
     pub side: Side,
-    /// Our addresses.
+    /// Our addresses for UDP.
     pub listen: Vec<SocketAddr>,
+    /// TCP and TLS.
+    pub streams: ImsStreams,
     /// Hosts that are known by configuration, S-CSCFs and other peers: a response may go there that is longer than its request.
     pub trusted: Vec<IpPrefix>,
     /// The host part of Call-IDs.
@@ -155,7 +175,9 @@ impl Ims {
     #[must_use]
     pub fn new(config: ImsConfig, key: &SipKey) -> Self {
         let minter = Minter::new(*key);
-        let hosts = config.listen.iter().map(|local| (local.ip(), spell_host(local.ip()))).collect();
+        let streams = config.streams.listen.iter().map(|(local, _)| local);
+        let own = config.listen.iter().chain(streams);
+        let hosts = own.map(|local| (local.ip(), spell_host(local.ip()))).collect();
         let clients = ClientConfig {
             capacity: config.client_transactions,
             worker: config.worker,
@@ -166,8 +188,10 @@ impl Ims {
             completed: config.server_transactions,
             timers: config.timers,
         };
+        let clients = ClientTransactions::new(clients, minter.clone());
+        let has_tcp = config.streams.listen.iter().any(|(_, secure)| !secure);
         Self {
-            clients: ClientTransactions::new(clients, minter.clone()),
+            clients: if has_tcp { clients.with_streams() } else { clients },
             servers: ServerTransactions::new(servers, key),
             minter,
             hosts,
@@ -209,30 +233,87 @@ impl Ims {
             return Next::Done;
         }
         let known = contains(&self.config.trusted, source.ip());
+        let origin = Origin { source, local, octets: datagram.payload.len(), known, connection: None };
         if let Some(keep_alive) = KeepAlive::read(datagram.payload) {
-            let origin = Origin { source, local, octets: datagram.payload.len(), known };
             return self.handle_keep_alive(keep_alive, &origin, out);
         }
+        self.handle_message(now, datagram.payload, &origin, slots, embedded, malformed, out)
+    }
+
+    /// A message that came by a stream, to the worker that it belongs to.
+    pub(super) fn handle_stream<'a>(
+        &mut self,
+        now: Time,
+        arrived: &'a StreamMessage,
+        slots: &'a mut Slots,
+        embedded: &'a mut Slots,
+        malformed: &mut MalformedCounts,
+        out: &mut dyn Out,
+    ) -> Next<'a> {
+        let &StreamMessage { connection, source, local, ref octets, refused } = arrived;
+        self.counts.by_stream += 1;
+        let known = contains(&self.config.trusted, source.ip());
+        let origin = Origin { source, local, octets: octets.len(), known, connection: Some(connection) };
+        if let Some(Refused(why)) = refused {
+            embedded.keep_within(self.config.limits);
+            let why = Malformed::new(Layer::Sip, why as u8, octets.len());
+            malformed.add(why);
+            self.refuse_malformed(octets, why, &origin, embedded, out);
+            return Next::Done;
+        }
+        self.handle_message(now, octets, &origin, slots, embedded, malformed, out)
+    }
+
+    /// The stream of a request of ours could not be had, or is lost before the answer.
+    pub(super) fn handle_stream_failure(
+        &mut self,
+        now: Time,
+        failure: &StreamFailure,
+        out: &mut dyn Out,
+    ) -> Option<Indication<'static>> {
+        let (user, flow) = self.clients.stream_failed(now, failure.token, failure.sent, out)?;
+        self.counts.stream_failed += 1;
+        let port = match flow.transport {
+            Transport::Stream { destination_port, .. } | Transport::StreamTo { destination_port, .. } => {
+                destination_port
+            }
+            _ => 0,
+        };
+        Some(Indication::Unreachable { user, remote: SocketAddr::new(flow.destination, port) })
+    }
+
+    #[allow(clippy::too_many_arguments)] // what it is, where from, and room to read it
+    fn handle_message<'a>(
+        &mut self,
+        now: Time,
+        payload: &'a [u8],
+        origin: &Origin,
+        slots: &'a mut Slots,
+        embedded: &'a mut Slots,
+        malformed: &mut MalformedCounts,
+        out: &mut dyn Out,
+    ) -> Next<'a> {
         slots.keep_within(self.config.limits);
         embedded.keep_within(self.config.limits);
-        let message = match sip::Message::parse(datagram.payload, slots) {
+        let message = match sip::Message::parse(payload, slots) {
             Ok(message) => message,
             Err(why) => {
                 malformed.add(why);
-                let origin = Origin { source, local, octets: datagram.payload.len(), known };
-                self.refuse_malformed(datagram.payload, why, &origin, embedded, out);
+                self.refuse_malformed(payload, why, origin, embedded, out);
                 return Next::Done;
             }
         };
         if message.is_request() {
-            let (key, in_reply_to) = (self.servers.key(&message), self.in_reply_to(&message));
-            let report_token = self.token_in_request_uri(&message);
-            let owner = self.owner(key, in_reply_to.or(report_token));
+            let key = self.servers.key(&message);
+            let in_reply_to = in_reply_to(&self.minter, &message);
+            let report_token = token_in_request_uri(&self.minter, self.config.workers, &message);
+            let owner = owner(self.config.workers, key, in_reply_to.or(report_token));
             if owner != self.config.worker {
                 return Next::HandOff(owner);
             }
-            let octets = datagram.payload.len();
-            let request = Request { key, message, in_reply_to, report_token, source, local, octets, known };
+            let &Origin { source, local, octets, known, connection } = origin;
+            let request =
+                Request { key, message, in_reply_to, report_token, source, local, octets, known, connection };
             return self.handle_request(now, &request, embedded, out);
         }
         match self.clients.handle_response(now, &message) {
@@ -263,29 +344,6 @@ impl Ims {
             }
             ResponseOutcome::Provisional | ResponseOutcome::Absorbed | ResponseOutcome::NotOurs => Next::Done,
         }
-    }
-
-    /// The worker that a request belongs to, the same for every retransmission: the one that sent what it answers, or
-    /// else one chosen by the transaction.
-    fn owner(&self, key: ServerKey, answered: Option<sip::Token>) -> WorkerId {
-        let workers = self.config.workers;
-        match answered {
-            Some(token) if token.worker.0 < workers => token.worker,
-            _ => WorkerId(key.spread(workers)),
-        }
-    }
-
-    fn in_reply_to(&self, request: &sip::Message<'_>) -> Option<sip::Token> {
-        request.values(Name::InReplyTo).find_map(|call_id| self.minter.read_call_id(call_id))
-    }
-
-    /// The token of ours in the Request-URI of a MESSAGE: a UE sends its report to the URI that we have asserted.
-    fn token_in_request_uri(&self, request: &sip::Message<'_>) -> Option<sip::Token> {
-        let uri = request.request_uri();
-        let has_one = request.method() == Method::Message
-            && uri.windows(TOKEN_PARAMETER.len()).any(|part| part == TOKEN_PARAMETER.as_bytes());
-        let value = Uri::of_checked(uri).filter(|_| has_one)?.param(TOKEN_PARAMETER)?;
-        self.minter.read_tag(value).filter(|token| token.worker.0 < self.config.workers)
     }
 
     /// What a URI of ours gets as a parameter, so that what is sent there names the request with this key.
@@ -356,7 +414,7 @@ impl Ims {
             Err(status) => {
                 self.count_refusal(message, status);
                 self.respond(now, request, status, out);
-                if request.known {
+                if request.known && request.connection.is_none() {
                     self.servers.complete_now(now, key, status, source.ip());
                 }
                 Next::Done
@@ -590,6 +648,25 @@ fn flow(local: SocketAddr, remote: SocketAddr) -> Flow {
         destination: remote.ip(),
         transport: Transport::Udp { source_port: local.port(), destination_port: remote.port() },
     }
+}
+
+/// How a request from `local` to `remote` goes, if by a stream.
+fn stream_flow(
+    streams: &ImsStreams,
+    local: SocketAddr,
+    remote: SocketAddr,
+    connection: Option<Connection>,
+) -> Option<(SocketAddr, Flow)> {
+    if let Some(connection) = connection {
+        let transport = Transport::Stream { connection, destination_port: 0 };
+        return Some((local, Flow { source: local.ip(), destination: remote.ip(), transport }));
+    }
+    let &(_, secure) = streams.peers.iter().find(|(peer, _)| *peer == remote)?;
+    let usable = |(own, tls): &&(SocketAddr, bool)| *tls == secure && own.is_ipv4() == remote.is_ipv4();
+    let mut own = streams.listen.iter().filter(usable).map(|(own, _)| *own);
+    let own = own.clone().find(|own| own.ip() == local.ip()).or_else(|| own.next())?;
+    let transport = Transport::StreamTo { destination_port: remote.port(), secure };
+    Some((own, Flow { source: own.ip(), destination: remote.ip(), transport }))
 }
 
 /// A host as Via names it.

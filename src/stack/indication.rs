@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::SocketAddr;
 
-use crate::base::Key;
+use crate::base::{Connection, Key};
 use crate::ident::{Digits, Identity, Imsi, Msisdn, Wildcard, WorkerId};
 use crate::proto::map::{UserError, Version};
 use crate::proto::sccp::Cause as ReturnCause;
@@ -29,6 +29,8 @@ pub struct Request<'a> {
     pub octets: usize,
     /// Whether the source is known: see [`Request::from_known`].
     pub(crate) known: bool,
+    /// The stream that it came by; none if it is a datagram.
+    pub connection: Option<Connection>,
 }
 
 impl Request<'_> {
@@ -43,7 +45,8 @@ impl Request<'_> {
 
     /// What the transaction layer has to know of where it came from.
     pub(crate) const fn origin(&self) -> sip::Origin {
-        sip::Origin { source: self.source, local: self.local, octets: self.octets, known: self.known }
+        let Self { source, local, octets, known, connection, .. } = *self;
+        sip::Origin { source, local, octets, known, connection }
     }
 }
 
@@ -482,6 +485,8 @@ pub struct MessageRequest<'a> {
     pub local: SocketAddr,
     /// Where it is sent: the S-CSCF, or the UE with direct access.
     pub remote: SocketAddr,
+    /// The UE's own stream, by which alone it can be reached (RFC 5626); none if it registered by UDP, or towards the core.
+    pub connection: Option<Connection>,
     /// Request-URI: the user's public identity, or with direct access the UE's contact.
     pub request_uri: &'a str,
     /// To: the user's public identity, where the Request-URI is another.
@@ -513,6 +518,8 @@ pub struct InformRequest<'a> {
     pub local: SocketAddr,
     /// Where it is sent.
     pub remote: SocketAddr,
+    /// The UE's own stream, if it registered by one.
+    pub connection: Option<Connection>,
     /// Request-URI: the UE's contact.
     pub request_uri: &'a str,
     /// To: the user's public identity.

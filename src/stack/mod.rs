@@ -5,6 +5,7 @@ mod application;
 mod ims;
 mod indication;
 mod ss7;
+mod stream;
 mod wire;
 
 use core::net::{IpAddr, SocketAddr};
@@ -14,7 +15,7 @@ pub use crate::proto::map::{AbsentSubscriberDiagnostic, AlertReason, SmDeliveryF
 pub use crate::proto::sccp::Cause as ReturnCause;
 pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
-pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, RequestId, Side, submit_report};
+pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, ImsStreams, RequestId, Side, submit_report};
 pub use indication::{
     Answer, Asked, Content, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Notify,
     Operation, Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp, SubscribeRequest,
@@ -25,6 +26,8 @@ pub use ss7::{
     Operator, PeerPolicy, Peers, ReadyForSm, Refusal, Rule, RuleCounts, Screened, Screening, ScreeningConfig,
     ScreeningCounts, Ss7, Ss7Config, Ss7Counts, Transport,
 };
+
+pub use stream::{FromStream, Glance, Owner, Refused, StreamFailure, StreamMessage};
 
 use crate::base::{Inline, Key, MalformedCounts, PortId, SipKey, Time, counts};
 use crate::ident::{Ssn, WorkerId};
@@ -363,6 +366,27 @@ impl Stack {
                     Some(indication) => Next::Indication(indication),
                     None => Next::Again,
                 }
+            }
+        }
+    }
+
+    /// What a stream thread has for this worker. It never gives [`Next::HandOff`]: the thread knows the owner.
+    pub fn next_of_stream<'a>(
+        &mut self,
+        now: Time,
+        from_stream: &'a FromStream,
+        cursor: &'a mut Cursor,
+        outside: &mut dyn Outside,
+    ) -> Next<'a> {
+        let Place { sip, embedded, .. } = &mut cursor.place;
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        match from_stream {
+            FromStream::Message(message) => {
+                self.ims.handle_stream(now, message, sip, embedded, &mut self.malformed, &mut wire)
+            }
+            FromStream::Failed(failure) => {
+                let indication = self.ims.handle_stream_failure(now, failure, &mut wire);
+                indication.map_or(Next::Done, Next::Indication)
             }
         }
     }

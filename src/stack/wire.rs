@@ -23,9 +23,14 @@ impl Out for Wire<'_> {
     }
 
     fn commit(&mut self, len: usize, flow: Flow) {
+        // What is for a stream has its room in a frame.
         if self.link.take_long() {
             return self.link.transmit_long(self.now, &flow, len, self.outside);
         }
-        self.link.transmit(self.now, &flow, len, self.outside);
+        match flow.transport.is_stream() {
+            // What has no room is counted there; a request's transaction then ends by its timer.
+            true => self.outside.send_stream(&flow, len),
+            false => self.link.transmit(self.now, &flow, len, self.outside),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What is known about one subscriber.
 
+use crate::base::Connection;
 use crate::ident::{Identity, Imsi, Msisdn};
 use core::fmt;
 use core::net::SocketAddr;
@@ -74,6 +75,8 @@ pub struct Binding {
     pub target: SocketAddr,
     /// Our address that the registration came to.
     pub local: SocketAddr,
+    /// The UE's stream, by which alone it is reached; none if it registered by UDP, or through an S-CSCF.
+    pub connection: Option<Connection>,
     /// Index of the served network.
     pub network: u16,
     /// P-Access-Network-Info of the registration.

@@ -30,6 +30,7 @@ fn binding(n: u64, version: u64) -> Binding {
         remote: address(n),
         target: address(n),
         local: SocketAddr::from(([192, 0, 2, 1], 5060)),
+        connection: None,
         network: n as u16,
         access_network_info: AccessNetworkInfo::new(format!("{n} {version}").as_bytes()),
         fingerprint: version,

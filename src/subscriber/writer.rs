@@ -447,6 +447,7 @@ fn digest_of(key: &SipKey, record: &Record) -> u64 {
             remote,
             target,
             local,
+            connection,
             network,
             access_network_info,
             fingerprint: _,
@@ -456,7 +457,8 @@ fn digest_of(key: &SipKey, record: &Record) -> u64 {
         } = binding;
         parts.push(contact.as_bytes().to_vec());
         parts.push(access_network_info.as_str().into());
-        parts.push(format!("{access:?} {priority} {remote} {target} {local} {network}").into());
+        parts
+            .push(format!("{access:?} {priority} {remote} {target} {local} {connection:?} {network}").into());
     }
     key.hash(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }

@@ -7,7 +7,11 @@ mod harness;
 
 use harness::peers::{Peers, Ue, deliver};
 use harness::steps::{delivered, submitted_as};
-use harness::turned::{Turned, turn};
+use harness::turned::{TURN, Turned, turn};
+use ipsmgw::base::{Bell, Connection, ConnectionId};
+use ipsmgw::dataplane::stream_rings;
+use ipsmgw::proto::sip::Slots;
+use ipsmgw::stack::{FromStream, Owner, StreamMessage};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -57,4 +61,43 @@ fn steady_state_turns_allocate_nothing() {
         assert_eq!(allocations.get(), 0, "allocations in {COUNTED} times {kind}");
     }
     peers.assert_silent();
+    assert_eq!(of_streams(), 0, "allocations in {COUNTED} messages by a stream");
+}
+
+/// Allocations in turns with messages by a stream, whose buffers go round.
+fn of_streams() -> u64 {
+    let Turned { mut now, parts, .. } = Turned::new("streams", |_, _| ());
+    let spread = parts.key.derive("spread");
+    let (mut ends, mut threads) = (vec![], vec![]);
+    for _ in &parts.workers {
+        let (end, thread) = stream_rings(16, Bell::new(|| ()));
+        ends.push(vec![end]);
+        threads.push(thread);
+    }
+    let workers = parts.workers.into_iter().zip(ends);
+    let mut workers: Vec<_> = workers.map(|(worker, end)| worker.with_streams(end, spread)).collect();
+    let owner = Owner::new(&parts.key, 2);
+    let connection = Connection { id: ConnectionId { thread: 0, slot: 1, generation: 1 }, secure: false };
+    let (source, local) = ("10.1.0.66:5060".parse().unwrap(), "10.0.0.1:5060".parse().unwrap());
+    let mut slots = Slots::new();
+    let mut allocations = 0;
+    for number in 0..WARM_UP + COUNTED {
+        let message = format!(
+            "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK{number}\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:a@b>\r\nCall-ID: {number}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        let thread = &mut threads[usize::from(owner.look(message.as_bytes(), false, &mut slots).worker.0)];
+        let mut octets = thread.buffer().unwrap_or_default();
+        octets.clear();
+        octets.extend(message.as_bytes());
+        let message = StreamMessage { connection, source, local, octets, refused: None };
+        assert!(thread.send(FromStream::Message(message)).is_ok());
+        now += TURN;
+        let (_, cost) = measure::cost(|| turn(&mut workers, now));
+        allocations += if number < WARM_UP { 0 } else { cost };
+        let answer = thread.receive().expect("an answer");
+        assert!(answer.bytes().starts_with(b"SIP/2.0 200 OK\r\n"));
+        thread.give_back(answer);
+    }
+    allocations
 }

@@ -1,6 +1,7 @@
 //! What the types of the configuration don't say: ranges, and that names, addresses and point codes refer to each other.
 
 mod screening;
+mod streams;
 
 use super::source::Source;
 use super::{
@@ -49,6 +50,14 @@ pub(super) fn warnings(config: &Config, source: &Source<'_>) -> Vec<ConfigError>
             warnings.push(source.about(&format!("network[{at}].r1"), what, remedy));
         }
     }
+    if config.sip.tls.as_ref().is_some_and(|tls| !tls.verify_peers) {
+        let what = "S-CSCFs that come by TLS, and those that we connect to, need not prove who they are";
+        warnings.push(source.about(
+            "sip.tls.verify_peers",
+            what,
+            "keep it to a laboratory, or name their ca",
+        ));
+    }
     if let Some(screening) = &config.screening {
         if screening.dry_run {
             let what = "screening is only tried: what breaks a rule is counted and let through";
@@ -66,7 +75,7 @@ pub(super) fn warnings(config: &Config, source: &Source<'_>) -> Vec<ConfigError>
 }
 
 /// The host part of a SIP URI.
-pub(super) fn host_of(uri: &str) -> Option<&str> {
+pub(in crate::control) fn host_of(uri: &str) -> Option<&str> {
     let rest = uri.strip_prefix("sip:").or_else(|| uri.strip_prefix("sips:"))?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._:[]@+".contains(c);
     let host = rest.rsplit('@').next().unwrap_or("");
@@ -89,6 +98,7 @@ impl Check<'_, '_, '_> {
         self.ports();
         self.routes();
         self.sip();
+        self.streams();
         self.networks();
         self.timers();
         self.associations();

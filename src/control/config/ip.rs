@@ -1,6 +1,7 @@
 //! `[[port]]`, `[[route]]` and `[sip]`: the IP side.
 
 use super::SipLimits;
+use super::streams::{StreamTls, Streams};
 use super::text::{Mac, PortAddress, Prefix, millis};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
@@ -71,11 +72,11 @@ pub struct Route {
     pub source: Option<IpAddr>,
 }
 
-/// `[sip]`: SIP over UDP.
+/// `[sip]`: SIP.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sip {
-    /// Own addresses and ports. The first of a family is the one that requests are sent from.
+    /// Own addresses and ports for UDP. The first of a family is the one that requests are sent from.
     pub listen: Vec<SocketAddr>,
     /// The gateway's own URI (From and P-Asserted-Identity of what it sends), as in `"sip:ipsmgw.home1.net"`.
     pub uri: String,
@@ -92,6 +93,11 @@ pub struct Sip {
     /// T2, the longest interval between retransmissions. Default 4,000.
     #[serde(rename = "t2_ms", default = "super::default::t2", deserialize_with = "millis")]
     pub t2: Duration,
+    /// `[sip.streams]`: TCP and TLS.
+    #[serde(default)]
+    pub streams: Streams,
+    /// `[sip.tls]`.
+    pub tls: Option<StreamTls>,
     /// `[sip.limits]`.
     #[serde(default)]
     pub limits: SipLimits,

@@ -11,6 +11,7 @@ mod screening;
 mod sip_limits;
 mod source;
 mod ss7;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -19,7 +20,7 @@ pub use application_server::{ApplicationServer, RoutingKey, services, shares_ser
 pub use ip::{Impairment, Port, PortRole, Route, Sip};
 pub use network::{
     Access, Aka, Authentication, Direct, HlrRoute, MoNotPreferred, Network, NodeKind, R1, R1Order, R1Trigger,
-    RegEvent, ReportUnmatched, Scscf, Timers, UnreachablePolicy,
+    RegEvent, ReportUnmatched, Scscf, ScscfTransport, Timers, UnreachablePolicy,
 };
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
 pub use screening::{Screening, ScreeningOperator, ScreeningPeer, default_action};
@@ -28,7 +29,10 @@ pub use ss7::{
     Association, Destination, Exchange, Handshake, M3uaProcedures, M3uaRole, MapPeer, PeerPart, Profile,
     Rewrite, Role, RouteOn, Sccp, SccpForm, SctpTimers, Sharing, Ss7, Target, Title, TrafficMode,
 };
+pub use streams::{StreamTls, Streams};
 pub use text::{Hosts, Mac, PortAddress, Prefix};
+
+pub(super) use check::host_of;
 
 use crate::gateway::cause::Causes;
 use source::Source;
@@ -224,6 +228,13 @@ impl Config {
                 direct.credentials = direct.credentials.take().map(|file| directory.join(file));
             }
         }
+        if let Some(tls) = &mut self.sip.tls {
+            for file in
+                [Some(&mut tls.certificate), Some(&mut tls.key), tls.ca.as_mut()].into_iter().flatten()
+            {
+                *file = directory.join(&*file);
+            }
+        }
         self.node.secret_file = self.node.secret_file.take().map(|file| directory.join(file));
         if let Some(screening) = &mut self.screening {
             screening.fill();
@@ -256,9 +267,15 @@ impl Config {
         }
     }
 
+    /// Whether there is SIP over TCP or TLS.
+    #[must_use]
+    pub fn has_streams(&self) -> bool {
+        !self.sip.streams.listen.is_empty() || !self.sip.streams.listen_tls.is_empty()
+    }
+
     /// What there is room for in the whole process, to be printed at start.
     #[must_use]
-    pub fn sizes(&self) -> [(&'static str, u64); 12] {
+    pub fn sizes(&self) -> [(&'static str, u64); 13] {
         let (workers, ports) = (u64::from(self.node.workers), self.ports.len() as u64);
         let Capacity {
             dialogues,
@@ -287,6 +304,7 @@ impl Config {
             ("hand_off", workers * workers.saturating_sub(1) * u64::from(hand_off)),
             ("mailbox", 2 * workers * u64::from(mailbox)),
             ("reassemblies", workers * u64::from(reassemblies)),
+            ("connections", if self.has_streams() { self.sip.streams.connections.into() } else { 0 }),
         ]
     }
 }

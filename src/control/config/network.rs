@@ -128,6 +128,21 @@ pub struct Scscf {
     pub uri: String,
     /// Where requests to it are sent; requests from this host, whatever port, are trusted.
     pub address: SocketAddr,
+    /// How: `"udp"`, `"tcp"` or `"tls"`; those need `[sip.streams]`. Default `"udp"`, but for what is too large for it.
+    #[serde(default = "super::default::scscf_transport")]
+    pub transport: ScscfTransport,
+}
+
+/// By what requests to an S-CSCF go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScscfTransport {
+    /// By UDP.
+    Udp,
+    /// By TCP.
+    Tcp,
+    /// By TLS.
+    Tls,
 }
 
 /// `[network.direct]`: UEs that register at the gateway itself.

@@ -3,6 +3,8 @@
 use super::*;
 use std::time::Duration;
 
+mod streams;
+
 const EXAMPLE: &str = include_str!("../../../docs/operating/examples/gateway.toml");
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating/examples/gateway.toml");
 

@@ -61,6 +61,7 @@ impl Registrar {
             remote: request.remote,
             target,
             local: request.local,
+            connection: request.connection.filter(|_| access == AccessKind::Direct),
             network: *network,
             access_network_info: request.access_network_info,
             fingerprint: request.fingerprint,

@@ -209,6 +209,7 @@ pub(super) fn inform(record: &Record, binding: &Binding, event: &str) -> Option<
         network: binding.network,
         local: binding.local,
         remote: binding.target,
+        connection: binding.connection,
         contact: binding.contact,
         identity,
         content: ("application/reginfo+xml", content.into_bytes()),

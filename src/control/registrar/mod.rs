@@ -23,7 +23,7 @@ use super::authentication::Authenticator;
 use super::config::{Config, R1 as Form, R1Order, UnreachablePolicy};
 use super::subscribers::{Known, Subscribers};
 use crate::base::publish::{Show, Shown};
-use crate::base::{SipKey, Time, counts};
+use crate::base::{ConnectionId, SipKey, Time, counts};
 use crate::gateway::mailbox::{Inform, RegisterRequest, Registrant, ToControl, ToWorker, Version};
 use crate::ident::{Imsi, Wildcard, WorkerId};
 use crate::subscriber::{Binding, SubscriberId, Writer};
@@ -34,6 +34,7 @@ pub use r1::R1Counts;
 use r1::{Event, Lack, Party, R1, Settled, Times};
 use reg_event::RegEvent;
 pub use reg_event::RegEventCounts;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ counts! {
         expired,
         /// Bindings removed because the UE could not be reached.
         unreachable,
+        /// Bindings whose stream was lost.
+        connection_lost,
         /// Bindings removed because the HLR said so: cancelLocation, or short messages no longer subscribed to.
         cancelled,
         /// Bindings removed because the HLR refused the registration after it had been answered.
@@ -371,6 +374,26 @@ impl Registrar {
         }
         self.sweep_held(now);
         self.writer.reclaim();
+    }
+
+    /// G-5: a stream is lost; whoever registered by it can't be reached by anything else (RFC 5626 4.3).
+    pub fn on_connection_lost(
+        &mut self,
+        now: Time,
+        source: SocketAddr,
+        connection: ConnectionId,
+        out: &mut Outbox,
+    ) {
+        let found = self.writer.by_address(source).and_then(|subscriber| {
+            let binding = subscriber.record().binding(subscriber.record().binding_from(source)?)?;
+            let same = binding.connection.is_some_and(|it| it.id == connection);
+            same.then(|| (subscriber.id(), Version::of(&binding)))
+        });
+        if let Some((id, binding)) = found {
+            self.counts.connection_lost += 1;
+            self.on_unreachable(now, id, binding);
+        }
+        self.finish(now, out);
     }
 
     /// G-5: a UE can't be reached.

@@ -55,6 +55,7 @@ fn request(public: &str) -> RegisterRequest {
         contact: Some(identity("sip:scscf1.home1.net")),
         remote: "10.1.0.5:5060".parse().unwrap(),
         local: "10.0.0.1:5060".parse().unwrap(),
+        connection: None,
         expires_s: 3_600,
         call: 1,
         sequence: SEQUENCE.fetch_add(1, Ordering::Relaxed),

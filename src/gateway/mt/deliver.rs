@@ -73,6 +73,7 @@ fn send(
     let request = MessageRequest {
         local: binding.local,
         remote: binding.target,
+        connection: binding.connection,
         request_uri: if direct { binding.contact.as_str() } else { target.as_str() },
         to: direct.then(|| target.as_str()),
         from,

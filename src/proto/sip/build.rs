@@ -194,6 +194,8 @@ pub struct Request<'a> {
     pub method: Method<'a>,
     /// The Request-URI.
     pub uri: &'a [u8],
+    /// The transport as Via names it: `UDP`, `TCP` or `TLS`.
+    pub transport: &'static [u8],
     /// Our host as Via names it; an IPv6 address in brackets.
     pub host: &'a [u8],
     /// Our port.
@@ -212,6 +214,22 @@ pub struct Request<'a> {
     pub call_id: &'a [u8],
     /// The number of CSeq.
     pub cseq: u32,
+}
+
+/// Changes the transport in the Via of a request that [`request`] has written, which is its first header; whether that said
+/// `before`.
+pub(super) fn set_via_transport(written: &mut [u8], before: &[u8; 3], after: &[u8; 3]) -> bool {
+    const VIA: &[u8] = b"\r\nVia: SIP/2.0/";
+    let Some(line) = written.iter().position(|&octet| octet == b'\r') else { return false };
+    let is_via = written.get(line..).is_some_and(|rest| rest.starts_with(VIA));
+    let at = line + VIA.len();
+    match written.get_mut(at..at + 3).filter(|place| is_via && **place == before[..]) {
+        Some(place) => {
+            place.copy_from_slice(after);
+            true
+        }
+        None => false,
+    }
 }
 
 /// A body and what it is.
@@ -245,7 +263,9 @@ pub fn request_within(
     w.bytes(b" ");
     w.spoilt |= !is_uri_text(request.uri);
     w.bytes(request.uri);
-    w.bytes(b" SIP/2.0\r\nVia: SIP/2.0/UDP ");
+    w.bytes(b" SIP/2.0\r\nVia: SIP/2.0/");
+    w.bytes(request.transport);
+    w.bytes(b" ");
     w.spoilt |= !is_host(request.host);
     w.bytes(request.host);
     w.bytes(b":");

@@ -1,20 +1,23 @@
-//! Non-INVITE client transactions over UDP (RFC 3261 17.1.2).
+//! Non-INVITE client transactions (RFC 3261 17.1.2). Over streams nothing is repeated, and Timer K is zero.
 //!
 //! A transaction's branch names its place in a slab, so a response finds it without a search. Once it is over, its place
 //! is free at once: a late response still carries a branch that only we can have minted, and is absorbed on that
 //! evidence. That is all that the state Completed and Timer K are for, so neither needs memory here.
 
-use super::build::Writer;
+use super::build::{Writer, set_via_transport};
 use super::mint::{Minter, Token};
 use super::timers::Timers;
 use super::view::Message;
-use crate::base::{Flow, Key, Out, Slab, Time, TimerId, Wheel, counts};
+use crate::base::{Flow, Key, Out, Slab, Time, TimerId, Transport, Wheel, counts};
 use crate::ident::WorkerId;
 use core::time::Duration;
 use std::collections::VecDeque;
 
 /// The longest request, in octets: what fits a UDP datagram in an Ethernet frame.
 pub const MAX_REQUEST: usize = 1472;
+/// The longest request that goes by UDP where a stream can be had, in octets, since nobody knows what paths carry (RFC 3261
+/// 18.1.1).
+pub const LONGEST_BY_UDP: usize = 1300;
 
 counts! {
     /// What client transactions did.
@@ -43,8 +46,12 @@ counts! {
         timed_out,
         /// Transactions given up by their user.
         cancelled,
-        /// Transactions that ended because ICMP proved their request undeliverable.
+        /// Transactions that ended because their request proved undeliverable: by ICMP, or since its stream was not to be had.
         unreachable,
+        /// Requests that went by TCP since they are too large for UDP.
+        by_tcp,
+        /// Of these, how many went by UDP after all, since the peer takes no TCP.
+        back_by_udp,
     }
 }
 
@@ -104,6 +111,8 @@ struct Transaction {
     method_len: u16,
     /// State Proceeding rather than Trying.
     proceeding: bool,
+    /// The flow by UDP that it would have gone by, were it not too large.
+    back: Option<Flow>,
 }
 
 /// The client transactions of one worker.
@@ -118,6 +127,8 @@ pub struct ClientTransactions {
     minter: Minter,
     worker: WorkerId,
     timers: Timers,
+    /// Whether peers can be reached by streams.
+    has_streams: bool,
 }
 
 impl ClientTransactions {
@@ -133,7 +144,14 @@ impl ClientTransactions {
             minter,
             worker: config.worker,
             timers: config.timers,
+            has_streams: false,
         }
+    }
+
+    /// The same, but requests that are too large for UDP go by TCP.
+    #[must_use]
+    pub fn with_streams(self) -> Self {
+        Self { has_streams: true, ..self }
     }
 
     /// Sends the request that `build` writes with the branch it is given, and keeps it until it is answered. `user` comes
@@ -158,12 +176,23 @@ impl ClientTransactions {
         let mut writer = Writer::new(request);
         build(&mut writer, self.minter.branch(token).as_bytes());
         let written = writer.finish();
-        let written = request.get(..written.unwrap_or(0)).unwrap_or(&[]);
+        let written = request.get_mut(..written.unwrap_or(0)).unwrap_or(&mut []);
+        let (flow, back) = match stream_instead(&flow) {
+            Some(stream)
+                if self.has_streams
+                    && written.len() > LONGEST_BY_UDP
+                    && set_via_transport(written, b"UDP", b"TCP") =>
+            {
+                self.counts.by_tcp += 1;
+                (stream, Some(flow))
+            }
+            _ => (flow, None),
+        };
         let Some(method_len) = written.iter().position(|&c| c == b' ') else {
             self.counts.refused_unwritable += 1;
             return Err(Refused::Unwritable);
         };
-        let interval = self.timers.t1;
+        let interval = if flow.transport.is_stream() { self.timers.transaction() } else { self.timers.t1 };
         let transaction = Transaction {
             user,
             flow,
@@ -173,6 +202,7 @@ impl ClientTransactions {
             len: written.len() as u16,
             method_len: method_len as u16,
             proceeding: false,
+            back,
         };
         self.send(&transaction, key, out);
         let inserted = self.transactions.insert(transaction);
@@ -297,6 +327,42 @@ impl ClientTransactions {
         Some(user)
     }
 
+    /// The stream of the request that `token` names could not be had, or is lost before an answer came. A request that went
+    /// by TCP only since it is large goes by UDP after all (RFC 3261 18.1.1), unless it was `sent`. Otherwise gives what it was
+    /// started with, and where it went.
+    pub fn stream_failed(
+        &mut self,
+        now: Time,
+        token: Token,
+        sent: bool,
+        out: &mut dyn Out,
+    ) -> Option<(u64, Flow)> {
+        let key = Key { slot: token.slot, generation: token.generation };
+        let open = |found: &&mut Transaction| found.timer.is_some() && found.flow.transport.is_stream();
+        let transaction = self.transactions.get_mut(key).filter(open)?;
+        let request = self.requests.get_mut(key.slot as usize);
+        let request = request.and_then(|request| request.get_mut(..usize::from(transaction.len)));
+        let back = transaction.back.filter(|_| !sent);
+        if let (Some(back), Some(request)) = (back, request)
+            && set_via_transport(request, b"TCP", b"UDP")
+        {
+            (transaction.flow, transaction.back) = (back, None);
+            transaction.interval = self.timers.t1;
+            if let Some(timer) = transaction.timer.take() {
+                self.wheel.cancel(timer);
+            }
+            transaction.timer = self.wheel.insert(now + transaction.interval, key).ok();
+            let again = Transaction { ..*transaction };
+            self.send(&again, key, out);
+            self.counts.back_by_udp += 1;
+            return None;
+        }
+        let flow = transaction.flow;
+        let user = self.remove(key)?.user;
+        self.counts.unreachable += 1;
+        Some((user, flow))
+    }
+
     /// Where the request of a transaction that isn't over was sent.
     #[must_use]
     pub fn pending_flow(&self, key: Key) -> Option<Flow> {
@@ -327,4 +393,10 @@ impl ClientTransactions {
         }
         assert!(self.expired.len() <= self.transactions.capacity());
     }
+}
+
+/// The stream that a datagram's flow could be.
+fn stream_instead(flow: &Flow) -> Option<Flow> {
+    let Transport::Udp { destination_port, .. } = flow.transport else { return None };
+    Some(Flow { transport: Transport::StreamTo { destination_port, secure: false }, ..*flow })
 }

@@ -143,7 +143,18 @@ impl Minter {
     #[must_use]
     pub fn read_quoted(&self, text: &[u8]) -> Option<Token> {
         let (_, rest) = split_once(text, b'\r')?;
-        let via = rest.strip_prefix(b"\nVia: SIP/2.0/UDP ")?;
+        self.read_via(rest.strip_prefix(b"\nVia: SIP/2.0/UDP ")?)
+    }
+
+    /// Whose request a text is, if we wrote it for a stream.
+    #[must_use]
+    pub fn read_sent(&self, text: &[u8]) -> Option<Token> {
+        let (_, rest) = split_once(text, b'\r')?;
+        let via = rest.strip_prefix(b"\nVia: SIP/2.0/")?;
+        self.read_via(via.strip_prefix(b"TCP ").or_else(|| via.strip_prefix(b"TLS "))?)
+    }
+
+    fn read_via(&self, via: &[u8]) -> Option<Token> {
         let (_, rest) = split_once(via, b';')?;
         let branch = rest.strip_prefix(b"branch=")?;
         self.read_branch(branch.get(..MAGIC_COOKIE.len() + TOKEN_TEXT)?)

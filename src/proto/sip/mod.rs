@@ -1,10 +1,11 @@
-//! Session Initiation Protocol over UDP (RFC 3261, RFC 3428, RFC 3581, RFC 4320): REGISTER and MESSAGE.
+//! Session Initiation Protocol over UDP and streams (RFC 3261, RFC 3428, RFC 3581, RFC 4320): REGISTER and MESSAGE.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod auth;
 pub mod build;
 mod client;
+pub mod framing;
 mod headers;
 mod host;
 mod index;
@@ -23,7 +24,9 @@ mod via;
 mod view;
 
 pub use build::Writer;
-pub use client::{ClientConfig, ClientTransactions, MAX_REQUEST, Refused, ResponseOutcome, SipClientCounts};
+pub use client::{
+    ClientConfig, ClientTransactions, LONGEST_BY_UDP, MAX_REQUEST, Refused, ResponseOutcome, SipClientCounts,
+};
 pub use headers::{MediaType, NameAddr, split_values};
 pub use limits::Limits;
 pub use mint::{Branch, CallId, Minter, Tag, Text, Token};

@@ -1,4 +1,5 @@
-//! Non-INVITE server transactions over UDP (RFC 3261 17.2.2, RFC 4320).
+//! Non-INVITE server transactions (RFC 3261 17.2.2, RFC 4320). Over streams Timer J is zero: nothing is remembered of what
+//! was answered.
 //!
 //! An answered transaction is a 16-byte fingerprint and a status until Timer J ends: the To tag is a keyed hash of the
 //! branch, so that the same response can be written from the retransmitted request. Only a transaction whose answer
@@ -20,8 +21,9 @@ use super::client::Refused;
 use super::index::Index;
 use super::mint::Tag;
 use super::timers::Timers;
+use super::via::Via;
 use super::view::{Message, Method};
-use crate::base::{Flow, Out, SipKey, Time, TimerId, Transport, Wheel, counts};
+use crate::base::{Connection, Flow, Out, SipKey, Time, TimerId, Transport, Wheel, counts};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -94,14 +96,39 @@ pub struct Origin {
     /// Whether the source is known: anybody can write an address there, unless it has shown that it gets what is sent
     /// there.
     pub known: bool,
+    /// The stream that it came by; none if it is a datagram.
+    pub connection: Option<Connection>,
 }
 
 impl Origin {
     /// Whether a response of `len` octets may go there: to a source that is not known, none that is longer than the
-    /// request.
+    /// request. Who has connected gets what is sent to him.
     #[must_use]
     pub const fn takes(&self, len: usize) -> bool {
-        self.known || len <= self.octets
+        self.known || self.connection.is_some() || len <= self.octets
+    }
+
+    /// How a response gets to `target`: by the stream that its request came by, as long as that is open (RFC 3261 18.2.2).
+    #[must_use]
+    pub fn flow(&self, target: SocketAddr) -> Flow {
+        let transport = match self.connection {
+            Some(connection) => Transport::Stream { connection, destination_port: target.port() },
+            None => Transport::Udp { source_port: self.local.port(), destination_port: target.port() },
+        };
+        Flow { source: self.local.ip(), destination: target.ip(), transport }
+    }
+
+    /// Where the response to a request with that topmost Via goes; for a stream, where one is to be opened if it is lost:
+    /// to the port of sent-by, or the transport's own (RFC 3261 18.2.2).
+    #[must_use]
+    pub fn target(&self, via: &Via<'_>) -> SocketAddr {
+        match self.connection {
+            Some(connection) => {
+                let default = if connection.secure { 5061 } else { 5060 };
+                SocketAddr::new(self.source.ip(), via.sent_by_port.unwrap_or(default))
+            }
+            None => response_target(via, self.source),
+        }
     }
 }
 
@@ -232,7 +259,7 @@ impl ServerTransactions {
         let nothing = Completed { fingerprint: [0; 2], expires_and_status: 0 };
         Self {
             counts: SipServerCounts::default(),
-            fingerprint: secret.derive("sip server transaction"),
+            fingerprint: ServerKey::secret(secret),
             timers: config.timers,
             index: Index::new(config.completed),
             copies: Index::new(config.completed),
@@ -250,7 +277,7 @@ impl ServerTransactions {
     /// The transaction that a request belongs to.
     #[must_use]
     pub fn key(&self, request: &Message<'_>) -> ServerKey {
-        ServerKey::of(request, &self.fingerprint)
+        ServerKey::of(&self.fingerprint, request)
     }
 
     /// Tells a new request, whose transaction is `key` and which came from `source`, from a retransmission. From a `legacy`
@@ -403,19 +430,11 @@ impl ServerTransactions {
         let len = w.finish().ok_or(Refused::Unwritable)?;
         timestamp(&request.fragment(), &mut w);
         let with_timestamp = w.finish().ok_or(Refused::Unwritable)?;
-        let target = response_target(&request.top_via(), origin.source);
         let entry = Pending {
             key,
             arrived: now,
             origin,
-            flow: Flow {
-                source: origin.local.ip(),
-                destination: target.ip(),
-                transport: Transport::Udp {
-                    source_port: origin.local.port(),
-                    destination_port: target.port(),
-                },
-            },
+            flow: origin.flow(origin.target(&request.top_via())),
             timer: self.wheel.insert(now + self.timers.trying(), slot).ok(),
             len: len as u16,
             timestamp_len: (with_timestamp - len) as u16,
@@ -480,7 +499,7 @@ impl ServerTransactions {
     /// known.
     fn end(&mut self, now: Time, slot: u32, entry: &Pending, status: u16) {
         self.release(slot);
-        if entry.origin.known {
+        if entry.origin.known && entry.origin.connection.is_none() {
             self.remember(now, entry.key, status, entry.origin.source.ip());
         }
     }
@@ -519,7 +538,7 @@ impl ServerTransactions {
         self.counts.answered += 1;
         let sent = self.send(slot, &entry, status, whole, extra, out);
         match sent {
-            Ok(len) if whole && len > 0 => self.stay(now, slot, len),
+            Ok(len) if whole && len > 0 && entry.origin.connection.is_none() => self.stay(now, slot, len),
             // What found no buffer is not there to be sent again: the retransmission is a new request.
             _ if whole => self.release(slot),
             _ => self.end(now, slot, &entry, status),

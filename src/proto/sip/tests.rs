@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 mod build;
+mod framing;
 mod fuzz;
 mod grammar;
 mod torture;
@@ -89,7 +90,7 @@ fn local() -> SocketAddr {
 
 /// Of a request whose source is known.
 fn origin() -> Origin {
-    Origin { source: source(), local: local(), octets: 0, known: true }
+    Origin { source: source(), local: local(), octets: 0, known: true, connection: None }
 }
 
 fn flow() -> Flow {

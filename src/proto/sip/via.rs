@@ -30,6 +30,14 @@ pub struct Via<'a> {
     pub(super) readable: bool,
 }
 
+impl Via<'_> {
+    /// Whether it has the `alias` parameter: requests to sent-by may go by the connection that this came by (RFC 5923 8.1).
+    #[must_use]
+    pub fn has_alias(&self) -> bool {
+        self.params.into_iter().any(|param| param.name.eq_ignore_ascii_case(b"alias"))
+    }
+}
+
 impl<'a> Via<'a> {
     /// One that can't be read: a response copies it, and goes to where its request came from.
     pub(super) const fn unreadable(line: &'a [u8]) -> Self {

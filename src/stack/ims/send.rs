@@ -3,8 +3,8 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::register::{self, Contact};
-use super::{Deferred, Ims, RequestId, SMS, flow, rpdu, subscribe};
-use crate::base::{Inline, Key, Malformed, Out, Time};
+use super::{Deferred, Ims, RequestId, SMS, flow, rpdu, stream_flow, subscribe};
+use crate::base::{Connection, Flow, Inline, Key, Malformed, Out, Time, Transport};
 use crate::codec::Prepend;
 use crate::proto::sip::{self, Method, Name, Origin, Slots, Token, Writer, build, keep_alive};
 use crate::stack::{
@@ -29,7 +29,8 @@ impl Ims {
         out: &mut dyn Out,
     ) {
         self.respond(now, request, status, out);
-        if request.known || status < 300 {
+        // Over a stream nothing comes twice.
+        if request.connection.is_none() && (request.known || status < 300) {
             self.servers.complete_now(now, request.key, status, request.source.ip());
         }
     }
@@ -89,7 +90,8 @@ impl Ims {
         let to_tag = self.minter.to_tag(message);
         let extra = self.extra(answered, request, status);
         // A response is about as long as what it copies of its request.
-        let room = if request.octets > LONG { out.long_room() } else { out.room() };
+        let room =
+            if request.octets > LONG && request.connection.is_none() { out.long_room() } else { out.room() };
         let Some(room) = room else { return };
         let write = |extra: &Extra<'_>, room: &mut [u8]| {
             let mut w = Writer::new(room);
@@ -99,14 +101,14 @@ impl Ims {
         };
         // What a header repeats may be more than a datagram holds: the status alone is an answer too.
         let len = write(&extra, room).or_else(|| write(&Extra::None, room));
-        let target = build::response_target(&message.top_via(), request.source);
-        self.commit(len, &request.origin(), target, out);
+        let origin = request.origin();
+        self.commit(len, &origin, origin.target(&message.top_via()), out);
     }
 
     /// Sends the response of `len` octets in the room last given, as far as its source may get it.
     fn commit(&mut self, len: Option<usize>, origin: &Origin, target: SocketAddr, out: &mut dyn Out) {
         match len {
-            Some(len) if origin.takes(len) => out.commit(len, flow(origin.local, target)),
+            Some(len) if origin.takes(len) => out.commit(len, origin.flow(target)),
             Some(_) => self.servers.counts.reply_withheld += 1,
             None => self.servers.counts.unwritable += 1,
         }
@@ -166,12 +168,22 @@ impl Ims {
         slots: &mut Slots,
         out: &mut dyn Out,
     ) {
-        let room = if bytes.len() > LONG { out.long_room() } else { out.room() };
+        let room =
+            if bytes.len() > LONG && origin.connection.is_none() { out.long_room() } else { out.room() };
         let Some(room) = room else { return };
         let mut w = Writer::new(room);
         if let Some(target) = build::refusal(bytes, why, &self.minter, origin.source, slots, &mut w) {
             self.counts.bad_request += 1;
             self.commit(w.finish(), origin, target, out);
+        }
+    }
+
+    /// Our address for a datagram: that which the application knows, unless it is a stream's alone.
+    fn local_of(&self, local: SocketAddr, remote: SocketAddr) -> SocketAddr {
+        let listen = &self.config.listen;
+        match listen.contains(&local) {
+            true => local,
+            false => *listen.iter().find(|own| own.is_ipv4() == remote.is_ipv4()).unwrap_or(&local),
         }
     }
 
@@ -198,6 +210,7 @@ impl Ims {
             method: Method::Message,
             local: request.local,
             remote: request.remote,
+            connection: request.connection,
             uri: request.request_uri,
             routes: route.as_slice(),
             from: request.from,
@@ -235,6 +248,7 @@ impl Ims {
             method: Method::Message,
             local: request.local,
             remote: request.remote,
+            connection: request.connection,
             uri: request.request_uri,
             routes: &[],
             from: request.from,
@@ -262,6 +276,7 @@ impl Ims {
             method: Method::Register,
             local: request.local,
             remote: request.remote,
+            connection: None,
             uri: request.request_uri,
             routes: &[],
             from: request.from,
@@ -298,6 +313,7 @@ impl Ims {
             method: Method::Publish,
             local: request.local,
             remote: request.remote,
+            connection: None,
             uri: request.uri,
             routes: &[],
             from: request.uri,
@@ -330,14 +346,16 @@ impl Ims {
             Token { worker: self.config.worker, slot: head.key.slot, generation: head.key.generation };
         let (call_id, tag) =
             (self.minter.call_id(token, self.config.host.as_bytes()), self.minter.tag(token));
-        let host = self.host(head.local.ip());
+        let (local, flow, transport) = self.way(head.local, head.remote, head.connection);
+        let host = self.host(local.ip());
         let content = build::Content { media_type: media_type.as_bytes(), body };
         let build = |w: &mut Writer<'_>, branch: &[u8]| {
             let head = build::Request {
                 method: head.method,
                 uri: head.uri.as_bytes(),
+                transport,
                 host: &host,
-                port: head.local.port(),
+                port: local.port(),
                 branch,
                 routes: head.routes,
                 from: head.from.as_bytes(),
@@ -348,7 +366,7 @@ impl Ims {
             };
             build::request(&head, extra, (!body.is_empty()).then_some(content), w);
         };
-        let started = self.clients.start(now, flow(head.local, head.remote), user, out, build);
+        let started = self.clients.start(now, flow, user, out, build);
         started.map(RequestId).map_err(|refused| {
             self.counts.not_sent += 1;
             match refused {
@@ -356,6 +374,27 @@ impl Ims {
                 sip::Refused::Full | sip::Refused::Gone | sip::Refused::Withheld => Refusal::Full,
             }
         })
+    }
+
+    /// How a request goes from one of our addresses to a peer's: from where exactly, by what, and that transport's name in Via.
+    pub(super) fn way(
+        &self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        connection: Option<Connection>,
+    ) -> (SocketAddr, Flow, &'static [u8]) {
+        let stream = stream_flow(&self.config.streams, local, remote, connection);
+        let (local, flow) = stream.unwrap_or_else(|| {
+            let local = self.local_of(local, remote);
+            (local, flow(local, remote))
+        });
+        let transport: &'static [u8] = match flow.transport {
+            Transport::Stream { connection: Connection { secure: true, .. }, .. }
+            | Transport::StreamTo { secure: true, .. } => b"TLS",
+            Transport::Stream { .. } | Transport::StreamTo { .. } => b"TCP",
+            _ => b"UDP",
+        };
+        (local, flow, transport)
     }
 
     /// CSeq numbers: below 2^31 (RFC 3261 8.1.1.5).
@@ -370,6 +409,7 @@ struct Head<'a> {
     method: Method<'static>,
     local: SocketAddr,
     remote: SocketAddr,
+    connection: Option<Connection>,
     uri: &'a str,
     routes: &'a [&'a [u8]],
     from: &'a str,

@@ -1,6 +1,6 @@
 //! The event package `reg` (RFC 3680) as its subscriber sees it: SUBSCRIBE with its answer, and NOTIFY (RFC 6665).
 
-use super::{Ims, RequestId, flow};
+use super::{Ims, RequestId};
 use crate::base::{Key, Out, Time};
 use crate::proto::sip::{self, Method, Minter, Name, Token, Writer, build};
 use crate::stack::{Notify, Refusal, Request, SubscribeRequest, Subscribed};
@@ -59,13 +59,15 @@ impl Ims {
         let token = Token { worker: self.config.worker, slot, generation };
         let call_id = self.minter.call_id(token, self.config.host.as_bytes());
         let tag = self.minter.tag(token);
-        let host = self.host(request.local.ip());
+        let (local, flow, transport) = self.way(request.local, request.remote, None);
+        let host = self.host(local.ip());
         let build = |w: &mut Writer<'_>, branch: &[u8]| {
             let head = build::Request {
                 method: Method::Subscribe,
                 uri: request.request_uri.as_bytes(),
+                transport,
                 host: &host,
-                port: request.local.port(),
+                port: local.port(),
                 branch,
                 routes: request.routes,
                 from: request.from.as_bytes(),
@@ -83,7 +85,7 @@ impl Ims {
             };
             build::request_within(&head, request.to_tag, extra, None, w);
         };
-        let started = self.clients.start(now, flow(request.local, request.remote), user, out, build);
+        let started = self.clients.start(now, flow, user, out, build);
         started.map(RequestId).map_err(|refused| {
             self.counts.not_sent += 1;
             match refused {

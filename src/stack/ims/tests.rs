@@ -13,6 +13,7 @@ mod identities;
 mod refusals;
 mod registers;
 mod requests;
+mod streams;
 mod subscriptions;
 
 /// Our addresses, an S-CSCF, and UEs that the stack does not know.
@@ -71,6 +72,7 @@ impl Bench {
             workers,
             side: Side::Network,
             listen: vec![address(LOCAL), address(LOCAL_V6)],
+            streams: ImsStreams::default(),
             trusted: vec![address(SCSCF).ip().into()],
             legacy: vec![],
             host: "gw.example".into(),

@@ -13,14 +13,14 @@ use ipsmgw::io::memory::{End, MemoryIo, Pool, pair, views};
 use std::time::Duration;
 
 /// From one turn to the next.
-const TURN: Duration = Duration::from_micros(50);
+pub const TURN: Duration = Duration::from_micros(50);
 
 /// What turns the workers, and looks at them.
 type Turning = Box<dyn FnMut(&mut [Worker<MemoryIo, Gateway>], Time)>;
 
 pub struct Turned {
-    now: Time,
-    parts: Parts<MemoryIo>,
+    pub now: Time,
+    pub parts: Parts<MemoryIo>,
     ends: [End; 2],
     turning: Turning,
 }

@@ -232,6 +232,7 @@ impl Core {
         let request = MessageRequest {
             local: CORE_SIP.parse().expect("an address"),
             remote: GATEWAY_SIP.parse().expect("an address"),
+            connection: None,
             request_uri: "sip:ipsmgw.home1.net",
             to: None,
             asserted: true,

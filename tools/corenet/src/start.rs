@@ -22,8 +22,8 @@ use ipsmgw::proto::sccp::SccpConfig;
 use ipsmgw::proto::sip;
 use ipsmgw::proto::tcap::DialoguesConfig;
 use ipsmgw::stack::{
-    Application, Handshake, Ims, ImsConfig, Offer, PeerPolicy, Peers, ScreeningConfig, Side, Ss7, Ss7Config,
-    Stack, Transport,
+    Application, Handshake, Ims, ImsConfig, ImsStreams, Offer, PeerPolicy, Peers, ScreeningConfig, Side, Ss7,
+    Ss7Config, Stack, Transport,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -314,6 +314,7 @@ where
         workers: 1,
         side: Side::Mobile,
         listen: stack.listen,
+        streams: ImsStreams::default(),
         trusted: config.networks.iter().map(|network| network.gateway_address.ip().into()).collect(),
         legacy: vec![],
         host: "corenet".into(),

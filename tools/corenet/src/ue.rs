@@ -271,6 +271,7 @@ fn notice(node: &mut Node, now: Time, number: u32, cx: &mut Cx<'_>) {
     let request = MessageRequest {
         local,
         remote: scscf.gateway,
+        connection: None,
         request_uri: &format!("tel:+{}", scscf.service_centre),
         to: None,
         asserted: true,
@@ -379,6 +380,7 @@ fn submit_as(node: &mut Node, now: Time, at: usize, direct: bool, intended: Time
     let request = MessageRequest {
         local,
         remote: scscf.gateway,
+        connection: None,
         request_uri: &format!("tel:+{}", scscf.service_centre),
         to: None,
         asserted: true,
@@ -557,6 +559,7 @@ fn on_deliver(
     let request = MessageRequest {
         local,
         remote: scscf.gateway,
+        connection: None,
         request_uri: &scscf.gateway_uri,
         to: None,
         asserted: true,

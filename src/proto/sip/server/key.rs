@@ -42,8 +42,15 @@ impl ServerKey {
         least.saturating_add((self.0 as u64 % (least as u64 + 1)) as u32)
     }
 
-    /// That of a request, under a secret of the process. Without a branch of RFC 3261 all counts that 17.2.3 has for such requests.
-    pub(super) fn of(request: &Message<'_>, secret: &SipKey) -> Self {
+    /// What makes the names unpredictable, the same on all workers.
+    #[must_use]
+    pub fn secret(secret: &SipKey) -> SipKey {
+        secret.derive("sip server transaction")
+    }
+
+    /// That of a request, under the key that [`Self::secret`] gives. Without a branch of RFC 3261 all counts that 17.2.3 has for such requests.
+    #[must_use]
+    pub fn of(secret: &SipKey, request: &Message<'_>) -> Self {
         let via = request.top_via();
         let mut folded = [0; 255];
         let host = lower_case(via.sent_by_host, &mut folded);

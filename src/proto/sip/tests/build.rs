@@ -14,6 +14,7 @@ fn written(write: impl FnOnce(&mut Writer<'_>)) -> Option<Vec<u8>> {
 const DELIVERY: Request<'static> = Request {
     method: Method::Message,
     uri: b"tel:+4917012345670",
+    transport: b"UDP",
     host: b"ipsmgw.home1.net",
     port: 5060,
     branch: b"z9hG4bKabc",
@@ -70,6 +71,7 @@ fn a_registration_is_written_with_its_mandatory_headers() {
     let register = Request {
         method: Method::Register,
         uri: b"sip:home1.net",
+        transport: b"UDP",
         host: b"[2001:db8::1]",
         port: 5062,
         routes: &[],

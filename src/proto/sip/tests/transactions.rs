@@ -12,6 +12,7 @@ fn message(w: &mut Writer<'_>, branch: &[u8]) {
     let request = Request {
         method: Method::Message,
         uri: b"tel:+49170",
+        transport: b"UDP",
         host: b"192.0.2.1",
         port: 5060,
         branch,

@@ -95,6 +95,7 @@ fn quoted(bench: &mut Bench, remote: &str) -> (Vec<u8>, Flow) {
     let request = InformRequest {
         local: address(local),
         remote: address(remote),
+        connection: None,
         request_uri: "sip:a@ue.example",
         to: "sip:a@home1.net",
         from: "sip:gw.home1.net",

@@ -11,6 +11,7 @@ fn direct<'a>() -> MessageRequest<'a> {
     MessageRequest {
         local: address(LOCAL_V6),
         remote: address(UE_V6),
+        connection: None,
         request_uri: "sip:a@[2001:db8:7::7]:5070;ob",
         to: Some("sip:a@home1.net"),
         from: "sip:gw.home1.net",
@@ -61,6 +62,7 @@ fn a_ue_is_informed_by_any_content() {
     let request = InformRequest {
         local: address(LOCAL),
         remote: address(UE),
+        connection: None,
         request_uri: "sip:a@10.1.2.3:5070",
         to: "sip:a@home1.net",
         from: "sip:gw.home1.net",
