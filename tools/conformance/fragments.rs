@@ -36,7 +36,7 @@ fn paced(name: &str, pace: Rc<Cell<Duration>>) -> (Peers, Totals) {
                 counts.each(&mut |name, _, value| add(name, value));
             }
             worker.stack().fill(&mut |name, used, _| {
-                if name == "reassemblies" {
+                if name == "ip_reassemblies" {
                     add(name, used as u64);
                 }
             });
@@ -76,7 +76,7 @@ fn fragments_by_both_queues_meet() {
     assert_eq!((totals["reassembled"], totals["fragments_of_refused"]), (200, 0));
     assert!(totals["reassembled_handed_over"] > 50, "{totals:?}");
     assert_eq!(totals["parts_handed_off"], totals["reassembled_handed_over"] * 2);
-    assert_eq!((totals["parts_lost"], totals["ring_full"], totals["reassemblies"]), (0, 0, 0));
+    assert_eq!((totals["parts_lost"], totals["ring_full"], totals["ip_reassemblies"]), (0, 0, 0));
 }
 
 /// The other way: a response that copies what fits one datagram and no packet.
@@ -145,7 +145,7 @@ fn a_flood_of_first_fragments_ends() {
         peers.step();
     }
     peers.settle();
-    assert_eq!(totals.borrow()["reassemblies"], 64, "half of what two workers have");
+    assert_eq!(totals.borrow()["ip_reassemblies"], 64, "half of what two workers have");
     assert_eq!(totals.borrow()["reassembly_full"], 1000 - 64);
     let draft = peers.large_register(&Ue::home1(0), 3600, 3515);
     peers.send_in_fragments(&draft, 1400, |_| (), &[0, 1]);
@@ -153,7 +153,7 @@ fn a_flood_of_first_fragments_ends() {
     pace.set(Duration::from_millis(10));
     let end = peers.now() + Duration::from_secs(15);
     peers.until("their time", |peers| (peers.now() > end).then_some(()));
-    assert_eq!((totals.borrow()["reassemblies"], totals.borrow()["reassembly_late"]), (0, 64));
+    assert_eq!((totals.borrow()["ip_reassemblies"], totals.borrow()["reassembly_late"]), (0, 64));
     // ICMP tells no more of them than the limit of all errors allows.
     assert!(totals.borrow()["errors_out"] <= 64, "{:?}", totals.borrow());
 }

@@ -272,7 +272,7 @@ impl Config {
             frames,
             hand_off,
             mailbox,
-            reassemblies,
+            ip_reassemblies,
         } = self.capacity;
         [
             ("dialogues", workers * u64::from(dialogues)),
@@ -286,7 +286,7 @@ impl Config {
             ("frames", workers * ports * u64::from(frames)),
             ("hand_off", workers * workers.saturating_sub(1) * u64::from(hand_off)),
             ("mailbox", 2 * workers * u64::from(mailbox)),
-            ("reassemblies", workers * u64::from(reassemblies)),
+            ("ip_reassemblies", workers * u64::from(ip_reassemblies)),
         ]
     }
 }

@@ -38,7 +38,7 @@ fn pain_11_a_register_of_four_kilobytes_in_fragments() {
             }
         }
         bench.until_total("link.reassembled", 6);
-        bench.until_total("fill.reassemblies", 0);
+        bench.until_total("fill.ip_reassemblies", 0);
         bench.assert_silent();
     });
 }

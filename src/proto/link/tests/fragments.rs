@@ -185,7 +185,8 @@ fn nothing_is_made_that_was_not_sent() {
     let (mut link, mut wire) = ready();
     let mut whole = room(&link);
     let mut now = Time::ZERO;
-    let mut sent: std::collections::BTreeMap<(usize, u32), Vec<(usize, bool, Vec<u8>)>> = Default::default();
+    type Sent = Vec<(usize, bool, Vec<u8>)>;
+    let mut sent = std::collections::BTreeMap::<(usize, u32), Sent>::new();
     for _ in 0..200_000 {
         let (family, id) = (random.below(2) as usize, random.below(4) as u32);
         let (start, more) = (random.below(4) as usize * 48, random.below(3) > 0);
