@@ -117,9 +117,11 @@ fn a_proved_too_big_makes_the_next_try_smaller() {
     peers.send_mt(&ue.imsi, &tpdu);
     let message = peers.expect_message();
     assert!(message.raw.len() > 600, "{message:#?}");
-    let forged =
-        String::from_utf8(message.raw.clone()).unwrap().replacen("branch=z9hG4bK", "branch=z9hG4bKx", 1);
-    let told = [forged.as_bytes(), &message.raw]
+    // Another branch than ours.
+    let mut forged = message.raw.clone();
+    let branch = forged.windows(7).position(|octets| octets == b"z9hG4bK").unwrap();
+    forged[branch + 30] ^= 1;
+    let told = [&forged, &message.raw]
         .map(|octets| wire::too_big(IMS, 576, message.source, message.destination, octets));
     peers.send_frame(IMS, 1 - message.queue, &told[0]);
     let again = peers.expect_message();
