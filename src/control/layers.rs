@@ -77,7 +77,7 @@ pub fn reassembly(config: &Config) -> link::ReassemblyConfig {
     let scscfs = config.networks.iter().flat_map(|network| &network.scscf).map(|scscf| scscf.address.ip());
     let peers = config.associations.iter().flat_map(|association| association.remote.iter().copied());
     link::ReassemblyConfig {
-        entries: config.capacity.reassemblies as usize,
+        entries: config.capacity.ip_reassemblies as usize,
         octets: usize::from(config.sip.limits.datagram) + UDP_HEADER,
         t_reassembly: config.timers.reassembly,
         known: scscfs.chain(peers).collect(),

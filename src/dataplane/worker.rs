@@ -265,7 +265,10 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
         self.cursor.reset();
         let is_whole = self.stack.take_part(from, part, frame.bytes(), &mut self.cursor);
         drop(frame);
-        while is_whole {
+        if !is_whole {
+            return;
+        }
+        loop {
             match &mut self.stack.next_reassembled(now, &mut self.cursor, &mut self.transmit) {
                 Next::Indication(indication) => {
                     let mut cx = Context { stack: &mut self.stack, outside: &mut self.transmit };

@@ -7,14 +7,20 @@ use harness::peers::{IMS, Peers, SCSCF, Ue, deliver};
 use harness::turned::{Turned, turn};
 use harness::wire;
 use ipsmgw::base::Counts;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// What all workers have counted together, by name.
 type Totals = Rc<RefCell<BTreeMap<&'static str, u64>>>;
 
 fn gateway(name: &str) -> (Peers, Totals) {
+    paced(name, Rc::default())
+}
+
+/// The same; once `pace` is something, turns are so far apart.
+fn paced(name: &str, pace: Rc<Cell<Duration>>) -> (Peers, Totals) {
     let totals = Totals::default();
     let shown = totals.clone();
     let turned = Turned::new(name, move |workers, now| {
@@ -30,13 +36,13 @@ fn gateway(name: &str) -> (Peers, Totals) {
                 counts.each(&mut |name, _, value| add(name, value));
             }
             worker.stack().fill(&mut |name, used, _| {
-                if name == "reassemblies" {
+                if name == "ip_reassemblies" {
                     add(name, used as u64);
                 }
             });
         }
     });
-    let mut peers = Peers::new(Box::new(turned), 1);
+    let mut peers = Peers::new(Box::new(turned.paced(pace)), 1);
     peers.until("traffic", |peers| peers.ss7.active[0].then_some(()));
     peers.settle();
     (peers, totals)
@@ -70,7 +76,7 @@ fn fragments_by_both_queues_meet() {
     assert_eq!((totals["reassembled"], totals["fragments_of_refused"]), (200, 0));
     assert!(totals["reassembled_handed_over"] > 50, "{totals:?}");
     assert_eq!(totals["parts_handed_off"], totals["reassembled_handed_over"] * 2);
-    assert_eq!((totals["parts_lost"], totals["ring_full"], totals["reassemblies"]), (0, 0, 0));
+    assert_eq!((totals["parts_lost"], totals["ring_full"], totals["ip_reassemblies"]), (0, 0, 0));
 }
 
 /// The other way: a response that copies what fits one datagram and no packet.
@@ -92,7 +98,7 @@ fn a_long_response_goes_in_fragments() {
             let before = peers.pieces_received;
             peers.send_in_fragments(&draft, 1400, |_| (), &[queue]);
             assert_eq!(peers.expect_response(&draft).status(), 200);
-            assert_eq!(peers.pieces_received - before, 2);
+            assert_eq!(peers.pieces_received - before, 3);
         }
     }
 }
@@ -104,13 +110,19 @@ fn a_proved_too_big_makes_the_next_try_smaller() {
     let (mut peers, totals) = gateway("narrow");
     let ue = Ue::home1(0);
     peers.register(&ue);
-    peers.send_mt(&ue.imsi, &deliver());
+    // With 140 octets of user data.
+    let mut tpdu = deliver();
+    (tpdu[10], tpdu[18]) = (4, 140);
+    tpdu.resize(19 + 140, 7);
+    peers.send_mt(&ue.imsi, &tpdu);
     let message = peers.expect_message();
     assert!(message.raw.len() > 600, "{message:#?}");
-    let forged =
-        String::from_utf8(message.raw.clone()).unwrap().replacen("branch=z9hG4bK", "branch=z9hG4bKx", 1);
-    let told = [forged.as_bytes(), &message.raw]
-        .map(|octets| wire::too_big(IMS, 600, message.source, message.destination, octets));
+    // Another branch than ours.
+    let mut forged = message.raw.clone();
+    let branch = forged.windows(7).position(|octets| octets == b"z9hG4bK").unwrap();
+    forged[branch + 30] ^= 1;
+    let told = [&forged, &message.raw]
+        .map(|octets| wire::too_big(IMS, 576, message.source, message.destination, octets));
     peers.send_frame(IMS, 1 - message.queue, &told[0]);
     let again = peers.expect_message();
     assert_eq!((again.raw == message.raw, peers.pieces_received), (true, 0), "not believed");
@@ -125,7 +137,8 @@ fn a_proved_too_big_makes_the_next_try_smaller() {
 /// What strangers leave behind takes room for a time, and is gone after it; a peer that is configured is not in their way.
 #[test]
 fn a_flood_of_first_fragments_ends() {
-    let (mut peers, totals) = gateway("flood");
+    let pace = Rc::new(Cell::new(Duration::ZERO));
+    let (mut peers, totals) = paced("flood", pace.clone());
     for number in 0..1000u16 {
         let mut draft = peers.large_register(&Ue::home1(number.into()), 3600, 3515);
         let [high, low] = number.to_be_bytes();
@@ -134,14 +147,15 @@ fn a_flood_of_first_fragments_ends() {
         peers.step();
     }
     peers.settle();
-    assert_eq!(totals.borrow()["reassemblies"], 64, "half of what two workers have");
+    assert_eq!(totals.borrow()["ip_reassemblies"], 64, "half of what two workers have");
     assert_eq!(totals.borrow()["reassembly_full"], 1000 - 64);
     let draft = peers.large_register(&Ue::home1(0), 3600, 3515);
     peers.send_in_fragments(&draft, 1400, |_| (), &[0, 1]);
     assert_eq!(peers.expect_response(&draft).status(), 200);
-    let end = peers.now() + std::time::Duration::from_secs(15);
+    pace.set(Duration::from_millis(10));
+    let end = peers.now() + Duration::from_secs(15);
     peers.until("their time", |peers| (peers.now() > end).then_some(()));
-    assert_eq!((totals.borrow()["reassemblies"], totals.borrow()["reassembly_late"]), (0, 64));
+    assert_eq!((totals.borrow()["ip_reassemblies"], totals.borrow()["reassembly_late"]), (0, 64));
     // ICMP tells no more of them than the limit of all errors allows.
     assert!(totals.borrow()["errors_out"] <= 64, "{:?}", totals.borrow());
 }

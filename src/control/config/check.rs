@@ -202,7 +202,7 @@ impl Check<'_, '_, '_> {
         ] {
             self.range(format!("capacity.{key}"), value, 16..=most);
         }
-        self.range("capacity.reassemblies", capacity.reassemblies, 1..=1024);
+        self.range("capacity.ip_reassemblies", capacity.ip_reassemblies, 1..=1024);
         if capacity.identities < capacity.subscribers {
             let remedy = format!("give at least {}, one for each subscriber", capacity.subscribers);
             self.error("capacity.identities", "is less than subscribers", remedy);

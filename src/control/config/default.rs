@@ -34,7 +34,7 @@ impl Default for Capacity {
             frames: 8_192,
             hand_off: 1_024,
             mailbox: 1_024,
-            reassemblies: 64,
+            ip_reassemblies: 64,
         }
     }
 }

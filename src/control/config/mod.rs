@@ -289,7 +289,7 @@ impl Config {
             frames,
             hand_off,
             mailbox,
-            reassemblies,
+            ip_reassemblies,
         } = self.capacity;
         [
             ("dialogues", workers * u64::from(dialogues)),
@@ -303,7 +303,7 @@ impl Config {
             ("frames", workers * ports * u64::from(frames)),
             ("hand_off", workers * workers.saturating_sub(1) * u64::from(hand_off)),
             ("mailbox", 2 * workers * u64::from(mailbox)),
-            ("reassemblies", workers * u64::from(reassemblies)),
+            ("ip_reassemblies", workers * u64::from(ip_reassemblies)),
             ("connections", if self.has_streams() { self.sip.streams.connections.into() } else { 0 }),
         ]
     }

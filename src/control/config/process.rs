@@ -62,7 +62,7 @@ pub struct Capacity {
     pub mailbox: u32,
     /// IP packets whose fragments arrive, per worker: 1 to 1,024, each as long as `sip.limits.datagram`. One source gets a
     /// quarter; peers that are not configured get half together. Default 64.
-    pub reassemblies: u32,
+    pub ip_reassemblies: u32,
 }
 
 /// `[eal]`: DPDK's environment.

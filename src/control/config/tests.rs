@@ -411,7 +411,7 @@ fn a_port_to_the_kernel_has_no_addresses_and_names_the_other_end() {
 #[test]
 fn fragments_have_their_room_and_time() {
     refused("# datagram = 8192", "datagram = 1471", "sip.limits.datagram", &["1472 to 65527"]);
-    refused("# reassemblies = 64", "reassemblies = 0", "capacity.reassemblies", &["1 to 1024"]);
+    refused("# ip_reassemblies = 64", "ip_reassemblies = 0", "capacity.ip_reassemblies", &["1 to 1024"]);
     refused("# reassembly_s = 15", "reassembly_s = 121", "timers.reassembly_s", &["1 to 120"]);
 }
 

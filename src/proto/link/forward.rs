@@ -24,7 +24,7 @@ const ON_LINK: [core::ops::RangeInclusive<u8>; 3] = [130..=132, 133..=137, 143..
 
 impl Link {
     /// A packet for the kernel: it goes there as it came. Without an exception port it is nobody's.
-    pub(super) fn to_kernel<'a>(&mut self, packet: &Packet<'_>, frames: &mut dyn Frames) -> Input<'a> {
+    pub(super) fn give_kernel<'a>(&mut self, packet: &Packet<'_>, frames: &mut dyn Frames) -> Input<'a> {
         self.counts.other_in += 1;
         let Some(Exception { port, kernel }) = self.exception else { return Input::Other };
         let Some(from) = self.interfaces.mac(port) else { return Input::Other };
@@ -50,7 +50,7 @@ impl Link {
 
     /// A frame of the kernel's: an IP packet of TCP, or of ICMP, from an own address to another host goes there by our
     /// routes.
-    pub(super) fn from_kernel<'a>(
+    pub(super) fn take_kernels<'a>(
         &mut self,
         now: Time,
         (mac, frame): (Mac, &Ethernet<'a>),

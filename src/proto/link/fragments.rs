@@ -17,7 +17,7 @@ impl Link {
     ) -> Result<Input<'a>, Malformed> {
         self.counts.fragments += 1;
         match (packet.protocol, packet.source.is_ipv6()) {
-            (TCP, _) => return Ok(self.to_kernel(packet, frames)),
+            (TCP, _) => return Ok(self.give_kernel(packet, frames)),
             (UDP | SCTP, _) | (ICMP, false) | (_, true) => {}
             _ => {
                 if piece.offset == 0 {

@@ -110,7 +110,7 @@ impl Link {
                 source_port: u16::from_be_bytes([s0, s1]),
                 destination_port: u16::from_be_bytes([d0, d1]),
             },
-            (TCP, _) => return Ok(self.to_kernel(packet, frames)),
+            (TCP, _) => return Ok(self.give_kernel(packet, frames)),
             _ => {
                 self.counts.icmp_ignored += 1;
                 return Ok(Input::Handled);

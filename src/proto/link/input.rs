@@ -23,7 +23,7 @@ impl Link {
         let ethernet = Ethernet::parse(frame)?;
         if self.exception.is_some_and(|exception| exception.port == port) {
             let mac = self.interfaces.mac(port).unwrap_or_default();
-            return self.from_kernel(now, (mac, &ethernet), frames);
+            return self.take_kernels(now, (mac, &ethernet), frames);
         }
         let is_group = ethernet.destination.is_group();
         if !is_group && self.interfaces.mac(port) != Some(ethernet.destination) {
@@ -86,7 +86,7 @@ impl Link {
             }
             (UDP, _) => self.datagram(now, packet, frames),
             (ICMP, false) | (ICMPV6, true) => self.icmp(now, id, ethernet.source, packet, frames),
-            (TCP, _) => Ok(self.to_kernel(packet, frames)),
+            (TCP, _) => Ok(self.give_kernel(packet, frames)),
             (NO_NEXT_HEADER, true) => Ok(Input::Handled),
             _ => {
                 self.refuse_protocol(now, packet, frames);

@@ -537,7 +537,7 @@ impl Link {
     /// How full the tables are: name, used, size.
     pub fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
         let (used, size) = self.reassembly.fill();
-        visit("reassemblies", used, size);
+        visit("ip_reassemblies", used, size);
     }
 
     /// How many packets wait for a hardware address.

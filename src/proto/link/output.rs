@@ -11,6 +11,9 @@ use super::{Link, Mac, SCTP};
 use crate::base::{Flow, Frames, HEADROOM, SipKey, Time, Transport};
 use crate::ident::WorkerId;
 
+/// Octets of the longest packet that fits any frame, whatever its link takes.
+const LONGEST_PACKET: usize = 2048 - HEADROOM;
+
 /// Room in front of a long payload for the transport header that is ours to write.
 const UDP_HEADER: usize = 8;
 
@@ -105,7 +108,7 @@ impl Link {
         frames: &mut dyn Frames,
     ) {
         let (source, destination) = between;
-        let Some(mtu) = self.mtu(now, between) else {
+        let Some(mtu) = self.mtu(now, between).map(|mtu| mtu.min(LONGEST_PACKET)) else {
             self.counts.no_route += 1;
             return;
         };

@@ -270,7 +270,7 @@ impl Reassembly {
     /// The worker that has the train of a fragment.
     pub(super) fn owner(&self, packet: &Packet<'_>, piece: Piece) -> WorkerId {
         let hash = self.hash(&Self::identity(packet, piece));
-        WorkerId((u128::from(hash) * u128::from(self.workers) >> 64) as u8)
+        WorkerId(((u128::from(hash) * u128::from(self.workers)) >> 64) as u8)
     }
 
     /// Takes in a fragment.

@@ -10,6 +10,8 @@ use ipsmgw::control::subscribers::Subscribers;
 use ipsmgw::dataplane::Worker;
 use ipsmgw::gateway::Gateway;
 use ipsmgw::io::memory::{End, MemoryIo, Pool, pair, views};
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// From one turn to the next.
@@ -23,6 +25,7 @@ pub struct Turned {
     pub parts: Parts<MemoryIo>,
     ends: [End; 2],
     turning: Turning,
+    pace: Rc<Cell<Duration>>,
 }
 
 /// A turn of each worker.
@@ -46,7 +49,12 @@ impl Turned {
         let ((ims, ims_peer), (ss7, ss7_peer)) = (pair(2, 1024, &pool), pair(2, 1024, &pool));
         let parts = start::build(config, subscribers, views(2, &[ims, ss7], &pool), [1; 16]).unwrap();
         let turning = Box::new(turning);
-        Self { now: Time::from_millis(1000), parts, ends: [ims_peer, ss7_peer], turning }
+        Self { now: Time::from_millis(1000), parts, ends: [ims_peer, ss7_peer], turning, pace: Rc::default() }
+    }
+
+    /// Turns are as far apart as `pace` says, once it does.
+    pub fn paced(self, pace: Rc<Cell<Duration>>) -> Self {
+        Self { pace, ..self }
     }
 
     fn control(&mut self) {
@@ -81,7 +89,7 @@ impl Cable for Turned {
     }
 
     fn rest(&mut self, _: bool) {
-        self.now += TURN;
+        self.now += self.pace.get().max(TURN);
         (self.turning)(&mut self.parts.workers, self.now);
         self.control();
     }

@@ -86,7 +86,8 @@ fn what_the_kernel_may_not_say() {
     let group = |frame: &mut Vec<u8>| patch(frame, 30, 224, 24);
     let udp = |frame: &mut Vec<u8>| patch(frame, 23, 17, 24);
     let elsewhere = |frame: &mut Vec<u8>| frame[5] = 9;
-    let changes: [(&str, &dyn Fn(&mut Vec<u8>), [u64; 2]); 5] = [
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut Vec<u8>), [u64; 2]);
+    let changes: [Change<'_>; 5] = [
         ("from another's address", &bad_source, [1, 0]),
         ("to an own one", &ours, [1, 0]),
         ("to a group", &group, [0, 1]),

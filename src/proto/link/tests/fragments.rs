@@ -177,6 +177,55 @@ fn random_cuts_orders_and_copies_make_the_datagram() {
     assert_eq!(counts.fragments_overlapping + counts.fragments_beyond + counts.reassembly_full, 0);
 }
 
+/// 200,000 fragments by chance, most of which contradict others: what comes of them was sent so, and by nothing that
+/// overlaps.
+#[test]
+fn nothing_is_made_that_was_not_sent() {
+    let mut random = Random::stream(8, 0);
+    let (mut link, mut wire) = ready();
+    let mut whole = room(&link);
+    let mut now = Time::ZERO;
+    type Sent = Vec<(usize, bool, Vec<u8>)>;
+    let mut sent = std::collections::BTreeMap::<(usize, u32), Sent>::new();
+    for _ in 0..200_000 {
+        let (family, id) = (random.below(2) as usize, random.below(4) as u32);
+        let (start, more) = (random.below(4) as usize * 48, random.below(3) > 0);
+        let octets = vec![random.below(2) as u8; [48, 48, 48, 96, 47, 0][random.below(6) as usize]];
+        let frame = fragment(family, 17, id, start, more, &octets);
+        let pieces = sent.entry((family, id)).or_default();
+        // Neither of them counts as part of anything.
+        let is_none = octets.is_empty() || more && octets.len() == 47 || !more && start == 0;
+        let piece = (start, more, octets);
+        if !is_none && !pieces.contains(&piece) {
+            pieces.push(piece);
+        }
+        if link.handle_input(now, P0, &frame, &mut wire) == Ok(Input::Reassembled) {
+            assert!(link.take_reassembled(&mut whole));
+            let mut pieces = sent.remove(&(family, id)).unwrap();
+            pieces.sort();
+            let mut end = 0;
+            for (start, more, octets) in &pieces {
+                assert_eq!(*start, end, "a hole, or an overlap: {pieces:?}");
+                end += octets.len();
+                assert_eq!(*more, end < whole.octets().len());
+            }
+            let all: Vec<u8> = pieces.into_iter().flat_map(|(_, _, octets)| octets).collect();
+            assert_eq!(all, whole.octets());
+        }
+        if random.below(32) == 0 {
+            // All of them are over.
+            now += Duration::from_secs(15);
+            link.handle_timeout(now, &mut wire);
+            wire.take();
+            sent.clear();
+            link.assert_invariants();
+        }
+    }
+    let counts = &link.counts;
+    assert!(counts.reassembled > 100 && counts.fragments_overlapping > 1000, "{counts:?}");
+    assert!(counts.fragments_beyond > 100 && counts.fragments_of_refused > 1000, "{counts:?}");
+}
+
 #[test]
 fn overlaps_are_refused() {
     let text = payload(2000);
