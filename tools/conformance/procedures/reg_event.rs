@@ -156,6 +156,7 @@ fn p_8_7_reg_event_refuses_what_is_not_of_its_dialogue() {
             (forged.clone().but("Event", "presence"), 489),
             (forged.clone().but("CSeq", "7 NOTIFY"), 500),
             (forged.clone().but("Subscription-State", ";"), 400),
+            (Draft { body: b"<reginfo".to_vec(), ..forged.clone() }, 400),
             (forged.clone().but("Content-Type", "text/plain"), 415),
         ] {
             let number = bench.mint();
