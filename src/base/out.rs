@@ -51,6 +51,12 @@ pub trait Out {
     /// Asked again without a [`Out::commit`] between, it is the same room.
     fn room(&mut self) -> Option<&mut [u8]>;
 
+    /// Room for one datagram that is longer than a packet of most links, which then goes in fragments; at least what
+    /// [`Out::room`] gives, and as much as is configured for datagrams.
+    fn long_room(&mut self) -> Option<&mut [u8]> {
+        self.room()
+    }
+
     /// Sends the first `len` octets of the room last given.
     fn commit(&mut self, len: usize, flow: Flow);
 }

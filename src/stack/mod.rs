@@ -13,7 +13,7 @@ pub use crate::proto::map::{AbsentSubscriberDiagnostic, AlertReason, SmDeliveryF
 pub use crate::proto::sccp::Cause as ReturnCause;
 pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
-pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, RequestId, Side, submit_report};
+pub use ims::{Deferred, Hop, HopState, Ims, ImsConfig, ImsCounts, RequestId, Side, submit_report};
 pub use indication::{
     Answer, Asked, Content, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Operation,
     Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp,
@@ -193,7 +193,8 @@ impl Stack {
                 self.counts.unreachable += 1;
                 cursor.datagram = true;
                 if !told.flow.transport.is_sctp() {
-                    return self.ims.handle_unreachable(&told);
+                    let mut wire = Wire { now, link: &mut self.link, outside };
+                    return self.ims.handle_unreachable(now, &told, &mut wire);
                 }
                 let mut wire = Wire { now, link: &mut self.link, outside };
                 let owner = self.ss7.transport.unreachable(now, &told, &mut wire);
@@ -318,7 +319,8 @@ impl Stack {
         cursor: &'a mut Cursor,
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
-        if let Some(user) = self.ims.poll_expired() {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        if let Some(user) = self.ims.poll_expired(now, &mut wire) {
             return Some(Indication::Answered { user, status: 408 });
         }
         let Cursor { components, whole, .. } = cursor;

@@ -18,7 +18,10 @@ mod uri;
 mod view;
 
 pub use build::Writer;
-pub use client::{ClientConfig, ClientTransactions, MAX_REQUEST, Refused, ResponseOutcome, SipClientCounts};
+pub use client::{
+    Attempt, ClientConfig, ClientTransactions, MAX_LONG_REQUEST, MAX_REQUEST, Refused, ResponseOutcome,
+    SipClientCounts,
+};
 pub use headers::{MediaType, NameAddr, Param, Params, Via, split_values};
 pub use mint::{Branch, CallId, Minter, Tag, Text, Token};
 pub use name::Name;
