@@ -73,9 +73,15 @@ fn fingerprint(cx: &Cx<'_>, register: &Register<'_>, contact: &Identity) -> u64 
         ],
         &[register.request.source, register.request.local],
     );
-    register
-        .associated_values()
-        .fold(of_one, |hash, value| cx.stack.fingerprint(&[&hash.to_be_bytes(), value], &[]))
+    // As long as nobody says whether the UE takes short messages, that is no change.
+    let mut hash = match register.takes_sms {
+        Some(takes) => cx.stack.fingerprint(&[&of_one.to_be_bytes(), &[takes.into()]], &[]),
+        None => of_one,
+    };
+    register.each_associated(&mut |identity| {
+        hash = cx.stack.fingerprint(&[&hash.to_be_bytes(), identity.as_bytes()], &[]);
+    });
+    hash
 }
 
 /// 8.7 steps 5 and 6, 8.8.1 steps 5 and 6 are the control thread's; the answer of step 7 waits for it.
@@ -87,10 +93,16 @@ pub(super) fn forward_third_party(
     fingerprint: u64,
     cx: &mut Cx<'_>,
 ) {
+    let mut associated = vec![];
+    register.each_associated(&mut |identity| {
+        if !associated.contains(&identity) {
+            associated.push(identity);
+        }
+    });
     let registrant = Registrant::Scscf {
         network,
         private_identity: register.private_identity,
-        associated: register.associated().collect(),
+        associated,
         service_info: register.service_info.to_vec(),
     };
     let source = register.request.source;

@@ -82,6 +82,10 @@ pub struct Register<'a> {
     pub rport: bool,
     /// The private identity in the UE's own REGISTER, if the S-CSCF put that into the body.
     pub private_identity: Option<Identity>,
+    /// Whether the UE's own REGISTER has a Contact with the feature tag of short messages, if the S-CSCF put that into the body.
+    pub takes_sms: Option<bool>,
+    /// The answer to the UE's own REGISTER, if the S-CSCF put that into the body (a `message/sip` part); or empty.
+    pub response: &'a [u8],
     /// The body of type `application/3gpp-ims+xml`, which may tell the MSISDN; empty if there is none.
     pub service_info: &'a [u8],
     /// P-Access-Network-Info, or empty.
@@ -99,6 +103,19 @@ impl<'a> Register<'a> {
         let stays = self.contact;
         let contacts = self.request.message.values(sip::Name::Contact).filter_map(sip::NameAddr::parse);
         contacts.filter_map(|contact| Identity::new(contact.uri)).filter(move |uri| Some(*uri) != stays)
+    }
+
+    /// Visits the canonical identities in P-Associated-URI, that of the REGISTER itself and that of the answer in its body: the
+    /// implicitly registered set (TS 24.229 5.4.1.2.2).
+    pub fn each_associated(&self, visit: &mut dyn FnMut(Identity)) {
+        self.associated().for_each(&mut *visit);
+        let mut slots = sip::Slots::new();
+        if !self.response.is_empty()
+            && let Ok(response) = sip::Message::parse(self.response, &mut slots)
+            && response.status().is_some_and(|status| (200..300).contains(&status))
+        {
+            response.values(sip::Name::PAssociatedUri).filter_map(super::ims::identity).for_each(visit);
+        }
     }
 
     /// The canonical identities in P-Associated-URI.

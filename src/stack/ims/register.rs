@@ -2,13 +2,15 @@
 
 use super::Request;
 use crate::ident::Identity;
-use crate::proto::sip::{self, MediaType, Name, NameAddr, Slots, Uri, multipart};
+use crate::proto::sip::{self, MediaType, Method, Name, NameAddr, Slots, Uri, multipart};
 use crate::stack::Register;
 
 /// The body type that carries service-info (TS 24.229 7.6).
 const IMS_XML: &str = "application/3gpp-ims+xml";
 /// A SIP message as a body (RFC 3420).
 const EMBEDDED: &str = "message/sip";
+/// The feature tag of a UE that takes short messages (TS 24.341 5.3.2.2).
+const SMS_OVER_IP: &[u8] = b"+g.3gpp.smsip";
 /// Seconds of life where none are asked for (RFC 3261 10.3).
 const EXPIRES: u32 = 3600;
 
@@ -84,6 +86,8 @@ pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result
         rport: message.top_via().rport.is_some(),
         private_identity: content.private_identity,
         service_info: content.service_info,
+        takes_sms: content.takes_sms,
+        response: content.response,
         access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
     })
 }
@@ -92,31 +96,51 @@ pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result
 struct Content<'a> {
     service_info: &'a [u8],
     private_identity: Option<Identity>,
+    takes_sms: Option<bool>,
+    response: &'a [u8],
 }
 
-fn content<'a>(message: &sip::Message<'a>, embedded: &mut Slots) -> Result<Content<'a>, u16> {
-    let mut content = Content { service_info: &[], private_identity: None };
-    let mut take = |media_type: &MediaType<'_>, body: &'a [u8], slots: &mut Slots| {
+impl<'a> Content<'a> {
+    /// Takes a part of the body for what it is; of others nothing is known.
+    fn take(&mut self, media_type: &MediaType<'_>, body: &'a [u8], slots: &mut Slots) {
         if media_type.is(IMS_XML) {
-            content.service_info = body;
+            self.service_info = body;
         } else if media_type.is(EMBEDDED)
             && let Ok(inner) = sip::Message::parse(body, slots)
-            && inner.is_request()
+            && inner.method() == Method::Register
         {
-            content.private_identity =
-                inner.header(Name::Authorization).and_then(sip::auth::username).and_then(Identity::new);
+            if !inner.is_request() {
+                self.response = body;
+                return;
+            }
+            let username = inner.header(Name::Authorization).and_then(sip::auth::username);
+            self.private_identity = username.and_then(Identity::new);
+            let contacts = inner.values(Name::Contact).filter_map(NameAddr::parse);
+            let mut stay = contacts.filter(|contact| contact.expires() != Some(0));
+            self.takes_sms = Some(stay.any(|contact| contact.params.get(SMS_OVER_IP).is_some()));
         }
-    };
-    match message.content_type() {
-        Some(media_type) if media_type.is("multipart/mixed") => {
-            for part in multipart::parts(media_type, message.body()).map_err(|_| 400u16)?.iter() {
-                if let Some(media_type) = part.content_type {
-                    take(&media_type, part.body, embedded);
-                }
+    }
+}
+
+/// Parts inside of a part are looked at too, as one S-CSCF or another nests the REGISTER and its answer; deeper ones are not.
+fn content<'a>(message: &sip::Message<'a>, embedded: &mut Slots) -> Result<Content<'a>, u16> {
+    let mut content = Content { service_info: &[], private_identity: None, takes_sms: None, response: &[] };
+    let Some(media_type) = message.content_type() else { return Ok(content) };
+    for part in multipart::parts(media_type, message.body()).map_err(|_| 400u16)?.iter() {
+        let Some(media_type) = part.content_type else { continue };
+        if !is_multipart(&media_type) {
+            content.take(&media_type, part.body, embedded);
+            continue;
+        }
+        for inner in multipart::parts(media_type, part.body).map_err(|_| 400u16)?.iter() {
+            if let Some(media_type) = inner.content_type {
+                content.take(&media_type, inner.body, embedded);
             }
         }
-        Some(media_type) => take(&media_type, message.body(), embedded),
-        None => {}
     }
     Ok(content)
+}
+
+fn is_multipart(media_type: &MediaType<'_>) -> bool {
+    media_type.kind.eq_ignore_ascii_case(b"multipart")
 }
