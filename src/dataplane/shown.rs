@@ -69,8 +69,8 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
         stack.fill(&mut level);
         self.application_ref().fill(&mut level);
         for (hop, state) in stack.ims().hops() {
-            let about =
-                ("hop", &*format!("{} {}", hop.uri.as_str(), hop.address), "state", "How it has answered.");
+            let name = format!("{} {}", hop.uri.as_str(), hop.address);
+            let about = ("hop", &*name, "state", "How it has answered.");
             to.state(about, state.place(), HopState::NAMES);
         }
         for (name, owner, active) in stack.ss7().transport().associations() {

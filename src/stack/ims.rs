@@ -52,8 +52,6 @@ counts! {
         merged,
         /// Requests refused with 415: their body is encoded.
         bad_encoding,
-        /// Requests refused with 400: a Request-URI that is none.
-        bad_uri,
         /// Requests refused with 415: MESSAGE without an SM-RP message.
         bad_media_type,
         /// Requests refused with 416: a Request-URI of another scheme.
@@ -119,6 +117,8 @@ pub struct ImsConfig {
     pub timers: sip::Timers,
     /// Client transactions, at most.
     pub client_transactions: usize,
+    /// What a message may have.
+    pub limits: sip::Limits,
     /// Requests that wait for our answer, at most.
     pub pending_requests: usize,
     /// Server transactions, at most; an answered one lives 64 times T1.
@@ -221,6 +221,8 @@ impl Ims {
             let origin = Origin { source, local, octets: datagram.payload.len(), known };
             return self.handle_keep_alive(keep_alive, &origin, out);
         }
+        slots.keep_within(self.config.limits);
+        embedded.keep_within(self.config.limits);
         let message = match sip::Message::parse(datagram.payload, slots) {
             Ok(message) => message,
             Err(why) => {
@@ -377,9 +379,8 @@ impl Ims {
             return Err(420);
         }
         // RFC 3261 8.2.2.1 has 416 for another scheme alone; what is written wrongly is 400 (RFC 5118 4.2).
-        let text = message.request_uri();
-        match Uri::of_checked(text) {
-            _ if Uri::scheme_in(text) == Scheme::Other => Err(416),
+        match message.target() {
+            Some(uri) if uri.scheme == Scheme::Other => Err(416),
             uri => uri.ok_or(400),
         }
     }
@@ -387,7 +388,6 @@ impl Ims {
     fn count_refusal(&mut self, message: &sip::Message<'_>, status: u16) {
         let method = message.method();
         match status {
-            400 if Uri::of_checked(message.request_uri()).is_none() => self.counts.bad_uri += 1,
             400 if method == Method::Register => self.counts.bad_request += 1,
             400 => self.counts.bad_rp += 1,
             403 => self.counts.several_contacts += 1,
@@ -411,8 +411,8 @@ impl Ims {
         }
         let rp = rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
         let mut asserted = [None; 2];
-        let of_core = message.values(Name::PAssertedIdentity).filter(|_| request.known);
-        let identities = of_core.filter_map(identity);
+        let of_core = message.asserted().filter(|_| request.known);
+        let identities = of_core.filter_map(|uri| Uri::of_checked(uri)?.canonical());
         for (place, identity) in asserted.iter_mut().zip(identities) {
             *place = Some(identity);
         }
@@ -596,12 +596,11 @@ fn leading_seconds(value: &[u8]) -> Option<u32> {
 /// Whether the body is not as it is: compressed (RFC 3261 8.2.3), or in an encoding of mail's that makes text of octets, which
 /// TS 24.341 5.3.1.2 has no place for.
 fn is_encoded(message: &sip::Message<'_>) -> bool {
-    let other_than = |name: Name, plain: &[&[u8]]| {
-        message.values(name).any(|value| !plain.iter().any(|plain| value.eq_ignore_ascii_case(plain)))
+    let as_it_is = |encoding: &[u8]| {
+        [&b"binary"[..], b"8bit", b"7bit"].iter().any(|plain| encoding.eq_ignore_ascii_case(plain))
     };
-    !message.body().is_empty()
-        && (other_than(Name::ContentEncoding, &[b"identity"])
-            || other_than(Name::ContentTransferEncoding, &[b"binary", b"8bit", b"7bit"]))
+    let mut of_mail = message.values(Name::ContentTransferEncoding);
+    !message.body().is_empty() && (message.is_encoded() || of_mail.any(|encoding| !as_it_is(encoding)))
 }
 
 /// Whether a MESSAGE says that it carries an SM-RP message.

@@ -329,6 +329,7 @@ impl Check<'_, '_, '_> {
         self.range("sip.t1_ms", sip.t1.as_millis(), 10..=10_000);
         self.range("sip.probe_s", sip.probe.as_secs(), 1..=3_600);
         self.range("sip.retry_after_s", sip.retry_after_s, 1..=3_600);
+        sip.limits.check(|key, value, range| self.range(format!("sip.limits.{key}"), value, range));
         self.range("sip.t2_ms", sip.t2.as_millis(), sip.t1.as_millis()..=60_000);
     }
 

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 mod build;
 mod fuzz;
+mod grammar;
 mod torture;
 mod transactions;
 mod values;

@@ -2,7 +2,7 @@
 
 use super::Request;
 use crate::ident::Identity;
-use crate::proto::sip::{self, MediaType, Method, Name, NameAddr, Slots, Uri, multipart};
+use crate::proto::sip::{self, MediaType, Method, Name, NameAddr, Slots, Uri};
 use crate::stack::Register;
 
 /// The body type that carries service-info (TS 24.229 7.6).
@@ -74,7 +74,7 @@ pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result
         public_identity,
         to_uri: message.to().uri,
         request_uri: message.request_uri(),
-        contact: uri.map(|uri| Identity::new(uri).ok_or(400u16)).transpose()?,
+        contact: uri.map(|uri| identity_of(request, uri).ok_or(400u16)).transpose()?,
         contact_address: of_ue.and_then(Uri::parse).and_then(|uri| uri.address()),
         contact_q: contact.and_then(|contact| contact.q()),
         contact_wildcard,
@@ -90,6 +90,13 @@ pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result
         response: content.response,
         access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
     })
+}
+
+/// A contact as it is kept. An S-CSCF's has the same URI as its From (TS 24.229 5.4.1.7), unless it hides something of its own
+/// in it, which may be longer than there is room for; then that of From leads there too.
+fn identity_of(request: &Request<'_>, uri: &[u8]) -> Option<Identity> {
+    let short = || request.known.then(|| Identity::new(request.message.from().uri)).flatten();
+    Identity::new(uri).or_else(short)
 }
 
 /// What an S-CSCF puts into the body.
@@ -122,25 +129,13 @@ impl<'a> Content<'a> {
     }
 }
 
-/// Parts inside of a part are looked at too, as one S-CSCF or another nests the REGISTER and its answer; deeper ones are not.
+/// The parser has taken parts apart that are in parts.
 fn content<'a>(message: &sip::Message<'a>, embedded: &mut Slots) -> Result<Content<'a>, u16> {
     let mut content = Content { service_info: &[], private_identity: None, takes_sms: None, response: &[] };
-    let Some(media_type) = message.content_type() else { return Ok(content) };
-    for part in multipart::parts(media_type, message.body()).map_err(|_| 400u16)?.iter() {
-        let Some(media_type) = part.content_type else { continue };
-        if !is_multipart(&media_type) {
+    for part in message.parts().map_err(|_| 400u16)?.iter() {
+        if let Some(media_type) = part.content_type {
             content.take(&media_type, part.body, embedded);
-            continue;
-        }
-        for inner in multipart::parts(media_type, part.body).map_err(|_| 400u16)?.iter() {
-            if let Some(media_type) = inner.content_type {
-                content.take(&media_type, inner.body, embedded);
-            }
         }
     }
     Ok(content)
-}
-
-fn is_multipart(media_type: &MediaType<'_>) -> bool {
-    media_type.kind.eq_ignore_ascii_case(b"multipart")
 }

@@ -55,12 +55,12 @@ fn only_another_scheme_is_416_and_a_bad_uri_is_400() {
             refused(&mut bench, SCSCF, &message("1", &[("sip:gw.home1.net SIP", &format!("{uri} SIP"))]));
         assert!(answer.starts_with(&format!("SIP/2.0 {status} ")), "{uri}: {answer}");
         let counts = &bench.ims.counts;
+        let expected = (u64::from(status == 416), u64::from(status == 400));
         assert_eq!(
-            (counts.bad_scheme, counts.bad_uri),
-            (u64::from(status == 416), u64::from(status == 400)),
+            (counts.bad_scheme, counts.bad_request, counts.bad_rp),
+            (expected.0, expected.1, 0),
             "{uri}"
         );
-        assert_eq!((counts.bad_rp, counts.bad_request), (0, 0), "{uri}");
     }
 }
 
@@ -73,12 +73,16 @@ fn a_folded_require_is_answered() {
         ("Require:\r\n\t100rel", Some("100rel")),
         ("Require: a\r\nRequire: b,c\r\n ,d", Some("a, b, c, d")),
         ("Require: a\r\n b", None),
-        ("Require: \"a\", b", Some("b")),
+        ("Require: \"a\", b", None),
         ("Require: ,", None),
     ] {
         let mut bench = Bench::new();
         let request = message("1", &[("Call-ID", &format!("{require}\r\nCall-ID"))]);
         let answer = refused(&mut bench, SCSCF, &request);
+        if unsupported.is_none() {
+            assert!(answer.starts_with("SIP/2.0 400 Bad Require\r\n"), "{require}: {answer}");
+            continue;
+        }
         assert!(answer.starts_with("SIP/2.0 420 Bad Extension\r\n"), "{require}: {answer}");
         let lines: Vec<_> = answer.lines().filter_map(|line| line.strip_prefix("Unsupported: ")).collect();
         assert_eq!(lines, unsupported.as_slice(), "{require}");
@@ -91,7 +95,7 @@ fn a_folded_require_is_answered() {
 #[test]
 fn no_value_that_is_repeated_keeps_an_answer_back() {
     let mut bench = Bench::new();
-    let options: Vec<String> = (0..200).map(|at| format!("option-number-{at}")).collect();
+    let options: Vec<String> = (0..20).map(|at| format!("{at}{}", "x".repeat(100))).collect();
     let request = message("1", &[("Call-ID", &format!("Require: {}\r\nCall-ID", options.join(",")))]);
     let answer = refused(&mut bench, SCSCF, &request);
     assert!(answer.starts_with("SIP/2.0 420 ") && !answer.contains("Unsupported"), "{answer}");
