@@ -105,7 +105,6 @@ pub enum ResponseOutcome {
 struct Transaction {
     user: u64,
     flow: Flow,
-    started: Time,
     interval: Duration,
     timer: Option<TimerId>,
     len: u16,
@@ -215,7 +214,6 @@ impl ClientTransactions {
         let transaction = Transaction {
             user,
             flow,
-            started: now,
             interval,
             timer: self.wheel.insert(now + interval, key).ok(),
             len: written.len() as u16,
@@ -399,7 +397,6 @@ impl ClientTransactions {
         let interval = self.timers.t1;
         let transaction = Transaction {
             flow,
-            started: now,
             interval,
             timer: self.wheel.insert(now + interval, key).ok(),
             len: len as u16,
