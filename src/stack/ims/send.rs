@@ -85,15 +85,21 @@ impl Ims {
         let message = &request.message;
         let to_tag = self.minter.to_tag(message);
         let extra = self.extra(answered, request, status);
-        let Some(room) = out.room() else { return };
         let write = |extra: &Extra<'_>, room: &mut [u8]| {
             let mut w = Writer::new(room);
             let reason = build::reason_phrase(status);
             build::response(message, status, reason, &to_tag, request.source, |w| extra.write(w), &mut w);
             w.finish()
         };
-        // What a header repeats may be more than a datagram holds: the status alone is an answer too.
-        let len = write(&extra, room).or_else(|| write(&Extra::None, room));
+        let Some(room) = out.room() else {
+            self.servers.counts.no_buffer += 1;
+            return;
+        };
+        // What it repeats may be more than a frame holds, or even a datagram: the status alone is an answer too.
+        let len = write(&extra, room).or_else(|| {
+            let room = out.long_room()?;
+            write(&extra, room).or_else(|| write(&Extra::None, room))
+        });
         let target = build::response_target(&message.top_via(), request.source);
         self.commit(len, &request.origin(), target, out);
     }

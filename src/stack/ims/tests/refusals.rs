@@ -95,13 +95,22 @@ fn a_folded_require_is_answered() {
 #[test]
 fn no_value_that_is_repeated_keeps_an_answer_back() {
     let mut bench = Bench::new();
-    let options: Vec<String> = (0..20).map(|at| format!("{at}{}", "x".repeat(100))).collect();
-    let request = message("1", &[("Call-ID", &format!("Require: {}\r\nCall-ID", options.join(",")))]);
-    let answer = refused(&mut bench, SCSCF, &request);
+    let required = |octets: usize| {
+        let options =
+            |from: usize| (0..7).map(|at| format!("{}{}", from + at, "x".repeat(octets))).collect::<Vec<_>>();
+        format!("Require: {}\r\nRequire: {}\r\nCall-ID", options(10).join(","), options(20).join(","))
+    };
+    // More than a frame holds goes in fragments.
+    let answer = refused(&mut bench, SCSCF, &message("1", &[("Call-ID", &required(150))]));
+    assert!(answer.starts_with("SIP/2.0 420 ") && answer.len() > 1480, "{answer}");
+    assert_eq!(answer.split("Unsupported: ").nth(1).unwrap().split(", ").count(), 14);
+    // More than a datagram holds is left out.
+    let answer = refused(&mut bench, SCSCF, &message("2", &[("Call-ID", &required(700))]));
     assert!(answer.starts_with("SIP/2.0 420 ") && !answer.contains("Unsupported"), "{answer}");
     // What does not fit even then is counted, and nothing is sent.
-    let vias = "Via: SIP/2.0/UDP a;branch=z9hG4bKaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(30);
-    bench.absorbed(SCSCF, &message("2", &[("Max-Forwards: 70", &format!("{vias}Max-Forwards: 0"))]));
+    let via = format!("Via: SIP/2.0/UDP a;branch=z9hG4bK{}\r\n", "a".repeat(250));
+    let vias = format!("{}Max-Forwards: 0", via.repeat(40));
+    bench.absorbed(SCSCF, &message("3", &[("Max-Forwards: 70", &vias)]));
     assert_eq!((bench.taken().len(), bench.ims.servers.counts.unwritable), (0, 1));
 }
 
