@@ -332,11 +332,14 @@ fn pain_11_a_third_party_register_in_every_form() {
             assert_eq!(found, all[..identities], "{kind} {body}");
         });
     }
-    // A body that doesn't end is no body.
-    let mut bench = Bench::new();
-    bench
-        .absorbed(SCSCF, &third_party("multipart/mixed;boundary=b", &parts("b", &[ours]).replace("b--", "")));
-    assert!(bench.one().0.starts_with("SIP/2.0 400 "));
+    // A body that doesn't end is no body, nor is one that is too deep.
+    let too_deep = parts("o", &[("multipart/mixed;boundary=in", &deep), info]);
+    let endless = parts("b", &[ours]).replace("b--", "");
+    for (kind, body) in [("multipart/mixed;boundary=b", endless), ("multipart/mixed;boundary=o", too_deep)] {
+        let mut bench = Bench::new();
+        bench.absorbed(SCSCF, &third_party(kind, &body));
+        assert!(bench.one().0.starts_with("SIP/2.0 400 "), "{kind}");
+    }
 }
 
 #[test]
