@@ -32,6 +32,8 @@ pub enum Subject {
     Associations,
     /// Each way to a destination, with what the signalling gateway says of it.
     Destinations,
+    /// Each S-CSCF, by worker, and how it has answered of late.
+    Peers,
     /// Each association's SCTP, with its paths.
     Sctp,
     /// Each rule of screening, by worker: what is done about what breaks it, and what it has refused or let through.
@@ -50,6 +52,7 @@ impl Subject {
             Self::Ports => "ports",
             Self::Associations => "associations",
             Self::Destinations => "destinations",
+            Self::Peers => "peers",
             Self::Sctp => "sctp",
             Self::Screening => "screening",
             Self::Subscribers => "subscribers",
@@ -76,7 +79,7 @@ pub(super) enum Question {
 pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> Router {
     let (ports, associations) = (numbers.clone(), numbers.clone());
     let (destinations, sctp, table) = (numbers.clone(), numbers.clone(), numbers.clone());
-    let screening = numbers.clone();
+    let (screening, peers) = (numbers.clone(), numbers.clone());
     Router::new()
         .route("/v1/workers", get(|| async move { Json(numbers.workers()) }))
         .route("/v1/ports", get(|| async move { Json(ports.objects("ports", "port")) }))
@@ -86,6 +89,7 @@ pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> 
         )
         .route("/v1/destinations", get(|| async move { Json(destinations.objects("destinations", "way")) }))
         .route("/v1/screening", get(|| async move { Json(screening.objects("screening", "screening")) }))
+        .route("/v1/peers", get(|| async move { Json(peers.objects("peers", "hop")) }))
         .route("/v1/sctp", get(|| async move { Json(sctp.sctp()) }))
         .route(
             "/v1/subscribers",
@@ -200,7 +204,13 @@ mod tests {
             let (_socket, listener) = Socket::bind(&path).unwrap();
             let (ask_control, mut questions) = mpsc::channel::<Question>(1);
             tokio::spawn(axum::serve(listener, router(Arc::new(numbers()), ask_control)).into_future());
-            for subject in [Subject::Workers, Subject::Ports, Subject::Associations, Subject::Destinations] {
+            for subject in [
+                Subject::Workers,
+                Subject::Ports,
+                Subject::Associations,
+                Subject::Destinations,
+                Subject::Peers,
+            ] {
                 let answer = ask(&path, subject).await.unwrap();
                 assert!(answer[subject.name()].is_array(), "{answer}");
             }

@@ -22,7 +22,7 @@ use crate::proto::map::{Version, context, operation};
 use crate::proto::sip;
 use crate::proto::tcap::DialoguesConfig;
 use crate::stack::{
-    Handshake, Ims, ImsConfig, Offer, PeerPolicy, Peers, Side, Ss7, Ss7Config, Stack, Transport,
+    Handshake, Hop, Ims, ImsConfig, Offer, PeerPolicy, Peers, Side, Ss7, Ss7Config, Stack, Transport,
 };
 use crate::subscriber::{Reader, TableConfig, table};
 use std::sync::Arc;
@@ -375,6 +375,9 @@ impl Assembly<'_> {
             streams: streams::of_workers(config),
             trusted: config.networks.iter().flat_map(core_hosts).collect(),
             legacy: config.networks.iter().filter(|it| it.legacy).flat_map(core_hosts).collect(),
+            hops: hops(config),
+            answer_within: config.timers.mt_report,
+            probe: config.sip.probe,
             host: config.sip.host.clone(),
             registration_max: registration_max(config),
             retry_after: config.sip.retry_after_s,
@@ -458,6 +461,17 @@ fn policy(peer: &config::MapPeer) -> PeerPolicy {
         },
         highest: Version::new(peer.highest_version).unwrap_or(Version::V3),
     }
+}
+
+/// Every network's S-CSCFs, in the order in which they are tried.
+fn hops(config: &Config) -> Vec<Hop> {
+    let networks = config.networks.iter().enumerate();
+    let hops = networks.flat_map(|(at, network)| network.scscf.iter().map(move |scscf| (at, scscf)));
+    let hop = |(at, scscf): (usize, &config::Scscf)| {
+        let uri = Identity::new(scscf.uri.as_bytes())?;
+        Some(Hop { network: at as u16, address: scscf.address, uri })
+    };
+    hops.filter_map(hop).collect()
 }
 
 /// The hosts of a network's core.

@@ -5,7 +5,7 @@ use crate::base::publish::{Show, Shown};
 use crate::base::{Layer, Time};
 use crate::io::PacketIo;
 use crate::proto::{self, m3ua, sctp};
-use crate::stack::{Action, Application};
+use crate::stack::{Action, Application, HopState};
 use core::time::Duration;
 
 /// Each layer's names of what is malformed.
@@ -69,6 +69,11 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
         };
         stack.fill(&mut level);
         self.application_ref().fill(&mut level);
+        for (hop, state) in stack.ims().hops() {
+            let name = format!("{} {}", hop.uri.as_str(), hop.address);
+            let about = ("hop", &*name, "state", "How it has answered.");
+            to.state(about, state.place(), HopState::NAMES);
+        }
         for (name, owner, active) in stack.ss7().transport().associations() {
             if owner == self.id() {
                 to.state(

@@ -81,7 +81,11 @@ fn fingerprint(cx: &Cx<'_>, register: &Register<'_>, contact: &Identity) -> u64 
     let with = |hash: u64, name: &[u8], value| cx.stack.fingerprint(&[&hash.to_be_bytes(), name, value], &[]);
     // What a UE can do decides about its messages: a tag that comes or goes is a change.
     let of_features = register.features().fold(of_one, |hash, (name, value)| with(hash, name, value));
-    register.associated_values().fold(of_features, |hash, value| with(hash, &[], value))
+    let mut hash = register.associated_values().fold(of_features, |hash, value| with(hash, &[], value));
+    register.each_answered(&mut |identity| {
+        hash = cx.stack.fingerprint(&[&hash.to_be_bytes(), identity.as_bytes()], &[]);
+    });
+    hash
 }
 
 /// 8.7 steps 5 and 6, 8.8.1 steps 5 and 6 are the control thread's; the answer of step 7 waits for it.
@@ -96,11 +100,17 @@ pub(super) fn forward_third_party(
     let wildcards: Vec<_> = register.wildcards().collect();
     let unreadable = wildcards.iter().filter(|it| it.is_none()).count();
     gateway.counts.wildcard_unreadable += unreadable as u64;
+    let mut associated: Vec<_> = register.associated().collect();
+    register.each_answered(&mut |identity| {
+        if !associated.contains(&identity) {
+            associated.push(identity);
+        }
+    });
     let registrant = Registrant::Scscf {
         network,
         wildcards: wildcards.into_iter().flatten().take(WILDCARDS).collect(),
         private_identity: register.private_identity,
-        associated: register.associated().collect(),
+        associated,
         service_info: register.service_info.to_vec(),
     };
     let source = register.request.source;

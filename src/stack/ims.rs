@@ -1,5 +1,6 @@
 //! The IMS side: SIP transactions, and the SM-RP messages that MESSAGE carries (TS 24.341).
 
+mod hops;
 mod register;
 mod rpdu;
 mod send;
@@ -8,6 +9,7 @@ mod subscribe;
 mod tests;
 
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 use crate::base::{
     Connection, Flow, Inline, IpPrefix, Key, Layer, Malformed, MalformedCounts, Out, SipKey, Time, Transport,
@@ -21,10 +23,12 @@ use crate::proto::sip::{
     keep_alive::{self, KeepAlive},
 };
 
+pub use hops::{Hop, HopState};
 pub use rpdu::submit_report;
 
 use super::stream::{Refused, StreamFailure, StreamMessage, in_reply_to, owner, token_in_request_uri};
 use super::{Content, Indication, Message, Next, Published, Request};
+use hops::Hops;
 
 /// The body type of SM-RP messages (TS 24.341 5.3.1.2).
 const SMS: &str = "application/vnd.3gpp.sms";
@@ -74,6 +78,8 @@ counts! {
         asserted_stripped,
         /// MESSAGEs whose body is no SM-RP message, refused with 400.
         bad_rp,
+        /// OPTIONS sent to hops that were down.
+        probes,
         /// Requests of ours not sent because no transaction was free or they did not fit.
         not_sent,
         /// ICMP errors about SIP of ours that do not prove to be about an open request.
@@ -119,7 +125,13 @@ pub struct ImsConfig {
     pub streams: ImsStreams,
     /// Hosts that are known by configuration, S-CSCFs and other peers: a response may go there that is longer than its request.
     pub trusted: Vec<IpPrefix>,
-    /// The host part of Call-IDs.
+    /// Where requests to users of served networks can be sent, each network's in the order in which they are tried.
+    pub hops: Vec<Hop>,
+    /// How long the answer to such a request is waited for, at all hops together.
+    pub answer_within: Duration,
+    /// How often a hop that is down is asked by OPTIONS whether it still is.
+    pub probe: Duration,
+    /// The host part of Call-IDs, and of our own URI in OPTIONS.
     pub host: String,
     /// Hosts whose requests may have no branch of RFC 3261.
     pub legacy: Vec<IpPrefix>,
@@ -164,6 +176,7 @@ pub struct Ims {
     /// Our addresses as Via names them.
     hosts: Vec<(IpAddr, Inline<48>)>,
     sequence: u32,
+    hops: Hops,
     /// The second since 1970 in which our clock began, once it is known.
     began: Option<u64>,
     /// What was refused.
@@ -195,9 +208,10 @@ impl Ims {
             servers: ServerTransactions::new(servers, key),
             minter,
             hosts,
-            config,
             sequence: 1,
+            hops: Hops::new(&config.hops, config.probe),
             began: None,
+            config,
             counts: ImsCounts::default(),
         }
     }
@@ -273,6 +287,9 @@ impl Ims {
     ) -> Option<Indication<'static>> {
         let (user, flow) = self.clients.stream_failed(now, failure.token, failure.sent, out)?;
         self.counts.stream_failed += 1;
+        if self.hop_lost(now, user, out) {
+            return None;
+        }
         let port = match flow.transport {
             Transport::Stream { destination_port, .. } | Transport::StreamTo { destination_port, .. } => {
                 destination_port
@@ -316,7 +333,13 @@ impl Ims {
                 Request { key, message, in_reply_to, report_token, source, local, octets, known, connection };
             return self.handle_request(now, &request, embedded, out);
         }
-        match self.clients.handle_response(now, &message) {
+        let outcome = self.clients.handle_response(now, &message);
+        if let ResponseOutcome::Final { user, status, .. } = outcome
+            && self.hop_answered(now, user, status, &message, out)
+        {
+            return Next::Done;
+        }
+        match outcome {
             ResponseOutcome::Elsewhere(worker) => Next::HandOff(worker),
             ResponseOutcome::Final { user, status, .. } if message.method() == Method::Publish => {
                 let answer = Published {
@@ -535,7 +558,12 @@ impl Ims {
     /// An ICMP error about a packet that claims to be ours. It counts if nobody is there, and if what it quotes is the
     /// beginning of a request that we sent by that very flow, and that is open: nobody else knows its branch but who got
     /// the request.
-    pub(super) fn handle_unreachable<'a>(&mut self, told: &link::Unreachable<'_>) -> Next<'a> {
+    pub(super) fn handle_unreachable<'a>(
+        &mut self,
+        now: Time,
+        told: &link::Unreachable<'_>,
+        out: &mut dyn Out,
+    ) -> Next<'a> {
         use link::Cause::{HopLimit, Parameter, TooBig};
         if matches!(told.cause, TooBig(_) | HopLimit | Parameter) {
             return Next::Done;
@@ -554,6 +582,7 @@ impl Ims {
             return Next::HandOff(token.worker);
         }
         match self.clients.unreachable(token, &told.flow).filter(|_| token.worker == self.config.worker) {
+            Some(user) if self.hop_lost(now, user, out) => Next::Done,
             Some(user) => {
                 let remote = SocketAddr::new(destination, destination_port);
                 Next::Indication(Indication::Unreachable { user, remote })
@@ -574,6 +603,9 @@ impl Ims {
     pub(super) fn handle_timeout(&mut self, now: Time, out: &mut dyn Out) {
         self.clients.handle_timeout(now, out);
         self.servers.handle_timeout(now, out);
+        while let Some((at, hop)) = self.hops.probe(now) {
+            self.counts.probes += u64::from(self.ask_hop(now, at, &hop, out));
+        }
     }
 
     /// When [`Self::handle_timeout`] has something to do, or earlier.
@@ -582,13 +614,74 @@ impl Ims {
             .poll_timeout()
             .into_iter()
             .chain(self.servers.poll_timeout())
+            .chain(self.hops.poll_timeout())
             .min()
             .unwrap_or(Time::NEVER)
     }
 
-    /// The user word of a request of ours that got no final answer in time.
-    pub(super) fn poll_expired(&mut self) -> Option<u64> {
-        self.clients.poll_expired()
+    /// The user word of a request of ours that got no final answer in time, at no hop that it could be sent to.
+    pub(super) fn poll_expired(&mut self, now: Time, out: &mut dyn Out) -> Option<u64> {
+        loop {
+            let user = self.clients.poll_expired()?;
+            if !self.hop_lost(now, user, out) {
+                return Some(user);
+            }
+        }
+    }
+
+    /// The request that ended with this answer was one of several hops': whether it goes on to another, or was our own.
+    fn hop_answered(
+        &mut self,
+        now: Time,
+        user: u64,
+        status: u16,
+        answer: &sip::Message<'_>,
+        out: &mut dyn Out,
+    ) -> bool {
+        let retry_after = answer.header(Name::RetryAfter).and_then(leading_seconds);
+        if let Some(at) = probed(user) {
+            self.hops.answered(now, at, status, retry_after);
+            return true;
+        }
+        let Some((last, flow)) = self.clients.last_attempt() else { return false };
+        self.hops.answered(now, last.hop, status, retry_after);
+        status == 503 && self.go_on(now, &last, &flow, out)
+    }
+
+    /// The request that ended was not answered: whether it goes on to another hop, or was our own.
+    fn hop_lost(&mut self, now: Time, user: u64, out: &mut dyn Out) -> bool {
+        if let Some(at) = probed(user) {
+            self.hops.lost(now, at);
+            return true;
+        }
+        let Some((last, flow)) = self.clients.last_attempt() else { return false };
+        self.hops.lost(now, last.hop);
+        self.go_on(now, &last, &flow, out)
+    }
+
+    /// Sends the request that ended last to the next hop, if there is one.
+    fn go_on(&mut self, now: Time, last: &sip::Attempt, by: &Flow, out: &mut dyn Out) -> bool {
+        let next = self.hops.go_on(now, by.source, last, self.config.timers.transaction());
+        let Some((attempt, hop)) = next.and_then(|next| Some((next, self.hops.get(next.hop)?))) else {
+            return false;
+        };
+        let to = match by.transport {
+            Transport::Udp { source_port, .. } => flow(SocketAddr::new(by.source, source_port), hop.address),
+            // By a stream of the same kind, which Via has named.
+            Transport::StreamTo { secure, .. } => {
+                let transport = Transport::StreamTo { destination_port: hop.address.port(), secure };
+                Flow { source: by.source, destination: hop.address.ip(), transport }
+            }
+            _ => return false,
+        };
+        let mut room = [0; 160];
+        let Some(route) = send::spell_route(hop.uri.as_str(), &mut room) else { return false };
+        self.clients.send_elsewhere(now, (to, attempt), route, out)
+    }
+
+    /// The hops of served networks, and how each has answered this worker.
+    pub fn hops(&self) -> impl Iterator<Item = &(Hop, HopState)> {
+        self.hops.each()
     }
 
     /// What must hold between any two calls.
@@ -602,15 +695,29 @@ fn contains(ranges: &[IpPrefix], address: IpAddr) -> bool {
     ranges.iter().any(|range| range.contains(address))
 }
 
+/// User words of requests that the stack itself makes: OPTIONS to a hop, by its place. The application has none so great.
+const PROBE: u64 = 0xff << 56;
+
+fn probed(user: u64) -> Option<u8> {
+    (user & PROBE == PROBE).then_some(user as u8)
+}
+
+/// The seconds of a Retry-After, without what may stand behind them (RFC 3261 20.33).
+fn leading_seconds(value: &[u8]) -> Option<u32> {
+    let digits = value.iter().map_while(|octet| octet.checked_sub(b'0').filter(|digit| *digit < 10));
+    digits.fold(None, |seconds, digit| {
+        Some(seconds.unwrap_or(0u32).saturating_mul(10).saturating_add(digit.into()))
+    })
+}
+
 /// Whether the body is not as it is: compressed (RFC 3261 8.2.3), or in an encoding of mail's that makes text of octets, which
 /// TS 24.341 5.3.1.2 has no place for.
 fn is_encoded(message: &sip::Message<'_>) -> bool {
-    let other_than = |name: Name, plain: &[&[u8]]| {
-        message.values(name).any(|value| !plain.iter().any(|plain| value.eq_ignore_ascii_case(plain)))
+    let as_it_is = |encoding: &[u8]| {
+        [&b"binary"[..], b"8bit", b"7bit"].iter().any(|plain| encoding.eq_ignore_ascii_case(plain))
     };
-    !message.body().is_empty()
-        && (other_than(Name::ContentEncoding, &[b"identity"])
-            || other_than(Name::ContentTransferEncoding, &[b"binary", b"8bit", b"7bit"]))
+    let mut of_mail = message.values(Name::ContentTransferEncoding);
+    !message.body().is_empty() && (message.is_encoded() || of_mail.any(|encoding| !as_it_is(encoding)))
 }
 
 /// Whether a MESSAGE says that it carries an SM-RP message.

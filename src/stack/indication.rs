@@ -89,6 +89,8 @@ pub struct Register<'a> {
     pub private_identity: Option<Identity>,
     /// The value of Contact in the UE's own REGISTER, if the S-CSCF put that into the body; else empty.
     pub ue_contact: &'a [u8],
+    /// The answer to the UE's own REGISTER, if the S-CSCF put that into the body (a `message/sip` part); or empty.
+    pub response: &'a [u8],
     /// The body of type `application/3gpp-ims+xml`, which may tell the MSISDN; empty if there is none.
     pub service_info: &'a [u8],
     /// P-Access-Network-Info, or empty.
@@ -119,6 +121,20 @@ impl<'a> Register<'a> {
         let stays = self.contact;
         let contacts = self.request.message.contacts();
         contacts.filter_map(|contact| Identity::new(contact.uri)).filter(move |uri| Some(*uri) != stays)
+    }
+
+    /// Visits the canonical identities in P-Associated-URI of the answer to the UE's own REGISTER, if that is in the body: the
+    /// implicitly registered set (TS 24.229 5.4.1.2.2).
+    pub fn each_answered(&self, visit: &mut dyn FnMut(Identity)) {
+        if self.response.is_empty() {
+            return;
+        }
+        let mut slots = sip::Slots::new();
+        if let Ok(response) = sip::Message::parse(self.response, &mut slots)
+            && response.status().is_some_and(|status| (200..300).contains(&status))
+        {
+            response.values(sip::Name::PAssociatedUri).filter_map(super::ims::identity).for_each(visit);
+        }
     }
 
     /// The canonical identities in P-Associated-URI but the wildcarded ones.

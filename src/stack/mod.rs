@@ -15,7 +15,9 @@ pub use crate::proto::map::{AbsentSubscriberDiagnostic, AlertReason, SmDeliveryF
 pub use crate::proto::sccp::Cause as ReturnCause;
 pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
-pub use ims::{Deferred, Ims, ImsConfig, ImsCounts, ImsStreams, RequestId, Side, submit_report};
+pub use ims::{
+    Deferred, Hop, HopState, Ims, ImsConfig, ImsCounts, ImsStreams, RequestId, Side, submit_report,
+};
 pub use indication::{
     Answer, Asked, Content, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Notify,
     Operation, Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp, SubscribeRequest,
@@ -338,7 +340,8 @@ impl Stack {
             }
             return Next::Done;
         }
-        self.ims.handle_unreachable(told)
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        self.ims.handle_unreachable(now, told, &mut wire)
     }
 
     fn next_of_sctp<'a>(
@@ -475,7 +478,8 @@ impl Stack {
         cursor: &'a mut Cursor,
         outside: &mut dyn Outside,
     ) -> Option<Indication<'a>> {
-        if let Some(user) = self.ims.poll_expired() {
+        let mut wire = Wire { now, link: &mut self.link, outside };
+        if let Some(user) = self.ims.poll_expired(now, &mut wire) {
             return Some(Indication::Answered { user, status: 408, report: None });
         }
         let Cursor { components, whole, .. } = cursor;

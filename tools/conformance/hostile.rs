@@ -127,7 +127,7 @@ fn requests_that_are_not_offered_get_their_status_and_are_counted() {
         let alice = Ue::home1(0);
         bench.register(&alice);
         type Change = fn(Draft) -> Draft;
-        let cases: [(&str, u16, (&str, &str), Change); 10] = [
+        let cases: [(&str, u16, (&str, &str), Change); 11] = [
             ("ims.bad_method", 405, ("Allow", "MESSAGE"), |it| {
                 Draft { method: "INFO", ..it }.but("CSeq", "1 INFO")
             }),
@@ -135,6 +135,7 @@ fn requests_that_are_not_offered_get_their_status_and_are_counted() {
                 it.but("Content-Type", "text/plain")
             }),
             ("ims.bad_scheme", 416, ("", ""), |it| Draft { uri: "http://home1.net".into(), ..it }),
+            ("ims.bad_request", 400, ("", ""), |it| Draft { uri: "sip:2001:db8::10".into(), ..it }),
             ("ims.bad_extension", 420, ("Unsupported", "100rel"), |it| it.with("Require", "100rel")),
             ("ims.bad_extension", 420, ("Unsupported", "a, b"), |it| it.with("Require", "a,\r\n b")),
             ("ims.bad_encoding", 415, ("Accept-Encoding", "identity"), |it| {

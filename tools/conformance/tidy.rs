@@ -98,10 +98,11 @@ const PURPOSES: &[(&str, usize)] = &[
     ("SCCP", 37),
     ("SCREEN", 17),
     ("LIST", 27),
+    ("SIPT", 15),
 ];
 
 /// Groups whose tests have names of their own.
-const OWN_NAMES: &[&str] = &["SCCP", "SCREEN", "LIST"];
+const OWN_NAMES: &[&str] = &["SCCP", "SCREEN", "LIST", "SIPT"];
 /// Rows of TCAP's table.
 const SCENARIOS: usize = 35;
 

@@ -364,8 +364,9 @@ impl Check<'_, '_, '_> {
             self.error("sip.host", format!("{:?} is no host", sip.host), "give a host name or an address");
         }
         self.range("sip.t1_ms", sip.t1.as_millis(), 10..=10_000);
-        sip.limits.check(|key, value, range| self.range(format!("sip.limits.{key}"), value, range));
+        self.range("sip.probe_s", sip.probe.as_secs(), 1..=3_600);
         self.range("sip.retry_after_s", sip.retry_after_s, 1..=3_600);
+        sip.limits.check(|key, value, range| self.range(format!("sip.limits.{key}"), value, range));
         self.range("sip.t2_ms", sip.t2.as_millis(), sip.t1.as_millis()..=60_000);
     }
 
@@ -389,6 +390,8 @@ impl Check<'_, '_, '_> {
             prefixes
                 .map(move |(n, prefix)| (format!("network[{at}].msisdn_prefixes[{n}]"), prefix.to_string()))
         }));
+        let scscfs = each().map(|(_, network)| network.scscf.len()).sum::<usize>();
+        self.count("network", scscfs, "S-CSCFs in all", 0..=64);
         for (at, network) in each() {
             let place = |key: &str| format!("network[{at}].{key}");
             self.name(place("name"), &network.name);

@@ -112,6 +112,7 @@ defaults! {
     t1: Duration = Duration::from_millis(500);
     t2: Duration = Duration::from_millis(4_000);
     retry_after_s: u32 = 5;
+    probe: Duration = Duration::from_secs(10);
     node_kind: NodeKind = NodeKind::Msc;
     report_answer: u16 = 200;
     report_unmatched: ReportUnmatched = ReportUnmatched::Accept;

@@ -2,7 +2,7 @@
 
 use super::SipLimits;
 use super::streams::{StreamTls, Streams};
-use super::text::{Mac, PortAddress, Prefix, millis};
+use super::text::{Mac, PortAddress, Prefix, millis, seconds};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -90,6 +90,10 @@ pub struct Sip {
     /// together. Default 5.
     #[serde(default = "super::default::retry_after_s")]
     pub retry_after_s: u32,
+    /// How often an S-CSCF that does not answer is asked by OPTIONS whether it is back, where a network has several.
+    /// Default 10.
+    #[serde(rename = "probe_s", default = "super::default::probe", deserialize_with = "seconds")]
+    pub probe: Duration,
     /// T2, the longest interval between retransmissions. Default 4,000.
     #[serde(rename = "t2_ms", default = "super::default::t2", deserialize_with = "millis")]
     pub t2: Duration,

@@ -34,7 +34,8 @@ pub struct Network {
     /// Beginnings of the service centres that its subscribers may use. Default: any.
     #[serde(default)]
     pub service_centres: Vec<Digits>,
-    /// Its S-CSCFs, which register subscribers as a third party; messages to such subscribers go there. Without one, UEs
+    /// Its S-CSCFs, which register subscribers as a third party; messages to such subscribers go there, or, if that one
+    /// does not answer or says 503, to the next in this order (RFC 3263 4.3). Without one, UEs
     /// must be able to register here themselves (`direct`).
     #[serde(default)]
     pub scscf: Vec<Scscf>,

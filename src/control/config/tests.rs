@@ -255,6 +255,8 @@ fn hosts_of_the_core_are_addresses_and_prefixes() {
             &["10.1.0.5"],
         );
     }
+    assert_eq!(config.sip.probe, Duration::from_secs(10));
+    refused("# probe_s = 10", "probe_s = 0", "sip.probe_s", &["1 to 3600"]);
     refused("# retry_after_s = 5", "retry_after_s = 0", "sip.retry_after_s", &["1 to 3600"]);
 }
 

@@ -232,6 +232,32 @@ pub(super) fn set_via_transport(written: &mut [u8], before: &[u8; 3], after: &[u
     }
 }
 
+/// Changes the branch of a request that [`request`] has written, to one of the same length.
+pub(super) fn set_branch(written: &mut [u8], before: &[u8], after: &[u8]) -> Option<()> {
+    let via = written.windows(BRANCH.len()).position(|text| text == BRANCH)?;
+    let at = via + BRANCH.len();
+    let place = written.get_mut(at..at + before.len()).filter(|place| **place == *before)?;
+    place.copy_from_slice(after.get(..before.len())?);
+    Some(())
+}
+
+const BRANCH: &[u8] = b";branch=";
+
+/// Changes the value of the only Route of a request of `len` octets that [`request`] has written, in the room that it has.
+/// Gives its new length, or nothing if it has no Route, or no room for that one.
+pub(super) fn set_route(room: &mut [u8], len: usize, route: &[u8]) -> Option<usize> {
+    const ROUTE: &[u8] = b"\r\nRoute: ";
+    let at = room.get(..len)?.windows(ROUTE.len()).position(|text| text == ROUTE)? + ROUTE.len();
+    let old = room.get(at..len)?.iter().position(|&octet| octet == b'\r')?;
+    let new_len = len - old + route.len();
+    if new_len > room.len() || !is_line_text(route) {
+        return None;
+    }
+    room.copy_within(at + old..len, at + route.len());
+    room.get_mut(at..at + route.len())?.copy_from_slice(route);
+    Some(new_len)
+}
+
 /// A body and what it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Content<'a> {

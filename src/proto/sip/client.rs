@@ -4,7 +4,7 @@
 //! is free at once: a late response still carries a branch that only we can have minted, and is absorbed on that
 //! evidence. That is all that the state Completed and Timer K are for, so neither needs memory here.
 
-use super::build::{Writer, set_via_transport};
+use super::build::{Writer, set_branch, set_route, set_via_transport};
 use super::mint::{Minter, Token};
 use super::timers::Timers;
 use super::view::Message;
@@ -13,11 +13,15 @@ use crate::ident::WorkerId;
 use core::time::Duration;
 use std::collections::VecDeque;
 
-/// The longest request, in octets: what fits a UDP datagram in an Ethernet frame.
+/// The longest request that each transaction has room for, in octets: what fits a UDP datagram in an Ethernet frame.
 pub const MAX_REQUEST: usize = 1472;
 /// The longest request that goes by UDP where a stream can be had, in octets, since nobody knows what paths carry (RFC 3261
 /// 18.1.1).
 pub const LONGEST_BY_UDP: usize = 1300;
+/// The longest request that there is, in octets: a datagram in fragments. Few are so long, and few at a time have room.
+pub const MAX_LONG_REQUEST: usize = 8192;
+/// How many at a time.
+const LONG_REQUESTS: usize = 64;
 
 counts! {
     /// What client transactions did.
@@ -46,6 +50,10 @@ counts! {
         timed_out,
         /// Transactions given up by their user.
         cancelled,
+        /// Requests that were longer than a frame.
+        long_requests,
+        /// Requests sent once more, to another next hop.
+        elsewhere_tried,
         /// Transactions that ended because their request proved undeliverable: by ICMP, or since its stream was not to be had.
         unreachable,
         /// Requests that went by TCP since they are too large for UDP.
@@ -104,7 +112,6 @@ pub enum ResponseOutcome {
 struct Transaction {
     user: u64,
     flow: Flow,
-    started: Time,
     interval: Duration,
     timer: Option<TimerId>,
     len: u16,
@@ -113,6 +120,27 @@ struct Transaction {
     proceeding: bool,
     /// The flow by UDP that it would have gone by, were it not too large.
     back: Option<Flow>,
+    /// Timer F.
+    end: Time,
+    /// Its place among the long requests.
+    long: Option<u16>,
+    /// Which of several next hops this is.
+    attempt: Option<Attempt>,
+    /// The transaction that was the first of these attempts.
+    first: u32,
+}
+
+/// Which of several next hops a request is sent to (RFC 3263 4.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Attempt {
+    /// The next hop.
+    pub hop: u8,
+    /// A bit for each that it was sent to, this one included.
+    pub tried: u64,
+    /// When nobody waits for an answer any more.
+    pub until: Time,
+    /// How long this one may take: at most Timer F.
+    pub end: Time,
 }
 
 /// The client transactions of one worker.
@@ -121,6 +149,10 @@ pub struct ClientTransactions {
     pub counts: SipClientCounts,
     transactions: Slab<Transaction>,
     requests: Vec<[u8; MAX_REQUEST]>,
+    long: Vec<[u8; MAX_LONG_REQUEST]>,
+    long_free: Vec<u16>,
+    /// The transaction that ended last, whose request is still there.
+    ended: Option<(Key, Transaction)>,
     wheel: Wheel<Key>,
     /// Timed out, and not yet told.
     expired: VecDeque<Key>,
@@ -139,6 +171,9 @@ impl ClientTransactions {
             counts: SipClientCounts::default(),
             transactions: Slab::newest_first(config.capacity),
             requests: vec![[0; MAX_REQUEST]; config.capacity],
+            long: vec![[0; MAX_LONG_REQUEST]; LONG_REQUESTS.min(config.capacity)],
+            long_free: (0..LONG_REQUESTS.min(config.capacity) as u16).rev().collect(),
+            ended: None,
             wheel: Wheel::new(config.capacity),
             expired: VecDeque::with_capacity(config.capacity),
             minter,
@@ -162,7 +197,7 @@ impl ClientTransactions {
         flow: Flow,
         user: u64,
         out: &mut dyn Out,
-        build: impl FnOnce(&mut Writer<'_>, &[u8]),
+        build: impl Fn(&mut Writer<'_>, &[u8]),
     ) -> Result<Key, Refused> {
         let full = |counts: &mut SipClientCounts| {
             counts.refused_full += 1;
@@ -170,16 +205,30 @@ impl ClientTransactions {
         };
         let Some(key) = self.transactions.next_key() else { return Err(full(&mut self.counts)) };
         let token = Token { worker: self.worker, slot: key.slot, generation: key.generation };
-        let Some(request) = self.requests.get_mut(key.slot as usize) else {
+        let Some(mut request) = self.requests.get_mut(key.slot as usize).map(|request| &mut request[..])
+        else {
             return Err(full(&mut self.counts));
         };
-        let mut writer = Writer::new(request);
-        build(&mut writer, self.minter.branch(token).as_bytes());
-        let written = writer.finish();
+        let branch = self.minter.branch(token);
+        let mut written = write(request, &build, branch.as_bytes());
+        // What does not fit, but for a value that must not be written, fits one of the long places.
+        let mut long = None;
+        if written.is_none()
+            && let Some(&place) = self.long_free.last()
+            && let Some(room) = self.long.get_mut(usize::from(place))
+        {
+            written = write(room, &build, branch.as_bytes());
+            if written.is_some() {
+                (request, long) = (room, self.long_free.pop());
+                self.counts.long_requests += 1;
+            }
+        }
         let written = request.get_mut(..written.unwrap_or(0)).unwrap_or(&mut []);
         let (flow, back) = match stream_instead(&flow) {
+            // What is longer than a frame goes in fragments.
             Some(stream)
                 if self.has_streams
+                    && long.is_none()
                     && written.len() > LONGEST_BY_UDP
                     && set_via_transport(written, b"UDP", b"TCP") =>
             {
@@ -196,13 +245,16 @@ impl ClientTransactions {
         let transaction = Transaction {
             user,
             flow,
-            started: now,
             interval,
             timer: self.wheel.insert(now + interval, key).ok(),
             len: written.len() as u16,
             method_len: method_len as u16,
             proceeding: false,
             back,
+            end: now + self.timers.transaction(),
+            long,
+            attempt: None,
+            first: key.generation,
         };
         self.send(&transaction, key, out);
         let inserted = self.transactions.insert(transaction);
@@ -212,12 +264,13 @@ impl ClientTransactions {
     }
 
     fn send(&mut self, transaction: &Transaction, key: Key, out: &mut dyn Out) {
-        let request = self
-            .requests
-            .get(key.slot as usize)
-            .and_then(|request| request.get(..usize::from(transaction.len)))
-            .unwrap_or(&[]);
-        match out.room().and_then(|room| room.get_mut(..request.len())) {
+        let request = match transaction.long {
+            Some(place) => self.long.get(usize::from(place)).map(|request| &request[..]),
+            None => self.requests.get(key.slot as usize).map(|request| &request[..]),
+        };
+        let request = request.and_then(|request| request.get(..usize::from(transaction.len))).unwrap_or(&[]);
+        let room = if transaction.long.is_some() { out.long_room() } else { out.room() };
+        match room.and_then(|room| room.get_mut(..request.len())) {
             Some(room) => {
                 room.copy_from_slice(request);
                 out.commit(request.len(), transaction.flow);
@@ -242,10 +295,11 @@ impl ClientTransactions {
             self.counts.absorbed += 1;
             return ResponseOutcome::Absorbed;
         };
-        let method = self
-            .requests
-            .get(key.slot as usize)
-            .and_then(|request| request.get(..usize::from(transaction.method_len)));
+        let request = match transaction.long {
+            Some(place) => self.long.get(usize::from(place)).map(|request| &request[..]),
+            None => self.requests.get(key.slot as usize).map(|request| &request[..]),
+        };
+        let method = request.and_then(|request| request.get(..usize::from(transaction.method_len)));
         if method != Some(response.method().text()) {
             self.counts.not_ours += 1;
             return ResponseOutcome::NotOurs;
@@ -261,12 +315,15 @@ impl ClientTransactions {
         ResponseOutcome::Final { user, key, status }
     }
 
-    fn remove(&mut self, key: Key) -> Option<Transaction> {
-        let transaction = self.transactions.remove(key)?;
-        if let Some(timer) = transaction.timer {
+    fn remove(&mut self, key: Key) -> Option<u64> {
+        let mut transaction = self.transactions.remove(key)?;
+        if let Some(timer) = transaction.timer.take() {
             self.wheel.cancel(timer);
         }
-        Some(transaction)
+        self.long_free.extend(transaction.long);
+        let user = transaction.user;
+        self.ended = Some((key, transaction));
+        Some(user)
     }
 
     /// Fires the timers that are due: sends requests again (Timer E), or ends their transactions (Timer F), which
@@ -274,7 +331,7 @@ impl ClientTransactions {
     pub fn handle_timeout(&mut self, now: Time, out: &mut dyn Out) {
         while let Some(key) = self.wheel.poll(now) {
             let Some(transaction) = self.transactions.get_mut(key) else { continue };
-            let end = transaction.started + self.timers.transaction();
+            let end = transaction.end;
             if now >= end {
                 transaction.timer = None;
                 self.expired.push_back(key);
@@ -297,8 +354,8 @@ impl ClientTransactions {
     pub fn poll_expired(&mut self) -> Option<u64> {
         loop {
             let key = self.expired.pop_front()?;
-            if let Some(transaction) = self.transactions.remove(key) {
-                return Some(transaction.user);
+            if let Some(user) = self.remove(key) {
+                return Some(user);
             }
         }
     }
@@ -311,9 +368,89 @@ impl ClientTransactions {
 
     /// Forgets a transaction; its responses will be absorbed. Gives back what it was started with.
     pub fn cancel(&mut self, key: Key) -> Option<u64> {
-        let user = self.remove(key)?.user;
+        // It may have been sent to another hop meanwhile: that is another transaction in the same place.
+        let here = self
+            .transactions
+            .key_of(key.slot)
+            .filter(|here| self.transactions.get(*here).is_some_and(|found| found.first == key.generation));
+        let key = here.unwrap_or(key);
+        let user = self.remove(key)?;
         self.counts.cancelled += 1;
         Some(user)
+    }
+
+    /// Says of a transaction that began in this turn which of several next hops it is to, and when it ends at the latest.
+    pub fn set_attempt(&mut self, key: Key, attempt: Attempt) {
+        if let Some(transaction) = self.transactions.get_mut(key) {
+            transaction.end = transaction.end.min(attempt.end);
+            transaction.attempt = Some(attempt);
+            // By a stream nothing is repeated: the one timer is that of the end.
+            if transaction.flow.transport.is_stream()
+                && let Some(timer) = transaction.timer.take()
+            {
+                self.wheel.cancel(timer);
+                transaction.timer = self.wheel.insert(transaction.end, key).ok();
+            }
+        }
+    }
+
+    /// Which of several next hops the transaction that ended last was to, and by which flow.
+    #[must_use]
+    pub fn last_attempt(&self) -> Option<(Attempt, Flow)> {
+        let (_, transaction) = self.ended.as_ref()?;
+        Some((transaction.attempt?, transaction.flow))
+    }
+
+    /// Sends the request of the transaction that ended last once more, by another flow, with that value of Route: in a
+    /// transaction of its own, with another branch, and the same otherwise (RFC 3263 4.3). Whether that was possible.
+    pub fn send_elsewhere(
+        &mut self,
+        now: Time,
+        (flow, attempt): (Flow, Attempt),
+        route: &[u8],
+        out: &mut dyn Out,
+    ) -> bool {
+        let Some((old, ended)) = self.ended.take() else { return false };
+        // The place that was freed last is used first.
+        let Some(key) = self.transactions.next_key().filter(|key| key.slot == old.slot) else { return false };
+        let [before, after] = [old, key].map(|key| {
+            let token = Token { worker: self.worker, slot: key.slot, generation: key.generation };
+            self.minter.branch(token)
+        });
+        let long = ended.long.filter(|place| self.long_free.last() == Some(place));
+        if long != ended.long {
+            return false;
+        }
+        let request = match long {
+            Some(place) => self.long.get_mut(usize::from(place)).map(|request| &mut request[..]),
+            None => self.requests.get_mut(key.slot as usize).map(|request| &mut request[..]),
+        };
+        let len = request.and_then(|request| {
+            set_branch(request, before.as_bytes(), after.as_bytes())?;
+            set_route(request, ended.len.into(), route)
+        });
+        let Some(len) = len else { return false };
+        if long.is_some() {
+            self.long_free.pop();
+        }
+        let end = (now + self.timers.transaction()).min(attempt.end);
+        let interval = if flow.transport.is_stream() { end.since(now) } else { self.timers.t1 };
+        let transaction = Transaction {
+            flow,
+            back: ended.back.and_then(|back| datagram_instead(&back, &flow)),
+            interval,
+            timer: self.wheel.insert(now + interval, key).ok(),
+            len: len as u16,
+            proceeding: false,
+            end,
+            attempt: Some(attempt),
+            ..ended
+        };
+        self.send(&transaction, key, out);
+        let inserted = self.transactions.insert(transaction);
+        debug_assert!(inserted.is_ok_and(|inserted| inserted == key));
+        self.counts.elsewhere_tried += 1;
+        true
     }
 
     /// Ends the transaction of an ICMP error about a request of ours that was sent by `flow`, quoted with a branch that
@@ -322,7 +459,7 @@ impl ClientTransactions {
         let key = Key { slot: token.slot, generation: token.generation };
         let found = self.transactions.get(key).filter(|found| found.timer.is_some() && found.flow == *flow);
         found?;
-        let user = self.remove(key)?.user;
+        let user = self.remove(key)?;
         self.counts.unreachable += 1;
         Some(user)
     }
@@ -358,7 +495,7 @@ impl ClientTransactions {
             return None;
         }
         let flow = transaction.flow;
-        let user = self.remove(key)?.user;
+        let user = self.remove(key)?;
         self.counts.unreachable += 1;
         Some((user, flow))
     }
@@ -389,8 +526,11 @@ impl ClientTransactions {
         );
         for (key, transaction) in self.transactions.iter() {
             assert!(transaction.timer.is_some() != self.expired.contains(&key));
-            assert!(usize::from(transaction.len) <= MAX_REQUEST);
+            let room = if transaction.long.is_some() { MAX_LONG_REQUEST } else { MAX_REQUEST };
+            assert!(usize::from(transaction.len) <= room);
         }
+        let long = self.transactions.iter().filter(|(_, entry)| entry.long.is_some()).count();
+        assert_eq!(long + self.long_free.len(), self.long.len());
         assert!(self.expired.len() <= self.transactions.capacity());
     }
 }
@@ -399,4 +539,21 @@ impl ClientTransactions {
 fn stream_instead(flow: &Flow) -> Option<Flow> {
     let Transport::Udp { destination_port, .. } = flow.transport else { return None };
     Some(Flow { transport: Transport::StreamTo { destination_port, secure: false }, ..*flow })
+}
+
+/// The datagram's flow that a stream's could be, from where another one would have gone.
+fn datagram_instead(from: &Flow, stream: &Flow) -> Option<Flow> {
+    let (Transport::Udp { source_port, .. }, Transport::StreamTo { destination_port, .. }) =
+        (from.transport, stream.transport)
+    else {
+        return None;
+    };
+    Some(Flow { transport: Transport::Udp { source_port, destination_port }, ..*stream })
+}
+
+/// Writes a request; its length, or nothing if it is spoilt or does not fit.
+fn write(room: &mut [u8], build: &impl Fn(&mut Writer<'_>, &[u8]), branch: &[u8]) -> Option<usize> {
+    let mut writer = Writer::new(room);
+    build(&mut writer, branch);
+    writer.finish()
 }

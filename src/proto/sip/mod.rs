@@ -25,7 +25,8 @@ mod view;
 
 pub use build::Writer;
 pub use client::{
-    ClientConfig, ClientTransactions, LONGEST_BY_UDP, MAX_REQUEST, Refused, ResponseOutcome, SipClientCounts,
+    Attempt, ClientConfig, ClientTransactions, LONGEST_BY_UDP, MAX_LONG_REQUEST, MAX_REQUEST, Refused,
+    ResponseOutcome, SipClientCounts,
 };
 pub use headers::{MediaType, NameAddr, split_values};
 pub use limits::Limits;

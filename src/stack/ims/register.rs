@@ -2,13 +2,14 @@
 
 use super::Request;
 use crate::ident::Identity;
-use crate::proto::sip::{self, MediaType, Name, NameAddr, Slots, Uri};
+use crate::proto::sip::{self, MediaType, Method, Name, NameAddr, Slots, Uri};
 use crate::stack::Register;
 
 /// The body type that carries service-info (TS 24.229 7.6).
 const IMS_XML: &str = "application/3gpp-ims+xml";
 /// A SIP message as a body (RFC 3420).
 const EMBEDDED: &str = "message/sip";
+/// The feature tag of a UE that takes short messages (TS 24.341 5.3.2.2).
 /// Seconds of life where none are asked for (RFC 3261 10.3).
 const EXPIRES: u32 = 3600;
 
@@ -72,7 +73,7 @@ pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result
         public_identity,
         to_uri: message.to().uri,
         request_uri: message.request_uri(),
-        contact: uri.map(|uri| Identity::new(uri).ok_or(400u16)).transpose()?,
+        contact: uri.map(|uri| identity_of(request, uri).ok_or(400u16)).transpose()?,
         contact_address: of_ue.and_then(Uri::parse).and_then(|uri| uri.address()),
         contact_q: contact.and_then(|contact| contact.q()),
         contact_wildcard,
@@ -85,6 +86,7 @@ pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result
         private_identity: content.private_identity,
         ue_contact: content.ue_contact,
         service_info: content.service_info,
+        response: content.response,
         access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
     })
 }
@@ -95,37 +97,48 @@ fn within<'a>(body: &'a [u8], part: &[u8]) -> Option<&'a [u8]> {
     body.get(start..start.checked_add(part.len())?)
 }
 
+/// A contact as it is kept. An S-CSCF's has the same URI as its From (TS 24.229 5.4.1.7), unless it hides something of its own
+/// in it, which may be longer than there is room for; then that of From leads there too.
+fn identity_of(request: &Request<'_>, uri: &[u8]) -> Option<Identity> {
+    let short = || request.known.then(|| Identity::new(request.message.from().uri)).flatten();
+    Identity::new(uri).or_else(short)
+}
+
 /// What an S-CSCF puts into the body.
 struct Content<'a> {
     service_info: &'a [u8],
     private_identity: Option<Identity>,
     ue_contact: &'a [u8],
+    response: &'a [u8],
 }
 
-fn content<'a>(message: &sip::Message<'a>, embedded: &mut Slots) -> Result<Content<'a>, u16> {
-    let mut content = Content { service_info: &[], private_identity: None, ue_contact: &[] };
-    let mut take = |media_type: &MediaType<'_>, body: &'a [u8], slots: &mut Slots| {
+impl<'a> Content<'a> {
+    /// Takes a part of the body for what it is; of others nothing is known.
+    fn take(&mut self, media_type: &MediaType<'_>, body: &'a [u8], slots: &mut Slots) {
         if media_type.is(IMS_XML) {
-            content.service_info = body;
+            self.service_info = body;
         } else if media_type.is(EMBEDDED)
             && let Ok(inner) = sip::Message::parse(body, slots)
-            && inner.is_request()
+            && inner.method() == Method::Register
         {
-            content.private_identity =
-                inner.header(Name::Authorization).and_then(sip::auth::username).and_then(Identity::new);
-            content.ue_contact = inner.header(Name::Contact).and_then(|it| within(body, it)).unwrap_or(&[]);
-        }
-    };
-    match message.content_type() {
-        Some(media_type) if media_type.is("multipart/mixed") => {
-            for part in message.parts().map_err(|_| 400u16)?.iter() {
-                if let Some(media_type) = part.content_type {
-                    take(&media_type, part.body, embedded);
-                }
+            if !inner.is_request() {
+                self.response = body;
+                return;
             }
+            let username = inner.header(Name::Authorization).and_then(sip::auth::username);
+            self.private_identity = username.and_then(Identity::new);
+            self.ue_contact = inner.header(Name::Contact).and_then(|it| within(body, it)).unwrap_or(&[]);
         }
-        Some(media_type) => take(&media_type, message.body(), embedded),
-        None => {}
+    }
+}
+
+/// The parser has taken parts apart that are in parts.
+fn content<'a>(message: &sip::Message<'a>, embedded: &mut Slots) -> Result<Content<'a>, u16> {
+    let mut content = Content { service_info: &[], private_identity: None, ue_contact: &[], response: &[] };
+    for part in message.parts().map_err(|_| 400u16)?.iter() {
+        if let Some(media_type) = part.content_type {
+            content.take(&media_type, part.body, embedded);
+        }
     }
     Ok(content)
 }

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::register::{self, Contact};
-use super::{Deferred, Ims, RequestId, SMS, flow, rpdu, stream_flow, subscribe};
+use super::{Deferred, Hop, Ims, PROBE, RequestId, SMS, flow, rpdu, stream_flow, subscribe};
 use crate::base::{Connection, Flow, Inline, Key, Malformed, Out, Time, Transport};
 use crate::codec::Prepend;
 use crate::proto::sip::{self, Method, Name, Origin, Slots, Token, Writer, build, keep_alive};
@@ -89,18 +89,21 @@ impl Ims {
         let message = &request.message;
         let to_tag = self.minter.to_tag(message);
         let extra = self.extra(answered, request, status);
-        // A response is about as long as what it copies of its request.
-        let room =
-            if request.octets > LONG && request.connection.is_none() { out.long_room() } else { out.room() };
-        let Some(room) = room else { return };
         let write = |extra: &Extra<'_>, room: &mut [u8]| {
             let mut w = Writer::new(room);
             let reason = build::reason_phrase(status);
             build::response(message, status, reason, &to_tag, request.source, |w| extra.write(w), &mut w);
             w.finish()
         };
-        // What a header repeats may be more than a datagram holds: the status alone is an answer too.
-        let len = write(&extra, room).or_else(|| write(&Extra::None, room));
+        let Some(room) = out.room() else {
+            self.servers.counts.no_buffer += 1;
+            return;
+        };
+        // What it repeats may be more than a frame holds, or even a datagram: the status alone is an answer too.
+        let len = write(&extra, room).or_else(|| {
+            let room = out.long_room().filter(|_| request.connection.is_none())?;
+            write(&extra, room).or_else(|| write(&Extra::None, room))
+        });
         let origin = request.origin();
         self.commit(len, &origin, origin.target(&message.top_via()), out);
     }
@@ -204,12 +207,20 @@ impl Ims {
         let mut body = Prepend::new(&mut body);
         rpdu::write(self.config.side, &request.rp, &mut body);
         let body = body.finish().ok_or(Refusal::TooLong)?;
+        // Towards a network's core, any of its hops may take it.
+        let lives = (self.config.answer_within, self.config.timers.transaction());
+        let between = (request.local.ip(), request.remote);
+        let attempt = request.route.and_then(|_| self.hops.begin(now, between, lives));
+        let hop = attempt.and_then(|attempt| self.hops.get(attempt.hop));
+        let elsewhere = hop.filter(|hop| hop.address != request.remote);
+        let remote = elsewhere.map_or(request.remote, |hop| hop.address);
+        let uri = elsewhere.as_ref().map(|hop| hop.uri.as_str()).or(request.route);
         let mut route_text = [0; 160];
-        let route = request.route.and_then(|uri| spell_route(uri, &mut route_text));
+        let route = uri.and_then(|uri| spell_route(uri, &mut route_text));
         let head = Head {
             method: Method::Message,
             local: request.local,
-            remote: request.remote,
+            remote,
             connection: request.connection,
             uri: request.request_uri,
             routes: route.as_slice(),
@@ -233,7 +244,33 @@ impl Ims {
                 w.header(Name::AcceptContact, &[ACCEPT_CONTACT]);
             }
         };
-        self.request(now, &head, user, (extra, SMS, body), out)
+        let sent = self.request(now, &head, user, (extra, SMS, body), out)?;
+        if let Some(attempt) = attempt {
+            self.clients.set_attempt(sent.0, attempt);
+        }
+        Ok(sent)
+    }
+
+    /// Asks a hop that is down whether it still is; whether it could be asked.
+    pub(super) fn ask_hop(&mut self, now: Time, at: u8, hop: &Hop, out: &mut dyn Out) -> bool {
+        let same = |local: &&SocketAddr| local.is_ipv4() == hop.address.is_ipv4();
+        let Some(&local) = self.config.listen.iter().find(same) else { return false };
+        let mut own = [0; 68];
+        let Some(own) = spell_own(&self.config.host, &mut own) else { return false };
+        let head = Head {
+            method: Method::Options,
+            local,
+            remote: hop.address,
+            connection: None,
+            uri: hop.uri.as_str(),
+            routes: &[],
+            from: own,
+            to: hop.uri.as_str(),
+            key: Key { slot: at.into(), generation: 0xff << 24 },
+            cseq: self.next_sequence(),
+        };
+        let extra = |w: &mut Writer<'_>| w.header(Name::Accept, &[SMS.as_bytes()]);
+        self.request(now, &head, PROBE | u64::from(at), (extra, "", &[]), out).is_ok()
     }
 
     /// A MESSAGE with any content.
@@ -339,7 +376,7 @@ impl Ims {
         now: Time,
         head: &Head<'_>,
         user: u64,
-        (extra, media_type, body): (impl FnOnce(&mut Writer<'_>), &str, &[u8]),
+        (extra, media_type, body): (impl Fn(&mut Writer<'_>), &str, &[u8]),
         out: &mut dyn Out,
     ) -> Result<RequestId, Refusal> {
         let token =
@@ -364,7 +401,7 @@ impl Ims {
                 call_id: call_id.as_bytes(),
                 cseq: head.cseq,
             };
-            build::request(&head, extra, (!body.is_empty()).then_some(content), w);
+            build::request(&head, &extra, (!body.is_empty()).then_some(content), w);
         };
         let started = self.clients.start(now, flow, user, out, build);
         started.map(RequestId).map_err(|refused| {
@@ -485,9 +522,19 @@ fn write_contact(uri: &[u8], expires: u32, w: &mut Writer<'_>) {
     w.address(Name::Contact, uri, &[b";expires=", &digits[at..]]);
 }
 
+/// Our own URI, `sip:host`.
+fn spell_own<'b>(host: &str, room: &'b mut [u8; 68]) -> Option<&'b str> {
+    let len = 4 + host.len();
+    room.get_mut(..4)?.copy_from_slice(b"sip:");
+    room.get_mut(4..len)?.copy_from_slice(host.as_bytes());
+    core::str::from_utf8(room.get(..len)?).ok()
+}
+
 /// A Route value: `<uri;lr>`.
-fn spell_route<'b>(uri: &str, room: &'b mut [u8; 160]) -> Option<&'b [u8]> {
-    let parts: [&[u8]; 3] = [b"<", uri.as_bytes(), if uri.contains(";lr") { b">" } else { b";lr>" }];
+pub(super) fn spell_route<'b>(uri: &str, room: &'b mut [u8; 160]) -> Option<&'b [u8]> {
+    let loose = |param: &str| param.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("lr"));
+    let end: &[u8] = if uri.split(';').skip(1).any(loose) { b">" } else { b";lr>" };
+    let parts: [&[u8]; 3] = [b"<", uri.as_bytes(), end];
     let mut len = 0;
     for part in parts {
         room.get_mut(len..len + part.len())?.copy_from_slice(part);

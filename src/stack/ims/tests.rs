@@ -10,6 +10,7 @@ use crate::stack::{Answer, InformRequest, MessageRequest, PublishRequest, Regist
 mod answers;
 mod flows;
 mod identities;
+mod next_hops;
 mod refusals;
 mod registers;
 mod requests;
@@ -48,6 +49,11 @@ impl Out for Sent {
         (!self.full).then_some(&mut self.room[..])
     }
 
+    fn long_room(&mut self) -> Option<&mut [u8]> {
+        self.room.resize(8192, 0xaa);
+        (!self.full).then_some(&mut self.room[..])
+    }
+
     fn commit(&mut self, len: usize, flow: Flow) {
         self.datagrams.push((self.room[..len].iter().map(|&octet| char::from(octet)).collect(), flow));
     }
@@ -75,6 +81,9 @@ impl Bench {
             streams: ImsStreams::default(),
             trusted: vec![address(SCSCF).ip().into()],
             legacy: vec![],
+            hops: vec![],
+            answer_within: Duration::from_secs(40),
+            probe: Duration::from_secs(10),
             host: "gw.example".into(),
             registration_max: 7200,
             retry_after: 5,

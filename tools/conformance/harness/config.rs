@@ -23,6 +23,8 @@ pub struct Options {
     pub direct: &'static str,
     /// The algorithms offered with "aka", as in the file.
     pub aka: &'static str,
+    /// The S-CSCFs of the first network.
+    pub scscf: &'static str,
     /// Further keys of the first network.
     pub network: &'static str,
     /// Further keys of its direct access.
@@ -48,6 +50,7 @@ impl Options {
         r1_order: "before_200",
         direct: "",
         aka: r#"["AKAv2-MD5", "AKAv1-MD5"]"#,
+        scscf: r#"[{ uri = "sip:scscf1.home1.net", address = "10.1.0.5:5060" }]"#,
         network: "",
         access: "",
         guard_s: 600,
@@ -153,7 +156,7 @@ t1_ms = {t1_ms}
 
 /// The two served networks.
 fn networks(options: Options) -> String {
-    let Options { node, r1, r1_order, network, .. } = options;
+    let Options { node, r1, r1_order, scscf, network, .. } = options;
     format!(
         r#"
 [[network]]
@@ -163,7 +166,7 @@ mnc = "01"
 gateway_title = "491710999001"
 node = "{node}"
 service_centres = ["49171076"]
-scscf = [{{ uri = "sip:scscf1.home1.net", address = "10.1.0.5:5060" }}, {{ uri = "sip:scscf2.home1.net", address = "[fd11::5]:5060" }}]
+scscf = {scscf}
 realms = ["home1.net"]
 r1 = "{r1}"
 r1_order = "{r1_order}"

@@ -62,3 +62,48 @@ fn p_8_5_an_s_cscf_that_is_gone_is_a_failure_of_the_system() {
         delivered(bench, &alice, &deliver());
     });
 }
+
+/// RFC 3263 4.3: the S-CSCF that has the user is gone, or sends everybody away, and the next of its network delivers; the
+/// message is the same but for branch and Route, and both workers go on as it is.
+#[test]
+fn p_8_10_several_s_cscfs_one_dies() {
+    let second = v4([10, 1, 0, 7]);
+    let scscf = r#"[{ uri = "sip:scscf1.home1.net", address = "10.1.0.5:5060" }, { uri = "sip:scscf2.home1.net", address = "10.1.0.7:5060" }]"#;
+    isolated(Options { scscf, ..Options::default() }, |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        for round in 0..8 {
+            let otid = bench.send_mt(&alice.imsi, &deliver());
+            let mut message = bench.expect_message();
+            if message.destination == SCSCF[0] {
+                let first = message;
+                if round % 2 == 0 {
+                    nobody_listens(bench, &first);
+                } else {
+                    bench.answer(&first, "503 Service Unavailable\r\nRetry-After: 60");
+                }
+                message = bench.expect_message();
+                assert_eq!(message.header("Route"), "<sip:scscf2.home1.net;lr>");
+                assert_ne!(message.branch(), first.branch());
+                for same in ["Call-ID", "CSeq", "From", "To", "P-Asserted-Identity"] {
+                    assert_eq!(message.header(same), first.header(same));
+                }
+                assert_eq!((message.request(), &message.body), (first.request(), &first.body));
+            }
+            assert_eq!(message.destination, second, "the first is not asked again");
+            bench.answer(&message, "200 OK");
+            let report = bench.report(&alice, &message, &rp_ack(&message));
+            assert_eq!(bench.transact(&report).status(), 200);
+            bench.expect_end(&otid).component(0xa2);
+        }
+        bench.until_total("application.mt_delivered", 8);
+        let peers = bench.shown("peers");
+        let states = |name: &str| -> Vec<&str> {
+            let of = peers.iter().filter(|peer| peer["name"].as_str().unwrap().contains(name));
+            of.map(|peer| peer["state"].as_str().unwrap()).collect()
+        };
+        let (first, second) = (states("scscf1.home1"), states("scscf2.home1"));
+        assert_eq!((first.len(), second.len()), (2, 2), "each worker's view: {peers:?}");
+        assert!(first.iter().any(|state| *state != "up") && second == ["up", "up"], "{peers:?}");
+    });
+}

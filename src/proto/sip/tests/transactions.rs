@@ -166,6 +166,66 @@ fn clients_are_bounded_and_refusals_counted() {
     assert_eq!((counts.refused_full, counts.refused_unwritable, counts.cancelled), (1, 2, 2));
 }
 
+/// Takes datagrams of any length.
+#[derive(Default)]
+struct Fragmenting(Sent);
+
+impl Out for Fragmenting {
+    fn room(&mut self) -> Option<&mut [u8]> {
+        self.0.room()
+    }
+
+    fn long_room(&mut self) -> Option<&mut [u8]> {
+        self.0.room.resize(MAX_LONG_REQUEST, 0xaa);
+        Some(&mut self.0.room[..])
+    }
+
+    fn commit(&mut self, len: usize, flow: Flow) {
+        self.0.commit(len, flow);
+    }
+}
+
+#[test]
+fn a_request_longer_than_a_frame_has_one_of_few_long_places() {
+    let (mut client, mut out) = (client(80), Fragmenting::default());
+    let of = |octets: usize| {
+        let padding = vec![b'x'; octets];
+        move |w: &mut Writer<'_>, branch: &[u8]| {
+            message(w, branch);
+            w.bytes(&padding);
+        }
+    };
+    let mut alone = [0; 512];
+    let mut w = Writer::new(&mut alone);
+    message(&mut w, &[b'x'; 41]);
+    let plain = w.finish().unwrap();
+    for (padding, long) in
+        [(MAX_REQUEST - plain, 0), (MAX_REQUEST + 1 - plain, 1), (MAX_LONG_REQUEST - plain, 2)]
+    {
+        client.start(ms(0), flow(), 1, &mut out, of(padding)).unwrap();
+        client.assert_invariants();
+        assert_eq!(client.counts.long_requests, long);
+        assert_eq!(out.0.datagrams.last().unwrap().0.len(), plain + padding);
+    }
+    let refused = client.start(ms(0), flow(), 1, &mut out, of(MAX_LONG_REQUEST + 1 - plain));
+    assert_eq!(refused, Err(Refused::Unwritable));
+    // It is repeated as others are, and its answer ends it.
+    assert_eq!(run(&mut client, &mut out.0, 500), [500; 1], "only what fits a frame has room there");
+    let answer = answer_to(&out.0.datagrams[1].0, 200);
+    assert!(matches!(outcome(&mut client, &answer), ResponseOutcome::Final { user: 1, status: 200, .. }));
+    let keys: Vec<_> =
+        (0..63).map(|_| client.start(ms(600), flow(), 2, &mut out, of(2_000)).unwrap()).collect();
+    assert_eq!(
+        client.start(ms(600), flow(), 3, &mut out, of(2_000)),
+        Err(Refused::Unwritable),
+        "no more of them"
+    );
+    client.start(ms(600), flow(), 3, &mut out, message).unwrap();
+    assert_eq!(client.cancel(keys[0]), Some(2));
+    client.assert_invariants();
+    client.start(ms(600), flow(), 3, &mut out, of(2_000)).unwrap();
+}
+
 fn server(pending: usize, completed: usize) -> ServerTransactions {
     let config = ServerConfig { pending, completed, timers: Timers::default() };
     ServerTransactions::new(config, &SipKey::new([1; 16]))

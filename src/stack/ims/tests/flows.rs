@@ -114,7 +114,7 @@ fn told(bench: &mut Bench, flow: Flow, quoted: &[u8]) -> Option<(u64, SocketAddr
 
 fn told_of(bench: &mut Bench, cause: Cause, flow: Flow, quoted: &[u8]) -> Option<(u64, SocketAddr)> {
     let told = Unreachable { cause, flow, quoted };
-    let next = bench.ims.handle_unreachable(&told);
+    let next = bench.ims.handle_unreachable(bench.now, &told, &mut bench.sent);
     bench.ims.assert_invariants();
     match next {
         Next::Indication(Indication::Unreachable { user, remote }) => Some((user, remote)),
@@ -132,7 +132,7 @@ fn icmp_ends_the_request_that_it_proves_to_be_about() {
         assert_eq!(bench.ims.clients.len(), 0);
         assert_eq!((told(&mut bench, flow, &quoted), bench.ims.counts.unreachable_unproved), (None, 1));
         bench.pass(Duration::from_secs(40));
-        assert_eq!((bench.taken().len(), bench.ims.poll_expired()), (0, None));
+        assert_eq!((bench.taken().len(), bench.ims.poll_expired(bench.now, &mut bench.sent)), (0, None));
     }
     // As far as the branch is enough.
     let mut bench = Bench::new();
@@ -203,6 +203,9 @@ fn icmp_about_another_workers_request_goes_there() {
     let (mut owner, mut other) = (Bench::of_worker(1, 2, 4), Bench::of_worker(0, 2, 4));
     let (quoted, flow) = quoted(&mut owner, UE);
     let told_to = Unreachable { cause: Cause::Host, flow, quoted: &quoted };
-    assert!(matches!(other.ims.handle_unreachable(&told_to), Next::HandOff(WorkerId(1))));
+    assert!(matches!(
+        other.ims.handle_unreachable(other.now, &told_to, &mut other.sent),
+        Next::HandOff(WorkerId(1))
+    ));
     assert_eq!(told(&mut owner, flow, &quoted), Some((42, address(UE))));
 }

@@ -218,6 +218,127 @@ fn associated_identities_come_from_every_line() {
 }
 
 #[test]
+fn a_contact_of_an_s_cscf_may_be_longer_than_is_kept() {
+    let long = format!("<sip:{}@scscf1.home1.net>", "x".repeat(Identity::MAX));
+    let contact =
+        |text: &str| text.replacen("Contact: <sip:scscf1.home1.net>", &format!("Contact: {long}"), 1);
+    let register = contact(&String::from_utf8(third_party("text/plain", "x")).unwrap()).into_bytes();
+    Bench::new().register(SCSCF, &register, |_, it| {
+        assert_eq!(it.contact.unwrap().as_str(), "sip:scscf1.home1.net", "that of From");
+    });
+    // Somebody else's is where he is to be reached.
+    let mut bench = Bench::new();
+    bench.absorbed(UE, &register);
+    assert!(bench.one().0.starts_with("SIP/2.0 400 "));
+}
+
+/// The REGISTER of a UE and its answer, as an S-CSCF puts them into the body (TS 24.229 5.4.1.7, iFC IncludeRegisterRequest
+/// and IncludeRegisterResponse).
+fn third_party(kind: &str, body: &str) -> Vec<u8> {
+    let head = format!(
+        "
+        REGISTER sip:gw.home1.net SIP/2.0
+        Via: SIP/2.0/UDP scscf1.home1.net;branch=z9hG4bK1
+        From: <sip:scscf1.home1.net>;tag=1
+        To: <sip:a@home1.net>
+        Contact: <sip:scscf1.home1.net>
+        P-Associated-URI: <sip:a@home1.net>
+        Call-ID: 1
+        CSeq: 1 REGISTER
+        Content-Type: {kind}
+        "
+    );
+    [&text(&head)[..], body.as_bytes()].concat()
+}
+
+fn of_ue(start: &str, more: &str) -> String {
+    let message = format!(
+        "{start}\nVia: SIP/2.0/UDP 10.1.2.3;branch=z9hG4bK7\nFrom: <sip:a@home1.net>;tag=1\nTo: <sip:a@home1.net>\n\
+         Call-ID: 2\nCSeq: 2 REGISTER\n{more}"
+    );
+    String::from_utf8(text(&message)).unwrap()
+}
+
+const UE_START: &str = "REGISTER sip:home1.net SIP/2.0";
+
+fn parts(boundary: &str, parts: &[(&str, &str)]) -> String {
+    let parts =
+        parts.iter().map(|(kind, body)| format!("--{boundary}\r\nContent-Type: {kind}\r\n\r\n{body}\r\n"));
+    parts.collect::<String>() + &format!("--{boundary}--\r\n")
+}
+
+#[test]
+fn pain_11_a_third_party_register_in_every_form() {
+    let request = of_ue(
+        UE_START,
+        "Contact: <sip:a@10.1.2.3>;+g.3gpp.smsip;expires=600\nAuthorization: Digest username=\"a@home1.net\"",
+    );
+    let response = of_ue(
+        "SIP/2.0 200 OK",
+        "P-Associated-URI: <sip:b@home1.net>, <tel:+49170>\nService-Route: <sip:s;lr>",
+    );
+    let info = ("application/3gpp-ims+xml", "<ims-3gpp/>");
+    let (ours, theirs) = (("message/sip", &*request), ("message/sip", &*response));
+    let inner = parts("in", &[ours, theirs]);
+    let deepest = parts("deep", &[ours]);
+    let deep = parts("in", &[("multipart/mixed;boundary=deep", &deepest)]);
+    // What is read of each: the private identity, whether the UE takes short messages, identities, service-info.
+    let all = ["sip:a@home1.net", "sip:b@home1.net", "tel:+49170"];
+    let cases = [
+        ("text/plain".to_owned(), "x".to_owned(), (false, None, 1, false)),
+        (info.0.to_owned(), info.1.to_owned(), (false, None, 1, true)),
+        ("message/sip".to_owned(), request.clone(), (true, Some(true), 1, false)),
+        ("message/sip".to_owned(), response.clone(), (false, None, 3, false)),
+        (
+            "multipart/mixed;boundary=b".to_owned(),
+            parts("b", &[ours, theirs, info]),
+            (true, Some(true), 3, true),
+        ),
+        (
+            "multipart/mixed;boundary=b".to_owned(),
+            parts("b", &[theirs, info, ours]),
+            (true, Some(true), 3, true),
+        ),
+        (
+            "multipart/mixed; boundary=\"o\"".to_owned(),
+            parts("o", &[info, ("multipart/related;boundary=in", &inner)]),
+            (true, Some(true), 3, true),
+        ),
+        // What can't be read is passed over.
+        ("message/sip".to_owned(), "REGISTER".to_owned(), (false, None, 1, false)),
+        ("message/sip".to_owned(), response.replace("200 OK", "403 Forbidden"), (false, None, 1, false)),
+        ("message/sip".to_owned(), request.replace("REGISTER", "PUBLISH"), (false, None, 1, false)),
+        ("message/sip".to_owned(), request.replace("+g.3gpp.smsip;", ""), (true, Some(false), 1, false)),
+    ];
+    for (kind, body, (private, takes_sms, identities, service_info)) in cases {
+        Bench::new().register(SCSCF, &third_party(&kind, &body), |_, it| {
+            assert_eq!(
+                it.private_identity.is_some_and(|it| it.as_str() == "a@home1.net"),
+                private,
+                "{kind} {body}"
+            );
+            let tagged = || it.features().any(|(name, _)| name.eq_ignore_ascii_case(b"+g.3gpp.smsip"));
+            assert_eq!(
+                ((!it.ue_contact.is_empty()).then(tagged), !it.service_info.is_empty()),
+                (takes_sms, service_info),
+                "{kind} {body}"
+            );
+            let mut found: Vec<_> = it.associated().map(|identity| identity.to_string()).collect();
+            it.each_answered(&mut |identity| found.push(identity.to_string()));
+            assert_eq!(found, all[..identities], "{kind} {body}");
+        });
+    }
+    // A body that doesn't end is no body, nor is one that is too deep.
+    let too_deep = parts("o", &[("multipart/mixed;boundary=in", &deep), info]);
+    let endless = parts("b", &[ours]).replace("b--", "");
+    for (kind, body) in [("multipart/mixed;boundary=b", endless), ("multipart/mixed;boundary=o", too_deep)] {
+        let mut bench = Bench::new();
+        bench.absorbed(SCSCF, &third_party(kind, &body));
+        assert!(bench.one().0.starts_with("SIP/2.0 400 "), "{kind}");
+    }
+}
+
+#[test]
 fn what_is_cut_or_changed_anywhere_is_read_or_refused() {
     let whole = ue_register("1");
     let mut bench = Bench::new();

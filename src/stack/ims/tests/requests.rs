@@ -96,7 +96,12 @@ fn a_ue_is_informed_by_any_content() {
         matches!(next, Next::Indication(Indication::Answered { user: 7, status: 200, .. }))
     });
     assert!(answered);
-    let long = "x".repeat(1400);
+    // What is longer than a frame goes in fragments; a datagram has its limit too.
+    let long = "x".repeat(1480);
+    let fragments = InformRequest { body: long.as_bytes(), ..request };
+    bench.ims.inform(bench.now, &fragments, 8, &mut bench.sent).unwrap();
+    assert!(bench.one().0.len() > sip::MAX_REQUEST);
+    let long = "x".repeat(8100);
     let too_long = InformRequest { body: long.as_bytes(), ..request };
     let split = InformRequest { content_type: "a\r\nb", ..request };
     for wrong in [too_long, split] {
@@ -189,8 +194,187 @@ fn a_request_that_nobody_waits_for_is_not_repeated() {
     assert!(bench.ims.cancel(request));
     assert!(!bench.ims.cancel(request));
     bench.pass(Duration::from_secs(33));
-    assert_eq!((bench.taken().len(), bench.ims.poll_expired()), (0, None));
+    assert_eq!((bench.taken().len(), bench.ims.poll_expired(bench.now, &mut bench.sent)), (0, None));
     // Its place is another's now.
     let next = bench.ims.message(bench.now, &direct(), 2, &mut bench.sent).unwrap();
     assert!(next != request && !bench.ims.cancel(request) && bench.ims.cancel(next));
+}
+
+/// A REGISTER as the core network in a box sends it.
+fn registering<'a>() -> crate::stack::RegisterRequest<'a> {
+    crate::stack::RegisterRequest {
+        local: address(LOCAL),
+        remote: address(SCSCF),
+        request_uri: "sip:as.home1.net",
+        from: "sip:scscf1.home1.net",
+        to: "sip:a@home1.net",
+        expires: 600_000,
+        contact: None,
+        authorization: None,
+        key: Key { slot: 1, generation: 2 },
+        sequence: 87,
+        access_network_info: b"3GPP-UTRAN-TDD; utran-cell-id-3gpp=234151D0FCE11",
+        body: ("application/3gpp-ims+xml", b"<ims-3gpp/>"),
+    }
+}
+
+/// RFC 3261 8.1.1: To, From with its tag, CSeq, Call-ID, Max-Forwards and Via in every request; and beyond them what each is
+/// for, octet by octet but for the identifiers.
+#[test]
+fn pain_02_every_request_has_what_rfc_3261_demands() {
+    let mut bench = Bench::new();
+    let key = Key { slot: 1, generation: 2 };
+    let core = MessageRequest {
+        local: address(LOCAL),
+        remote: address(SCSCF),
+        request_uri: "tel:+49170",
+        to: None,
+        route: Some("sip:scscf1.home1.net"),
+        asserted: true,
+        towards_ue: true,
+        ..direct()
+    };
+    let report = MessageRequest { in_reply_to: Some(b"c1@ue"), request_uri: "sip:a@home1.net", ..core };
+    let inform = InformRequest {
+        local: address(LOCAL),
+        remote: address(UE),
+        connection: None,
+        request_uri: "sip:a@10.1.2.3",
+        to: "sip:a@home1.net",
+        from: "sip:gw.home1.net",
+        key,
+        content_type: "text/plain",
+        body: b"x",
+    };
+    let publish = PublishRequest {
+        local: address(LOCAL),
+        remote: address(SCSCF),
+        uri: "sip:a@home1.net",
+        event: "presence",
+        expires: 3600,
+        if_match: None,
+        key,
+        body: ("application/pidf+xml", b"<p/>"),
+    };
+    let (now, ims, out) = (bench.now, &mut bench.ims, &mut bench.sent);
+    ims.message(now, &core, 1, out).unwrap();
+    ims.message(now, &report, 2, out).unwrap();
+    ims.message(now, &direct(), 3, out).unwrap();
+    ims.inform(now, &inform, 4, out).unwrap();
+    ims.register(now, &registering(), 5, out).unwrap();
+    ims.publish(now, &publish, 6, out).unwrap();
+    let hop =
+        Hop { network: 0, address: address(SCSCF), uri: Identity::new(b"sip:scscf1.home1.net").unwrap() };
+    assert!(ims.ask_hop(now, 0, &hop, out));
+    let sms = "Content-Type: application/vnd.3gpp.sms\nContent-Length: 2";
+    let core_headers = "P-Asserted-Identity: <sip:gw.home1.net>\n%Request-Disposition: no-fork\n\
+        Accept-Contact: *;+g.3gpp.smsip;require;explicit\n";
+    let route = "\nRoute: <sip:scscf1.home1.net;lr>";
+    let expected = [
+        (
+            "MESSAGE tel:+49170",
+            "192.0.2.1",
+            route,
+            "gw.home1.net",
+            "tel:+49170",
+            core_headers.replace('%', "") + sms,
+        ),
+        (
+            "MESSAGE sip:a@home1.net",
+            "192.0.2.1",
+            route,
+            "gw.home1.net",
+            "sip:a@home1.net",
+            core_headers.replace('%', "In-Reply-To: c1@ue\n") + sms,
+        ),
+        (
+            "MESSAGE sip:a@[2001:db8:7::7]:5070;ob",
+            "[2001:db8::1]",
+            "",
+            "gw.home1.net",
+            "sip:a@home1.net",
+            sms.into(),
+        ),
+        (
+            "MESSAGE sip:a@10.1.2.3",
+            "192.0.2.1",
+            "",
+            "gw.home1.net",
+            "sip:a@home1.net",
+            "Content-Type: text/plain\nContent-Length: 1".into(),
+        ),
+        (
+            "REGISTER sip:as.home1.net",
+            "192.0.2.1",
+            "",
+            "scscf1.home1.net",
+            "sip:a@home1.net",
+            "Contact: <sip:scscf1.home1.net>\nExpires: 600000\n\
+             P-Access-Network-Info: 3GPP-UTRAN-TDD; utran-cell-id-3gpp=234151D0FCE11\n\
+             Content-Type: application/3gpp-ims+xml\nContent-Length: 11"
+                .into(),
+        ),
+        (
+            "PUBLISH sip:a@home1.net",
+            "192.0.2.1",
+            "",
+            "a@home1.net",
+            "sip:a@home1.net",
+            "Event: presence\nExpires: 3600\nContent-Type: application/pidf+xml\nContent-Length: 4".into(),
+        ),
+        (
+            "OPTIONS sip:scscf1.home1.net",
+            "192.0.2.1",
+            "",
+            "gw.example",
+            "sip:scscf1.home1.net",
+            "Accept: application/vnd.3gpp.sms\nContent-Length: 0".into(),
+        ),
+    ];
+    let sent = bench.taken();
+    assert_eq!(sent.len(), expected.len());
+    let mut seen = std::collections::BTreeSet::new();
+    for ((sent, _), (start, host, route, from, to, more)) in sent.iter().zip(expected) {
+        let (head, _) = sent.split_once("\r\n\r\n").unwrap();
+        let (branch, call_id) = (between(head, "branch=", ";rport"), between(head, "Call-ID: ", "\r"));
+        let (tag, cseq) = (between(head, ">;tag=", "\r"), between(head, "CSeq: ", " "));
+        assert!(branch.starts_with("z9hG4bK") && tag.len() >= 8 && cseq.parse::<u32>().unwrap() < 1 << 31);
+        assert!(seen.insert(branch.to_owned()), "a branch of its own");
+        let method = start.split(' ').next().unwrap();
+        assert_eq!(
+            (head.to_owned() + "\r\n\r\n").into_bytes(),
+            text(&format!(
+                "{start} SIP/2.0\nVia: SIP/2.0/UDP {host}:5060;branch={branch};rport\nMax-Forwards: 70{route}\n\
+                 From: <sip:{from}>;tag={tag}\nTo: <{to}>\nCall-ID: {call_id}\nCSeq: {cseq} {method}\n{more}"
+            ))
+        );
+        let mut slots = Slots::new();
+        assert!(sip::Message::parse(sent.as_bytes(), &mut slots).is_ok());
+    }
+}
+
+/// Pain 1: a submit report goes out however long the texts are that it has to repeat, or the UE submits again for ever.
+#[test]
+fn pain_01_a_submit_report_is_sent_however_long_its_texts_are() {
+    let mut bench = Bench::new();
+    let identity = |letter: &str| format!("sip:{}@home1.net", letter.repeat(Identity::MAX - 14));
+    let (to, route, from) = (identity("a"), identity("b"), identity("c"));
+    let (call_id, tpdu) = ("i".repeat(256), [0x55; 232]);
+    let report = MessageRequest {
+        request_uri: &to,
+        to: Some(&to),
+        from: &from,
+        asserted: true,
+        route: Some(&route),
+        in_reply_to: Some(call_id.as_bytes()),
+        towards_ue: true,
+        access_network_info: &[b'p'; 200],
+        rp: Rp::Ack { reference: 7, tpdu: Some(&tpdu) },
+        ..direct()
+    };
+    bench.ims.message(bench.now, &report, 1, &mut bench.sent).unwrap();
+    let (sent, _) = bench.one();
+    assert!(sent.chars().count() > sip::MAX_REQUEST, "{}", sent.chars().count());
+    assert!(sent.contains(&format!("\r\nIn-Reply-To: {call_id}\r\n")));
+    assert_eq!(bench.ims.counts.not_sent, 0);
 }
