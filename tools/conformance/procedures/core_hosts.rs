@@ -15,7 +15,9 @@ fn g_2_a_host_of_the_core_brings_messages_and_registers_nobody() {
     isolated(Options { network, ..Options::default() }, |bench| {
         let alice = Ue::home1(0);
         bench.register(&alice);
-        for source in [v4([10, 1, 9, 77]), SocketAddr::new(v4([10, 1, 8, 8]).ip(), 4000)] {
+        for (source, reference) in
+            [(v4([10, 1, 9, 77]), 1), (SocketAddr::new(v4([10, 1, 8, 8]).ip(), 4000), 2)]
+        {
             let (otid, message) = delivery(bench, &alice, &deliver());
             let mut report = bench.report(&alice, &message, &rp_ack(&message));
             report.source = source;
@@ -25,7 +27,7 @@ fn g_2_a_host_of_the_core_brings_messages_and_registers_nobody() {
             register.source = source;
             assert_eq!(bench.transact(&register).status(), 403, "{source}");
             // The submit report goes to the S-CSCF that has the user.
-            let mut draft = bench.message(&alice, CENTRE_URI, &rp_data(1, CENTRE, &submit()));
+            let mut draft = bench.message(&alice, CENTRE_URI, &rp_data(reference, CENTRE, &submit()));
             draft.source = source;
             assert_eq!(bench.transact(&draft).status(), 202, "{source}");
             let begin = bench.expect_unitdata(0x62);
