@@ -338,9 +338,14 @@ impl Thread {
         }
     }
 
+    /// Borrows for no longer than this: what finds no room goes back.
+    fn next_waiting(&self) -> Option<(WorkerId, FromStream)> {
+        self.waiting.borrow_mut().pop_front()
+    }
+
     /// Sends what workers have given; whether there was anything.
     pub(super) fn pump(self: &Rc<Self>) -> bool {
-        while let Some((worker, item)) = self.waiting.borrow_mut().pop_front() {
+        while let Some((worker, item)) = self.next_waiting() {
             if let Err(item) = self.offer(worker, item) {
                 self.waiting.borrow_mut().push_front((worker, item));
                 break;
