@@ -9,7 +9,6 @@ use crate::stack::Register;
 const IMS_XML: &str = "application/3gpp-ims+xml";
 /// A SIP message as a body (RFC 3420).
 const EMBEDDED: &str = "message/sip";
-/// The feature tag of a UE that takes short messages (TS 24.341 5.3.2.2).
 /// Seconds of life where none are asked for (RFC 3261 10.3).
 const EXPIRES: u32 = 3600;
 
