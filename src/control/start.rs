@@ -310,6 +310,7 @@ fn networks(config: &Config) -> Result<Arc<[Network]>, StartError> {
                 direct: network.direct.is_some(),
                 mo_preferred_only: network.mo_not_preferred == config::MoNotPreferred::Refuse,
                 report_answer: network.report_answer,
+                duplicate: network.duplicate,
                 report_token: network.report_token,
                 report_in_200: network.report_in_200,
                 report_unmatched: match network.report_unmatched {
@@ -356,6 +357,8 @@ impl Assembly<'_> {
             worker: id,
             mo: config.capacity.mo as usize,
             mt: config.capacity.mt as usize,
+            duplicates: config.capacity.duplicates as usize,
+            forward_timeout: config.timers.map_forward,
             mt_queue: config.timers.mt_queue.into(),
             report_timeout: config.timers.mt_report,
             registration_max: registration_max(config),

@@ -3,9 +3,9 @@
 //! 7.3.2), over IMS or directly, and the return of a subscriber whose registration had not ended (UNRI, TS 23.008
 //! 3.2.5). Both become readyForSM (TS 29.002 12.4).
 
-use super::mo::{self, Accepted};
+use super::mo;
 use super::sender::Sender;
-use super::{Cx, Gateway, User, cause};
+use super::{Cx, Gateway, User, cause, duplicates};
 use crate::base::{Key, Time};
 use crate::ident::{Imsi, Ssn};
 use crate::stack::{AlertReason, Message, Outcome, ReadyForSm};
@@ -21,20 +21,29 @@ pub(super) fn on_memory_available(
 ) {
     let Some(accepted) = mo::accept(gateway, now, sender, message, cx) else { return };
     gateway.counts.memory_available += 1;
-    if let Err(cause) = tell_hlr(gateway, now, &accepted, cx) {
-        refuse(gateway, now, accepted.key, cause, cx);
+    match mo::submission(gateway, &accepted, message) {
+        Ok(notice) => duplicates::begin(gateway, now, accepted.key, &notice, None, cx),
+        Err(cause) => refuse(gateway, now, accepted.key, cause, cx),
     }
 }
 
-fn tell_hlr(gateway: &Gateway, now: Time, accepted: &Accepted, cx: &mut Cx<'_>) -> Result<(), u8> {
-    gateway.networks.get(usize::from(accepted.network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
+/// readyForSM for a UE's notice; or the RP-Cause of why there is none.
+pub(super) fn tell_hlr(
+    gateway: &mut Gateway,
+    now: Time,
+    key: Key,
+    network: u16,
+    imsi: Option<Imsi>,
+    cx: &mut Cx<'_>,
+) -> Result<(), u8> {
     // Without either nobody could be told, now or later.
-    let ready = accepted
-        .imsi
-        .and_then(|imsi| ready(gateway, accepted.network, imsi, AlertReason::MemoryAvailable))
-        .ok_or(cause::NOT_IMPLEMENTED)?;
-    let user = User::MemoryAvailable(accepted.key).to_u64();
-    cx.stack.ready_for_sm(now, &ready, user, cx.outside).map_err(cause::of_refusal)
+    let ready = imsi.and_then(|imsi| ready(gateway, network, imsi, AlertReason::MemoryAvailable));
+    let user = User::MemoryAvailable(key).to_u64();
+    let told = ready
+        .ok_or(cause::NOT_IMPLEMENTED)
+        .and_then(|ready| cx.stack.ready_for_sm(now, &ready, user, cx.outside).map_err(cause::of_refusal));
+    gateway.counts.memory_available_failed += u64::from(told.is_err());
+    told
 }
 
 /// readyForSM towards a subscriber's HLR; none if nobody has named that.

@@ -1,11 +1,13 @@
-//! What the gateway on one worker tells the gateway on another: always about one user's mobile terminated messages,
-//! of which one worker at a time is in charge (the holder, named by the subscriber's *MT in progress* word).
+//! What the gateway on one worker tells the gateway on another: about one user's mobile terminated messages, of which one
+//! worker at a time is in charge (the holder, named by the subscriber's *MT in progress* word); or about his last submission,
+//! which one worker remembers (named by the word for that).
 
+use super::mo::{Submission, SubmitReport};
 use super::mt::{Arrived, MtResult, Report};
 use crate::base::Key;
 use crate::ident::WorkerId;
 use crate::stack::{Asked, Deferred};
-use crate::subscriber::SubscriberId;
+use crate::subscriber::{LastMo, SubscriberId};
 
 /// A message between two workers' gateways.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +44,33 @@ pub enum Crossing {
     Report {
         /// The report.
         report: Report,
+    },
+    /// To the worker that remembers what may be the same submission.
+    Repeat {
+        /// Who asks.
+        worker: WorkerId,
+        /// His entry.
+        key: Key,
+        /// The subscriber's word that led there.
+        last: LastMo,
+        /// The submission.
+        submission: Submission,
+    },
+    /// Back to whoever asked: it is not the same.
+    NoRepeat {
+        /// His entry.
+        key: Key,
+        /// The word that it was compared with.
+        last: LastMo,
+        /// The submission.
+        submission: Submission,
+    },
+    /// Back to whoever asked: it is the same, and this is its report.
+    Submitted {
+        /// His entry.
+        key: Key,
+        /// The report.
+        report: SubmitReport,
     },
     /// Back to the worker that took the report: how to answer it.
     ReportAnswer {

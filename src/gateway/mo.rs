@@ -2,13 +2,19 @@
 //! TR 23.804 8.3 (P-8.3). Steps are those of 8.9; 8.3 has the same ones in fewer.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use super::sender::{Sender, Tried};
-use super::{Cx, Gateway, User, alerting, cause};
-use crate::base::{Connection, Inline, Key, Time};
-use crate::ident::{Identity, Imsi, Msisdn};
-use crate::stack::{Message, MessageRequest, MoForward, Outcome, Rp, submit_report};
-use crate::subscriber::{AccessKind, SubscriberId};
+use super::{Crossing, Cx, Gateway, Timed, User, alerting, cause, duplicates};
+use crate::base::{Connection, Inline, Key, Time, TimerId};
+use crate::ident::{Digits, Identity, Imsi, WorkerId};
+use crate::stack::{Message, MessageRequest, MoForward, Outcome, Refusal, Rp, submit_report};
+use crate::subscriber::{AccessKind, LastMo, SubscriberId};
+
+/// Repeats of one submission that wait for its report, at most.
+const REPEATS: usize = 4;
+/// How much longer than the service centre may take another worker may take to say what became of the same submission.
+const CROSSING: Duration = Duration::from_secs(10);
 
 /// A submission between its 202 and its submit report's answer, named by what is awaited.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +28,7 @@ pub(crate) struct Mo {
     /// Whom the report goes to: the identity that the core asserted, or the UE's contact.
     originator: Identity,
     subscriber: SubscriberId,
-    /// The submission's Call-ID, for the report's In-Reply-To.
+    /// The submission's Call-ID, for the report's In-Reply-To; empty if it is longer.
     call_id: Inline<256>,
     remote: SocketAddr,
     local: SocketAddr,
@@ -32,19 +38,112 @@ pub(crate) struct Mo {
     tried: Tried,
     /// The report, kept as long as there is another binding to send it over.
     report: Option<Key>,
+    /// Where it is remembered, for the same again.
+    last: Option<LastMo>,
+    /// The same again, here or on other workers: they get this one's report.
+    repeats: [Option<(WorkerId, Key)>; REPEATS],
+    /// Another worker has the same under way, and may lose sight of this one.
+    timer: Option<TimerId>,
 }
 
 impl Mo {
     pub(super) fn has_report(&self) -> bool {
         self.report.is_some()
     }
+
+    pub(super) fn network(&self) -> u16 {
+        self.network
+    }
+
+    /// It is remembered there.
+    pub(super) fn remember(&mut self, last: LastMo) {
+        self.last = Some(last);
+    }
+
+    /// It is no more remembered there.
+    pub(super) fn forget(&mut self) -> Option<LastMo> {
+        self.last.take()
+    }
+
+    /// The same again gets its report too; false if too many wait for that, or it is on its way.
+    pub(super) fn wait_for(&mut self, who: (WorkerId, Key)) -> bool {
+        let place = self.repeats.iter_mut().find(|place| place.is_none());
+        match place.filter(|_| self.awaiting == Awaiting::Outcome) {
+            Some(place) => {
+                *place = Some(who);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// What a UE has submitted: a short message, or the notice of free memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Submission {
+    /// Whose.
+    pub subscriber: SubscriberId,
+    /// The name of the UE's binding, if it registered here itself; else zero: one UE can't be told from another.
+    pub device: u64,
+    /// RP-MR.
+    pub reference: u8,
+    /// The service centre's number and its type; none: a notice of free memory.
+    pub service_centre: Option<(u8, Digits)>,
+    /// The TPDU; empty for a notice of free memory.
+    pub tpdu: Inline<233>,
+}
+
+impl Submission {
+    /// Whether it is the same, of the same UE as far as that can be told.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let may_be = self.device == other.device || self.device == 0 || other.device == 0;
+        may_be
+            && self.subscriber == other.subscriber
+            && self.reference == other.reference
+            && self.service_centre == other.service_centre
+            && self.tpdu[..] == other.tpdu[..]
+    }
+
+    /// What the same has alike, beside the TPDU.
+    pub(super) fn key(&self) -> [u8; 26] {
+        let (kind, digits) = self.service_centre.map_or((u8::MAX, 0), |(kind, of)| (kind, of.to_u128()));
+        let mut key = [0; 26];
+        key[..8].copy_from_slice(&self.subscriber.to_u64().to_be_bytes());
+        (key[8], key[9]) = (self.reference, kind);
+        key[10..].copy_from_slice(&digits.to_be_bytes());
+        key
+    }
 }
 
 /// A submit report: RP-ACK, or RP-ERROR with its cause; and the SUBMIT-REPORT, empty if there is none.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Report {
+pub struct SubmitReport {
     cause: Option<u8>,
     tpdu: Inline<233>,
+}
+
+impl SubmitReport {
+    fn of(report: Reported<'_>) -> Self {
+        let (cause, tpdu) = match report {
+            Ok(tpdu) => (None, tpdu),
+            Err((cause, tpdu)) => (Some(cause), tpdu),
+        };
+        Self { cause, tpdu: tpdu.and_then(Inline::new).unwrap_or(Inline::EMPTY) }
+    }
+
+    /// RP-ERROR with this cause.
+    pub(super) const fn refused(cause: u8) -> Self {
+        Self { cause: Some(cause), tpdu: Inline::EMPTY }
+    }
+
+    fn reported(&self) -> Reported<'_> {
+        let tpdu = (!self.tpdu.is_empty()).then_some(&self.tpdu[..]);
+        match self.cause {
+            None => Ok(tpdu),
+            Some(cause) => Err((cause, tpdu)),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,15 +155,19 @@ enum Awaiting {
 }
 
 /// What the originator is told: RP-ACK or RP-ERROR with its cause, and the SUBMIT-REPORT if there is one.
-pub(super) type SubmitReport<'a> = Result<Option<&'a [u8]>, (u8, Option<&'a [u8]>)>;
+pub(super) type Reported<'a> = Result<Option<&'a [u8]>, (u8, Option<&'a [u8]>)>;
+
+/// Type of number of an international one.
+const INTERNATIONAL: u8 = 1;
 
 /// What is known of the sender of a MESSAGE that has been answered 202: the UE waits for its RP-ACK or RP-ERROR.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Accepted {
     pub(super) key: Key,
     pub(super) network: u16,
-    pub(super) msisdn: Option<Msisdn>,
-    pub(super) imsi: Option<Imsi>,
+    pub(super) subscriber: SubscriberId,
+    /// The name of the binding, if the UE registered here itself; else zero.
+    pub(super) device: u64,
     /// The subscriber, if a message had not reached him, and he is there again.
     pub(super) present: Option<Imsi>,
 }
@@ -94,15 +197,15 @@ pub(super) fn accept(
         cx.stack.answer(now, &message.request, 403, cx.outside);
         return None;
     }
-    let (msisdn, imsi) = (subscriber.record().msisdn(), subscriber.record().imsi());
     let present = alerting::present(&subscriber);
     let subscriber = subscriber.id();
-    let (Some(call_id), false) = (Inline::new(message.call_id), gateway.mo.len() == gateway.mo.capacity())
-    else {
+    if gateway.mo.len() == gateway.mo.capacity() {
         gateway.counts.mo_full += 1;
         cx.stack.answer(now, &message.request, 503, cx.outside);
         return None;
-    };
+    }
+    // To refuse a long one would be for ever: its report goes without In-Reply-To.
+    let call_id = Inline::new(message.call_id).unwrap_or(Inline::EMPTY);
     gateway.counts.mo_accepted += 1;
     cx.stack.answer(now, &message.request, 202, cx.outside);
     let direct = sender.access == AccessKind::Direct;
@@ -126,12 +229,17 @@ pub(super) fn accept(
         connection: message.request.connection.filter(|_| direct),
         tried,
         report: None,
+        last: None,
+        repeats: [None; REPEATS],
+        timer: None,
     };
     let key = gateway.mo.insert(mo).ok()?;
-    Some(Accepted { key, network, msisdn, imsi, present })
+    let device = if direct { binding.registration } else { 0 };
+    Some(Accepted { key, network, subscriber, device, present })
 }
 
-/// Steps 3 and 4, and step 6 (8.3 step 3): mo-forwardSM towards the SMS-IWMSC, with the MSISDN of the binding.
+/// Steps 3 and 4, and step 6 (8.3 step 3): mo-forwardSM towards the SMS-IWMSC, with the MSISDN of the binding; unless it is a
+/// message that was submitted before.
 pub(super) fn on_message(
     gateway: &mut Gateway,
     now: Time,
@@ -140,37 +248,109 @@ pub(super) fn on_message(
     cx: &mut Cx<'_>,
 ) {
     let Some(accepted) = accept(gateway, now, sender, message, cx) else { return };
-    let Accepted { key, network, msisdn, imsi, present } = accepted;
-    let submission = match message.rp {
-        Rp::Submit { service_centre, tpdu, .. } => Ok((service_centre.or(message.request_digits), tpdu)),
-        Rp::Faulty { cause, .. } => {
-            gateway.counts.rp_faulty += 1;
-            Err(cause)
+    match submission(gateway, &accepted, message) {
+        Ok(submission) => duplicates::begin(gateway, now, accepted.key, &submission, None, cx),
+        Err(cause) => {
+            gateway.counts.rp_faulty += u64::from(matches!(message.rp, Rp::Faulty { .. }));
+            send_report(gateway, now, accepted.key, Err((cause, None)), cx);
         }
-        Rp::MemoryAvailable { .. } | Rp::Deliver { .. } | Rp::Ack { .. } | Rp::Error { .. } => {
-            Err(cause::MESSAGE_TYPE_NON_EXISTENT)
-        }
-    };
-    if let Err(cause) = submission.and_then(|(centre, tpdu)| {
-        let served = gateway.networks.get(usize::from(network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
-        let service_centre = centre.ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
-        if !served.allows_service_centre(service_centre) {
-            return Err(cause::UNASSIGNED_NUMBER);
-        }
-        let forward = MoForward {
-            title: served.title,
-            ssn: served.node.ssn(),
-            service_centre,
-            msisdn: Gateway::originator(msisdn),
-            imsi,
-            tpdu,
-        };
-        cx.stack.mo_forward_sm(now, &forward, User::Mo(key).to_u64(), cx.outside).map_err(cause::of_refusal)
-    }) {
-        send_report(gateway, now, key, Err((cause, None)), cx);
     }
-    if let Some(imsi) = present {
-        alerting::on_present(gateway, now, network, imsi, cx);
+    if let Some(imsi) = accepted.present {
+        alerting::on_present(gateway, now, accepted.network, imsi, cx);
+    }
+}
+
+/// What is submitted, or the RP-Cause of the error that the UE gets.
+pub(super) fn submission(
+    gateway: &Gateway,
+    accepted: &Accepted,
+    message: &Message<'_>,
+) -> Result<Submission, u8> {
+    let of = |service_centre, tpdu| Submission {
+        subscriber: accepted.subscriber,
+        device: accepted.device,
+        reference: message.rp.reference(),
+        service_centre,
+        tpdu,
+    };
+    match message.rp {
+        Rp::Submit { service_centre, tpdu, .. } => {
+            let served =
+                gateway.networks.get(usize::from(accepted.network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
+            let service_centre =
+                service_centre.or(message.request_digits).ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
+            if !served.allows_service_centre(service_centre) {
+                return Err(cause::UNASSIGNED_NUMBER);
+            }
+            let tpdu = Inline::new(tpdu).ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
+            Ok(of(Some((INTERNATIONAL, service_centre)), tpdu))
+        }
+        Rp::MemoryAvailable { .. } => Ok(of(None, Inline::EMPTY)),
+        Rp::Faulty { cause, .. } => Err(cause),
+        Rp::Deliver { .. } | Rp::Ack { .. } | Rp::Error { .. } => Err(cause::MESSAGE_TYPE_NON_EXISTENT),
+    }
+}
+
+/// Step 6: sends what was submitted on, or tells the RP-Cause of why it can't.
+pub(super) fn carry_out(
+    gateway: &mut Gateway,
+    now: Time,
+    key: Key,
+    submission: &Submission,
+    cx: &mut Cx<'_>,
+) -> Result<(), u8> {
+    let Some(mo) = gateway.mo.get(key) else { return Ok(()) };
+    let network = mo.network;
+    let subscriber = gateway.subscribers.get(submission.subscriber).ok_or(cause::UNIDENTIFIED_SUBSCRIBER)?;
+    let (msisdn, imsi) = (subscriber.record().msisdn(), subscriber.record().imsi());
+    let Some((_, service_centre)) = submission.service_centre else {
+        return alerting::tell_hlr(gateway, now, key, network, imsi, cx);
+    };
+    let served = gateway.networks.get(usize::from(network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
+    let forward = MoForward {
+        title: served.title,
+        ssn: served.node.ssn(),
+        service_centre,
+        msisdn: Gateway::originator(msisdn),
+        imsi,
+        tpdu: &submission.tpdu,
+    };
+    cx.stack.mo_forward_sm(now, &forward, User::Mo(key).to_u64(), cx.outside).map_err(cause::of_refusal)
+}
+
+/// Another worker is asked, or tells in its time, what becomes of the same submission.
+pub(super) fn await_other(gateway: &mut Gateway, now: Time, key: Key) {
+    let deadline = now + gateway.config.forward_timeout + CROSSING;
+    if let Some(mo) = gateway.mo.get_mut(key).filter(|mo| mo.timer.is_none()) {
+        mo.timer = gateway.timers.insert(deadline, Timed::Mo(key)).ok();
+    }
+}
+
+/// Another worker has lost sight of it.
+pub(super) fn on_timeout(gateway: &mut Gateway, now: Time, key: Key, cx: &mut Cx<'_>) {
+    if let Some(mo) = gateway.mo.get_mut(key) {
+        mo.timer = None;
+    }
+    send_report(gateway, now, key, Err((cause::NETWORK_OUT_OF_ORDER, None)), cx);
+}
+
+/// Whether a submission waits for what becomes of it.
+pub(super) fn is_waiting(gateway: &Gateway, key: Key) -> bool {
+    gateway.mo.get(key).is_some_and(|mo| mo.awaiting == Awaiting::Outcome)
+}
+
+/// The report of a submission, for the same again.
+pub(super) fn pass_report(
+    gateway: &mut Gateway,
+    now: Time,
+    (worker, key): (WorkerId, Key),
+    report: &SubmitReport,
+    cx: &mut Cx<'_>,
+) {
+    if worker == gateway.config.worker {
+        send_report(gateway, now, key, report.reported(), cx);
+    } else {
+        gateway.tell(worker, Crossing::Submitted { key, report: *report }, cx);
     }
 }
 
@@ -187,32 +367,32 @@ pub(super) fn on_outcome(gateway: &mut Gateway, now: Time, key: Key, outcome: &O
 }
 
 /// Step 10 (8.3 step 7): the submit report goes to the UE as a MESSAGE of its own.
-pub(super) fn send_report(
-    gateway: &mut Gateway,
-    now: Time,
-    key: Key,
-    report: SubmitReport<'_>,
-    cx: &mut Cx<'_>,
-) {
+pub(super) fn send_report(gateway: &mut Gateway, now: Time, key: Key, report: Reported<'_>, cx: &mut Cx<'_>) {
     let Some(mo) = gateway.mo.get_mut(key).filter(|mo| mo.awaiting == Awaiting::Outcome) else { return };
+    if let Some(timer) = mo.timer.take() {
+        gateway.timers.cancel(timer);
+    }
     match report {
         Ok(_) => gateway.counts.mo_acknowledged += 1,
         Err(_) => gateway.counts.mo_failed += 1,
     }
     mo.awaiting = Awaiting::ReportAnswer;
+    let (last, repeats) = (mo.last.take(), core::mem::take(&mut mo.repeats));
     let subscriber = gateway.subscribers.get(mo.subscriber);
     if subscriber.is_some_and(|subscriber| mo.tried.next(now, &subscriber).is_some()) {
-        let (cause, tpdu) = match report {
-            Ok(tpdu) => (None, tpdu),
-            Err((cause, tpdu)) => (Some(cause), tpdu),
-        };
-        let tpdu = tpdu.and_then(Inline::new).unwrap_or(Inline::EMPTY);
-        mo.report = gateway.reports.insert(Report { cause, tpdu }).ok();
+        mo.report = gateway.reports.insert(SubmitReport::of(report)).ok();
+    }
+    if let Some(last) = last {
+        duplicates::ended(gateway, last, SubmitReport::of(report));
     }
     send(gateway, now, key, report, cx);
+    // Those are of no submission of their own: none of them has repeats.
+    for who in repeats.into_iter().flatten() {
+        pass_report(gateway, now, who, &SubmitReport::of(report), cx);
+    }
 }
 
-fn send(gateway: &mut Gateway, now: Time, key: Key, report: SubmitReport<'_>, cx: &mut Cx<'_>) {
+fn send(gateway: &mut Gateway, now: Time, key: Key, report: Reported<'_>, cx: &mut Cx<'_>) {
     let Some(mo) = gateway.mo.get(key) else { return };
     let Some(network) = gateway.networks.get(usize::from(mo.network)) else { return };
     let reference = mo.reference;
@@ -230,13 +410,22 @@ fn send(gateway: &mut Gateway, now: Time, key: Key, report: SubmitReport<'_>, cx
         from: &network.uri,
         asserted: true,
         route: route.as_ref().map(Identity::as_str),
-        in_reply_to: Some(&mo.call_id),
+        in_reply_to: (!mo.call_id.is_empty()).then_some(&mo.call_id[..]),
         key: User::Mo(key).call(),
         towards_ue: !mo.direct,
         access_network_info: &[],
         rp,
     };
-    if cx.stack.message(now, &request, User::Mo(key).to_u64(), cx.outside).is_err() {
+    let user = User::Mo(key).to_u64();
+    let mut sent = cx.stack.message(now, &request, user, cx.outside);
+    let mut bare = mo.call_id.is_empty();
+    if sent == Err(Refusal::TooLong) && !bare {
+        bare = true;
+        let request = MessageRequest { in_reply_to: None, ..request };
+        sent = cx.stack.message(now, &request, user, cx.outside);
+    }
+    gateway.counts.mo_report_bare += u64::from(bare && sent.is_ok());
+    if sent.is_err() {
         give_up(gateway, key);
     }
 }
@@ -270,12 +459,7 @@ pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, sta
     mo.remote = binding.target;
     mo.local = binding.local;
     mo.connection = binding.connection;
-    let tpdu = (!report.tpdu.is_empty()).then_some(&report.tpdu[..]);
-    let report = match report.cause {
-        None => Ok(tpdu),
-        Some(cause) => Err((cause, tpdu)),
-    };
-    send(gateway, now, key, report, cx);
+    send(gateway, now, key, report.reported(), cx);
 }
 
 /// The UE does not get its report.

@@ -5,6 +5,7 @@ mod alerting;
 pub mod cause;
 mod crossing;
 pub mod deregistration;
+mod duplicates;
 pub mod mailbox;
 mod map;
 pub mod mo;
@@ -69,6 +70,12 @@ counts! {
         mo_full,
         /// Mobile originated messages refused with 403: another access than the one they came over is preferred.
         mo_not_preferred,
+        /// Submissions and notices of free memory that came again and got the same report as before.
+        mo_repeated,
+        /// Submissions forgotten before their time, since more were remembered than there is room for.
+        mo_forgotten,
+        /// Submit reports sent without In-Reply-To, since the submission's Call-ID is too long.
+        mo_report_bare,
         /// Submit reports sent once more, over another binding.
         mo_report_again,
         /// RP-ACKs sent to the originator.
@@ -151,6 +158,10 @@ pub struct GatewayConfig {
     pub mo: usize,
     /// Users with a mobile terminated message in progress, at most.
     pub mt: usize,
+    /// Submissions that are remembered, so that the same again is known, at most.
+    pub duplicates: usize,
+    /// How long a service centre may take over mo-forwardSM.
+    pub forward_timeout: Duration,
     /// Mobile terminated messages that wait for an earlier one to the same user, at most, per user.
     pub mt_queue: usize,
     /// How long a UE may take for its delivery report (TS 24.011 TR1N).
@@ -176,10 +187,12 @@ pub struct Gateway {
     /// Messages for subscribers whose registration waits for the HLR, in the order in which they came.
     pub(crate) for_joining: Vec<(Imsi, Key)>,
     /// Submit reports that can be sent over another binding, should the first fail.
-    pub(crate) reports: Slab<mo::Report>,
+    pub(crate) reports: Slab<mo::SubmitReport>,
+    /// The last submissions, so that the same again is known.
+    pub(crate) remembered: duplicates::Remembered,
     /// UEs informed so far.
     pub(crate) informs: u32,
-    pub(crate) timers: Wheel<Key>,
+    pub(crate) timers: Wheel<Timed>,
     /// When a report that matches nothing was explained last.
     pub(crate) explained: Option<Time>,
     /// What had no room in the ring to its worker, oldest first.
@@ -216,6 +229,15 @@ pub(crate) enum User {
 const NUMBER: u64 = 0xff_ffff_ffff_ffff;
 /// Above the generation in the key of a subscription's Call-ID.
 const OF_SUBSCRIPTION: u32 = 5;
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Timed {
+    /// A mobile terminated message.
+    Mt(Key),
+    /// A submission whose like another worker has.
+    Mo(Key),
+}
 
 /// Messages to other workers that may wait for room in a ring.
 const UNSENT: usize = 1024;
@@ -290,7 +312,8 @@ impl Gateway {
             reports: Slab::new(config.mo),
             informs: 0,
             wildcards: Arc::new([]),
-            timers: Wheel::new(config.mt),
+            remembered: duplicates::Remembered::new(config.duplicates),
+            timers: Wheel::new(config.mt + config.mo),
             explained: None,
             unsent: VecDeque::with_capacity(UNSENT),
             began: None,
@@ -446,7 +469,7 @@ impl Gateway {
 
     /// Checks what must hold between any two calls.
     pub fn assert_invariants(&self) {
-        assert!(self.timers.len() <= self.mt.len(), "a timer without a message");
+        assert!(self.timers.len() <= self.mt.len() + self.mo.len(), "a timer without a message");
         let waiting: usize = self.mt.iter().map(|(_, mt)| mt.waiting()).sum();
         let waiting = waiting + self.for_joining.len();
         let reports = self.mo.iter().filter(|(_, mo)| mo.has_report()).count();
@@ -512,6 +535,15 @@ impl Application for Gateway {
             Crossing::ResultPasses { worker, key } => mt::on_result_passes(self, now, worker, key, cx),
             Crossing::ResultSent { key } => mt::on_result_sent(self, now, key, cx),
             Crossing::Report { report } => mt::on_report_elsewhere(self, now, report, cx),
+            Crossing::Repeat { worker, key, last, submission } => {
+                duplicates::on_repeat(self, now, (worker, key), last, &submission, cx);
+            }
+            Crossing::NoRepeat { key, last, submission } => {
+                duplicates::on_no_repeat(self, now, key, last, &submission, cx);
+            }
+            Crossing::Submitted { key, report } => {
+                mo::pass_report(self, now, (self.config.worker, key), &report, cx);
+            }
             Crossing::ReportAnswer { request, status } => {
                 cx.stack.answer_deferred(now, request, status, &Answer::default(), cx.outside);
             }
@@ -544,8 +576,11 @@ impl Application for Gateway {
     }
 
     fn handle_timeout(&mut self, now: Time, cx: &mut Cx<'_>) {
-        while let Some(key) = self.timers.poll(now) {
-            mt::on_report_timeout(self, now, key, cx);
+        while let Some(timed) = self.timers.poll(now) {
+            match timed {
+                Timed::Mt(key) => mt::on_report_timeout(self, now, key, cx),
+                Timed::Mo(key) => mo::on_timeout(self, now, key, cx),
+            }
         }
         self.tell_again(cx);
         while let Some(screened) = cx.stack.next_screened() {
@@ -597,6 +632,8 @@ impl Application for Gateway {
     fn fill(&self, visit: &mut dyn FnMut(&'static str, usize, usize)) {
         visit("mo", self.mo.len(), self.mo.capacity());
         visit("mt", self.mt.len(), self.mt.capacity());
+        let (remembered, room) = self.remembered.fill();
+        visit("remembered", remembered, room);
         visit("mt_waiting", self.waiting.len(), self.waiting.capacity());
     }
 }

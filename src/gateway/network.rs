@@ -1,6 +1,7 @@
 //! A served network: what an operator configures for one PLMN or IMS domain.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use crate::base::IpPrefix;
 use crate::ident::{Digits, Identity, Imsi, Ssn};
@@ -74,6 +75,8 @@ pub struct Network {
     pub report_answer: u16,
     /// What a delivery report that matches nothing is answered with.
     pub report_unmatched: UnmatchedReport,
+    /// How long a submission, or a notice of free memory, is remembered: the same again gets the same report. Zero: not at all.
+    pub duplicate: Duration,
     /// Whether our URI in From and P-Asserted-Identity of a message names that message, for reports without In-Reply-To.
     pub report_token: bool,
     /// Whether an RP-ACK or RP-ERROR in the body of a 2xx counts as the report.

@@ -18,5 +18,5 @@ mod writer;
 
 pub use record::{AccessKind, AccessNetworkInfo, Binding, Record, SubscriberId};
 pub use table::{Reader, Subscriber, Table};
-pub use words::Holder;
+pub use words::{Holder, LastMo};
 pub use writer::{Refused, TableConfig, TableCounts, Writer, table};

@@ -5,7 +5,7 @@ use super::index::Index;
 use super::joining::Joining;
 use super::reclaim::{Epochs, Retired};
 use super::record::{Binding, Record, SubscriberId};
-use super::words::{Holder, MtWord, PlainWord};
+use super::words::{Holder, LastMo, MtWord, PlainWord};
 use super::writer::TableConfig;
 use crate::base::Time;
 use crate::ident::{Imsi, Msisdn, WorkerId};
@@ -356,15 +356,21 @@ impl<'t> Subscriber<'t> {
         self.slot.unri.load() != 0 && self.slot.unri.swap_if(1, 0)
     }
 
-    /// The word for the last MO message's fingerprint and outcome; zero until set.
+    /// The last message that the subscriber submitted; none until there is one, or when it was forgotten.
     #[must_use]
-    pub fn last_mo(&self) -> u64 {
-        self.slot.last_mo.load()
+    pub fn last_mo(&self) -> Option<LastMo> {
+        LastMo::from_bits(self.slot.last_mo.load())
     }
 
-    /// Changes that word from `expected` to `new`; false if it is another by now.
+    /// Puts a message in the place of the last; false if that is another than `before` by now.
     #[must_use]
-    pub fn set_last_mo(&self, expected: u64, new: u64) -> bool {
-        self.slot.last_mo.swap_if(expected, new)
+    pub fn begin_mo(&self, before: Option<LastMo>, last: LastMo) -> bool {
+        self.slot.last_mo.swap_if(before.map_or(0, LastMo::to_bits), last.to_bits())
+    }
+
+    /// Forgets a message; false if another is the last by now.
+    #[must_use]
+    pub fn end_mo(&self, last: LastMo) -> bool {
+        self.slot.last_mo.swap_if(last.to_bits(), 0)
     }
 }

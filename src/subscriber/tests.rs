@@ -180,12 +180,15 @@ fn words_live_on_through_registrations_and_end_with_the_subscriber() {
     let holder = Holder { worker: WorkerId(1), slot: 5, generation: 9 };
     let id = writer.register(record(1, 0), &[None]).unwrap();
     assert_eq!(reader.get(id).unwrap().begin_mt(holder), Ok(1));
-    assert!(reader.get(id).unwrap().set_last_mo(0, 77));
+    let (first, second) = (LastMo::new(WorkerId(1), 7, 77), LastMo::new(WorkerId(0), 8, 78));
+    assert!(reader.get(id).unwrap().begin_mo(None, first));
     writer.register(record(1, 1), &[None]).unwrap();
     let subscriber = reader.get(id).unwrap();
     assert_eq!(subscriber.mt_holder(), Some((holder, 1)));
-    assert!(!subscriber.set_last_mo(0, 78));
-    assert_eq!(subscriber.last_mo(), 77);
+    assert!(!subscriber.begin_mo(None, second), "somebody was quicker");
+    assert_eq!(subscriber.last_mo(), Some(first));
+    assert!(subscriber.begin_mo(Some(first), second) && !subscriber.end_mo(first));
+    assert!(subscriber.end_mo(second) && subscriber.last_mo().is_none());
     assert!(subscriber.end_mt(holder));
     assert_eq!(subscriber.begin_mt(holder), Ok(2));
 }

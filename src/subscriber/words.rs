@@ -100,12 +100,57 @@ impl PlainWord {
     }
 }
 
+/// Where the last message that a subscriber submitted is remembered, and a mark of what it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LastMo {
+    /// The worker that remembers it.
+    pub worker: WorkerId,
+    /// Its place there, below 2^24.
+    pub place: u32,
+    mark: u32,
+}
+
+impl LastMo {
+    /// The highest place.
+    pub const PLACES: u32 = 0xff_ffff;
+
+    /// The last message, remembered by `worker` at `place`, of which the low 24 bits are kept; of the mark the low 31 bits.
+    #[must_use]
+    pub const fn new(worker: WorkerId, place: u32, mark: u64) -> Self {
+        Self { worker, place: place & Self::PLACES, mark: mark as u32 & 0x7fff_ffff }
+    }
+
+    /// Whether it has this mark. Two messages may have the same.
+    #[must_use]
+    pub const fn is_marked(self, mark: u64) -> bool {
+        self.mark == mark as u32 & 0x7fff_ffff
+    }
+
+    pub(super) fn to_bits(self) -> u64 {
+        HELD | u64::from(self.mark) << 32 | u64::from(self.worker.0) << 24 | u64::from(self.place)
+    }
+
+    pub(super) fn from_bits(word: u64) -> Option<Self> {
+        (word & HELD != 0).then(|| Self::new(WorkerId((word >> 24) as u8), word as u32, word >> 32))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const A: Holder = Holder { worker: WorkerId(255), slot: 0xff_ffff, generation: 0xffff };
     const B: Holder = Holder { worker: WorkerId(0), slot: 0, generation: 0 };
+
+    #[test]
+    fn the_last_message_is_a_word_and_back() {
+        assert_eq!(LastMo::from_bits(0), None);
+        for (worker, place, mark) in [(0, 0, 0), (255, u32::MAX, u64::MAX), (7, 0x12_3456, 0x1_7654_3210)] {
+            let last = LastMo::new(WorkerId(worker), place, mark);
+            assert_eq!(LastMo::from_bits(last.to_bits()), Some(last));
+            assert!(last.is_marked(mark) && !last.is_marked(mark ^ 1));
+        }
+    }
 
     #[test]
     fn one_holder_at_a_time_and_references_go_on() {

@@ -106,6 +106,9 @@ const OWN_NAMES: &[&str] = &["SCCP", "SCREEN", "LIST", "SIPT"];
 /// Rows of TCAP's table.
 const SCENARIOS: usize = 35;
 
+/// The pains of users of such systems that have a test each, by their number in `docs/conformance.md`.
+const PAINS: &[u8] = &[1, 3, 4, 5, 6, 7, 8];
+
 const LEVELS: &[&str] = &["none", "built", "proved", "judged by a stranger"];
 
 /// Beginnings of paths that exist on one machine alone.
@@ -405,6 +408,27 @@ fn scenarios(root: &Path, count: usize) -> Vec<String> {
     wrong
 }
 
+/// Pains without a row or a test, tests that don't exist or do not name the pain's number.
+fn pains(root: &Path, numbers: &[u8]) -> Vec<String> {
+    let text = fs::read_to_string(root.join("docs/conformance.md")).unwrap_or_default();
+    let functions = functions(root);
+    let rows: Vec<Vec<&str>> = text.lines().map(cells).filter(|row| row.len() == 3).collect();
+    let mut wrong = Vec::new();
+    for number in numbers {
+        let Some(row) = rows.iter().find(|row| row[0] == format!("Pain {number}")) else {
+            wrong.push(format!("docs/conformance.md: pain {number} has no row"));
+            continue;
+        };
+        let prefix = format!("pain_{number:02}_");
+        if !quoted(row[2]).any(|test| test.starts_with(&prefix)) {
+            wrong.push(format!("docs/conformance.md: pain {number} has no test of the name `{prefix}…`"));
+        }
+        let missing = quoted(row[2]).filter(|test| !functions.contains(*test));
+        wrong.extend(missing.map(|it| format!("docs/conformance.md: pain {number}: there is no `{it}`")));
+    }
+    wrong
+}
+
 /// Groups of SCTP's purposes that are not whole, purposes without a test of their name, tests that don't exist.
 fn purposes(root: &Path, groups: &[(&str, usize)]) -> Vec<String> {
     let text = fs::read_to_string(root.join("docs/conformance.md")).unwrap_or_default();
@@ -521,6 +545,11 @@ fn every_purpose_of_sctp_has_its_test() {
 #[test]
 fn every_scenario_of_tcap_has_its_test() {
     none(scenarios(root(), SCENARIOS));
+}
+
+#[test]
+fn every_pain_has_its_test() {
+    none(pains(root(), PAINS));
 }
 
 #[test]
@@ -719,6 +748,22 @@ fn missing_scenarios_and_their_tests_are_found() {
     ] {
         tree.put("docs/conformance.md", &table.replace(from, to));
         one(&scenarios(&tree.0, 1), "docs/conformance.md", what);
+    }
+}
+
+#[test]
+fn missing_pains_and_their_tests_are_found() {
+    let table = "| pain | what | test |\n| - | - | - |\n| Pain 3 | 488 | `pain_03_any_worker`, `other` |\n";
+    let tests = ("src/x.rs", "fn pain_03_any_worker() {} fn other() {}");
+    let tree = Tree::new("pains", &[tests, ("docs/conformance.md", table)]);
+    none(pains(&tree.0, &[3]));
+    for (from, to, what) in [
+        ("| Pain 3 |", "| Pain 4 |", "pain 3 has no row"),
+        ("`pain_03_any_worker`, ", "", "pain 3 has no test of the name `pain_03_…`"),
+        ("`other`", "`never_written`", "pain 3: there is no `never_written`"),
+    ] {
+        tree.put("docs/conformance.md", &table.replace(from, to));
+        one(&pains(&tree.0, &[3]), "docs/conformance.md", what);
     }
 }
 

@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use ipsmgw::sim::{Clock, Simulation};
+use ipsmgw::stack::Application as _;
 
 #[path = "two_workers/core.rs"]
 mod core_network;
@@ -46,6 +47,89 @@ fn traffic(world: &mut World, users: u32, messages: u32) {
     }
     assert!(core.reports.iter().all(|status| *status == 200));
     world.assert_nothing_is_left(users);
+}
+
+/// Each user submits a message, and most of them it once or twice more, as one does who gets no report: while the service centre
+/// is asked or later, by any worker.
+fn repeated(world: &mut World, users: u32, rounds: u32, pace: u64) {
+    for _ in 0..rounds {
+        let mut again = vec![];
+        for user in 0..users {
+            let serial = world.on_core(|core, now, cx| core.submit(now, user, cx));
+            let times = world.chance(3);
+            again.extend((0..times).map(|_| serial));
+            let pause = world.chance(pace);
+            world.pass(Duration::from_micros(pause));
+            // Some follow at once, others when all is done.
+            while !again.is_empty() && world.chance(2) == 0 {
+                let serial = again.swap_remove(world.chance(again.len() as u64) as usize);
+                world.on_core(|core, now, cx| core.submit_again(now, serial, cx));
+            }
+        }
+        for serial in again {
+            world.on_core(|core, now, cx| core.submit_again(now, serial, cx));
+            let pause = world.chance(pace);
+            world.pass(Duration::from_micros(pause));
+        }
+        // A user's next message comes when the last is over: RP has one outstanding each way.
+        world.until("every submission has its report", |world| {
+            world.core().all_answered()
+                && world.core().mo.values().all(|mo| mo.status > 0 && mo.acknowledged > 0)
+        });
+        world.until("nothing is under way", |world| {
+            world.sum(|worker| {
+                let mut left = 0;
+                worker.application_ref().fill(&mut |name, used, _| {
+                    if name == "mo" {
+                        left = used as u64
+                    }
+                });
+                left
+            }) == 0
+        });
+    }
+}
+
+/// Pain 1: a submission that comes again is forwarded once, whoever gets it, and each MESSAGE has its report.
+#[test]
+fn duplicates_of_ten_thousand_are_one_forward_each() {
+    const USERS: u32 = 400;
+    let mut world = World::new(2, USERS, 18);
+    world.disturb(5);
+    repeated(&mut world, USERS, 25, 60);
+    let core = world.core();
+    assert_eq!(core.mo.len(), 10_000);
+    for (serial, mo) in &core.mo {
+        assert_eq!((mo.status, mo.arrived, mo.refused), (202, 1, 0), "message {serial}: {mo:?}");
+    }
+    let acknowledged: u32 = core.mo.values().map(|mo| mo.acknowledged).sum();
+    let repeats = world.sum(|worker| worker.application_ref().counts.mo_repeated);
+    assert!(repeats > 8_000, "{repeats}");
+    assert!(u64::from(acknowledged) >= 10_000 + repeats, "each has its report: {acknowledged}, {repeats}");
+    assert_eq!(world.sum(|worker| worker.application_ref().counts.mo_forgotten), 0);
+    world.assert_nothing_is_left(USERS);
+}
+
+/// The same text once more, in a message of its own: two messages, whatever else is alike.
+#[test]
+fn another_message_is_never_taken_for_a_duplicate() {
+    let mut world = World::new(1, 4, 19);
+    let sent: Vec<u32> = (0..40)
+        .map(|at| {
+            let serial = world.on_core(|core, now, cx| core.submit(now, at % 4, cx));
+            world.pass(Duration::from_millis(20));
+            serial
+        })
+        .collect();
+    assert!(sent.iter().all(|serial| world.core().mo[serial] == ACKNOWLEDGED));
+    assert_eq!(world.sum(|worker| worker.application_ref().counts.mo_repeated), 0);
+    // After the time that a repeat may take, the same is another message.
+    world.pass(Duration::from_secs(121));
+    let last = *sent.last().expect("one");
+    world.on_core(|core, now, cx| core.submit_again(now, last, cx));
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.core().mo[&last], Mo { arrived: 2, acknowledged: 2, ..ACKNOWLEDGED });
+    world.assert_nothing_is_left(4);
 }
 
 fn some_are_bare(world: &mut World, users: u32) {

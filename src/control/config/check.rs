@@ -194,6 +194,7 @@ impl Check<'_, '_, '_> {
             ("pending_requests", capacity.pending_requests, 1 << 24),
             ("mo", capacity.mo, 1 << 24),
             ("mt", capacity.mt, 1 << 24),
+            ("duplicates", capacity.duplicates, 1 << 24),
             ("subscribers", capacity.subscribers, 1 << 27),
             ("identities", capacity.identities, 1 << 28),
             ("frames", capacity.frames, 1 << 20),

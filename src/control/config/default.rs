@@ -29,6 +29,7 @@ impl Default for Capacity {
             pending_requests: 8_192,
             mo: 32_768,
             mt: 32_768,
+            duplicates: 32_768,
             subscribers: 100_000,
             identities: 300_000,
             frames: 8_192,
@@ -116,6 +117,7 @@ defaults! {
     node_kind: NodeKind = NodeKind::Msc;
     report_answer: u16 = 200;
     report_unmatched: ReportUnmatched = ReportUnmatched::Accept;
+    duplicate: Duration = Duration::from_secs(120);
     network_indicator: u8 = 2;
     sif_budget: u16 = 272;
     map_memory_s: u32 = 3600;

@@ -275,7 +275,7 @@ impl Config {
 
     /// What there is room for in the whole process, to be printed at start.
     #[must_use]
-    pub fn sizes(&self) -> [(&'static str, u64); 13] {
+    pub fn sizes(&self) -> [(&'static str, u64); 14] {
         let (workers, ports) = (u64::from(self.node.workers), self.ports.len() as u64);
         let Capacity {
             dialogues,
@@ -284,6 +284,7 @@ impl Config {
             pending_requests,
             mo,
             mt,
+            duplicates,
             subscribers,
             identities,
             frames,
@@ -298,6 +299,7 @@ impl Config {
             ("pending_requests", workers * u64::from(pending_requests)),
             ("mo", workers * u64::from(mo)),
             ("mt", workers * u64::from(mt)),
+            ("duplicates", workers * u64::from(duplicates)),
             ("subscribers", subscribers.into()),
             ("identities", identities.into()),
             ("frames", workers * ports * u64::from(frames)),

@@ -86,6 +86,10 @@ pub struct Network {
     /// The answer to a well-formed delivery report that matches no message. Default `"accept"`: `report_answer`.
     #[serde(default = "super::default::report_unmatched")]
     pub report_unmatched: ReportUnmatched,
+    /// For how long a submission that comes again (same subscriber, RP-MR and TPDU, in a request of its own) gets the first
+    /// one's report, and is not forwarded; the notice of free memory likewise. 0: every one is forwarded. Default 120.
+    #[serde(rename = "duplicate_s", default = "super::default::duplicate", deserialize_with = "seconds")]
+    pub duplicate: Duration,
     /// Whether the gateway's URI in From and P-Asserted-Identity of a message to a UE gets a parameter (`ipsm`) that names
     /// the message, so that a report to that URI is matched though it has no In-Reply-To. Default false: strict peers compare
     /// P-Asserted-Identity.

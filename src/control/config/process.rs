@@ -50,6 +50,8 @@ pub struct Capacity {
     pub mo: u32,
     /// Mobile-terminated messages under way or queued, per worker. Default 32,768.
     pub mt: u32,
+    /// Submissions of UEs that are remembered, so that the same again is known, per worker. Default 32,768.
+    pub duplicates: u32,
     /// Registered subscribers. Default 100,000.
     pub subscribers: u32,
     /// Public user identities of registered subscribers. Default 300,000.

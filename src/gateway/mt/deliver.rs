@@ -6,7 +6,7 @@ use super::{Arrived, Awaiting, Mt, MtResult};
 use crate::base::{Key, Time};
 use crate::gateway::cause::{self, Failure};
 use crate::gateway::mailbox::{ToControl, Version};
-use crate::gateway::{Cx, Gateway, User};
+use crate::gateway::{Cx, Gateway, Timed, User};
 use crate::ident::Identity;
 use crate::stack::{MessageRequest, RequestId, Rp};
 use crate::subscriber::{AccessKind, Binding, Record};
@@ -41,7 +41,7 @@ pub(super) fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arri
     match sent {
         Ok(request) => {
             mt.request = Some(request);
-            mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, key).ok();
+            mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, Timed::Mt(key)).ok();
         }
         Err(failure) => finish(gateway, now, key, &MtResult::failed(failure), None, cx),
     }

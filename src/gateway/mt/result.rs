@@ -6,7 +6,7 @@ use super::report::answer_report;
 use super::{Awaiting, MtResult, Queue, ReportRequest, hold, holder};
 use crate::base::{Key, Time};
 use crate::gateway::cause::{self, Failure};
-use crate::gateway::{Crossing, Cx, Gateway};
+use crate::gateway::{Crossing, Cx, Gateway, Timed};
 use crate::ident::WorkerId;
 use crate::stack::Asked;
 use crate::subscriber::SubscriberId;
@@ -60,7 +60,7 @@ pub(super) fn finish(
 fn await_result(gateway: &mut Gateway, now: Time, key: Key, report: Option<ReportRequest>) {
     if let Some(mt) = gateway.mt.get_mut(key) {
         mt.awaiting = Awaiting::ResultSent(report);
-        mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, key).ok();
+        mt.timer = gateway.timers.insert(now + gateway.config.report_timeout, Timed::Mt(key)).ok();
     }
 }
 

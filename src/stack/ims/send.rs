@@ -216,13 +216,14 @@ impl Ims {
         let remote = elsewhere.map_or(request.remote, |hop| hop.address);
         let uri = elsewhere.as_ref().map(|hop| hop.uri.as_str()).or(request.route);
         let mut route_text = [0; 160];
+        let mut uri_text = [0; 160];
         let route = uri.and_then(|uri| spell_route(uri, &mut route_text));
         let head = Head {
             method: Method::Message,
             local: request.local,
             remote,
             connection: request.connection,
-            uri: request.request_uri,
+            uri: spell_request_uri(request.request_uri, &mut uri_text),
             routes: route.as_slice(),
             from: request.from,
             to: request.to.unwrap_or(request.request_uri),
@@ -528,6 +529,29 @@ fn spell_own<'b>(host: &str, room: &'b mut [u8; 68]) -> Option<&'b str> {
     room.get_mut(..4)?.copy_from_slice(b"sip:");
     room.get_mut(4..len)?.copy_from_slice(host.as_bytes());
     core::str::from_utf8(room.get(..len)?).ok()
+}
+
+/// A URI as a Request-URI has it: without headers and without the parameter `method`, which a contact may have (RFC 3261
+/// 19.1.1).
+fn spell_request_uri<'b>(uri: &'b str, room: &'b mut [u8; 160]) -> &'b str {
+    let scheme = uri.split(':').next().unwrap_or("");
+    let host = uri.rfind('@').map_or(0, |at| at + 1);
+    let (user, rest) = uri.split_at_checked(host).unwrap_or((uri, ""));
+    let bare = rest.split('?').next().unwrap_or(rest);
+    let is_method = |part: &&str| part.get(..7).is_some_and(|name| name.eq_ignore_ascii_case("method="));
+    let is_sip = scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips");
+    if !is_sip || bare.len() == rest.len() && !bare.split(';').any(|part| is_method(&part)) {
+        return uri;
+    }
+    let mut len = 0;
+    let kept = bare.split(';').enumerate().filter(|(at, part)| *at == 0 || !is_method(part));
+    let texts = kept.flat_map(|(at, part)| [if at == 0 { user } else { ";" }, part]);
+    for text in texts {
+        let Some(place) = room.get_mut(len..len + text.len()) else { return uri };
+        place.copy_from_slice(text.as_bytes());
+        len += text.len();
+    }
+    room.get(..len).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or(uri)
 }
 
 /// A Route value: `<uri;lr>`.

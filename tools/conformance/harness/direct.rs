@@ -133,7 +133,8 @@ pub fn phone_report(peers: &mut Peers, phone: &Phone, message: &Sip, body: &[u8]
 /// 8.3 steps 2 and 3: a submission up to its mo-forwardSM.
 #[track_caller]
 pub fn phone_submits(peers: &mut Peers, phone: &Phone) -> (Draft, Unitdata) {
-    let draft = peers.phone_message(phone, CENTRE_URI, &rp_data(1, CENTRE, &submit()));
+    let tpdu = peers.fresh_submit();
+    let draft = peers.phone_message(phone, CENTRE_URI, &rp_data(1, CENTRE, &tpdu));
     let accepted = peers.transact(&draft);
     assert_answers_phone(&accepted, "SIP/2.0 202 Accepted", &draft);
     (draft, peers.expect_unitdata(0x62))

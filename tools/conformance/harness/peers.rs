@@ -437,6 +437,14 @@ impl Peers {
             .with("Content-Type", "application/vnd.3gpp.sms")
     }
 
+    /// Another SUBMIT than any before: TP-MR and the validity tell it.
+    pub fn fresh_submit(&mut self) -> Vec<u8> {
+        let number = self.mint();
+        let mut tpdu = submit();
+        (tpdu[1], tpdu[12]) = (number as u8, (number >> 8) as u8);
+        tpdu
+    }
+
     /// A UE's delivery report for a MESSAGE of the gateway's.
     pub fn report(&mut self, ue: &Ue, answered: &Sip, body: &[u8]) -> Draft {
         let draft = self.message(ue, &format!("sip:ipsmgw.home{}.net", ue.network + 1), body);

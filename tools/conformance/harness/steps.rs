@@ -1,7 +1,7 @@
 //! Steps of the procedures that many tests take, and what holds of every message in them (PROTOCOLS 1, 2, 5 to 7).
 
 use super::ber::{at, elements, hex, spell, tlv};
-use super::peers::{GATEWAY, Peers, SCSCF, Ue, rp_data, submit};
+use super::peers::{GATEWAY, Peers, SCSCF, Ue, rp_data};
 use super::sip::{Draft, Sip};
 use super::ss7::{Unitdata, mo_result};
 use std::time::Duration;
@@ -71,7 +71,8 @@ pub fn plain(text: &str) -> String {
 /// A submission up to its Begin.
 #[track_caller]
 pub fn submission(peers: &mut Peers, ue: &Ue, reference: u8) -> (Draft, Unitdata) {
-    let draft = peers.message(ue, CENTRE_URI, &rp_data(reference, CENTRE, &submit()));
+    let tpdu = peers.fresh_submit();
+    let draft = peers.message(ue, CENTRE_URI, &rp_data(reference, CENTRE, &tpdu));
     let accepted = peers.transact(&draft);
     assert_eq!(accepted.status(), 202, "{accepted:#?}");
     (draft, peers.expect_unitdata(0x62))

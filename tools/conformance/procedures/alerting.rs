@@ -129,8 +129,8 @@ fn p_8_6_memory_available_directly_and_as_an_sgsn() {
     isolated(Options { r1: GPRS, ..DIGEST }, |bench| {
         let (mut hlr, mut phone) = (Hlr::default(), Phone::new(1000));
         registered(bench, &mut hlr, &mut phone, 600);
-        for (component, body) in [(None, "032a"), (Some(error(1, &[])), "052a011e")] {
-            let draft = bench.phone_message(&phone, CENTRE_URI, &[6, 0x2a]);
+        for (reference, component, body) in [(0x2a, None, "032a"), (0x2b, Some(error(1, &[])), "052b011e")] {
+            let draft = bench.phone_message(&phone, CENTRE_URI, &[6, reference]);
             let accepted = bench.transact(&draft);
             assert_answers_phone(&accepted, "SIP/2.0 202 Accepted", &draft);
             let asked = bench.expect_asked();

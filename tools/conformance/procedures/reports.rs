@@ -2,13 +2,14 @@
 //! table "Pains" of `docs/conformance.md`.
 
 use super::direct::DIGEST;
-use super::harness::ber::{hex, spell};
+use super::harness::ber::{at, hex, spell, tlv};
 use super::harness::direct::*;
 use super::harness::gateway::{Bench, Options, isolated};
 use super::harness::hlr::Hlr;
-use super::harness::peers::{Ue, deliver};
+use super::harness::peers::{Ue, deliver, rp_data, submit};
 use super::harness::phone::Phone;
-use super::harness::sip::Sip;
+use super::harness::sip::{Draft, Sip};
+use super::harness::ss7::{error, mo_result};
 use super::harness::steps::*;
 
 /// The 200 to a MESSAGE, with an RP message of the UE's in its body.
@@ -22,13 +23,7 @@ fn answer_with(bench: &mut Bench, message: &Sip, body: &[u8]) {
 
 /// A report that the gateway takes, and the MAP result that it brings.
 #[track_caller]
-fn reported(
-    bench: &mut Bench,
-    ue: &Ue,
-    message: &Sip,
-    otid: &[u8],
-    how: impl Fn(super::harness::sip::Draft) -> super::harness::sip::Draft,
-) {
+fn reported(bench: &mut Bench, ue: &Ue, message: &Sip, otid: &[u8], how: impl Fn(Draft) -> Draft) {
     let report = how(bench.report(ue, message, &rp_ack(message)));
     let answer = bench.transact(&report);
     assert_answers(&answer, "SIP/2.0 200 OK", &report);
@@ -54,7 +49,7 @@ fn pain_03_a_report_at_any_worker() {
                 let mut report = bench.report(ue, &message, &rp_ack(&message));
                 match round % 3 {
                     0 => {}
-                    1 => report = super::harness::sip::Draft { uri: own, ..report.without("In-Reply-To") },
+                    1 => report = Draft { uri: own, ..report.without("In-Reply-To") },
                     _ => report = report.without("In-Reply-To"),
                 }
                 let octets = report.octets();
@@ -229,10 +224,12 @@ fn pain_06_every_rp_type_has_an_outcome() {
     isolated(Options::default(), |bench| {
         let alice = Ue::home1(0);
         bench.register(&alice);
-        let whole = hex("09 00 07 91947101670000 13 11050c919471907856340000a705c8329bfd06");
+        let mut reference = 0u8;
+        let whole = hex("00 07 91947101670000 13 11050c919471907856340000a705c8329bfd06");
         for indicator in 0..8u8 {
-            for end in [0, 1, 2, 3, 4, 9, 12, 20, whole.len() + 1] {
-                let body: Vec<u8> = [&[indicator][..], &whole].concat()[..end].to_vec();
+            for end in [0, 1, 2, 3, 4, 9, 12, 20, whole.len() + 2] {
+                reference = reference.wrapping_add(1);
+                let body: Vec<u8> = [&[indicator, reference][..], &whole].concat()[..end].to_vec();
                 let draft = bench.message(&alice, CENTRE_URI, &body);
                 let status = bench.transact(&draft).status();
                 let what = spell(&body);
@@ -248,7 +245,7 @@ fn pain_06_every_rp_type_has_an_outcome() {
                     continue;
                 }
                 let error = match indicator {
-                    0 if end > whole.len() => None,
+                    0 if end > whole.len() + 1 => None,
                     0 => Some(0x60),
                     // Without an HLR of this network's there is nobody to tell: not implemented.
                     6 => None,
@@ -256,7 +253,7 @@ fn pain_06_every_rp_type_has_an_outcome() {
                 };
                 if let Some(cause) = error {
                     let report = bench.expect_message();
-                    assert_eq!(spell(&report.body), format!("050901{cause:02x}"), "{what}");
+                    assert_eq!(spell(&report.body), format!("05{reference:02x}01{cause:02x}"), "{what}");
                     bench.answer(&report, "200 OK");
                 } else {
                     let begin = bench.expect_unitdata(0x62);
@@ -295,6 +292,159 @@ fn pain_06_a_report_with_a_bad_element_counts() {
             }
         }
         bench.until_total("application.rp_report_repaired", bad.len() as u64);
+        bench.assert_silent();
+    });
+}
+
+/// Pain 1: the report goes to the identity that submitted, with its RP-MR, In-Reply-To and a From tag; and a UE that submits the
+/// same again, by whichever worker, soon or late, has the same report for each MESSAGE, and the service centre one message.
+#[test]
+fn pain_01_the_report_goes_to_the_served_identity_and_a_repeat_gets_it_again() {
+    isolated(Options::default(), |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        for round in 0..4u8 {
+            let body = rp_data(round, CENTRE, &submit());
+            let submit = |bench: &mut Bench, queue: usize| {
+                let draft = bench.message(&alice, CENTRE_URI, &body);
+                bench.send_datagram(draft.source, Some(queue), &draft.octets());
+                assert_eq!(bench.expect_response(&draft).status(), 202);
+                draft
+            };
+            let first = submit(bench, usize::from(round % 2));
+            let begin = bench.expect_unitdata(0x62);
+            let soon = [submit(bench, 0), submit(bench, 1)];
+            bench.settle();
+            assert!(bench.ss7.received.is_empty(), "forwarded twice");
+            bench.end_mo(&begin, &mo_result(Some(&hex(SUBMIT_REPORT))));
+            let mut waiting: Vec<String> =
+                [&first, &soon[0], &soon[1]].map(|draft| draft.value("Call-ID").to_owned()).to_vec();
+            let mut reports = 0;
+            while !waiting.is_empty() {
+                let report = bench.expect_message();
+                assert_towards_ue(&report, "sip:user0@home1.net", 1);
+                assert_eq!(spell(&report.body), format!("03{round:02x}4109{}", plain(SUBMIT_REPORT)));
+                let at = waiting.iter().position(|call| call == report.header("In-Reply-To"));
+                waiting.swap_remove(at.expect("one that waits"));
+                bench.answer(&report, "200 OK");
+                reports += 1;
+                if waiting.is_empty() && reports == 3 {
+                    for queue in [0, 1] {
+                        waiting.push(submit(bench, queue).value("Call-ID").to_owned());
+                    }
+                }
+            }
+            bench.assert_silent();
+        }
+        bench.until_total("application.mo_repeated", 16);
+        bench.until_total("fill.mo", 0);
+    });
+}
+
+/// Pain 1: the notice of free memory likewise.
+#[test]
+fn pain_01_a_notice_of_free_memory_that_comes_again_is_told_once() {
+    isolated(Options::default(), |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        let notice = |bench: &mut Bench| {
+            let draft = bench.message(&alice, CENTRE_URI, &[6, 9]);
+            assert_eq!(bench.transact(&draft).status(), 202);
+            draft
+        };
+        let first = notice(bench);
+        let asked = bench.expect_unitdata(0x62);
+        let second = notice(bench);
+        bench.settle();
+        assert!(bench.ss7.received.is_empty(), "told twice");
+        bench.reply(&asked, &tlv(0x67, &[&tlv(0x49, &[asked.otid()]), &[0x4a, 1, 4]]));
+        let mut named = vec![];
+        for _ in 0..2 {
+            let report = bench.expect_message();
+            assert_eq!(spell(&report.body), "05090126");
+            named.push(report.header("In-Reply-To").to_owned());
+            bench.answer(&report, "200 OK");
+        }
+        named.sort();
+        let mut expected = [first, second].map(|draft| draft.value("Call-ID").to_owned());
+        expected.sort();
+        assert_eq!(named, expected);
+        bench.assert_silent();
+    });
+}
+
+/// Pain 7: each RP-Cause of a UE has its MAP error, and each MAP error its RP-Cause.
+#[test]
+fn pain_07_each_cause() {
+    isolated(Options::default(), |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        for cause in 0..128u8 {
+            let (otid, message) = delivery(bench, &alice, &deliver());
+            let report = bench.report(&alice, &message, &[4, message.body[1], 1, cause]);
+            assert_eq!(bench.transact(&report).status(), 200);
+            let failure = if cause == 22 { "30030a0100" } else { "30030a0101" };
+            assert_error(&bench.expect_end(&otid), (32, failure));
+        }
+        let plain_errors =
+            [(1, 30), (5, 28), (9, 28), (11, 50), (21, 69), (34, 38), (35, 41), (36, 41), (51, 47)];
+        let failures = [(0, 22), (1, 111), (2, 111), (3, 1), (4, 42), (5, 21), (6, 28)];
+        let plain_errors = plain_errors.map(|(code, cause)| (error(code, &[]), cause));
+        let failures = failures.map(|(failure, cause)| (error(32, &[0x30, 3, 0x0a, 1, failure]), cause));
+        for (reference, (component, cause)) in plain_errors.into_iter().chain(failures).enumerate() {
+            let (_, begin) = submission(bench, &alice, reference as u8);
+            bench.end_mo(&begin, &component);
+            let report = bench.expect_message();
+            assert_eq!(report.body[..4], [5, reference as u8, 1, cause], "{component:02x?}");
+            bench.answer(&report, "200 OK");
+        }
+        bench.assert_silent();
+    });
+}
+
+/// Pain 8: every value of an octet at every place of a TPDU passes unchanged, both ways.
+#[test]
+fn pain_08_every_octet_at_every_place() {
+    isolated(Options::default(), |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        for value in 0..=255u8 {
+            let tpdu: Vec<u8> = (0..80u8).map(|place| place.wrapping_mul(7).wrapping_add(value)).collect();
+            let draft = bench.message(&alice, CENTRE_URI, &rp_data(value, CENTRE, &tpdu));
+            assert_eq!(bench.transact(&draft).status(), 202);
+            let begin = bench.expect_unitdata(0x62);
+            assert_eq!(spell(at(begin.component(0xa1), &[0x30, 0x04])), spell(&tpdu));
+            bench.end_mo(&begin, &mo_result(None));
+            let report = bench.expect_message();
+            bench.answer(&report, "200 OK");
+            let message = delivered(bench, &alice, &tpdu);
+            assert_eq!(spell(&message.body[message.body.len() - tpdu.len()..]), spell(&tpdu));
+        }
+        bench.assert_silent();
+    });
+}
+
+/// Pain 1: a Call-ID that is too long to be kept is no reason to refuse a message, nor one that is too long for the report's
+/// datagram: the report goes without In-Reply-To.
+#[test]
+fn pain_01_a_long_call_id_is_no_reason_for_no_report() {
+    isolated(Options::default(), |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        for (reference, length) in [16, 256, 257, 700].into_iter().enumerate() {
+            let body = rp_data(reference as u8, CENTRE, &submit());
+            let call = "c".repeat(length);
+            let draft = bench.message(&alice, CENTRE_URI, &body).but("Call-ID", call.as_str());
+            assert_eq!(bench.transact(&draft).status(), 202, "{length}");
+            let begin = bench.expect_unitdata(0x62);
+            bench.end_mo(&begin, &mo_result(None));
+            let report = bench.expect_message();
+            assert_eq!(spell(&report.body), format!("03{reference:02x}"));
+            assert_eq!(report.find("In-Reply-To"), (length <= 256).then_some(call.as_str()));
+            bench.answer(&report, "200 OK");
+        }
+        bench.until_total("application.mo_report_bare", 2);
+        assert_eq!(bench.total("application.mo_full"), 0);
         bench.assert_silent();
     });
 }

@@ -73,6 +73,12 @@ pub(crate) struct Core {
     pub(crate) registered: Vec<u16>,
     /// Messages by serial number.
     pub(crate) mo: BTreeMap<u32, Mo>,
+    /// Who submitted a message, and with which RP-MR, by serial number.
+    submitted: BTreeMap<u32, (u32, u8)>,
+    /// Submissions that have their final answer, repeats among them.
+    answered: usize,
+    /// Which message a MESSAGE carried once more, by the number of its Call-ID.
+    repeats: BTreeMap<u32, u32>,
     /// Messages by serial number.
     pub(crate) mt: BTreeMap<u32, Mt>,
     /// Serial numbers in the order in which UEs got them.
@@ -129,6 +135,9 @@ impl Core {
             ues: BTreeMap::new(),
             registered: vec![],
             mo: BTreeMap::new(),
+            submitted: BTreeMap::new(),
+            answered: 0,
+            repeats: BTreeMap::new(),
             mt: BTreeMap::new(),
             order: vec![],
             reports: vec![],
@@ -180,8 +189,24 @@ impl Core {
             service_centre: CENTRE.parse().ok(),
             tpdu: &tpdu(true, serial),
         };
+        self.submitted.insert(serial, (user, self.reference));
         self.message(now, user, key, None, rp, SUBMIT | u64::from(serial), cx);
         serial
+    }
+
+    /// Whether every submission, and every repeat, has its final answer.
+    pub(crate) fn all_answered(&self) -> bool {
+        self.answered == self.mo.len() + self.repeats.len()
+    }
+
+    /// A UE submits the same message once more, in a MESSAGE of its own.
+    pub(crate) fn submit_again(&mut self, now: Time, serial: u32, cx: &mut Cx<'_>) {
+        let (user, reference) = self.submitted[&serial];
+        let key = self.key();
+        self.repeats.insert(key.slot, serial);
+        let service_centre = CENTRE.parse().ok();
+        let rp = Rp::Submit { reference, service_centre, tpdu: &tpdu(true, serial) };
+        self.message(now, user, key, None, rp, SUBMIT | u64::from(serial), cx);
     }
 
     /// The SMS-GMSC sends a message; its serial number.
@@ -277,7 +302,10 @@ impl Application for Core {
         match *indication {
             Indication::Answered { user, status, .. } => match (user & !0xffff_ffff, user as u32) {
                 (REGISTER, _) => self.registered.push(status),
-                (SUBMIT, serial) => self.mo.get_mut(&serial).expect("submitted").status = status,
+                (SUBMIT, serial) => {
+                    self.answered += 1;
+                    self.mo.get_mut(&serial).expect("submitted").status = status;
+                }
                 (REPORT, _) => self.reports.push(status),
                 _ => self.unexpected += 1,
             },
@@ -291,7 +319,9 @@ impl Application for Core {
                 Operation::MtForwardSm(_) | Operation::Other { .. } => self.unexpected += 1,
             },
             Indication::Message(message) => {
-                let submission = message.in_reply_to.and_then(|(_, key)| self.mo.get_mut(&key.slot));
+                let submission = message
+                    .in_reply_to
+                    .and_then(|(_, key)| self.mo.get_mut(self.repeats.get(&key.slot).unwrap_or(&key.slot)));
                 match (message.rp, submission) {
                     (Rp::Ack { .. }, Some(mo)) => {
                         mo.acknowledged += 1;

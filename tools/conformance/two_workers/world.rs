@@ -233,7 +233,10 @@ impl World {
         self.disturb(0);
         self.until("nothing is under way", |world| {
             let mut left = 0;
-            let mut add = |name, used, _| left += if name == "server_transactions" { 0 } else { used };
+            let mut add = |name, used, _| {
+                let rests = ["server_transactions", "remembered"].contains(&name);
+                left += if rests { 0 } else { used };
+            };
             world.core_worker().stack().fill(&mut add);
             for worker in world.workers(world.gateway) {
                 worker.stack().fill(&mut add);

@@ -378,3 +378,22 @@ fn pain_01_a_submit_report_is_sent_however_long_its_texts_are() {
     assert!(sent.contains(&format!("\r\nIn-Reply-To: {call_id}\r\n")));
     assert_eq!(bench.ims.counts.not_sent, 0);
 }
+
+/// RFC 3261 19.1.1: a contact may have headers and a method, a Request-URI may not.
+#[test]
+fn headers_and_method_of_a_contact_stay_out_of_the_request_uri() {
+    let mut bench = Bench::new();
+    for (contact, request_uri) in [
+        ("sip:a@[2001:db8:7::7]:5070;ob?Route=%3Csip:x.example%3E", "sip:a@[2001:db8:7::7]:5070;ob"),
+        ("SIPS:a@x.example;Method=REGISTER;transport=udp?a=b&c=d", "SIPS:a@x.example;transport=udp"),
+        ("sip:x.example;method=INVITE", "sip:x.example"),
+        ("sip:a;method=b?c@x.example;lr", "sip:a;method=b?c@x.example;lr"),
+        ("sip:a@x.example;methods=a", "sip:a@x.example;methods=a"),
+        ("tel:+4917012345;method=x", "tel:+4917012345;method=x"),
+    ] {
+        let request = MessageRequest { request_uri: contact, ..direct() };
+        bench.ims.message(bench.now, &request, 1, &mut bench.sent).unwrap();
+        let (sent, _) = bench.one();
+        assert_eq!(between(&sent, "MESSAGE ", " SIP/2.0\r\n"), request_uri, "{contact}");
+    }
+}
