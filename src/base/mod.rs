@@ -18,7 +18,7 @@ pub use bell::Bell;
 pub use count::{Counts, counts};
 pub use inline::Inline;
 pub use malformed::{Layer, Malformed, MalformedCounts};
-pub use out::{Flow, Frames, HEADROOM, Out, PortId, Transport};
+pub use out::{Connection, ConnectionId, Flow, Frames, HEADROOM, Out, PortId, Transport};
 pub use permutation::Permutation;
 pub use random::Random;
 pub use ring::{Consumer, Producer, ring};

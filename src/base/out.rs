@@ -10,6 +10,26 @@ pub const HEADROOM: usize = 128;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
 pub struct PortId(pub u8);
 
+/// Names a connection of a stream thread, as long as it is open; stale afterwards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+pub struct ConnectionId {
+    /// The stream thread that has it.
+    pub thread: u8,
+    /// Its place there.
+    pub slot: u32,
+    /// How often the place had been used before.
+    pub generation: u32,
+}
+
+/// A connection that a message came by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Connection {
+    /// Which one.
+    pub id: ConnectionId,
+    /// TLS rather than plain TCP.
+    pub secure: bool,
+}
+
 /// What carries a payload over IP.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Transport {
@@ -24,9 +44,30 @@ pub enum Transport {
         /// The peer's port.
         destination_port: u16,
     },
+    /// A whole message by a stream that is open.
+    Stream {
+        /// The connection.
+        connection: Connection,
+        /// The peer's port to connect to if that is no longer open (RFC 3261 18.2.2); 0 if there is none, as for a flow
+        /// that the peer alone can open (RFC 5626 4.2).
+        destination_port: u16,
+    },
+    /// A whole message by a stream to a peer, over a connection that is to be found or made.
+    StreamTo {
+        /// The peer's port.
+        destination_port: u16,
+        /// TLS rather than plain TCP.
+        secure: bool,
+    },
 }
 
 impl Transport {
+    /// Whether it is a stream, which is reliable: nothing is repeated over it.
+    #[must_use]
+    pub const fn is_stream(self) -> bool {
+        matches!(self, Self::Stream { .. } | Self::StreamTo { .. })
+    }
+
     /// Whether it is SCTP.
     #[must_use]
     pub const fn is_sctp(self) -> bool {

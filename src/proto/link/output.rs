@@ -22,6 +22,11 @@ impl Link {
             Transport::Udp { source_port, destination_port } => {
                 (Upper::Udp { source_port, destination_port }, self.udp_dscp)
             }
+            // The host's kernel has those.
+            Transport::Stream { .. } | Transport::StreamTo { .. } => {
+                self.counts.no_route += 1;
+                return;
+            }
         };
         self.send(now, (flow.source, flow.destination), (upper, dscp), len, frames);
     }

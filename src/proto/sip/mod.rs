@@ -5,6 +5,7 @@
 pub mod auth;
 pub mod build;
 mod client;
+pub mod framing;
 mod headers;
 mod index;
 pub mod keep_alive;

@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 mod build;
+mod framing;
 mod fuzz;
 mod torture;
 mod transactions;
