@@ -16,7 +16,7 @@ use ipsmgw::base::{Flow, Frames, HEADROOM, Out, PortId, SipKey, Time, Transport,
 use ipsmgw::codec::{Prepend, crc32c, gsm7};
 use ipsmgw::ident::{Digits, Identity, Imsi, Msisdn, PointCode, SccpAddress, Ssn, WorkerId};
 use ipsmgw::proto::link::{Evidence, Link, LinkConfig, Neighbour, OwnAddress, PortConfig};
-use ipsmgw::proto::{m3ua, map, rp, sccp, sctp, sip, tcap, tpdu};
+use ipsmgw::proto::{m3ua, map, rp, sccp, sctp, tcap, tpdu};
 use ipsmgw::stack::{Action, Direction, Label, Offer, Operator, Rule, Screening, ScreeningConfig};
 use ipsmgw::subscriber::{self, AccessKind, AccessNetworkInfo, Binding, Record, TableConfig};
 use measure::Figures;
@@ -87,73 +87,6 @@ fn link(figures: &mut Figures) {
         for body in &bodies {
             theirs.transmit(now, &flow, body.len(), &mut hole);
             black_box(&hole.sent);
-        }
-    });
-}
-
-fn sip_parse(figures: &mut Figures) {
-    let mut slots = sip::Slots::new();
-    for (name, context, texts) in [
-        ("sip.parse", "MESSAGE of 900 octets: 18 header lines, three Via, RP-DATA", mix(messages::message)),
-        ("sip.parse_register", "third-party REGISTER of 1,000 octets", mix(messages::register)),
-        ("sip.parse_response", "200 of 300 octets", mix(messages::response)),
-    ] {
-        figures.time(name, "", MIX, context, || {
-            for text in &texts {
-                black_box(sip::Message::parse(text, &mut slots).expect("a good message"));
-            }
-        });
-    }
-}
-
-fn sip_build(figures: &mut Figures) {
-    let minter = sip::Minter::new(SipKey::new([7; 16]));
-    let source: SocketAddr = "10.0.0.2:5060".parse().expect("an address");
-    let texts = mix(messages::message);
-    let mut slots: Vec<_> = texts.iter().map(|_| sip::Slots::new()).collect();
-    let parsed: Vec<_> = texts
-        .iter()
-        .zip(&mut slots)
-        .map(|(text, slots)| sip::Message::parse(text, slots).expect("a good message"))
-        .collect();
-    let mut room = [0; 1500];
-    figures.time("sip.response", "", MIX, "202 to that MESSAGE, To tag minted", || {
-        for request in &parsed {
-            let mut w = sip::Writer::new(&mut room);
-            let tag = minter.to_tag(request);
-            sip::build::response(request, 202, "Accepted", &tag, source, |_| (), &mut w);
-            black_box(w.finish().expect("it fits"));
-        }
-    });
-    let users: Vec<_> =
-        (0..MIX).map(|user| (format!("tel:+{}", messages::number(user)), messages::rp_data(user))).collect();
-    figures.time("sip.request", "", MIX, "MESSAGE towards a UE, identifiers minted", || {
-        for (slot, (user, body)) in users.iter().enumerate() {
-            let token = sip::Token { worker: WorkerId(1), slot: slot as u32, generation: 5 };
-            let (branch, tag) = (minter.branch(token), minter.tag(token));
-            let call_id = minter.call_id(token, b"ipsmgw.home1.net");
-            let head = sip::build::Request {
-                method: sip::Method::Message,
-                uri: user.as_bytes(),
-                host: b"10.0.0.1",
-                port: 5060,
-                branch: branch.as_bytes(),
-                routes: &[b"<sip:scscf1.home1.net;lr>"],
-                from: b"sip:ipsmgw.home1.net",
-                from_tag: tag.as_bytes(),
-                to: user.as_bytes(),
-                call_id: call_id.as_bytes(),
-                cseq: slot as u32 + 1,
-            };
-            let mut w = sip::Writer::new(&mut room);
-            let extra = |w: &mut sip::Writer<'_>| {
-                w.address(sip::Name::PAssertedIdentity, b"sip:ipsmgw.home1.net", &[]);
-                w.header(sip::Name::RequestDisposition, &[b"no-fork"]);
-                w.header(sip::Name::AcceptContact, &[b"*;+g.3gpp.smsip;require;explicit"]);
-            };
-            let content = sip::build::Content { media_type: b"application/vnd.3gpp.sms", body };
-            sip::build::request(&head, extra, Some(content), &mut w);
-            black_box(w.finish().expect("it fits"));
         }
     });
 }
@@ -589,8 +522,6 @@ fn tables(figures: &mut Figures) {
 fn main() {
     let mut figures = Figures::from_arguments();
     link(&mut figures);
-    sip_parse(&mut figures);
-    sip_build(&mut figures);
     sms(&mut figures);
     sctp_messages(&mut figures);
     ss7_parse(&mut figures);

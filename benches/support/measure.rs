@@ -1,6 +1,6 @@
 //! How figures are taken: the least time of many samples, the allocations beside it, and the list that tools/bench
-//! merges. A peer's figure is called as ours with the peer's name behind it, `sip.parse_ns.rsip`; of two SCTP endpoints,
-//! and of a whole message of SS7, with it in front: `peer.usrsctp.both_ends_b32_ns`, `peer.rasn.decode_ns`.
+//! merges. A peer's figure is called as ours with the peer's name behind it, `ring.item_ns.rtrb`; of two SCTP endpoints, of a
+//! whole message of SS7 and of SIP, with it in front: `peer.usrsctp.both_ends_b32_ns`, `peer.rsip.parse_message_ns`.
 #![allow(unsafe_code)] // an allocator that counts
 #![allow(clippy::disallowed_methods)] // a benchmark reads the clock
 #![allow(dead_code, unreachable_pub, missing_docs)] // each benchmark uses its part
@@ -60,6 +60,17 @@ pub fn cost(run: impl FnOnce()) -> (u64, u64) {
     (nanos, ALLOCATIONS.get() - before)
 }
 
+/// Asks for the cache lines of `octets`, and does not wait for them.
+pub fn prefetch(octets: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in octets.chunks(64) {
+        // SAFETY: any address may be prefetched; this one is of a slice.
+        unsafe {
+            core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast());
+        }
+    }
+}
+
 /// The figures of one run.
 pub struct Figures {
     prefix: String,
@@ -86,6 +97,7 @@ impl Figures {
         let ours = name.strip_prefix("peer.").and_then(|name| name.split_once('.'));
         let ours = ours.map(|(whose, figure)| match whose {
             "rtt_crates" | "rasn" => format!("ss7.{figure}"),
+            "rsip" | "rsipstack" | "sipx" | "ezk" | "rvoip" | "httparse" => format!("sip.{figure}"),
             _ => format!("sctp.{figure}"),
         });
         name.starts_with(&self.prefix) || ours.is_some_and(|ours| ours.starts_with(&self.prefix))

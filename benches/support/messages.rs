@@ -71,42 +71,6 @@ pub fn message(user: usize) -> Vec<u8> {
     text
 }
 
-/// A third-party REGISTER with service-info and the UE's own REGISTER: about 1,000 octets.
-pub fn register(user: usize) -> Vec<u8> {
-    let (number, imsi) = (number(user), imsi(user));
-    let body = format!(
-        "REGISTER sip:home1.net SIP/2.0\r\n\
-         Via: SIP/2.0/UDP [2001:db8:aaa:bbb::{}]:1357;branch=z9hG4bKnashds{user}\r\n\
-         From: <sip:+{number}@home1.net>;tag=4fa3\r\nTo: <sip:+{number}@home1.net>\r\n\
-         Call-ID: apb03a0s09dkjdfglkj{user}\r\nCSeq: 2 REGISTER\r\nMax-Forwards: 70\r\n\
-         Authorization: Digest username=\"{imsi}@ims.mnc001.mcc262.3gppnetwork.org\", realm=\"home1.net\", nonce=\"\"\r\n\
-         Contact: <sip:[2001:db8:aaa:bbb::{}]:1357>;+g.3gpp.smsip;expires=600000\r\nContent-Length: 0\r\n\r\n",
-        user * 11,
-        user * 11
-    );
-    format!(
-        "REGISTER sip:ipsmgw.home1.net SIP/2.0\r\n\
-         Via: SIP/2.0/UDP scscf1.home1.net:5060;branch=z9hG4bK{:016x}\r\n\
-         Max-Forwards: 70\r\n\
-         From: <sip:scscf1.home1.net>;tag={:x}\r\n\
-         To: <sip:+{number}@home1.net>\r\n\
-         Call-ID: {:024x}@scscf1\r\n\
-         CSeq: {} REGISTER\r\n\
-         Contact: <sip:scscf1.home1.net>\r\n\
-         Expires: 600000\r\n\
-         P-Access-Network-Info: 3GPP-E-UTRAN-FDD; utran-cell-id-3gpp=26201D0FCE{user:02}\r\n\
-         P-Charging-Vector: icid-value=\"AyretyU0dm+6O2IrT5tAFrbHLso={user:03}\"\r\n\
-         Content-Type: message/sip\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        user * 0x9e37_79b9,
-        user * 0x01f3_57bd,
-        user * 0x0123_4567,
-        user + 1,
-        body.len()
-    )
-    .into_bytes()
-}
-
 /// A 200 to a MESSAGE of the gateway's.
 pub fn response(user: usize) -> Vec<u8> {
     let number = number(user);

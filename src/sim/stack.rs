@@ -92,6 +92,7 @@ impl PeerStack<'_> {
             registration_max: 600_000,
             retry_after: 1,
             timers: sip::Timers::RFC_3261,
+            limits: sip::Limits::DEFAULT,
             client_transactions: 2 * self.dialogues,
             pending_requests: 64,
             server_transactions: 8 * self.dialogues,

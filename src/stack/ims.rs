@@ -94,6 +94,8 @@ pub struct ImsConfig {
     pub timers: sip::Timers,
     /// Client transactions, at most.
     pub client_transactions: usize,
+    /// What a message may have.
+    pub limits: sip::Limits,
     /// Requests that wait for our answer, at most.
     pub pending_requests: usize,
     /// Server transactions, at most; an answered one lives 64 times T1.
@@ -191,6 +193,8 @@ impl Ims {
             let origin = Origin { source, local, octets: datagram.payload.len(), known };
             return self.handle_keep_alive(keep_alive, &origin, out);
         }
+        slots.keep_within(self.config.limits);
+        embedded.keep_within(self.config.limits);
         let message = match sip::Message::parse(datagram.payload, slots) {
             Ok(message) => message,
             Err(why) => {
@@ -327,7 +331,7 @@ impl Ims {
         if message.header(Name::Require).is_some() {
             return Err(420);
         }
-        Uri::of_checked(message.request_uri()).filter(|uri| uri.scheme != Scheme::Other).ok_or(416)
+        message.target().filter(|uri| uri.scheme != Scheme::Other).ok_or(416)
     }
 
     fn count_refusal(&mut self, method: Method<'_>, status: u16) {
@@ -353,7 +357,7 @@ impl Ims {
         }
         let rp = rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
         let mut asserted = [None; 2];
-        let identities = message.values(Name::PAssertedIdentity).filter_map(identity);
+        let identities = message.asserted().filter_map(|uri| Uri::of_checked(uri)?.canonical());
         for (place, identity) in asserted.iter_mut().zip(identities) {
             *place = Some(identity);
         }

@@ -97,7 +97,7 @@ impl<'a> Register<'a> {
     /// The URIs of further Contacts, which are to leave as [`Register::contact`] comes.
     pub fn leaving(&self) -> impl Iterator<Item = Identity> + use<'a> {
         let stays = self.contact;
-        let contacts = self.request.message.values(sip::Name::Contact).filter_map(sip::NameAddr::parse);
+        let contacts = self.request.message.contacts();
         contacts.filter_map(|contact| Identity::new(contact.uri)).filter(move |uri| Some(*uri) != stays)
     }
 

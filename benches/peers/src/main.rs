@@ -4,7 +4,10 @@
 mod measure;
 #[path = "../../support/messages.rs"]
 mod messages;
+#[path = "../../support/sip.rs"]
+mod requests;
 mod sctp;
+mod sip;
 mod ss7;
 
 use std::collections::VecDeque;
@@ -13,52 +16,6 @@ use std::time::Duration;
 
 use measure::Figures;
 use messages::{MIX, mix};
-
-fn sip(figures: &mut Figures) {
-    let kinds = [("sip.parse", mix(messages::message)), ("sip.parse_register", mix(messages::register))];
-    for (name, texts) in kinds {
-        let context = "the request with all headers as texts, then top Via, From, To and CSeq as values";
-        figures.time(name, "rsip", MIX, &format!("rsip 0.4: {context}"), || {
-            for text in &texts {
-                use rsip::headers::ToTypedHeader;
-                use rsip::prelude::HeadersExt;
-                let request = rsip::Request::try_from(&text[..]).expect("a request");
-                black_box(request.via_header().expect("Via").typed().expect("Via"));
-                black_box(request.from_header().expect("From").typed().expect("From"));
-                black_box(request.to_header().expect("To").typed().expect("To"));
-                black_box(request.cseq_header().expect("CSeq").typed().expect("CSeq"));
-                black_box(request);
-            }
-        });
-        figures.time(name, "rsipstack", MIX, &format!("rsipstack 0.7: {context}"), || {
-            for text in &texts {
-                use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
-                let request = rsipstack::sip::Request::try_from(&text[..]).expect("a request");
-                black_box(request.via_header().expect("Via").typed().expect("Via"));
-                black_box(request.from_header().expect("From").typed().expect("From"));
-                black_box(request.to_header().expect("To").typed().expect("To"));
-                black_box(request.cseq_header().expect("CSeq").typed().expect("CSeq"));
-                black_box(request);
-            }
-        });
-        // HTTP's version in SIP's place; nothing else differs.
-        let as_http: Vec<Vec<u8>> = texts
-            .iter()
-            .map(|text| {
-                let at = text.windows(7).position(|it| it == b"SIP/2.0").expect("a version");
-                [&text[..at], b"HTTP/1.1", &text[at + 7..]].concat()
-            })
-            .collect();
-        let context = "httparse 1: where the header lines of the same text as HTTP are, and no more: a limit, not a peer";
-        figures.time(name, "httparse", MIX, context, || {
-            for text in &as_http {
-                let mut headers = [httparse::EMPTY_HEADER; 64];
-                let mut request = httparse::Request::new(&mut headers);
-                black_box(request.parse(text).expect("a request"));
-            }
-        });
-    }
-}
 
 fn ss7_parse(figures: &mut Figures) {
     let datas = mix(messages::m3ua_data);
@@ -207,7 +164,7 @@ fn tables(figures: &mut Figures) {
 
 fn main() {
     let mut figures = Figures::from_arguments();
-    sip(&mut figures);
+    sip::parse(&mut figures);
     sctp::messages(&mut figures);
     ss7_parse(&mut figures);
     ss7_build(&mut figures);

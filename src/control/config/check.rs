@@ -327,6 +327,7 @@ impl Check<'_, '_, '_> {
             self.error("sip.host", format!("{:?} is no host", sip.host), "give a host name or an address");
         }
         self.range("sip.t1_ms", sip.t1.as_millis(), 10..=10_000);
+        sip.limits.check(|key, value, range| self.range(format!("sip.limits.{key}"), value, range));
         self.range("sip.t2_ms", sip.t2.as_millis(), sip.t1.as_millis()..=60_000);
     }
 

@@ -1,5 +1,6 @@
 //! `[[port]]`, `[[route]]` and `[sip]`: the IP side.
 
+use super::SipLimits;
 use super::text::{Mac, PortAddress, Prefix, millis};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
@@ -70,4 +71,7 @@ pub struct Sip {
     /// T2, the longest interval between retransmissions. Default 4,000.
     #[serde(rename = "t2_ms", default = "super::default::t2", deserialize_with = "millis")]
     pub t2: Duration,
+    /// `[sip.limits]`.
+    #[serde(default)]
+    pub limits: SipLimits,
 }

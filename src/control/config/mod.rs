@@ -8,6 +8,7 @@ mod ip;
 mod network;
 mod process;
 mod screening;
+mod sip_limits;
 mod source;
 mod ss7;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use network::{
 };
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
 pub use screening::{Screening, ScreeningOperator, ScreeningPeer, default_action};
+pub use sip_limits::SipLimits;
 pub use ss7::{
     Association, Destination, Exchange, Handshake, M3uaProcedures, M3uaRole, MapPeer, PeerPart, Profile,
     Rewrite, Role, RouteOn, Sccp, SccpForm, SctpTimers, Sharing, Ss7, Target, Title, TrafficMode,

@@ -546,6 +546,31 @@ fn screening_refers_to_what_is_there() {
 }
 
 #[test]
+fn limits_of_sip_messages_have_ranges() {
+    let parse = |text: &str| Config::parse(Path::new("x"), text).unwrap();
+    let config = parse(EXAMPLE);
+    assert_eq!(config.sip.limits, SipLimits::default(), "the example has the defaults");
+    assert_eq!(config.sip.limits.of_messages(), crate::proto::sip::Limits::DEFAULT);
+    for (from, to, key) in [
+        ("message = 65_535", "message = 1_499", "message"),
+        ("headers = 128", "headers = 129", "headers"),
+        ("header = 8_192", "header = 255", "header"),
+        ("uri = 2_048", "uri = 63", "uri"),
+        ("vias = 70", "vias = 0", "vias"),
+        ("contacts = 16", "contacts = 1", "contacts"),
+        ("parameters = 64", "parameters = 7", "parameters"),
+        ("parts = 8 ", "parts = 33 ", "parts"),
+        ("depth = 2 ", "depth = 5 ", "depth"),
+        ("call_id = 1_024", "call_id = 63", "call_id"),
+    ] {
+        refused(from, to, &format!("sip.limits.{key}"), &["out of range"]);
+    }
+    let changed = parse(&EXAMPLE.replace("vias = 70", "vias = 7").replace("depth = 2 ", "depth = 1 "));
+    let limits = changed.sip.limits.of_messages();
+    assert_eq!((limits.vias, limits.depth, limits.parts), (7, 1, 8));
+}
+
+#[test]
 fn screening_has_ranges_and_its_rules_are_known() {
     for (from, to, key, words) in [
         ("# components = 8 ", "components = 33 ", "components", "out of range"),

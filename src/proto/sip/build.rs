@@ -1,10 +1,13 @@
 //! Writes requests and responses, forwards, into a transmit buffer (RFC 3261 8.1.1, 8.2.6, RFC 3581).
 
-use super::headers::{Params, Via, ip_address};
+use super::host::is_host;
 use super::mint::{Minter, Tag};
 use super::name::Name;
+use super::params::Params;
 use super::scan::{is_line_text, is_token, is_uri_text, spell};
-use super::view::{Field, Fragment, Message, Method, Slots, WHY, Why};
+use super::slots::Slots;
+use super::via::Via;
+use super::view::{Field, Fragment, Message, Method, WHY, Why};
 use crate::base::Malformed;
 use core::fmt::Write as _;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -199,7 +202,7 @@ pub fn request(
     w.spoilt |= !is_uri_text(request.uri);
     w.bytes(request.uri);
     w.bytes(b" SIP/2.0\r\nVia: SIP/2.0/UDP ");
-    w.spoilt |= !super::scan::is_host_text(request.host) && ip_address(request.host).is_none();
+    w.spoilt |= !is_host(request.host);
     w.bytes(request.host);
     w.bytes(b":");
     w.bytes(spell(u32::from(request.port), &mut [0; 10]));
@@ -268,7 +271,7 @@ pub fn unavailable(
 
 /// Writes the answer to a request that [`Message::parse`] refused as `malformed`: 505 for another version, otherwise a
 /// 400 that says why (RFC 3261 21.4.1). Copies the headers that are there. Gives where to send it, or `None` if there is
-/// nothing to answer: a response, an ACK, a keep-alive, or a message whose topmost Via can't be read.
+/// nothing to answer: a response, an ACK, a keep-alive, or a message without a Via.
 pub fn refusal(
     bytes: &[u8],
     malformed: Malformed,
@@ -338,6 +341,9 @@ pub(super) fn response_end(short: bool, w: &mut Writer<'_>) {
 /// (RFC 3261 18.2.1, RFC 3581 4).
 fn top_via(via: &Via<'_>, line: Field<'_>, source: SocketAddr, w: &mut Writer<'_>) {
     let address = source.ip().to_canonical();
+    if !via.readable {
+        return w.copied(line);
+    }
     let wants_received = via.rport.is_some() || via.sent_by_address() != Some(address);
     if !wants_received && via.received.is_none() {
         return w.copied(line);
@@ -371,10 +377,12 @@ fn top_via(via: &Via<'_>, line: Field<'_>, source: SocketAddr, w: &mut Writer<'_
 
 /// Where the response to a request with that topmost Via goes (RFC 3261 18.2.2, RFC 3581 4): to the address it came
 /// from; to the port it came from if `rport` asks for that, otherwise to the port of sent-by. `maddr` is not followed: we
-/// serve no multicast, and it would let a stranger aim our responses.
+/// serve no multicast, and it would let a stranger aim our responses. A Via that can't be read, of a request that is
+/// malformed, says nothing: then the response goes to where the request came from.
 #[must_use]
 pub fn response_target(via: &Via<'_>, source: SocketAddr) -> SocketAddr {
-    let port = if via.rport.is_some() { source.port() } else { via.sent_by_port.unwrap_or(5060) };
+    let port =
+        if via.rport.is_some() || !via.readable { source.port() } else { via.sent_by_port.unwrap_or(5060) };
     SocketAddr::new(source.ip(), port)
 }
 

@@ -1,7 +1,7 @@
 //! Identifiers that we mint: branches, Call-IDs and tags that name the state they belong to, under a keyed check.
 
-use super::headers::MAGIC_COOKIE;
 use super::scan::split_once;
+use super::via::MAGIC_COOKIE;
 use super::view::Message;
 use crate::base::SipKey;
 use crate::ident::WorkerId;

@@ -7,28 +7,37 @@ pub mod build;
 mod client;
 pub mod framing;
 mod headers;
+mod host;
 mod index;
 pub mod keep_alive;
+mod limits;
 mod mint;
 pub mod multipart;
 mod name;
+mod params;
 mod scan;
 mod server;
+mod slots;
 mod timers;
 mod uri;
+mod via;
 mod view;
 
 pub use build::Writer;
 pub use client::{ClientConfig, ClientTransactions, MAX_REQUEST, Refused, ResponseOutcome, SipClientCounts};
-pub use headers::{MediaType, NameAddr, Param, Params, Via, split_values};
+pub use headers::{MediaType, NameAddr, split_values};
+pub use limits::Limits;
 pub use mint::{Branch, CallId, Minter, Tag, Text, Token};
 pub use name::Name;
+pub use params::{Param, Params};
 pub use server::{
     MAX_DEFERRED, Origin, Received, ServerConfig, ServerKey, ServerTransactions, SipServerCounts,
 };
+pub use slots::{MAX_HEADERS, Slots};
 pub use timers::Timers;
 pub use uri::{Scheme, Telephone, Uri};
-pub use view::{MAX_HEADERS, Message, Method, Slots, WHY, Why};
+pub use via::Via;
+pub use view::{Message, Method, WHY, Why};
 
 #[cfg(test)]
 mod tests;

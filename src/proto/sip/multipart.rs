@@ -1,12 +1,15 @@
 //! Bodies of several parts (RFC 2046 5.1), as an S-CSCF sends with a copy of the handset's REGISTER and of its answer.
 
 use super::headers::{MediaType, unquoted};
+use super::limits::Limits;
 use super::scan::{split_once, trim};
 use super::view::Why;
 use crate::base::Malformed;
 
-/// The most parts of a body.
-pub const MAX_PARTS: usize = 8;
+/// The most parts that a body may be allowed to have, those of multipart parts counted in their stead.
+pub const MAX_PARTS: usize = 32;
+/// The deepest that multipart bodies may be allowed to stand in each other.
+pub const MAX_DEPTH: usize = 4;
 
 /// One part. A `message/sip` part is itself a whole message, for [`super::Message::parse`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +27,9 @@ pub struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
+    /// No parts.
+    pub(super) const NONE: Self = Self { parts: [None; MAX_PARTS] };
+
     /// The parts in order.
     pub fn iter(&self) -> impl Iterator<Item = &Part<'a>> {
         self.parts.iter().flatten()
@@ -36,30 +42,51 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The parts of `body`: if its type is a multipart one those between its boundaries, otherwise itself alone. Refuses a
-/// body without a boundary, with more than [`MAX_PARTS`] parts, or whose last boundary is missing.
+/// The parts of `body`: if its type is a multipart one those between its boundaries, otherwise itself alone. A part that is
+/// itself of several parts gives those. Refuses a body without a boundary, with more parts than may be or deeper than may be,
+/// or whose last boundary is missing.
 pub fn parts<'a>(content_type: MediaType<'a>, body: &'a [u8]) -> Result<Parts<'a>, Malformed> {
-    let mut parts = [None; MAX_PARTS];
-    if !content_type.kind.eq_ignore_ascii_case(b"multipart") {
-        parts = [None; MAX_PARTS];
-        if let Some(first) = parts.first_mut() {
-            *first = Some(Part { content_type: Some(content_type), body });
-        }
-        return Ok(Parts { parts });
-    }
+    parts_within(content_type, body, &Limits::DEFAULT)
+}
+
+/// [`parts`], with other limits.
+pub fn parts_within<'a>(
+    content_type: MediaType<'a>,
+    body: &'a [u8],
+    limits: &Limits,
+) -> Result<Parts<'a>, Malformed> {
+    let mut found = Parts::NONE;
+    let mut places = found.parts.iter_mut().take(usize::from(limits.parts));
+    let part = Part { content_type: Some(content_type), body };
+    take_apart(part, usize::from(limits.depth).min(MAX_DEPTH), limits, &mut places)
+        .map_err(|rest| Why::Multipart.at(body.len().saturating_sub(rest)))?;
+    Ok(found)
+}
+
+/// Puts a part, or the parts in it, into `places`. An error is how many octets are left where something is wrong.
+fn take_apart<'a>(
+    part: Part<'a>,
+    depth: usize,
+    limits: &Limits,
+    places: &mut dyn Iterator<Item = &mut Option<Part<'a>>>,
+) -> Result<(), usize> {
+    let body = part.body;
+    let multipart = part.content_type.filter(|it| it.kind.eq_ignore_ascii_case(b"multipart"));
+    let Some(content_type) = multipart else {
+        *places.next().ok_or(body.len())? = Some(part);
+        return Ok(());
+    };
     let boundary = content_type.params.get(b"boundary").and_then(|param| param.value).map(unquoted);
-    let boundary = boundary.filter(|text| !text.is_empty()).ok_or(Why::Multipart.at(0))?;
-    let offset_of = |rest: &[u8]| body.len() - rest.len();
+    let boundary = boundary.filter(|text| !text.is_empty() && depth > 0).ok_or(body.len())?;
     // What stands before the first boundary is not a part.
-    let (_, mut rest, mut last) = next_boundary(body, boundary, true).ok_or(Why::Multipart.at(0))?;
-    let mut places = parts.iter_mut();
+    let (_, mut rest, mut last) = next_boundary(body, boundary, true).ok_or(body.len())?;
     while !last {
-        let refused = Why::Multipart.at(offset_of(rest));
-        let (text, after, is_last) = next_boundary(rest, boundary, false).ok_or(refused)?;
-        *places.next().ok_or(refused)? = Some(read_part(text).ok_or(refused)?);
+        let (text, after, is_last) = next_boundary(rest, boundary, false).ok_or(rest.len())?;
+        let part = read_part(text, limits.parameters).ok_or(rest.len())?;
+        take_apart(part, depth - 1, limits, places)?;
         (rest, last) = (after, is_last);
     }
-    Ok(Parts { parts })
+    Ok(())
 }
 
 /// Finds the next boundary line: what is before it, what is after it, and whether it is the closing one. At the start of
@@ -90,7 +117,7 @@ fn next_boundary<'a>(text: &'a [u8], boundary: &[u8], at_start: bool) -> Option<
 }
 
 /// A part: the line end of its boundary, header lines, an empty line, octets.
-fn read_part(text: &[u8]) -> Option<Part<'_>> {
+fn read_part(text: &[u8], parameters: u8) -> Option<Part<'_>> {
     let mut rest = text.strip_prefix(b"\r\n")?;
     let mut content_type = None;
     loop {
@@ -101,7 +128,7 @@ fn read_part(text: &[u8]) -> Option<Part<'_>> {
         let (line, after) = rest.split_at_checked(end)?;
         let (name, value) = split_once(line, b':')?;
         if trim(name).eq_ignore_ascii_case(b"Content-Type") || trim(name).eq_ignore_ascii_case(b"c") {
-            content_type = MediaType::parse(trim(value));
+            content_type = MediaType::read(trim(value), parameters);
         }
         rest = after.get(2..)?;
     }

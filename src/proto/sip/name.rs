@@ -82,6 +82,13 @@ names! {
     IdentityInfo "Identity-Info" b'n',
     SipETag "SIP-ETag",
     SipIfMatch "SIP-If-Match",
+    PServedUser "P-Served-User",
+    PProfileKey "P-Profile-Key",
+    FlowTimer "Flow-Timer",
+    AcceptEncoding "Accept-Encoding",
+    SecurityClient "Security-Client",
+    SecurityServer "Security-Server",
+    SecurityVerify "Security-Verify",
 }
 
 impl Name {

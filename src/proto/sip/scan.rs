@@ -1,13 +1,14 @@
 //! Octet classes and searches of SIP text, eight or sixteen octets at a time.
 
-/// Offset of the first octet below 0x20 at or after `from`, or the length if there is none.
+/// Offset of the first control character at or after `from`, or the length if there is none.
 #[inline(always)]
 pub(super) fn control(bytes: &[u8], from: usize) -> usize {
-    let hits = |word: &[u8; 8]| below(u64::from_le_bytes(*word), 0x20);
+    let hits_of = |word| below(word, 0x20) | equal(word, 0x7f);
+    let hits = |word: &[u8; 8]| hits_of(u64::from_le_bytes(*word));
     let (blocks, _) = bytes.get(from..).unwrap_or(&[]).as_chunks::<16>();
     let mut at = from;
     for block in blocks {
-        if any(block, |octet| octet < 0x20)
+        if any(block, |octet| (octet < 0x20) | (octet == 0x7f))
             && let ([low, high], _) = block.as_chunks::<8>()
         {
             let (low, high) = (hits(low), hits(high));
@@ -16,7 +17,7 @@ pub(super) fn control(bytes: &[u8], from: usize) -> usize {
         }
         at += 16;
     }
-    by_words(bytes, at, |word| below(word, 0x20))
+    by_words(bytes, at, hits_of)
 }
 
 /// Offset of the first `octet` at or after `from`, or the length if there is none.
@@ -92,7 +93,10 @@ const TOKEN: u8 = 1;
 const HOST: u8 = 2;
 const URI: u8 = 4;
 const LINE: u8 = 8;
-const VALUE: u8 = 16;
+const OPAQUE: u8 = 16;
+const USER: u8 = 32;
+const PASSWORD: u8 = 64;
+const DISPLAY: u8 = 128;
 
 #[allow(clippy::indexing_slicing)] // evaluated at compile time
 static CLASSES: [u8; 256] = {
@@ -112,11 +116,21 @@ static CLASSES: [u8; 256] = {
         if c.is_ascii_alphanumeric() || among(c, b"-_.!~*'();/?:@&=+$,%[]#") {
             class |= URI;
         }
-        if c >= b' ' || c == b'\t' {
+        if c >= b' ' && c != 0x7f || c == b'\t' {
             class |= LINE;
         }
-        if c > b' ' && !among(c, b";,\"") {
-            class |= VALUE;
+        if c > b' ' && c < 0x7f && !among(c, b";,\"<>") {
+            class |= OPAQUE;
+        }
+        if class & URI != 0 && !among(c, b":@[]") {
+            class |= USER;
+        }
+        if class & USER != 0 && !among(c, b";?/#") {
+            class |= PASSWORD;
+        }
+        // Beyond the grammar, octets above ASCII, and a comma as in RFC 4475 3.1.2.15.
+        if class & TOKEN != 0 || among(c, b" \t\r\n,") || c >= 0x80 {
+            class |= DISPLAY;
         }
         classes[octet] = class;
         octet += 1;
@@ -190,7 +204,7 @@ pub(super) fn is_uri_text(text: &[u8]) -> bool {
 
 /// Whether `text` can stand within a line: it has no control character but tabs.
 pub(super) fn is_line_text(text: &[u8]) -> bool {
-    let plain = text.is_empty() || text.len() >= 16 && none(text, |octet| octet < b' ');
+    let plain = text.is_empty() || text.len() >= 16 && none(text, |octet| (octet < b' ') | (octet == 0x7f));
     plain || all(text, LINE)
 }
 
@@ -201,24 +215,34 @@ pub(super) fn has_scheme(text: &[u8]) -> bool {
         || split_once(text, b':').is_some_and(|(scheme, _)| is_token(scheme))
 }
 
-/// Whether `text` has only octets of a host name or IPv4 address, not empty.
-pub(super) fn is_host_text(text: &[u8]) -> bool {
-    all(text, HOST)
-}
-
 /// Whether `text` has neither white space nor a comma nor a quote.
 pub(super) fn is_plain(text: &[u8]) -> bool {
     none(text, |octet| (octet <= b' ') | (octet == b',') | (octet == b'"'))
 }
 
-/// Whether `text` can be a parameter's value up to the end of a plain text.
-pub(super) fn is_plain_value(text: &[u8]) -> bool {
-    all(text, VALUE)
+/// Whether `text` has only visible octets that don't end a parameter's value, not empty.
+pub(super) fn is_opaque(text: &[u8]) -> bool {
+    all(text, OPAQUE)
 }
 
-/// Whether `text` has white space in it.
-pub(super) fn has_lws(text: &[u8]) -> bool {
-    text.iter().fold(false, |any, &octet| any | is_lws(octet))
+/// Whether `text` can be the user part of a SIP URI, not empty; its escapes are looked at elsewhere.
+pub(super) fn is_user_text(text: &[u8]) -> bool {
+    all(text, USER)
+}
+
+/// Whether `text` can be a password in a SIP URI; it may be empty.
+pub(super) fn is_password_text(text: &[u8]) -> bool {
+    text.is_empty() || all(text, PASSWORD)
+}
+
+/// Whether `text` is a display name without quotes: tokens and white space, or nothing.
+pub(super) fn is_display_text(text: &[u8]) -> bool {
+    text.is_empty() || all(text, DISPLAY)
+}
+
+/// Whether all octets of `text` are visible ones of ASCII, and there is one.
+pub(super) fn is_visible(text: &[u8]) -> bool {
+    !text.is_empty() && none(text, |octet| (octet <= b' ') | (octet >= 0x7f))
 }
 
 /// Splits `text` after the token that it begins with, which may be empty.
@@ -248,11 +272,10 @@ fn split_at(text: &[u8], end: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     text.split_at_checked(at).unwrap_or((text, &[]))
 }
 
-/// Linear white space. Of the octets up to a space, a header's value has only spaces, tabs and the line ends of folds:
-/// the parser refuses any other.
+/// Linear white space; the line ends are those of folds.
 #[inline(always)]
 pub(super) const fn is_lws(octet: u8) -> bool {
-    octet <= b' '
+    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// `text` from its first octet that is no white space.
@@ -354,10 +377,15 @@ mod tests {
     #[test]
     fn other_classes_have_these_octets_and_no_others() {
         type Class = (fn(&[u8]) -> bool, fn(u8) -> bool);
-        let classes: [Class; 4] = [
-            (is_host_text, |octet| octet.is_ascii_alphanumeric() || b"-._".contains(&octet)),
-            (is_line_text, |octet| octet >= b' ' || octet == b'\t'),
-            (is_plain_value, |octet| octet > b' ' && !b";,\"".contains(&octet)),
+        let classes: [Class; 7] = [
+            (is_visible, |octet| octet > b' ' && octet < 0x7f),
+            (is_line_text, |octet| octet >= b' ' && octet != 0x7f || octet == b'\t'),
+            (is_opaque, |octet| octet > b' ' && octet < 0x7f && !b";,\"<>".contains(&octet)),
+            (is_user_text, |octet| octet.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/%#".contains(&octet)),
+            (is_password_text, |octet| octet.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,%".contains(&octet)),
+            (is_display_text, |octet| {
+                octet.is_ascii_alphanumeric() || octet >= 0x80 || b"-.!%*_+`'~ \t\r\n,".contains(&octet)
+            }),
             (is_plain, |octet| octet > b' ' && !b",\"".contains(&octet)),
         ];
         for (class, wanted) in classes {
@@ -371,7 +399,8 @@ mod tests {
                 }
             }
         }
-        assert!(!is_host_text(b"") && is_line_text(b"") && !is_plain_value(b"") && is_plain(b""));
+        assert!(!is_visible(b"") && is_line_text(b"") && !is_opaque(b"") && is_plain(b""));
+        assert!(!is_user_text(b"") && is_password_text(b"") && is_display_text(b""));
     }
 
     #[test]
@@ -393,7 +422,7 @@ mod tests {
     fn searches_of_every_kind_agree_with_a_look_at_each_octet() {
         type Search = (fn(&[u8]) -> usize, fn(u8) -> bool);
         let searches: [Search; 3] = [
-            (|text| control(text, 0), |octet| octet < 0x20),
+            (|text| control(text, 0), |octet| octet < 0x20 || octet == 0x7f),
             (|text| list_mark(text, 0), |octet| b",\"<".contains(&octet)),
             (|text| split_param_value(text).0.len(), |octet| octet <= b' ' || b";,\"".contains(&octet)),
         ];

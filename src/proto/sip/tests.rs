@@ -9,6 +9,7 @@ use core::time::Duration;
 mod build;
 mod framing;
 mod fuzz;
+mod grammar;
 mod torture;
 mod transactions;
 mod values;

@@ -1,7 +1,10 @@
 //! SIP, SIPS and tel URIs (RFC 3261 19.1, RFC 3966).
 
-use super::headers::ip_address;
-use super::scan::{decimal, host_end, is_host_text, is_token, is_uri_text, octet, spell, split_once};
+use super::host::{ip_address, is_host};
+use super::params::Seen;
+use super::scan::{
+    decimal, host_end, is_password_text, is_token, is_uri_text, is_user_text, octet, spell, split_once,
+};
 use crate::ident::{Digits, Identity};
 use core::net::SocketAddr;
 
@@ -32,6 +35,8 @@ pub struct Uri<'a> {
     pub port: Option<u16>,
     /// The parameters with their first semicolon, or empty.
     params: &'a [u8],
+    /// The headers with their question mark, or empty.
+    headers: &'a [u8],
     text: &'a [u8],
 }
 
@@ -64,12 +69,12 @@ impl<'a> Uri<'a> {
         if rest.is_empty() || !escapes_are_whole(text) {
             return None;
         }
-        let empty = Self { scheme, user: &[], host: &[], port: None, params: &[], text };
+        let empty = Self { scheme, user: &[], host: &[], port: None, params: &[], headers: &[], text };
         match scheme {
             Scheme::Sip | Scheme::Sips => empty.sip(rest),
             Scheme::Tel => {
                 let (user, params) = rest.split_at_checked(octet(rest, 0, b';'))?;
-                (!user.is_empty()).then_some(Self { user, params, ..empty })
+                (!user.is_empty() && params_are_sound(params)).then_some(Self { user, params, ..empty })
             }
             Scheme::Other => Some(Self { user: rest, ..empty }),
         }
@@ -91,27 +96,30 @@ impl<'a> Uri<'a> {
     fn sip(self, rest: &'a [u8]) -> Option<Self> {
         let (user, rest) = match split_once(rest, b'@') {
             Some((user_and_password, rest)) => {
-                let (user, _) = user_and_password.split_at_checked(octet(user_and_password, 0, b':'))?;
-                ((!user.is_empty()).then_some(user)?, rest)
+                let (user, password) =
+                    user_and_password.split_at_checked(octet(user_and_password, 0, b':'))?;
+                let sound = is_user_text(user) && password.get(1..).is_none_or(is_password_text);
+                (sound.then_some(user)?, rest)
             }
             None => (&[][..], rest),
         };
         let (host_and_port, rest) = rest.split_at_checked(host_end(rest))?;
-        let (params, _headers) = rest.split_at_checked(octet(rest, 0, b'?'))?;
+        let (params, headers) = rest.split_at_checked(octet(rest, 0, b'?'))?;
         let (host, rest) = if host_and_port.first() == Some(&b'[') {
             let (host, rest) = host_and_port.split_at_checked(octet(host_and_port, 0, b']') + 1)?;
-            ip_address(host)?;
             (host, rest)
         } else {
-            let (host, rest) = host_and_port.split_at_checked(octet(host_and_port, 0, b':'))?;
-            is_host_text(host).then_some((host, rest))?
+            host_and_port.split_at_checked(octet(host_and_port, 0, b':'))?
         };
+        if !is_host(host) || headers.len() == 1 || !params_are_sound(params) {
+            return None;
+        }
         let port = match rest.split_first() {
             None => None,
             Some((b':', digits)) => Some(u16::try_from(decimal(digits)?).ok()?),
             Some(_) => return None,
         };
-        Some(Self { user, host, port, params, ..self })
+        Some(Self { user, host, port, params, headers, ..self })
     }
 
     /// Host and port, if the host is an IP address; without a port, the one that SIP has there (RFC 3261 19.1.2).
@@ -134,6 +142,38 @@ impl<'a> Uri<'a> {
     #[must_use]
     pub fn params(&self) -> &'a [u8] {
         self.params
+    }
+
+    /// The whole URI as it is spelt.
+    #[must_use]
+    pub const fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
+    /// The headers that a request made of the URI would have, with their question mark; empty if there are none. A
+    /// Request-URI has none (RFC 3261 19.1.1).
+    #[must_use]
+    pub fn headers(&self) -> &'a [u8] {
+        self.headers
+    }
+
+    /// The URI as it may be a Request-URI, in two pieces to be written one behind the other: without headers and `method`,
+    /// which stand in a Contact but not there (RFC 3261 19.1.1, 19.1.5).
+    #[must_use]
+    pub fn request_uri(&self) -> [&'a [u8]; 2] {
+        let end = self.text.len() - self.headers.len();
+        let whole = self.text.get(..end).unwrap_or(&[]);
+        let start = end - self.params.len();
+        let mut at = start;
+        for param in self.params.split(|&c| c == b';').skip(1) {
+            let (name, _) = split_once(param, b'=').unwrap_or((param, &[]));
+            let after = at + 1 + param.len();
+            if self.scheme != Scheme::Tel && name.eq_ignore_ascii_case(b"method") {
+                return [whole.get(..at).unwrap_or(&[]), whole.get(after..).unwrap_or(&[])];
+            }
+            at = after;
+        }
+        [whole, &[]]
     }
 
     /// The telephone number of a tel URI, or of a SIP URI whose user part is one: it says `user=phone` or begins with
@@ -277,6 +317,28 @@ fn escapes_are_whole(text: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// Whether a URI's parameters are as the grammar has them: names, values that are not empty, none twice (RFC 3261 19.1.1).
+///
+/// Beyond the grammar, a value may have an equals sign: senders write base64 there.
+fn params_are_sound(params: &[u8]) -> bool {
+    let Some(list) = params.strip_prefix(b";") else { return params.is_empty() };
+    let mut seen = Seen::default();
+    list.split(|&c| c == b';').enumerate().all(|(count, param)| {
+        let (name, value) = match split_once(param, b'=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (param, None),
+        };
+        let stray = |text: &[u8]| text.iter().any(|c| matches!(c, b'@' | b',' | b'?'));
+        let sound = !name.is_empty() && value != Some(&[]) && !stray(param);
+        let name_of = |other: &'_ [u8]| split_once(other, b'=').map_or(other.len(), |(name, _)| name.len());
+        sound
+            && !(seen.note(name)
+                && list.split(|&c| c == b';').take(count).any(|other| {
+                    other.get(..name_of(other)).is_some_and(|other| other.eq_ignore_ascii_case(name))
+                }))
+    })
 }
 
 /// The value of a hexadecimal digit in either case.

@@ -1,18 +1,16 @@
-//! A checked SIP message in place (RFC 3261 7): where its lines are, and that what every message must have is there.
+//! A checked SIP message in place (RFC 3261 7): where its lines are, and that what it says can be read.
 
-use super::headers::{MediaType, NameAddr, Via, take_value};
+use super::headers::{MediaType, NameAddr, take_value};
+use super::multipart;
 use super::name::Name;
+use super::params::Params;
 use super::scan::{
-    control, decimal, has_lws, has_scheme, is_lws, is_token, is_uri_text, seconds, skip_lws, split_once, trim,
+    decimal, has_scheme, is_token, is_uri_text, is_visible, seconds, skip_lws, split_once, split_token,
 };
+use super::slots::{Quotes, Slot, Slots, take_line};
+use super::uri::{Scheme, Uri};
+use super::via::Via;
 use crate::base::{Layer, Malformed};
-
-/// The most header lines of a message.
-pub const MAX_HEADERS: usize = 64;
-/// The longest header, folds included, in octets.
-const MAX_HEADER: usize = 8192;
-/// The longest Request-URI, in octets.
-const MAX_URI: usize = 2048;
 
 /// Why a message is malformed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,17 +18,17 @@ const MAX_URI: usize = 2048;
 pub enum Why {
     /// Nothing but line ends: a keep-alive (RFC 5626 4.4.1).
     Empty,
-    /// Longer than a datagram, or a header or URI longer than we read.
+    /// Longer than a datagram, or a header, Call-ID or URI longer than we read.
     TooLong,
     /// Neither a request line nor a status line.
     StartLine,
     /// A version other than SIP/2.0: 505.
     Version,
-    /// The Request-URI has octets that no URI has, or no scheme.
+    /// The Request-URI is no URI, or has headers, which it may not have (RFC 3261 19.1.1).
     RequestUri,
     /// A status code outside 100..=699.
     Status,
-    /// A control character, or a CR or LF that doesn't end a line.
+    /// A control character outside of an escape in quotes, or a CR or LF that doesn't end a line.
     Control,
     /// No empty line after the headers.
     Unfinished,
@@ -40,7 +38,7 @@ pub enum Why {
     TooManyHeaders,
     /// Two headers of a name that may stand once.
     Duplicate,
-    /// No Via, or the topmost one can't be read.
+    /// No Via, or one that can't be read.
     Via,
     /// No From, or not one address.
     From,
@@ -60,6 +58,24 @@ pub enum Why {
     Truncated,
     /// A multipart body without a boundary, with too many parts, or that doesn't end.
     Multipart,
+    /// More Via values than we copy.
+    TooManyVias,
+    /// A Contact that is no address, or `*` and others.
+    Contact,
+    /// A P-Asserted-Identity that is no address.
+    AssertedIdentity,
+    /// A Route or Record-Route that is no address.
+    Route,
+    /// Content-Type is no media type.
+    ContentType,
+    /// Content-Encoding is no list of tokens.
+    ContentEncoding,
+    /// Require or Proxy-Require is no list of tokens.
+    Require,
+    /// Event is no event type.
+    Event,
+    /// Subscription-State is no state.
+    SubscriptionState,
 }
 
 /// The names of [`Why`], by number. They also serve as reason phrases of a 400.
@@ -85,194 +101,20 @@ pub const WHY: &[&str] = &[
     "Bad Content-Length",
     "Content-Length Too Great",
     "Bad Multipart Body",
+    "Too Many Via",
+    "Bad Contact",
+    "Bad P-Asserted-Identity",
+    "Bad Route",
+    "Bad Content-Type",
+    "Bad Content-Encoding",
+    "Bad Require",
+    "Bad Event",
+    "Bad Subscription-State",
 ];
 
 impl Why {
     pub(super) const fn at(self, offset: usize) -> Malformed {
         Malformed::new(Layer::Sip, self as u8, offset)
-    }
-}
-
-/// Where one header is in its message.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    name: Name,
-    folded: bool,
-    /// Start of the line.
-    line: u16,
-    /// Start and end of the value, without white space around it.
-    value: u16,
-    end: u16,
-}
-
-/// Room for the places of a message's headers, given by the caller so that nothing is allocated or cleared.
-#[derive(Debug)]
-pub struct Slots {
-    slots: [Slot; MAX_HEADERS],
-    len: usize,
-    /// The first slot of each name, or `NONE`.
-    first: [u8; Name::COUNT],
-    /// A bit for each name that has more than one.
-    repeated: u64,
-}
-
-const _: () = assert!(Name::COUNT <= 64);
-
-const NONE: u8 = u8::MAX;
-
-impl Slots {
-    /// Empty room.
-    #[must_use]
-    pub const fn new() -> Self {
-        let slot = Slot { name: Name::Other, folded: false, line: 0, value: 0, end: 0 };
-        Self { slots: [slot; MAX_HEADERS], len: 0, first: [NONE; Name::COUNT], repeated: 0 }
-    }
-
-    fn clear(&mut self) {
-        self.len = 0;
-        self.first = [NONE; Name::COUNT];
-        self.repeated = 0;
-    }
-
-    fn all(&self) -> &[Slot] {
-        self.slots.get(..self.len).unwrap_or(&[])
-    }
-
-    /// The first slot of that name.
-    fn first(&self, name: Name) -> Option<&Slot> {
-        let first = self.first.get(name as usize).copied().unwrap_or(NONE);
-        self.all().get(usize::from(first))
-    }
-
-    /// The slots of that name, in order.
-    fn named(&self, name: Name) -> impl Iterator<Item = &Slot> {
-        let first = usize::from(self.first.get(name as usize).copied().unwrap_or(NONE));
-        let end = if self.is_repeated(name) { self.len } else { first + 1 };
-        self.slots.get(first..end).unwrap_or(&[]).iter().filter(move |slot| slot.name == name)
-    }
-
-    fn is_repeated(&self, name: Name) -> bool {
-        self.repeated >> name as u64 & 1 != 0
-    }
-
-    fn push(&mut self, slot: Slot) -> Result<(), Why> {
-        let Some(place) = self.slots.get_mut(self.len) else { return Err(Why::TooManyHeaders) };
-        *place = slot;
-        if let Some(first) = self.first.get_mut(slot.name as usize) {
-            if *first == NONE {
-                *first = self.len as u8;
-            } else if slot.name.is_single() {
-                return Err(Why::Duplicate);
-            } else {
-                self.repeated |= 1 << slot.name as u64;
-            }
-        }
-        self.len += 1;
-        Ok(())
-    }
-
-    /// Appends a continuation line that ends at `end` to the last header.
-    fn extend(&mut self, bytes: &[u8], end: usize) -> Result<(), Why> {
-        let slot =
-            self.len.checked_sub(1).and_then(|last| self.slots.get_mut(last)).ok_or(Why::HeaderLine)?;
-        let value = trim(bytes.get(usize::from(slot.value)..end).unwrap_or(&[]));
-        let start = end - skip_lws(bytes.get(usize::from(slot.value)..end).unwrap_or(&[])).len();
-        if end - usize::from(slot.line) > MAX_HEADER {
-            return Err(Why::TooLong);
-        }
-        slot.value = start as u16;
-        slot.end = (start + value.len()) as u16;
-        slot.folded = true;
-        Ok(())
-    }
-
-    /// Finds the header lines from `start` to the empty line. Gives the offset after the empty line.
-    fn fill(&mut self, bytes: &[u8], start: usize) -> Result<usize, Malformed> {
-        let mut rest = bytes.get(start..).unwrap_or(&[]);
-        loop {
-            let at = bytes.len() - rest.len();
-            let (line, after) = take_line(rest, at)?;
-            match line.first() {
-                None => return Ok(at + 2),
-                Some(b' ' | b'\t') => self.extend(bytes, at + line.len()).map_err(|why| why.at(at))?,
-                _ => self.header(line, at).map_err(|why| why.at(at))?,
-            }
-            rest = after;
-        }
-    }
-
-    /// The same, but passes over what can't be read.
-    fn fill_leniently(&mut self, bytes: &[u8], start: usize) {
-        let mut rest = bytes.get(start..).unwrap_or(&[]);
-        while let Ok((line, after)) = take_line(rest, 0) {
-            let at = bytes.len() - rest.len();
-            let _unread = match line.first() {
-                None => return,
-                Some(b' ' | b'\t') => self.extend(bytes, at + line.len()),
-                _ => self.header(line, at),
-            };
-            rest = after;
-        }
-    }
-
-    /// Notes the header line at `at`.
-    #[inline(always)]
-    fn header(&mut self, line: &[u8], at: usize) -> Result<(), Why> {
-        let (before, value) = split_once(line, b':').ok_or(Why::HeaderLine)?;
-        if line.len() > MAX_HEADER {
-            return Err(Why::TooLong);
-        }
-        // White space may stand before the colon (RFC 3261 7.3.1).
-        let mut name = before;
-        while let [spelt @ .., last] = name
-            && is_lws(*last)
-        {
-            name = spelt;
-        }
-        let known = Name::read(line, name.len());
-        if known == Name::Other && !is_token(name) {
-            return Err(Why::HeaderLine);
-        }
-        let end = at + line.len();
-        let (start, end) = match value {
-            [b' ', first, .., last] if !is_lws(*first) && !is_lws(*last) => (end + 1 - value.len(), end),
-            _ => {
-                let start = end - skip_lws(value).len();
-                (start, start + trim(value).len())
-            }
-        };
-        self.push(Slot { name: known, folded: false, line: at as u16, value: start as u16, end: end as u16 })
-    }
-}
-
-impl Default for Slots {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Splits `text`, which is at `at` in its message, after its first line, which loses its CR LF; a tab is the only other
-/// control character allowed.
-#[inline(always)]
-fn take_line(text: &[u8], at: usize) -> Result<(&[u8], &[u8]), Malformed> {
-    match text.split_at_checked(control(text, 0)) {
-        Some((line, [b'\r', b'\n', after @ ..])) => Ok((line, after)),
-        _ => take_line_with_tabs(text, at),
-    }
-}
-
-/// The same of one that may have tabs.
-#[cold]
-fn take_line_with_tabs(text: &[u8], at: usize) -> Result<(&[u8], &[u8]), Malformed> {
-    let mut end = 0;
-    loop {
-        end = control(text, end);
-        match text.split_at_checked(end) {
-            Some((line, [b'\r', b'\n', after @ ..])) => return Ok((line, after)),
-            Some((_, [b'\t', ..])) => end += 1,
-            Some((_, [_, _, ..])) => return Err(Why::Control.at(at + end)),
-            _ => return Err(Why::Unfinished.at(at + end)),
-        }
     }
 }
 
@@ -321,12 +163,37 @@ impl<'a> Method<'a> {
 
 #[derive(Clone, Copy, Debug)]
 enum Start<'a> {
-    Request { method: Method<'a>, uri: &'a [u8] },
+    Request { method: Method<'a>, uri: Uri<'a> },
     Response { status: u16 },
 }
 
-/// A well-formed message: it has a start line, a topmost Via, From, To, Call-ID and CSeq that can be read, at most one
-/// Max-Forwards, and a body that agrees with Content-Length.
+/// The headers beside those of every message that are read at once.
+const TYPED: u128 = bits(&[
+    Name::Contact,
+    Name::PAssertedIdentity,
+    Name::Route,
+    Name::RecordRoute,
+    Name::ContentEncoding,
+    Name::Require,
+    Name::ProxyRequire,
+    Name::Event,
+    Name::SubscriptionState,
+]);
+
+#[allow(clippy::indexing_slicing)] // evaluated at compile time
+const fn bits(names: &[Name]) -> u128 {
+    let (mut bits, mut at) = (0, 0);
+    while at < names.len() {
+        bits |= 1 << names[at] as u8;
+        at += 1;
+    }
+    bits
+}
+
+/// A well-formed message: it has a start line, Vias, From, To, Call-ID and CSeq that can be read, at most one Max-Forwards,
+/// and a body that agrees with Content-Length; and what it has of Contact, P-Asserted-Identity, Route, Record-Route,
+/// Content-Type, Content-Encoding, Require, Proxy-Require, Event and Subscription-State can be read too.
+/// Whatever is read later is read by the same grammar, which it is known to follow.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     bytes: &'a [u8],
@@ -339,6 +206,12 @@ pub struct Message<'a> {
     cseq: u32,
     cseq_method: Method<'a>,
     max_forwards: Option<u8>,
+    expires: Option<u32>,
+    content_type: Option<MediaType<'a>>,
+    /// The URIs of P-Asserted-Identity, empty where there is none.
+    asserted: [&'a [u8]; 2],
+    has_one_via: bool,
+    all_contacts: bool,
     body: &'a [u8],
 }
 
@@ -349,14 +222,16 @@ impl<'a> Message<'a> {
         let (start, body_at) = index(bytes, slots)?;
         let slots: &'a Slots = slots;
         let headers = Headers { bytes, slots };
-        let (at, value) = headers.first(Name::Via);
-        let top_via = Via::parse(value).ok_or(Why::Via.at(at))?;
+        let (top_via, has_one_via) = headers.vias()?;
         let (at, value) = headers.first(Name::From);
-        let from = NameAddr::parse(value).ok_or(Why::From.at(at))?;
+        let from = NameAddr::read(value, slots.limits.parameters).ok_or(Why::From.at(at))?;
         let (at, value) = headers.first(Name::To);
-        let to = NameAddr::parse(value).ok_or(Why::To.at(at))?;
+        let to = NameAddr::read(value, slots.limits.parameters).ok_or(Why::To.at(at))?;
         let (at, call_id) = headers.first(Name::CallId);
-        if call_id.is_empty() || has_lws(call_id) {
+        if call_id.len() > usize::from(slots.limits.call_id) {
+            return Err(Why::TooLong.at(at));
+        }
+        if !is_visible(call_id) {
             return Err(Why::CallId.at(at));
         }
         let (at, value) = headers.first(Name::CSeq);
@@ -373,8 +248,87 @@ impl<'a> Message<'a> {
                 Some(decimal(value).and_then(|hops| u8::try_from(hops).ok()).ok_or(Why::MaxForwards.at(at))?)
             }
         };
+        let (at, value) = headers.first(Name::ContentType);
+        let content_type = match at {
+            0 => None,
+            _ => Some(MediaType::read(value, slots.limits.parameters).ok_or(Why::ContentType.at(at))?),
+        };
+        let expires = seconds(headers.first(Name::Expires).1);
         let body = headers.body(body_at)?;
-        Ok(Self { bytes, slots, start, top_via, from, to, call_id, cseq, cseq_method, max_forwards, body })
+        let mut message = Self {
+            bytes,
+            slots,
+            start,
+            top_via,
+            from,
+            to,
+            call_id,
+            cseq,
+            cseq_method,
+            max_forwards,
+            expires,
+            content_type,
+            asserted: [&[]; 2],
+            has_one_via,
+            all_contacts: false,
+            body,
+        };
+        if slots.has_any(TYPED) {
+            message.read_others()?;
+        }
+        Ok(message)
+    }
+
+    /// Reads what stands in some messages alone.
+    fn read_others(&mut self) -> Result<(), Malformed> {
+        let headers = self.headers();
+        let mut all_contacts = 0;
+        let contacts = headers.list(Name::Contact, Why::Contact, |value| {
+            all_contacts += u8::from(value == b"*");
+            if value == b"*" { Some(()) } else { headers.address(value).map(|_| ()) }
+        })?;
+        if all_contacts > 0 && contacts > 1 {
+            return Err(Why::Contact.at(headers.first(Name::Contact).0));
+        }
+        self.all_contacts = all_contacts > 0;
+        let mut asserted = [&[][..]; 2];
+        let (mut sip, mut tel) = (false, false);
+        headers.list(Name::PAssertedIdentity, Why::AssertedIdentity, |value| {
+            let uri = headers.address(value)?.uri;
+            // Of each kind the first counts, and other kinds don't (RFC 5876 4.5).
+            let known = match Uri::of_checked(uri)?.scheme {
+                Scheme::Sip | Scheme::Sips => &mut sip,
+                Scheme::Tel => &mut tel,
+                Scheme::Other => return Some(()),
+            };
+            if !core::mem::replace(known, true)
+                && let Some(place) = asserted.iter_mut().find(|place| place.is_empty())
+            {
+                *place = uri;
+            }
+            Some(())
+        })?;
+        self.asserted = asserted;
+        for name in [Name::Route, Name::RecordRoute] {
+            headers.list(name, Why::Route, |value| headers.address(value).map(|_| ()))?;
+        }
+        for (name, why) in [
+            (Name::ContentEncoding, Why::ContentEncoding),
+            (Name::Require, Why::Require),
+            (Name::ProxyRequire, Why::Require),
+        ] {
+            let tokens = headers.list(name, why, |value| is_token(value).then_some(()))?;
+            if let (0, Some(slot)) = (tokens, self.slots.first(name)) {
+                return Err(why.at(usize::from(slot.line)));
+            }
+        }
+        for (name, why) in [(Name::Event, Why::Event), (Name::SubscriptionState, Why::SubscriptionState)] {
+            let (at, value) = headers.first(name);
+            if at > 0 && headers.token_and_params(value).is_none() {
+                return Err(why.at(at));
+            }
+        }
+        Ok(())
     }
 
     fn headers(&self) -> Headers<'a> {
@@ -401,8 +355,17 @@ impl<'a> Message<'a> {
     #[must_use]
     pub const fn request_uri(&self) -> &'a [u8] {
         match self.start {
-            Start::Request { uri, .. } => uri,
+            Start::Request { uri, .. } => uri.text(),
             Start::Response { .. } => &[],
+        }
+    }
+
+    /// The Request-URI taken apart; `None` for a response.
+    #[must_use]
+    pub const fn target(&self) -> Option<Uri<'a>> {
+        match self.start {
+            Start::Request { uri, .. } => Some(uri),
+            Start::Response { .. } => None,
         }
     }
 
@@ -447,8 +410,8 @@ impl<'a> Message<'a> {
 
     /// Whether there is exactly one Via value, as in a response to a request of ours (RFC 3261 8.1.3.3).
     #[must_use]
-    pub fn has_one_via(&self) -> bool {
-        self.top_via.rest.is_empty() && !self.slots.is_repeated(Name::Via)
+    pub const fn has_one_via(&self) -> bool {
+        self.has_one_via
     }
 
     /// Max-Forwards.
@@ -460,8 +423,8 @@ impl<'a> Message<'a> {
     /// Expires in seconds; too great a number counts as the greatest, anything that is no number as absent
     /// (RFC 3261 20.19, 10.3).
     #[must_use]
-    pub fn expires(&self) -> Option<u32> {
-        seconds(self.header(Name::Expires)?)
+    pub const fn expires(&self) -> Option<u32> {
+        self.expires
     }
 
     /// Min-Expires in seconds, as [`Message::expires`] (RFC 3261 20.23).
@@ -470,10 +433,73 @@ impl<'a> Message<'a> {
         seconds(self.header(Name::MinExpires)?)
     }
 
-    /// Content-Type, if there is one and it is a media type.
+    /// Content-Type, if there is one.
     #[must_use]
-    pub fn content_type(&self) -> Option<MediaType<'a>> {
-        MediaType::parse(self.header(Name::ContentType)?)
+    pub const fn content_type(&self) -> Option<MediaType<'a>> {
+        self.content_type
+    }
+
+    /// The parts of the body, as [`multipart::parts`]; none if it has no type.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parts(&self) -> Result<multipart::Parts<'a>, Malformed> {
+        match self.content_type {
+            Some(media_type) => multipart::parts_within(media_type, self.body, &self.slots.limits),
+            None => Ok(multipart::Parts::NONE),
+        }
+    }
+
+    /// Whether the body has a Content-Encoding other than `identity` (RFC 3261 20.12): it is not what Content-Type says
+    /// before it is decoded.
+    #[must_use]
+    pub fn is_encoded(&self) -> bool {
+        self.values(Name::ContentEncoding).any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
+    }
+
+    /// The URIs of P-Asserted-Identity in their order: of the first SIP or SIPS one and the first tel one, as there may
+    /// be (RFC 3325 9.1, RFC 5876 4.5).
+    pub fn asserted(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.asserted.into_iter().filter(|uri| !uri.is_empty())
+    }
+
+    /// The Contacts in order, without a `*`.
+    pub fn contacts(&self) -> impl Iterator<Item = NameAddr<'a>> + use<'a> {
+        self.addresses(Name::Contact)
+    }
+
+    /// Whether Contact is `*`: all that are registered (RFC 3261 10.2.2).
+    #[must_use]
+    pub const fn is_all_contacts(&self) -> bool {
+        self.all_contacts
+    }
+
+    /// The addresses of Route, Record-Route, Contact or P-Asserted-Identity in order, all of which could be read when the
+    /// message was; or those of another header, without what can't be read.
+    pub fn addresses(&self, name: Name) -> impl Iterator<Item = NameAddr<'a>> + use<'a> {
+        let most = self.slots.limits.parameters;
+        self.values(name).filter_map(move |value| NameAddr::read(value, most))
+    }
+
+    /// Event: the package, as in `reg`, and the parameters (RFC 6665 8.2.1).
+    #[must_use]
+    pub fn event(&self) -> Option<(&'a [u8], Params<'a>)> {
+        self.headers().token_and_params(self.header(Name::Event)?)
+    }
+
+    /// Subscription-State: as in `active`, and the parameters (RFC 6665 8.2.3).
+    #[must_use]
+    pub fn subscription_state(&self) -> Option<(&'a [u8], Params<'a>)> {
+        self.headers().token_and_params(self.header(Name::SubscriptionState)?)
+    }
+
+    /// Retry-After in seconds, without its comment and parameters (RFC 3261 20.33); anything that is no number counts as
+    /// absent.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u32> {
+        let value = self.header(Name::RetryAfter)?;
+        let digits = value.iter().position(|c| !c.is_ascii_digit()).unwrap_or(value.len());
+        seconds(value.get(..digits)?)
     }
 
     /// The body: octets of any value.
@@ -525,20 +551,25 @@ pub(super) struct Fragment<'a> {
 }
 
 impl<'a> Fragment<'a> {
-    /// What can be answered of a malformed message; `None` for a response, an ACK, or when no Via says where to.
+    /// What can be answered of a malformed message; `None` for a response, an ACK, or when there is no Via. A topmost Via
+    /// that can't be read is copied as it is.
     pub(super) fn salvage(bytes: &'a [u8], slots: &'a mut Slots) -> Option<Self> {
         slots.clear();
         let start = bytes.len() - skip_lws(bytes).len();
-        let (line, rest) = take_line(bytes.get(start..)?, start).ok()?;
+        let (line, next) = take_line(bytes, start, &mut Quotes::default()).ok()?;
         let (first, _) = split_once(line, b' ')?;
         if bytes.len() > usize::from(u16::MAX) || !is_token(first) || first == b"ACK" {
             return None;
         }
-        slots.fill_leniently(bytes, bytes.len() - rest.len());
+        slots.fill_leniently(bytes, next);
         let headers = Headers { bytes, slots };
-        let top_via = Via::parse(headers.first(Name::Via).1)?;
-        let lacks_to_tag = NameAddr::parse(headers.first(Name::To).1).is_some_and(|to| to.tag().is_none());
-        Some(Self { headers, top_via, lacks_to_tag })
+        let (at, via) = headers.first(Name::Via);
+        if at == 0 {
+            return None;
+        }
+        let top_via = Via::read(via, slots.limits.parameters).unwrap_or(Via::unreadable(via));
+        let to = NameAddr::read(headers.first(Name::To).1, slots.limits.parameters);
+        Some(Self { headers, top_via, lacks_to_tag: to.is_some_and(|to| to.tag().is_none()) })
     }
 
     /// The first header line of that name.
@@ -571,6 +602,55 @@ impl<'a> Headers<'a> {
         self.slots.first(name).map_or((0, &[]), |slot| (usize::from(slot.line), self.value(slot)))
     }
 
+    /// An address within the limits.
+    fn address(&self, value: &'a [u8]) -> Option<NameAddr<'a>> {
+        NameAddr::read(value, self.slots.limits.parameters)
+    }
+
+    /// A token with parameters.
+    fn token_and_params(&self, value: &'a [u8]) -> Option<(&'a [u8], Params<'a>)> {
+        let (token, params) = split_token(value);
+        (!token.is_empty()).then_some((token, Params::parse(params, self.slots.limits.parameters)?))
+    }
+
+    /// The topmost Via, and whether it is the only one. All must be readable, and no more than may be.
+    fn vias(&self) -> Result<(Via<'a>, bool), Malformed> {
+        let parameters = self.slots.limits.parameters;
+        let mut top = None;
+        let mut count = 0;
+        for slot in self.slots.named(Name::Via) {
+            let refused = Why::Via.at(usize::from(slot.line));
+            let via = Via::read(self.value(slot), parameters).ok_or(refused)?;
+            count += via.count(parameters).ok_or(refused)?;
+            if count > usize::from(self.slots.limits.vias) {
+                return Err(Why::TooManyVias.at(usize::from(slot.line)));
+            }
+            top = top.or(Some(via));
+        }
+        Ok((top.ok_or(Why::Via.at(0))?, count == 1))
+    }
+
+    /// Shows `see` each value of the headers of that name. Gives how many there are, or `why` if it refuses one or there
+    /// are too many.
+    fn list(
+        &self,
+        name: Name,
+        why: Why,
+        mut see: impl FnMut(&'a [u8]) -> Option<()>,
+    ) -> Result<u8, Malformed> {
+        let mut count = 0;
+        for slot in self.slots.named(name) {
+            let mut rest = self.value(slot);
+            while let Some(value) = take_value(&mut rest) {
+                if count == self.slots.limits.contacts || see(value).is_none() {
+                    return Err(why.at(usize::from(slot.line)));
+                }
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
     fn body(&self, at: usize) -> Result<&'a [u8], Malformed> {
         let rest = self.bytes.get(at..).unwrap_or(&[]);
         let mut length = None;
@@ -592,7 +672,7 @@ impl<'a> Headers<'a> {
 /// Reads the start line and finds the headers. Gives the offset of the body.
 fn index<'a>(bytes: &'a [u8], slots: &mut Slots) -> Result<(Start<'a>, usize), Malformed> {
     slots.clear();
-    if bytes.len() > usize::from(u16::MAX) {
+    if bytes.len() > usize::from(slots.limits.message) {
         return Err(Why::TooLong.at(bytes.len()));
     }
     let mut at = 0;
@@ -602,13 +682,18 @@ fn index<'a>(bytes: &'a [u8], slots: &mut Slots) -> Result<(Start<'a>, usize), M
     if at == bytes.len() {
         return Err(Why::Empty.at(at));
     }
-    let (line, rest) = take_line(bytes.get(at..).unwrap_or(&[]), at)?;
-    let start = read_start(line).map_err(|why| why.at(at))?;
-    let body_at = slots.fill(bytes, bytes.len() - rest.len())?;
+    let mut quotes = Quotes::default();
+    let (line, next) = take_line(bytes, at, &mut quotes)?;
+    if quotes.is_asked() {
+        // Nothing is quoted in a start line.
+        return Err(Why::Control.at(at));
+    }
+    let start = read_start(line, usize::from(slots.limits.uri)).map_err(|why| why.at(at))?;
+    let body_at = slots.fill(bytes, next)?;
     Ok((start, body_at))
 }
 
-fn read_start(line: &[u8]) -> Result<Start<'_>, Why> {
+fn read_start(line: &[u8], longest_uri: usize) -> Result<Start<'_>, Why> {
     let (first, rest) = split_once(line, b' ').ok_or(Why::StartLine)?;
     if first.eq_ignore_ascii_case(b"SIP/2.0") {
         let digits = rest.get(..3).ok_or(Why::Status)?;
@@ -628,12 +713,13 @@ fn read_start(line: &[u8]) -> Result<Start<'_>, Why> {
             .is_some_and(|(sip, number)| sip.eq_ignore_ascii_case(b"SIP/") && !number.contains(&b' '));
         return Err(if other_version { Why::Version } else { Why::StartLine });
     }
-    if uri.len() > MAX_URI {
+    if uri.len() > longest_uri {
         return Err(Why::TooLong);
     }
     if !is_uri_text(uri) || !has_scheme(uri) {
         return Err(Why::RequestUri);
     }
+    let uri = Uri::of_checked(uri).filter(|uri| uri.headers().is_empty()).ok_or(Why::RequestUri)?;
     Ok(Start::Request { method: Method::read(first), uri })
 }
 

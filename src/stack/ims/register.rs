@@ -2,7 +2,7 @@
 
 use super::Request;
 use crate::ident::Identity;
-use crate::proto::sip::{self, MediaType, Name, NameAddr, Slots, Uri, multipart};
+use crate::proto::sip::{self, MediaType, Name, NameAddr, Slots, Uri};
 use crate::stack::Register;
 
 /// The body type that carries service-info (TS 24.229 7.6).
@@ -109,7 +109,7 @@ fn content<'a>(message: &sip::Message<'a>, embedded: &mut Slots) -> Result<Conte
     };
     match message.content_type() {
         Some(media_type) if media_type.is("multipart/mixed") => {
-            for part in multipart::parts(media_type, message.body()).map_err(|_| 400u16)?.iter() {
+            for part in message.parts().map_err(|_| 400u16)?.iter() {
                 if let Some(media_type) = part.content_type {
                     take(&media_type, part.body, embedded);
                 }

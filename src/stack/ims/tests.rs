@@ -73,6 +73,7 @@ impl Bench {
             registration_max: 7200,
             retry_after: 5,
             timers: sip::Timers::RFC_3261,
+            limits: sip::Limits::DEFAULT,
             client_transactions: 8,
             pending_requests,
             server_transactions: 16,

@@ -319,6 +319,7 @@ where
         registration_max: u32::MAX,
         retry_after: RETRY_AFTER,
         timers: sip::Timers { t1: config.sip.t1, t2: config.sip.t2 },
+        limits: sip::Limits::DEFAULT,
         client_transactions: stack.under_way,
         pending_requests: stack.under_way,
         server_transactions: COMPLETED,

@@ -295,6 +295,21 @@ fn a_malformed_request_is_answered_if_a_via_says_where_to() {
             && text.contains("\r\nCSeq: 87 REGISTER\r\n")
     );
     assert_eq!(answer(whole.replace("Via", "Viaa").as_bytes()), None);
+    // A Via that can't be read comes back as it is, to where it came from (RFC 4475 3.1.2.1, 3.1.2.16).
+    let of_via = |via: &str, version: &str| {
+        let changed = whole.replace("SIP/2.0/UDP scscf1.home1.net;branch=z9hG4bK499ffhy", via);
+        answer(changed.replace("net SIP/2.0", version).as_bytes()).unwrap()
+    };
+    let (text, target) = of_via("SIP/2.0/UDP 192.0.2.15;;,;,,", "net SIP/2.0");
+    assert!(
+        text.starts_with("SIP/2.0 400 Bad Or Missing Via\r\nVia: SIP/2.0/UDP 192.0.2.15;;,;,,\r\nFrom: ")
+    );
+    assert_eq!(target, source().to_string());
+    let (text, target) = of_via("SIP/7.0/UDP\r\n c.example;branch=z9hG4bKk", "net SIP/7.0");
+    assert!(text.starts_with(
+        "SIP/2.0 505 Version Not Supported\r\nVia: SIP/7.0/UDP c.example;branch=z9hG4bKk\r\nFrom: "
+    ));
+    assert_eq!(target, source().to_string());
     assert_eq!(answer(b"\r\n\r\n"), None, "a keep-alive");
     assert_eq!(answer(whole.replace("REGISTER", "ACK").replace("From", "Frm").as_bytes()), None);
     let response = whole.replace("REGISTER sip:ipsmgw.home1.net SIP/2.0", "SIP/2.0 9 No");

@@ -54,7 +54,7 @@ fn corpus() -> Vec<Vec<u8>> {
         i: 1@x
         CSeq: 1 MESSAGE
         Authorization: Digest username=\"a\\\"b@c\", realm=\"x\"
-        Contact: *, <tel:+49-1;phone-context=a>;expires=3
+        Contact: \"*\" <tel:+49-1;phone-context=a>;expires=3
         Content-Type: multipart/mixed;boundary=\"b\"
         ",
     );

@@ -149,7 +149,7 @@ fn a_query_has_no_contact_and_a_wildcard_ends_all() {
         let mut bench = Bench::new();
         let refused = bench.input(UE, &with(contact, expires), |_, next| matches!(next, Next::Done));
         assert!(refused, "{contact}");
-        assert!(bench.one().0.starts_with("SIP/2.0 400 Bad Request\r\n"), "{contact}");
+        assert!(bench.one().0.starts_with("SIP/2.0 400 Bad "), "{contact}");
         assert_eq!((bench.ims.counts.bad_request, bench.ims.counts.bad_rp), (1, 0));
     }
 }
