@@ -5,103 +5,27 @@ mod measure;
 
 mod harness;
 
-use harness::config::{Options, configuration, subscribers};
-use harness::peers::{Cable, Peers, Ue, deliver};
+use harness::config::Options;
+use harness::memory::Memory;
+use harness::peers::{Peers, Ue, deliver};
 use harness::steps::{delivered, submitted_as};
-use ipsmgw::base::Time;
-use ipsmgw::control::config::Config;
-use ipsmgw::control::registrar::Outbox;
-use ipsmgw::control::start::{self, Parts};
-use ipsmgw::control::subscribers::Subscribers;
-use ipsmgw::dataplane::Worker;
-use ipsmgw::gateway::Gateway;
-use ipsmgw::io::memory::{End, MemoryIo, Pool, pair, views};
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 const USERS: u64 = 50;
 /// Of each kind, how many go before and how many are counted.
 const WARM_UP: u64 = 500;
 const COUNTED: u64 = 1_000;
-/// From one turn to the next.
-const TURN: Duration = Duration::from_micros(50);
-
-/// A gateway of two workers on ports in memory and a virtual clock; the control thread's part is done between turns.
-struct Turned {
-    now: Time,
-    parts: Parts<MemoryIo>,
-    ends: [End; 2],
-    /// Allocations in turns of the workers.
-    allocations: Rc<Cell<u64>>,
-}
-
-impl Turned {
-    fn new(allocations: Rc<Cell<u64>>) -> Self {
-        let place = std::env::temp_dir().join(format!("ipsmgw-alloc-{}", std::process::id()));
-        std::fs::create_dir_all(&place).unwrap();
-        std::fs::write(place.join("home1.csv"), subscribers()).unwrap();
-        let text = configuration(&place, Options::default());
-        let config = Config::parse(&place.join("gateway.toml"), &text).unwrap();
-        let subscribers = Subscribers::load(&config).unwrap();
-        std::fs::remove_dir_all(&place).unwrap();
-        let pool = Pool::new(4096);
-        let ((ims, ims_peer), (ss7, ss7_peer)) = (pair(2, 1024, &pool), pair(2, 1024, &pool));
-        let parts = start::build(config, subscribers, views(2, &[ims, ss7], &pool), [1; 16]).unwrap();
-        Self { now: Time::from_millis(1000), parts, ends: [ims_peer, ss7_peer], allocations }
-    }
-
-    fn control(&mut self) {
-        let Parts { mailboxes, registrar, .. } = &mut self.parts;
-        let mut out = Outbox::new();
-        for mailbox in mailboxes.iter_mut() {
-            while let Some(message) = mailbox.from.pop() {
-                registrar.handle(self.now, message, &mut out);
-            }
-        }
-        for (worker, message) in out {
-            assert!(mailboxes[usize::from(worker.0)].to.push(message).is_ok());
-        }
-    }
-}
-
-fn turn(workers: &mut [Worker<MemoryIo, Gateway>], now: Time) {
-    for worker in workers {
-        worker.turn(now);
-    }
-}
-
-impl Cable for Turned {
-    fn now(&self) -> Time {
-        self.now
-    }
-
-    fn queues(&self) -> usize {
-        2
-    }
-
-    fn send(&mut self, port: usize, queue: usize, frame: &[u8]) {
-        assert!(self.ends[port].send(queue, frame));
-    }
-
-    fn receive(&mut self, port: usize, queue: usize) -> Vec<Vec<u8>> {
-        std::iter::from_fn(|| self.ends[port].receive(queue)).map(|frame| frame.bytes().to_vec()).collect()
-    }
-
-    fn rest(&mut self, _: bool) {
-        self.now += TURN;
-        let (workers, now) = (&mut self.parts.workers, self.now);
-        let (_, allocations) = measure::cost(|| turn(workers, now));
-        self.allocations.set(self.allocations.get() + allocations);
-        self.control();
-    }
-}
-
 /// One test, since the allocator counts for the whole process.
 #[test]
 fn steady_state_turns_allocate_nothing() {
     let allocations = Rc::new(Cell::new(0));
-    let mut peers = Peers::new(Box::new(Turned::new(allocations.clone())), 1);
+    let counted = allocations.clone();
+    let around = Box::new(move |turn: &mut dyn FnMut()| {
+        let (_, allocations) = measure::cost(turn);
+        counted.set(counted.get() + allocations);
+    });
+    let mut peers = Peers::new(Box::new(Memory::around(Options::default(), around)), 1);
     peers.until("traffic", |peers| peers.ss7.active[0].then_some(()));
     peers.settle();
     for number in 0..USERS {
