@@ -10,6 +10,7 @@ mod build;
 mod framing;
 mod fuzz;
 mod grammar;
+mod rfc;
 mod torture;
 mod transactions;
 mod values;

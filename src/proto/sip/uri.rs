@@ -223,7 +223,8 @@ impl<'a> Uri<'a> {
 
     /// The identity to compare and to look up: scheme and host in lower case, needless escapes of the user part
     /// resolved and the others in upper case (RFC 3261 19.1.4), a tel number without visual separators, no password,
-    /// parameters (but the context of a local number) or headers. The user part's case and the port stay. `None` if it is longer than an [`Identity`].
+    /// parameters (but the context of a local number) or headers. The user part's case and the port stay. `None` if it is longer than an [`Identity`],
+    /// or a tel number without a digit or with an octet that no number has.
     #[must_use]
     pub fn canonical(&self) -> Option<Identity> {
         let mut text = Text { octets: [0; Identity::MAX], len: 0 };
@@ -239,6 +240,12 @@ impl<'a> Uri<'a> {
         }
         for (c, escaped) in Unescaped(if is_plain { &[] } else { self.user }) {
             if self.scheme == Scheme::Tel {
+                // A number has nothing to escape (RFC 3966 3): of what can't stand there, an escape makes no identity.
+                if escaped
+                    && !(c.is_ascii_hexdigit() || matches!(c, b'+' | b'*' | b'#' | b'-' | b'.' | b'(' | b')'))
+                {
+                    return None;
+                }
                 if !matches!(c, b'-' | b'.' | b'(' | b')') {
                     text.push(&[c.to_ascii_lowercase()])?;
                 }
@@ -247,6 +254,9 @@ impl<'a> Uri<'a> {
             } else {
                 text.push(&[c])?;
             }
+        }
+        if self.scheme == Scheme::Tel && text.len == b"tel:".len() {
+            return None; // separators alone are no number (RFC 3966 3)
         }
         if self.scheme != Scheme::Tel {
             if !self.user.is_empty() {

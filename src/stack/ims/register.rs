@@ -2,7 +2,7 @@
 
 use super::Request;
 use crate::ident::Identity;
-use crate::proto::sip::{self, MediaType, Method, Name, NameAddr, Slots, Uri};
+use crate::proto::sip::{self, MediaType, Method, Name, NameAddr, Scheme, Slots, Uri};
 use crate::stack::Register;
 
 /// The body type that carries service-info (TS 24.229 7.6).
@@ -56,7 +56,9 @@ pub(super) fn contact<'a>(message: &sip::Message<'a>) -> Result<(Contact<'a>, u3
 /// A REGISTER, or the status that refuses it.
 pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result<Register<'a>, u16> {
     let message = &request.message;
-    let public_identity = Uri::of_checked(message.to().uri).and_then(|uri| uri.canonical()).ok_or(400u16)?;
+    // RFC 3261 10.3 step 5, 10.2: an address of record is a SIP or SIPS URI; in IMS it may be a tel URI.
+    let to = Uri::of_checked(message.to().uri).filter(|uri| uri.scheme != Scheme::Other);
+    let public_identity = to.and_then(|uri| uri.canonical()).ok_or(400u16)?;
     let (contact, expires) = contact(message)?;
     let contact_wildcard = matches!(contact, Contact::All);
     let contact = match contact {

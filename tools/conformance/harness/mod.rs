@@ -12,6 +12,7 @@ pub mod direct;
 #[cfg(feature = "dpdk")]
 pub mod gateway;
 pub mod hlr;
+pub mod memory;
 pub mod peers;
 pub mod phone;
 pub mod sip;

@@ -1,4 +1,4 @@
-//! Fuzz targets of SCTP and the layers over it: whatever comes, nothing panics, work and answers are bounded by what came, and the books balance.
+//! Fuzz targets of SIP, of SCTP and of the layers over that: whatever comes, nothing panics, work and answers are bounded by what came, and the books balance.
 #![allow(missing_docs, dead_code, unused_imports)]
 
 #[path = "../../../src/base/mod.rs"]
@@ -29,6 +29,7 @@ pub mod map;
 mod octets;
 pub mod packet;
 pub mod sccp;
+pub mod sip;
 pub mod tcap;
 mod work;
 

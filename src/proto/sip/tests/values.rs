@@ -265,6 +265,9 @@ fn identities_are_compared_in_one_form() {
     assert_ne!(canonical("sip:a@b"), canonical("sip:a@b:5060"), "RFC 3261 19.1.4");
     assert_ne!(canonical("sip:a@b"), canonical("sip:A@b"));
     assert_eq!(canonical(&format!("sip:{}@b", "x".repeat(130))), None);
+    for none in ["tel:.", "tel:%2d()", "tel:+49%0d%0aX: y", "tel:+49%001", "tel:+49%3e"] {
+        assert_eq!(canonical(none.replace(' ', "%20").as_str()), None, "{none}");
+    }
 }
 
 #[test]
