@@ -51,6 +51,7 @@ pub struct StreamEnd {
     to: Producer<ToStream>,
     /// Buffers that the thread has emptied.
     emptied: Consumer<Box<[u8; LONGEST]>>,
+    #[allow(clippy::vec_box)] // they go by rings, which would copy what is in no box
     free: Vec<Box<[u8; LONGEST]>>,
     from: Consumer<FromStream>,
     /// Buffers that the worker has read.

@@ -1,6 +1,7 @@
 //! Digit strings in one word: telephone numbers and IMSIs.
 
 use core::fmt;
+use core::ops::RangeInclusive;
 use core::str::FromStr;
 
 /// Up to 30 digits, each a nibble 0..=14 (10..=14 stand for `*`, `#`, `a`, `b`, `c` as in TBCD), first digit first.
@@ -17,6 +18,8 @@ fn word(octets: &[u8]) -> u128 {
 impl Digits {
     /// The most digits that fit.
     pub const MAX: usize = 30;
+    /// In how many octets nearly every number is packed.
+    pub const FEW_OCTETS: RangeInclusive<usize> = 4..=8;
     /// No digit.
     pub const EMPTY: Self = Self(0);
 
@@ -51,16 +54,16 @@ impl Digits {
         Self::from_few_packed(octets, is_odd).or_else(|| Self::from_any_packed(octets, is_odd))
     }
 
-    /// [`Digits::from_packed`] for four to eight octets, as nearly every number has; `None` of any other too.
+    /// [`Digits::from_packed`] for [`Digits::FEW_OCTETS`]; `None` of any other too.
     #[must_use]
     #[inline(always)]
     pub fn from_few_packed(octets: &[u8], is_odd: bool) -> Option<Self> {
         // Loads that overlap: a loop over the octets takes several times as long, and a copy of that length, read again as
         // one word, would stall.
-        let (&low, &high) = (octets.first_chunk()?, octets.last_chunk()?);
-        if octets.len() > 8 {
+        if !Self::FEW_OCTETS.contains(&octets.len()) {
             return None;
         }
+        let (&low, &high) = (octets.first_chunk()?, octets.last_chunk()?);
         let count = 2 * octets.len() - usize::from(is_odd);
         let high = u64::from(u32::from_le_bytes(high)) << (8 * (octets.len() - 4));
         let unused = 64 - 4 * count;

@@ -87,7 +87,7 @@ fn before_payload(writer: &mut Prepend<'_>, payload: usize, header: &DataHeader)
 fn protocol_data_header(writer: &mut Prepend<'_>, payload: usize, header: &DataHeader) -> Option<()> {
     // Protocol data's own header in one piece: tag and length, point codes, and the four octets after them.
     let [opc, dpc] = [header.opc, header.dpc].map(|PointCode(point_code)| u128::from(point_code));
-    let size = u128::from(u16::try_from(payload.checked_add(16)?).ok()?);
+    let size = u128::from(u16::try_from(payload + 16).ok()?);
     let last = u128::from(u32::from_be_bytes([header.si, header.ni, header.mp, header.sls]));
     let front = u128::from(tag::PROTOCOL_DATA) << 112 | size << 96 | opc << 64 | dpc << 32 | last;
     writer.bytes(&front.to_be_bytes());

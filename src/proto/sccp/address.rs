@@ -29,7 +29,7 @@ pub(super) fn read(octets: &[u8]) -> Option<SccpAddress> {
 #[inline(always)]
 pub(super) fn usual(octets: &[u8]) -> Option<SccpAddress> {
     let &[indicator, ssn, translation_type, plan, nature, ref digits @ ..] = octets else { return None };
-    if digits.len() < 4
+    if !Digits::FEW_OCTETS.contains(&digits.len())
         || indicator & !(ROUTE_ON_SSN | NATIONAL) != HAS_SSN | (TitleIndicator::TypePlanAndNature as u8) << 2
     {
         return None;

@@ -161,7 +161,7 @@ pub enum Component<'a> {
 /// The components of a message, in order.
 #[derive(Clone, Debug)]
 pub struct Components<'a> {
-    rest: Reader<'a>,
+    rest: &'a [u8],
     left: usize,
 }
 
@@ -169,13 +169,13 @@ impl<'a> Components<'a> {
     /// Those in the contents of a component portion (tag 6C).
     #[must_use]
     pub const fn new(portion: &'a [u8]) -> Self {
-        Self { rest: Reader::new(portion), left: MAX_COMPONENTS }
+        Self { rest: portion, left: MAX_COMPONENTS }
     }
 
     /// The octets of those that are left.
     #[must_use]
-    pub fn rest(&self) -> &'a [u8] {
-        self.rest.rest()
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Whether none is left.
@@ -190,9 +190,9 @@ impl<'a> Iterator for Components<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Component<'a>> {
-        match lone_invoke(self.rest.rest()) {
+        match lone_invoke(self.rest) {
             Some(invoke) if self.left > 0 => {
-                self.rest = Reader::new(&[]);
+                self.rest = &[];
                 self.left -= 1;
                 Some(invoke)
             }
@@ -209,12 +209,15 @@ impl<'a> Components<'a> {
         }
         let component = self.left.checked_sub(1).and_then(|left| {
             self.left = left;
-            ber::read(&mut self.rest)
+            let mut reader = Reader::new(self.rest);
+            let component = ber::read(&mut reader);
+            self.rest = reader.rest();
+            component
         });
         let Some(component) = component else {
             // Its identifier tells whether it was a Reject even where its length does not hold.
-            let answered = self.rest.peek() != Some(REJECT);
-            self.rest = Reader::new(&[]);
+            let answered = self.rest.first() != Some(&REJECT);
+            self.rest = &[];
             let problem = Problem::BADLY_STRUCTURED_COMPONENT;
             return Some(Component::Malformed { id: None, problem, answered });
         };
@@ -236,7 +239,7 @@ impl<'a> Components<'a> {
             _ => None,
         };
         Some(read.unwrap_or_else(|| {
-            self.rest = Reader::new(&[]);
+            self.rest = &[];
             let problem = problem_of(component);
             Component::Malformed { id: id.flatten(), problem, answered: component.tag != REJECT }
         }))
