@@ -35,6 +35,7 @@ pub(crate) struct Remembered {
 }
 
 /// What a submission is to what is remembered.
+#[allow(clippy::large_enum_variant)] // handed on at once and never kept: no box on the packet path
 enum Found {
     /// The same is under way.
     UnderWay(Key),
