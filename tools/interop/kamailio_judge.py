@@ -1,6 +1,7 @@
 """Kamailio as the S-CSCF of a network: UEs register with it, it registers them with the gateway, and messages go through it both ways.
 
-kamailio_judge.py BINARY [SEED]: a pycrate MAP peer is the SS7 side."""
+kamailio_judge.py BINARY messages|reg-event [SEED]: a pycrate MAP peer is the SS7 side. With reg-event, Kamailio's presence server tells the gateway
+who is registered (RFC 3680), and nobody is until it has."""
 import asyncio
 import os
 import secrets
@@ -31,7 +32,7 @@ class Ue(sip_peer.Server):
 
     def __init__(self, of, form, ip, port, random):
         super().__init__(f"sip:{of.msisdn}@{ip}:{port}", ip, port, AT, random)
-        self.of, self.form = of, form
+        self.of, self.form, self.etag = of, form, None
         self.call, self.cseq = f"{self.token()}@{ip}", random.randrange(1, 1000)
 
     def look(self, message):
@@ -71,6 +72,18 @@ class Ue(sip_peer.Server):
         if self.form == "fragments":
             lines += [f"X-Long-{at}: {self.random.randbytes(120).hex()}" for at in range(12)]
         return await self.ask(sip_peer.spell(f"REGISTER sip:{HOME} SIP/2.0", lines), branch)
+
+    async def publish(self, state, event, smsip=True):
+        """What Kamailio's registrar would say about this UE's contact to who watches it; the status of the answer."""
+        tag = '<unknown-param name="+g.3gpp.smsip"/>' if smsip else ""
+        contact = f'<contact id="{self.port}" state="{state}" event="{event}"><uri>{self.uri}</uri>{tag}</contact>'
+        registration = f'<registration aor="{self.of.identity}" id="a{self.port}" state="{state}">{contact}</registration>'
+        body = f'<?xml version="1.0"?><reginfo xmlns="urn:ietf:params:xml:ns:reginfo" version="0" state="full">{registration}</reginfo>'.encode()
+        lines = ["Event: reg", "Expires: 3600", "Content-Type: application/reginfo+xml", *([f"SIP-If-Match: {self.etag}"] if self.etag else [])]
+        octets, branch, _ = self.request("PUBLISH", self.of.identity, self.of.identity, self.of.identity, lines, body)
+        answer = await self.ask(octets, branch)
+        self.etag = answer.header("sip-etag")
+        return answer.status
 
     def short_message(self, uri, identities, body, headers=()):
         """Who sends is for Kamailio to say: what the UE asserts does not get through."""
@@ -220,29 +233,71 @@ class KamailioJudge(MapJudge):
         of.references.clear()
         await self.mt(of, sms.gsm7(self.random, 10))
 
+    # Registration events.
+
+    async def told(self, ue, *state):
+        """Kamailio publishes, and tells the gateway."""
+        heard = self.lab.counter("application", "reg_event_notified")
+        self.checks.equal("reg-event: Kamailio takes what is published", await ue.publish(*state), 200)
+        await labs.until("NOTIFY", lambda: self.lab.counter("application", "reg_event_notified") > heard, WAIT)
+
+    async def nobody_there(self, name, of):
+        asked = self.invoke_mt(of, sms.deliver(self.random, sms.gsm7(self.random, 10)))
+        self.judge_error(name, await self.result_of(asked, name), 6, {"absentSubscriberDiagnosticSM": 11})
+
+    async def registration_events(self):
+        """A third-party REGISTER alone makes nobody reachable; an active contact for short messages does, for as long as there is one."""
+        of, other = self.subscribers[3], self.subscribers[1]
+        ue = self.server(of)
+        await self.register(of)
+        await self.nobody_there("registered, but no NOTIFY says so", of)
+        await self.told(ue, "active", "registered", False)
+        await self.nobody_there("a contact that takes no short messages", of)
+        await self.told(ue, "active", "registered")
+        await self.mt(of, sms.gsm7(self.random, 20))
+        await self.mo(of, sms.gsm7(self.random, 20))
+        await self.told(ue, "terminated", "unregistered")
+        await self.nobody_there("the last contact is gone", of)
+        of.references.clear()
+        await self.told(ue, "active", "registered")
+        await self.mt(of, sms.gsm7(self.random, 20))
+        await self.nobody_there("another of whom nobody has heard", other)
+
     async def open_ues(self):
         for at, (of, form) in enumerate(zip(self.subscribers, FORMS)):
             ue = Ue(of, form, labs.PHONES[2], 5070 + at, self.random)
             self.ues[of.msisdn] = await ue.open(self.lab.udp(ue.ip, ue.port))
 
-    async def play(self):
+    async def play(self, mode):
         await self.start_kamailio()
         await self.open("sgp", networks=())
         await self.open_ues()
-        for of in self.subscribers:
-            await self.step(self.register, of)
-        for act in (self.every_octet, self.failures, self.restart, self.leave):
-            await self.step(act)
+        if mode == "reg-event":
+            await self.step(self.registration_events)
+        else:
+            for of in self.subscribers:
+                await self.step(self.register, of)
+            for act in (self.every_octet, self.failures, self.restart, self.leave):
+                await self.step(act)
         await self.close()
 
 
-def main(binary, seed=None):
+class RegEventLab(labs.Lab):
+    """A lab whose gateway believes in a registration once a NOTIFY tells of it."""
+
+    def configure(self, associations, subscribers, **options):
+        networks = labs.NETWORKS.replace('r1 = "preconfigured"\n', 'r1 = "preconfigured"\nr1_trigger = "reg_event"\n', 1)
+        super().configure(associations, subscribers, networks=networks, **options)
+
+
+def main(binary, mode, seed=None):
     seed = int(seed) if seed else secrets.randbits(32)
 
     async def act(lab, checks):
-        await KamailioJudge(lab, checks, seed, 0).play()
+        await KamailioJudge(lab, checks, seed, 0).play(mode)
 
-    _, failed = asyncio.run(stages.perform("kamailio_judge", binary, labs.FILES / "kamailio_judge", seed, act))
+    kind = RegEventLab if mode == "reg-event" else labs.Lab
+    _, failed = asyncio.run(stages.perform(f"kamailio_judge {mode}", binary, labs.FILES / f"kamailio_judge-{mode}", seed, act, kind))
     sys.stdout.flush()
     # usrsctp's threads would keep the process.
     os._exit(1 if failed else 0)
