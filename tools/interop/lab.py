@@ -102,7 +102,7 @@ socket = "{directory}/admin.sock"
 [log]
 format = "text"
 level = "{level}"
-{sections}"""
+{more}"""
 
 # Networks whose S-CSCFs register their subscribers.
 NETWORKS = """\
@@ -340,15 +340,15 @@ class Lab:
         """A counter of the gateway, all workers together."""
         return sum(worker["numbers"].get(group, {}).get(name, 0) for worker in self.show("workers")["workers"])
 
-    def configure(self, associations, subscribers, mt_report_ms=2000, networks=NETWORKS, timers="", sections="", level="debug"):
-        """Writes the configuration, with `sections` of its own behind the usual ones, and the subscriber files."""
+    def configure(self, associations, subscribers, mt_report_ms=2000, networks=NETWORKS, timers="", more="", level="debug"):
+        """Writes the configuration, with `more` sections behind the usual ones, and the subscriber files."""
         values = {
             "name": self.name, "directory": self.directory, "gateway_ims": GATEWAY_IMS, "router_ims": ROUTER_IMS, "gateway_ss7": GATEWAY_SS7,
             "peer_ss7": PEER_SS7, "scscf": SCSCF, "tid_prefix": TID_PREFIX, "tid_prefix_bits": TID_PREFIX_BITS, "context": ROUTING_CONTEXT, "mt_report_ms": mt_report_ms,
         }
         sections = associations.format(**values)
         names = [line.split('"')[1] for line in sections.splitlines() if line.startswith("name")]
-        text = CONFIGURATION.format(**values, associations=sections, names=json.dumps(names), networks=networks.format(**values), timers=timers, sections=sections.format(**values), level=level)
+        text = CONFIGURATION.format(**values, associations=sections, names=json.dumps(names), networks=networks.format(**values), timers=timers, more=more.format(**values), level=level)
         (self.directory / "gateway.toml").write_text(text)
         for network, lines in subscribers.items():
             (self.directory / f"{network}.csv").write_text("".join(f"{line}\n" for line in lines))

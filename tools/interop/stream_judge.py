@@ -62,7 +62,7 @@ class StreamLab(labs.Lab):
             (at / f"{name}.key").chmod(0o600)
 
     def configure(self, associations, subscribers, **options):
-        super().configure(associations, subscribers, sections=SECTIONS, level="info", **options)
+        super().configure(associations, subscribers, more=SECTIONS, level="info", **options)
 
 
 class Stream:
