@@ -23,6 +23,7 @@ GATEWAY_IMS, ROUTER_IMS = "10.0.0.1", "10.0.0.254"
 GATEWAY_SS7 = ["10.7.0.1", "10.7.0.2"]
 PEER_SS7 = ["10.7.0.11", "10.7.1.12"]  # the second is off-link
 SCSCF = ["10.1.0.5", "10.1.0.6"]  # off-link, one for each network
+HOST = ["10.8.0.1", "10.8.0.2"]  # of the gateway's host, and of who reaches it there
 PHONES = ["10.0.0.101", "10.0.0.102", "10.1.0.103"]  # the last is off-link
 MACS = {"ims": "02:00:5e:10:00:01", "ss7": "02:00:5e:20:00:01"}
 POINT_CODE, PEER_POINT_CODE, NETWORK_INDICATOR = 2 << 11 | 100 << 3 | 3, 2 << 11 | 100 << 3 | 4, 2
@@ -100,8 +101,8 @@ socket = "{directory}/admin.sock"
 
 [log]
 format = "text"
-level = "debug"
-"""
+level = "{level}"
+{more}"""
 
 # Networks whose S-CSCFs register their subscribers.
 NETWORKS = """\
@@ -244,6 +245,15 @@ class Lab:
             run(*within(outer), "ip", "link", "set", "peer", "up")
             run(*within(inner), "ip", "link", "set", side, "up")
 
+    def wire_host(self):
+        """A link of the kernel's own between the gateway's host and the IMS side."""
+        inner, outer = self.namespaces["gateway"], self.namespaces["ims"]
+        run(*within(inner), "ip", "link", "add", "host", "type", "veth", "peer", "name", "host", "netns", outer)
+        for namespace, address in zip((inner, outer), HOST):
+            run(*within(namespace), "ip", "address", "add", f"{address}/24", "dev", "host")
+            run(*within(namespace), "ip", "link", "set", "host", "up")
+        run(*within(inner), "ip", "route", "add", "10.1.0.0/16", "via", HOST[1], "dev", "host")
+
     @contextmanager
     def inside(self, role):
         """What is opened here belongs to that namespace."""
@@ -330,15 +340,15 @@ class Lab:
         """A counter of the gateway, all workers together."""
         return sum(worker["numbers"].get(group, {}).get(name, 0) for worker in self.show("workers")["workers"])
 
-    def configure(self, associations, subscribers, mt_report_ms=2000, networks=NETWORKS, timers=""):
-        """Writes the configuration and the subscriber files."""
+    def configure(self, associations, subscribers, mt_report_ms=2000, networks=NETWORKS, timers="", more="", level="debug"):
+        """Writes the configuration, with `more` sections behind the usual ones, and the subscriber files."""
         values = {
             "name": self.name, "directory": self.directory, "gateway_ims": GATEWAY_IMS, "router_ims": ROUTER_IMS, "gateway_ss7": GATEWAY_SS7,
             "peer_ss7": PEER_SS7, "scscf": SCSCF, "tid_prefix": TID_PREFIX, "tid_prefix_bits": TID_PREFIX_BITS, "context": ROUTING_CONTEXT, "mt_report_ms": mt_report_ms,
         }
         sections = associations.format(**values)
         names = [line.split('"')[1] for line in sections.splitlines() if line.startswith("name")]
-        text = CONFIGURATION.format(**values, associations=sections, names=json.dumps(names), networks=networks.format(**values), timers=timers)
+        text = CONFIGURATION.format(**values, associations=sections, names=json.dumps(names), networks=networks.format(**values), timers=timers, more=more.format(**values), level=level)
         (self.directory / "gateway.toml").write_text(text)
         for network, lines in subscribers.items():
             (self.directory / f"{network}.csv").write_text("".join(f"{line}\n" for line in lines))

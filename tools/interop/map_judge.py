@@ -41,12 +41,16 @@ class MapJudge(stages.Stage):
         """A service centre that the subscriber may use."""
         return sms.number(self.random, "49171" if of.network == 0 else "", 10, 12)
 
+    def asserted(self, of):
+        """By which of its public identities the S-CSCF calls a subscriber."""
+        return self.random.choice([[of.identity], [of.tel], [of.identity, of.tel]])
+
     async def submit(self, of, body):
         """A MESSAGE from the UE, 202, and the mo-forwardSM that comes of it."""
         checks, server = self.checks, self.server(of)
         reference, centre, tpdu = self.random.randrange(256), self.centre(of), sms.submit(self.random, body)
         uri = self.random.choice([f"tel:+{centre}", f"sip:+{centre}@{stages.REALM[of.network]};user=phone"])
-        identities = self.random.choice([[of.identity], [of.tel], [of.identity, of.tel]])
+        identities = self.asserted(of)
         answer, call_id = await server.message(uri, identities, sms.rp_data(reference, centre, tpdu))
         checks.equal("MO: 202 Accepted", answer.status, 202)
         heard = await self.peer.inbox.get(f"mo-forwardSM of {of.msisdn}", lambda heard: is_mo(heard, of), WAIT)
