@@ -86,7 +86,7 @@ pub fn register(user: usize) -> Request {
         ("Call-ID", said.call_id.clone()),
         ("CSeq", format!("{} REGISTER", said.cseq)),
         ("Contact", "<sip:scscf1.home1.net:5060>".to_owned()),
-        ("Expires", (if user % 8 == 0 { 0 } else { 600_000 - user }).to_string()),
+        ("Expires", (if user.is_multiple_of(8) { 0 } else { 600_000 - user }).to_string()),
         ("P-Access-Network-Info", format!("3GPP-E-UTRAN-FDD; utran-cell-id-3gpp=26201D0FCE{user:02}")),
         ("P-Charging-Vector", format!("icid-value=\"AyretyU0dm+6O2IrT5tAFrbHLso={user:03}\"")),
         ("Content-Type", "message/sip".to_owned()),

@@ -107,6 +107,9 @@ impl Impairment {
     }
 }
 
+/// Fragments of one packet by offset, each with whether more follow.
+type Pieces = BTreeMap<usize, (bool, Vec<u8>)>;
+
 pub struct Peers {
     cable: Box<dyn Cable>,
     round: u64,
@@ -125,7 +128,7 @@ pub struct Peers {
     /// SCTP packets to addresses of no signalling gateway.
     pub foreign: Vec<Vec<u8>>,
     /// Fragments of the gateway's datagrams that are not complete, and how many there were.
-    pieces: BTreeMap<(IpAddr, IpAddr, u32), BTreeMap<usize, (bool, Vec<u8>)>>,
+    pieces: BTreeMap<(IpAddr, IpAddr, u32), Pieces>,
     pub pieces_received: usize,
     /// SCTP packets sent with more than one DATA chunk.
     pub bundled_packets: usize,

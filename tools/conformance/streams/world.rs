@@ -1,5 +1,7 @@
 //! The gateway with stream threads, and peers that connect to it.
 
+#![allow(clippy::disallowed_methods)] // sockets and threads have real time
+
 use super::harness::config::{Options, configuration, subscribers};
 use super::harness::peers::{Cable, Peers};
 use super::harness::sip::{Draft, Sip};
