@@ -26,6 +26,8 @@ JUDGES = {
     "sctp_judge": [["BINARY", "usrsctp"], ["BINARY", "kernel"]],
     "stp_judge": [["BINARY"]],
     "relay_judge": [["BINARY"]],
+    "kamailio_judge": [["BINARY", "messages"], ["BINARY", "reg-event"]],
+    "stream_judge": [["BINARY"]],
     "sgp_judge": [["BINARY", "orders"], ["BINARY", "kills"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
