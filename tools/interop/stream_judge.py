@@ -159,6 +159,8 @@ class StreamJudge(MapJudge):
     def on_report(self, message):
         """Submit reports come by UDP, to the address that the configuration has: taken, and counted by what they answer."""
         if message.status is None and message.header("in-reply-to"):
+            if message.header("in-reply-to") in self.many_calls:
+                self.under_way.release()
             self.reports[sms.FromNetwork.parse(message.body).kind] += 1
             self.udp.respond(message, 200)
             return
@@ -226,8 +228,11 @@ class StreamJudge(MapJudge):
         udp = asyncio.create_task(self.beside())
 
         async def says(stream, name):
+            # The gateway has room for so many that have no report yet.
+            await self.under_way.acquire()
             async with gate:
                 octets, _ = self.submission(name)
+                self.many_calls.add(sip_peer.SipMessage.parse(octets).header("call-id"))
                 stream.writer.write(octets)
                 answer = await stream.answer()
                 return answer.status
@@ -327,6 +332,7 @@ class StreamJudge(MapJudge):
 
     async def play(self):
         self.unsent, self.streaming = set(), True
+        self.many_calls, self.under_way = set(), asyncio.Semaphore(2000)
         self.context = ssl.create_default_context(cafile=str(self.lab.directory / "authority.pem"))
         self.context.load_cert_chain(self.lab.directory / "scscf.pem", self.lab.directory / "scscf.key")
         await self.open("sgp", networks=(0,))
