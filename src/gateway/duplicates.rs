@@ -125,7 +125,7 @@ pub(super) fn begin(
 }
 
 /// What was never sent on may be tried again.
-fn forget(gateway: &mut Gateway, key: Key) {
+pub(super) fn forget(gateway: &mut Gateway, key: Key) {
     let Some(last) = gateway.mo.get_mut(key).and_then(|mo| mo.forget()) else { return };
     if let Some(entry) = gateway.remembered.at(last) {
         entry.until = Time::ZERO;

@@ -359,6 +359,10 @@ pub(super) fn on_outcome(gateway: &mut Gateway, now: Time, key: Key, outcome: &O
     if let Outcome::Result { tpdu, .. } = *outcome {
         return send_report(gateway, now, key, Ok(tpdu), cx);
     }
+    // Nothing was taken: the same again may succeed. After a time-out or an abort nobody knows.
+    if matches!(outcome, Outcome::Error(_) | Outcome::NotDelivered(_)) {
+        duplicates::forget(gateway, key);
+    }
     let causes = &gateway.config.causes;
     let (cause, failure) = (causes.rp_cause_of(outcome), causes.fcs_of(outcome));
     let own = failure.zip(gateway.since_1970(now)).map(|(failure, at)| submit_report(failure, at));

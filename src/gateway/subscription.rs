@@ -26,11 +26,8 @@ fn send(gateway: &Gateway, now: Time, subscribe: &Subscribe, cx: &mut Cx<'_>) ->
     let user = User::Subscription(subscribe.subscription);
     let routes: Vec<Vec<u8>> = subscribe.routes.iter().map(|uri| format!("<{uri}>").into_bytes()).collect();
     let routes: Vec<&[u8]> = routes.iter().map(Vec::as_slice).collect();
-    // Where the S-CSCF is to send: what a name leads to is for others to decide.
-    let contact = format!("sip:{}", subscribe.local);
     let request = SubscribeRequest {
         local: subscribe.local,
-        contact: &contact,
         remote: subscribe.remote,
         request_uri: &subscribe.request_uri,
         to: subscribe.to.as_str(),

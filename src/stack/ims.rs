@@ -204,7 +204,7 @@ impl Ims {
         let clients = ClientTransactions::new(clients, minter.clone());
         let has_tcp = config.streams.listen.iter().any(|(_, secure)| !secure);
         Self {
-            clients: if has_tcp { clients.with_streams() } else { clients },
+            clients: if has_tcp { clients.with_streams(config.trusted.clone()) } else { clients },
             servers: ServerTransactions::new(servers, key),
             minter,
             hosts,
@@ -339,6 +339,14 @@ impl Ims {
         {
             return Next::Done;
         }
+        // Who has it from a hop before calls this a copy (RFC 3261 8.2.2.2): it is taken.
+        let again = self.clients.last_attempt().is_some_and(|(last, _)| last.tried.count_ones() > 1);
+        let outcome = match outcome {
+            ResponseOutcome::Final { user, key, status: 482 } if again => {
+                ResponseOutcome::Final { user, key, status: 202 }
+            }
+            other => other,
+        };
         match outcome {
             ResponseOutcome::Elsewhere(worker) => Next::HandOff(worker),
             ResponseOutcome::Final { user, status, .. } if message.method() == Method::Publish => {
@@ -665,6 +673,20 @@ impl Ims {
         let Some((attempt, hop)) = next.and_then(|next| Some((next, self.hops.get(next.hop)?))) else {
             return false;
         };
+        // Via names the transport, and a peer by TLS gets nothing in clear: only one of the same kind is next.
+        let own = SocketAddr::new(by.source, 0);
+        let is_secure = match stream_flow(&self.config.streams, own, hop.address, None) {
+            Some((_, Flow { transport: Transport::StreamTo { secure, .. }, .. })) => Some(secure),
+            _ => None,
+        };
+        let is_same = match by.transport {
+            Transport::StreamTo { secure: true, .. } => is_secure == Some(true),
+            Transport::StreamTo { .. } => is_secure != Some(true),
+            _ => is_secure.is_none(),
+        };
+        if !is_same {
+            return false;
+        }
         let to = match by.transport {
             Transport::Udp { source_port, .. } => flow(SocketAddr::new(by.source, source_port), hop.address),
             // By a stream of the same kind, which Via has named.

@@ -385,8 +385,6 @@ impl<'a> Notify<'a> {
 pub struct SubscribeRequest<'a> {
     /// Our address.
     pub local: SocketAddr,
-    /// Contact: where NOTIFY is to go.
-    pub contact: &'a str,
     /// Where it is sent: the S-CSCF.
     pub remote: SocketAddr,
     /// Request-URI: the public identity, or the peer's target within the dialogue.

@@ -134,7 +134,7 @@ impl Registrar {
 
     /// Wildcarded identities that workers don't know yet.
     fn tell_wildcards(&mut self, request: &RegisterRequest) {
-        let known = self.wildcards.len();
+        let mut changed = false;
         for wildcard in wildcards(request) {
             if self.wildcards.contains(wildcard) {
                 continue;
@@ -148,9 +148,10 @@ impl Registrar {
                 self.counts.wildcards_full += 1;
             } else {
                 self.wildcards.push(*wildcard);
+                changed = true;
             }
         }
-        if self.wildcards.len() != known {
+        if changed {
             let all: Arc<[Wildcard]> = self.wildcards.as_slice().into();
             for worker in 0..self.workers {
                 self.out.push((WorkerId(worker), ToWorker::Wildcards(all.clone())));

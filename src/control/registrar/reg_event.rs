@@ -291,7 +291,8 @@ impl RegEvent {
             return true;
         };
         let Path { worker: _, local, remote, route } = path;
-        if (watch.path.local, watch.path.remote, watch.path.route) != (local, remote, route) {
+        // One that comes by a stream now and by a datagram then is the same.
+        if (watch.path.local.ip(), watch.path.remote, watch.path.route) != (local.ip(), remote, route) {
             // Another S-CSCF knows nothing of the dialogue with the first.
             watch.path = path;
             let number = self.renumber(number);
@@ -435,12 +436,13 @@ impl RegEvent {
         }
         let before = watch.presence();
         let is_taken = document.is_none_or(|document| watch.apply(&document));
-        if state == SubscriptionState::Terminated(Next::Gone) {
+        let is_gone = state == SubscriptionState::Terminated(Next::Gone);
+        if is_gone {
             watch.contacts.clear();
         }
         let (watched, after) = (watch.watched, watch.presence());
         let is_wanted = !watch.is_ending;
-        if is_wanted && is_taken {
+        if is_wanted && (is_taken || is_gone) {
             self.counts.without_smsip += u64::from(after.is_active && !after.takes_messages);
             if before != after {
                 self.events.push_back(Event { watched, before, now: after });

@@ -183,7 +183,7 @@ impl Registrar {
             R1Trigger::Register => (before.is_active, present.is_active),
         };
         match (network.r1_trigger, was, is) {
-            (R1Trigger::RegEvent, false, true) => self.join_held(now, watched),
+            (_, false, true) => self.join_held(now, watched),
             (_, true, false) => self.leave_by_notify(now, watched),
             _ => {}
         }

@@ -101,9 +101,11 @@ impl Channel {
     /// Remembers a request of ours that was sent by it.
     pub(super) fn await_answer(&self, token: Token) {
         let mut unanswered = self.unanswered.borrow_mut();
-        if unanswered.len() < UNANSWERED {
-            unanswered.push_back(token);
+        // Some have their answer by another way: the oldest give way.
+        if unanswered.len() == UNANSWERED {
+            unanswered.pop_front();
         }
+        unanswered.push_back(token);
     }
 
     /// A request of ours has its answer.

@@ -32,7 +32,7 @@ use tokio::sync::mpsc;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Messages under way between a worker and a stream thread, each way.
-const RING: usize = 256;
+const RING: usize = 2048;
 /// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long TLS may take to agree.

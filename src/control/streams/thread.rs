@@ -353,10 +353,16 @@ impl Thread {
         }
         let mut any = false;
         let workers = self.workers.borrow().len();
+        // Between two shares the connections write: what workers send in a burst makes no peer slow.
+        let share = self.config().write_buffer / (2 * workers.max(1));
         for worker in 0..workers {
             let next = || self.workers.borrow_mut().get_mut(worker).and_then(ThreadEnd::receive);
-            while let Some(item) = next() {
+            let mut octets = 0;
+            while octets < share
+                && let Some(item) = next()
+            {
                 any = true;
+                octets += item.bytes().len();
                 self.send(&item);
                 if let Some(end) = self.workers.borrow_mut().get_mut(worker) {
                     end.give_back(item);
@@ -391,8 +397,8 @@ impl Thread {
                 if let Some(channel) = channel.filter(|channel| channel.ends.get().is_none()) {
                     return self.write(&channel, message);
                 }
-                // RFC 5626 4.2: a flow that is gone can't be opened from here.
-                if destination_port == 0 {
+                // RFC 5626 4.2: a flow that is gone can't be opened from here; nor does a stranger make us open connections.
+                if destination_port == 0 || !self.config().is_trusted(flow.destination) {
                     self.count(|counts| counts.flow_gone += 1);
                     return self.failed(self.setup.owner.sent(message), false);
                 }

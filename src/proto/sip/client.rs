@@ -8,7 +8,7 @@ use super::build::{Writer, set_branch, set_route, set_via_transport};
 use super::mint::{Minter, Token};
 use super::timers::Timers;
 use super::view::Message;
-use crate::base::{Flow, Key, Out, Slab, Time, TimerId, Transport, Wheel, counts};
+use crate::base::{Flow, HEADROOM, IpPrefix, Key, Out, Slab, Time, TimerId, Transport, Wheel, counts};
 use crate::ident::WorkerId;
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -20,6 +20,8 @@ pub const MAX_REQUEST: usize = 1472;
 pub const LONGEST_BY_UDP: usize = 1300;
 /// The longest request that there is, in octets: a datagram in fragments. Few are so long, and few at a time have room.
 pub const MAX_LONG_REQUEST: usize = 8192;
+/// The longest request by a stream: its room is a frame.
+const MAX_BY_STREAM: usize = 2048 - HEADROOM;
 /// How many at a time.
 const LONG_REQUESTS: usize = 64;
 
@@ -159,8 +161,8 @@ pub struct ClientTransactions {
     minter: Minter,
     worker: WorkerId,
     timers: Timers,
-    /// Whether peers can be reached by streams.
-    has_streams: bool,
+    /// The hosts that can be reached by streams.
+    by_streams: Vec<IpPrefix>,
 }
 
 impl ClientTransactions {
@@ -179,14 +181,15 @@ impl ClientTransactions {
             minter,
             worker: config.worker,
             timers: config.timers,
-            has_streams: false,
+            by_streams: vec![],
         }
     }
 
-    /// The same, but requests that are too large for UDP go by TCP.
+    /// The same, but requests to these hosts that are too large for UDP go by TCP. Not those to a UE: behind its address and
+    /// port may be somebody else's.
     #[must_use]
-    pub fn with_streams(self) -> Self {
-        Self { has_streams: true, ..self }
+    pub fn with_streams(self, hosts: Vec<IpPrefix>) -> Self {
+        Self { by_streams: hosts, ..self }
     }
 
     /// Sends the request that `build` writes with the branch it is given, and keeps it until it is answered. `user` comes
@@ -210,12 +213,13 @@ impl ClientTransactions {
             return Err(full(&mut self.counts));
         };
         let branch = self.minter.branch(token);
+        let most = if flow.transport.is_stream() { MAX_BY_STREAM } else { MAX_LONG_REQUEST };
         let mut written = write(request, &build, branch.as_bytes());
         // What does not fit, but for a value that must not be written, fits one of the long places.
         let mut long = None;
         if written.is_none()
             && let Some(&place) = self.long_free.last()
-            && let Some(room) = self.long.get_mut(usize::from(place))
+            && let Some(room) = self.long.get_mut(usize::from(place)).and_then(|room| room.get_mut(..most))
         {
             written = write(room, &build, branch.as_bytes());
             if written.is_some() {
@@ -227,7 +231,7 @@ impl ClientTransactions {
         let (flow, back) = match stream_instead(&flow) {
             // What is longer than a frame goes in fragments.
             Some(stream)
-                if self.has_streams
+                if self.by_streams.iter().any(|hosts| hosts.contains(flow.destination))
                     && long.is_none()
                     && written.len() > LONGEST_BY_UDP
                     && set_via_transport(written, b"UDP", b"TCP") =>
@@ -269,7 +273,8 @@ impl ClientTransactions {
             None => self.requests.get(key.slot as usize).map(|request| &request[..]),
         };
         let request = request.and_then(|request| request.get(..usize::from(transaction.len))).unwrap_or(&[]);
-        let room = if transaction.long.is_some() { out.long_room() } else { out.room() };
+        let in_fragments = transaction.long.is_some() && !transaction.flow.transport.is_stream();
+        let room = if in_fragments { out.long_room() } else { out.room() };
         match room.and_then(|room| room.get_mut(..request.len())) {
             Some(room) => {
                 room.copy_from_slice(request);

@@ -61,6 +61,12 @@ impl Ims {
         let tag = self.minter.tag(token);
         let (local, flow, transport) = self.way(request.local, request.remote, None);
         let host = self.host(local.ip());
+        // Where the S-CSCF is to send: what a name leads to is for others to decide.
+        let contact = match transport {
+            b"UDP" => format!("sip:{local}"),
+            b"TCP" => format!("sip:{local};transport=tcp"),
+            _ => format!("sip:{local};transport=tls"),
+        };
         let build = |w: &mut Writer<'_>, branch: &[u8]| {
             let head = build::Request {
                 method: Method::Subscribe,
@@ -78,7 +84,7 @@ impl Ims {
             };
             let extra = |w: &mut Writer<'_>| {
                 w.address(Name::PAssertedIdentity, request.from.as_bytes(), &[]);
-                w.address(Name::Contact, request.contact.as_bytes(), &[]);
+                w.address(Name::Contact, contact.as_bytes(), &[]);
                 w.header(Name::Event, &[EVENT]);
                 w.header(Name::Accept, &[REGINFO.as_bytes()]);
                 w.number(Name::Expires, request.expires);

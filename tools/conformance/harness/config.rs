@@ -50,7 +50,7 @@ impl Options {
         r1_order: "before_200",
         direct: "",
         aka: r#"["AKAv2-MD5", "AKAv1-MD5"]"#,
-        scscf: r#"[{ uri = "sip:scscf1.home1.net", address = "10.1.0.5:5060" }]"#,
+        scscf: r#"[{ uri = "sip:scscf1.home1.net", address = "10.1.0.5:5060" }, { uri = "sip:scscf2.home1.net", address = "[fd11::5]:5060" }]"#,
         network: "",
         access: "",
         guard_s: 600,

@@ -162,7 +162,7 @@ fn text(place: &Path, settings: Settings, ports: [u16; 4]) -> String {
     {{ uri = "sip:scscf1.home1.net", address = "{BY_TCP}:{scscf_tcp}", transport = "tcp" }},
     {{ uri = "sip:scscf1.home1.net", address = "{BY_TLS}:{scscf_tls}", transport = "tls" }}]"#
     );
-    let text = text.replace("address = \"10.1.0.5:5060\" }]", &more);
+    let text = text.replace("address = \"[fd11::5]:5060\" }]", &more);
     text + &format!(
         r#"
 [sip.streams]

@@ -12,7 +12,7 @@ fn with_key(key: &str, value: &str) -> Vec<String> {
     errors(&[(LISTEN, TCP), (commented, &format!("{key} = {value}"))])
 }
 
-fn connections(config: &Config) -> Option<u64> {
+fn room_of_connections(config: &Config) -> Option<u64> {
     config.sizes().into_iter().find_map(|(name, room)| (name == "connections").then_some(room))
 }
 
@@ -20,7 +20,7 @@ fn connections(config: &Config) -> Option<u64> {
 fn there_are_no_streams_unless_they_are_listened_for() {
     let config = Config::load(Path::new(FILE)).unwrap();
     assert!(!config.has_streams() && config.sip.tls.is_none());
-    assert_eq!(connections(&config), Some(0));
+    assert_eq!(room_of_connections(&config), Some(0));
     let config = Config::parse(Path::new("gw.toml"), &EXAMPLE.replacen(LISTEN, TCP, 1)).unwrap();
     let Streams {
         threads,
@@ -34,7 +34,7 @@ fn there_are_no_streams_unless_they_are_listened_for() {
     } = config.sip.streams;
     assert_eq!((threads, connections, connections_per_source), (1, 10_000, 1_000));
     assert_eq!((idle_s, message_s, message, write_buffer), (300, 10, 16_384, 65_536));
-    assert_eq!(connections(&config), Some(10_000));
+    assert_eq!(room_of_connections(&config), Some(10_000));
     assert_eq!(config.networks[0].scscf[0].transport, ScscfTransport::Udp);
 }
 

@@ -1,7 +1,7 @@
 //! The names of server transactions.
 
 use crate::base::SipKey;
-use crate::proto::sip::view::Message;
+use crate::proto::sip::view::{Message, Method};
 
 /// Names a server transaction: its low half is a keyed hash of branch, sent-by and method (RFC 3261 17.2.3), its high half
 /// one of From tag, Call-ID and CSeq, which every copy of a request has that came by another way (8.2.2.2).
@@ -61,15 +61,18 @@ impl ServerKey {
         let from_tag = request.from().tag().unwrap_or(&[]);
         // Nobody but this process ever sees the fingerprint: it must only not be aimed at.
         let branch = via.branch.unwrap_or(&[]);
-        let copies = secret.quick_hash(&[from_tag, request.call_id(), &number, method]);
+        let shared = secret.quick_hash(&[from_tag, request.call_id(), &number, method]);
         let transaction = if via.has_magic_cookie() {
             secret.quick_hash(&[branch, host, &port, method])
         } else {
             // RFC 3261 17.2.3: Request-URI, both tags, Call-ID, CSeq and the topmost Via.
             let to_tag = request.to().tag().unwrap_or(&[]);
-            let copies = copies.to_be_bytes();
-            secret.quick_hash(&[branch, host, &port, method, request.request_uri(), to_tag, &copies])
+            let shared = shared.to_be_bytes();
+            secret.quick_hash(&[branch, host, &port, method, request.request_uri(), to_tag, &shared])
         };
+        // Of others nobody asks whether they are copies: they must not crowd one place of the table.
+        let may_be_copied = request.method() == Method::Message && request.to().tag().is_none();
+        let copies = if may_be_copied { shared } else { transaction };
         Self(u128::from(copies) << 64 | u128::from(transaction))
     }
 

@@ -9,7 +9,6 @@ const KEY: Key = Key { slot: 7, generation: 0x0500_0001 };
 fn first<'a>() -> SubscribeRequest<'a> {
     SubscribeRequest {
         local: address(LOCAL),
-        contact: "sip:192.0.2.1:5060",
         remote: address(SCSCF),
         request_uri: "sip:alice@home1.net",
         to: "sip:alice@home1.net",
