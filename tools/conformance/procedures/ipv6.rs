@@ -71,7 +71,7 @@ fn p_8_3_and_p_8_4_over_ipv6() {
             let argument = format!(
                 "3031 840791947101670000 8207{number} 0413 {submit} 0408 {imsi}",
                 number = spell(&international(&phone.ue.msisdn)),
-                submit = spell(&submit()),
+                submit = spell(&draft.body[draft.body.len() - submit().len()..]),
                 imsi = spell(&bcd(&phone.ue.imsi, 0xf)),
             );
             assert_eq!(spell(begin.component(0xa1)), plain(&format!("020101 02012e {argument}")));
