@@ -18,7 +18,7 @@ mod twins;
 use cases::{Case, Stream, Verdict};
 use generator::{Generator, Malformed};
 use harness::config::Options;
-use harness::peers::{SCSCF, STRANGER, Ue, embedded_register, rp_data, service_info, submit};
+use harness::peers::{SCSCF, STRANGER, Ue, embedded_register, rp_data, service_info};
 use harness::sip::Sip;
 use harness::ss7::mo_result;
 use harness::steps::CENTRE;
@@ -158,9 +158,10 @@ fn the_archives(subject: &mut dyn Subject) {
 fn message_twins(subject: &mut dyn Subject) {
     let alice = Ue::home1(0);
     subject.peers().register(&alice);
-    let body = rp_data(7, CENTRE, &submit());
     let (mut faults, mut seen) = (Faults::default(), Seen::default());
     for case in cases::all() {
+        // None is the one before over again.
+        let body = rp_data(7, CENTRE, &subject.peers().fresh_submit());
         let dress = Dress {
             method: "MESSAGE",
             media_type: "application/vnd.3gpp.sms",
@@ -417,24 +418,6 @@ mod over_memif {
     #[test]
     fn the_archives_over_memif() {
         isolated(OPTIONS, |bench| the_archives(bench));
-    }
-
-    /// Some hundreds of the same catalogue.
-    #[test]
-    fn malformed_messages_over_memif() {
-        isolated(Options::DEFAULT, |bench| {
-            let alice = Ue::home1(0);
-            bench.peers().register(&alice);
-            let (mut generator, mut tally, mut faults) =
-                (Generator::new(7), Tally::default(), Faults::default());
-            let registered = bench.registered();
-            for number in 0..300 {
-                torture(bench, number, &generator.any(), (&mut tally, &mut faults));
-            }
-            faults.tell();
-            assert_eq!(bench.registered(), registered, "a binding of nobody");
-            bench.assert_serves(&alice);
-        });
     }
 
     #[test]

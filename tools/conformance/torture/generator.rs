@@ -184,14 +184,6 @@ impl Generator {
         (self.seed >> 33) as usize % below
     }
 
-    /// Goes on at some place of the catalogue.
-    #[cfg(feature = "dpdk")]
-    pub(crate) fn any(&mut self) -> Malformed {
-        let single = self.single() as usize;
-        self.number = self.random(single) as u64;
-        self.next()
-    }
-
     pub(crate) fn next(&mut self) -> Malformed {
         let number = self.number as usize;
         self.number += 1;
@@ -272,7 +264,8 @@ fn is_token(text: &[u8]) -> bool {
 /// The number in a field, if it is one: white space around it is not part of it.
 fn number(text: &[u8]) -> Option<u128> {
     let text = text.trim_ascii();
-    let is_number = !text.is_empty() && text.len() < 39 && text.iter().all(u8::is_ascii_digit);
+    let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    // Too great for 128 bits is too great for any field; zeros in front make none greater.
     is_number.then(|| core::str::from_utf8(text).ok()?.parse().ok())?
 }
 
@@ -306,7 +299,7 @@ fn rule(kind: Kind, text: &[u8], length: &[u8], is_message: bool) -> Rule {
         },
         Kind::Sequence => match number(text) {
             // RFC 3261 8.1.1.5 has it below 2^31; more than 32 bits are refused in any case.
-            Some(0..0x8000_0000) if !text.ends_with(b" ") || text.len() < 90 => only(&[sound]),
+            Some(0..0x8000_0000) => only(&[sound]),
             Some(0x8000_0000..=0xffff_ffff) => only(&[sound, 400]),
             _ => only(&[400]),
         },
