@@ -160,7 +160,8 @@ impl Hlr {
             context,
             opcode,
             argument,
-            timeout: Duration::from_secs(10),
+            // Longer than SCTP takes to get a chunk through that is lost three times over.
+            timeout: Duration::from_secs(30),
         };
         if cx.stack.invoke(now, &invoke, user, cx.outside).is_ok() {
             self.asking.insert(user, (asking, None));
