@@ -268,9 +268,9 @@ impl<'a> Uri<'a> {
                 text.push(spell(u32::from(port), &mut [0; 10]))?;
             }
         } else if !self.user.starts_with(b"+")
-            && let Some(context) = self.param("phone-context")
+            && let Some(context) = self.param("phone-context").filter(|context| !context.is_empty())
         {
-            // A local number means nothing without its context (RFC 3966 5.1.5).
+            // A local number means nothing without its context (RFC 3966 5.1.5); one without a value is none.
             text.push(b";phone-context=")?;
             text.push_lower(context)?;
         }

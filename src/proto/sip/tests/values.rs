@@ -256,6 +256,7 @@ fn identities_are_compared_in_one_form() {
         ("sip:A.Example", "sip:a.example"),
         ("sip:u@[2001:DB8::1]:5060", "sip:u@[2001:db8::1]:5060"),
         ("TEL:+49-170(1).2;isub=9", "tel:+4917012"),
+        ("tel:01-70;phone-context;q=0", "tel:0170"),
         ("tel:01-70;phone-context=Example.COM", "tel:0170;phone-context=example.com"),
         ("urn:x:Y", "urn:x:Y"),
     ] {
