@@ -92,8 +92,10 @@ impl Victim {
         let (phone, ue) = (&self.phone, &self.phone.ue);
         let mut copy = phone.clone();
         copy.sequence += 1000;
-        let message =
-            |bench: &mut Bench| bench.phone_message(phone, CENTRE_URI, &rp_data(1, CENTRE, &submit()));
+        let message = |bench: &mut Bench| {
+            let tpdu = bench.fresh_submit();
+            bench.phone_message(phone, CENTRE_URI, &rp_data(1, CENTRE, &tpdu))
+        };
         let garbage = |user: &str| {
             format!(
                 "Digest username=\"{user}\",realm=\"{REALM}\",nonce=\"bm9uY2U=\",uri=\"{URI}\",\
