@@ -5,7 +5,7 @@ use super::harness::ber::{international, spell};
 use super::harness::direct::*;
 use super::harness::gateway::{Bench, Options, isolated};
 use super::harness::hlr::Hlr;
-use super::harness::peers::{SCSCF, Ue, deliver, rp_data, submit, v4};
+use super::harness::peers::{SCSCF, Ue, deliver, rp_data, v4};
 use super::harness::phone::{Challenge, DOMAIN, Phone, REALM, URI};
 use super::harness::sip::{Draft, Sip};
 use super::harness::steps::*;
