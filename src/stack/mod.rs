@@ -1,4 +1,6 @@
 //! Composes the protocols: the IMS side (link, SIP, RP) and the SS7 side (link, SCTP, M3UA, SCCP, TCAP, MAP). The only
+//!
+//! The file is long: whatever comes in or goes out, of all layers, passes through here and nowhere else.
 //! place where protocols meet. One stack per worker; it knows no subscribers and no policy.
 
 mod application;
