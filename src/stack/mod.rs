@@ -1,7 +1,7 @@
 //! Composes the protocols: the IMS side (link, SIP, RP) and the SS7 side (link, SCTP, M3UA, SCCP, TCAP, MAP). The only
+//! place where protocols meet. One stack per worker; it knows no subscribers and no policy.
 //!
 //! The file is long: whatever comes in or goes out, of all layers, passes through here and nowhere else.
-//! place where protocols meet. One stack per worker; it knows no subscribers and no policy.
 
 mod application;
 mod ims;
