@@ -303,6 +303,7 @@ fn networks(config: &Config) -> Result<Arc<[Network]>, StartError> {
                 },
                 uri: network.gateway_uri.clone(),
                 service_centres: network.service_centres.clone(),
+                numbering: super::numbering::numbering(network),
                 hlrs: network.hlr.iter().map(|hlr| (hlr.imsi_prefix, hlr.title)).collect(),
                 sgsn_at_hlr: network.r1 == config::R1::UpdateGprsLocation,
                 trusted: network.trusted.iter().map(|hosts| hosts.0).collect(),

@@ -11,6 +11,7 @@ mod map;
 pub mod mo;
 pub mod mt;
 mod network;
+mod numbering;
 pub mod registration;
 mod sender;
 pub mod subscription;
@@ -23,6 +24,7 @@ use core::time::Duration;
 
 pub use crossing::Crossing;
 pub use network::{Network, Node, Scscf, UnmatchedReport, hlr_of};
+pub use numbering::{NumberRule, Numbering, Step as NumberStep, country_code};
 
 use crate::base::{Connection, Counts, Key, Slab, Time, Wheel, counts};
 use crate::ident::{Imsi, Msisdn, Wildcard, WorkerId};

@@ -1,5 +1,6 @@
 //! `[[network]]` and `[timers]`: served networks and the gateway's own timers.
 
+use super::numbers::Numbers;
 use super::text::{Hosts, millis, seconds};
 use crate::ident::{Digits, Ssn};
 use serde::Deserialize;
@@ -49,6 +50,9 @@ pub struct Network {
     pub legacy: bool,
     /// How UEs register here themselves (8.1). Without it, only S-CSCFs are listened to.
     pub direct: Option<Direct>,
+    /// How its users spell numbers. Default: those of the country of `gateway_title`, without a national prefix.
+    #[serde(default)]
+    pub numbers: Numbers,
     /// The gateway's own URI towards this network. Default: `uri` of `[sip]`.
     #[serde(default)]
     pub gateway_uri: String,

@@ -13,7 +13,7 @@ use super::mailbox::Version;
 use super::sender::Tried;
 use super::{Crossing, Cx, Gateway};
 use crate::base::{Inline, Key, Time, TimerId};
-use crate::ident::{Digits, Identity, Imsi, WorkerId};
+use crate::ident::{Identity, Imsi, Number, WorkerId};
 use crate::stack::{Asked, Deferred, ForwardSm, Invoke, RequestId};
 use crate::subscriber::{Holder, SubscriberId};
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ pub struct Arrived {
     /// Who waits.
     pub asked: Asked,
     /// The service centre's address, for RP-OA.
-    pub service_centre: Option<Digits>,
+    pub service_centre: Option<Number>,
     /// The TPDU.
     pub tpdu: Inline<233>,
 }

@@ -491,7 +491,7 @@ fn mo_forward_sm<'a>(argument: &'a [u8], messages: &mut Messages) -> Result<Forw
         SmRpOa::ServiceCentre(_) | SmRpOa::None => None,
     };
     let service_centre = match forward.service_centre {
-        SmRpDa::ServiceCentre(number) => Some(number.digits),
+        SmRpDa::ServiceCentre(number) => Some(number.into()),
         SmRpDa::None if messages.more => messages.service_centre,
         SmRpDa::Imsi(_) | SmRpDa::Lmsi(_) | SmRpDa::RoamingNumber(_) | SmRpDa::None => None,
     };
@@ -511,7 +511,7 @@ fn mt_forward_sm<'a>(argument: &'a [u8], messages: &mut Messages) -> Result<Forw
         SmRpDa::RoamingNumber(_) | SmRpDa::ServiceCentre(_) | SmRpDa::None => None,
     };
     let service_centre = match forward.origin {
-        SmRpOa::ServiceCentre(number) => Some(number.digits),
+        SmRpOa::ServiceCentre(number) => Some(number.into()),
         SmRpOa::None if messages.more => messages.service_centre,
         SmRpOa::Msisdn(_) | SmRpOa::None => None,
     };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ipsmgw::base::{Counts, Inline, Key, Time};
-use ipsmgw::ident::{Imsi, Ssn};
+use ipsmgw::ident::{Imsi, Number, Ssn};
 use ipsmgw::stack::{
     Application, Context, Indication, MessageRequest, MtForward, Operation, Outcome, RegisterRequest,
     Request, Rp,
@@ -186,7 +186,7 @@ impl Core {
         self.mo.insert(serial, Mo::default());
         let rp = Rp::Submit {
             reference: self.reference,
-            service_centre: CENTRE.parse().ok(),
+            service_centre: CENTRE.parse().ok().map(Number::international),
             tpdu: &tpdu(true, serial),
         };
         self.submitted.insert(serial, (user, self.reference));
@@ -204,7 +204,7 @@ impl Core {
         let (user, reference) = self.submitted[&serial];
         let key = self.key();
         self.repeats.insert(key.slot, serial);
-        let service_centre = CENTRE.parse().ok();
+        let service_centre = CENTRE.parse().ok().map(Number::international);
         let rp = Rp::Submit { reference, service_centre, tpdu: &tpdu(true, serial) };
         self.message(now, user, key, None, rp, SUBMIT | u64::from(serial), cx);
     }
@@ -218,7 +218,7 @@ impl Core {
             ssn: Ssn::MSC,
             node: (GATEWAY_TITLE.parse().expect("digits"), Ssn::MSC),
             imsi: imsi(user),
-            service_centre: CENTRE.parse().expect("digits"),
+            service_centre: Number::international(CENTRE.parse().expect("digits")),
             more_messages: false,
             tpdu: &tpdu(false, serial),
         };
