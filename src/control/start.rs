@@ -361,6 +361,7 @@ impl Assembly<'_> {
             duplicates: config.capacity.duplicates as usize,
             forward_timeout: config.timers.map_forward,
             mt_queue: config.timers.mt_queue.into(),
+            mt_more: config.timers.mt_more,
             report_timeout: config.timers.mt_report,
             registration_max: registration_max(config),
             hlr_timeout: config.timers.map_registration,

@@ -491,10 +491,14 @@ pub enum Indication<'a> {
         /// How.
         outcome: Outcome<'a>,
     },
-    /// A dialogue that a peer opened has gone before we answered.
+    /// A dialogue that a peer opened has gone before we answered, or before the message that was to follow in it.
     Gone {
         /// The dialogue.
         dialogue: DialogueId,
+        /// Whether an answer of ours was awaited.
+        is_owed: bool,
+        /// Whom another message was to follow for, if it is known.
+        more_for: Option<Imsi>,
     },
 }
 

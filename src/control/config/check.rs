@@ -515,6 +515,7 @@ impl Check<'_, '_, '_> {
         self.range("timers.nonce_s", timers.nonce.as_secs(), 2..=600);
         self.range("timers.reassembly_s", timers.reassembly.as_secs(), 1..=120);
         self.range("timers.mt_report_ms", timers.mt_report.as_millis(), 100..=600_000);
+        self.range("timers.mt_more_ms", timers.mt_more.as_millis(), 0..=60_000);
         self.range("timers.mt_queue", timers.mt_queue, 0..=MAX_QUEUE as u8);
         self.range("timers.map_forward_ms", timers.map_forward.as_millis(), 100..=600_000);
         self.range("timers.registration_max_s", timers.registration_max.as_secs(), 60..=31_536_000);

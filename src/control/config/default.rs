@@ -75,6 +75,7 @@ impl Default for Timers {
     fn default() -> Self {
         Self {
             mt_report: Duration::from_secs(40),
+            mt_more: Duration::from_secs(10),
             mt_queue: 8,
             map_forward: Duration::from_secs(90),
             registration_max: Duration::from_secs(604_800),

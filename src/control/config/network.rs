@@ -301,6 +301,10 @@ pub struct Timers {
     /// How many mobile-terminated messages wait for one user behind the one under way; a further one is answered
     /// subscriberBusyForMT-SMS. Default 8.
     pub mt_queue: u8,
+    /// How long a user is kept for the next message of an SMS-GMSC that has more for him in the same dialogue, before those of
+    /// others; 0: not at all. Default 10,000.
+    #[serde(rename = "mt_more_ms", deserialize_with = "millis")]
+    pub mt_more: Duration,
     /// The invoke timer of mo-forwardSM (TS 29.002 17.6.6: medium long). Default 90,000.
     #[serde(rename = "map_forward_ms", deserialize_with = "millis")]
     pub map_forward: Duration,

@@ -1,6 +1,6 @@
 //! What components mean in a dialogue: invocations of the peer's, and what becomes of ours.
 
-use super::dialogue::{MORE_MESSAGES, gone, unanswered};
+use super::dialogue::{MORE_MESSAGES, gone, gone_if_missed, unanswered};
 use super::invocation::{INVOKE_ID, KEPT, Kept, Messages, Octets, Opener, Party};
 use super::{Ss7, count, offer};
 use crate::base::{Malformed, MalformedCounts, Time};
@@ -74,8 +74,7 @@ impl Ss7 {
                 Step::Pass => {}
                 Step::Abort => {
                     self.abort(now, dialogue, AbortReason::User, outside);
-                    let waited = party.is_peers() && !party.pending.is_empty();
-                    return waited.then_some(Indication::Gone { dialogue });
+                    return gone_if_missed(dialogue, &party);
                 }
             }
             from_here = components.clone();

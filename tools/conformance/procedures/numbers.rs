@@ -35,7 +35,7 @@ fn rp_data_to(reference: u8, centre: &[u8], tpdu: &[u8]) -> Vec<u8> {
 fn forwarded(bench: &mut Bench, draft: &Draft, form: &[u8], tpdu: &[u8], report_uri: &str) {
     assert_eq!(bench.transact(draft).status(), 202);
     let begin = bench.expect_unitdata(0x62);
-    assert_transport(&begin, &plain(CENTRE_ADDRESS), &plain("12080012 04947101999010"));
+    assert_transport(&begin, &plain(CENTRE_ADDRESS), &plain(GATEWAY_ADDRESS));
     let argument = begin.component(0xa1);
     assert_eq!(spell(at(argument, &[0x30, 0x84])), spell(form), "SM-RP-DA is as it came");
     assert_eq!(at(argument, &[0x30, 0x82]), address(0x91, "491701234567"), "who sends is international");
