@@ -387,7 +387,7 @@ impl Assembly<'_> {
             registration_max: registration_max(config),
             retry_after: config.sip.retry_after_s,
             timers: sip::Timers { t1: config.sip.t1, t2: config.sip.t2 },
-            limits: config.sip.limits.of_messages(),
+            limits: config.sip.limits.messages,
             client_transactions: config.capacity.client_transactions as usize,
             pending_requests: config.capacity.pending_requests as usize,
             server_transactions: config.capacity.server_transactions as usize,

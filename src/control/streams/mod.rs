@@ -93,7 +93,7 @@ impl StreamsConfig {
         let scscfs = config.networks.iter().flat_map(|network| &network.scscf);
         let trusted = scscfs
             .filter_map(|scscf| Some((scscf.address.ip(), super::config::host_of(&scscf.uri)?.to_owned())));
-        let texts = config.sip.limits.of_messages();
+        let texts = config.sip.limits.messages;
         let longest = (streams.message as usize).min(usize::from(texts.message));
         Ok(Some(Self {
             listen,

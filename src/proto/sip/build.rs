@@ -48,6 +48,11 @@ impl<'b> Writer<'b> {
         self.end_line();
     }
 
+    /// Writes a Contact with its seconds of life.
+    pub fn contact(&mut self, uri: &[u8], expires: u32) {
+        self.address(Name::Contact, uri, &[b";expires=", spell(expires, &mut [0; 10])]);
+    }
+
     /// Writes a header whose value is a number.
     pub fn number(&mut self, name: Name, number: u32) {
         self.name(name);

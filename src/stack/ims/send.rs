@@ -64,7 +64,7 @@ impl Ims {
                 w.header(Name::WwwAuthenticate, &[challenge.as_bytes()]);
             }
             for &(uri, expires) in answer.contacts {
-                write_contact(uri.as_bytes(), expires, w);
+                w.contact(uri.as_bytes(), expires);
             }
             for identity in answer.associated {
                 w.address(Name::PAssociatedUri, identity.as_bytes(), &[]);
@@ -485,7 +485,7 @@ impl Extra<'_> {
             Self::None => {}
             Self::Registered { contact, date } => {
                 if let Some((uri, expires)) = contact {
-                    write_contact(uri, expires, w);
+                    w.contact(uri, expires);
                 }
                 if let Some(date) = date {
                     w.date(date);
@@ -505,22 +505,6 @@ impl Extra<'_> {
             }
         }
     }
-}
-
-/// A Contact with its seconds of life.
-fn write_contact(uri: &[u8], expires: u32, w: &mut Writer<'_>) {
-    let mut digits = [0; 10];
-    let mut at = digits.len();
-    let mut left = expires;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
-            break;
-        }
-    }
-    w.address(Name::Contact, uri, &[b";expires=", &digits[at..]]);
 }
 
 /// Our own URI, `sip:host`.
