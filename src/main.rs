@@ -187,7 +187,8 @@ fn try_out(what: Try) -> ExitCode {
                 Ok(config) => config,
                 Err(errors) => return refused(&errors),
             };
-            let asked = try_route::Title { digits, translation_type: tt, numbering_plan: np, nature: nai, ssn };
+            let asked =
+                try_route::Title { digits, translation_type: tt, numbering_plan: np, nature: nai, ssn };
             let seen = match socket.map(|socket| block_on(admin::ask(&socket, Subject::Destinations))) {
                 None => try_route::Seen::default(),
                 Some(Ok(answer)) => try_route::Seen::from_json(&answer),

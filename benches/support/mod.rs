@@ -172,6 +172,7 @@ impl Core {
             key,
             towards_ue: false,
             access_network_info: b"IEEE-802.11",
+            charging: None,
             rp: Rp::Submit {
                 reference: self.reference,
                 service_centre: CENTRE.parse().ok().map(Number::international),
@@ -241,6 +242,7 @@ impl Application for Core {
                         key,
                         towards_ue: false,
                         access_network_info: &[],
+                        charging: None,
                         rp: Rp::Ack { reference, tpdu: Some(&[0, 0]) },
                     };
                     cx.stack.message(now, &request, 4, cx.outside).expect("room");

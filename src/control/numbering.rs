@@ -62,7 +62,10 @@ pub fn try_number(config: &Config, network: Option<&str>, number: Number) -> Res
     tried.say("number", described(number));
     let key = rules.key_by_steps(number, &mut |step| explain(&mut tried, step, at, &rules));
     let Some(key) = key else {
-        tried.say("result", "nothing: a message to it is answered with RP-Cause 1, unassigned number".to_owned());
+        tried.say(
+            "result",
+            "nothing: a message to it is answered with RP-Cause 1, unassigned number".to_owned(),
+        );
         return Ok(tried);
     };
     tried.say("key", format!("+{key}"));
@@ -100,7 +103,9 @@ fn explain(tried: &mut Tried, step: NumberStep, at: usize, rules: &Numbering) {
             let prefix = rules.national_prefix;
             ("prefix", format!("begins with the national prefix \"{prefix}\", for which {code} comes"))
         }
-        NumberStep::AsItIs => ("type", "unknown, without a prefix: taken for an international number".to_owned()),
+        NumberStep::AsItIs => {
+            ("type", "unknown, without a prefix: taken for an international number".to_owned())
+        }
         NumberStep::Unknown => ("type", "means nothing without a rule".to_owned()),
         NumberStep::NoNumber => ("key", "none: no digits are left, or more than 15".to_owned()),
     };
@@ -182,7 +187,10 @@ mod tests {
     fn a_service_centre_goes_out_as_configured_and_only_to_those_that_are_allowed() {
         let outward = "service_centre = \"international\"";
         let (told, _) = steps(outward, "7000000005", NumberType::National);
-        assert!(texts(&told).contains(&("goes out", "\"447000000005\" international, plan 1: 91")), "{told:?}");
+        assert!(
+            texts(&told).contains(&("goes out", "\"447000000005\" international, plan 1: 91")),
+            "{told:?}"
+        );
         let config = config("");
         let number = number("+447000000005", NumberType::Unknown, 1).unwrap();
         let tried = try_number(&config, None, number).unwrap();

@@ -297,6 +297,7 @@ fn networks(config: &Config) -> Result<Arc<[Network]>, StartError> {
                 name: network.name.clone(),
                 imsi_prefixes: network.imsi_prefixes.clone(),
                 title: network.gateway_title,
+                ioi: network.ioi.clone(),
                 node: match network.node {
                     config::NodeKind::Msc => Node::Msc,
                     config::NodeKind::Sgsn => Node::Sgsn,
@@ -366,6 +367,8 @@ impl Assembly<'_> {
             registration_max: registration_max(config),
             hlr_timeout: config.timers.map_registration,
             causes: self.causes.clone(),
+            icid: self.key.derive("icid").hash_u64(id.0.into()),
+            ends_per_second: config.log.messages_per_second,
         };
         Ok(Worker::new(id, io, stack, Gateway::new(gateway, self.networks.clone(), reader), end))
     }

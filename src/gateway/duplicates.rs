@@ -242,7 +242,10 @@ mod tests {
             Submission { subscriber: other, ..same },
             Submission { service_centre: None, ..same },
             Submission { service_centre: "491710760001".parse().ok().map(Number::international), ..same },
-            Submission { service_centre: same.service_centre.map(|number| Number::typed(number.digits, 0xa1)), ..same },
+            Submission {
+                service_centre: same.service_centre.map(|number| Number::typed(number.digits, 0xa1)),
+                ..same
+            },
         ] {
             assert!(remembered.find(now, last, &different).is_none(), "the mark is the same: {different:?}");
         }

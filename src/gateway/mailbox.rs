@@ -1,5 +1,6 @@
 //! What a worker and the control thread tell each other.
 
+use super::charging::MessageEnd;
 use crate::base::Connection;
 use crate::ident::{Digits, Identity, Imsi, Ssn, Wildcard, WorkerId};
 use crate::stack::{Asked, Deferred, Screened, Subscribed, UserError};
@@ -43,6 +44,8 @@ pub enum ToControl {
     Screened(Screened),
     /// A delivery report matches nothing: for the log.
     Unmatched(Box<Unmatched>),
+    /// A message is over: for the log.
+    MessageEnded(Box<MessageEnd>),
 }
 
 /// A delivery report that matches nothing, and what was waited for instead.

@@ -4,6 +4,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::charging::{Charging, End, MessageEnd};
 use super::sender::{Sender, Tried};
 use super::{Crossing, Cx, Gateway, Timed, User, alerting, cause, duplicates};
 use crate::base::{Connection, Inline, Key, Time, TimerId};
@@ -44,6 +45,10 @@ pub(crate) struct Mo {
     repeats: [Option<(WorkerId, Key)>; REPEATS],
     /// Another worker has the same under way, and may lose sight of this one.
     timer: Option<TimerId>,
+    /// RP-Cause of the report, if it is an RP-ERROR.
+    cause: Option<u8>,
+    /// What is known of the submission for charging.
+    charging: Charging,
 }
 
 impl Mo {
@@ -230,6 +235,8 @@ pub(super) fn accept(
         last: None,
         repeats: [None; REPEATS],
         timer: None,
+        cause: None,
+        charging: Charging::of(message, !direct),
     };
     let key = gateway.mo.insert(mo).ok()?;
     let device = if direct { binding.registration } else { 0 };
@@ -382,6 +389,7 @@ pub(super) fn send_report(gateway: &mut Gateway, now: Time, key: Key, report: Re
         Err(_) => gateway.counts.mo_failed += 1,
     }
     mo.awaiting = Awaiting::ReportAnswer;
+    mo.cause = report.err().map(|(cause, _)| cause);
     let (last, repeats) = (mo.last.take(), core::mem::take(&mut mo.repeats));
     let subscriber = gateway.subscribers.get(mo.subscriber);
     if subscriber.is_some_and(|subscriber| mo.tried.next(now, &subscriber).is_some()) {
@@ -398,6 +406,7 @@ pub(super) fn send_report(gateway: &mut Gateway, now: Time, key: Key, report: Re
 }
 
 fn send(gateway: &mut Gateway, now: Time, key: Key, report: Reported<'_>, cx: &mut Cx<'_>) {
+    let icid = gateway.next_icid();
     let Some(mo) = gateway.mo.get(key) else { return };
     let Some(network) = gateway.networks.get(usize::from(mo.network)) else { return };
     let reference = mo.reference;
@@ -419,6 +428,7 @@ fn send(gateway: &mut Gateway, now: Time, key: Key, report: Reported<'_>, cx: &m
         key: User::Mo(key).call(),
         towards_ue: !mo.direct,
         access_network_info: &[],
+        charging: (!mo.direct).then_some((&icid[..], network.ioi.as_bytes())),
         rp,
     };
     let user = User::Mo(key).to_u64();
@@ -431,7 +441,7 @@ fn send(gateway: &mut Gateway, now: Time, key: Key, report: Reported<'_>, cx: &m
     }
     gateway.counts.mo_report_bare += u64::from(bare && sent.is_ok());
     if sent.is_err() {
-        give_up(gateway, key);
+        give_up(gateway, now, key, cx);
     }
 }
 
@@ -440,11 +450,7 @@ fn send(gateway: &mut Gateway, now: Time, key: Key, report: Reported<'_>, cx: &m
 pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, status: u16, cx: &mut Cx<'_>) {
     let Some(mo) = gateway.mo.get_mut(key) else { return };
     if (200..300).contains(&status) {
-        if let Some(report) = mo.report.take() {
-            gateway.reports.remove(report);
-        }
-        gateway.mo.remove(key);
-        return;
+        return end(gateway, now, key, true, cx);
     }
     let next = gateway.subscribers.get(mo.subscriber).and_then(|subscriber| {
         let binding = mo.tried.next(now, &subscriber)?;
@@ -455,7 +461,9 @@ pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, sta
         Some((binding, identity))
     });
     let report = mo.report.and_then(|report| gateway.reports.get(report).copied());
-    let (Some((binding, identity)), Some(report)) = (next, report) else { return give_up(gateway, key) };
+    let (Some((binding, identity)), Some(report)) = (next, report) else {
+        return give_up(gateway, now, key, cx);
+    };
     gateway.counts.mo_report_again += 1;
     mo.tried.add(binding);
     mo.network = binding.network;
@@ -468,11 +476,18 @@ pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, sta
 }
 
 /// The UE does not get its report.
-fn give_up(gateway: &mut Gateway, key: Key) {
-    if let Some(mo) = gateway.mo.remove(key) {
-        gateway.counts.mo_report_undelivered += 1;
-        if let Some(report) = mo.report {
-            gateway.reports.remove(report);
-        }
+fn give_up(gateway: &mut Gateway, now: Time, key: Key, cx: &mut Cx<'_>) {
+    gateway.counts.mo_report_undelivered += u64::from(gateway.mo.get(key).is_some());
+    end(gateway, now, key, false, cx);
+}
+
+/// It is over, whether or not the UE has taken its report.
+fn end(gateway: &mut Gateway, now: Time, key: Key, is_told: bool, cx: &mut Cx<'_>) {
+    let Some(mo) = gateway.mo.remove(key) else { return };
+    if let Some(report) = mo.report {
+        gateway.reports.remove(report);
     }
+    let end = End::Submitted { cause: mo.cause, is_told };
+    let imsi = gateway.subscribers.get(mo.subscriber).and_then(|subscriber| subscriber.record().imsi());
+    gateway.ended(now, &MessageEnd { network: mo.network, imsi, end, charging: mo.charging }, cx);
 }

@@ -3,6 +3,7 @@
 
 mod alerting;
 pub mod cause;
+pub mod charging;
 mod crossing;
 pub mod deregistration;
 mod duplicates;
@@ -28,7 +29,9 @@ pub use numbering::{NumberRule, Numbering, Step as NumberStep, country_code};
 
 use crate::base::{Connection, Counts, Key, Slab, Time, Wheel, counts};
 use crate::ident::{Imsi, Msisdn, Wildcard, WorkerId};
-use crate::stack::{Answer, Application, Context, Indication, Invoke, Message, Operation, Rp};
+use crate::stack::{
+    Answer, Application, ChargingVector, Context, Indication, Invoke, Message, Operation, Rp,
+};
 use crate::subscriber::{AccessKind, Reader};
 use mailbox::{ToControl, ToWorker};
 
@@ -146,6 +149,8 @@ counts! {
         operation_refused,
         /// Messages refused, either way, since the gateway is to stop.
         refused_stopping,
+        /// Ends of messages that did not reach the log: more than `log.messages_per_second`, or the mailbox was full.
+        ends_untold,
         /// Refusals by screening that did not reach the log, since the mailbox was full.
         screened_untold,
         /// Messages to another worker that waited because its ring was full.
@@ -180,6 +185,10 @@ pub struct GatewayConfig {
     pub hlr_timeout: Duration,
     /// What one side's "no" is on the other.
     pub causes: Arc<cause::Causes>,
+    /// What the identities for charging of this worker's requests begin with, in this life of the process.
+    pub icid: u64,
+    /// How many ends of messages are told to the log in a second, at most.
+    pub ends_per_second: u32,
 }
 
 /// The gateway on one worker.
@@ -203,6 +212,11 @@ pub struct Gateway {
     pub(crate) timers: Wheel<Timed>,
     /// When a report that matches nothing was explained last.
     pub(crate) explained: Option<Time>,
+    /// Identities for charging given so far.
+    pub(crate) icids: u64,
+    /// When the second began in which ends of messages are counted, and how many there were.
+    pub(crate) ends_since: Time,
+    pub(crate) ends_told: u32,
     /// What had no room in the ring to its worker, oldest first.
     unsent: VecDeque<(WorkerId, Crossing)>,
     /// The second since 1970 in which our clock began, once the control thread has told it.
@@ -323,6 +337,9 @@ impl Gateway {
             remembered: duplicates::Remembered::new(config.duplicates),
             timers: Wheel::new(config.mt + config.mo),
             explained: None,
+            icids: 0,
+            ends_since: Time::ZERO,
+            ends_told: 0,
             unsent: VecDeque::with_capacity(UNSENT),
             began: None,
             stopping: None,
@@ -415,10 +432,17 @@ impl Gateway {
         }
     }
 
-    fn on_answered(&mut self, now: Time, user: u64, status: u16, report: Option<&Rp<'_>>, cx: &mut Cx<'_>) {
+    fn on_answered(
+        &mut self,
+        now: Time,
+        user: u64,
+        status: u16,
+        (report, charging): (Option<&Rp<'_>>, Option<&ChargingVector<'_>>),
+        cx: &mut Cx<'_>,
+    ) {
         match User::from_u64(user) {
             User::Mo(key) => mo::on_report_answered(self, now, key, status, cx),
-            User::Mt(key) => mt::on_answered(self, now, key, status, report, cx),
+            User::Mt(key) => mt::on_answered(self, now, key, status, (report, charging), cx),
             User::Inform(_) => deregistration::on_inform_answered(self, status),
             User::Subscription(number) => subscription::on_failed(self, number, status, cx),
             User::Map(_) | User::MemoryAvailable(_) | User::Present => {}
@@ -500,12 +524,12 @@ impl Application for Gateway {
             Indication::Register(ref register) => registration::on_register(self, now, register, cx),
             Indication::Message(ref mut message) => self.on_message(now, message, cx),
             Indication::Invoke(ref invoke) => self.on_invoke(now, invoke, cx),
-            Indication::Answered { user, status, ref report } => {
-                self.on_answered(now, user, status, report.as_ref(), cx);
+            Indication::Answered { user, status, ref report, ref charging } => {
+                self.on_answered(now, user, status, (report.as_ref(), charging.as_ref()), cx);
             }
             Indication::Unreachable { user, .. } => {
                 let status = self.status_of_unreachable(user);
-                self.on_answered(now, user, status, None, cx);
+                self.on_answered(now, user, status, (None, None), cx);
             }
             Indication::KeepAlive { source, local, transaction } => {
                 if self.knows(now, source, None) {

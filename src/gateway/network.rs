@@ -54,6 +54,8 @@ pub struct Network {
     pub imsi_prefixes: Vec<Digits>,
     /// Our own global title in it.
     pub title: Digits,
+    /// Its name among networks in P-Charging-Vector (orig-ioi), or empty.
+    pub ioi: String,
     /// What we are to its SMS-GMSC and SMS-IWMSC.
     pub node: Node,
     /// Our own SIP URI in it.

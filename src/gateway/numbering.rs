@@ -157,7 +157,8 @@ mod tests {
     }
 
     fn numbering() -> Numbering {
-        let rule = |kind, prefix, strip, add| NumberRule { kind, prefix: digits(prefix), strip, add: digits(add) };
+        let rule =
+            |kind, prefix, strip, add| NumberRule { kind, prefix: digits(prefix), strip, add: digits(add) };
         Numbering {
             national_prefix: digits("0"),
             rules: vec![
@@ -174,7 +175,8 @@ mod tests {
     /// A number by its octet of type and plan.
     fn key(octet: u8, number: &str) -> (Option<String>, Vec<Step>) {
         let mut steps = vec![];
-        let key = numbering().key_by_steps(Number::typed(digits(number), octet), &mut |step| steps.push(step));
+        let key =
+            numbering().key_by_steps(Number::typed(digits(number), octet), &mut |step| steps.push(step));
         assert_eq!(key, numbering().key(Number::typed(digits(number), octet)));
         (key.map(|key| key.to_string()), steps)
     }

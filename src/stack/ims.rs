@@ -369,7 +369,10 @@ impl Ims {
                     None => {
                         let body = (self.config.side == Side::Network && status < 300 && is_sms(&message))
                             .then(|| rpdu::read(Side::Network, message.body()));
-                        Indication::Answered { user, status, report: body.flatten().map(|read| read.rp) }
+                        let report = body.flatten().map(|read| read.rp);
+                        let charging = message.header(Name::PChargingVector);
+                        let charging = charging.and_then(sip::ChargingVector::parse);
+                        Indication::Answered { user, status, report, charging }
                     }
                 })
             }
@@ -514,8 +517,7 @@ impl Ims {
         if !is_sms(message) {
             return Err(415);
         }
-        let rpdu::Read { rp, repaired } =
-            rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
+        let rpdu::Read { rp, repaired } = rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
         let number = uri.digits();
         let mut asserted = [None; 3];
         let identities = asserted_uris(request).filter_map(|uri| uri.canonical());

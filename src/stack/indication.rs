@@ -7,7 +7,7 @@ use crate::base::{Connection, Key};
 use crate::ident::{Identity, Imsi, Msisdn, Number, Wildcard, WorkerId};
 use crate::proto::map::{UserError, Version};
 use crate::proto::sccp::Cause as ReturnCause;
-use crate::proto::sip::{self, ServerKey};
+use crate::proto::sip::{self, ChargingVector, ServerKey};
 use crate::proto::tcap::DialogueId;
 
 /// A SIP request whose final answer the application owes: answer it in the same turn, or defer it.
@@ -177,6 +177,12 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
+    /// P-Charging-Vector, if it has one that names the request.
+    #[must_use]
+    pub fn charging_vector(&self) -> Option<ChargingVector<'_>> {
+        ChargingVector::parse(self.request.message.header(sip::Name::PChargingVector)?)
+    }
+
     /// Those of [`Message::asserted`] that are telephone numbers, each with its number.
     pub fn asserted_numbers(&self) -> impl Iterator<Item = (Identity, Number)> {
         super::ims::asserted_uris(&self.request).filter_map(|uri| {
@@ -439,6 +445,8 @@ pub enum Indication<'a> {
         status: u16,
         /// The SM-RP message in the body of a 2xx, where no procedure has one.
         report: Option<Rp<'a>>,
+        /// P-Charging-Vector of the answer.
+        charging: Option<ChargingVector<'a>>,
     },
     /// A UE's own REGISTER of ours was answered 401 with a challenge: it has ended.
     Challenged {
@@ -531,6 +539,9 @@ pub struct MessageRequest<'a> {
     pub towards_ue: bool,
     /// P-Access-Network-Info, or empty.
     pub access_network_info: &'a [u8],
+    /// P-Charging-Vector towards the core: our identity for the request (icid-value), and the network that it comes from
+    /// (orig-ioi), or empty.
+    pub charging: Option<(&'a [u8], &'a [u8])>,
     /// What it carries.
     pub rp: Rp<'a>,
 }

@@ -5,6 +5,8 @@ mod harness;
 
 #[path = "procedures/alerting.rs"]
 mod alerting;
+#[path = "procedures/charging.rs"]
+mod charging;
 #[path = "procedures/core_hosts.rs"]
 mod core_hosts;
 #[path = "procedures/direct.rs"]

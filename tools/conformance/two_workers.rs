@@ -219,7 +219,9 @@ fn more_messages_keep_the_user() {
                 world.core().mt.values().all(|mt| mt.outcome.is_some())
             });
         }
-        world.until("every report has its answer", |world| world.core().reports.len() == world.core().reported);
+        world.until("every report has its answer", |world| {
+            world.core().reports.len() == world.core().reported
+        });
         let core = world.core();
         assert_eq!(core.mt.len(), chains.len() * 5, "seed {seed}");
         assert!(core.mt.values().all(|mt| *mt == DELIVERED), "seed {seed}");

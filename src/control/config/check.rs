@@ -400,6 +400,11 @@ impl Check<'_, '_, '_> {
             self.count(place("mnc"), network.mnc.len(), "digits", 2..=3);
             self.count(place("gateway_title"), network.gateway_title.len(), "digits", 4..=15);
             self.uri(place("gateway_uri"), &network.gateway_uri);
+            let is_quotable = |octet: u8| matches!(octet, b' '..=b'~') && !matches!(octet, b'"' | b'\\');
+            if network.ioi.len() > 48 || !network.ioi.bytes().all(is_quotable) {
+                let what = format!("{:?} can't stand in P-Charging-Vector", network.ioi);
+                self.error(place("ioi"), what, "give at most 48 printable ASCII characters, no quotes");
+            }
             if !matches!(network.report_answer, 200 | 202) {
                 let what = format!("{} is no answer to a report", network.report_answer);
                 self.error(place("report_answer"), what, "give 200 or 202");

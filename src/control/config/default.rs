@@ -2,8 +2,8 @@
 
 use super::{
     Access, Admin, Aka, Backoff, Capacity, Eal, Exchange, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred,
-    Node, NodeKind, NumberForm, Numbers, PeerPart, R1, R1Order, R1Trigger, RegEvent, ReportUnmatched, RouteOn, ScscfTransport,
-    Sharing, Timers, UnreachablePolicy,
+    Node, NodeKind, NumberForm, Numbers, PeerPart, R1, R1Order, R1Trigger, RegEvent, ReportUnmatched,
+    RouteOn, ScscfTransport, Sharing, Timers, UnreachablePolicy,
 };
 use crate::ident::Digits;
 use std::time::Duration;
@@ -67,7 +67,7 @@ impl Default for Admin {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: LogLevel::Info, format: LogFormat::Json }
+        Self { level: LogLevel::Info, format: LogFormat::Json, messages_per_second: 0 }
     }
 }
 

@@ -50,6 +50,9 @@ pub struct Network {
     pub legacy: bool,
     /// How UEs register here themselves (8.1). Without it, only S-CSCFs are listened to.
     pub direct: Option<Direct>,
+    /// Its name in P-Charging-Vector (orig-ioi, TS 24.229 7.2A.5), as in `"Type 3home1.net"`. Default: none is told.
+    #[serde(default)]
+    pub ioi: String,
     /// How its users spell numbers. Default: those of the country of `gateway_title`, without a national prefix.
     #[serde(default)]
     pub numbers: Numbers,

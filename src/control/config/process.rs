@@ -105,6 +105,8 @@ pub struct Log {
     pub level: LogLevel,
     /// Default `"json"`.
     pub format: LogFormat,
+    /// Of how many messages in a second, on each worker, the end is told: how, and what is known of them for charging. Default 0.
+    pub messages_per_second: u32,
 }
 
 /// How severe a log record is.

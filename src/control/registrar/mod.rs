@@ -248,6 +248,7 @@ impl Registrar {
             ToControl::Invoked(invoked) => self.on_invoked(now, &invoked),
             ToControl::Unreachable { subscriber, binding } => self.on_unreachable(now, subscriber, binding),
             ToControl::Unmatched(unmatched) => super::reports::tell(&self.config, &unmatched),
+            ToControl::MessageEnded(end) => super::reports::tell_end(&self.config, &end),
             ToControl::Subscribed { subscription, answer } => {
                 self.reg_event.answered(now, subscription, &answer);
             }

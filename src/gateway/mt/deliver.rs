@@ -6,9 +6,9 @@ use super::{Arrived, Awaiting, Mt, MtResult};
 use crate::base::{Key, Time};
 use crate::gateway::cause::{self, Failure};
 use crate::gateway::mailbox::{ToControl, Version};
-use crate::gateway::{Cx, Gateway, Timed, User};
+use crate::gateway::{Cx, Gateway, Network, Timed, User};
 use crate::ident::Identity;
-use crate::stack::{MessageRequest, RequestId, Rp};
+use crate::stack::{ChargingVector, MessageRequest, RequestId, Rp};
 use crate::subscriber::{AccessKind, Binding, Record};
 
 /// Step 5: the message goes towards the S-CSCF, with the user's tel URI as Request-URI; or to the UE itself (8.4 step 5),
@@ -36,7 +36,8 @@ pub(super) fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arri
         };
         let token = cx.stack.report_token(user.call());
         let token = if network.report_token { &token[..] } else { &[] };
-        send(now, (&network.uri, token), subscriber.record(), binding, user, rp, cx)
+        let own = Own { network, token, icid: &mt.charging.icid };
+        send(now, &own, subscriber.record(), binding, user, rp, cx)
     });
     match sent {
         Ok(request) => {
@@ -47,10 +48,19 @@ pub(super) fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arri
     }
 }
 
-/// Sends a message; `from` is our own URI and the parameter that it gets.
+/// What a message has of ours.
+struct Own<'a> {
+    network: &'a Network,
+    /// The parameter that our URI gets.
+    token: &'a [u8],
+    /// Our identity for it.
+    icid: &'a [u8],
+}
+
+/// Sends a message.
 fn send(
     now: Time,
-    (own, token): (&str, &[u8]),
+    &Own { network, token, icid }: &Own<'_>,
     record: &Record,
     binding: &Binding,
     user: User,
@@ -60,6 +70,7 @@ fn send(
     let direct = binding.access == AccessKind::Direct;
     let tel = record.msisdn().and_then(Identity::tel);
     let target = tel.or_else(|| record.default_identity()).ok_or(Failure::SystemFailure)?;
+    let own = network.uri.as_str();
     let mut named = [0; 256];
     let from = match (named.get_mut(..own.len() + token.len()), token) {
         (None, _) | (_, []) => own,
@@ -83,6 +94,7 @@ fn send(
         key: user.call(),
         towards_ue: !direct,
         access_network_info: &[],
+        charging: (!direct).then_some((icid, network.ioi.as_bytes())),
         rp,
     };
     cx.stack.message(now, &request, user.to_u64(), cx.outside).map_err(|_| Failure::SystemFailure)
@@ -95,7 +107,7 @@ pub(in crate::gateway) fn on_answered(
     now: Time,
     key: Key,
     status: u16,
-    report: Option<&Rp<'_>>,
+    (report, charging): (Option<&Rp<'_>>, Option<&ChargingVector<'_>>),
     cx: &mut Cx<'_>,
 ) {
     let report = report.and_then(|rp| read(gateway, rp));
@@ -104,6 +116,9 @@ pub(in crate::gateway) fn on_answered(
         return;
     }
     mt.request = None;
+    if let Some(charging) = charging.filter(|_| mt.direct.is_none()) {
+        mt.charging.answered(charging);
+    }
     if (200..300).contains(&status) {
         mt.answered = true;
         let taken =

@@ -10,20 +10,23 @@ mod report;
 mod result;
 
 use super::cause::{self, Failure};
+use super::charging::Charging;
 use super::mailbox::Version;
 use super::sender::Tried;
 use super::{Crossing, Cx, Gateway};
 use crate::base::{Inline, Key, Time, TimerId};
 use crate::ident::{Identity, Imsi, Number, WorkerId};
 use crate::stack::{Asked, Deferred, ForwardSm, Invoke, RequestId};
-use crate::subscriber::{Holder, SubscriberId};
+use crate::subscriber::{AccessNetworkInfo, Holder, SubscriberId};
 use std::net::SocketAddr;
 
 use deliver::deliver;
 pub(super) use deliver::{on_answered, on_report_timeout};
 pub(super) use report::{on_report, on_report_elsewhere};
-pub(super) use result::{on_dialogue_gone, on_no_more, on_result_elsewhere, on_result_passes, on_result_sent};
 use result::{conclude, pass_on, send_result};
+pub(super) use result::{
+    on_dialogue_gone, on_no_more, on_result_elsewhere, on_result_passes, on_result_sent,
+};
 
 /// The longest queue per user that can be configured.
 pub const MAX_QUEUE: usize = 16;
@@ -79,6 +82,8 @@ pub struct Report {
     pub reference: u8,
     /// What it says.
     pub result: MtResult,
+    /// By which access the UE has sent it.
+    pub access_network_info: AccessNetworkInfo,
     /// The MESSAGE that waits for an answer, and the worker that has it.
     pub request: Deferred,
     /// That worker.
@@ -110,6 +115,8 @@ pub(crate) struct Mt {
     awaiting: Awaiting,
     timer: Option<TimerId>,
     queue: Queue,
+    /// What is known of it for charging.
+    charging: Charging,
 }
 
 /// Messages that wait for a user, oldest first.
@@ -336,6 +343,7 @@ fn hold(
         awaiting: Awaiting::Report,
         timer: None,
         queue,
+        charging: Charging { icid: gateway.next_icid(), ..Charging::NONE },
     };
     if let Ok(key) = gateway.mt.insert(mt) {
         deliver(gateway, now, key, arrived, cx);

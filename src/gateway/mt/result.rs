@@ -6,6 +6,7 @@ use super::report::answer_report;
 use super::{Arrived, Awaiting, MtResult, ReportRequest, hold, holder};
 use crate::base::{Key, Time};
 use crate::gateway::cause::{self, Failure};
+use crate::gateway::charging::{End, MessageEnd};
 use crate::gateway::{Crossing, Cx, Gateway, Timed};
 use crate::ident::{Imsi, WorkerId};
 use crate::stack::{Asked, DialogueId};
@@ -38,7 +39,10 @@ pub(super) fn finish(
             Some(_) => {}
         }
     }
+    let end = End::Delivered(result.failure);
+    let end = MessageEnd { network: mt.network, imsi: mt.imsi, end, charging: mt.charging };
     let (asked, worker) = (mt.asked, gateway.config.worker);
+    gateway.ended(now, &end, cx);
     if asked.worker != worker {
         await_result(gateway, now, key, report);
         return conclude(gateway, now, asked, Some((worker, key)), result, cx);
@@ -107,7 +111,7 @@ pub(super) fn release(
     }
     let Some(mt) = gateway.mt.get_mut(key) else { return };
     let is_there = |asked: &Asked| asked.worker != gateway.config.worker || cx.stack.is_open(asked.dialogue);
-    if !mt.more || !is_there(&mt.asked) {
+    if !mt.more || gateway.config.mt_more.is_zero() || !is_there(&mt.asked) {
         return pass_on(gateway, now, key, None, cx);
     }
     // It may have overtaken the news that its predecessor's result has gone.

@@ -237,6 +237,13 @@ impl Ims {
             if !request.access_network_info.is_empty() {
                 w.header(Name::PAccessNetworkInfo, &[request.access_network_info]);
             }
+            match request.charging {
+                Some((icid, [])) => w.header(Name::PChargingVector, &[b"icid-value=", icid]),
+                Some((icid, ioi)) => {
+                    w.header(Name::PChargingVector, &[b"icid-value=", icid, b";orig-ioi=\"", ioi, b"\""]);
+                }
+                None => {}
+            }
             if let Some(call_id) = request.in_reply_to {
                 w.header(Name::InReplyTo, &[call_id]);
             }

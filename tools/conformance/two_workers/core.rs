@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipsmgw::base::{Counts, Inline, Key, Time};
 use ipsmgw::ident::{Imsi, Number, Ssn};
 use ipsmgw::stack::{
-    Application, Context, DialogueId, Indication, MessageRequest, MtForward, Operation, Outcome, RegisterRequest,
-    Request, Rp,
+    Application, Context, DialogueId, Indication, MessageRequest, MtForward, Operation, Outcome,
+    RegisterRequest, Request, Rp,
 };
 
 pub(crate) const GATEWAY_SIP: &str = "10.0.0.1:5060";
@@ -271,7 +271,14 @@ impl Core {
         }
     }
 
-    fn forward_from(&mut self, now: Time, centre: &str, user: u32, more_messages: bool, cx: &mut Cx<'_>) -> u32 {
+    fn forward_from(
+        &mut self,
+        now: Time,
+        centre: &str,
+        user: u32,
+        more_messages: bool,
+        cx: &mut Cx<'_>,
+    ) -> u32 {
         let serial = self.key().slot;
         self.users.insert(serial, user);
         self.mt.insert(serial, Mt::default());
@@ -329,6 +336,7 @@ impl Core {
             key,
             towards_ue: false,
             access_network_info: b"IEEE-802.11",
+            charging: None,
             rp,
         };
         cx.stack.message(now, &request, word, cx.outside).expect("room");

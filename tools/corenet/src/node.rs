@@ -282,7 +282,7 @@ impl Application for Node {
             },
             // A transport error is a 503 (RFC 3261 8.1.3.1).
             Indication::Unreachable { user, .. } => {
-                self.handle(now, &mut Indication::Answered { user, status: 503, report: None }, cx);
+                self.handle(now, &mut Indication::Answered { user, status: 503, report: None, charging: None }, cx);
             }
             // There is no SS7 here.
             _ => {}

@@ -280,6 +280,7 @@ fn notice(node: &mut Node, now: Time, number: u32, cx: &mut Cx<'_>) {
         in_reply_to: None,
         key: Key { slot: number, generation: NOTICES },
         towards_ue: false,
+        charging: None,
         access_network_info,
         rp: Rp::MemoryAvailable { reference },
     };
@@ -389,6 +390,7 @@ fn submit_as(node: &mut Node, now: Time, at: usize, direct: bool, intended: Time
         in_reply_to: None,
         key: Key { slot: number, generation: SUBMISSIONS },
         towards_ue: false,
+        charging: None,
         access_network_info,
         rp: Rp::Submit { reference, service_centre: Some(scscf.service_centre.into()), tpdu: &tpdu },
     };
@@ -568,6 +570,7 @@ fn on_deliver(
         in_reply_to: Some(message.call_id),
         key: Key { slot: number, generation: REPORTS },
         towards_ue: false,
+        charging: None,
         access_network_info,
         rp,
     };

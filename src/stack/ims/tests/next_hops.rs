@@ -40,6 +40,7 @@ fn delivery<'a>() -> MessageRequest<'a> {
         key: Key { slot: 1, generation: 2 },
         towards_ue: true,
         access_network_info: &[],
+        charging: None,
         rp: Rp::Ack { reference: 7, tpdu: None },
     }
 }
