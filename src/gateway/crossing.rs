@@ -11,6 +11,7 @@ use crate::subscriber::{LastMo, SubscriberId};
 
 /// A message between two workers' gateways.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::large_enum_variant)] // it is copied into a ring: no box on the packet path
 pub enum Crossing {
     /// To the holder: another mobile terminated message for the user.
     Arrived {
