@@ -59,7 +59,7 @@ fn refresh(
         return None;
     }
     let life = Duration::from_secs(u64::from(register.expires.min(gateway.config.registration_max)));
-    let extended = subscriber.extend(at, subscriber.expiry(at), now + life);
+    let extended = subscriber.refresh(at, now, now + life);
     if extended && of_this_call {
         subscriber.refreshed(at, register.cseq);
     }

@@ -363,15 +363,16 @@ impl Writer {
         self.retired.len()
     }
 
-    /// Looks for subscribers of whom a binding has ended by `now`, in the next 65,536 places of the table: called
-    /// regularly, it goes round.
+    /// Looks for subscribers of whom a binding has ended by `now`, or a set of identities, in the next 65,536 places of the
+    /// table: called regularly, it goes round.
     pub fn expired(&mut self, now: Time, found: &mut impl FnMut(SubscriberId)) {
         let places = self.table.slots.len();
         for _ in 0..places.min(SWEEP) {
             let slot = self.swept as u32;
             self.swept = if self.swept + 1 < places { self.swept + 1 } else { 0 };
             if let Some(subscriber) = self.table.at(slot)
-                && subscriber.registered(now).count() < subscriber.record().bindings().len()
+                && (subscriber.registered(now).count() < subscriber.record().bindings().len()
+                    || subscriber.record().ends().iter().any(|(_, end)| *end <= now))
             {
                 found(subscriber.id());
             }
