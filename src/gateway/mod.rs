@@ -470,6 +470,7 @@ impl Gateway {
     /// Checks what must hold between any two calls.
     pub fn assert_invariants(&self) {
         assert!(self.timers.len() <= self.mt.len() + self.mo.len(), "a timer without a message");
+        self.mo.iter().for_each(|(_, mo)| mo.assert_invariants());
         let waiting: usize = self.mt.iter().map(|(_, mt)| mt.waiting()).sum();
         let waiting = waiting + self.for_joining.len();
         let reports = self.mo.iter().filter(|(_, mo)| mo.has_report()).count();
