@@ -285,6 +285,7 @@ impl Config {
             mo,
             mt,
             duplicates,
+            mo_per_second: _,
             subscribers,
             identities,
             frames,
