@@ -9,6 +9,7 @@ pub mod config;
 pub mod layers;
 pub mod log;
 pub mod metrics;
+pub mod numbering;
 mod numbers;
 mod paths;
 pub mod registrar;

@@ -205,6 +205,7 @@ pub(super) fn on_no_repeat(
 mod tests {
     use super::*;
     use crate::base::Inline;
+    use crate::ident::Number;
     use crate::subscriber::SubscriberId;
     use core::time::Duration;
 
@@ -214,7 +215,7 @@ mod tests {
             device: 0,
             originator: 0,
             reference,
-            service_centre: "491710760000".parse().ok().map(|digits| (1, digits)),
+            service_centre: "491710760000".parse().ok().map(Number::international),
             tpdu: Inline::new(tpdu).unwrap(),
         }
     }
@@ -244,8 +245,8 @@ mod tests {
             submission(7, b"texu"),
             Submission { subscriber: other, ..same },
             Submission { service_centre: None, ..same },
-            Submission { service_centre: "491710760001".parse().ok().map(|digits| (1, digits)), ..same },
-            Submission { service_centre: same.service_centre.map(|(_, digits)| (2, digits)), ..same },
+            Submission { service_centre: "491710760001".parse().ok().map(Number::international), ..same },
+            Submission { service_centre: same.service_centre.map(|number| Number::typed(number.digits, 0xa1)), ..same },
         ] {
             assert!(remembered.find(now, last, &different).is_none(), "the mark is the same: {different:?}");
         }

@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::sender::{Sender, Tried};
 use super::{Crossing, Cx, Gateway, Timed, User, alerting, cause, duplicates};
 use crate::base::{Connection, Inline, Key, Time, TimerId};
-use crate::ident::{Digits, Identity, Imsi, WorkerId};
+use crate::ident::{Identity, Imsi, Number, WorkerId};
 use crate::stack::{Message, MessageRequest, MoForward, Outcome, Refusal, Rp, submit_report};
 use crate::subscriber::{AccessKind, LastMo, SubscriberId};
 
@@ -95,8 +95,8 @@ pub struct Submission {
     pub originator: u64,
     /// RP-MR.
     pub reference: u8,
-    /// The service centre's number and its type; none: a notice of free memory.
-    pub service_centre: Option<(u8, Digits)>,
+    /// The service centre's number as it came; none: a notice of free memory.
+    pub service_centre: Option<Number>,
     /// The TPDU; empty for a notice of free memory.
     pub tpdu: Inline<233>,
 }
@@ -116,7 +116,8 @@ impl Submission {
 
     /// What the same has alike, beside the TPDU.
     pub(super) fn key(&self) -> [u8; 26] {
-        let (kind, digits) = self.service_centre.map_or((u8::MAX, 0), |(kind, of)| (kind, of.to_u128()));
+        let (kind, digits) =
+            self.service_centre.map_or((0, 0), |number| (number.octet(), number.digits.to_u128()));
         let mut key = [0; 26];
         key[..8].copy_from_slice(&self.subscriber.to_u64().to_be_bytes());
         (key[8], key[9]) = (self.reference, kind);
@@ -165,9 +166,6 @@ enum Awaiting {
 
 /// What the originator is told: RP-ACK or RP-ERROR with its cause, and the SUBMIT-REPORT if there is one.
 pub(super) type Reported<'a> = Result<Option<&'a [u8]>, (u8, Option<&'a [u8]>)>;
-
-/// Type of number of an international one.
-const INTERNATIONAL: u8 = 1;
 
 /// What is known of the sender of a MESSAGE that has been answered 202: the UE waits for its RP-ACK or RP-ERROR.
 #[derive(Clone, Copy, Debug)]
@@ -293,12 +291,13 @@ pub(super) fn submission(
             let served =
                 gateway.networks.get(usize::from(accepted.network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
             let service_centre =
-                service_centre.or(message.request_digits).ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
-            if !served.allows_service_centre(service_centre) {
+                service_centre.or(message.request_number).ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
+            let key = served.numbering.key(service_centre);
+            if !key.is_some_and(|key| served.allows_service_centre(key)) {
                 return Err(cause::UNASSIGNED_NUMBER);
             }
             let tpdu = Inline::new(tpdu).ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
-            Ok(of(Some((INTERNATIONAL, service_centre)), tpdu))
+            Ok(of(Some(service_centre), tpdu))
         }
         Rp::MemoryAvailable { .. } => Ok(of(None, Inline::EMPTY)),
         Rp::Faulty { cause, .. } => Err(cause),
@@ -318,14 +317,16 @@ pub(super) fn carry_out(
     let network = mo.network;
     let subscriber = gateway.subscribers.get(submission.subscriber).ok_or(cause::UNIDENTIFIED_SUBSCRIBER)?;
     let (msisdn, imsi) = (subscriber.record().msisdn(), subscriber.record().imsi());
-    let Some((_, service_centre)) = submission.service_centre else {
+    let Some(number) = submission.service_centre else {
         return alerting::tell_hlr(gateway, now, key, network, imsi, cx);
     };
     let served = gateway.networks.get(usize::from(network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
+    let service_centre = served.numbering.key(number).ok_or(cause::UNASSIGNED_NUMBER)?;
     let forward = MoForward {
         title: served.title,
         ssn: served.node.ssn(),
         service_centre,
+        destination: served.numbering.outward(number, service_centre),
         msisdn: Gateway::originator(msisdn),
         imsi,
         tpdu: &submission.tpdu,

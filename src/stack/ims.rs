@@ -15,7 +15,7 @@ use crate::base::{
     Connection, Flow, Inline, IpPrefix, Key, Layer, Malformed, MalformedCounts, Out, SipKey, Time, Transport,
     counts,
 };
-use crate::ident::{Identity, Wildcard, WorkerId};
+use crate::ident::{Identity, Number, Wildcard, WorkerId};
 use crate::proto::link::{self, Datagram};
 use crate::proto::sip::{
     self, ClientConfig, ClientTransactions, Method, Minter, Name, NameAddr, Origin, Received,
@@ -514,13 +514,11 @@ impl Ims {
         if !is_sms(message) {
             return Err(415);
         }
-        let rpdu::Read { rp, repaired, type_of_number } =
+        let rpdu::Read { rp, repaired } =
             rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
         let number = uri.digits();
         let mut asserted = [None; 3];
-        let served = message.values(Name::PServedUser).take(1).filter_map(identity);
-        let of_core = message.asserted().filter_map(|uri| Uri::of_checked(uri)?.canonical());
-        let identities = served.chain(of_core).filter(|_| request.known);
+        let identities = asserted_uris(request).filter_map(|uri| uri.canonical());
         for (place, identity) in asserted.iter_mut().zip(identities) {
             *place = Some(identity);
         }
@@ -536,9 +534,7 @@ impl Ims {
                 (token.worker, crate::base::Key { slot: token.slot, generation: token.generation })
             }),
             has_in_reply_to: message.header(Name::InReplyTo).is_some(),
-            request_digits: number.map(|number| number.digits),
-            request_is_international: number.is_some_and(|number| number.international),
-            type_of_number,
+            request_number: number.map(|number| Number::of_uri(number.digits, number.international)),
             repaired,
             access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
             rp,
@@ -747,6 +743,15 @@ fn is_sms(message: &sip::Message<'_>) -> bool {
     // Nearly all spell it as we do.
     message.header(Name::ContentType) == Some(SMS.as_bytes())
         || message.content_type().is_some_and(|media_type| media_type.is(SMS))
+}
+
+/// Who sends a MESSAGE, as a trusted core asserts: the served user (RFC 5502), then P-Asserted-Identity.
+pub(super) fn asserted_uris<'a>(request: &Request<'a>) -> impl Iterator<Item = Uri<'a>> + use<'a> {
+    let message = &request.message;
+    let served = message.values(Name::PServedUser).take(1).filter_map(|it| Some(NameAddr::parse(it)?.uri));
+    let uris = served.chain(message.asserted()).filter_map(Uri::of_checked);
+    let known = request.known;
+    uris.filter(move |_| known)
 }
 
 /// The canonical identity of a name-addr or addr-spec.

@@ -420,6 +420,7 @@ impl Check<'_, '_, '_> {
                 let remedy = "give at least one { uri = …, address = … }, or a [network.direct] section";
                 self.error(place("scscf"), "there is none", remedy);
             }
+            self.numbers(at, network);
             self.reg_event(at, network);
             self.hlrs(at, network);
             self.direct(at, network);
@@ -432,6 +433,24 @@ impl Check<'_, '_, '_> {
                     self.error(place, "is of a family that the gateway has no SIP address of", remedy);
                 }
             }
+        }
+    }
+
+    /// How its users spell numbers.
+    fn numbers(&mut self, at: usize, network: &Network) {
+        let numbers = &network.numbers;
+        let place = |key: &str| format!("network[{at}].numbers.{key}");
+        self.count(place("country_code"), numbers.country_code.len(), "digits", 1..=3);
+        self.count(place("national_prefix"), numbers.national_prefix.len(), "digits", 0..=5);
+        self.count(place("international_prefix"), numbers.international_prefix.len(), "digits", 0..=5);
+        if numbers.international_prefix == numbers.national_prefix && !numbers.national_prefix.is_empty() {
+            let remedy = "give two different prefixes";
+            self.error(place("national_prefix"), "is the international prefix too", remedy);
+        }
+        for (n, rule) in numbers.rule.iter().enumerate() {
+            let place = |key: &str| place(&format!("rule[{n}].{key}"));
+            self.range(place("strip"), u32::from(rule.strip), 0..=rule.prefix.len() as u32);
+            self.count(place("add"), rule.add.len(), "digits", 0..=15);
         }
     }
 
@@ -508,6 +527,7 @@ impl Check<'_, '_, '_> {
         self.range("timers.nonce_s", timers.nonce.as_secs(), 2..=600);
         self.range("timers.reassembly_s", timers.reassembly.as_secs(), 1..=120);
         self.range("timers.mt_report_ms", timers.mt_report.as_millis(), 100..=600_000);
+        self.range("timers.mt_more_ms", timers.mt_more.as_millis(), 0..=60_000);
         self.range("timers.mt_queue", timers.mt_queue, 0..=MAX_QUEUE as u8);
         self.range("timers.map_forward_ms", timers.map_forward.as_millis(), 100..=600_000);
         self.range("timers.registration_max_s", timers.registration_max.as_secs(), 60..=31_536_000);

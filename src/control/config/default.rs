@@ -2,9 +2,10 @@
 
 use super::{
     Access, Admin, Aka, Backoff, Capacity, Eal, Exchange, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred,
-    Node, NodeKind, PeerPart, R1, R1Order, R1Trigger, RegEvent, ReportUnmatched, RouteOn, ScscfTransport,
+    Node, NodeKind, NumberForm, Numbers, PeerPart, R1, R1Order, R1Trigger, RegEvent, ReportUnmatched, RouteOn, ScscfTransport,
     Sharing, Timers, UnreachablePolicy,
 };
+use crate::ident::Digits;
 use std::time::Duration;
 
 impl Default for Node {
@@ -16,6 +17,18 @@ impl Default for Node {
             secret_file: None,
             tid_prefix: 0,
             tid_prefix_bits: 0,
+        }
+    }
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self {
+            country_code: Digits::EMPTY,
+            national_prefix: Digits::EMPTY,
+            international_prefix: Digits::from_ascii(b"00").unwrap_or_default(),
+            service_centre: NumberForm::AsItCame,
+            rule: vec![],
         }
     }
 }
@@ -63,6 +76,7 @@ impl Default for Timers {
     fn default() -> Self {
         Self {
             mt_report: Duration::from_secs(40),
+            mt_more: Duration::from_secs(10),
             mt_queue: 8,
             map_forward: Duration::from_secs(90),
             registration_max: Duration::from_secs(604_800),

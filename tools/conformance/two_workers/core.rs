@@ -1,12 +1,12 @@
 //! The core network of these tests as one application: S-CSCF, UEs and SMSC, with a sheet of what became of each
 //! message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipsmgw::base::{Counts, Inline, Key, Time};
-use ipsmgw::ident::{Imsi, Ssn};
+use ipsmgw::ident::{Imsi, Number, Ssn};
 use ipsmgw::stack::{
-    Application, Context, Indication, MessageRequest, MtForward, Operation, Outcome, RegisterRequest,
+    Application, Context, DialogueId, Indication, MessageRequest, MtForward, Operation, Outcome, RegisterRequest,
     Request, Rp,
 };
 
@@ -14,6 +14,7 @@ pub(crate) const GATEWAY_SIP: &str = "10.0.0.1:5060";
 pub(crate) const CORE_SIP: &str = "10.0.0.2:5060";
 pub(crate) const GATEWAY_TITLE: &str = "491710999001";
 pub(crate) const CENTRE: &str = "491710760000";
+pub(crate) const OTHER_CENTRE: &str = "491710760001";
 
 pub(crate) type Cx<'a> = Context<'a, (), ()>;
 
@@ -81,6 +82,14 @@ pub(crate) struct Core {
     repeats: BTreeMap<u32, u32>,
     /// Messages by serial number.
     pub(crate) mt: BTreeMap<u32, Mt>,
+    /// Of a message that others follow in its dialogue: for whom, how many, and whether they wait to be told to.
+    following: BTreeMap<u32, (u32, u32, bool)>,
+    /// Messages that followed another in its dialogue.
+    pub(crate) chained: BTreeSet<u32>,
+    /// Dialogues that are left open for another message, and the message that was last in each.
+    open: Vec<(u32, DialogueId)>,
+    /// Whom messages are for, by serial number.
+    pub(crate) users: BTreeMap<u32, u32>,
     /// Serial numbers in the order in which UEs got them.
     pub(crate) order: Vec<u32>,
     /// Final answers to delivery reports.
@@ -139,6 +148,10 @@ impl Core {
             answered: 0,
             repeats: BTreeMap::new(),
             mt: BTreeMap::new(),
+            following: BTreeMap::new(),
+            chained: BTreeSet::new(),
+            open: vec![],
+            users: BTreeMap::new(),
             order: vec![],
             reports: vec![],
             reported: 0,
@@ -197,7 +210,7 @@ impl Core {
         self.mo.insert(serial, Mo::default());
         let rp = Rp::Submit {
             reference: self.reference,
-            service_centre: CENTRE.parse().ok(),
+            service_centre: CENTRE.parse().ok().map(Number::international),
             tpdu: &tpdu(true, serial),
         };
         self.submitted.insert(serial, (user, self.reference));
@@ -221,22 +234,71 @@ impl Core {
         let (_, reference) = self.submitted[&serial];
         let key = self.key();
         self.repeats.insert(key.slot, serial);
-        let service_centre = CENTRE.parse().ok();
+        let service_centre = CENTRE.parse().ok().map(Number::international);
         let rp = Rp::Submit { reference, service_centre, tpdu: &tpdu(true, serial) };
         self.message(now, from, key, None, rp, SUBMIT | u64::from(serial), cx);
     }
 
     /// The SMS-GMSC sends a message; its serial number.
     pub(crate) fn forward(&mut self, now: Time, user: u32, cx: &mut Cx<'_>) -> u32 {
+        self.forward_from(now, CENTRE, user, false, cx)
+    }
+
+    /// Another SMS-GMSC sends a message that `count` others follow in the same dialogue: at once, or when they are told to.
+    /// Its serial number.
+    pub(crate) fn forward_more(
+        &mut self,
+        now: Time,
+        (user, count): (u32, u32),
+        waits: bool,
+        cx: &mut Cx<'_>,
+    ) -> u32 {
+        let serial = self.forward_from(now, OTHER_CENTRE, user, true, cx);
+        self.following.insert(serial, (user, count, waits));
+        serial
+    }
+
+    /// The next messages in the dialogues that wait for them; how many.
+    pub(crate) fn go_on(&mut self, now: Time, cx: &mut Cx<'_>) -> usize {
+        let open = core::mem::take(&mut self.open);
+        for &(last, dialogue) in &open {
+            self.follow(now, last, dialogue, cx);
+        }
+        open.len()
+    }
+
+    /// No messages follow in the dialogues that wait for them.
+    pub(crate) fn close(&mut self, now: Time, cx: &mut Cx<'_>) {
+        for (_, dialogue) in core::mem::take(&mut self.open) {
+            cx.stack.no_more_messages(now, dialogue, cx.outside);
+        }
+    }
+
+    fn follow(&mut self, now: Time, last: u32, dialogue: DialogueId, cx: &mut Cx<'_>) {
+        let Some((user, left, waits)) = self.following.remove(&last) else { return };
         let serial = self.key().slot;
         self.mt.insert(serial, Mt::default());
+        let (next, word) = (tpdu(false, serial), FORWARD | u64::from(serial));
+        let sent = cx.stack.next_mt_forward_sm(now, dialogue, &next, left > 1, word, cx.outside);
+        sent.expect("an open dialogue");
+        self.users.insert(serial, user);
+        self.chained.insert(serial);
+        if left > 1 {
+            self.following.insert(serial, (user, left - 1, waits));
+        }
+    }
+
+    fn forward_from(&mut self, now: Time, centre: &str, user: u32, more_messages: bool, cx: &mut Cx<'_>) -> u32 {
+        let serial = self.key().slot;
+        self.users.insert(serial, user);
+        self.mt.insert(serial, Mt::default());
         let forward = MtForward {
-            title: CENTRE.parse().expect("digits"),
+            title: centre.parse().expect("digits"),
             ssn: Ssn::MSC,
             node: (GATEWAY_TITLE.parse().expect("digits"), Ssn::MSC),
             imsi: imsi(user),
-            service_centre: CENTRE.parse().expect("digits"),
-            more_messages: false,
+            service_centre: Number::international(centre.parse().expect("digits")),
+            more_messages,
             tpdu: &tpdu(false, serial),
         };
         let user = FORWARD | u64::from(serial);
@@ -368,9 +430,18 @@ impl Application for Core {
                     | Outcome::Aborted
                     | Outcome::TimedOut => u8::MAX,
                 };
-                let mt = self.mt.get_mut(&(user as u32)).expect("a message that was sent");
+                let serial = user as u32;
+                let mt = self.mt.get_mut(&serial).expect("a message that was sent");
                 assert_eq!(mt.outcome.replace(told), None, "one outcome for each message");
+                if let Outcome::Result { open: Some(dialogue), .. } = outcome {
+                    match self.following.get(&serial) {
+                        Some((.., false)) => self.follow(now, serial, dialogue, cx),
+                        _ => self.open.push((serial, dialogue)),
+                    }
+                }
             }
+            // The gateway has ended a dialogue in which nothing followed.
+            Indication::Gone { dialogue, .. } => self.open.retain(|(_, open)| *open != dialogue),
             _ => self.unexpected += 1,
         }
     }
