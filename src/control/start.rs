@@ -179,7 +179,7 @@ pub fn start<IO: PacketIo + 'static>(
     }
     let control = Control::new(config, registrar, ports, mailboxes, published, clock, doorbell);
     let control = match of_streams {
-        Some(streams) => control.with_lost(streams.lost),
+        Some(streams) => control.with_streams(streams.lost, streams.tls),
         None => control,
     };
     Ok(Started { control, threads })

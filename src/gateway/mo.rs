@@ -56,6 +56,11 @@ impl Mo {
         self.report.is_some()
     }
 
+    /// Checks what must hold between any two calls.
+    pub(super) fn assert_invariants(&self) {
+        assert!(self.timer.is_none() || self.last.is_none(), "sent on, and still another worker's");
+    }
+
     pub(super) fn network(&self) -> u16 {
         self.network
     }
@@ -90,6 +95,9 @@ pub struct Submission {
     pub subscriber: SubscriberId,
     /// The name of the UE's binding, if it registered here itself; else zero: one UE can't be told from another.
     pub device: u64,
+    /// A keyed hash of the identity that the core asserted, since several persons may stand behind one subscriber; zero if
+    /// the UE registered here itself, which [`Submission::device`] tells.
+    pub originator: u64,
     /// RP-MR.
     pub reference: u8,
     /// The service centre's number as it came; none: a notice of free memory.
@@ -99,11 +107,12 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// Whether it is the same, of the same UE as far as that can be told.
+    /// Whether it is the same, of the same person and UE as far as that can be told.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        let may_be = self.device == other.device || self.device == 0 || other.device == 0;
-        may_be
+        let may_be = |one: u64, other: u64| one == other || one == 0 || other == 0;
+        may_be(self.device, other.device)
+            && may_be(self.originator, other.originator)
             && self.subscriber == other.subscriber
             && self.reference == other.reference
             && self.service_centre == other.service_centre
@@ -171,6 +180,8 @@ pub(super) struct Accepted {
     pub(super) subscriber: SubscriberId,
     /// The name of the binding, if the UE registered here itself; else zero.
     pub(super) device: u64,
+    /// A keyed hash of the identity that the core asserted; else zero.
+    pub(super) originator: u64,
     /// The subscriber, if a message had not reached him, and he is there again.
     pub(super) present: Option<Imsi>,
 }
@@ -239,8 +250,11 @@ pub(super) fn accept(
         charging: Charging::of(message, !direct),
     };
     let key = gateway.mo.insert(mo).ok()?;
-    let device = if direct { binding.registration } else { 0 };
-    Some(Accepted { key, network, subscriber, device, present })
+    let (device, originator) = match direct {
+        true => (binding.registration, 0),
+        false => (0, cx.stack.fingerprint(&[originator.as_bytes()], &[])),
+    };
+    Some(Accepted { key, network, subscriber, device, originator, present })
 }
 
 /// Steps 3 and 4, and step 6 (8.3 step 3): mo-forwardSM towards the SMS-IWMSC, with the MSISDN of the binding; unless it is a
@@ -274,6 +288,7 @@ pub(super) fn submission(
     let of = |service_centre, tpdu| Submission {
         subscriber: accepted.subscriber,
         device: accepted.device,
+        originator: accepted.originator,
         reference: message.rp.reference(),
         service_centre,
         tpdu,
@@ -331,6 +346,13 @@ pub(super) fn await_other(gateway: &mut Gateway, now: Time, key: Key) {
     let deadline = now + gateway.config.forward_timeout + CROSSING;
     if let Some(mo) = gateway.mo.get_mut(key).filter(|mo| mo.timer.is_none()) {
         mo.timer = gateway.timers.insert(deadline, Timed::Mo(key)).ok();
+    }
+}
+
+/// Another worker has told what it knows: nobody is waited for.
+pub(super) fn await_nobody(gateway: &mut Gateway, key: Key) {
+    if let Some(timer) = gateway.mo.get_mut(key).and_then(|mo| mo.timer.take()) {
+        gateway.timers.cancel(timer);
     }
 }
 

@@ -30,7 +30,7 @@ pub use numbering::{NumberRule, Numbering, Step as NumberStep, country_code};
 use crate::base::{Connection, Counts, Key, Slab, Time, Wheel, counts};
 use crate::ident::{Imsi, Msisdn, Wildcard, WorkerId};
 use crate::stack::{
-    Answer, Application, ChargingVector, Context, Indication, Invoke, Message, Operation, Rp,
+    Answer, Application, ChargingVector, Context, Indication, Invoke, Message, Operation, Request, Rp,
 };
 use crate::subscriber::{AccessKind, Reader};
 use mailbox::{ToControl, ToWorker};
@@ -353,19 +353,22 @@ impl Gateway {
 
     /// The served network whose core `source` belongs to: an S-CSCF at that very address, or on that host, or another host
     /// that is trusted. Only those may speak for users (REQUIREMENTS G-2).
-    pub(crate) fn network_of(&self, source: SocketAddr) -> Option<u16> {
-        self.network_registering(source)
-            .or_else(|| self.networks.iter().position(|network| network.trusts(source)).map(|at| at as u16))
+    pub(crate) fn network_of(&self, request: &Request<'_>) -> Option<u16> {
+        let trusts = |network: &Network| request.trusted && network.trusts(request.source);
+        self.network_registering(request)
+            .or_else(|| self.networks.iter().position(trusts).map(|at| at as u16))
     }
 
     /// The served network whose S-CSCF `source` is, whatever port it sends from, unless it is the very address of one:
     /// only those register users (TS 24.229 5.4.1.7).
-    pub(crate) fn network_registering(&self, source: SocketAddr) -> Option<u16> {
+    pub(crate) fn network_registering(&self, request: &Request<'_>) -> Option<u16> {
+        let source = request.source;
         let exact = |network: &Network| network.scscfs.iter().any(|scscf| scscf.address == source);
         self.networks
             .iter()
             .position(exact)
             .or_else(|| self.networks.iter().position(|network| network.scscf(source).is_some()))
+            .filter(|_| request.trusted)
             .map(|at| at as u16)
     }
 
@@ -502,6 +505,7 @@ impl Gateway {
     /// Checks what must hold between any two calls.
     pub fn assert_invariants(&self) {
         assert!(self.timers.len() <= self.mt.len() + self.mo.len(), "a timer without a message");
+        self.mo.iter().for_each(|(_, mo)| mo.assert_invariants());
         let waiting: usize = self.mt.iter().map(|(_, mt)| mt.waiting()).sum();
         let waiting = waiting + self.for_joining.len();
         let reports = self.mo.iter().filter(|(_, mo)| mo.has_report()).count();

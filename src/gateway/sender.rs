@@ -22,7 +22,7 @@ pub(crate) struct Sender {
 /// 8.9 step 3: an S-CSCF's MESSAGE is from whom it asserts. 8.3 step 3: a UE's is from whoever registered from its
 /// address and port, whatever the message says. Anybody else is nobody.
 pub(super) fn find(gateway: &Gateway, now: Time, message: &Message<'_>) -> Option<Sender> {
-    if let Some(network) = gateway.network_of(message.request.source) {
+    if let Some(network) = gateway.network_of(&message.request) {
         let found = message.asserted.iter().flatten().find_map(|identity| {
             let exact = gateway.subscribers.by_identity(identity.as_bytes());
             Some((exact.or_else(|| by_wildcard(gateway, identity))?.id(), *identity))

@@ -264,9 +264,9 @@ impl Ims {
         malformed: &mut MalformedCounts,
         out: &mut dyn Out,
     ) -> Next<'a> {
-        let &StreamMessage { connection, source, local, ref octets, refused } = arrived;
+        let &StreamMessage { connection, source, local, ref octets, refused, proved } = arrived;
         self.counts.by_stream += 1;
-        let known = contains(&self.config.trusted, source.ip());
+        let known = proved && contains(&self.config.trusted, source.ip());
         let origin = Origin { source, local, octets: octets.len(), known, connection: Some(connection) };
         if let Some(Refused(why)) = refused {
             embedded.keep_within(self.config.limits);
@@ -329,8 +329,18 @@ impl Ims {
                 return Next::HandOff(owner);
             }
             let &Origin { source, local, octets, known, connection } = origin;
-            let request =
-                Request { key, message, in_reply_to, report_token, source, local, octets, known, connection };
+            let request = Request {
+                key,
+                message,
+                in_reply_to,
+                report_token,
+                source,
+                local,
+                octets,
+                known,
+                trusted: known,
+                connection,
+            };
             return self.handle_request(now, &request, embedded, out);
         }
         let outcome = self.clients.handle_response(now, &message);

@@ -29,6 +29,8 @@ pub struct Request<'a> {
     pub octets: usize,
     /// Whether the source is known: see [`Request::from_known`].
     pub(crate) known: bool,
+    /// Whether it comes from one of [`super::ImsConfig::trusted`], which has proved so where it has to.
+    pub trusted: bool,
     /// The stream that it came by; none if it is a datagram.
     pub connection: Option<Connection>,
 }

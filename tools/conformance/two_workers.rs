@@ -132,6 +132,26 @@ fn another_message_is_never_taken_for_a_duplicate() {
     world.assert_nothing_is_left(4);
 }
 
+/// Two persons behind one subscriber, as with the wildcarded identities of a private exchange, whose terminals count alike.
+#[test]
+fn the_same_of_two_persons_of_one_subscriber_are_two_messages() {
+    const OTHER: &str = "sip:other@home1.net";
+    let mut world = World::new(1, 1, 23);
+    world.on_core(|core, now, cx| core.register_as(now, 0, OTHER, 3_600, cx));
+    world.pass(Duration::from_secs(1));
+    for round in 0..40 {
+        let serial = world.on_core(|core, now, cx| core.submit(now, 0, cx));
+        let pause = world.chance(5_000);
+        world.pass(Duration::from_micros(pause));
+        world.on_core(|core, now, cx| core.submit_again_as(now, serial, OTHER, cx));
+        world.pass(Duration::from_secs(1));
+        let both = Mo { arrived: 2, acknowledged: 2, ..ACKNOWLEDGED };
+        assert_eq!(world.core().mo[&serial], both, "round {round}");
+    }
+    assert_eq!(world.sum(|worker| worker.application_ref().counts.mo_repeated), 0);
+    world.assert_nothing_is_left(1);
+}
+
 fn some_are_bare(world: &mut World, users: u32) {
     world.on_core(|core, _, _| core.ues.extend((0..users).step_by(3).map(|user| (user, Ue::Bare))));
 }

@@ -50,6 +50,17 @@ pub(super) fn warnings(config: &Config, source: &Source<'_>) -> Vec<ConfigError>
             warnings.push(source.about(&format!("network[{at}].r1"), what, remedy));
         }
     }
+    let longest = config.networks.iter().map(|network| network.duplicate.as_secs()).max().unwrap_or(0);
+    let needed = u64::from(config.capacity.mo_per_second).saturating_mul(longest);
+    if u64::from(config.capacity.duplicates) < needed {
+        let rate = config.capacity.mo_per_second;
+        let what = format!(
+            "at {rate} submissions a second some are forgotten before duplicate_s ({longest} s) is over"
+        );
+        let remedy =
+            format!("give at least {needed} (about 400 octets each, per worker), or a shorter duplicate_s");
+        warnings.push(source.about("capacity.duplicates", what, remedy));
+    }
     if config.sip.tls.as_ref().is_some_and(|tls| !tls.verify_peers) {
         let what = "S-CSCFs that come by TLS, and those that we connect to, need not prove who they are";
         warnings.push(source.about(
@@ -203,6 +214,7 @@ impl Check<'_, '_, '_> {
         ] {
             self.range(format!("capacity.{key}"), value, 16..=most);
         }
+        self.range("capacity.mo_per_second", capacity.mo_per_second, 1..=1_000_000);
         self.range("capacity.ip_reassemblies", capacity.ip_reassemblies, 1..=1024);
         if capacity.identities < capacity.subscribers {
             let remedy = format!("give at least {}, one for each subscriber", capacity.subscribers);

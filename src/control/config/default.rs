@@ -43,6 +43,7 @@ impl Default for Capacity {
             mo: 32_768,
             mt: 32_768,
             duplicates: 32_768,
+            mo_per_second: 250,
             subscribers: 100_000,
             identities: 300_000,
             frames: 8_192,

@@ -291,6 +291,7 @@ impl Config {
             mo,
             mt,
             duplicates,
+            mo_per_second: _,
             subscribers,
             identities,
             frames,

@@ -165,7 +165,18 @@ impl Core {
 
     /// The S-CSCF registers a user, or with `expires` 0 de-registers it.
     pub(crate) fn register(&mut self, now: Time, user: u32, expires: u32, cx: &mut Cx<'_>) {
-        let identity = identity(user);
+        self.register_as(now, user, &identity(user), expires, cx);
+    }
+
+    /// The same, under this public identity.
+    pub(crate) fn register_as(
+        &mut self,
+        now: Time,
+        user: u32,
+        identity: &str,
+        expires: u32,
+        cx: &mut Cx<'_>,
+    ) {
         let body = format!(
             "REGISTER sip:home1.net SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKx\r\nFrom: <{identity}>;tag=1\r\n\
              To: <{identity}>\r\nCall-ID: a{user}\r\nCSeq: 1 REGISTER\r\nMax-Forwards: 70\r\n\
@@ -179,7 +190,7 @@ impl Core {
             remote: GATEWAY_SIP.parse().expect("an address"),
             request_uri: "sip:ipsmgw.home1.net",
             from: "sip:scscf.home1.net",
-            to: &identity,
+            to: identity,
             expires,
             contact: None,
             authorization: None,
@@ -203,7 +214,7 @@ impl Core {
             tpdu: &tpdu(true, serial),
         };
         self.submitted.insert(serial, (user, self.reference));
-        self.message(now, user, key, None, rp, SUBMIT | u64::from(serial), cx);
+        self.message(now, &identity(user), key, None, rp, SUBMIT | u64::from(serial), cx);
         serial
     }
 
@@ -214,12 +225,18 @@ impl Core {
 
     /// A UE submits the same message once more, in a MESSAGE of its own.
     pub(crate) fn submit_again(&mut self, now: Time, serial: u32, cx: &mut Cx<'_>) {
-        let (user, reference) = self.submitted[&serial];
+        let (user, _) = self.submitted[&serial];
+        self.submit_again_as(now, serial, &identity(user), cx);
+    }
+
+    /// The same is submitted by whoever has this public identity.
+    pub(crate) fn submit_again_as(&mut self, now: Time, serial: u32, from: &str, cx: &mut Cx<'_>) {
+        let (_, reference) = self.submitted[&serial];
         let key = self.key();
         self.repeats.insert(key.slot, serial);
         let service_centre = CENTRE.parse().ok().map(Number::international);
         let rp = Rp::Submit { reference, service_centre, tpdu: &tpdu(true, serial) };
-        self.message(now, user, key, None, rp, SUBMIT | u64::from(serial), cx);
+        self.message(now, from, key, None, rp, SUBMIT | u64::from(serial), cx);
     }
 
     /// The SMS-GMSC sends a message; its serial number.
@@ -310,13 +327,13 @@ impl Core {
         let key = self.key();
         let rp = Rp::Ack { reference: delivery.reference, tpdu: Some(&[0, 0]) };
         let call_id = in_reply_to.then_some(&delivery.call_id[..]);
-        self.message(now, delivery.user, key, call_id, rp, REPORT, cx);
+        self.message(now, &identity(delivery.user), key, call_id, rp, REPORT, cx);
     }
 
     fn message(
         &mut self,
         now: Time,
-        user: u32,
+        from: &str,
         key: Key,
         in_reply_to: Option<&[u8]>,
         rp: Rp<'_>,
@@ -330,7 +347,7 @@ impl Core {
             request_uri: "sip:ipsmgw.home1.net",
             to: None,
             asserted: true,
-            from: &identity(user),
+            from,
             route: None,
             in_reply_to,
             key,
