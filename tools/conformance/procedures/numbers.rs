@@ -16,7 +16,7 @@ national_prefix = "0"
 type = "abbreviated"
 prefix = "76"
 add = "49171"
-strip = 1
+strip = 2
 "#;
 
 /// An address of RP or MAP: type and plan, and digits.
