@@ -4,7 +4,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::sender::{Sender, Tried};
+use super::sender::{Sender, Tried, is_of_flow};
 use super::{Crossing, Cx, Gateway, Timed, User, alerting, cause, duplicates};
 use crate::base::{Connection, Inline, Key, Time, TimerId};
 use crate::ident::{Digits, Identity, Imsi, WorkerId};
@@ -444,6 +444,9 @@ pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, sta
         }
         gateway.mo.remove(key);
         return;
+    }
+    if !is_of_flow(status) {
+        mo.tried.answered();
     }
     let next = gateway.subscribers.get(mo.subscriber).and_then(|subscriber| {
         let binding = mo.tried.next(now, &subscriber)?;

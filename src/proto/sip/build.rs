@@ -507,6 +507,7 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
+        439 => "First Hop Lacks Outbound Support",
         421 => "Extension Required",
         423 => "Interval Too Brief",
         480 => "Temporarily Unavailable",

@@ -8,7 +8,7 @@ use crate::base::{Connection, Flow, Inline, Key, Malformed, Out, Time, Transport
 use crate::codec::Prepend;
 use crate::proto::sip::{self, Method, Name, Origin, Slots, Token, Writer, build, keep_alive};
 use crate::stack::{
-    Answer, InformRequest, MessageRequest, PublishRequest, Refusal, RegisterRequest, Request,
+    Answer, InformRequest, MessageRequest, PublishRequest, Refusal, RegisterRequest, RegisteredFlow, Request,
 };
 
 /// The contact that TS 24.341 asks the core for: one that takes short messages.
@@ -63,8 +63,15 @@ impl Ims {
             for challenge in answer.challenges.iter().take(challenges) {
                 w.header(Name::WwwAuthenticate, &[challenge.as_bytes()]);
             }
-            for &(uri, expires) in answer.contacts {
-                write_contact(uri.as_bytes(), expires, w);
+            for (at, &(uri, expires)) in answer.contacts.iter().enumerate() {
+                let flow = answer.flow.filter(|flow| flow.contact == at);
+                write_contact(uri.as_bytes(), expires, flow.as_ref(), w);
+            }
+            if let Some(flow) = &answer.flow {
+                w.header(Name::Require, &[register::OUTBOUND]);
+                if let Some(seconds) = flow.timer {
+                    w.number(Name::FlowTimer, seconds);
+                }
             }
             for identity in answer.associated {
                 w.address(Name::PAssociatedUri, identity.as_bytes(), &[]);
@@ -485,7 +492,7 @@ impl Extra<'_> {
             Self::None => {}
             Self::Registered { contact, date } => {
                 if let Some((uri, expires)) = contact {
-                    write_contact(uri, expires, w);
+                    write_contact(uri, expires, None, w);
                 }
                 if let Some(date) = date {
                     w.date(date);
@@ -501,17 +508,30 @@ impl Extra<'_> {
             }
             Self::AllowEvents => w.header(Name::AllowEvents, &[subscribe::EVENT]),
             Self::Unsupported(ref request) => {
-                w.tokens(Name::Unsupported, request.values(Name::Require));
+                w.tokens(Name::Unsupported, super::unsupported(request));
             }
         }
     }
 }
 
-/// A Contact with its seconds of life.
-fn write_contact(uri: &[u8], expires: u32, w: &mut Writer<'_>) {
-    let mut digits = [0; 10];
+/// A Contact with its seconds of life, and what names the flow that leads there.
+fn write_contact(uri: &[u8], expires: u32, flow: Option<&RegisteredFlow<'_>>, w: &mut Writer<'_>) {
+    let (mut life, mut number) = ([0; 10], [0; 10]);
+    let life = spell_number(expires, &mut life);
+    match flow {
+        Some(RegisteredFlow { instance, reg_id, .. }) => {
+            let number = spell_number(*reg_id, &mut number);
+            let params: [&[u8]; 7] =
+                [b";reg-id=", number, b";+sip.instance=\"", instance, b"\"", b";expires=", life];
+            w.address(Name::Contact, uri, &params);
+        }
+        None => w.address(Name::Contact, uri, &[b";expires=", life]),
+    }
+}
+
+fn spell_number(number: u32, digits: &mut [u8; 10]) -> &[u8] {
     let mut at = digits.len();
-    let mut left = expires;
+    let mut left = number;
     loop {
         at -= 1;
         digits[at] = b'0' + (left % 10) as u8;
@@ -520,7 +540,7 @@ fn write_contact(uri: &[u8], expires: u32, w: &mut Writer<'_>) {
             break;
         }
     }
-    w.address(Name::Contact, uri, &[b";expires=", &digits[at..]]);
+    &digits[at..]
 }
 
 /// Our own URI, `sip:host`.
