@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::charging::{Charging, End, MessageEnd};
-use super::sender::{Sender, Tried};
+use super::sender::{Sender, Tried, is_of_flow};
 use super::{Crossing, Cx, Gateway, Timed, User, alerting, cause, duplicates};
 use crate::base::{Connection, Inline, Key, Time, TimerId};
 use crate::ident::{Identity, Imsi, Number, WorkerId};
@@ -473,6 +473,9 @@ pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, sta
     let Some(mo) = gateway.mo.get_mut(key) else { return };
     if (200..300).contains(&status) {
         return end(gateway, now, key, true, cx);
+    }
+    if !is_of_flow(status) {
+        mo.tried.answered();
     }
     let next = gateway.subscribers.get(mo.subscriber).and_then(|subscriber| {
         let binding = mo.tried.next(now, &subscriber)?;

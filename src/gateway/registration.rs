@@ -6,11 +6,11 @@
 
 use core::time::Duration;
 
-use super::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToControl, UeRegister};
+use super::mailbox::{self, RegisterOutcome, RegisterRequest, Registrant, ToControl, UeRegister};
 use super::{Cx, Gateway, alerting};
 use crate::base::Time;
 use crate::ident::Identity;
-use crate::stack::{Answer, Register};
+use crate::stack::{Answer, Register, RegisteredFlow};
 use crate::subscriber::{AccessKind, AccessNetworkInfo, SubscriberId};
 
 /// The most wildcarded identities of one set.
@@ -141,6 +141,7 @@ pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Regist
         leaving: register.leaving().collect(),
         q: register.contact_q,
         instance: register.instance.to_vec(),
+        reg_id: register.reg_id,
         target: register.contact_address.filter(beside),
     });
     let mut register = *register;
@@ -193,8 +194,15 @@ pub(super) fn on_registered(now: Time, outcome: &RegisterOutcome, cx: &mut Cx<'_
     let contacts: Vec<(&str, u32)> =
         outcome.contacts.iter().map(|(contact, expires)| (contact.as_str(), *expires)).collect();
     let challenges: Vec<&str> = outcome.challenges.iter().map(String::as_str).collect();
+    let flow = outcome.flow.as_ref().and_then(|flow| {
+        // The newest is first of those with one preference.
+        let contact = outcome.contacts.iter().position(|(contact, _)| *contact == flow.contact)?;
+        let mailbox::Flow { ref instance, reg_id, timer, .. } = *flow;
+        Some(RegisteredFlow { contact, instance, reg_id, timer })
+    });
     let answer = Answer {
         contacts: &contacts,
+        flow,
         challenges: &challenges,
         associated: &outcome.associated,
         date: outcome.date.as_deref(),

@@ -84,10 +84,18 @@ impl Sender {
     }
 }
 
+/// Whether a status tells of the flow to a device rather than what the device says: nobody answers there, or nobody keeps it any
+/// more (RFC 5626 7).
+pub(super) const fn is_of_flow(status: u16) -> bool {
+    matches!(status, 408 | 430)
+}
+
 /// The bindings over which something was tried, by their names.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tried {
     names: [u64; Record::BINDINGS],
+    /// The device of each that has several flows (RFC 5626), and whether it has answered by this one.
+    devices: [(u64, bool); Record::BINDINGS],
     len: u8,
 }
 
@@ -96,8 +104,23 @@ impl Tried {
     pub(super) fn add(&mut self, binding: &Binding) {
         if let Some(place) = self.names.get_mut(usize::from(self.len)) {
             *place = binding.registration;
+            if let Some(device) = self.devices.get_mut(usize::from(self.len)) {
+                *device = (binding.device, false);
+            }
             self.len += 1;
         }
+    }
+
+    /// The device that was tried last has given its answer: by another flow it would give the same (RFC 5626 7).
+    pub(super) fn answered(&mut self) {
+        let last = usize::from(self.len).checked_sub(1).and_then(|at| self.devices.get_mut(at));
+        if let Some((_, answered)) = last {
+            *answered = true;
+        }
+    }
+
+    fn has_answered(&self, binding: &Binding) -> bool {
+        binding.device != 0 && self.devices.contains(&(binding.device, true))
     }
 
     fn has(&self, binding: &Binding) -> bool {
@@ -106,6 +129,9 @@ impl Tried {
 
     /// The preferred binding among those that were not tried yet: a record has them in the order of preference.
     pub(super) fn next<'s>(&self, now: Time, subscriber: &Subscriber<'s>) -> Option<&'s Binding> {
-        subscriber.registered(now).map(|(_, binding)| binding).find(|binding| !self.has(binding))
+        subscriber
+            .registered(now)
+            .map(|(_, binding)| binding)
+            .find(|binding| !self.has(binding) && !self.has_answered(binding))
     }
 }

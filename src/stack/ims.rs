@@ -64,6 +64,8 @@ counts! {
         bad_scheme,
         /// Requests refused with 420: an extension that we don't have.
         bad_extension,
+        /// REGISTERs refused with 439: a flow that is somebody else's, through whom the UE comes.
+        flow_of_another,
         /// NOTIFYs refused with 481: their Call-ID or To is of no subscription of ours.
         bad_dialogue,
         /// Requests refused with 483.
@@ -495,7 +497,7 @@ impl Ims {
         if message.max_forwards() == Some(0) && message.method() != Method::Options {
             return Err(483);
         }
-        if message.header(Name::Require).is_some() {
+        if unsupported(message).next().is_some() {
             return Err(420);
         }
         message.target().filter(|uri| uri.scheme != Scheme::Other).ok_or(416)
@@ -514,6 +516,7 @@ impl Ims {
             415 => self.counts.bad_media_type += 1,
             416 => self.counts.bad_scheme += 1,
             420 => self.counts.bad_extension += 1,
+            439 => self.counts.flow_of_another += 1,
             489 => self.counts.bad_event += 1,
             483 => self.counts.too_many_hops += 1,
             _ => {}
@@ -719,6 +722,13 @@ impl Ims {
         self.clients.assert_invariants();
         self.servers.assert_invariants();
     }
+}
+
+/// What a request requires and we don't have: all but outbound, where it is about a registration.
+fn unsupported<'a>(message: &sip::Message<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let registers = message.method() == Method::Register;
+    let is_known = move |option: &&[u8]| registers && option.eq_ignore_ascii_case(register::OUTBOUND);
+    message.values(Name::Require).filter(move |option| !is_known(option))
 }
 
 fn contains(ranges: &[IpPrefix], address: IpAddr) -> bool {

@@ -76,6 +76,9 @@ pub struct Register<'a> {
     pub contact_wildcard: bool,
     /// Contact's `+sip.instance` without quotes, or empty.
     pub instance: &'a [u8],
+    /// Contact's `reg-id`, if this is a UE's flow as RFC 5626 has it: it comes from the UE itself, with an instance, and
+    /// `outbound` among what it supports.
+    pub reg_id: Option<u32>,
     /// Seconds of life asked for, by Contact's parameter, else by Expires, else 3600 (RFC 3261 10.3); 0 ends the
     /// registration.
     pub expires: u32,
@@ -611,6 +614,8 @@ pub struct Published<'a> {
 pub struct Answer<'a> {
     /// Contact: URIs and their seconds of life (200 to REGISTER).
     pub contacts: &'a [(&'a str, u32)],
+    /// The flow that was registered (200 to REGISTER): it is required to be one, as RFC 5626 6 has it.
+    pub flow: Option<RegisteredFlow<'a>>,
     /// Values of WWW-Authenticate, each a header of its own (401).
     pub challenges: &'a [&'a str],
     /// P-Associated-URI (200 to REGISTER).
@@ -636,6 +641,19 @@ impl Answer<'_> {
             || self.min_expires.is_some()
             || self.date.is_some()
     }
+}
+
+/// A flow of a UE's, as the answer to its REGISTER names it.
+#[derive(Clone, Copy, Debug)]
+pub struct RegisteredFlow<'a> {
+    /// Which of the contacts it is, by its place.
+    pub contact: usize,
+    /// `+sip.instance`, without quotes.
+    pub instance: &'a [u8],
+    /// `reg-id`.
+    pub reg_id: u32,
+    /// Flow-Timer, in seconds: how long it may be silent.
+    pub timer: Option<u32>,
 }
 
 /// A dialogue of some worker and the invoke in it that waits for an answer.

@@ -23,8 +23,8 @@ pub use ims::{
 };
 pub use indication::{
     Answer, Asked, Content, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Notify,
-    Operation, Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp, SubscribeRequest,
-    Subscribed,
+    Operation, Outcome, PublishRequest, Published, Register, RegisterRequest, RegisteredFlow, Request, Rp,
+    SubscribeRequest, Subscribed,
 };
 pub use ss7::{
     Action, AssociationSetup, Destination, Handshake, LocationUpdate, MapInvoke, MoForward, MtForward, Offer,

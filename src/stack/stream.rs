@@ -109,6 +109,15 @@ impl Owner {
         }
     }
 
+    /// The Flow-Timer, in seconds, that a response of ours to a REGISTER tells a UE (RFC 5626 5.4).
+    #[must_use]
+    pub fn flow_timer(&self, octets: &[u8], slots: &mut Slots) -> Option<u32> {
+        let response =
+            octets.starts_with(b"SIP/2.0 2").then(|| Message::parse(octets, slots).ok()).flatten()?;
+        let value = response.header(Name::FlowTimer).filter(|_| response.method() == Method::Register)?;
+        core::str::from_utf8(value).ok()?.parse().ok()
+    }
+
     /// Which request of ours a message is that a worker gave; none if it is a response.
     #[must_use]
     pub fn sent(&self, octets: &[u8]) -> Option<Token> {

@@ -85,6 +85,8 @@ pub struct Binding {
     pub fingerprint: u64,
     /// A keyed hash of what names this binding among those of the subscriber: access and device, or contact.
     pub registration: u64,
+    /// A keyed hash of what names the UE's device, which may have several flows, each a binding (RFC 5626); 0: nothing does.
+    pub device: u64,
     /// A keyed hash of the REGISTER's Call-ID.
     pub call: u64,
     /// The REGISTER's CSeq.

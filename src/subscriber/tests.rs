@@ -35,6 +35,7 @@ fn binding(n: u64, version: u64) -> Binding {
         access_network_info: AccessNetworkInfo::new(format!("{n} {version}").as_bytes()),
         fingerprint: version,
         registration: n << 32 | version,
+        device: 0,
         call: n,
         sequence: version as u32,
     }

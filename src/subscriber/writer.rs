@@ -475,6 +475,7 @@ fn digest_of(key: &SipKey, record: &Record) -> u64 {
             access_network_info,
             fingerprint: _,
             registration: _,
+            device: _,
             call: _,
             sequence: _,
         } = binding;

@@ -6,7 +6,7 @@ use super::{Joining, Registrar};
 use crate::base::{SipKey, Time};
 use crate::control::config::{Access, Network};
 use crate::control::subscribers::Known;
-use crate::gateway::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToWorker, Version};
+use crate::gateway::mailbox::{Flow, RegisterOutcome, RegisterRequest, Registrant, ToWorker, Version};
 use crate::ident::{Identity, Msisdn, Wildcard, WorkerId};
 use crate::subscriber::{AccessKind, Binding, Record, Refused, Subscriber, SubscriberId};
 use std::net::SocketAddr;
@@ -67,6 +67,7 @@ impl Registrar {
             access_network_info: request.access_network_info,
             fingerprint: request.fingerprint,
             registration: self.name_of(request),
+            device: device_of(&self.names, request),
             call: request.call,
             sequence: request.sequence,
         }
@@ -83,7 +84,10 @@ impl Registrar {
         let name = self.name_of(request);
         let present = self.present(known, &request.public_identity);
         let direct = matches!(request.registrant, Registrant::Ue(_));
-        let same = |it: &Binding| it.registration == name || direct && it.access == AccessKind::Direct;
+        // Flows of one device are renewed apart, whatever Call-ID they have in common (RFC 5626 4.2.1).
+        let is_flow = flow_of(request).is_some();
+        let same =
+            |it: &Binding| it.registration == name || direct && !is_flow && it.access == AccessKind::Direct;
         let newer = present.is_some_and(|present| {
             versions(&present)
                 .any(|(it, version)| it.network == network && same(&it) && version.is_newer_than(request))
@@ -317,8 +321,10 @@ impl Registrar {
                     && speaks_of(request, binding)
             }
             Registrant::Ue(ue) => {
-                let is_it = || binding.registration == name && speaks_of(request, binding);
-                binding.access == AccessKind::Direct && (ue.wildcard || is_it())
+                let its = binding.registration == name || binding.device == name && name != 0;
+                // A flow is its device's whatever address it leads to (RFC 5626 4.2.1).
+                let meant = || its && (is_flow(binding) || speaks_of(request, binding));
+                binding.access == AccessKind::Direct && (ue.wildcard || meant())
             }
         };
         // The expiry first: a refresh that comes between the two changes one that is known.
@@ -396,12 +402,20 @@ impl Registrar {
         let found = self.writer.by_identity(request.public_identity.as_bytes());
         let own = matches!(request.registrant, Registrant::Ue(_)) && status == 200 && !contacts.is_empty();
         let associated = found.filter(|_| own).map(|found| found.record().identities().collect());
+        let flow = flow_of(request).filter(|_| own && request.expires_s > 0).map(|(instance, reg_id)| Flow {
+            contact: request.contact.unwrap_or(request.public_identity),
+            instance: instance.to_vec(),
+            reg_id,
+            // What keeps a flow by datagrams open does not pass a thread that could miss it.
+            timer: request.connection.and(self.config.sip.streams.flow_timer()),
+        });
         self.reply(
             request,
             RegisterOutcome {
                 reply_to: request.reply_to,
                 status,
                 contacts,
+                flow,
                 challenges: vec![],
                 associated: associated.unwrap_or_default(),
                 date: (status == 200).then(|| self.date(now)).flatten(),
@@ -488,7 +502,26 @@ pub(super) fn name_of(names: &SipKey, request: &RegisterRequest) -> u64 {
             let contact = request.contact.unwrap_or(request.public_identity);
             names.hash(&[b"contact", contact.as_bytes()])
         }
-        Registrant::Ue(ue) => names.hash(&[b"instance", &ue.instance]),
+        Registrant::Ue(ue) => match ue.reg_id {
+            Some(number) => names.hash(&[b"flow", &ue.instance, &number.to_be_bytes()]),
+            None => device_of(names, request),
+        },
+    }
+}
+
+/// What names a UE's device; 0 if nothing does. It is the name of the binding, too, of a device that has one flow alone.
+fn device_of(names: &SipKey, request: &RegisterRequest) -> u64 {
+    match &request.registrant {
+        Registrant::Ue(ue) if !ue.instance.is_empty() => names.hash(&[b"instance", &ue.instance]),
+        _ => 0,
+    }
+}
+
+/// The device and the number of the flow that a UE registers, if it does so as RFC 5626 has it.
+fn flow_of(request: &RegisterRequest) -> Option<(&[u8], u32)> {
+    match &request.registrant {
+        Registrant::Ue(ue) => ue.reg_id.map(|number| (&ue.instance[..], number)),
+        Registrant::Scscf { .. } => None,
     }
 }
 
@@ -518,7 +551,10 @@ fn is_same_place(
 
 /// Whether a new binding takes the place of an old one of the same subscriber.
 fn replaces(new: &Binding, old: &Binding) -> bool {
-    let same_flow = new.remote == old.remote || new.call == old.call;
+    // Who begins to have several flows, or no longer has, leaves what he had before.
+    let same_device = new.device != 0 && new.device == old.device;
+    let beside = same_device && is_flow(new) && is_flow(old);
+    let same_flow = new.remote == old.remote || !beside && (new.call == old.call || same_device);
     new.registration == old.registration
         || new.access == AccessKind::Direct && old.access == AccessKind::Direct && same_flow
 }
@@ -541,4 +577,9 @@ fn priority(order: &[Access], access: AccessKind, request: &RegisterRequest, use
         _ => 0,
     };
     (behind as u8).saturating_mul(RANK).saturating_add(q as u8)
+}
+
+/// Whether a binding is one of the flows that its device may have (RFC 5626).
+fn is_flow(binding: &Binding) -> bool {
+    binding.device != 0 && binding.device != binding.registration
 }

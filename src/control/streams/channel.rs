@@ -29,6 +29,8 @@ const UNANSWERED: usize = 1024;
 pub(super) enum End {
     /// The peer has closed it, in order or not.
     ByPeer,
+    /// A UE that was told a Flow-Timer has let it pass.
+    FlowDead,
     /// Nothing came for a long time.
     Idle,
     /// A message that had begun was not finished in time.
@@ -60,6 +62,8 @@ pub(super) struct Channel {
     pub(super) proved: Cell<bool>,
     /// Whether somebody has registered by it.
     pub(super) registers: Cell<bool>,
+    /// How long a UE may be silent that has registered its flow by RFC 5626.
+    pub(super) flow_timer: Cell<Option<Duration>>,
     /// That it has to end, at once.
     pub(super) ends: Cell<Option<End>>,
     writes: RefCell<VecDeque<u8>>,
@@ -79,6 +83,7 @@ impl Channel {
             open: Cell::new(!outgoing),
             proved: Cell::new(!secure),
             registers: Cell::new(false),
+            flow_timer: Cell::new(None),
             ends: Cell::new(None),
             writes: RefCell::default(),
             waker: RefCell::default(),
@@ -209,7 +214,8 @@ impl Channel {
     async fn carry<S: AsyncRead + AsyncWrite + Unpin>(&self, thread: &Thread, stream: &mut S) -> End {
         let config = thread.config();
         let mut reader = Reader::new(Framer::new(config.limits));
-        let mut last = Instant::now();
+        // When anything came or went, and when anything came.
+        let (mut last, mut heard) = (Instant::now(), Instant::now());
         loop {
             if !reader.is_over
                 && let Err(end) = reader.take(thread, self).await
@@ -222,11 +228,12 @@ impl Channel {
             if reader.has_last_words && !self.is_writing() && !reader.unflushed {
                 return End::Unframed;
             }
-            let until = [stalled, slow, over].into_iter().flatten().fold(idle, Instant::min);
+            let dead = self.flow_timer.get().map(|timer| heard + timer + config.flow_grace);
+            let until = [stalled, slow, over, dead].into_iter().flatten().fold(idle, Instant::min);
             let event = timeout_at(until, poll_fn(|cx| self.poll(cx, stream, &mut reader))).await;
             let now = Instant::now();
             match event {
-                Ok(Ok(Event::Read)) => last = now,
+                Ok(Ok(Event::Read)) => (last, heard) = (now, now),
                 Ok(Ok(Event::Wrote)) => {
                     (last, reader.stuck) = (now, None);
                     reader.has_last_words = reader.is_over;
@@ -237,6 +244,7 @@ impl Channel {
                 Err(_) if over.is_some_and(|over| now >= over) => return End::Unframed,
                 Err(_) if stalled.is_some_and(|stalled| now >= stalled) => return End::Stalled,
                 Err(_) if slow.is_some_and(|slow| now >= slow) => return End::SlowReader,
+                Err(_) if dead.is_some_and(|dead| now >= dead) => return End::FlowDead,
                 Err(_) => return End::Idle,
             }
         }

@@ -37,6 +37,8 @@ const RING: usize = 2048;
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long TLS may take to agree.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How much longer than its Flow-Timer a flow may be silent: its ping may have to be sent again.
+const FLOW_GRACE: Duration = Duration::from_secs(10);
 /// How often a thread publishes its numbers, and looks whether the workers are still there.
 const TICK: Duration = Duration::from_millis(50);
 /// Files that are no connections: devices, sockets of workers and clients.
@@ -57,6 +59,8 @@ pub struct StreamsConfig {
     pub connections_per_source: usize,
     /// How long a connection may be silent.
     pub idle: Duration,
+    /// How much longer than its Flow-Timer a UE's flow may be silent, for what is on its way (RFC 5626 5.4).
+    pub flow_grace: Duration,
     /// How long a message may take from its first octet, and what is written to be read.
     pub message: Duration,
     /// Octets that may wait to be written to one connection.
@@ -107,6 +111,7 @@ impl StreamsConfig {
             connections: streams.connections as usize,
             connections_per_source: streams.connections_per_source as usize,
             idle: Duration::from_secs(streams.idle_s.into()),
+            flow_grace: FLOW_GRACE,
             message: Duration::from_secs(streams.message_s.into()),
             write_buffer: streams.write_buffer as usize,
             limits: FramingLimits { head: longest, message: longest },

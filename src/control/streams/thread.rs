@@ -56,6 +56,8 @@ counts! {
         closed_by_peer,
         /// Connections closed because nothing came for a long time.
         closed_idle,
+        /// Connections closed because a UE has let its Flow-Timer pass (RFC 5626 5.4).
+        closed_flow_dead,
         /// Connections closed because a message that had begun was not finished in time.
         closed_stalled,
         /// Connections closed because the peer does not read.
@@ -423,6 +425,11 @@ impl Thread {
         if let Some(token) = self.setup.owner.sent(message) {
             channel.await_answer(token);
         }
+        if channel.registers.get()
+            && let Some(seconds) = self.setup.owner.flow_timer(message, &mut self.slots.borrow_mut())
+        {
+            channel.flow_timer.set(Some(Duration::from_secs(seconds.into())));
+        }
         channel.write(message, self.config().write_buffer);
         self.count(|counts| counts.messages_out += 1);
     }
@@ -512,6 +519,7 @@ impl Thread {
         self.count(|counts| match end {
             End::ByPeer => counts.closed_by_peer += 1,
             End::Idle => counts.closed_idle += 1,
+            End::FlowDead => counts.closed_flow_dead += 1,
             End::Stalled => counts.closed_stalled += 1,
             End::SlowReader => counts.closed_slow_reader += 1,
             End::Unframed => counts.closed_unframed += 1,

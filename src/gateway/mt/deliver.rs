@@ -6,6 +6,7 @@ use super::{Arrived, Awaiting, Mt, MtResult};
 use crate::base::{Key, Time};
 use crate::gateway::cause::{self, Failure};
 use crate::gateway::mailbox::{ToControl, Version};
+use crate::gateway::sender::is_of_flow;
 use crate::gateway::{Cx, Gateway, Network, Timed, User};
 use crate::ident::Identity;
 use crate::stack::{ChargingVector, MessageRequest, RequestId, Rp};
@@ -135,6 +136,9 @@ pub(in crate::gateway) fn on_answered(
         if status == 408 {
             tell_unreachable(gateway, key, cx);
         }
+        if let Some(mt) = gateway.mt.get_mut(key).filter(|_| !is_of_flow(status)) {
+            mt.tried.answered();
+        }
         let failure = gateway.config.causes.failure_of_status(status);
         fail(gateway, now, key, failure, cx);
     }
@@ -144,6 +148,9 @@ pub(in crate::gateway) fn on_answered(
 /// message and says no more may show it to its user: it does not get it again another way, but another device does.
 fn fail(gateway: &mut Gateway, now: Time, key: Key, failure: Failure, cx: &mut Cx<'_>) {
     let Some(mt) = gateway.mt.get_mut(key) else { return };
+    if mt.answered {
+        mt.tried.answered();
+    }
     stop_repeating(mt, cx);
     if let Some(timer) = mt.timer.take() {
         gateway.timers.cancel(timer);

@@ -53,6 +53,15 @@ impl<'b> Writer<'b> {
         self.address(Name::Contact, uri, &[b";expires=", spell(expires, &mut [0; 10])]);
     }
 
+    /// Writes the Contact of a flow, named by its device and number (RFC 5626 6).
+    pub fn contact_of_flow(&mut self, uri: &[u8], instance: &[u8], reg_id: u32, expires: u32) {
+        let (mut life, mut number) = ([0; 10], [0; 10]);
+        let (life, number) = (spell(expires, &mut life), spell(reg_id, &mut number));
+        let params: [&[u8]; 7] =
+            [b";reg-id=", number, b";+sip.instance=\"", instance, b"\"", b";expires=", life];
+        self.address(Name::Contact, uri, &params);
+    }
+
     /// Writes a header whose value is a number.
     pub fn number(&mut self, name: Name, number: u32) {
         self.name(name);
@@ -500,6 +509,7 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
+        439 => "First Hop Lacks Outbound Support",
         421 => "Extension Required",
         423 => "Interval Too Brief",
         480 => "Temporarily Unavailable",

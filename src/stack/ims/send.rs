@@ -8,7 +8,7 @@ use crate::base::{Connection, Flow, Inline, Key, Malformed, Out, Time, Transport
 use crate::codec::Prepend;
 use crate::proto::sip::{self, Method, Name, Origin, Slots, Token, Writer, build, keep_alive};
 use crate::stack::{
-    Answer, InformRequest, MessageRequest, PublishRequest, Refusal, RegisterRequest, Request,
+    Answer, InformRequest, MessageRequest, PublishRequest, Refusal, RegisterRequest, RegisteredFlow, Request,
 };
 
 /// The contact that TS 24.341 asks the core for: one that takes short messages.
@@ -63,8 +63,17 @@ impl Ims {
             for challenge in answer.challenges.iter().take(challenges) {
                 w.header(Name::WwwAuthenticate, &[challenge.as_bytes()]);
             }
-            for &(uri, expires) in answer.contacts {
-                w.contact(uri.as_bytes(), expires);
+            for (at, &(uri, expires)) in answer.contacts.iter().enumerate() {
+                match answer.flow.filter(|flow| flow.contact == at) {
+                    Some(flow) => w.contact_of_flow(uri.as_bytes(), flow.instance, flow.reg_id, expires),
+                    None => w.contact(uri.as_bytes(), expires),
+                }
+            }
+            if let Some(flow) = &answer.flow {
+                w.header(Name::Require, &[register::OUTBOUND]);
+                if let Some(seconds) = flow.timer {
+                    w.number(Name::FlowTimer, seconds);
+                }
             }
             for identity in answer.associated {
                 w.address(Name::PAssociatedUri, identity.as_bytes(), &[]);
@@ -516,7 +525,7 @@ impl Extra<'_> {
             }
             Self::AllowEvents => w.header(Name::AllowEvents, &[subscribe::EVENT]),
             Self::Unsupported(ref request) => {
-                w.tokens(Name::Unsupported, request.values(Name::Require));
+                w.tokens(Name::Unsupported, super::unsupported(request));
             }
         }
     }

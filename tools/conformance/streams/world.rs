@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
@@ -48,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) connections: u32,
     pub(crate) connections_per_source: u32,
     pub(crate) idle_s: u32,
+    pub(crate) flow_timer_s: u32,
     pub(crate) message_s: u32,
     pub(crate) write_buffer: u32,
     /// Other hosts of the first network's core.
@@ -61,6 +62,7 @@ impl Default for Settings {
             connections: 1000,
             connections_per_source: 1000,
             idle_s: 60,
+            flow_timer_s: 120,
             message_s: 20,
             write_buffer: 65_536,
             trusted: "[]",
@@ -161,8 +163,16 @@ fn files(name: &str) -> String {
 }
 
 fn text(place: &Path, settings: Settings, ports: [u16; 4]) -> String {
-    let Settings { direct, connections, connections_per_source, idle_s, message_s, write_buffer, trusted } =
-        settings;
+    let Settings {
+        direct,
+        connections,
+        connections_per_source,
+        idle_s,
+        flow_timer_s,
+        message_s,
+        write_buffer,
+        trusted,
+    } = settings;
     let [tcp, tls, scscf_tcp, scscf_tls] = ports;
     let text = configuration(place, Options { direct, ..Options::default() });
     let more = format!(
@@ -182,6 +192,7 @@ threads = 2
 connections = {connections}
 connections_per_source = {connections_per_source}
 idle_s = {idle_s}
+flow_timer_s = {flow_timer_s}
 message_s = {message_s}
 write_buffer = {write_buffer}
 [sip.tls]
@@ -203,7 +214,8 @@ impl World {
         let subscribers = Subscribers::load(&config).unwrap();
         let pool = Pool::new(4096);
         let ((ims, ims_peer), (ss7, ss7_peer)) = (pair(2, 1024, &pool), pair(2, 1024, &pool));
-        let streams = StreamsConfig::of(&config).unwrap().expect("streams");
+        let mut streams = StreamsConfig::of(&config).unwrap().expect("streams");
+        streams.flow_grace = Duration::from_secs(1);
         let parts = start::build(config, subscribers, views(2, &[ims, ss7], &pool), [1; 16]).unwrap();
         let Parts { workers, mailboxes, registrar, key, .. } = parts;
         let (workers, mut streams) = streams::start(streams, &key, workers).unwrap();

@@ -98,6 +98,7 @@ fn of_ue(to: &str) -> RegisterRequest {
         leaving: vec![],
         q: None,
         instance: vec![],
+        reg_id: None,
         target: None,
     });
     request.contact = Some(identity("sip:me@192.0.2.7"));
@@ -248,6 +249,66 @@ fn contacts_leave_as_another_comes() {
     assert_eq!(at_host(&mut registrar, 3, 3, &[&uri(1), &uri(9)]), Ok(vec![uri(2), uri(3)]));
     // What stays does not leave.
     assert_eq!(at_host(&mut registrar, 3, 3, &[]), Ok(vec![uri(2), uri(3)]));
+}
+
+/// Registers a flow of Alice's device, or without a number the device: the ports where it is reached then, in their order.
+fn flow_at(registrar: &mut Registrar, port: u16, sequence: u32, reg_id: Option<u32>) -> Vec<u16> {
+    let mut request = of_ue(ALICES);
+    // RFC 5626 4.2.1: one contact and one Call-ID for all of them.
+    request.remote = format!("192.0.2.7:{port}").parse().unwrap();
+    request.sequence = sequence;
+    ue(&mut request).instance = b"<urn:gsma:imei:90420156-025763-0>".to_vec();
+    ue(&mut request).reg_id = reg_id;
+    let outcome = send(registrar, NOW, request);
+    assert_eq!(outcome.status, 200);
+    let expected = reg_id.map(|number| (number, b"<urn:gsma:imei:90420156-025763-0>".to_vec()));
+    assert_eq!(outcome.flow.map(|flow| (flow.reg_id, flow.instance)), expected);
+    ports(registrar)
+}
+
+fn ports(registrar: &Registrar) -> Vec<u16> {
+    let found = registrar.writer.by_identity(ALICES.as_bytes());
+    let bindings: Vec<_> =
+        found.into_iter().flat_map(|it| it.record().bindings().collect::<Vec<_>>()).collect();
+    bindings.iter().map(|binding| binding.remote.port()).collect()
+}
+
+#[test]
+fn a_device_has_several_flows_and_each_replaces_itself_alone() {
+    let mut registrar = of_ues("none");
+    assert_eq!(flow_at(&mut registrar, 5061, 1, Some(1)), [5061]);
+    assert_eq!(flow_at(&mut registrar, 5062, 3, Some(2)), [5062, 5061]);
+    // The first is renewed by another connection, in a REGISTER that has been overtaken by the second's.
+    assert_eq!(flow_at(&mut registrar, 5063, 2, Some(1)), [5063, 5062], "what was first is replaced");
+    // An older one of the same flow is stale (RFC 3261 10.3 step 7).
+    let mut stale = of_ue(ALICES);
+    stale.sequence = 1;
+    ue(&mut stale).instance = b"<urn:gsma:imei:90420156-025763-0>".to_vec();
+    ue(&mut stale).reg_id = Some(1);
+    assert_eq!(send(&mut registrar, NOW, stale).status, 500);
+    // Another device is beside them, whatever its flow's number.
+    let mut other = of_ue(ALICES);
+    (other.remote, other.call) = ("192.0.2.8:5060".parse().unwrap(), 99);
+    ue(&mut other).instance = b"<urn:gsma:imei:90420156-025763-1>".to_vec();
+    ue(&mut other).reg_id = Some(1);
+    assert_eq!(send(&mut registrar, NOW, other).status, 200);
+    assert_eq!(ports(&registrar), [5060, 5063, 5062]);
+    // One flow is given up, and the others stay.
+    let mut gone = of_ue(ALICES);
+    (gone.sequence, gone.expires_s) = (4, 0);
+    ue(&mut gone).instance = b"<urn:gsma:imei:90420156-025763-0>".to_vec();
+    ue(&mut gone).reg_id = Some(2);
+    let outcome = send(&mut registrar, NOW, gone.clone());
+    assert_eq!((outcome.status, outcome.flow), (200, None));
+    assert_eq!(ports(&registrar), [5060, 5063]);
+    // The same device without several flows leaves those that it had.
+    assert_eq!(flow_at(&mut registrar, 5064, 5, None), [5064, 5060]);
+    assert_eq!(flow_at(&mut registrar, 5065, 6, Some(1)), [5065, 5060]);
+    // Without a number a device gives up all its flows.
+    gone.sequence = 7;
+    ue(&mut gone).reg_id = None;
+    assert_eq!(send(&mut registrar, NOW, gone).status, 200);
+    assert_eq!(ports(&registrar), [5060]);
 }
 
 #[test]
