@@ -274,7 +274,9 @@ impl Ims {
             embedded.keep_within(self.config.limits);
             let why = Malformed::new(Layer::Sip, why as u8, octets.len());
             malformed.add(why);
-            self.refuse_malformed(octets, why, &origin, embedded, out);
+            if !self.refuse_malformed(octets, why, &origin, embedded, out) {
+                out.no_answer(origin.flow(source));
+            }
             return Next::Done;
         }
         self.handle_message(now, octets, &origin, slots, embedded, malformed, out)

@@ -2,6 +2,8 @@
 
 mod harness;
 
+#[path = "streams/ends.rs"]
+mod ends;
 #[path = "streams/world.rs"]
 mod world;
 

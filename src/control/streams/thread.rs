@@ -136,6 +136,11 @@ fn host(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Whether it is the last response to its request.
+fn is_final(message: &[u8]) -> bool {
+    message.strip_prefix(b"SIP/2.0 ").is_some_and(|status| !status.starts_with(b"1"))
+}
+
 impl Thread {
     pub(super) fn new(mut setup: Setup) -> Self {
         let workers = core::mem::take(&mut setup.workers);
@@ -288,6 +293,9 @@ impl Thread {
         if let Some(port) = glance.alias {
             self.alias(channel, port);
         }
+        if refused.is_some() || !message.starts_with(b"SIP/") && !message.starts_with(b"ACK ") {
+            channel.awaits();
+        }
         let mut octets = self.buffer(glance.worker);
         octets.extend_from_slice(message);
         let refused = refused.map(Refused::new);
@@ -400,6 +408,9 @@ impl Thread {
                 if let Some(channel) = channel.filter(|channel| channel.ends.get().is_none()) {
                     return self.write(&channel, message);
                 }
+                if message.is_empty() {
+                    return;
+                }
                 // RFC 5626 4.2: a flow that is gone can't be opened from here; nor does a stranger make us open connections.
                 if destination_port == 0 || !self.config().is_scscf(flow.destination) {
                     self.count(|counts| counts.flow_gone += 1);
@@ -422,8 +433,14 @@ impl Thread {
     }
 
     fn write(&self, channel: &Channel, message: &[u8]) {
+        if message.is_empty() {
+            return channel.is_answered();
+        }
         if let Some(token) = self.setup.owner.sent(message) {
             channel.await_answer(token);
+        }
+        if is_final(message) {
+            channel.is_answered();
         }
         if channel.registers.get()
             && let Some(seconds) = self.setup.owner.flow_timer(message, &mut self.slots.borrow_mut())

@@ -8,7 +8,7 @@ use crate::base::{Connection, Flow, Inline, Key, Malformed, Out, Time, Transport
 use crate::codec::Prepend;
 use crate::proto::sip::{self, Method, Name, Origin, Slots, Token, Writer, build, keep_alive};
 use crate::stack::{
-    Answer, InformRequest, MessageRequest, PublishRequest, Refusal, RegisterRequest, RegisteredFlow, Request,
+    Answer, InformRequest, MessageRequest, PublishRequest, Refusal, RegisterRequest, Request,
 };
 
 /// The contact that TS 24.341 asks the core for: one that takes short messages.
@@ -110,7 +110,7 @@ impl Ims {
         };
         // What it repeats may be more than a frame holds, or even a datagram: the status alone is an answer too.
         let len = write(&extra, room).or_else(|| {
-            let room = out.long_room().filter(|_| request.connection.is_none())?;
+            let room = out.long_room()?;
             write(&extra, room).or_else(|| write(&Extra::None, room))
         });
         let origin = request.origin();
@@ -171,7 +171,7 @@ impl Ims {
         self.began = Some(began);
     }
 
-    /// Answers what is not even a request, as far as it can be answered.
+    /// Answers what is not even a request, as far as it can be answered; whether it was.
     pub(super) fn refuse_malformed(
         &mut self,
         bytes: &[u8],
@@ -179,15 +179,17 @@ impl Ims {
         origin: &Origin,
         slots: &mut Slots,
         out: &mut dyn Out,
-    ) {
-        let room =
-            if bytes.len() > LONG && origin.connection.is_none() { out.long_room() } else { out.room() };
-        let Some(room) = room else { return };
+    ) -> bool {
+        let room = if bytes.len() > LONG { out.long_room() } else { out.room() };
+        let Some(room) = room else { return false };
         let mut w = Writer::new(room);
-        if let Some(target) = build::refusal(bytes, why, &self.minter, origin.source, slots, &mut w) {
-            self.counts.bad_request += 1;
-            self.commit(w.finish(), origin, target, out);
-        }
+        let Some(target) = build::refusal(bytes, why, &self.minter, origin.source, slots, &mut w) else {
+            return false;
+        };
+        self.counts.bad_request += 1;
+        let len = w.finish();
+        self.commit(len, origin, target, out);
+        len.is_some()
     }
 
     /// Our address for a datagram: that which the application knows, unless it is a stream's alone.

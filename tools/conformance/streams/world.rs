@@ -261,10 +261,15 @@ impl World {
 
     /// A counter of the stream threads, added up, once they have published what they do now.
     pub(crate) fn count(&mut self, name: &str) -> u64 {
+        pass_a_tick(&mut self.peers);
+        self.published(name)
+    }
+
+    /// The same as they have published it last.
+    pub(crate) fn published(&self, name: &str) -> u64 {
         let of = |published: &Published| -> u64 {
             published.read().filter(|(entry, _)| entry.name == name).map(|(_, value)| value).sum()
         };
-        pass_a_tick(&mut self.peers);
         self.published.iter().map(of).sum()
     }
 

@@ -107,12 +107,16 @@ impl Bench {
              </registration></reginfo>",
             self.next
         );
+        self.notify_with(now, b"active;expires=600000", body)
+    }
+
+    fn notify_with(&mut self, now: Time, state: &[u8], body: String) -> Vec<Said> {
         self.next += 1;
         let notified = Notified {
             subscription: self.subscribe.as_ref().unwrap().subscription,
             remote_tag: b"s".to_vec(),
             sequence: self.next,
-            state: b"active;expires=600000".to_vec(),
+            state: state.to_vec(),
             contact: Some("sip:scscf1.home2.net".into()),
             routes: Some(vec![]),
             body: body.into_bytes(),
@@ -120,6 +124,15 @@ impl Bench {
             reply_to: Deferred::numbered(9),
         };
         self.handle(now, ToControl::Notified(Box::new(notified)))
+    }
+
+    /// A NOTIFY in a state of the subscription, whose document has nothing but its version.
+    fn notify_partly(&mut self, now: Time, state_of: &[u8]) -> Vec<Said> {
+        let body = format!(
+            "<reginfo xmlns=\"urn:ietf:params:xml:ns:reginfo\" version=\"{}\" state=\"partial\"/>",
+            self.next
+        );
+        self.notify_with(now, state_of, body)
     }
 
     /// The HLR carries out what it was asked.
@@ -296,4 +309,40 @@ fn a_contact_of_one_identity_leaves_the_other_as_it_is() {
     assert!(found(&reader, MAX).is_none());
     assert!(found(&reader, "sip:work@home2.net").is_some());
     assert_eq!(bench.registrar.counts.deregistered_identity, 1);
+}
+
+#[test]
+fn watched_beside_registers_a_contact_may_go_and_come_back() {
+    let (registrar, reader) = watching();
+    let mut bench = Bench::new(registrar);
+    bench.register(max());
+    bench.agreed(NOW);
+    bench.accepted();
+    bench.notify(NOW, true, false);
+    assert_eq!(bench.notify(NOW, false, false), [Said::NotifyDone(200), Said::R1(false)]);
+    bench.agreed(NOW);
+    assert!(found(&reader, MAX).is_none());
+    // Its REGISTER still lives.
+    assert_eq!(bench.notify(NOW, true, false), [Said::NotifyDone(200), Said::R1(true)]);
+    bench.agreed(NOW);
+    assert!(found(&reader, MAX).is_some());
+    assert_eq!(bench.registrar.differing(), 0);
+}
+
+/// RFC 6665 4.1.3: the state that was watched is not there any more, whatever the document that comes with it says or lacks.
+#[test]
+fn noresource_ends_a_registration_whatever_the_document_lacks() {
+    for gap in [0, 5] {
+        let (registrar, reader) = watching();
+        let mut bench = Bench::new(registrar);
+        bench.register(max());
+        bench.agreed(NOW);
+        bench.accepted();
+        bench.notify(NOW, true, false);
+        assert!(found(&reader, MAX).is_some());
+        bench.next += gap;
+        let said = bench.notify_partly(NOW, b"terminated;reason=noresource");
+        assert_eq!(said, [Said::NotifyDone(200), Said::R1(false)], "{gap}");
+        assert!(found(&reader, MAX).is_none());
+    }
 }
