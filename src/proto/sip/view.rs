@@ -542,11 +542,26 @@ impl<'a> Message<'a> {
     }
 }
 
-/// One header's value and whether it has line ends in it.
+/// One header's value, whether it has line ends in it, and where its line and it begin.
 #[derive(Clone, Copy)]
 pub(super) struct Field<'a> {
     pub(super) value: &'a [u8],
     pub(super) folded: bool,
+    pub(super) line: usize,
+    pub(super) at: usize,
+}
+
+impl Field<'_> {
+    /// Where the value ends.
+    pub(super) const fn end(&self) -> usize {
+        self.at + self.value.len()
+    }
+
+    /// Whether the line is spelt as ours are, in that message: on one line, the name in full, a colon, a space.
+    #[inline(always)] // so that the name is a constant
+    pub(super) fn is_spelt(&self, name: Name, message: &[u8]) -> bool {
+        !self.folded && message.get(self.line..self.at) == Some(name.line().as_bytes())
+    }
 }
 
 /// What is needed to answer a request, malformed or not.
@@ -582,14 +597,17 @@ impl<'a> Fragment<'a> {
 
     /// The first header line of that name.
     pub(super) fn field(&self, name: Name) -> Option<Field<'a>> {
-        let headers = self.headers;
-        let slot = headers.slots.first(name)?;
-        Some(Field { value: headers.value(slot), folded: slot.folded })
+        self.headers.slots.first(name).map(|slot| self.headers.field(slot))
     }
 
     pub(super) fn fields(&self, name: Name) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let headers = self.headers;
-        headers.slots.named(name).map(move |slot| Field { value: headers.value(slot), folded: slot.folded })
+        headers.slots.named(name).map(move |slot| headers.field(slot))
+    }
+
+    /// The message that it is of.
+    pub(super) const fn octets(&self) -> &'a [u8] {
+        self.headers.bytes
     }
 }
 
@@ -603,6 +621,11 @@ struct Headers<'a> {
 impl<'a> Headers<'a> {
     fn value(&self, slot: &Slot) -> &'a [u8] {
         self.bytes.get(usize::from(slot.value)..usize::from(slot.end)).unwrap_or(&[])
+    }
+
+    fn field(&self, slot: &Slot) -> Field<'a> {
+        let (line, at) = (usize::from(slot.line), usize::from(slot.value));
+        Field { value: self.value(slot), folded: slot.folded, line, at }
     }
 
     /// Offset and value of the first header of that name; 0 and nothing if there is none.
