@@ -114,7 +114,7 @@ impl Node {
                         }
                     }
                 }
-                ues.push(Ue { habits, ..Ue::new(at, line, behaviour, access) });
+                ues.push(Ue::new(at, line, (behaviour, habits), access));
             }
         }
         if u32::try_from(ues.len()).is_err() {

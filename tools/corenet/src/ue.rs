@@ -61,7 +61,7 @@ impl Behaviour {
 }
 
 /// What a UE does beside that, out of habit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Habits {
     /// It submits each message once more after its RP-ACK, as if it had had none.
     pub repeats: bool,
@@ -117,14 +117,19 @@ pub struct Ue {
 impl Ue {
     /// A UE that has not registered.
     #[must_use]
-    pub fn new(network: usize, line: config::Line, behaviour: Behaviour, direct: Option<Direct>) -> Self {
+    pub fn new(
+        network: usize,
+        line: config::Line,
+        (behaviour, habits): (Behaviour, Habits),
+        direct: Option<Direct>,
+    ) -> Self {
         Self {
             network,
             imsi: line.imsi,
             msisdn: line.msisdn,
             identities: line.identities,
             behaviour,
-            habits: Habits::default(),
+            habits,
             direct,
             registering: false,
             expires: 0,

@@ -228,9 +228,9 @@ fn a_request_longer_than_a_frame_has_one_of_few_long_places() {
 
 /// Has the room of a frame.
 #[derive(Default)]
-struct Framed(Sent);
+struct OneFrame(Sent);
 
-impl Out for Framed {
+impl Out for OneFrame {
     fn room(&mut self) -> Option<&mut [u8]> {
         self.0.room.resize(2048 - HEADROOM, 0xaa);
         Some(&mut self.0.room[..])
@@ -244,7 +244,7 @@ impl Out for Framed {
 /// By a stream nothing goes in fragments: what a frame has no room for is refused, rather than kept and never sent.
 #[test]
 fn a_request_by_a_stream_fits_a_frame() {
-    let (mut client, mut out) = (client(4), Framed::default());
+    let (mut client, mut out) = (client(4), OneFrame::default());
     let by_stream =
         Flow { transport: Transport::StreamTo { destination_port: 5060, secure: false }, ..flow() };
     let of = |octets: usize| {

@@ -227,8 +227,8 @@ fn too_large_for_a_ue_stays_with_udp() {
 fn a_subscribe_says_by_which_transport_its_notify_comes() {
     for (peers, contact) in [
         (&[][..], "<sip:192.0.2.1:5060>"),
-        (&[(SCSCF, false)], "<sip:192.0.2.1:5060;transport=tcp>"),
-        (&[(SCSCF, true)], "<sip:192.0.2.1:5061;transport=tls>"),
+        (&[(SCSCF, false)][..], "<sip:192.0.2.1:5060;transport=tcp>"),
+        (&[(SCSCF, true)][..], "<sip:192.0.2.1:5061;transport=tls>"),
     ] {
         let mut bench = bench(peers);
         let request = super::subscriptions::first();
