@@ -266,7 +266,8 @@ fn a_refused_submission_may_be_tried_again() {
     isolated(Options::default(), |bench| {
         let alice = Ue::home1(0);
         bench.register(&alice);
-        let ends: [(fn(&mut Bench, &Unitdata), bool); 3] = [
+        type Answer = fn(&mut Bench, &Unitdata);
+        let ends: [(Answer, bool); 3] = [
             (|bench, begin| bench.end_mo(begin, &error(34, &[])), true),
             (
                 |bench, begin| {
