@@ -2,8 +2,8 @@
 
 use super::{
     Access, Admin, Aka, Backoff, Capacity, Eal, Exchange, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred,
-    Node, NodeKind, PeerPart, R1, R1Order, R1Trigger, RegEvent, ReportUnmatched, RouteOn, ScscfTransport,
-    Sharing, Timers, UnreachablePolicy,
+    Node, NodeKind, PeerPart, R1, R1Order, R1Trigger, RegEvent, ReportUnmatched, RouteOn, Sharing, Timers,
+    UnreachablePolicy,
 };
 use std::time::Duration;
 
@@ -109,7 +109,6 @@ defaults! {
     unreachable: UnreachablePolicy = UnreachablePolicy::Deregister;
     mtu: u16 = 1500;
     verify_peers: bool = true;
-    scscf_transport: ScscfTransport = ScscfTransport::Udp;
     t1: Duration = Duration::from_millis(500);
     t2: Duration = Duration::from_millis(4_000);
     retry_after_s: u32 = 5;

@@ -13,7 +13,7 @@ pub mod tls;
 pub use thread::StreamThreadCounts;
 
 use super::StartError;
-use super::config::{Config, ScscfTransport};
+use super::config::Config;
 use crate::base::publish::{Published, publish};
 use crate::base::{ConnectionId, SipKey};
 use crate::dataplane::{StreamEnd, Worker, stream_rings};
@@ -28,7 +28,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use thread::{Numbers, Setup, Thread};
 use tls::Tls;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Messages under way between a worker and a stream thread, each way.
@@ -70,9 +70,20 @@ pub struct StreamsConfig {
     /// How long TLS may take to agree.
     pub handshake: Duration,
     /// Hosts that are known by configuration, and the SIP domains that they prove by certificates.
-    pub trusted: Vec<(IpAddr, String)>,
+    pub trusted: Trusted,
     /// TLS.
     pub tls: Option<Tls>,
+}
+
+/// Hosts with the SIP domains that they prove: others as soon as DNS says so.
+#[derive(Clone, Debug)]
+pub struct Trusted(pub watch::Receiver<Vec<(IpAddr, String)>>);
+
+impl From<Vec<(IpAddr, String)>> for Trusted {
+    /// These, for ever.
+    fn from(hosts: Vec<(IpAddr, String)>) -> Self {
+        Self(watch::channel(hosts).1)
+    }
 }
 
 impl StreamsConfig {
@@ -92,7 +103,7 @@ impl StreamsConfig {
         })?;
         let scscfs = config.networks.iter().flat_map(|network| &network.scscf);
         let trusted = scscfs
-            .filter_map(|scscf| Some((scscf.address.ip(), super::config::host_of(&scscf.uri)?.to_owned())));
+            .filter_map(|scscf| Some((scscf.address?.ip(), super::config::host_of(&scscf.uri)?.to_owned())));
         let texts = config.sip.limits.of_messages();
         let longest = (streams.message as usize).min(usize::from(texts.message));
         Ok(Some(Self {
@@ -107,24 +118,24 @@ impl StreamsConfig {
             texts,
             connect: CONNECT,
             handshake: HANDSHAKE,
-            trusted: trusted.collect(),
+            trusted: trusted.collect::<Vec<_>>().into(),
             tls,
         }))
     }
 
     pub(super) fn is_trusted(&self, host: IpAddr) -> bool {
-        self.trusted.iter().any(|(trusted, _)| *trusted == host)
+        self.trusted.0.borrow().iter().any(|(trusted, _)| *trusted == host)
     }
 
     /// The SIP domains that a host is trusted for.
-    pub(super) fn names_of(&self, host: IpAddr) -> Vec<&str> {
-        self.trusted.iter().filter(|(trusted, _)| *trusted == host).map(|(_, name)| name.as_str()).collect()
+    pub(super) fn names_of(&self, host: IpAddr) -> Vec<String> {
+        let trusted = self.trusted.0.borrow();
+        trusted.iter().filter(|(trusted, _)| *trusted == host).map(|(_, name)| name.clone()).collect()
     }
 
     /// The name that a host has to prove when we connect to it.
     pub(super) fn server_name(&self, host: IpAddr) -> ServerName<'static> {
-        let name =
-            self.names_of(host).into_iter().find_map(|name| ServerName::try_from(name.to_owned()).ok());
+        let name = self.names_of(host).into_iter().find_map(|name| ServerName::try_from(name).ok());
         name.unwrap_or_else(|| ServerName::IpAddress(host.into()))
     }
 
@@ -157,13 +168,8 @@ fn listen(config: &Config) -> Vec<(SocketAddr, bool)> {
 /// What workers have to know of streams.
 #[must_use]
 pub fn of_workers(config: &Config) -> ImsStreams {
-    let scscfs = config.networks.iter().flat_map(|network| &network.scscf);
-    let peers = scscfs.filter_map(|scscf| match scscf.transport {
-        ScscfTransport::Udp => None,
-        ScscfTransport::Tcp => Some((scscf.address, false)),
-        ScscfTransport::Tls => Some((scscf.address, true)),
-    });
-    ImsStreams { listen: listen(config), peers: peers.collect() }
+    // Peers come with the hosts of the core.
+    ImsStreams { listen: listen(config), peers: vec![] }
 }
 
 /// A connection by which somebody had registered is gone.

@@ -9,7 +9,7 @@ const OTHER_NETWORK: &str = "192.0.2.20:5060";
 const V6: &str = "[2001:db8::10]:5060";
 
 fn hop(network: u16, address_of: &str, uri: &str) -> Hop {
-    Hop { network, address: address(address_of), uri: Identity::new(uri.as_bytes()).unwrap() }
+    Hop { network, address: address(address_of), uri: Identity::new(uri.as_bytes()).unwrap(), turn: Some(0) }
 }
 
 /// Network 0 has three S-CSCFs that can be reached from an IPv4 address.
