@@ -363,7 +363,7 @@ impl Gateway {
 
     /// What somebody is answered who is nobody: 403, but 503 as long as he may be an S-CSCF of which it is not known yet where
     /// it is.
-    pub(crate) fn to_stranger(&mut self) -> u16 {
+    pub(crate) fn refuse_stranger(&mut self) -> u16 {
         if self.networks.iter().any(|network| network.unlocated) {
             self.counts.unlocated_source += 1;
             return 503;
@@ -376,7 +376,7 @@ impl Gateway {
     fn on_message(&mut self, now: Time, message: &mut Message<'_>, cx: &mut Cx<'_>) {
         let sender = sender::find(self, now, message).or_else(|| sender::reporting(self, message));
         let Some(sender) = sender else {
-            let status = self.to_stranger();
+            let status = self.refuse_stranger();
             cx.stack.answer(now, &message.request, status, cx.outside);
             return;
         };

@@ -124,7 +124,7 @@ pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Regist
     // A host that is trusted with messages is no S-CSCF, and no UE either.
     let of_core = gateway.network_of(register.request.source).is_some();
     if of_core || !gateway.networks.iter().any(|network| network.direct) {
-        let status = gateway.to_stranger();
+        let status = gateway.refuse_stranger();
         cx.stack.answer(now, &register.request, status, cx.outside);
         return;
     }
