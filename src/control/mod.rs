@@ -10,6 +10,7 @@ pub mod layers;
 pub mod location;
 pub mod log;
 pub mod metrics;
+pub mod numbering;
 mod numbers;
 mod paths;
 pub mod registrar;
@@ -162,6 +163,8 @@ pub struct Control {
     lost: Option<mpsc::UnboundedReceiver<streams::Lost>>,
     /// Where the S-CSCFs are, and what shows it.
     location: Option<(Location, Publisher)>,
+    /// The files of TLS.
+    tls: Option<Arc<streams::tls::Files>>,
 }
 
 /// What has become of a name that DNS was asked for; never, if there is none.
@@ -212,13 +215,18 @@ impl Control {
             watch: paths::Watch::default(),
             lost: None,
             location: None,
+            tls: None,
         }
     }
 
-    /// The same with stream threads, which tell of connections that are gone.
+    /// The same with stream threads, which tell of connections that are gone, and the files that they have of TLS.
     #[must_use]
-    pub fn with_lost(self, lost: mpsc::UnboundedReceiver<streams::Lost>) -> Self {
-        Self { lost: Some(lost), ..self }
+    pub fn with_streams(
+        self,
+        lost: mpsc::UnboundedReceiver<streams::Lost>,
+        tls: Option<Arc<streams::tls::Files>>,
+    ) -> Self {
+        Self { lost: Some(lost), tls, ..self }
     }
 
     /// The same with server location, and what shows its numbers.
@@ -227,7 +235,7 @@ impl Control {
         Self { location: Some((location, publisher)), ..self }
     }
 
-    /// Serves until SIGTERM or SIGINT, then tells the workers to stop and waits for them.
+    /// Serves until SIGTERM or SIGINT, reads certificates again at each SIGHUP, then tells the workers to stop and waits for them.
     ///
     /// # Errors
     /// A socket can't be opened, or a worker has ended by itself.
@@ -245,6 +253,7 @@ impl Control {
         };
         let (mut terminate, mut interrupt) =
             (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+        let mut hang_up = signals(SignalKind::hangup())?;
         let mut tick = tokio::time::interval(TICK);
         let mut stopping = None;
         self.tell_date();
@@ -281,9 +290,21 @@ impl Control {
                 Some(lost) = next_lost(&mut self.lost) => self.on_lost(&lost),
                 changed = next_located(&mut self.location) => self.on_located(changed),
                 () = tokio::time::sleep(RETRY), if soon => {}
+                _ = hang_up.recv() => self.read_again(),
                 _ = terminate.recv() => stopping = stopping.or_else(|| self.stop("SIGTERM")),
                 _ = interrupt.recv() => stopping = stopping.or_else(|| self.stop("SIGINT")),
             }
+        }
+    }
+
+    /// SIGHUP: the files of TLS may be others now. The rest of the configuration is read at the start alone.
+    fn read_again(&self) {
+        match self.tls.as_ref().map(|files| files.read_again()) {
+            Some(Ok(())) => tracing::info!("certificates read again"),
+            Some(Err(ConfigError { file, what, remedy, .. })) => {
+                tracing::error!(file = %file.display(), remedy, "{what}; the certificates that were read before stay in use");
+            }
+            None => tracing::info!("SIGHUP: there is no [sip.tls], whose files would be read again"),
         }
     }
 

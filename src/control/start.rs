@@ -154,8 +154,8 @@ pub fn start<IO: PacketIo + 'static>(
     let mut threads = Vec::new();
     let (workers, mut of_streams) = match streams::StreamsConfig::of(&config)? {
         Some(streams) => {
-            let trusted = streams::Trusted(location.domains());
-            let streams = streams::StreamsConfig { trusted, ..streams };
+            let scscfs = streams::Scscfs(location.domains());
+            let streams = streams::StreamsConfig { scscfs, ..streams };
             let (workers, streams) = streams::start(streams, &key, workers)?;
             (workers, Some(streams))
         }
@@ -185,7 +185,7 @@ pub fn start<IO: PacketIo + 'static>(
     published.push((None, places));
     let control = Control::new(config, registrar, ports, mailboxes, published, clock, doorbell);
     let control = match of_streams {
-        Some(streams) => control.with_lost(streams.lost),
+        Some(streams) => control.with_streams(streams.lost, streams.tls),
         None => control,
     };
     let control = control.with_location(location, of_location);
@@ -304,6 +304,7 @@ fn networks(config: &Config) -> Vec<Network> {
             },
             uri: network.gateway_uri.clone(),
             service_centres: network.service_centres.clone(),
+            numbering: super::numbering::numbering(network),
             hlrs: network.hlr.iter().map(|hlr| (hlr.imsi_prefix, hlr.title)).collect(),
             sgsn_at_hlr: network.r1 == config::R1::UpdateGprsLocation,
             trusted: network.trusted.iter().map(|hosts| hosts.0).collect(),
@@ -363,6 +364,7 @@ impl Assembly<'_> {
             duplicates: config.capacity.duplicates as usize,
             forward_timeout: config.timers.map_forward,
             mt_queue: config.timers.mt_queue.into(),
+            mt_more: config.timers.mt_more,
             report_timeout: config.timers.mt_report,
             registration_max: registration_max(config),
             hlr_timeout: config.timers.map_registration,

@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::sender::{Sender, Tried};
 use super::{Crossing, Cx, Gateway, Timed, User, alerting, cause, duplicates};
 use crate::base::{Connection, Inline, Key, Time, TimerId};
-use crate::ident::{Digits, Identity, Imsi, WorkerId};
+use crate::ident::{Identity, Imsi, Number, WorkerId};
 use crate::stack::{Message, MessageRequest, MoForward, Outcome, Refusal, Rp, submit_report};
 use crate::subscriber::{AccessKind, LastMo, SubscriberId};
 
@@ -51,6 +51,11 @@ impl Mo {
         self.report.is_some()
     }
 
+    /// Checks what must hold between any two calls.
+    pub(super) fn assert_invariants(&self) {
+        assert!(self.timer.is_none() || self.last.is_none(), "sent on, and still another worker's");
+    }
+
     pub(super) fn network(&self) -> u16 {
         self.network
     }
@@ -85,20 +90,24 @@ pub struct Submission {
     pub subscriber: SubscriberId,
     /// The name of the UE's binding, if it registered here itself; else zero: one UE can't be told from another.
     pub device: u64,
+    /// A keyed hash of the identity that the core asserted, since several persons may stand behind one subscriber; zero if
+    /// the UE registered here itself, which [`Submission::device`] tells.
+    pub originator: u64,
     /// RP-MR.
     pub reference: u8,
-    /// The service centre's number and its type; none: a notice of free memory.
-    pub service_centre: Option<(u8, Digits)>,
+    /// The service centre's number as it came; none: a notice of free memory.
+    pub service_centre: Option<Number>,
     /// The TPDU; empty for a notice of free memory.
     pub tpdu: Inline<233>,
 }
 
 impl Submission {
-    /// Whether it is the same, of the same UE as far as that can be told.
+    /// Whether it is the same, of the same person and UE as far as that can be told.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        let may_be = self.device == other.device || self.device == 0 || other.device == 0;
-        may_be
+        let may_be = |one: u64, other: u64| one == other || one == 0 || other == 0;
+        may_be(self.device, other.device)
+            && may_be(self.originator, other.originator)
             && self.subscriber == other.subscriber
             && self.reference == other.reference
             && self.service_centre == other.service_centre
@@ -107,7 +116,8 @@ impl Submission {
 
     /// What the same has alike, beside the TPDU.
     pub(super) fn key(&self) -> [u8; 26] {
-        let (kind, digits) = self.service_centre.map_or((u8::MAX, 0), |(kind, of)| (kind, of.to_u128()));
+        let (kind, digits) =
+            self.service_centre.map_or((0, 0), |number| (number.octet(), number.digits.to_u128()));
         let mut key = [0; 26];
         key[..8].copy_from_slice(&self.subscriber.to_u64().to_be_bytes());
         (key[8], key[9]) = (self.reference, kind);
@@ -157,9 +167,6 @@ enum Awaiting {
 /// What the originator is told: RP-ACK or RP-ERROR with its cause, and the SUBMIT-REPORT if there is one.
 pub(super) type Reported<'a> = Result<Option<&'a [u8]>, (u8, Option<&'a [u8]>)>;
 
-/// Type of number of an international one.
-const INTERNATIONAL: u8 = 1;
-
 /// What is known of the sender of a MESSAGE that has been answered 202: the UE waits for its RP-ACK or RP-ERROR.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Accepted {
@@ -168,6 +175,8 @@ pub(super) struct Accepted {
     pub(super) subscriber: SubscriberId,
     /// The name of the binding, if the UE registered here itself; else zero.
     pub(super) device: u64,
+    /// A keyed hash of the identity that the core asserted; else zero.
+    pub(super) originator: u64,
     /// The subscriber, if a message had not reached him, and he is there again.
     pub(super) present: Option<Imsi>,
 }
@@ -234,8 +243,11 @@ pub(super) fn accept(
         timer: None,
     };
     let key = gateway.mo.insert(mo).ok()?;
-    let device = if direct { binding.registration } else { 0 };
-    Some(Accepted { key, network, subscriber, device, present })
+    let (device, originator) = match direct {
+        true => (binding.registration, 0),
+        false => (0, cx.stack.fingerprint(&[originator.as_bytes()], &[])),
+    };
+    Some(Accepted { key, network, subscriber, device, originator, present })
 }
 
 /// Steps 3 and 4, and step 6 (8.3 step 3): mo-forwardSM towards the SMS-IWMSC, with the MSISDN of the binding; unless it is a
@@ -269,6 +281,7 @@ pub(super) fn submission(
     let of = |service_centre, tpdu| Submission {
         subscriber: accepted.subscriber,
         device: accepted.device,
+        originator: accepted.originator,
         reference: message.rp.reference(),
         service_centre,
         tpdu,
@@ -278,12 +291,13 @@ pub(super) fn submission(
             let served =
                 gateway.networks.get(usize::from(accepted.network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
             let service_centre =
-                service_centre.or(message.request_digits).ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
-            if !served.allows_service_centre(service_centre) {
+                service_centre.or(message.request_number).ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
+            let key = served.numbering.key(service_centre);
+            if !key.is_some_and(|key| served.allows_service_centre(key)) {
                 return Err(cause::UNASSIGNED_NUMBER);
             }
             let tpdu = Inline::new(tpdu).ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
-            Ok(of(Some((INTERNATIONAL, service_centre)), tpdu))
+            Ok(of(Some(service_centre), tpdu))
         }
         Rp::MemoryAvailable { .. } => Ok(of(None, Inline::EMPTY)),
         Rp::Faulty { cause, .. } => Err(cause),
@@ -303,14 +317,16 @@ pub(super) fn carry_out(
     let network = mo.network;
     let subscriber = gateway.subscribers.get(submission.subscriber).ok_or(cause::UNIDENTIFIED_SUBSCRIBER)?;
     let (msisdn, imsi) = (subscriber.record().msisdn(), subscriber.record().imsi());
-    let Some((_, service_centre)) = submission.service_centre else {
+    let Some(number) = submission.service_centre else {
         return alerting::tell_hlr(gateway, now, key, network, imsi, cx);
     };
     let served = gateway.networks.get(usize::from(network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
+    let service_centre = served.numbering.key(number).ok_or(cause::UNASSIGNED_NUMBER)?;
     let forward = MoForward {
         title: served.title,
         ssn: served.node.ssn(),
         service_centre,
+        destination: served.numbering.outward(number, service_centre),
         msisdn: Gateway::originator(msisdn),
         imsi,
         tpdu: &submission.tpdu,
@@ -323,6 +339,13 @@ pub(super) fn await_other(gateway: &mut Gateway, now: Time, key: Key) {
     let deadline = now + gateway.config.forward_timeout + CROSSING;
     if let Some(mo) = gateway.mo.get_mut(key).filter(|mo| mo.timer.is_none()) {
         mo.timer = gateway.timers.insert(deadline, Timed::Mo(key)).ok();
+    }
+}
+
+/// Another worker has told what it knows: nobody is waited for.
+pub(super) fn await_nobody(gateway: &mut Gateway, key: Key) {
+    if let Some(timer) = gateway.mo.get_mut(key).and_then(|mo| mo.timer.take()) {
+        gateway.timers.cancel(timer);
     }
 }
 

@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::Numbering;
 use crate::base::IpPrefix;
 use crate::ident::{Digits, Identity, Imsi, Ssn};
 
@@ -59,6 +60,8 @@ pub struct Network {
     pub uri: String,
     /// First digits of the service centres that its users may send to; none listed means any.
     pub service_centres: Vec<Digits>,
+    /// How its users spell numbers.
+    pub numbering: Numbering,
     /// The titles of its HLRs, each with the first digits of its subscribers' IMSIs.
     pub hlrs: Vec<(Digits, Digits)>,
     /// Whether its HLRs take us for an SGSN, as which we register subscribers there.

@@ -20,7 +20,7 @@ const AUTHORIZATIONS: usize = 4;
 
 /// 8.7 step 4: the S-CSCF informs us of the registration. 8.1 step 2: a UE registers.
 pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
-    let Some(network) = gateway.network_registering(register.request.source) else {
+    let Some(network) = gateway.network_registering(&register.request) else {
         return on_ue_register(gateway, now, register, cx);
     };
     let Some(contact) = register.contact else {
@@ -59,7 +59,7 @@ fn refresh(
         return None;
     }
     let life = Duration::from_secs(u64::from(register.expires.min(gateway.config.registration_max)));
-    let extended = subscriber.extend(at, subscriber.expiry(at), now + life);
+    let extended = subscriber.refresh(at, now, now + life);
     if extended && of_this_call {
         subscriber.refreshed(at, register.cseq);
     }
@@ -122,7 +122,7 @@ pub(super) fn forward_third_party(
 /// step 5, waits for it.
 pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
     // A host that is trusted with messages is no S-CSCF, and no UE either.
-    let of_core = gateway.network_of(register.request.source).is_some();
+    let of_core = gateway.network_of(&register.request).is_some();
     if of_core || !gateway.networks.iter().any(|network| network.direct) {
         let status = gateway.refuse_stranger();
         cx.stack.answer(now, &register.request, status, cx.outside);

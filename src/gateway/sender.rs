@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use crate::base::Time;
-use crate::ident::Identity;
+use crate::ident::{Identity, Msisdn, Number};
 use crate::stack::Message;
 use crate::subscriber::{AccessKind, Binding, Record, Subscriber, SubscriberId};
 
@@ -22,10 +22,14 @@ pub(crate) struct Sender {
 /// 8.9 step 3: an S-CSCF's MESSAGE is from whom it asserts. 8.3 step 3: a UE's is from whoever registered from its
 /// address and port, whatever the message says. Anybody else is nobody.
 pub(super) fn find(gateway: &Gateway, now: Time, message: &Message<'_>) -> Option<Sender> {
-    if let Some(network) = gateway.network_of(message.request.source) {
+    if let Some(network) = gateway.network_of(&message.request) {
         let found = message.asserted.iter().flatten().find_map(|identity| {
             let exact = gateway.subscribers.by_identity(identity.as_bytes());
             Some((exact.or_else(|| by_wildcard(gateway, identity))?.id(), *identity))
+        });
+        let found = found.or_else(|| {
+            let mut numbers = message.asserted_numbers();
+            numbers.find_map(|(identity, number)| Some((by_number(gateway, network, number)?.id(), identity)))
         });
         let (subscriber, identity) = found.unzip();
         return Some(Sender { network, access: AccessKind::Ims, subscriber, identity });
@@ -43,6 +47,13 @@ pub(super) fn find(gateway: &Gateway, now: Time, message: &Message<'_>) -> Optio
         subscriber: Some(subscriber.id()),
         identity: Some(binding.contact),
     })
+}
+
+/// The subscriber whose number it is, in whatever form the core asserts it: the identity of a number is the number (RFC 3261
+/// 19.1.6, RFC 3966 5).
+fn by_number(gateway: &Gateway, network: u16, number: Number) -> Option<Subscriber<'_>> {
+    let key = gateway.networks.get(usize::from(network))?.numbering.key(number)?;
+    gateway.subscribers.by_msisdn(Msisdn::new(key)?)
 }
 
 /// The subscriber one of whose wildcarded identities stands for this one (TS 23.003 13.4A).

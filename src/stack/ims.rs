@@ -16,7 +16,7 @@ use crate::base::{
     Connection, Flow, Inline, IpPrefix, Key, Layer, Malformed, MalformedCounts, Out, SipKey, Time, Transport,
     counts,
 };
-use crate::ident::{Identity, Wildcard, WorkerId};
+use crate::ident::{Identity, Number, Wildcard, WorkerId};
 use crate::proto::link::{self, Datagram};
 use crate::proto::sip::{
     self, ClientConfig, ClientTransactions, Method, Minter, Name, NameAddr, Origin, Received,
@@ -269,9 +269,9 @@ impl Ims {
         malformed: &mut MalformedCounts,
         out: &mut dyn Out,
     ) -> Next<'a> {
-        let &StreamMessage { connection, source, local, ref octets, refused } = arrived;
+        let &StreamMessage { connection, source, local, ref octets, refused, proved } = arrived;
         self.counts.by_stream += 1;
-        let known = contains(&self.core.trusted, source.ip());
+        let known = proved && contains(&self.core.trusted, source.ip());
         let origin = Origin { source, local, octets: octets.len(), known, connection: Some(connection) };
         if let Some(Refused(why)) = refused {
             embedded.keep_within(self.config.limits);
@@ -334,8 +334,18 @@ impl Ims {
                 return Next::HandOff(owner);
             }
             let &Origin { source, local, octets, known, connection } = origin;
-            let request =
-                Request { key, message, in_reply_to, report_token, source, local, octets, known, connection };
+            let request = Request {
+                key,
+                message,
+                in_reply_to,
+                report_token,
+                source,
+                local,
+                octets,
+                known,
+                trusted: known,
+                connection,
+            };
             return self.handle_request(now, &request, embedded, out);
         }
         let outcome = self.clients.handle_response(now, &message);
@@ -519,13 +529,10 @@ impl Ims {
         if !is_sms(message) {
             return Err(415);
         }
-        let rpdu::Read { rp, repaired, type_of_number } =
-            rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
+        let rpdu::Read { rp, repaired } = rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
         let number = uri.digits();
         let mut asserted = [None; 3];
-        let served = message.values(Name::PServedUser).take(1).filter_map(identity);
-        let of_core = message.asserted().filter_map(|uri| Uri::of_checked(uri)?.canonical());
-        let identities = served.chain(of_core).filter(|_| request.known);
+        let identities = asserted_uris(request).filter_map(|uri| uri.canonical());
         for (place, identity) in asserted.iter_mut().zip(identities) {
             *place = Some(identity);
         }
@@ -541,9 +548,7 @@ impl Ims {
                 (token.worker, crate::base::Key { slot: token.slot, generation: token.generation })
             }),
             has_in_reply_to: message.header(Name::InReplyTo).is_some(),
-            request_digits: number.map(|number| number.digits),
-            request_is_international: number.is_some_and(|number| number.international),
-            type_of_number,
+            request_number: number.map(|number| Number::of_uri(number.digits, number.international)),
             repaired,
             access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
             rp,
@@ -753,6 +758,15 @@ fn is_sms(message: &sip::Message<'_>) -> bool {
     // Nearly all spell it as we do.
     message.header(Name::ContentType) == Some(SMS.as_bytes())
         || message.content_type().is_some_and(|media_type| media_type.is(SMS))
+}
+
+/// Who sends a MESSAGE, as a trusted core asserts: the served user (RFC 5502), then P-Asserted-Identity.
+pub(super) fn asserted_uris<'a>(request: &Request<'a>) -> impl Iterator<Item = Uri<'a>> + use<'a> {
+    let message = &request.message;
+    let served = message.values(Name::PServedUser).take(1).filter_map(|it| Some(NameAddr::parse(it)?.uri));
+    let uris = served.chain(message.asserted()).filter_map(Uri::of_checked);
+    let known = request.known;
+    uris.filter(move |_| known)
 }
 
 /// The canonical identity of a name-addr or addr-spec.

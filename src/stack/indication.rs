@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use crate::base::{Connection, Key};
-use crate::ident::{Digits, Identity, Imsi, Msisdn, Wildcard, WorkerId};
+use crate::ident::{Identity, Imsi, Msisdn, Number, Wildcard, WorkerId};
 use crate::proto::map::{UserError, Version};
 use crate::proto::sccp::Cause as ReturnCause;
 use crate::proto::sip::{self, ServerKey};
@@ -29,6 +29,8 @@ pub struct Request<'a> {
     pub octets: usize,
     /// Whether the source is known: see [`Request::from_known`].
     pub(crate) known: bool,
+    /// Whether it comes from one of [`super::ImsConfig::trusted`], which has proved so where it has to.
+    pub trusted: bool,
     /// The stream that it came by; none if it is a datagram.
     pub connection: Option<Connection>,
 }
@@ -166,18 +168,24 @@ pub struct Message<'a> {
     pub token: Option<(WorkerId, Key)>,
     /// Whether the request has an In-Reply-To at all, ours or not.
     pub has_in_reply_to: bool,
-    /// The digits of the Request-URI, if it is a telephone number: the service centre's address (8.9 step 6).
-    pub request_digits: Option<Digits>,
-    /// Whether that is an international number (it began with `+`).
-    pub request_is_international: bool,
-    /// The type of number of RP-DA (TS 24.008 table 10.5.118): 1 is international, as where there is none.
-    pub type_of_number: u8,
+    /// The number in the Request-URI, if it is one: the service centre's address (8.9 step 6).
+    pub request_number: Option<Number>,
     /// Of the relay-layer message, a report, only part could be read.
     pub repaired: bool,
     /// P-Access-Network-Info, or empty.
     pub access_network_info: &'a [u8],
     /// The relay-layer message.
     pub rp: Rp<'a>,
+}
+
+impl Message<'_> {
+    /// Those of [`Message::asserted`] that are telephone numbers, each with its number.
+    pub fn asserted_numbers(&self) -> impl Iterator<Item = (Identity, Number)> {
+        super::ims::asserted_uris(&self.request).filter_map(|uri| {
+            let number = uri.digits()?;
+            Some((uri.canonical()?, Number::of_uri(number.digits, number.international)))
+        })
+    }
 }
 
 /// A MESSAGE to a UE with other content than an SM-RP message.
@@ -199,7 +207,7 @@ pub enum Rp<'a> {
         /// Message reference.
         reference: u8,
         /// The service centre's address (RP-DA), unless it is empty.
-        service_centre: Option<Digits>,
+        service_centre: Option<Number>,
         /// The TPDU.
         tpdu: &'a [u8],
     },
@@ -208,7 +216,7 @@ pub enum Rp<'a> {
         /// Message reference.
         reference: u8,
         /// The service centre's address (RP-OA).
-        service_centre: Option<Digits>,
+        service_centre: Option<Number>,
         /// The TPDU.
         tpdu: &'a [u8],
     },
@@ -265,7 +273,7 @@ pub struct ForwardSm<'a> {
     /// SM-RP-OA of a mobile originated message.
     pub msisdn: Option<Msisdn>,
     /// The service centre: SM-RP-DA of a mobile originated, SM-RP-OA of a mobile terminated message.
-    pub service_centre: Option<Digits>,
+    pub service_centre: Option<Number>,
     /// SM-RP-UI, the TPDU.
     pub tpdu: &'a [u8],
     /// More messages wait (mt-forwardSM).
@@ -485,10 +493,14 @@ pub enum Indication<'a> {
         /// How.
         outcome: Outcome<'a>,
     },
-    /// A dialogue that a peer opened has gone before we answered.
+    /// A dialogue that a peer opened has gone before we answered, or before the message that was to follow in it.
     Gone {
         /// The dialogue.
         dialogue: DialogueId,
+        /// Whether an answer of ours was awaited.
+        is_owed: bool,
+        /// Whom another message was to follow for, if it is known.
+        more_for: Option<Imsi>,
     },
 }
 

@@ -27,6 +27,8 @@ pub struct StreamMessage {
     pub local: SocketAddr,
     /// The message.
     pub octets: Vec<u8>,
+    /// Whether the peer has proved to be who its address says, or need not: without, it is a stranger.
+    pub proved: bool,
     /// These are only the headers of one that is to be refused, since nobody can say where it ends: the connection is
     /// closed after the answer.
     pub refused: Option<Refused>,

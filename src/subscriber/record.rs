@@ -1,6 +1,6 @@
 //! What is known about one subscriber.
 
-use crate::base::Connection;
+use crate::base::{Connection, Time};
 use crate::ident::{Identity, Imsi, Msisdn};
 use core::fmt;
 use core::net::SocketAddr;
@@ -100,6 +100,8 @@ pub struct Record {
     identities: Box<[Identity]>,
     /// The set of each identity: those of one set register and leave together.
     sets: Box<[u8]>,
+    /// Until when each set is registered, where there are several.
+    ends: Box<[(u8, Time)]>,
     bindings: Box<[Binding]>,
 }
 
@@ -131,6 +133,7 @@ impl Record {
             private_identity,
             identities: identities.into(),
             sets: identities.iter().map(|_| 0).collect(),
+            ends: [].into(),
             bindings: bindings.into(),
         })
     }
@@ -142,6 +145,29 @@ impl Record {
             self.sets = sets.into();
         }
         self
+    }
+
+    /// The same record, whose sets are registered until these times. Where there is but one, its binding's expiry says all.
+    #[must_use]
+    pub fn until(mut self, ends: &[(u8, Time)]) -> Self {
+        let is_there = |(set, _): &(u8, Time)| *set != Self::EVERY_SET && self.sets.contains(set);
+        let ends: Vec<_> = ends.iter().copied().filter(is_there).collect();
+        self.ends = if ends.len() > 1 { ends.into() } else { [].into() };
+        self
+    }
+
+    /// Until when each set is registered, if there are several that registered apart; a binding of theirs lives as long as
+    /// the last of them.
+    #[must_use]
+    pub fn ends(&self) -> &[(u8, Time)] {
+        &self.ends
+    }
+
+    /// Until when the set of an identity is registered, if several registered apart.
+    #[must_use]
+    pub fn end_of(&self, identity: &Identity) -> Option<Time> {
+        let set = self.set_of(identity)?;
+        self.ends.iter().find(|(it, _)| *it == set).map(|(_, end)| *end)
     }
 
     /// The identities with their sets, the default one first.
@@ -162,7 +188,8 @@ impl Record {
             return None;
         }
         let (identities, sets): (Vec<_>, Vec<_>) = self.in_their_sets().filter(|(_, it)| *it != set).unzip();
-        Some(Self { identities: identities.into(), sets: sets.into(), ..self.clone() })
+        let rest = Self { identities: identities.into(), sets: sets.into(), ..self.clone() };
+        Some(rest.until(&self.ends))
     }
 
     /// The same subscriber with other bindings; `None` if there are too many.
@@ -174,6 +201,7 @@ impl Record {
         (bindings.len() <= Self::BINDINGS).then(|| Self {
             bindings: bindings.into(),
             sets: sets.collect(),
+            ends: if has_sets { self.ends.clone() } else { [].into() },
             ..self.clone()
         })
     }

@@ -90,7 +90,7 @@ fn of_streams() -> u64 {
         let mut octets = thread.buffer().unwrap_or_default();
         octets.clear();
         octets.extend(message.as_bytes());
-        let message = StreamMessage { connection, source, local, octets, refused: None };
+        let message = StreamMessage { connection, source, local, octets, proved: true, refused: None };
         assert!(thread.send(FromStream::Message(message)).is_ok());
         now += TURN;
         let (_, cost) = measure::cost(|| turn(&mut workers, now));

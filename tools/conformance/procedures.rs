@@ -27,6 +27,8 @@ mod mo;
 mod mt;
 #[path = "procedures/network.rs"]
 mod network;
+#[path = "procedures/numbers.rs"]
+mod numbers;
 #[path = "procedures/r1.rs"]
 mod r1;
 #[path = "procedures/reg_event.rs"]

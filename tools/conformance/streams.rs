@@ -105,6 +105,58 @@ fn a_trusted_host_has_to_prove_its_name() {
 }
 
 #[test]
+fn a_host_of_the_core_is_believed_once_it_has_proved_its_domain() {
+    let mut world = World::new(Settings { trusted: "[\"127.0.0.4\"]", ..Settings::default() });
+    let mut scscf = world.connect(BY_TCP);
+    let ue = Ue::home1(3);
+    let register = world.peers.full_register(&ue, 3600);
+    assert_eq!(world.transact(&mut scscf, register).status(), 200);
+    // By TCP it is its address that is believed, as by UDP; by TLS it has something to show, and shows nothing.
+    let stripped = |world: &World| world.sum(|worker| worker.stack().ims().counts.asserted_stripped);
+    for (certificate, secure, status) in
+        [(None, true, 403), (Some("gateway"), true, 202), (None, false, 202), (None, true, 403)]
+    {
+        let from = "127.0.0.4";
+        let mut host = if secure { world.connect_tls(from, certificate) } else { world.connect(from) };
+        let before = stripped(&world);
+        let submit = world.peers.fresh_submit();
+        let submission = world.peers.message(&ue, CENTRE_URI, &rp_data(7, CENTRE, &submit));
+        assert_eq!(world.transact(&mut host, submission).status(), status);
+        assert_eq!(stripped(&world) - before, u64::from(status == 403));
+    }
+    assert_eq!(world.count("closed_peer_refused"), 0);
+}
+
+#[test]
+fn certificates_are_read_again() {
+    let mut world = World::new(Settings::default());
+    let any = || "127.0.0.9:0".parse().unwrap();
+    let mut before = world.connect_tls("127.0.0.9", None);
+    let mut scscf = world.connect(BY_TLS);
+    let asked = world.options();
+    assert_eq!(world.transact(&mut scscf, asked).status(), 200);
+    // What can't be used is refused, and what was read before stays.
+    let error = world.read_again(["wildcard", "gateway", "ca"]).unwrap_err();
+    assert!(error.file.ends_with("own.pem"), "{error:?}");
+    assert_eq!(error.remedy, "let [sip.tls] certificate and key belong together");
+    let mut still = world.connect_tls("127.0.0.9", None);
+    // Another certificate of the gateway's, and an authority that has not signed the S-CSCF's.
+    world.read_again(["scscf", "scscf", "gateway"]).unwrap();
+    assert!(world.connect_tls_to(any(), None, "ipsmgw.home1.net").is_err(), "it has another name now");
+    let mut after = world.connect_tls_to(any(), None, "dns.home1.net").unwrap();
+    for peer in [&mut before, &mut still, &mut after, &mut scscf] {
+        let asked = world.options();
+        assert_eq!(world.transact(peer, asked).status(), 200, "those that are open stay");
+    }
+    let refused =
+        world.connect_tls_to(format!("{BY_TLS}:0").parse().unwrap(), Some("scscf"), "dns.home1.net");
+    if let Ok(mut refused) = refused {
+        world.until_closed(&mut refused);
+    }
+    assert!(world.count("closed_handshake") >= 1);
+}
+
+#[test]
 fn a_ue_is_reached_by_its_connection_alone() {
     let mut world = World::new(Settings { direct: "none", ..Settings::default() });
     for secure in [false, true] {

@@ -51,6 +51,17 @@ pub(super) fn warnings(config: &Config, source: &Source<'_>) -> Vec<ConfigError>
             warnings.push(source.about(&format!("network[{at}].r1"), what, remedy));
         }
     }
+    let longest = config.networks.iter().map(|network| network.duplicate.as_secs()).max().unwrap_or(0);
+    let needed = u64::from(config.capacity.mo_per_second).saturating_mul(longest);
+    if u64::from(config.capacity.duplicates) < needed {
+        let rate = config.capacity.mo_per_second;
+        let what = format!(
+            "at {rate} submissions a second some are forgotten before duplicate_s ({longest} s) is over"
+        );
+        let remedy =
+            format!("give at least {needed} (about 400 octets each, per worker), or a shorter duplicate_s");
+        warnings.push(source.about("capacity.duplicates", what, remedy));
+    }
     if config.sip.tls.as_ref().is_some_and(|tls| !tls.verify_peers) {
         let what = "S-CSCFs that come by TLS, and those that we connect to, need not prove who they are";
         warnings.push(source.about(
@@ -205,6 +216,7 @@ impl Check<'_, '_, '_> {
         ] {
             self.range(format!("capacity.{key}"), value, 16..=most);
         }
+        self.range("capacity.mo_per_second", capacity.mo_per_second, 1..=1_000_000);
         self.range("capacity.ip_reassemblies", capacity.ip_reassemblies, 1..=1024);
         if capacity.identities < capacity.subscribers {
             let remedy = format!("give at least {}, one for each subscriber", capacity.subscribers);
@@ -408,10 +420,29 @@ impl Check<'_, '_, '_> {
                 let remedy = "give at least one { uri = …, address = … }, or a [network.direct] section";
                 self.error(place("scscf"), "there is none", remedy);
             }
+            self.numbers(at, network);
             self.reg_event(at, network);
             self.hlrs(at, network);
             self.direct(at, network);
             self.scscfs(at, network);
+        }
+    }
+
+    /// How its users spell numbers.
+    fn numbers(&mut self, at: usize, network: &Network) {
+        let numbers = &network.numbers;
+        let place = |key: &str| format!("network[{at}].numbers.{key}");
+        self.count(place("country_code"), numbers.country_code.len(), "digits", 1..=3);
+        self.count(place("national_prefix"), numbers.national_prefix.len(), "digits", 0..=5);
+        self.count(place("international_prefix"), numbers.international_prefix.len(), "digits", 0..=5);
+        if numbers.international_prefix == numbers.national_prefix && !numbers.national_prefix.is_empty() {
+            let remedy = "give two different prefixes";
+            self.error(place("national_prefix"), "is the international prefix too", remedy);
+        }
+        for (n, rule) in numbers.rule.iter().enumerate() {
+            let place = |key: &str| place(&format!("rule[{n}].{key}"));
+            self.range(place("strip"), u32::from(rule.strip), 0..=rule.prefix.len() as u32);
+            self.count(place("add"), rule.add.len(), "digits", 0..=15);
         }
     }
 
@@ -488,6 +519,7 @@ impl Check<'_, '_, '_> {
         self.range("timers.nonce_s", timers.nonce.as_secs(), 2..=600);
         self.range("timers.reassembly_s", timers.reassembly.as_secs(), 1..=120);
         self.range("timers.mt_report_ms", timers.mt_report.as_millis(), 100..=600_000);
+        self.range("timers.mt_more_ms", timers.mt_more.as_millis(), 0..=60_000);
         self.range("timers.mt_queue", timers.mt_queue, 0..=MAX_QUEUE as u8);
         self.range("timers.map_forward_ms", timers.map_forward.as_millis(), 100..=600_000);
         self.range("timers.registration_max_s", timers.registration_max.as_secs(), 60..=31_536_000);

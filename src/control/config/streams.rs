@@ -45,7 +45,8 @@ impl Default for Streams {
     }
 }
 
-/// `[sip.tls]`: who the gateway is, and whom it believes. Files are PEM, and relative to this file's directory.
+/// `[sip.tls]`: who the gateway is, and whom it believes. Files are PEM, and relative to this file's directory; they are read
+/// again at each SIGHUP.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamTls {
@@ -53,10 +54,10 @@ pub struct StreamTls {
     pub certificate: PathBuf,
     /// Its private key, unencrypted, readable by the owner alone.
     pub key: PathBuf,
-    /// Certificates of the authorities that have signed those of S-CSCFs. Default none.
+    /// Certificates of the authorities that have signed those of S-CSCFs and other hosts of the core. Default none.
     pub ca: Option<PathBuf>,
-    /// Whether S-CSCFs have to prove the domain of their URI by a certificate, to us and when we connect to them (RFC 5922).
-    /// UEs need none. Default true.
+    /// Whether S-CSCFs have to prove the domain of their URI by a certificate, to us and when we connect to them (RFC 5922), and
+    /// other hosts of the core that they are of the network's domain, if they are to be believed. UEs need none. Default true.
     #[serde(default = "super::default::verify_peers")]
     pub verify_peers: bool,
 }

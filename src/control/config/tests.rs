@@ -551,6 +551,12 @@ fn what_is_allowed_and_dangerous_is_warned_of() {
         config.warnings.iter().map(ToString::to_string).collect()
     };
     assert_eq!(warnings(EXAMPLE), [""; 0]);
+    let busy = warnings(&EXAMPLE.replace("# mo_per_second = 250 ", "mo_per_second = 1000 "));
+    let [busy] = &busy[..] else { panic!("{busy:#?}") };
+    assert!(
+        busy.contains("capacity.duplicates: at 1000 submissions a second") && busy.contains("120000"),
+        "{busy}"
+    );
     let dangerous = EXAMPLE
         .replace(
             "r1 = \"preconfigured\"",

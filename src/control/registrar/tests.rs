@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 mod direct;
+mod leave;
 mod reg_event;
 
 const EXAMPLE: &str = include_str!("../../../docs/operating/examples/gateway.toml");

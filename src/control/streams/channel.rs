@@ -56,8 +56,8 @@ pub(super) struct Channel {
     pub(super) outgoing: bool,
     /// Whether it is open, rather than being opened.
     pub(super) open: Cell<bool>,
-    /// Whether the peer has proved a name by a certificate.
-    pub(super) verified: Cell<bool>,
+    /// Whether the peer has proved by a certificate to be who its address says, or need not.
+    pub(super) proved: Cell<bool>,
     /// Whether somebody has registered by it.
     pub(super) registers: Cell<bool>,
     /// That it has to end, at once.
@@ -77,7 +77,7 @@ impl Channel {
             local: Cell::new(local),
             outgoing,
             open: Cell::new(!outgoing),
-            verified: Cell::new(false),
+            proved: Cell::new(!secure),
             registers: Cell::new(false),
             ends: Cell::new(None),
             writes: RefCell::default(),

@@ -15,7 +15,7 @@ pub use thread::StreamThreadCounts;
 use super::StartError;
 use super::config::Config;
 use crate::base::publish::{Published, publish};
-use crate::base::{ConnectionId, SipKey};
+use crate::base::{ConnectionId, IpPrefix, SipKey};
 use crate::dataplane::{StreamEnd, Worker, stream_rings};
 use crate::io::PacketIo;
 use crate::proto::sip::Limits;
@@ -27,9 +27,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use thread::{Numbers, Setup, Thread};
-use tls::Tls;
+use tls::{Files, Tls};
 use tokio::sync::{mpsc, watch};
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
 /// Messages under way between a worker and a stream thread, each way.
 const RING: usize = 2048;
@@ -69,17 +69,19 @@ pub struct StreamsConfig {
     pub connect: Duration,
     /// How long TLS may take to agree.
     pub handshake: Duration,
-    /// Hosts that are known by configuration, and the SIP domains that they prove by certificates.
-    pub trusted: Trusted,
+    /// S-CSCFs, and the SIP domains that they prove by certificates.
+    pub scscfs: Scscfs,
+    /// Other hosts of served networks' cores, and the home domains of these, of which they have to show a certificate.
+    pub core: Vec<(IpPrefix, Vec<String>)>,
     /// TLS.
-    pub tls: Option<Tls>,
+    pub tls: Option<Arc<Files>>,
 }
 
-/// Hosts with the SIP domains that they prove: others as soon as DNS says so.
+/// The hosts of S-CSCFs with the SIP domains that they prove: others as soon as DNS says so.
 #[derive(Clone, Debug)]
-pub struct Trusted(pub watch::Receiver<Vec<(IpAddr, String)>>);
+pub struct Scscfs(pub watch::Receiver<Vec<(IpAddr, String)>>);
 
-impl From<Vec<(IpAddr, String)>> for Trusted {
+impl From<Vec<(IpAddr, String)>> for Scscfs {
     /// These, for ever.
     fn from(hosts: Vec<(IpAddr, String)>) -> Self {
         Self(watch::channel(hosts).1)
@@ -97,13 +99,17 @@ impl StreamsConfig {
             return Ok(None);
         }
         let streams = &config.sip.streams;
-        let tls = config.sip.tls.as_ref().map(Tls::load).transpose();
+        let tls = config.sip.tls.clone().map(|it| Files::new(it).map(Arc::new)).transpose();
         let tls = tls.map_err(|error| {
             StartError::new(format!("{}: {}", error.file.display(), error.what), error.remedy)
         })?;
         let scscfs = config.networks.iter().flat_map(|network| &network.scscf);
-        let trusted = scscfs
+        let scscfs = scscfs
             .filter_map(|scscf| Some((scscf.address?.ip(), super::config::host_of(&scscf.uri)?.to_owned())));
+        let core = config
+            .networks
+            .iter()
+            .flat_map(|network| network.trusted.iter().map(|hosts| (hosts.0, network.realms.clone())));
         let texts = config.sip.limits.of_messages();
         let longest = (streams.message as usize).min(usize::from(texts.message));
         Ok(Some(Self {
@@ -118,19 +124,35 @@ impl StreamsConfig {
             texts,
             connect: CONNECT,
             handshake: HANDSHAKE,
-            trusted: trusted.collect::<Vec<_>>().into(),
+            scscfs: scscfs.collect::<Vec<_>>().into(),
+            core: core.collect(),
             tls,
         }))
     }
 
-    pub(super) fn is_trusted(&self, host: IpAddr) -> bool {
-        self.trusted.0.borrow().iter().any(|(trusted, _)| *trusted == host)
+    pub(super) fn is_scscf(&self, host: IpAddr) -> bool {
+        self.scscfs.0.borrow().iter().any(|(scscf, _)| *scscf == host)
     }
 
-    /// The SIP domains that a host is trusted for.
-    pub(super) fn names_of(&self, host: IpAddr) -> Vec<String> {
-        let trusted = self.trusted.0.borrow();
-        trusted.iter().filter(|(trusted, _)| *trusted == host).map(|(_, name)| name.clone()).collect()
+    /// The SIP domains of the S-CSCFs of a host.
+    fn names_of(&self, host: IpAddr) -> Vec<String> {
+        let scscfs = self.scscfs.0.borrow();
+        scscfs.iter().filter(|(scscf, _)| *scscf == host).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Whether a certificate, whose authority is believed, proves that a host is who its address says: an S-CSCF, or else
+    /// somebody of the network whose core the host belongs to.
+    pub(super) fn is_proof(&self, host: IpAddr, certificate: &CertificateDer<'_>) -> bool {
+        if self.is_scscf(host) {
+            return self.names_of(host).iter().any(|name| tls::is_of(certificate, name));
+        }
+        let mut networks = self.core.iter().filter(|(hosts, _)| hosts.contains(host));
+        networks.any(|(_, realms)| realms.iter().any(|realm| tls::is_within(certificate, realm)))
+    }
+
+    /// What a connection that begins now has of TLS.
+    pub(super) fn tls(&self) -> Option<Tls> {
+        self.tls.as_ref().map(|files| files.current().borrow().clone())
     }
 
     /// The name that a host has to prove when we connect to it.
@@ -189,6 +211,8 @@ pub struct Streams {
     pub published: Vec<Published>,
     /// The ends of connections that matter to registrations.
     pub lost: mpsc::UnboundedReceiver<Lost>,
+    /// The files of TLS, which may be read again; none without TLS.
+    pub tls: Option<Arc<Files>>,
 }
 
 /// Starts stream threads, and joins them to the workers. `key` is this process's secret, which the workers have.
@@ -258,8 +282,9 @@ pub fn start<IO: PacketIo, A: Application>(
             "too few open files for so many connections"
         );
     }
+    let tls = config.tls.clone();
     let joined = workers.into_iter().zip(ends).map(|(worker, ends)| worker.with_streams(ends, spread));
-    Ok((joined.collect(), Streams { threads, published, lost: lost_here }))
+    Ok((joined.collect(), Streams { threads, published, lost: lost_here, tls }))
 }
 
 /// A stream thread, from the first connection to the last.

@@ -1,7 +1,6 @@
 //! A stream thread: the connections with its share of hosts, and the rings to the workers.
 
 use super::channel::{Channel, End, READ};
-use super::tls;
 use super::{Lost, StreamsConfig};
 use crate::base::publish::{Publisher, Show, Shown};
 use crate::base::{Connection, ConnectionId, Key, SipKey, Slab, Transport, counts};
@@ -212,7 +211,7 @@ impl Thread {
 
     fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, secure: bool) {
         let config = self.config();
-        let known = config.is_trusted(peer.ip());
+        let known = config.is_scscf(peer.ip());
         let opened = self.of_host.borrow().get(&host(peer.ip())).copied().unwrap_or(0);
         if !known && opened >= config.connections_per_source {
             self.count(|counts| counts.refused_source += 1);
@@ -256,7 +255,7 @@ impl Thread {
         if !secure {
             return channel.run(self, stream).await;
         }
-        let Some(tls) = &self.config().tls else { return End::Handshake };
+        let Some(tls) = self.config().tls() else { return End::Handshake };
         let handshake = async {
             let _permit = self.handshakes.acquire().await;
             tls.acceptor.accept(stream).await
@@ -264,10 +263,11 @@ impl Thread {
         let Ok(Ok(stream)) = timeout(self.config().handshake, handshake).await else { return End::Handshake };
         let certificates = stream.get_ref().1.peer_certificates();
         let certificate = certificates.and_then(|chain| chain.first());
-        let names = self.config().names_of(channel.peer.ip());
-        let is_one = |certificate| names.iter().any(|name| tls::is_of(certificate, name));
-        channel.verified.set(certificate.is_some_and(is_one));
-        if tls.verify_peers && self.config().is_trusted(channel.peer.ip()) && !channel.verified.get() {
+        let host = channel.peer.ip();
+        let is_proved = certificate.is_some_and(|it| self.config().is_proof(host, it));
+        channel.proved.set(!tls.verify_peers || is_proved);
+        // Who has none is a stranger, as UEs are, to whom an S-CSCF has nothing to say.
+        if self.config().is_scscf(host) && !channel.proved.get() {
             return End::PeerRefused;
         }
         channel.run(self, stream).await
@@ -290,7 +290,9 @@ impl Thread {
         octets.extend_from_slice(message);
         let refused = refused.map(Refused::new);
         let (source, local) = (channel.peer, channel.local.get());
-        let mut item = FromStream::Message(StreamMessage { connection, source, local, octets, refused });
+        let proved = channel.proved.get();
+        let mut item =
+            FromStream::Message(StreamMessage { connection, source, local, octets, proved, refused });
         loop {
             match self.offer(glance.worker, item) {
                 Ok(()) => break,
@@ -330,8 +332,7 @@ impl Thread {
     /// where it has to.
     fn alias(&self, channel: &Channel, port: u16) {
         let connection = channel.connection.get();
-        let verify = connection.secure && self.config().tls.as_ref().is_some_and(|tls| tls.verify_peers);
-        if self.config().is_trusted(channel.peer.ip()) && (!verify || channel.verified.get()) {
+        if self.config().is_scscf(channel.peer.ip()) && channel.proved.get() {
             let peer = (SocketAddr::new(channel.peer.ip(), port), connection.secure);
             let key = Key { slot: connection.id.slot, generation: connection.id.generation };
             self.by_peer.borrow_mut().insert(peer, key);
@@ -398,7 +399,7 @@ impl Thread {
                     return self.write(&channel, message);
                 }
                 // RFC 5626 4.2: a flow that is gone can't be opened from here; nor does a stranger make us open connections.
-                if destination_port == 0 || !self.config().is_trusted(flow.destination) {
+                if destination_port == 0 || !self.config().is_scscf(flow.destination) {
                     self.count(|counts| counts.flow_gone += 1);
                     return self.failed(self.setup.owner.sent(message), false);
                 }
@@ -470,13 +471,13 @@ impl Thread {
             channel.open.set(true);
             return channel.run(self, stream).await;
         }
-        let Some(tls) = &self.config().tls else { return End::NotOpened };
+        let Some(tls) = self.config().tls() else { return End::NotOpened };
         let name = self.config().server_name(channel.peer.ip());
         match timeout(self.config().handshake, tls.connector.connect(name, stream)).await {
             Ok(Ok(stream)) => {
                 self.count(|counts| counts.opened += 1);
                 channel.open.set(true);
-                channel.verified.set(tls.verify_peers);
+                channel.proved.set(true);
                 channel.run(self, stream).await
             }
             Ok(Err(_)) | Err(_) => End::Handshake,

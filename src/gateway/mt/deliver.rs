@@ -1,7 +1,7 @@
 //! TR 23.804 8.10 steps 5 and 8: the message goes to the UE, over one binding after the other.
 
 use super::report::read;
-use super::result::{finish, release};
+use super::result::{finish, give_up_waiting, release};
 use super::{Arrived, Awaiting, Mt, MtResult};
 use crate::base::{Key, Time};
 use crate::gateway::cause::{self, Failure};
@@ -163,7 +163,8 @@ fn tell_unreachable(gateway: &mut Gateway, key: Key, cx: &mut Cx<'_>) {
     }
 }
 
-/// 8.5 step 5: the UE took the message and never reported, or never answered at all.
+/// 8.5 step 5: the UE took the message and never reported, or never answered at all; or nothing followed for which a user was
+/// kept.
 pub(in crate::gateway) fn on_report_timeout(gateway: &mut Gateway, now: Time, key: Key, cx: &mut Cx<'_>) {
     let Some(mt) = gateway.mt.get_mut(key) else { return };
     mt.timer = None;
@@ -177,5 +178,6 @@ pub(in crate::gateway) fn on_report_timeout(gateway: &mut Gateway, now: Time, ke
         }
         // The worker with the dialogue never said that the result has gone: its ring was full.
         Awaiting::ResultSent(report) => release(gateway, now, key, report, cx),
+        Awaiting::NextMessage => give_up_waiting(gateway, now, key, cx),
     }
 }

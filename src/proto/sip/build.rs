@@ -352,18 +352,6 @@ pub fn response(
     response_end(false, w);
 }
 
-/// Writes a 503 that asks to try again after that many seconds (RFC 3261 21.5.4).
-pub fn unavailable(
-    request: &Message<'_>,
-    retry_after_s: u32,
-    to_tag: &Tag,
-    source: SocketAddr,
-    w: &mut Writer<'_>,
-) {
-    let retry_after = |w: &mut Writer<'_>| w.number(Name::RetryAfter, retry_after_s);
-    response(request, 503, reason_phrase(503), to_tag, source, retry_after, w);
-}
-
 /// Writes the answer to a request that [`Message::parse`] refused as `malformed`: 505 for another version, otherwise a
 /// 400 that says why (RFC 3261 21.4.1). Copies the headers that are there. Gives where to send it, or `None` if there is
 /// nothing to answer: a response, an ACK, a keep-alive, or a message without a Via.

@@ -227,6 +227,7 @@ impl Ims {
             routes: route.as_slice(),
             from: request.from,
             to: request.to.unwrap_or(request.request_uri),
+            to_tag: &[],
             key: request.key,
             cseq: self.next_sequence(),
         };
@@ -267,6 +268,7 @@ impl Ims {
             routes: &[],
             from: own,
             to: hop.uri.as_str(),
+            to_tag: &[],
             key: Key { slot: at.into(), generation: 0xff << 24 },
             cseq: self.next_sequence(),
         };
@@ -291,6 +293,7 @@ impl Ims {
             routes: &[],
             from: request.from,
             to: request.to,
+            to_tag: &[],
             key: request.key,
             cseq: self.next_sequence(),
         };
@@ -319,6 +322,7 @@ impl Ims {
             routes: &[],
             from: request.from,
             to: request.to,
+            to_tag: &[],
             key: request.key,
             cseq: request.sequence,
         };
@@ -356,6 +360,7 @@ impl Ims {
             routes: &[],
             from: request.uri,
             to: request.uri,
+            to_tag: &[],
             key: request.key,
             cseq: self.next_sequence(),
         };
@@ -372,7 +377,7 @@ impl Ims {
 
     /// Sends a request with the headers of its head, those that `extra` writes, and a body unless that is empty, in a
     /// transaction of its own.
-    fn request(
+    pub(super) fn request(
         &mut self,
         now: Time,
         head: &Head<'_>,
@@ -387,6 +392,7 @@ impl Ims {
         let (local, flow, transport) = self.way(head.local, head.remote, head.connection);
         let host = self.host(local.ip());
         let content = build::Content { media_type: media_type.as_bytes(), body };
+        let to_tag = head.to_tag;
         let build = |w: &mut Writer<'_>, branch: &[u8]| {
             let head = build::Request {
                 method: head.method,
@@ -402,7 +408,7 @@ impl Ims {
                 call_id: call_id.as_bytes(),
                 cseq: head.cseq,
             };
-            build::request(&head, &extra, (!body.is_empty()).then_some(content), w);
+            build::request_within(&head, to_tag, &extra, (!body.is_empty()).then_some(content), w);
         };
         let started = self.clients.start(now, flow, user, out, build);
         started.map(RequestId).map_err(|refused| {
@@ -443,18 +449,20 @@ impl Ims {
 }
 
 /// What every request of ours begins with, and where it goes.
-struct Head<'a> {
-    method: Method<'static>,
-    local: SocketAddr,
-    remote: SocketAddr,
-    connection: Option<Connection>,
-    uri: &'a str,
-    routes: &'a [&'a [u8]],
-    from: &'a str,
-    to: &'a str,
+pub(super) struct Head<'a> {
+    pub(super) method: Method<'static>,
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+    pub(super) connection: Option<Connection>,
+    pub(super) uri: &'a str,
+    pub(super) routes: &'a [&'a [u8]],
+    pub(super) from: &'a str,
+    pub(super) to: &'a str,
+    /// The peer's, within a dialogue.
+    pub(super) to_tag: &'a [u8],
     /// Call-ID and tag name it.
-    key: Key,
-    cseq: u32,
+    pub(super) key: Key,
+    pub(super) cseq: u32,
 }
 
 /// Headers of a response.

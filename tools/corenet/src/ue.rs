@@ -10,7 +10,7 @@ use crate::short_message;
 use crate::traffic::{Submission, Traffic};
 use core::time::Duration;
 use ipsmgw::base::{Key, Time};
-use ipsmgw::ident::{Digits, Imsi, Msisdn, WorkerId};
+use ipsmgw::ident::{Digits, Imsi, Msisdn, Number, WorkerId};
 use ipsmgw::stack::{Message, MessageRequest, RegisterRequest, Rp};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -390,7 +390,7 @@ fn submit_as(node: &mut Node, now: Time, at: usize, direct: bool, intended: Time
         key: Key { slot: number, generation: SUBMISSIONS },
         towards_ue: false,
         access_network_info,
-        rp: Rp::Submit { reference, service_centre: Some(scscf.service_centre), tpdu: &tpdu },
+        rp: Rp::Submit { reference, service_centre: Some(scscf.service_centre.into()), tpdu: &tpdu },
     };
     let sent = cx.stack.message(now, &request, User::Submission(number).to_u64(), cx.outside);
     let fingerprint = Fingerprint::of(&tpdu);
@@ -525,7 +525,7 @@ fn on_deliver(
     now: Time,
     ue: u32,
     message: &Message<'_>,
-    (reference, service_centre, tpdu): (u8, Option<Digits>, &[u8]),
+    (reference, service_centre, tpdu): (u8, Option<Number>, &[u8]),
     cx: &mut Cx<'_>,
 ) {
     let me = &node.ues[ue as usize];
@@ -537,7 +537,7 @@ fn on_deliver(
     let received = node.ledger.received(Direction::Mt, fingerprint, me.msisdn, accepted);
     let traffic = &mut node.traffic;
     traffic.counts.ue_twice += u64::from(received.accepted > 1);
-    if service_centre != Some(scscf.service_centre) {
+    if service_centre != Some(scscf.service_centre.into()) {
         traffic.ues.surprise(ue, &format!("RP-OA is {service_centre:?}"));
     }
     node.reports += 1;

@@ -260,3 +260,30 @@ fn an_older_register_does_not_bring_back_a_contact_that_has_left() {
     let outcome = send(&mut registrar, NOW, older);
     assert_eq!((outcome.status, registrar.counts.refused_stale), (500, 1));
 }
+
+#[test]
+fn an_old_contact_of_a_device_ends_nothing_at_its_new_one() {
+    let mut registrar = of_ues("none");
+    let at = |address: &str, call: u64, expires_s: u32| {
+        let mut request = of_ue("sip:262010000000001@home1.net");
+        ue(&mut request).instance = b"<urn:gsma:imei:1>".to_vec();
+        request.contact = Some(identity(&format!("sip:me@{address}")));
+        request.remote = format!("{address}:5060").parse().unwrap();
+        RegisterRequest { call, expires_s, ..request }
+    };
+    let is_there =
+        |registrar: &Registrar| registrar.table().by_imsi("262010000000001".parse().unwrap()).is_some();
+    assert_eq!(send(&mut registrar, NOW, at("192.0.2.7", 1, 600)).status, 200);
+    assert_eq!(send(&mut registrar, NOW, at("192.0.2.8", 2, 600)).status, 200);
+    let late = send(&mut registrar, NOW, at("192.0.2.7", 1, 0));
+    assert_eq!((late.status, is_there(&registrar)), (200, true), "it has another contact by now");
+    // Behind another address, and under another Call-ID: the contact is the same.
+    let mut own = at("192.0.2.8", 3, 0);
+    own.remote = "198.51.100.1:1024".parse().unwrap();
+    assert_eq!(send(&mut registrar, NOW, own).status, 200);
+    assert!(!is_there(&registrar));
+    // The device has another address, and goes by the Call-ID that it has kept.
+    assert_eq!(send(&mut registrar, NOW, at("192.0.2.7", 4, 600)).status, 200);
+    assert_eq!(send(&mut registrar, NOW, at("192.0.2.9", 4, 0)).status, 200);
+    assert!(!is_there(&registrar));
+}

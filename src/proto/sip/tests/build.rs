@@ -201,7 +201,10 @@ fn a_503_says_when_to_come_back_and_a_100_gives_the_timestamp_back() {
     let request = request.replace("Expires: 600000", "Timestamp: 54\r\n \t.2\r\nExpires: 600000");
     parse(request.as_bytes(), |request| {
         let tag = minter().to_tag(&request);
-        let bytes = written(|w| build::unavailable(&request, 7, &tag, source(), w)).unwrap();
+        let retry_after = |w: &mut Writer<'_>| w.number(Name::RetryAfter, 7);
+        let reason = build::reason_phrase(503);
+        let bytes =
+            written(|w| build::response(&request, 503, reason, &tag, source(), retry_after, w)).unwrap();
         let answer = String::from_utf8(bytes).unwrap();
         assert!(answer.starts_with("SIP/2.0 503 Service Unavailable\r\n"));
         assert!(answer.ends_with("\r\nCSeq: 87 REGISTER\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"));

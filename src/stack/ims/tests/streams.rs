@@ -29,8 +29,21 @@ impl Bench {
         octets: &[u8],
         see: impl FnOnce(&mut Self, Next<'_>) -> T,
     ) -> T {
+        self.by_stream_of(source, connection, true, octets, see)
+    }
+
+    /// The same of a peer that has proved who it is, or has not.
+    fn by_stream_of<T>(
+        &mut self,
+        source: &str,
+        connection: Connection,
+        proved: bool,
+        octets: &[u8],
+        see: impl FnOnce(&mut Self, Next<'_>) -> T,
+    ) -> T {
         let (source, local) = (address(source), address(LOCAL));
-        let message = StreamMessage { connection, source, local, octets: octets.to_vec(), refused: None };
+        let octets = octets.to_vec();
+        let message = StreamMessage { connection, source, local, octets, proved, refused: None };
         let (mut slots, mut embedded) = (Slots::new(), Slots::new());
         let Self { ims, sent, now, malformed } = self;
         let next = ims.handle_stream(*now, &message, &mut slots, &mut embedded, malformed, sent);
