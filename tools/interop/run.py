@@ -30,6 +30,7 @@ JUDGES = {
     "stream_judge": [["BINARY"]],
     "torture_judge": [["BINARY"]],
     "exception_judge": [["BINARY"]],
+    "location_judge": [["BINARY"]],
     "sgp_judge": [["BINARY", "orders"], ["BINARY", "kills"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
