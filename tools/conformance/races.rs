@@ -1,9 +1,11 @@
-//! Registrations race: refreshes, de-registrations, cancelLocation, guard timers, lost UEs and an HLR that fails, for
+//! Registrations race: refreshes, de-registrations, NOTIFYs, cancelLocation, guard timers, lost UEs and an HLR that fails, for
 //! subscribers with two accesses each, in random order and delay, under virtual time. `IPSMGW_SEEDS=N` runs N seeds
 //! instead of 2,000, `IPSMGW_SEED=N` that one alone.
 
 #[path = "races/hlr.rs"]
 mod hlr;
+#[path = "races/notifier.rs"]
+mod notifier;
 #[path = "races/phones.rs"]
 mod phones;
 #[path = "races/script.rs"]

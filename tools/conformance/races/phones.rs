@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use ipsmgw::base::{PortId, Time};
 use ipsmgw::sim::Ports;
 
+use crate::notifier::{How, Notifier};
+
 pub(crate) const GATEWAY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 5060);
 pub(crate) const SCSCF: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 5060);
 const PORT: PortId = PortId(0);
@@ -69,6 +71,8 @@ pub(crate) struct Phones {
     pub(crate) informed: u64,
     /// Messages that arrived.
     pub(crate) delivered: u64,
+    /// What the S-CSCF tells of its users.
+    pub(crate) notifier: Notifier,
 }
 
 fn checksum(octets: &[u8]) -> u16 {
@@ -83,7 +87,7 @@ fn checksum(octets: &[u8]) -> u16 {
 }
 
 /// The value of a header of this name, the first.
-fn header<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.split("\r\n").skip(1).find_map(|line| {
         let (found, value) = line.split_once(':')?;
         found.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -275,12 +279,22 @@ impl Phones {
         let end = text.windows(4).position(|four| four == b"\r\n\r\n").expect("an end of the headers");
         let head = String::from_utf8_lossy(&text[..end]).into_owned();
         let body = &text[end + 4..];
+        let is_subscribe = head.starts_with("SUBSCRIBE ");
         let mut answer = String::from("SIP/2.0 200 OK\r\n");
+        if is_subscribe {
+            let serial = self.serial();
+            let (extra, whose) = self.notifier.subscribed(&head, serial);
+            answer += &extra;
+            if let Some(identity) = whose {
+                self.notify(now, &identity, How::Full);
+                ports.wake_at(now);
+            }
+        }
         for line in head.split("\r\n").skip(1) {
             let name = line.split(':').next().unwrap_or("").to_ascii_lowercase();
             match &*name {
                 "via" | "from" | "call-id" | "cseq" => answer += &format!("{line}\r\n"),
-                "to" => answer += &format!("{line};tag=ue\r\n"),
+                "to" if !is_subscribe => answer += &format!("{line};tag=ue\r\n"),
                 _ => {}
             }
         }
@@ -305,6 +319,14 @@ impl Phones {
         let text = message(branch, to, &identity, Some(&call_id), &[2, reference]);
         self.request(now, branch, to, text, false);
         ports.wake_at(now);
+    }
+
+    /// The S-CSCF tells of somebody's contact, if it was asked to.
+    pub(crate) fn notify(&mut self, now: Time, identity: &str, how: How) {
+        let branch = self.serial();
+        if let Some(text) = self.notifier.notify(identity, branch, how) {
+            self.request(now, branch, SCSCF, text, false);
+        }
     }
 
     /// A UE submits a message.

@@ -10,8 +10,9 @@ use ipsmgw::sim::{Quality, Random, Trace};
 use ipsmgw::subscriber::{AccessKind, Binding};
 
 use crate::hlr::{Mood, imsi};
+use crate::notifier::{Contact, How};
 use crate::phones::{Presence, SCSCF};
-use crate::world::{GUARD, REPAIR, Shape, World, home};
+use crate::world::{GUARD, Notifies, REPAIR, Shape, World, home};
 
 /// How long a REGISTER may be repeated by its sender (RFC 3261 timer F).
 const LIFE: Duration = Duration::from_secs(32);
@@ -97,6 +98,7 @@ impl Device {
 pub(crate) struct Run {
     pub(crate) world: World,
     random: Random,
+    notifies: Notifies,
     subscribers: usize,
     devices: Vec<Device>,
     /// Whether the network repeats frames.
@@ -120,11 +122,17 @@ impl Run {
     fn new(seed: u64) -> Self {
         let mut random = Random::stream(seed, 99);
         let mut one_in = |of| random.below(of) == 0;
-        let shape = Shape {
+        let mut shape = Shape {
             associations: if one_in(2) { 1 } else { 2 },
             gprs: one_in(2),
             after_200: one_in(3),
             ims_first: one_in(2),
+            notifies: Notifies::Nothing,
+        };
+        shape.notifies = match random.below(4) {
+            0 | 1 => Notifies::Nothing,
+            2 => Notifies::Ends,
+            _ => Notifies::All,
         };
         let mut world = World::new(shape, seed);
         if random.below(2) == 0 {
@@ -152,6 +160,7 @@ impl Run {
         let log = vec![format!("{shape:?} {quality:?}")];
         Self {
             world,
+            notifies: shape.notifies,
             random,
             subscribers,
             devices,
@@ -190,6 +199,30 @@ impl Run {
             "s{subscriber}d{number} REGISTER {sequence} expires {expires} wildcard {wildcard} from {from} in {late:?}"
         ));
         self.world.on_phones(|phones, _| phones.request(at, branch, from, text, true));
+        if !self.devices[device].is_direct() {
+            let contact = if expires > 0 { Contact::Takes } else { Contact::Gone };
+            self.tell(device, contact);
+        }
+    }
+
+    /// The S-CSCF knows something about a user, and tells it in one of its ways.
+    fn tell(&mut self, device: usize, contact: Contact) {
+        if self.notifies == Notifies::Nothing {
+            return;
+        }
+        let identity = self.devices[device].identity();
+        let how = match self.random.below(8) {
+            0..3 => How::Full,
+            3..5 => How::Partial,
+            5 => How::Gap,
+            6 => How::Lost,
+            _ => How::Last,
+        };
+        self.note(format!("{identity} is {contact:?}, NOTIFY {how:?}"));
+        self.world.on_phones(|phones, now| {
+            phones.notifier.set(now, &identity, contact);
+            phones.notify(now, &identity, how);
+        });
     }
 
     fn act(&mut self) {
@@ -222,9 +255,16 @@ impl Run {
                 self.note(format!("MT for s{subscriber}"));
                 self.world.on_hlr(|hlr, now, cx| hlr.forward(now, subscriber, cx));
             }
-            82..86 => {
+            82..84 => {
                 let (at, identity) = (self.devices[device].at, self.devices[device].identity());
                 self.world.on_phones(|phones, now| phones.submit(now, at, &identity));
+            }
+            84..86 => {
+                let contact = [Contact::Gone, Contact::Mute, Contact::Takes][self.random.below(3) as usize];
+                let scscf = self.devices.iter().position(|it| it.subscriber == subscriber && !it.is_direct());
+                if let Some(scscf) = scscf {
+                    self.tell(scscf, contact);
+                }
             }
             86..89 => {
                 self.note(format!("cancelLocation s{subscriber}"));
@@ -438,6 +478,10 @@ impl Run {
             phones.presence.values_mut().for_each(|presence| *presence = Presence::Closed);
             phones.presence.extend(at.into_iter().map(|at| (at, Presence::There)));
         });
+        // What was lost is heard of with the next refresh, which may be long after.
+        self.world.on_phones(|phones, now| {
+            phones.notifier.watched().iter().for_each(|identity| phones.notify(now, identity, How::Full));
+        });
         let repeats = self.devices.iter().map(|device| device.settled).max().unwrap_or(Time::ZERO);
         let rest = repeats.since(self.world.now().min(repeats));
         self.pass(rest.max(Duration::from_secs(35)) + REPAIR + SLACK * 2);
@@ -488,7 +532,18 @@ impl Run {
                     (wildcard || it.from == request.from) && self.last_of(it) >= since
                 },
             );
-        by_hlr || refused || missed || by_others
+        let absent = phones.notifier.absent.get(&device.identity());
+        let by_notify = self.notifies == Notifies::Ends
+            && !device.is_direct()
+            && absent.is_some_and(|at| *at + LIFE >= since);
+        by_hlr || refused || missed || by_others || by_notify
+    }
+
+    /// What the S-CSCF has told of a contact in the end, and the gateway has taken.
+    fn told(&self, device: &Device) -> Option<Contact> {
+        let phones = self.world.phones.borrow();
+        let (branch, contact) = phones.notifier.last(&device.identity())?;
+        (phones.transactions.get(&branch)?.status == Some(200)).then_some(contact)
     }
 
     /// What must have become of a device's registration.
@@ -506,6 +561,13 @@ impl Run {
         }
         let guard = if device.is_direct() { GUARD } else { Duration::ZERO };
         let life = Duration::from_secs(last.expires) + guard;
+        if self.notifies == Notifies::All && !device.is_direct() {
+            match self.told(device) {
+                None => return End::Open,
+                Some(Contact::Gone | Contact::Mute) => return End::Gone,
+                Some(Contact::Takes) => {}
+            }
+        }
         let now = self.world.now();
         let expired = transaction.answered + life + Duration::from_secs(3);
         if now > expired {

@@ -54,6 +54,7 @@ scscf = [{ uri = "sip:scscf.home1.net", address = "10.0.0.2:5060" }]
 r1 = "FORM"
 r1_order = "ORDER"
 access_order = ["PREFERRED", "OTHER"]
+REG_EVENT
 hlr = [{ title = "491710760001" }]
 [network.direct]
 authentication = "none"
@@ -85,15 +86,34 @@ pub(crate) struct Shape {
     pub(crate) gprs: bool,
     pub(crate) after_200: bool,
     pub(crate) ims_first: bool,
+    /// What the S-CSCF's NOTIFYs are for.
+    pub(crate) notifies: Notifies,
+}
+
+/// What NOTIFYs of registration state bring about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Notifies {
+    /// Nobody asks for any.
+    Nothing,
+    /// The end of a registration.
+    Ends,
+    /// Its beginning too.
+    All,
 }
 
 fn config(shape: Shape) -> Config {
     let names: Vec<_> = (0..shape.associations).map(|at| format!("\"sg{at}\"")).collect();
     let (preferred, other) = if shape.ims_first { ("ims", "direct") } else { ("direct", "ims") };
+    let reg_event = match shape.notifies {
+        Notifies::Nothing => "",
+        Notifies::Ends => "reg_event = \"watch\"",
+        Notifies::All => "r1_trigger = \"reg_event\"",
+    };
     let mut text = CONFIG
         .replace("ASSOCIATIONS", &names.join(", "))
         .replace("FORM", if shape.gprs { "update_gprs_location" } else { "any_time_modification" })
         .replace("ORDER", if shape.after_200 { "after_200" } else { "before_200" })
+        .replace("REG_EVENT", reg_event)
         .replace("PREFERRED", preferred)
         .replace("OTHER", other)
         .replace("REPAIR", &REPAIR.as_secs().to_string());
