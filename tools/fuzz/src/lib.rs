@@ -1,4 +1,4 @@
-//! Fuzz targets of SIP, of SCTP and of the layers over that: whatever comes, nothing panics, work and answers are bounded by what came, and the books balance.
+//! Fuzz targets of SIP, of fragments of IP, of SCTP and of the layers over that: whatever comes, nothing panics, work and answers are bounded by what came, and the books balance.
 #![allow(missing_docs, dead_code, unused_imports)]
 
 #[path = "../../../src/base/mod.rs"]
@@ -28,6 +28,7 @@ pub mod m3ua;
 pub mod map;
 mod octets;
 pub mod packet;
+pub mod reassembly;
 pub mod sccp;
 pub mod sip;
 pub mod tcap;

@@ -215,6 +215,24 @@ fn no_stranger_gets_more_than_was_sent_in_its_name() {
     assert_eq!((bench.taken().len(), bench.withheld()), (2, 2));
 }
 
+/// By the S-CSCF, too, whose own requests get answers of any length.
+#[test]
+fn who_repeats_a_strangers_request_sends_as_much_as_the_stranger_gets() {
+    let mut bench = Bench::new();
+    let request = bench.deferred(UE, &ue_register("1"));
+    bench.answer_deferred(request, 401, &Answer { challenges: &[CHALLENGE], ..Answer::default() });
+    let (first, to) = bench.one();
+    assert!(first.len() <= ue_register("1").len());
+    let tiny = String::from_utf8(short("1")).unwrap().replace("10.1.2.3", "10.1.2.3:5070").into_bytes();
+    assert!(first.len() > tiny.len());
+    for (round, source) in ["203.0.113.9:9", SCSCF, UE, SCSCF].into_iter().enumerate() {
+        bench.absorbed(source, &ue_register("1"));
+        assert_eq!(bench.one(), (first.clone(), to));
+        bench.absorbed(source, &tiny);
+        assert_eq!((bench.taken().len(), bench.withheld()), (0, round as u64 + 1));
+    }
+}
+
 #[test]
 fn refusals_and_100s_obey_the_limit_and_strangers_are_not_remembered() {
     let whole = String::from_utf8(ue_register("1")).unwrap();

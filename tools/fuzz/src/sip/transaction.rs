@@ -34,13 +34,28 @@ struct Bench<'a> {
     last: (usize, Vec<u8>),
     /// Octets from and to those that nobody vouches for.
     strangers: HashMap<[u8; 4], (usize, usize)>,
-    /// The well-formed requests so far, by branch, sent-by and method: Call-IDs, whether all came from the S-CSCF.
-    asked: HashMap<Vec<u8>, (Vec<Vec<u8>>, bool)>,
+    /// The well-formed requests so far, by branch, sent-by and method.
+    asked: HashMap<Vec<u8>, Asked>,
     /// The final statuses to requests of the S-CSCF, and since when.
     finals: HashMap<Vec<u8>, (u16, Time)>,
     /// Requests of the gateway's: Via, From, To, Call-ID and CSeq as they stand there.
     requests: Vec<Vec<u8>>,
     number: u32,
+}
+
+/// Requests of one transaction, or what passes for that.
+#[derive(Default)]
+struct Asked {
+    call_ids: Vec<Vec<u8>>,
+    /// Those who asked.
+    from: Vec<[u8; 4]>,
+}
+
+impl Asked {
+    /// Whether only the S-CSCF asked.
+    fn is_known(&self) -> bool {
+        self.from.iter().all(|from| *from == SCSCF)
+    }
 }
 
 pub fn run(octets: &[u8]) {
@@ -125,9 +140,15 @@ impl Bench<'_> {
         if let Ok(message) = Message::parse(&text, &mut slots)
             && message.is_request()
         {
-            let asked = self.asked.entry(key(&message)).or_insert_with(|| (vec![], true));
-            asked.0.push(message.call_id().to_vec());
-            asked.1 &= from == SCSCF;
+            let asked = self.asked.entry(key(&message)).or_default();
+            asked.call_ids.push(message.call_id().to_vec());
+            asked.from.push(from);
+            asked.from.sort_unstable();
+            asked.from.dedup();
+            // A retransmission is answered where its transaction came from: who sends it in another's name pays for that.
+            for stranger in asked.from.iter().filter(|other| **other != from && **other != SCSCF) {
+                self.strangers.entry(*stranger).or_default().0 += text.len();
+            }
         }
         self.world.send(from, from_queue >> 2, &text);
         self.last = (from_queue, text);
@@ -155,7 +176,7 @@ impl Bench<'_> {
                 continue;
             };
             let key = key(&message);
-            let Some((call_ids, known)) = self.asked.get(&key) else {
+            let Some(asked) = self.asked.get(&key) else {
                 assert!(matches!(status, 400 | 505), "an answer to nobody: {}", text.escape_ascii());
                 continue;
             };
@@ -163,8 +184,9 @@ impl Bench<'_> {
                 continue; // perhaps of another with that branch, which can't be read
             }
             let plain = super::reference::bare(message.call_id());
-            assert!(call_ids.iter().any(|id| super::reference::bare(id) == plain), "{}", text.escape_ascii());
-            if status >= 200 && *known && status != 503 {
+            let is_his = asked.call_ids.iter().any(|id| super::reference::bare(id) == plain);
+            assert!(is_his, "{}", text.escape_ascii());
+            if status >= 200 && asked.is_known() && status != 503 {
                 let now = self.world.now;
                 let (first, since) = *self.finals.entry(key).or_insert((status, now));
                 if now.since(since) > LIFE {
@@ -309,8 +331,9 @@ fn change(text: &[u8], octets: &mut Octets<'_>) -> Vec<u8> {
 /// What makes a transaction, but for the key under which the gateway hashes it (RFC 3261 17.2.3).
 fn key(message: &Message<'_>) -> Vec<u8> {
     let via = message.top_via();
-    let port = via.sent_by_port.unwrap_or(0).to_string();
-    let parts = [via.branch.unwrap_or(&[]), via.sent_by_host, port.as_bytes(), message.method().text()];
+    let usual = if via.transport.eq_ignore_ascii_case(b"TLS") { 5061 } else { 5060 };
+    let (host, port) = (via.sent_by_host.to_ascii_lowercase(), via.sent_by_port.unwrap_or(usual).to_string());
+    let parts = [via.branch.unwrap_or(&[]), &host, port.as_bytes(), message.method().text()];
     parts.join(&b' ')
 }
 
