@@ -64,6 +64,8 @@ impl Subject {
 pub(super) enum Question {
     /// The count and the digest of the subscriber table, which is its own.
     Subscribers(oneshot::Sender<(usize, u64)>),
+    /// Where the S-CSCFs are, and how that is known.
+    Places(oneshot::Sender<Option<Value>>),
     /// A subsystem of the gateway goes out of service or comes back; whether it is one.
     Subsystem {
         /// Its number.
@@ -89,7 +91,13 @@ pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> 
         )
         .route("/v1/destinations", get(|| async move { Json(destinations.objects("destinations", "way")) }))
         .route("/v1/screening", get(|| async move { Json(screening.objects("screening", "screening")) }))
-        .route("/v1/peers", get(|| async move { Json(peers.objects("peers", "hop")) }))
+        .route(
+            "/v1/peers",
+            get({
+                let control = control.clone();
+                || self::peers(peers, control)
+            }),
+        )
         .route("/v1/sctp", get(|| async move { Json(sctp.sctp()) }))
         .route(
             "/v1/subscribers",
@@ -118,6 +126,13 @@ async fn subsystem(
         Ok(false) => Err(StatusCode::NOT_FOUND),
         Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
     }
+}
+
+async fn peers(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> Result<Json<Value>, StatusCode> {
+    let (question, answer) = oneshot::channel();
+    let _ = control.send(Question::Places(question)).await;
+    let places = answer.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    Ok(Json(numbers.peers(&places.unwrap_or_default())))
 }
 
 async fn subscribers(
@@ -204,13 +219,7 @@ mod tests {
             let (_socket, listener) = Socket::bind(&path).unwrap();
             let (ask_control, mut questions) = mpsc::channel::<Question>(1);
             tokio::spawn(axum::serve(listener, router(Arc::new(numbers()), ask_control)).into_future());
-            for subject in [
-                Subject::Workers,
-                Subject::Ports,
-                Subject::Associations,
-                Subject::Destinations,
-                Subject::Peers,
-            ] {
+            for subject in [Subject::Workers, Subject::Ports, Subject::Associations, Subject::Destinations] {
                 let answer = ask(&path, subject).await.unwrap();
                 assert!(answer[subject.name()].is_array(), "{answer}");
             }
@@ -221,6 +230,11 @@ mod tests {
                 answer.send((3, 0x00c0_ffee)).unwrap();
             });
             let expected = json!({ "count": 3, "digest": "0000000000c0ffee" });
+            let (peers, ()) = tokio::join!(ask(&path, Subject::Peers), async {
+                let Some(Question::Places(answer)) = questions.recv().await else { panic!() };
+                answer.send(None).unwrap();
+            });
+            assert_eq!(peers.unwrap()["peers"], json!([]));
             assert_eq!(answer.unwrap()["subscribers"], expected);
             for (ssn, place, known) in [(146, "out", true), (6, "in", false)] {
                 let (answer, ()) = tokio::join!(set_subsystem(&path, ssn, place == "in"), async {

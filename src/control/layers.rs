@@ -71,16 +71,15 @@ pub fn link(ports: &[Port], routes: &[Route], listen: &[SocketAddr], io: &impl P
     }
 }
 
-/// Packets that arrive in fragments: those of configured peers find room whatever strangers do.
+/// Packets that arrive in fragments.
 #[must_use]
 pub fn reassembly(config: &Config) -> link::ReassemblyConfig {
-    let scscfs = config.networks.iter().flat_map(|network| &network.scscf).map(|scscf| scscf.address.ip());
-    let peers = config.associations.iter().flat_map(|association| association.remote.iter().copied());
     link::ReassemblyConfig {
         entries: config.capacity.ip_reassemblies as usize,
         octets: usize::from(config.sip.limits.datagram) + UDP_HEADER,
         t_reassembly: config.timers.reassembly,
-        known: scscfs.chain(peers).collect(),
+        // They come with the hosts of the core.
+        known: vec![],
     }
 }
 

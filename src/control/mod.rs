@@ -7,6 +7,7 @@ pub mod admin;
 pub mod authentication;
 pub mod config;
 pub mod layers;
+pub mod location;
 pub mod log;
 pub mod metrics;
 pub mod numbering;
@@ -26,9 +27,10 @@ pub use numbers::Numbers;
 
 use crate::base::publish::{Published, Publisher, Shown, publish};
 use crate::base::{Bell, Consumer, Producer, Time};
-use crate::gateway::mailbox::{ToControl, ToWorker};
+use crate::gateway::mailbox::{Located, ToControl, ToWorker};
 use crate::ident::{Ssn, WorkerId};
 use config::{Config, ConfigError};
+use location::Location;
 use registrar::{Outbox, Registrar};
 use std::collections::VecDeque;
 use std::fmt;
@@ -159,8 +161,18 @@ pub struct Control {
     watch: paths::Watch,
     /// Connections that registrations came by, and that are gone.
     lost: Option<mpsc::UnboundedReceiver<streams::Lost>>,
+    /// Where the S-CSCFs are, and what shows it.
+    location: Option<(Location, Publisher)>,
     /// The files of TLS.
     tls: Option<Arc<streams::tls::Files>>,
+}
+
+/// What has become of a name that DNS was asked for; never, if there is none.
+async fn next_located(location: &mut Option<(Location, Publisher)>) -> location::Changed {
+    match location {
+        Some((location, _)) => location.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// What comes out of `lost`; never, if there are no streams.
@@ -202,6 +214,7 @@ impl Control {
             began: None,
             watch: paths::Watch::default(),
             lost: None,
+            location: None,
             tls: None,
         }
     }
@@ -214,6 +227,12 @@ impl Control {
         tls: Option<Arc<streams::tls::Files>>,
     ) -> Self {
         Self { lost: Some(lost), tls, ..self }
+    }
+
+    /// The same with server location, and what shows its numbers.
+    #[must_use]
+    pub fn with_location(self, location: Location, publisher: Publisher) -> Self {
+        Self { location: Some((location, publisher)), ..self }
     }
 
     /// Serves until SIGTERM or SIGINT, reads certificates again at each SIGHUP, then tells the workers to stop and waits for them.
@@ -238,6 +257,9 @@ impl Control {
         let mut tick = tokio::time::interval(TICK);
         let mut stopping = None;
         self.tell_date();
+        if let Some((location, _)) = &mut self.location {
+            location.start();
+        }
         tracing::info!(node = self.config.node.name, "serving");
         loop {
             if self.take_post() {
@@ -266,6 +288,7 @@ impl Control {
                 _ = tick.tick() => self.tick(),
                 Some(question) = questions.recv() => self.answer(question),
                 Some(lost) = next_lost(&mut self.lost) => self.on_lost(&lost),
+                changed = next_located(&mut self.location) => self.on_located(changed),
                 () = tokio::time::sleep(RETRY), if soon => {}
                 _ = hang_up.recv() => self.read_again(),
                 _ = terminate.recv() => stopping = stopping.or_else(|| self.stop("SIGTERM")),
@@ -292,10 +315,28 @@ impl Control {
         self.post(out);
     }
 
+    /// A name has been looked for.
+    fn on_located(&mut self, changed: location::Changed) {
+        let now = (self.clock)();
+        let located = self.location.as_mut().and_then(|(location, _)| location.take(now, changed));
+        self.tell_located(located);
+    }
+
+    /// The hosts of served networks' cores are others.
+    fn tell_located(&mut self, located: Option<Arc<Located>>) {
+        if let Some(located) = located {
+            self.posts.iter_mut().for_each(|post| post.send(ToWorker::Located(located.clone())));
+        }
+    }
+
     /// A client that has gone needs no answer.
     fn answer(&mut self, question: admin::Question) {
         match question {
             admin::Question::Subscribers(answer) => drop(answer.send(self.registrar.summary())),
+            admin::Question::Places(answer) => {
+                let now = (self.clock)();
+                drop(answer.send(self.location.as_ref().map(|(location, _)| location.shown(now))));
+            }
             admin::Question::Subsystem { ssn, in_service, answer } => {
                 let known = self.config.sccp.subsystems.contains(&ssn);
                 if known {
@@ -370,6 +411,12 @@ impl Control {
         self.tell_date();
         self.publisher.publish(&self.registrar);
         self.ports_publisher.publish(&*self.ports);
+        let located = self.location.as_mut().and_then(|(location, publisher)| {
+            let located = location.handle_timeout(now);
+            publisher.publish(location);
+            located
+        });
+        self.tell_located(located);
         self.numbers.sample(now);
         paths::tell(&self.watch.look(now, &self.numbers.sctp()));
     }

@@ -2,7 +2,7 @@
 
 use crate::base::Time;
 use crate::base::publish::{Entry, Kind, Published, address};
-use crate::dataplane::{PATH_WORDS, SCTP_PATH};
+use crate::dataplane::{LOCATED, PATH_WORDS, SCTP_PATH};
 use crate::ident::WorkerId;
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,6 +84,33 @@ impl Numbers {
         self.answer(key, Value::Array(objects))
     }
 
+    /// The S-CSCFs, each with the worker that has the account, and with what server location says of its place.
+    #[must_use]
+    pub fn peers(&self, located: &Value) -> Value {
+        let list = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
+        let places = list(located, "places");
+        let mut peers = list(&self.objects("peers", "hop"), "peers");
+        for peer in &mut peers {
+            let place = places.iter().find(|place| place["name"] == peer["name"]);
+            place_of(peer, place.unwrap_or(&Value::Null));
+        }
+        for mut peer in list(&self.objects("peers", LOCATED), "peers") {
+            let is_its = |place: &&Value| peer["name"] == json!(place["place"].to_string());
+            let Some(place) = places.iter().find(is_its) else { continue };
+            if place["is_target"] == json!(true) {
+                peer["name"] = place["name"].clone();
+                place_of(&mut peer, place);
+                peers.push(peer);
+            }
+        }
+        for name in list(located, "unlocated") {
+            let mut peer = json!({ "name": name["name"], "worker": null, "state": "unlocated" });
+            place_of(&mut peer, &json!({ "located_by": name["why"] }));
+            peers.push(peer);
+        }
+        self.answer("peers", Value::Array(peers))
+    }
+
     /// The associations with their SCTP and, of those that are up, their paths.
     #[must_use]
     pub fn sctp(&self) -> Value {
@@ -100,6 +127,13 @@ impl Numbers {
     /// An answer of the admin API: who gives it, and what is asked for under `key`.
     pub(super) fn answer(&self, key: &str, shown: Value) -> Value {
         json!({ "node": self.node, "version": env!("CARGO_PKG_VERSION"), key: shown })
+    }
+}
+
+/// What is said of a peer's place.
+fn place_of(peer: &mut Value, place: &Value) {
+    for key in ["transport", "located_by", "ttl_s"] {
+        peer[key] = place[key].clone();
     }
 }
 

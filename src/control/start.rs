@@ -2,6 +2,7 @@
 
 use super::authentication::{Algorithm, Authenticator, AuthenticatorConfig, NetworkAuthentication};
 use super::config::{self, Config};
+use super::location::{Location, Places};
 #[cfg(feature = "dpdk")]
 use super::log;
 use super::subscribers::Subscribers;
@@ -10,19 +11,19 @@ use super::{layers, screening, streams};
 #[cfg(feature = "dpdk")]
 use crate::base::publish::Show;
 use crate::base::publish::Shown;
-use crate::base::{IpPrefix, SipKey};
+use crate::base::{SipKey, Time};
 use crate::dataplane::{BackoffMode, Clock, Departure, Worker, WorkerEnd};
 use crate::gateway::cause::Causes;
-use crate::gateway::mailbox::{ToControl, ToWorker};
+use crate::gateway::mailbox::{Located, ToControl, ToWorker};
 use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};
-use crate::ident::{Identity, SccpAddress, WorkerId};
+use crate::ident::{SccpAddress, WorkerId};
 use crate::io::PacketIo;
 use crate::proto::link::{self, Link};
 use crate::proto::map::{Version, context, operation};
 use crate::proto::sip;
 use crate::proto::tcap::DialoguesConfig;
 use crate::stack::{
-    Handshake, Hop, Ims, ImsConfig, Offer, PeerPolicy, Peers, Side, Ss7, Ss7Config, Stack, Transport,
+    Handshake, Ims, ImsConfig, Offer, PeerPolicy, Peers, Side, Ss7, Ss7Config, Stack, Transport,
 };
 use crate::subscriber::{Reader, TableConfig, table};
 use std::sync::Arc;
@@ -142,7 +143,8 @@ pub fn start<IO: PacketIo + 'static>(
     getrandom::fill(&mut life).map_err(|error| {
         StartError::new(format!("no random numbers: {error}"), "see to the kernel's entropy")
     })?;
-    let Parts { workers, mailboxes, registrar, config, key } = build(config, subscribers, io, life)?;
+    let Parts { workers, mailboxes, registrar, location, config, key } =
+        build(config, subscribers, io, life)?;
     let doorbell = Doorbell::default();
     let mode = match config.node.backoff {
         config::Backoff::Spin => BackoffMode::Spin,
@@ -152,6 +154,8 @@ pub fn start<IO: PacketIo + 'static>(
     let mut threads = Vec::new();
     let (workers, mut of_streams) = match streams::StreamsConfig::of(&config)? {
         Some(streams) => {
+            let scscfs = streams::Scscfs(location.domains());
+            let streams = streams::StreamsConfig { scscfs, ..streams };
             let (workers, streams) = streams::start(streams, &key, workers)?;
             (workers, Some(streams))
         }
@@ -177,11 +181,14 @@ pub fn start<IO: PacketIo + 'static>(
         published.extend(streams.published.drain(..).map(|places| (None, places)));
         threads.append(&mut streams.threads);
     }
+    let (of_location, places) = crate::base::publish::publish(&location);
+    published.push((None, places));
     let control = Control::new(config, registrar, ports, mailboxes, published, clock, doorbell);
     let control = match of_streams {
         Some(streams) => control.with_streams(streams.lost, streams.tls),
         None => control,
     };
+    let control = control.with_location(location, of_location);
     Ok(Started { control, threads })
 }
 
@@ -193,6 +200,8 @@ pub struct Parts<IO> {
     pub mailboxes: Vec<Mailbox>,
     /// What the control thread does with registrations.
     pub registrar: Registrar,
+    /// Where the S-CSCFs are.
+    pub location: Location,
     /// The configuration.
     pub config: Arc<Config>,
     /// This life's secret.
@@ -223,7 +232,8 @@ pub fn build<IO: PacketIo>(
         readers: io.len(),
         key: key.derive("subscribers"),
     });
-    let networks = networks(&config)?;
+    let places = Places::new(&config, networks(&config))?;
+    let located = Arc::new(places.snapshot(Time::ZERO));
     let size = |size: u32| size as usize;
     let (ends, control_ends) = crate::dataplane::rings::<gateway::Crossing, ToControl, ToWorker>(
         io.len(),
@@ -238,7 +248,7 @@ pub fn build<IO: PacketIo>(
     let config = Arc::new(config);
     let count = io.len() as u8;
     let causes = Arc::new(config.causes.clone());
-    let assembly = Assembly { config: &config, key, networks, causes, workers: count };
+    let assembly = Assembly { config: &config, key, located: &located, causes, workers: count };
     let workers = io
         .into_iter()
         .zip(ends)
@@ -248,7 +258,8 @@ pub fn build<IO: PacketIo>(
         .collect::<Result<_, _>>()?;
     let authenticator = authenticator(&config, &mut subscribers, &key);
     let registrar = Registrar::new(config.clone(), subscribers, writer, authenticator, count, &key);
-    Ok(Parts { workers, mailboxes, registrar, config, key })
+    let location = Location::new(&config, places, located, &key);
+    Ok(Parts { workers, mailboxes, registrar, location, config, key })
 }
 
 /// What UEs that register here themselves are authenticated with.
@@ -278,48 +289,39 @@ fn authenticator(config: &Config, subscribers: &mut Subscribers, key: &SipKey) -
     Authenticator::new(AuthenticatorConfig { lifetime: config.timers.nonce, ..bounds }, key)
 }
 
-/// The served networks as the procedures see them.
-fn networks(config: &Config) -> Result<Arc<[Network]>, StartError> {
+/// The served networks as the procedures see them, but for their S-CSCFs.
+fn networks(config: &Config) -> Vec<Network> {
     config
         .networks
         .iter()
-        .map(|network| {
-            let scscfs = network.scscf.iter().map(|scscf| {
-                let uri = Identity::new(scscf.uri.as_bytes()).ok_or_else(|| {
-                    StartError::new(
-                        format!("network {}: the URI of an S-CSCF is too long", network.name),
-                        "shorten it",
-                    )
-                })?;
-                Ok(gateway::Scscf { uri, address: scscf.address })
-            });
-            Ok(Network {
-                name: network.name.clone(),
-                imsi_prefixes: network.imsi_prefixes.clone(),
-                title: network.gateway_title,
-                ioi: network.ioi.clone(),
-                node: match network.node {
-                    config::NodeKind::Msc => Node::Msc,
-                    config::NodeKind::Sgsn => Node::Sgsn,
-                },
-                uri: network.gateway_uri.clone(),
-                service_centres: network.service_centres.clone(),
-                numbering: super::numbering::numbering(network),
-                hlrs: network.hlr.iter().map(|hlr| (hlr.imsi_prefix, hlr.title)).collect(),
-                sgsn_at_hlr: network.r1 == config::R1::UpdateGprsLocation,
-                trusted: network.trusted.iter().map(|hosts| hosts.0).collect(),
-                scscfs: scscfs.collect::<Result<_, StartError>>()?,
-                direct: network.direct.is_some(),
-                mo_preferred_only: network.mo_not_preferred == config::MoNotPreferred::Refuse,
-                report_answer: network.report_answer,
-                duplicate: network.duplicate,
-                report_token: network.report_token,
-                report_in_200: network.report_in_200,
-                report_unmatched: match network.report_unmatched {
-                    config::ReportUnmatched::Accept => UnmatchedReport::Accept,
-                    config::ReportUnmatched::NotAcceptableHere => UnmatchedReport::NotAcceptable,
-                },
-            })
+        .map(|network| Network {
+            name: network.name.clone(),
+            imsi_prefixes: network.imsi_prefixes.clone(),
+            title: network.gateway_title,
+            ioi: network.ioi.clone(),
+            node: match network.node {
+                config::NodeKind::Msc => Node::Msc,
+                config::NodeKind::Sgsn => Node::Sgsn,
+            },
+            uri: network.gateway_uri.clone(),
+            service_centres: network.service_centres.clone(),
+            numbering: super::numbering::numbering(network),
+            hlrs: network.hlr.iter().map(|hlr| (hlr.imsi_prefix, hlr.title)).collect(),
+            sgsn_at_hlr: network.r1 == config::R1::UpdateGprsLocation,
+            trusted: network.trusted.iter().map(|hosts| hosts.0).collect(),
+            scscfs: vec![],
+            former: vec![],
+            unlocated: false,
+            direct: network.direct.is_some(),
+            mo_preferred_only: network.mo_not_preferred == config::MoNotPreferred::Refuse,
+            report_answer: network.report_answer,
+            duplicate: network.duplicate,
+            report_token: network.report_token,
+            report_in_200: network.report_in_200,
+            report_unmatched: match network.report_unmatched {
+                config::ReportUnmatched::Accept => UnmatchedReport::Accept,
+                config::ReportUnmatched::NotAcceptableHere => UnmatchedReport::NotAcceptable,
+            },
         })
         .collect()
 }
@@ -328,7 +330,7 @@ fn networks(config: &Config) -> Result<Arc<[Network]>, StartError> {
 struct Assembly<'c> {
     config: &'c Config,
     key: SipKey,
-    networks: Arc<[Network]>,
+    located: &'c Arc<Located>,
     causes: Arc<Causes>,
     workers: u8,
 }
@@ -354,7 +356,8 @@ impl Assembly<'_> {
         let link = Link::new(link).map_err(wrong)?;
         let ims = Ims::new(self.ims(id), &self.key);
         let ss7 = Ss7::new(self.ss7(id)).map_err(wrong)?;
-        let stack = Stack::new(id, &self.key, link, ims, ss7);
+        let mut stack = Stack::new(id, &self.key, link, ims, ss7);
+        stack.set_core(&self.located.core);
         let gateway = GatewayConfig {
             worker: id,
             mo: config.capacity.mo as usize,
@@ -370,7 +373,7 @@ impl Assembly<'_> {
             icid: self.key.derive("icid").hash_u64(id.0.into()),
             ends_per_second: config.log.messages_per_second,
         };
-        Ok(Worker::new(id, io, stack, Gateway::new(gateway, self.networks.clone(), reader), end))
+        Ok(Worker::new(id, io, stack, Gateway::new(gateway, self.located.networks.clone(), reader), end))
     }
 
     fn ims(&self, worker: WorkerId) -> ImsConfig {
@@ -381,9 +384,10 @@ impl Assembly<'_> {
             side: Side::Network,
             listen: config.sip.listen.clone(),
             streams: streams::of_workers(config),
-            trusted: config.networks.iter().flat_map(core_hosts).collect(),
-            legacy: config.networks.iter().filter(|it| it.legacy).flat_map(core_hosts).collect(),
-            hops: hops(config),
+            // They come with the hosts of the core.
+            trusted: vec![],
+            legacy: vec![],
+            hops: vec![],
             answer_within: config.timers.mt_report,
             probe: config.sip.probe,
             host: config.sip.host.clone(),
@@ -469,23 +473,6 @@ fn policy(peer: &config::MapPeer) -> PeerPolicy {
         },
         highest: Version::new(peer.highest_version).unwrap_or(Version::V3),
     }
-}
-
-/// Every network's S-CSCFs, in the order in which they are tried.
-fn hops(config: &Config) -> Vec<Hop> {
-    let networks = config.networks.iter().enumerate();
-    let hops = networks.flat_map(|(at, network)| network.scscf.iter().map(move |scscf| (at, scscf)));
-    let hop = |(at, scscf): (usize, &config::Scscf)| {
-        let uri = Identity::new(scscf.uri.as_bytes())?;
-        Some(Hop { network: at as u16, address: scscf.address, uri })
-    };
-    hops.filter_map(hop).collect()
-}
-
-/// The hosts of a network's core.
-fn core_hosts(network: &config::Network) -> impl Iterator<Item = IpPrefix> {
-    let scscfs = network.scscf.iter().map(|scscf| scscf.address.ip().into());
-    scscfs.chain(network.trusted.iter().map(|hosts| hosts.0))
 }
 
 fn registration_max(config: &Config) -> u32 {

@@ -13,6 +13,6 @@ pub use backoff::{Backoff, BackoffMode};
 pub use clock::Clock;
 pub use rings::{ControlEnd, Internal, Rings, WorkerEnd, rings};
 pub use run::{Departure, run};
-pub use shown::{PATH_WORDS, SCTP_PATH, WHY};
+pub use shown::{LOCATED, PATH_WORDS, SCTP_PATH, WHY};
 pub use streams::{LONGEST, StreamCounts, StreamEnd, ThreadEnd, ToStream, stream_rings, thread_of};
 pub use worker::{Worker, WorkerCounts};

@@ -5,7 +5,7 @@ use crate::base::publish::{Show, Shown};
 use crate::base::{Layer, Time};
 use crate::io::PacketIo;
 use crate::proto::{self, m3ua, sctp};
-use crate::stack::{Action, Application, HopState};
+use crate::stack::{Action, Application, Hop, HopState};
 use core::time::Duration;
 
 /// Each layer's names of what is malformed.
@@ -69,10 +69,8 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
         };
         stack.fill(&mut level);
         self.application_ref().fill(&mut level);
-        for (hop, state) in stack.ims().hops() {
-            let name = format!("{} {}", hop.uri.as_str(), hop.address);
-            let about = ("hop", &*name, "state", "How it has answered.");
-            to.state(about, state.place(), HopState::NAMES);
+        for (at, (hop, state)) in stack.ims().hops().enumerate() {
+            show_hop(to, at, hop.as_ref(), *state);
         }
         for (name, owner, active) in stack.ss7().transport().associations() {
             if owner == self.id() {
@@ -102,6 +100,24 @@ impl<IO: PacketIo, A: Application> Shown for Worker<IO, A> {
             to.counts("m3ua", name, &asp.counts);
         }
         to.malformed(&[&stack.malformed, stack.ss7().transport().sctp_malformed()], &WHY);
+    }
+}
+
+/// The group of numbers of hops that have got their places after the start; each object is the number of a place.
+pub const LOCATED: &str = "located";
+/// States of a place: those of a hop, and two more.
+const PLACE_STATES: &[&str] = &["up", "resting", "down", "unused", "former"];
+
+/// A hop. What it is called is learnt at the start, when those of the configuration are there, and the places of others empty.
+fn show_hop(to: &mut dyn Show, at: usize, hop: Option<&Hop>, state: HopState) {
+    const HELP: &str = "How it has answered.";
+    match hop {
+        Some(hop) => {
+            let state = if hop.turn.is_some() { state.place() } else { 4 };
+            let name = format!("{} {}", hop.uri.as_str(), hop.address);
+            to.state(("hop", &name, "state", HELP), state, HopState::NAMES);
+        }
+        None => to.state((LOCATED, &at.to_string(), "state", HELP), 3, PLACE_STATES),
     }
 }
 

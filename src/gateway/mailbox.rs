@@ -1,9 +1,10 @@
 //! What a worker and the control thread tell each other.
 
+use super::Network;
 use super::charging::MessageEnd;
 use crate::base::Connection;
 use crate::ident::{Digits, Identity, Imsi, Ssn, Wildcard, WorkerId};
-use crate::stack::{Asked, Deferred, Screened, Subscribed, UserError};
+use crate::stack::{Asked, CoreHosts, Deferred, Screened, Subscribed, UserError};
 use crate::subscriber::{AccessNetworkInfo, Binding, SubscriberId};
 use core::fmt;
 use core::net::SocketAddr;
@@ -116,6 +117,8 @@ pub enum ToWorker {
     Subscribe(Box<Subscribe>),
     /// All wildcarded identities that are registered: whom nobody knows by his own may be one of these.
     Wildcards(Arc<[Wildcard]>),
+    /// Where the S-CSCFs of served networks are from now on.
+    Located(Arc<Located>),
     /// The answer to a NOTIFY.
     NotifyDone {
         /// The NOTIFY that waits for it.
@@ -136,6 +139,15 @@ pub enum ToWorker {
     Calendar(u64),
     /// Finish what is under way, shut associations down and end.
     Stop,
+}
+
+/// Where the S-CSCFs of served networks are: what workers exchange as a whole.
+#[derive(Clone, Debug)]
+pub struct Located {
+    /// The networks, each with its S-CSCFs.
+    pub networks: Arc<[Network]>,
+    /// The hosts of their cores, for the stack.
+    pub core: Arc<CoreHosts>,
 }
 
 /// Who has sent a REGISTER.

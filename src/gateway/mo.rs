@@ -436,7 +436,7 @@ fn send(gateway: &mut Gateway, now: Time, key: Key, report: Reported<'_>, cx: &m
         Ok(tpdu) => Rp::Ack { reference, tpdu },
         Err((cause, tpdu)) => Rp::Error { reference, cause, tpdu },
     };
-    let route = network.scscf(mo.remote).filter(|_| !mo.direct).map(|scscf| scscf.uri);
+    let route = network.scscf_at(mo.remote).filter(|_| !mo.direct).map(|scscf| scscf.uri);
     let request = MessageRequest {
         local: mo.local,
         remote: mo.remote,

@@ -53,6 +53,8 @@ counts! {
         access_network_info_cut,
         /// REGISTERs and MESSAGEs refused: the sender is no S-CSCF, nor a UE that may register, or has registered, here.
         untrusted_source,
+        /// REGISTERs and MESSAGEs refused with 503: the sender may be an S-CSCF that DNS has not told us of yet.
+        unlocated_source,
         /// Messages to the control thread lost or refused because its mailbox was full.
         control_full,
         /// UEs told that the gateway has ended their registration.
@@ -387,12 +389,23 @@ impl Gateway {
         network.scscf(source).map(|scscf| scscf.address)
     }
 
+    /// What somebody is answered who is nobody: 403, but 503 as long as he may be an S-CSCF of which it is not known yet where
+    /// it is.
+    pub(crate) fn refuse_stranger(&mut self) -> u16 {
+        if self.networks.iter().any(|network| network.unlocated) {
+            self.counts.unlocated_source += 1;
+            return 503;
+        }
+        self.counts.untrusted_source += 1;
+        403
+    }
+
     /// Dispatches a MESSAGE by what its SM-RP message is: submission, report or notice of free memory.
     fn on_message(&mut self, now: Time, message: &mut Message<'_>, cx: &mut Cx<'_>) {
         let sender = sender::find(self, now, message).or_else(|| sender::reporting(self, message));
         let Some(sender) = sender else {
-            self.counts.untrusted_source += 1;
-            cx.stack.answer(now, &message.request, 403, cx.outside);
+            let status = self.refuse_stranger();
+            cx.stack.answer(now, &message.request, status, cx.outside);
             return;
         };
         if sender.access == AccessKind::Direct {
@@ -604,6 +617,11 @@ impl Application for Gateway {
             ToWorker::Inform(inform) => deregistration::on_inform(self, now, &inform, cx),
             ToWorker::Subscribe(subscribe) => subscription::on_subscribe(self, now, &subscribe, cx),
             ToWorker::Wildcards(wildcards) => self.wildcards = wildcards,
+            // The control thread keeps the former ones until no worker has them.
+            ToWorker::Located(located) => {
+                self.networks = located.networks.clone();
+                cx.stack.set_core(&located.core);
+            }
             ToWorker::NotifyDone { reply_to, status } => {
                 cx.stack.answer_deferred(now, reply_to, status, &Answer::default(), cx.outside);
             }

@@ -70,6 +70,10 @@ pub struct Network {
     pub sgsn_at_hlr: bool,
     /// Its S-CSCFs.
     pub scscfs: Vec<Scscf>,
+    /// Where S-CSCFs were that have moved: nobody is believed there, but what was meant for them still finds its way.
+    pub former: Vec<Scscf>,
+    /// Whether it is not known yet where one of its S-CSCFs is.
+    pub unlocated: bool,
     /// Other hosts of its core whose messages are believed; none of them registers users, and nothing is sent there.
     pub trusted: Vec<IpPrefix>,
     /// Whether its UEs may register here themselves.
@@ -94,6 +98,12 @@ impl Network {
     pub fn scscf(&self, source: SocketAddr) -> Option<&Scscf> {
         let exact = self.scscfs.iter().find(|scscf| scscf.address == source);
         exact.or_else(|| self.scscfs.iter().find(|scscf| scscf.address.ip() == source.ip()))
+    }
+
+    /// The S-CSCF that is sent to at `remote`, or was once.
+    #[must_use]
+    pub fn scscf_at(&self, remote: SocketAddr) -> Option<&Scscf> {
+        self.scscf(remote).or_else(|| self.former.iter().find(|scscf| scscf.address == remote))
     }
 
     /// Whether `source` is a host of its core that messages may come from.

@@ -124,8 +124,8 @@ pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Regist
     // A host that is trusted with messages is no S-CSCF, and no UE either.
     let of_core = gateway.network_of(&register.request).is_some();
     if of_core || !gateway.networks.iter().any(|network| network.direct) {
-        gateway.counts.untrusted_source += 1;
-        cx.stack.answer(now, &register.request, 403, cx.outside);
+        let status = gateway.refuse_stranger();
+        cx.stack.answer(now, &register.request, status, cx.outside);
         return;
     }
     let source = register.request.source;

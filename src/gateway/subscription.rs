@@ -57,10 +57,7 @@ pub(super) fn on_failed(gateway: &mut Gateway, subscription: u64, status: u16, c
 /// to say; nobody but an S-CSCF is believed.
 pub(super) fn on_notify(gateway: &mut Gateway, now: Time, notify: &Notify<'_>, cx: &mut Cx<'_>) {
     let refused = match (User::subscription(notify.key), gateway.network_of(&notify.request)) {
-        (_, None) => {
-            gateway.counts.untrusted_source += 1;
-            Err(403)
-        }
+        (_, None) => Err(gateway.refuse_stranger()),
         (None, _) => Err(481),
         (Some(subscription), Some(_)) => Ok(subscription),
     };

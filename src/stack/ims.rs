@@ -10,6 +10,7 @@ mod tests;
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::base::{
     Connection, Flow, Inline, IpPrefix, Key, Layer, Malformed, MalformedCounts, Out, SipKey, Time, Transport,
@@ -23,7 +24,7 @@ use crate::proto::sip::{
     keep_alive::{self, KeepAlive},
 };
 
-pub use hops::{Hop, HopState};
+pub use hops::{CoreHosts, Hop, HopState};
 pub use rpdu::submit_report;
 
 use super::stream::{Refused, StreamFailure, StreamMessage, in_reply_to, owner, token_in_request_uri};
@@ -179,6 +180,8 @@ pub struct Ims {
     hosts: Vec<(IpAddr, Inline<48>)>,
     sequence: u32,
     hops: Hops,
+    /// The hosts of served networks' cores, as they are now.
+    core: Arc<CoreHosts>,
     /// The second since 1970 in which our clock began, once it is known.
     began: Option<u64>,
     /// What was refused.
@@ -203,19 +206,21 @@ impl Ims {
             completed: config.server_transactions,
             timers: config.timers,
         };
-        let clients = ClientTransactions::new(clients, minter.clone());
-        let has_tcp = config.streams.listen.iter().any(|(_, secure)| !secure);
-        Self {
-            clients: if has_tcp { clients.with_streams(config.trusted.clone()) } else { clients },
+        let core = Arc::new(CoreHosts::of(&config));
+        let mut ims = Self {
+            clients: ClientTransactions::new(clients, minter.clone()),
             servers: ServerTransactions::new(servers, key),
             minter,
             hosts,
             sequence: 1,
             hops: Hops::new(&config.hops, config.probe),
+            core: core.clone(),
             began: None,
             config,
             counts: ImsCounts::default(),
-        }
+        };
+        ims.set_core(&core);
+        ims
     }
 
     /// The counters of SIP's client and server transactions.
@@ -248,7 +253,7 @@ impl Ims {
             self.counts.not_sip += 1;
             return Next::Done;
         }
-        let known = contains(&self.config.trusted, source.ip());
+        let known = contains(&self.core.trusted, source.ip());
         let origin = Origin { source, local, octets: datagram.payload.len(), known, connection: None };
         if let Some(keep_alive) = KeepAlive::read(datagram.payload) {
             return self.handle_keep_alive(keep_alive, &origin, out);
@@ -268,7 +273,7 @@ impl Ims {
     ) -> Next<'a> {
         let &StreamMessage { connection, source, local, ref octets, refused, proved } = arrived;
         self.counts.by_stream += 1;
-        let known = proved && contains(&self.config.trusted, source.ip());
+        let known = proved && contains(&self.core.trusted, source.ip());
         let origin = Origin { source, local, octets: octets.len(), known, connection: Some(connection) };
         if let Some(Refused(why)) = refused {
             embedded.keep_within(self.config.limits);
@@ -420,7 +425,7 @@ impl Ims {
         if message.method() == Method::Ack {
             return Next::Done;
         }
-        let legacy = contains(&self.config.legacy, source.ip());
+        let legacy = contains(&self.core.legacy, source.ip());
         match self.servers.receive(now, key, message, source.ip(), legacy) {
             Received::New(_) => {}
             Received::InProgress { trying: false } => {
@@ -688,10 +693,11 @@ impl Ims {
         };
         // Via names the transport, and a peer by TLS gets nothing in clear: only one of the same kind is next.
         let own = SocketAddr::new(by.source, 0);
-        let is_secure = match stream_flow(&self.config.streams, own, hop.address, None) {
-            Some((_, Flow { transport: Transport::StreamTo { secure, .. }, .. })) => Some(secure),
-            _ => None,
-        };
+        let is_secure =
+            match stream_flow(&self.config.streams.listen, &self.core.peers, (own, hop.address), None) {
+                Some((_, Flow { transport: Transport::StreamTo { secure, .. }, .. })) => Some(secure),
+                _ => None,
+            };
         let is_same = match by.transport {
             Transport::StreamTo { secure: true, .. } => is_secure == Some(true),
             Transport::StreamTo { .. } => is_secure != Some(true),
@@ -714,8 +720,8 @@ impl Ims {
         self.clients.send_elsewhere(now, (to, attempt), route, out)
     }
 
-    /// The hops of served networks, and how each has answered this worker.
-    pub fn hops(&self) -> impl Iterator<Item = &(Hop, HopState)> {
+    /// The places of hops of served networks, and how each has answered this worker.
+    pub fn hops(&self) -> impl Iterator<Item = &(Option<Hop>, HopState)> {
         self.hops.each()
     }
 
@@ -810,18 +816,18 @@ fn flow(local: SocketAddr, remote: SocketAddr) -> Flow {
 
 /// How a request from `local` to `remote` goes, if by a stream.
 fn stream_flow(
-    streams: &ImsStreams,
-    local: SocketAddr,
-    remote: SocketAddr,
+    listen: &[(SocketAddr, bool)],
+    peers: &[(SocketAddr, bool)],
+    (local, remote): (SocketAddr, SocketAddr),
     connection: Option<Connection>,
 ) -> Option<(SocketAddr, Flow)> {
     if let Some(connection) = connection {
         let transport = Transport::Stream { connection, destination_port: 0 };
         return Some((local, Flow { source: local.ip(), destination: remote.ip(), transport }));
     }
-    let &(_, secure) = streams.peers.iter().find(|(peer, _)| *peer == remote)?;
+    let &(_, secure) = peers.iter().find(|(peer, _)| *peer == remote)?;
     let usable = |(own, tls): &&(SocketAddr, bool)| *tls == secure && own.is_ipv4() == remote.is_ipv4();
-    let mut own = streams.listen.iter().filter(usable).map(|(own, _)| *own);
+    let mut own = listen.iter().filter(usable).map(|(own, _)| *own);
     let own = own.clone().find(|own| own.ip() == local.ip()).or_else(|| own.next())?;
     let transport = Transport::StreamTo { destination_port: remote.port(), secure };
     Some((own, Flow { source: own.ip(), destination: remote.ip(), transport }))

@@ -11,6 +11,7 @@ mod stream;
 mod wire;
 
 use core::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 pub use crate::proto::link::Part;
 pub use crate::proto::map::{AbsentSubscriberDiagnostic, AlertReason, SmDeliveryFailureCause, UserError};
@@ -19,7 +20,7 @@ pub use crate::proto::sip::ChargingVector;
 pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
 pub use ims::{
-    Deferred, Hop, HopState, Ims, ImsConfig, ImsCounts, ImsStreams, RequestId, Side, submit_report,
+    CoreHosts, Deferred, Hop, HopState, Ims, ImsConfig, ImsCounts, ImsStreams, RequestId, Side, submit_report,
 };
 pub use indication::{
     Answer, Asked, Content, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Notify,
@@ -504,6 +505,12 @@ impl Stack {
     /// The calendar: the second since 1970 in which the clock that `now` tells began. Answers have a Date then.
     pub fn set_calendar(&mut self, began: u64) {
         self.ims.set_calendar(began);
+    }
+
+    /// The hosts of served networks' cores are these from now on.
+    pub fn set_core(&mut self, core: &Arc<CoreHosts>) {
+        self.ims.set_core(core);
+        self.link.set_known(core.known.clone());
     }
 
     /// Keeps what is needed to answer a SIP request later, or tells that there is no room.

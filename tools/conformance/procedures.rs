@@ -21,6 +21,8 @@ mod fragments;
 mod ipv6;
 #[path = "procedures/keep_alives.rs"]
 mod keep_alives;
+#[path = "procedures/location.rs"]
+mod location;
 #[path = "procedures/mo.rs"]
 mod mo;
 #[path = "procedures/mt.rs"]

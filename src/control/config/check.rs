@@ -1,5 +1,6 @@
 //! What the types of the configuration don't say: ranges, and that names, addresses and point codes refer to each other.
 
+mod dns;
 mod screening;
 mod streams;
 
@@ -110,6 +111,7 @@ impl Check<'_, '_, '_> {
         self.routes();
         self.sip();
         self.streams();
+        self.dns();
         self.networks();
         self.timers();
         self.associations();
@@ -403,8 +405,6 @@ impl Check<'_, '_, '_> {
             prefixes
                 .map(move |(n, prefix)| (format!("network[{at}].msisdn_prefixes[{n}]"), prefix.to_string()))
         }));
-        let scscfs = each().map(|(_, network)| network.scscf.len()).sum::<usize>();
-        self.count("network", scscfs, "S-CSCFs in all", 0..=64);
         for (at, network) in each() {
             let place = |key: &str| format!("network[{at}].{key}");
             self.name(place("name"), &network.name);
@@ -429,15 +429,7 @@ impl Check<'_, '_, '_> {
             self.reg_event(at, network);
             self.hlrs(at, network);
             self.direct(at, network);
-            for (n, scscf) in network.scscf.iter().enumerate() {
-                self.uri(place(&format!("scscf[{n}].uri")), &scscf.uri);
-                let place = place(&format!("scscf[{n}].address"));
-                self.range(&place, scscf.address.port(), 1..=u16::MAX);
-                if !config.sip.listen.iter().any(|listen| listen.is_ipv4() == scscf.address.is_ipv4()) {
-                    let remedy = "add an address of that family to listen of [sip]";
-                    self.error(place, "is of a family that the gateway has no SIP address of", remedy);
-                }
-            }
+            self.scscfs(at, network);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     Access, Admin, Aka, Backoff, Capacity, Eal, Exchange, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred,
     Node, NodeKind, NumberForm, Numbers, PeerPart, R1, R1Order, R1Trigger, RegEvent, ReportUnmatched,
-    RouteOn, ScscfTransport, Sharing, Timers, UnreachablePolicy,
+    RouteOn, Sharing, Timers, UnreachablePolicy,
 };
 use crate::ident::Digits;
 use std::time::Duration;
@@ -124,7 +124,6 @@ defaults! {
     unreachable: UnreachablePolicy = UnreachablePolicy::Deregister;
     mtu: u16 = 1500;
     verify_peers: bool = true;
-    scscf_transport: ScscfTransport = ScscfTransport::Udp;
     t1: Duration = Duration::from_millis(500);
     t2: Duration = Duration::from_millis(4_000);
     retry_after_s: u32 = 5;

@@ -1,5 +1,6 @@
 //! `[[port]]`, `[[route]]` and `[sip]`: the IP side.
 
+use super::Dns;
 use super::SipLimits;
 use super::streams::{StreamTls, Streams};
 use super::text::{Mac, PortAddress, Prefix, millis, seconds};
@@ -105,4 +106,7 @@ pub struct Sip {
     /// `[sip.limits]`.
     #[serde(default)]
     pub limits: SipLimits,
+    /// `[sip.dns]`.
+    #[serde(default)]
+    pub dns: Dns,
 }

@@ -4,6 +4,7 @@ mod application_server;
 mod causes;
 mod check;
 mod default;
+mod dns;
 mod ip;
 mod network;
 mod numbers;
@@ -18,6 +19,7 @@ mod tests;
 mod text;
 
 pub use application_server::{ApplicationServer, RoutingKey, services, shares_server};
+pub use dns::{Dns, DnsServer};
 pub use ip::{Impairment, Port, PortRole, Route, Sip};
 pub use network::{
     Access, Aka, Authentication, Direct, HlrRoute, MoNotPreferred, Network, NodeKind, R1, R1Order, R1Trigger,
@@ -209,6 +211,7 @@ impl Config {
         }
         let directory = self.file.parent().unwrap_or(Path::new("")).to_owned();
         for network in &mut self.networks {
+            network.scscf.iter_mut().for_each(Scscf::fill);
             if network.realms.is_empty() {
                 network.realms.push(format!(
                     "ims.mnc{:0>3}.mcc{}.3gppnetwork.org",

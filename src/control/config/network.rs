@@ -4,7 +4,7 @@ use super::numbers::Numbers;
 use super::text::{Hosts, millis, seconds};
 use crate::ident::{Digits, Ssn};
 use serde::Deserialize;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -138,11 +138,47 @@ impl NodeKind {
 pub struct Scscf {
     /// Its URI, as in `"sip:scscf1.home1.net"`.
     pub uri: String,
-    /// Where requests to it are sent; requests from this host, whatever port, are trusted.
-    pub address: SocketAddr,
-    /// How: `"udp"`, `"tcp"` or `"tls"`; those need `[sip.streams]`. Default `"udp"`, but for what is too large for it.
-    #[serde(default = "super::default::scscf_transport")]
-    pub transport: ScscfTransport,
+    /// Where requests to it are sent; requests from this host, whatever port, are trusted. Default: where the URI's host is, if
+    /// that is an address, or else where the servers of `[sip.dns]` say (RFC 3263).
+    pub address: Option<SocketAddr>,
+    /// How: `"udp"`, `"tcp"` or `"tls"`; those need `[sip.streams]`. Default: without an address what DNS says; with one
+    /// `"udp"`, but for what is too large for it, or `"tls"` for a SIPS URI.
+    pub transport: Option<ScscfTransport>,
+}
+
+impl Scscf {
+    /// Whether its URI is a SIPS URI.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.uri.starts_with("sips:")
+    }
+
+    /// The URI's host and port.
+    fn host_port(&self) -> (&str, Option<u16>) {
+        let host = super::host_of(&self.uri).unwrap_or_default();
+        let rest = self.uri.rsplit_once(host).map_or("", |(_, rest)| rest);
+        (host, rest.strip_prefix(':').and_then(|port| port.parse().ok()))
+    }
+
+    /// The name that DNS has to be asked for, with the URI's port; nothing if it is given where this one is.
+    #[must_use]
+    pub fn sought(&self) -> Option<(&str, Option<u16>)> {
+        self.address.is_none().then(|| self.host_port())
+    }
+
+    /// An address in the URI is one that is given (RFC 3263 4.2), and what has an address has a transport.
+    pub(super) fn fill(&mut self) {
+        let (host, port) = self.host_port();
+        let by_default = if self.is_secure() { ScscfTransport::Tls } else { ScscfTransport::Udp };
+        let transport = self.transport.unwrap_or(by_default);
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+        let of_transport = if transport == ScscfTransport::Tls { 5061 } else { 5060 };
+        let address = address.map(|address| SocketAddr::new(address, port.unwrap_or(of_transport)));
+        self.address = self.address.or(address);
+        if self.address.is_some() {
+            self.transport = Some(transport);
+        }
+    }
 }
 
 /// By what requests to an S-CSCF go.

@@ -3,6 +3,7 @@
 use super::*;
 use std::time::Duration;
 
+mod dns;
 mod streams;
 
 const EXAMPLE: &str = include_str!("../../../docs/operating/examples/gateway.toml");

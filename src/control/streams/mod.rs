@@ -13,7 +13,7 @@ pub mod tls;
 pub use thread::StreamThreadCounts;
 
 use super::StartError;
-use super::config::{Config, ScscfTransport};
+use super::config::Config;
 use crate::base::publish::{Published, publish};
 use crate::base::{ConnectionId, IpPrefix, SipKey};
 use crate::dataplane::{StreamEnd, Worker, stream_rings};
@@ -28,7 +28,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use thread::{Numbers, Setup, Thread};
 use tls::{Files, Tls};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
 /// Messages under way between a worker and a stream thread, each way.
@@ -74,11 +74,22 @@ pub struct StreamsConfig {
     /// How long TLS may take to agree.
     pub handshake: Duration,
     /// S-CSCFs, and the SIP domains that they prove by certificates.
-    pub scscfs: Vec<(IpAddr, String)>,
+    pub scscfs: Scscfs,
     /// Other hosts of served networks' cores, and the home domains of these, of which they have to show a certificate.
     pub core: Vec<(IpPrefix, Vec<String>)>,
     /// TLS.
     pub tls: Option<Arc<Files>>,
+}
+
+/// The hosts of S-CSCFs with the SIP domains that they prove: others as soon as DNS says so.
+#[derive(Clone, Debug)]
+pub struct Scscfs(pub watch::Receiver<Vec<(IpAddr, String)>>);
+
+impl From<Vec<(IpAddr, String)>> for Scscfs {
+    /// These, for ever.
+    fn from(hosts: Vec<(IpAddr, String)>) -> Self {
+        Self(watch::channel(hosts).1)
+    }
 }
 
 impl StreamsConfig {
@@ -98,7 +109,7 @@ impl StreamsConfig {
         })?;
         let scscfs = config.networks.iter().flat_map(|network| &network.scscf);
         let scscfs = scscfs
-            .filter_map(|scscf| Some((scscf.address.ip(), super::config::host_of(&scscf.uri)?.to_owned())));
+            .filter_map(|scscf| Some((scscf.address?.ip(), super::config::host_of(&scscf.uri)?.to_owned())));
         let core = config
             .networks
             .iter()
@@ -118,26 +129,27 @@ impl StreamsConfig {
             texts,
             connect: CONNECT,
             handshake: HANDSHAKE,
-            scscfs: scscfs.collect(),
+            scscfs: scscfs.collect::<Vec<_>>().into(),
             core: core.collect(),
             tls,
         }))
     }
 
     pub(super) fn is_scscf(&self, host: IpAddr) -> bool {
-        self.scscfs.iter().any(|(scscf, _)| *scscf == host)
+        self.scscfs.0.borrow().iter().any(|(scscf, _)| *scscf == host)
     }
 
     /// The SIP domains of the S-CSCFs of a host.
-    fn names_of(&self, host: IpAddr) -> impl Iterator<Item = &str> {
-        self.scscfs.iter().filter(move |(scscf, _)| *scscf == host).map(|(_, name)| name.as_str())
+    fn names_of(&self, host: IpAddr) -> Vec<String> {
+        let scscfs = self.scscfs.0.borrow();
+        scscfs.iter().filter(|(scscf, _)| *scscf == host).map(|(_, name)| name.clone()).collect()
     }
 
     /// Whether a certificate, whose authority is believed, proves that a host is who its address says: an S-CSCF, or else
     /// somebody of the network whose core the host belongs to.
     pub(super) fn is_proof(&self, host: IpAddr, certificate: &CertificateDer<'_>) -> bool {
         if self.is_scscf(host) {
-            return self.names_of(host).any(|name| tls::is_of(certificate, name));
+            return self.names_of(host).iter().any(|name| tls::is_of(certificate, name));
         }
         let mut networks = self.core.iter().filter(|(hosts, _)| hosts.contains(host));
         networks.any(|(_, realms)| realms.iter().any(|realm| tls::is_within(certificate, realm)))
@@ -150,7 +162,7 @@ impl StreamsConfig {
 
     /// The name that a host has to prove when we connect to it.
     pub(super) fn server_name(&self, host: IpAddr) -> ServerName<'static> {
-        let name = self.names_of(host).find_map(|name| ServerName::try_from(name.to_owned()).ok());
+        let name = self.names_of(host).into_iter().find_map(|name| ServerName::try_from(name).ok());
         name.unwrap_or_else(|| ServerName::IpAddress(host.into()))
     }
 
@@ -183,13 +195,8 @@ fn listen(config: &Config) -> Vec<(SocketAddr, bool)> {
 /// What workers have to know of streams.
 #[must_use]
 pub fn of_workers(config: &Config) -> ImsStreams {
-    let scscfs = config.networks.iter().flat_map(|network| &network.scscf);
-    let peers = scscfs.filter_map(|scscf| match scscf.transport {
-        ScscfTransport::Udp => None,
-        ScscfTransport::Tcp => Some((scscf.address, false)),
-        ScscfTransport::Tls => Some((scscf.address, true)),
-    });
-    ImsStreams { listen: listen(config), peers: peers.collect() }
+    // Peers come with the hosts of the core.
+    ImsStreams { listen: listen(config), peers: vec![] }
 }
 
 /// A connection by which somebody had registered is gone.

@@ -40,7 +40,7 @@ use core::time::Duration;
 pub use forward::Exception;
 pub use icmp::{Cause, Unreachable};
 pub use neighbour::{Evidence, Neighbour};
-pub use reassembly::{Part, Reassembled, ReassemblyConfig};
+pub use reassembly::{KnownHosts, Part, Reassembled, ReassemblyConfig};
 
 use crate::base::{Frames, Layer, Malformed, PortId, SipKey, Time, counts};
 use crate::ident::WorkerId;
@@ -532,6 +532,11 @@ impl Link {
     #[must_use]
     pub fn poll_timeout(&self) -> Time {
         self.neighbours.next().min(self.reassembly.next())
+    }
+
+    /// Of these sources fragments find room from now on whatever strangers send.
+    pub fn set_known(&mut self, known: KnownHosts) {
+        self.reassembly.set_known(known);
     }
 
     /// How full the tables are: name, used, size.

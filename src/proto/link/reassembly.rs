@@ -9,6 +9,7 @@
 
 use core::net::IpAddr;
 use core::time::Duration;
+use std::sync::Arc;
 
 use super::interface::{address, key};
 use super::view::{Packet, Piece};
@@ -178,13 +179,27 @@ struct Train {
     begins: Box<[u64]>,
 }
 
+/// Sources that are known by configuration, as fragments are looked up among them.
+#[derive(Clone, Debug)]
+pub struct KnownHosts(Arc<[u128]>);
+
+impl KnownHosts {
+    /// These.
+    #[must_use]
+    pub fn new(hosts: impl Iterator<Item = IpAddr>) -> Self {
+        let mut hosts: Vec<u128> = hosts.map(key).collect();
+        hosts.sort_unstable();
+        Self(hosts.into())
+    }
+}
+
 /// Trains whose fragments arrive.
 pub(super) struct Reassembly {
     key: SipKey,
     workers: u8,
     octets: usize,
     t_reassembly: Duration,
-    known: Box<[u128]>,
+    known: KnownHosts,
     hashes: Box<[u64]>,
     trains: Box<[Train]>,
     used: usize,
@@ -223,20 +238,23 @@ impl Reassembly {
             there: vec![0; octets.div_ceil(8 * 64)].into(),
             begins: vec![0; octets.div_ceil(8 * 64)].into(),
         };
-        let mut known: Vec<u128> = config.known.iter().map(|known| key(*known)).collect();
-        known.sort_unstable();
         Ok(Self {
             key: secret.derive("fragments"),
             workers: workers.max(1),
             octets,
             t_reassembly,
-            known: known.into(),
+            known: KnownHosts::new(config.known.iter().copied()),
             hashes: vec![0; entries].into(),
             trains: (0..entries).map(|_| train()).collect(),
             used: 0,
             next: Time::NEVER,
             whole: None,
         })
+    }
+
+    /// Other sources are known from now on.
+    pub(super) fn set_known(&mut self, known: KnownHosts) {
+        self.known = known;
     }
 
     /// Octets of the longest packet.
@@ -313,12 +331,12 @@ impl Reassembly {
         }
         let room = self.trains.len();
         let in_use = || self.trains.iter().filter(|train| train.state != State::Free);
-        let is_known = |source: &u128| self.known.binary_search(source).is_ok();
+        let is_known = |source: &u128| self.known.0.binary_search(source).is_ok();
         let of_source = in_use().filter(|train| train.identity.source == identity.source).count();
         if of_source >= (room / 4).max(1) {
             return Err(Refusal::SourceFull);
         }
-        if !self.known.is_empty() && !is_known(&identity.source) {
+        if !self.known.0.is_empty() && !is_known(&identity.source) {
             let of_strangers = in_use().filter(|train| !is_known(&train.identity.source)).count();
             if of_strangers >= (room / 2).max(1) {
                 return Err(Refusal::Full);

@@ -12,6 +12,7 @@ use crate::base::{Flow, HEADROOM, IpPrefix, Key, Out, Slab, Time, TimerId, Trans
 use crate::ident::WorkerId;
 use core::time::Duration;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// The longest request that each transaction has room for, in octets: what fits a UDP datagram in an Ethernet frame.
 pub const MAX_REQUEST: usize = 1472;
@@ -162,7 +163,7 @@ pub struct ClientTransactions {
     worker: WorkerId,
     timers: Timers,
     /// The hosts that can be reached by streams.
-    by_streams: Vec<IpPrefix>,
+    by_streams: Arc<[IpPrefix]>,
 }
 
 impl ClientTransactions {
@@ -181,15 +182,14 @@ impl ClientTransactions {
             minter,
             worker: config.worker,
             timers: config.timers,
-            by_streams: vec![],
+            by_streams: Arc::new([]),
         }
     }
 
-    /// The same, but requests to these hosts that are too large for UDP go by TCP. Not those to a UE: behind its address and
+    /// Requests to these hosts that are too large for UDP go by TCP from now on. Not those to a UE: behind its address and
     /// port may be somebody else's.
-    #[must_use]
-    pub fn with_streams(self, hosts: Vec<IpPrefix>) -> Self {
-        Self { by_streams: hosts, ..self }
+    pub fn set_streams(&mut self, hosts: Arc<[IpPrefix]>) {
+        self.by_streams = hosts;
     }
 
     /// Sends the request that `build` writes with the branch it is given, and keeps it until it is answered. `user` comes

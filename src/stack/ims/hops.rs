@@ -4,8 +4,12 @@
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-use crate::base::Time;
+use std::sync::Arc;
+
+use super::{Ims, ImsConfig};
+use crate::base::{IpPrefix, Time};
 use crate::ident::Identity;
+use crate::proto::link::KnownHosts;
 use crate::proto::sip::Attempt;
 
 /// A place that requests to a network's users can be sent to.
@@ -17,6 +21,36 @@ pub struct Hop {
     pub address: SocketAddr,
     /// Its URI, for Route.
     pub uri: Identity,
+    /// Its turn among those of its network; nothing if it is there no more, and was once: what is meant for it goes to another.
+    pub turn: Option<u8>,
+}
+
+/// The hosts of served networks' cores: made by the slow path, and exchanged as a whole.
+#[derive(Clone, Debug)]
+pub struct CoreHosts {
+    /// Where requests to users can be sent, each in a place that it keeps; others may get the places of former ones.
+    pub hops: Vec<Option<Hop>>,
+    /// Hosts that are known by configuration.
+    pub trusted: Arc<[IpPrefix]>,
+    /// Hosts whose requests may have no branch of RFC 3261.
+    pub legacy: Vec<IpPrefix>,
+    /// Peers that get our requests by a stream, and whether that is TLS.
+    pub peers: Vec<(SocketAddr, bool)>,
+    /// Of which hosts fragments find room whatever strangers send.
+    pub known: KnownHosts,
+}
+
+impl CoreHosts {
+    /// Those that a worker begins with.
+    pub(super) fn of(config: &ImsConfig) -> Self {
+        Self {
+            hops: config.hops.iter().copied().map(Some).collect(),
+            trusted: config.trusted.clone().into(),
+            legacy: config.legacy.clone(),
+            peers: config.streams.peers.clone(),
+            known: KnownHosts::new(core::iter::empty()),
+        }
+    }
 }
 
 /// How a hop has answered of late.
@@ -50,44 +84,76 @@ const LONGEST_REST: Duration = Duration::from_secs(300);
 /// Hops that a request can go on to: a bit for each.
 const MOST: usize = u64::BITS as usize;
 
+impl Ims {
+    /// The hosts of the core are these from now on.
+    pub(in crate::stack) fn set_core(&mut self, core: &Arc<CoreHosts>) {
+        self.hops.set(&core.hops);
+        if self.config.streams.listen.iter().any(|(_, secure)| !secure) {
+            self.clients.set_streams(core.trusted.clone());
+        }
+        self.core = core.clone();
+    }
+}
+
 /// The hops as one worker knows them.
 pub(super) struct Hops {
-    hops: Vec<(Hop, HopState)>,
+    hops: Vec<(Option<Hop>, HopState)>,
     probe: Duration,
 }
 
 impl Hops {
     /// All are up. The hops of a network are tried in their order.
     pub(super) fn new(hops: &[Hop], probe: Duration) -> Self {
-        Self { hops: hops.iter().take(MOST).map(|hop| (*hop, HopState::Up)).collect(), probe }
+        let mut all = Vec::with_capacity(MOST);
+        all.extend(hops.iter().take(MOST).map(|hop| (Some(*hop), HopState::Up)));
+        Self { hops: all, probe }
     }
 
-    /// Every hop with its state.
-    pub(super) fn each(&self) -> impl Iterator<Item = &(Hop, HopState)> {
+    /// Each place has that hop from now on. One that has it already knows how it has answered.
+    fn set(&mut self, hops: &[Option<Hop>]) {
+        let len = hops.len().min(MOST);
+        self.hops.resize(len, (None, HopState::Up));
+        for (place, hop) in self.hops.iter_mut().zip(hops) {
+            let named = |hop: &Option<Hop>| hop.map(|hop| (hop.network, hop.address, hop.uri));
+            if named(&place.0) != named(hop) {
+                place.1 = HopState::Up;
+            }
+            place.0 = *hop;
+        }
+    }
+
+    /// Every place with its hop's state.
+    pub(super) fn each(&self) -> impl Iterator<Item = &(Option<Hop>, HopState)> {
         self.hops.iter()
     }
 
     pub(super) fn get(&self, at: u8) -> Option<Hop> {
-        self.hops.get(usize::from(at)).map(|(hop, _)| *hop)
+        self.hops.get(usize::from(at))?.0
     }
 
     fn may_have(&self, at: usize, now: Time) -> bool {
-        self.hops.get(at).is_some_and(|(_, state)| match state {
-            HopState::Up => true,
-            HopState::Resting(until) => now >= *until,
-            HopState::Down(_) => false,
+        self.hops.get(at).is_some_and(|(hop, state)| {
+            hop.is_some_and(|hop| hop.turn.is_some())
+                && match state {
+                    HopState::Up => true,
+                    HopState::Resting(until) => now >= *until,
+                    HopState::Down(_) => false,
+                }
         })
     }
 
-    /// The next hop of that network for a request that was sent to those of `tried`, from an address like `local`.
-    fn next(&self, now: Time, network: u16, tried: u64, local: IpAddr) -> Option<u8> {
-        let fits = |(at, (hop, _)): &(usize, &(Hop, HopState))| {
-            hop.network == network
+    /// The next hop for a request that was meant for `first` and sent to those of `tried`, from an address like `local`:
+    /// another place of the same S-CSCF before those of others.
+    fn next(&self, now: Time, first: &Hop, tried: u64, local: IpAddr) -> Option<u8> {
+        let fits = |(at, (hop, _)): (usize, &(Option<Hop>, HopState))| {
+            let hop = (*hop)?;
+            let fits = hop.network == first.network
                 && tried >> at & 1 == 0
                 && hop.address.is_ipv4() == local.is_ipv4()
-                && self.may_have(*at, now)
+                && self.may_have(at, now);
+            fits.then_some((hop.uri != first.uri, hop.turn?, at as u8))
         };
-        self.hops.iter().enumerate().find(fits).map(|(at, _)| at as u8)
+        self.hops.iter().enumerate().filter_map(fits).min().map(|(.., at)| at)
     }
 
     /// Where a request begins that is meant for the hop at `remote`: there, or, while that one rests or is down, at the next.
@@ -98,11 +164,14 @@ impl Hops {
         (local, remote): (IpAddr, SocketAddr),
         (life, longest): (Duration, Duration),
     ) -> Option<Attempt> {
-        let meant = self.hops.iter().position(|(hop, _)| hop.address == remote)?;
-        let network = self.hops.get(meant)?.0.network;
-        let next = if self.may_have(meant, now) { None } else { self.next(now, network, 0, local) };
-        let hop = next.unwrap_or(meant as u8);
-        Some(self.attempt(now, (network, local), (hop, 0, now + life), longest))
+        let at = |is_there: bool| {
+            let is_it = |hop: &Hop| hop.address == remote && hop.turn.is_some() == is_there;
+            self.hops.iter().position(|(hop, _)| hop.as_ref().is_some_and(is_it))
+        };
+        let meant = at(true).or_else(|| at(false))? as u8;
+        let first = self.get(meant)?;
+        let next = if self.may_have(meant.into(), now) { None } else { self.next(now, &first, 0, local) };
+        Some(self.attempt(now, (&first, local), (next.unwrap_or(meant), 0, now + life), longest))
     }
 
     /// Where a request goes that was sent to `last.hop` in vain; nothing if there is no hop or no time left.
@@ -113,9 +182,9 @@ impl Hops {
         last: &Attempt,
         longest: Duration,
     ) -> Option<Attempt> {
-        let network = self.get(last.hop)?.network;
-        let hop = self.next(now, network, last.tried, local).filter(|_| now < last.until)?;
-        Some(self.attempt(now, (network, local), (hop, last.tried, last.until), longest))
+        let first = self.get(last.hop)?;
+        let hop = self.next(now, &first, last.tried, local).filter(|_| now < last.until)?;
+        Some(self.attempt(now, (&first, local), (hop, last.tried, last.until), longest))
     }
 
     /// The time that is left is shared by the hops that are left, so that the last has as much as the first. One alone has
@@ -123,13 +192,13 @@ impl Hops {
     fn attempt(
         &self,
         now: Time,
-        (network, local): (u16, IpAddr),
+        (first, local): (&Hop, IpAddr),
         (hop, tried, until): (u8, u64, Time),
         longest: Duration,
     ) -> Attempt {
         let mut all = tried | 1 << hop;
         let mut left = 1;
-        while let Some(next) = self.next(now, network, all, local) {
+        while let Some(next) = self.next(now, first, all, local) {
             all |= 1 << next;
             left += 1;
         }
@@ -160,23 +229,26 @@ impl Hops {
     /// whatever it has said.
     pub(super) fn probe(&mut self, now: Time) -> Option<(u8, Hop)> {
         let next = now + self.probe;
-        let due = |(hop, state): &(Hop, HopState)| {
-            matches!(state, HopState::Down(due) if now >= *due) && self.has_others(hop)
+        let due = |(hop, state): &(Option<Hop>, HopState)| {
+            matches!(state, HopState::Down(due) if now >= *due) && self.is_probed(hop)
         };
         let at = self.hops.iter().position(due)?;
         let (hop, state) = self.hops.get_mut(at)?;
         *state = HopState::Down(next);
-        Some((at as u8, *hop))
+        Some((at as u8, (*hop)?))
     }
 
-    fn has_others(&self, hop: &Hop) -> bool {
-        self.hops.iter().filter(|(other, _)| other.network == hop.network).count() > 1
+    /// Whether the hop is there, and its network has others.
+    fn is_probed(&self, hop: &Option<Hop>) -> bool {
+        let Some(hop) = hop.filter(|hop| hop.turn.is_some()) else { return false };
+        let same = |other: &Hop| other.network == hop.network && other.turn.is_some();
+        self.hops.iter().filter(|(other, _)| other.as_ref().is_some_and(same)).count() > 1
     }
 
     /// When the next probe is due.
     pub(super) fn poll_timeout(&self) -> Option<Time> {
-        let due = |(hop, state): &(Hop, HopState)| match state {
-            HopState::Down(due) if self.has_others(hop) => Some(*due),
+        let due = |(hop, state): &(Option<Hop>, HopState)| match state {
+            HopState::Down(due) if self.is_probed(hop) => Some(*due),
             _ => None,
         };
         self.hops.iter().filter_map(due).min()

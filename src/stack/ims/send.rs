@@ -445,7 +445,7 @@ impl Ims {
         remote: SocketAddr,
         connection: Option<Connection>,
     ) -> (SocketAddr, Flow, &'static [u8]) {
-        let stream = stream_flow(&self.config.streams, local, remote, connection);
+        let stream = stream_flow(&self.config.streams.listen, &self.core.peers, (local, remote), connection);
         let (local, flow) = stream.unwrap_or_else(|| {
             let local = self.local_of(local, remote);
             (local, flow(local, remote))

@@ -2,6 +2,7 @@
 
 use super::super::ScscfTransport;
 use super::Check;
+use std::net::SocketAddr;
 
 impl Check<'_, '_, '_> {
     pub(super) fn streams(&mut self) {
@@ -56,13 +57,14 @@ impl Check<'_, '_, '_> {
         for (at, network) in config.networks.iter().enumerate() {
             for (n, scscf) in network.scscf.iter().enumerate() {
                 let (listen, key) = match scscf.transport {
-                    ScscfTransport::Udp => continue,
-                    ScscfTransport::Tcp => (&streams.listen, "listen"),
-                    ScscfTransport::Tls => (&streams.listen_tls, "listen_tls"),
+                    None | Some(ScscfTransport::Udp) => continue,
+                    Some(ScscfTransport::Tcp) => (&streams.listen, "listen"),
+                    Some(ScscfTransport::Tls) => (&streams.listen_tls, "listen_tls"),
                 };
-                if !listen.iter().any(|own| own.is_ipv4() == scscf.address.is_ipv4()) {
-                    let remedy =
-                        format!("give an address of the family of {} in [sip.streams] {key}", scscf.address);
+                let fits = |own: &SocketAddr| scscf.address.is_none_or(|it| it.is_ipv4() == own.is_ipv4());
+                if !listen.iter().any(fits) {
+                    let family = scscf.address.map_or(String::new(), |it| format!(" of the family of {it}"));
+                    let remedy = format!("give an address{family} in [sip.streams] {key}");
                     let place = format!("network[{at}].scscf[{n}].transport");
                     self.error(place, "there is no address that such requests can be sent from", remedy);
                 }

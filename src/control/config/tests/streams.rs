@@ -35,7 +35,7 @@ fn there_are_no_streams_unless_they_are_listened_for() {
     assert_eq!((threads, connections, connections_per_source), (1, 10_000, 1_000));
     assert_eq!((idle_s, message_s, message, write_buffer), (300, 10, 16_384, 65_536));
     assert_eq!(room_of_connections(&config), Some(10_000));
-    assert_eq!(config.networks[0].scscf[0].transport, ScscfTransport::Udp);
+    assert_eq!(config.networks[0].scscf[0].transport, Some(ScscfTransport::Udp));
 }
 
 #[test]

@@ -9,7 +9,7 @@ const OTHER_NETWORK: &str = "192.0.2.20:5060";
 const V6: &str = "[2001:db8::10]:5060";
 
 fn hop(network: u16, address_of: &str, uri: &str) -> Hop {
-    Hop { network, address: address(address_of), uri: Identity::new(uri.as_bytes()).unwrap() }
+    Hop { network, address: address(address_of), uri: Identity::new(uri.as_bytes()).unwrap(), turn: Some(0) }
 }
 
 /// Network 0 has three S-CSCFs that can be reached from an IPv4 address.
@@ -264,6 +264,63 @@ fn a_request_is_given_up_at_whichever_hop_it_is() {
     bench.pass(Duration::from_secs(5));
     assert!(bench.taken().is_empty());
     assert_eq!(bench.ims.clients.len(), 0);
+}
+
+/// Who the hops are from now on; the states of those that stay do.
+fn exchange(bench: &mut Bench, change: impl Fn(usize, &mut Option<Hop>)) {
+    let mut hops: Vec<_> = bench.ims.hops().map(|(hop, _)| *hop).collect();
+    hops.resize(8, None);
+    hops.iter_mut().enumerate().for_each(|(at, hop)| change(at, hop));
+    let core = CoreHosts { hops, ..(*bench.ims.core).clone() };
+    bench.ims.set_core(&core.into());
+}
+
+/// RFC 3263: an S-CSCF is somewhere else from now on. What is under way to where it was goes on there, and so does what is
+/// meant for users whom it has registered from there; nobody asks it there whether it is back.
+#[test]
+fn hops_change_under_requests() {
+    const FOURTH: &str = "192.0.2.13:5060";
+    let mut bench = bench();
+    let (first, _) = started(&mut bench);
+    assert_eq!(icmp(&mut bench, &first), None);
+    let second = bench.one();
+    assert_eq!(second.1, flow(address(LOCAL), address(SECOND)));
+    assert_eq!(icmp(&mut bench, &second), None);
+    let third = bench.one();
+    // It has moved: its new place comes last of its network, and is the first for what was meant for it.
+    exchange(&mut bench, |at, hop| match (at, hop) {
+        (2, Some(hop)) => hop.turn = None,
+        (6, hop) => *hop = Some(Hop { turn: Some(9), ..self::hop(0, FOURTH, "sip:scscf1.home1.net") }),
+        _ => {}
+    });
+    assert_eq!(icmp(&mut bench, &third), None, "there is one more");
+    let fourth = bench.one();
+    assert_eq!(fourth.1, flow(address(LOCAL), address(FOURTH)));
+    assert_eq!(header(&fourth.0, "Route"), "<sip:scscf1.home1.net;lr>");
+    assert_eq!(ended(&mut bench, FOURTH, &answer(&fourth.0, "200 OK", "")), Some((7, 200)));
+    for _ in 0..3 {
+        let (sent, _) = started(&mut bench);
+        assert_eq!(sent.1, flow(address(LOCAL), address(FOURTH)));
+        assert_eq!(ended(&mut bench, FOURTH, &answer(&sent.0, "200 OK", "")), Some((7, 200)));
+    }
+    bench.pass(Duration::from_secs(10));
+    let asked: Vec<_> = bench.taken().into_iter().map(|(_, by)| by.destination).collect();
+    assert_eq!(asked, [SECOND, THIRD].map(|at| address(at).ip()), "who is gone is not asked");
+    // Another exchange leaves states as they are; a place with another hop begins anew.
+    exchange(&mut bench, |at, hop| {
+        if at == 4 {
+            *hop = Some(self::hop(0, "192.0.2.14:5060", "sip:s4"));
+        }
+    });
+    let states: Vec<_> = bench.ims.hops().map(|(_, state)| state.place()).collect();
+    assert_eq!(states, [0, 0, 2, 2, 0, 0, 0, 0]);
+    // Nobody is there at all: where it was is as good as anywhere.
+    exchange(&mut bench, |_, hop| {
+        if let Some(hop) = hop {
+            hop.turn = None;
+        }
+    });
+    assert_eq!(started(&mut bench).0.1, flow(address(LOCAL), address(SCSCF)));
 }
 
 /// The hop before may have passed it on before it said no: who then has it twice says 482 (RFC 3261 8.2.2.2), and has it.

@@ -260,7 +260,9 @@ fn a_legacy_peer_needs_no_branch() {
     };
     let mut bench = Bench::new();
     assert!(refused(&mut bench, SCSCF, &old(&[])).starts_with("SIP/2.0 400 "));
-    bench.ims.config.legacy = vec![address(SCSCF).ip().into()];
+    let legacy = vec![address(SCSCF).ip().into()];
+    let core = CoreHosts { legacy, ..(*bench.ims.core).clone() };
+    bench.ims.set_core(&core.into());
     given(&mut bench, &old(&[]), Some(202));
     bench.absorbed(SCSCF, &old(&[]));
     let (first, _) = bench.one();

@@ -270,8 +270,12 @@ fn pain_02_every_request_has_what_rfc_3261_demands() {
     ims.inform(now, &inform, 4, out).unwrap();
     ims.register(now, &registering(), 5, out).unwrap();
     ims.publish(now, &publish, 6, out).unwrap();
-    let hop =
-        Hop { network: 0, address: address(SCSCF), uri: Identity::new(b"sip:scscf1.home1.net").unwrap() };
+    let hop = Hop {
+        network: 0,
+        address: address(SCSCF),
+        uri: Identity::new(b"sip:scscf1.home1.net").unwrap(),
+        turn: Some(0),
+    };
     assert!(ims.ask_hop(now, 0, &hop, out));
     let sms = "Content-Type: application/vnd.3gpp.sms\nContent-Length: 2";
     let core_headers = "P-Asserted-Identity: <sip:gw.home1.net>\n%Request-Disposition: no-fork\n\
