@@ -28,9 +28,9 @@ JUDGES = {
     "relay_judge": [["BINARY"]],
     "kamailio_judge": [["BINARY", "messages"], ["BINARY", "reg-event"]],
     "stream_judge": [["BINARY"]],
+    "location_judge": [["BINARY"]],
     "torture_judge": [["BINARY"]],
     "exception_judge": [["BINARY"]],
-    "location_judge": [["BINARY"]],
     "sgp_judge": [["BINARY", "orders"], ["BINARY", "kills"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
