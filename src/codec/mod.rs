@@ -7,6 +7,7 @@ pub mod gsm7;
 pub(crate) mod mutated;
 mod prepend;
 mod reader;
+pub mod scan;
 pub mod tbcd;
 
 pub use prepend::Prepend;

@@ -58,6 +58,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("benches/support/measure.rs", "counts what the global allocator is asked for"),
     ("src/base/ring.rs", "the two ends of a ring share its slots without a lock"),
     ("src/codec/crc32c.rs", "calls the processor's CRC32c instruction after asking for it"),
+    ("src/codec/scan.rs", "calls vector instructions after asking the processor for them, and loads vectors"),
     ("src/io/dpdk/eal.rs", "calls DPDK and libc at start"),
     ("src/io/dpdk/mbuf.rs", "reads and writes the buffer that a frame owns"),
     ("src/io/dpdk/mempool.rs", "calls DPDK's mempool"),

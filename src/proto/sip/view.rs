@@ -9,8 +9,10 @@ use super::scan::{
 };
 use super::slots::{Quotes, Slot, Slots, take_line};
 use super::uri::{Scheme, Uri};
+use super::usual::{Marked, Unmarked, Usual};
 use super::via::Via;
 use crate::base::{Layer, Malformed};
+use crate::codec::scan::{Task, Vectors};
 
 /// Why a message is malformed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,7 +142,7 @@ pub enum Method<'a> {
 }
 
 impl<'a> Method<'a> {
-    fn read(text: &'a [u8]) -> Self {
+    pub(super) fn read(text: &'a [u8]) -> Self {
         match text {
             b"REGISTER" => Self::Register,
             b"MESSAGE" => Self::Message,
@@ -169,33 +171,11 @@ impl<'a> Method<'a> {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Start<'a> {
+/// A start line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Start<'a> {
     Request { method: Method<'a>, uri: Uri<'a> },
     Response { status: u16 },
-}
-
-/// The headers beside those of every message that are read at once.
-const TYPED: u128 = bits(&[
-    Name::Contact,
-    Name::PAssertedIdentity,
-    Name::Route,
-    Name::RecordRoute,
-    Name::ContentEncoding,
-    Name::Require,
-    Name::ProxyRequire,
-    Name::Event,
-    Name::SubscriptionState,
-]);
-
-#[allow(clippy::indexing_slicing)] // evaluated at compile time
-const fn bits(names: &[Name]) -> u128 {
-    let (mut bits, mut at) = (0, 0);
-    while at < names.len() {
-        bits |= 1 << names[at] as u8;
-        at += 1;
-    }
-    bits
 }
 
 /// A well-formed message: it has a start line, Vias, From, To, Call-ID and CSeq that can be read, at most one Max-Forwards,
@@ -216,8 +196,10 @@ pub struct Message<'a> {
     max_forwards: Option<u8>,
     expires: Option<u32>,
     content_type: Option<MediaType<'a>>,
-    /// The URIs of P-Asserted-Identity, empty where there is none.
-    asserted: [&'a [u8]; 2],
+    /// The URIs of P-Asserted-Identity.
+    asserted: [Option<Uri<'a>>; 2],
+    /// The first Contact that is an address.
+    contact: Option<NameAddr<'a>>,
     has_one_via: bool,
     all_contacts: bool,
     body: &'a [u8],
@@ -227,120 +209,22 @@ impl<'a> Message<'a> {
     /// The message in a datagram. The body is what Content-Length says, or, without it, the rest (RFC 3261 18.3);
     /// octets after it are ignored. A Content-Length beyond the datagram, or two that differ, are refused.
     pub fn parse(bytes: &'a [u8], slots: &'a mut Slots) -> Result<Self, Malformed> {
-        let (start, body_at) = index(bytes, slots)?;
-        let slots: &'a Slots = slots;
-        let headers = Headers { bytes, slots };
-        let (top_via, has_one_via) = headers.vias()?;
-        let (at, value) = headers.first(Name::From);
-        let from = NameAddr::read(value, slots.limits.parameters).ok_or(Why::From.at(at))?;
-        let (at, value) = headers.first(Name::To);
-        let to = NameAddr::read(value, slots.limits.parameters).ok_or(Why::To.at(at))?;
-        let (at, call_id) = headers.first(Name::CallId);
-        if call_id.len() > usize::from(slots.limits.call_id) {
-            return Err(Why::TooLong.at(at));
-        }
-        if !is_visible(call_id) {
-            return Err(Why::CallId.at(at));
-        }
-        let (at, value) = headers.first(Name::CSeq);
-        let (cseq, cseq_method) = read_cseq(value).ok_or(Why::CSeq.at(at))?;
-        if let Start::Request { method, .. } = start
-            && method != cseq_method
+        if let Some(vectors) = Vectors::detect()
+            && let Some((start_line, body_at)) = vectors.run(Find { bytes, slots })
         {
-            return Err(Why::CSeqMethod.at(at));
+            return vectors.run(Read { bytes, slots, start_line, body_at });
         }
-        let (at, value) = headers.first(Name::MaxForwards);
-        let max_forwards = match at {
-            0 => None,
-            _ => {
-                Some(decimal(value).and_then(|hops| u8::try_from(hops).ok()).ok_or(Why::MaxForwards.at(at))?)
-            }
-        };
-        let (at, value) = headers.first(Name::ContentType);
-        let content_type = match at {
-            0 => None,
-            _ => Some(MediaType::read(value, slots.limits.parameters).ok_or(Why::ContentType.at(at))?),
-        };
-        let expires = seconds(headers.first(Name::Expires).1);
-        let body = headers.body(body_at)?;
-        let mut message = Self {
-            bytes,
-            slots,
-            start,
-            top_via,
-            from,
-            to,
-            call_id,
-            cseq,
-            cseq_method,
-            max_forwards,
-            expires,
-            content_type,
-            asserted: [&[]; 2],
-            has_one_via,
-            all_contacts: false,
-            body,
-        };
-        if slots.has_any(TYPED) {
-            message.read_others()?;
-        }
-        Ok(message)
+        Self::parse_in_general(bytes, slots)
     }
 
-    /// Reads what stands in some messages alone.
-    fn read_others(&mut self) -> Result<(), Malformed> {
-        let headers = self.headers();
-        let mut all_contacts = 0;
-        let contacts = headers.list(Name::Contact, Why::Contact, |value| {
-            all_contacts += u8::from(value == b"*");
-            if value == b"*" { Some(()) } else { headers.address(value).map(|_| ()) }
-        })?;
-        if all_contacts > 0 && contacts > 1 {
-            return Err(Why::Contact.at(headers.first(Name::Contact).0));
-        }
-        self.all_contacts = all_contacts > 0;
-        let mut asserted = [&[][..]; 2];
-        let (mut sip, mut tel) = (false, false);
-        headers.list(Name::PAssertedIdentity, Why::AssertedIdentity, |value| {
-            let uri = headers.address(value)?.uri;
-            // Of each kind the first counts, and other kinds don't (RFC 5876 4.5).
-            let known = match Uri::of_checked(uri)?.scheme {
-                Scheme::Sip | Scheme::Sips => &mut sip,
-                Scheme::Tel => &mut tel,
-                Scheme::Other => return Some(()),
-            };
-            if !core::mem::replace(known, true)
-                && let Some(place) = asserted.iter_mut().find(|place| place.is_empty())
-            {
-                *place = uri;
-            }
-            Some(())
-        })?;
-        self.asserted = asserted;
-        for name in [Name::Route, Name::RecordRoute] {
-            headers.list(name, Why::Route, |value| headers.address(value).map(|_| ()))?;
-        }
-        for (name, why) in [
-            (Name::ContentEncoding, Why::ContentEncoding),
-            (Name::Require, Why::Require),
-            (Name::ProxyRequire, Why::Require),
-        ] {
-            let tokens = headers.list(name, why, |value| is_token(value).then_some(()))?;
-            if let (0, Some(slot)) = (tokens, self.slots.first(name)) {
-                return Err(why.at(usize::from(slot.line)));
-            }
-        }
-        for (name, why) in [(Name::Event, Why::Event), (Name::SubscriptionState, Why::SubscriptionState)] {
-            let (at, value) = headers.first(name);
-            if at > 0 && headers.token_and_params(value).is_none() {
-                return Err(why.at(at));
-            }
-        }
-        Ok(())
+    /// The same by the general readers alone.
+    pub(super) fn parse_in_general(bytes: &'a [u8], slots: &'a mut Slots) -> Result<Self, Malformed> {
+        let (start, body_at) = index(bytes, slots)?;
+        Headers { bytes, slots, usual: Unmarked }.message(start, body_at)
     }
 
-    fn headers(&self) -> Headers<'a> {
-        Headers { bytes: self.bytes, slots: self.slots }
+    fn headers(&self) -> Headers<'a, Unmarked> {
+        Headers { bytes: self.bytes, slots: self.slots, usual: Unmarked }
     }
 
     pub(super) fn fragment(&self) -> Fragment<'a> {
@@ -468,7 +352,18 @@ impl<'a> Message<'a> {
     /// The URIs of P-Asserted-Identity in their order: of the first SIP or SIPS one and the first tel one, as there may
     /// be (RFC 3325 9.1, RFC 5876 4.5).
     pub fn asserted(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.asserted.into_iter().filter(|uri| !uri.is_empty())
+        self.asserted_uris().map(|uri| uri.text())
+    }
+
+    /// The same, taken apart.
+    pub fn asserted_uris(&self) -> impl Iterator<Item = Uri<'a>> + use<'a> {
+        self.asserted.into_iter().flatten()
+    }
+
+    /// The first Contact, unless it is a `*`.
+    #[must_use]
+    pub const fn contact(&self) -> Option<NameAddr<'a>> {
+        self.contact
     }
 
     /// The Contacts in order, without a `*`.
@@ -567,7 +462,7 @@ impl Field<'_> {
 /// What is needed to answer a request, malformed or not.
 #[derive(Clone, Copy)]
 pub(super) struct Fragment<'a> {
-    headers: Headers<'a>,
+    headers: Headers<'a, Unmarked>,
     pub(super) top_via: Via<'a>,
     /// To can be read and has no tag yet.
     pub(super) lacks_to_tag: bool,
@@ -585,7 +480,7 @@ impl<'a> Fragment<'a> {
             return None;
         }
         slots.fill_leniently(bytes, next);
-        let headers = Headers { bytes, slots };
+        let headers = Headers { bytes, slots, usual: Unmarked };
         let (at, via) = headers.first(Name::Via);
         if at == 0 {
             return None;
@@ -597,12 +492,16 @@ impl<'a> Fragment<'a> {
 
     /// The first header line of that name.
     pub(super) fn field(&self, name: Name) -> Option<Field<'a>> {
-        self.headers.slots.first(name).map(|slot| self.headers.field(slot))
+        self.fields(name).next()
     }
 
     pub(super) fn fields(&self, name: Name) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let headers = self.headers;
-        headers.slots.named(name).map(move |slot| headers.field(slot))
+        let mut slots = headers.slots.named(name);
+        core::iter::from_fn(move || {
+            let folded = headers.slots.is_folded(slots.number());
+            slots.next().map(|slot| headers.field(slot, folded))
+        })
     }
 
     /// The message that it is of.
@@ -611,21 +510,64 @@ impl<'a> Fragment<'a> {
     }
 }
 
-/// The lines of a message that has been indexed.
-#[derive(Clone, Copy)]
-struct Headers<'a> {
+/// Finds the lines of a message that has nothing unusual among them.
+struct Find<'a, 'b> {
     bytes: &'a [u8],
-    slots: &'a Slots,
+    slots: &'b mut Slots,
 }
 
-impl<'a> Headers<'a> {
+impl Task for Find<'_, '_> {
+    type Output = Option<(usize, usize)>;
+    #[inline(always)]
+    fn run(self, vectors: Vectors) -> Option<(usize, usize)> {
+        if self.bytes.len() > usize::from(self.slots.limits.message) {
+            return None;
+        }
+        self.slots.fill_usual(vectors, self.bytes)
+    }
+}
+
+/// Reads the values of a message whose lines have been found so.
+struct Read<'a> {
+    bytes: &'a [u8],
+    slots: &'a Slots,
+    start_line: usize,
+    body_at: usize,
+}
+
+impl<'a> Task for Read<'a> {
+    type Output = Result<Message<'a>, Malformed>;
+    #[inline(always)]
+    fn run(self, vectors: Vectors) -> Result<Message<'a>, Malformed> {
+        let Self { bytes, slots, start_line, body_at } = self;
+        let usual = Marked { bytes, marks: slots.marks(), vectors };
+        let start = match usual.start(start_line, &slots.limits) {
+            Some(start) => start,
+            None => {
+                let line = bytes.get(..start_line).unwrap_or(&[]);
+                read_start(line, usize::from(slots.limits.uri)).map_err(|why| why.at(0))?
+            }
+        };
+        Headers { bytes, slots, usual }.message(start, body_at)
+    }
+}
+
+/// The lines of a message that has been indexed.
+#[derive(Clone, Copy)]
+struct Headers<'a, U> {
+    bytes: &'a [u8],
+    slots: &'a Slots,
+    usual: U,
+}
+
+impl<'a, U: Usual<'a>> Headers<'a, U> {
     fn value(&self, slot: &Slot) -> &'a [u8] {
         self.bytes.get(usize::from(slot.value)..usize::from(slot.end)).unwrap_or(&[])
     }
 
-    fn field(&self, slot: &Slot) -> Field<'a> {
+    fn field(&self, slot: &Slot, folded: bool) -> Field<'a> {
         let (line, at) = (usize::from(slot.line), usize::from(slot.value));
-        Field { value: self.value(slot), folded: slot.folded, line, at }
+        Field { value: self.value(slot), folded, line, at }
     }
 
     /// Offset and value of the first header of that name; 0 and nothing if there is none.
@@ -633,9 +575,196 @@ impl<'a> Headers<'a> {
         self.slots.first(name).map_or((0, &[]), |slot| (usize::from(slot.line), self.value(slot)))
     }
 
-    /// An address within the limits.
-    fn address(&self, value: &'a [u8]) -> Option<NameAddr<'a>> {
-        NameAddr::read(value, self.slots.limits.parameters)
+    /// The message whose lines these are.
+    #[inline(always)]
+    fn message(self, start: Start<'a>, body_at: usize) -> Result<Message<'a>, Malformed> {
+        let (top_via, has_one_via) = self.vias()?;
+        let from = self.one_address(Name::From, Why::From)?;
+        let to = self.one_address(Name::To, Why::To)?;
+        let call_id = self.call_id()?;
+        let (cseq, cseq_method) = self.cseq(start)?;
+        let max_forwards = match self.slots.first(Name::MaxForwards) {
+            None => None,
+            Some(slot) => Some(
+                self.decimal(slot)
+                    .and_then(|hops| u8::try_from(hops).ok())
+                    .ok_or(Why::MaxForwards.at(usize::from(slot.line)))?,
+            ),
+        };
+        let content_type = match self.slots.first(Name::ContentType) {
+            None => None,
+            Some(slot) => Some(self.media_type(slot)?),
+        };
+        let expires = self.slots.first(Name::Expires);
+        let expires = expires.and_then(|slot| self.usual.decimal(slot).or_else(|| seconds(self.value(slot))));
+        let body = self.body(body_at)?;
+        let mut others = Others { asserted: [None; 2], contact: None, all_contacts: false };
+        if self.slots.has_others() {
+            self.others(&mut others)?;
+        }
+        Ok(Message {
+            bytes: self.bytes,
+            slots: self.slots,
+            start,
+            top_via,
+            from,
+            to,
+            call_id,
+            cseq,
+            cseq_method,
+            max_forwards,
+            expires,
+            content_type,
+            asserted: others.asserted,
+            contact: others.contact,
+            has_one_via,
+            all_contacts: others.all_contacts,
+            body,
+        })
+    }
+
+    /// From or To.
+    #[inline(always)]
+    fn one_address(&self, name: Name, why: Why) -> Result<NameAddr<'a>, Malformed> {
+        let slot = self.slots.first(name).ok_or(why.at(0))?;
+        let most = self.slots.limits.parameters;
+        let (start, end) = slot.place();
+        match self.usual.address(start, end, most) {
+            Some((address, at)) if at == end => Ok(address),
+            _ => NameAddr::read(self.value(slot), most).ok_or(why.at(usize::from(slot.line))),
+        }
+    }
+
+    #[inline(always)]
+    fn call_id(&self) -> Result<&'a [u8], Malformed> {
+        let slot = self.slots.first(Name::CallId).ok_or(Why::CallId.at(0))?;
+        let (at, value) = (usize::from(slot.line), self.value(slot));
+        if value.len() > usize::from(self.slots.limits.call_id) {
+            return Err(Why::TooLong.at(at));
+        }
+        if self.usual.is_call_id(slot) || is_visible(value) { Ok(value) } else { Err(Why::CallId.at(at)) }
+    }
+
+    #[inline(always)]
+    fn cseq(&self, start: Start<'a>) -> Result<(u32, Method<'a>), Malformed> {
+        let slot = self.slots.first(Name::CSeq).ok_or(Why::CSeq.at(0))?;
+        let at = usize::from(slot.line);
+        let read = self.usual.cseq(slot).or_else(|| read_cseq(self.value(slot)));
+        let (number, method) = read.ok_or(Why::CSeq.at(at))?;
+        match start {
+            Start::Request { method: other, .. } if method != other => Err(Why::CSeqMethod.at(at)),
+            _ => Ok((number, method)),
+        }
+    }
+
+    #[inline(always)]
+    fn media_type(&self, slot: &Slot) -> Result<MediaType<'a>, Malformed> {
+        let most = self.slots.limits.parameters;
+        let read = self.usual.media_type(slot, most).or_else(|| MediaType::read(self.value(slot), most));
+        read.ok_or(Why::ContentType.at(usize::from(slot.line)))
+    }
+
+    #[inline(always)]
+    fn decimal(&self, slot: &Slot) -> Option<u32> {
+        self.usual.decimal(slot).or_else(|| decimal(self.value(slot)))
+    }
+
+    /// Reads what stands in some messages alone.
+    #[inline(always)]
+    fn others(&self, others: &mut Others<'a>) -> Result<(), Malformed> {
+        if let Some(slot) = self.slots.first(Name::Contact) {
+            let mut contacts = Contacts { first: None };
+            let (count, all) = self.addresses(Name::Contact, Why::Contact, &mut contacts)?;
+            if all && count > 1 {
+                return Err(Why::Contact.at(usize::from(slot.line)));
+            }
+            others.contact = contacts.first;
+            others.all_contacts = all;
+        }
+        self.addresses(Name::PAssertedIdentity, Why::AssertedIdentity, &mut others.asserted)?;
+        self.addresses(Name::Route, Why::Route, &mut Routes)?;
+        self.addresses(Name::RecordRoute, Why::Route, &mut Routes)?;
+        if self.slots.has_seldom() {
+            self.seldom()?;
+        }
+        Ok(())
+    }
+
+    /// Reads the addresses of all headers of that name. Gives how many there are, and whether one is a `*`.
+    #[inline(always)]
+    fn addresses(&self, name: Name, why: Why, keep: &mut impl Keep<'a>) -> Result<(u8, bool), Malformed> {
+        let limits = &self.slots.limits;
+        let (mut count, mut all) = (0, false);
+        for slot in self.slots.named(name) {
+            let refused = why.at(usize::from(slot.line));
+            let (mut at, end) = slot.place();
+            while let Some(next) = keep.usual(self.usual, at, end, limits.parameters) {
+                if count == limits.contacts {
+                    return Err(refused);
+                }
+                count += 1;
+                at = next;
+                if at == end {
+                    break;
+                }
+                // Behind a comma, one space mostly.
+                at += 1;
+                at += usize::from(self.bytes.get(at) == Some(&b' '));
+            }
+            if at < end {
+                self.odd_addresses(name, (at, end), refused, &mut count, &mut |address| match address {
+                    Some((address, uri)) => keep.odd(address, uri),
+                    None => all = true,
+                })?;
+            }
+        }
+        Ok((count, all))
+    }
+
+    /// The same of the rest of a line, which has something unusual. `see` is shown nothing for a `*` in Contact.
+    #[cold]
+    fn odd_addresses(
+        &self,
+        name: Name,
+        (at, end): (usize, usize),
+        refused: Malformed,
+        count: &mut u8,
+        see: &mut dyn FnMut(Option<(NameAddr<'a>, Uri<'a>)>),
+    ) -> Result<(), Malformed> {
+        let limits = &self.slots.limits;
+        let mut rest = self.bytes.get(at..end).unwrap_or(&[]);
+        while let Some(value) = take_value(&mut rest) {
+            if *count == limits.contacts {
+                return Err(refused);
+            }
+            *count += 1;
+            let is_all = name == Name::Contact && value == b"*";
+            let read = || NameAddr::read_with_uri(value, limits.parameters).ok_or(refused);
+            see(if is_all { None } else { Some(read()?) });
+        }
+        Ok(())
+    }
+
+    /// Reads what is hardly ever there.
+    #[cold]
+    fn seldom(&self) -> Result<(), Malformed> {
+        for (name, why) in [
+            (Name::ContentEncoding, Why::ContentEncoding),
+            (Name::Require, Why::Require),
+            (Name::ProxyRequire, Why::Require),
+        ] {
+            let tokens = self.list(name, why, |value| is_token(value).then_some(()))?;
+            if let (0, Some(slot)) = (tokens, self.slots.first(name)) {
+                return Err(why.at(usize::from(slot.line)));
+            }
+        }
+        for (name, why) in [(Name::Event, Why::Event), (Name::SubscriptionState, Why::SubscriptionState)] {
+            let (at, value) = self.first(name);
+            if at > 0 && self.token_and_params(value).is_none() {
+                return Err(why.at(at));
+            }
+        }
+        Ok(())
     }
 
     /// A token with parameters.
@@ -645,20 +774,39 @@ impl<'a> Headers<'a> {
     }
 
     /// The topmost Via, and whether it is the only one. All must be readable, and no more than may be.
+    #[inline(always)]
     fn vias(&self) -> Result<(Via<'a>, bool), Malformed> {
         let parameters = self.slots.limits.parameters;
-        let mut top = None;
-        let mut count = 0;
-        for slot in self.slots.named(Name::Via) {
-            let refused = Why::Via.at(usize::from(slot.line));
-            let via = Via::read(self.value(slot), parameters).ok_or(refused)?;
-            count += via.count(parameters).ok_or(refused)?;
-            if count > usize::from(self.slots.limits.vias) {
+        let mut slots = self.slots.named(Name::Via);
+        let slot = slots.next().ok_or(Why::Via.at(0))?;
+        let mut count = 1;
+        let top = match self.usual.via(slot, parameters) {
+            Some(via) => via,
+            None => self.odd_via(slot, &mut count)?,
+        };
+        for slot in slots {
+            if count == usize::from(self.slots.limits.vias) {
                 return Err(Why::TooManyVias.at(usize::from(slot.line)));
             }
-            top = top.or(Some(via));
+            count += 1;
+            if !self.usual.is_via(slot, parameters) {
+                self.odd_via(slot, &mut count)?;
+            }
         }
-        Ok((top.ok_or(Why::Via.at(0))?, count == 1))
+        Ok((top, count == 1))
+    }
+
+    /// The first value of a Via line that has something unusual. `count` has counted one.
+    #[cold]
+    fn odd_via(&self, slot: &Slot, count: &mut usize) -> Result<Via<'a>, Malformed> {
+        let parameters = self.slots.limits.parameters;
+        let refused = Why::Via.at(usize::from(slot.line));
+        let via = Via::read(self.value(slot), parameters).ok_or(refused)?;
+        *count += via.count(parameters).ok_or(refused)? - 1;
+        if *count > usize::from(self.slots.limits.vias) {
+            return Err(Why::TooManyVias.at(usize::from(slot.line)));
+        }
+        Ok(via)
     }
 
     /// Shows `see` each value of the headers of that name. Gives how many there are, or `why` if it refuses one or there
@@ -682,12 +830,13 @@ impl<'a> Headers<'a> {
         Ok(count)
     }
 
+    #[inline(always)]
     fn body(&self, at: usize) -> Result<&'a [u8], Malformed> {
         let rest = self.bytes.get(at..).unwrap_or(&[]);
         let mut length = None;
         for slot in self.slots.named(Name::ContentLength) {
             let refused = Why::ContentLength.at(usize::from(slot.line));
-            let octets = decimal(self.value(slot)).ok_or(refused)?;
+            let octets = self.decimal(slot).ok_or(refused)?;
             if length.is_some_and(|other| other != octets) {
                 return Err(refused);
             }
@@ -698,6 +847,76 @@ impl<'a> Headers<'a> {
             Some(octets) => rest.get(..octets as usize).ok_or(Why::Truncated.at(at)),
         }
     }
+}
+
+/// What keeps something of addresses.
+trait Keep<'a> {
+    /// Reads one that is as usual, and gives where it ends.
+    fn usual(&mut self, usual: impl Usual<'a>, at: usize, end: usize, most: u8) -> Option<usize>;
+    /// One that is not has been read.
+    fn odd(&mut self, address: NameAddr<'a>, uri: Uri<'a>);
+}
+
+/// Of contacts the first.
+struct Contacts<'a> {
+    first: Option<NameAddr<'a>>,
+}
+
+impl<'a> Keep<'a> for Contacts<'a> {
+    #[inline(always)]
+    fn usual(&mut self, usual: impl Usual<'a>, at: usize, end: usize, most: u8) -> Option<usize> {
+        let (address, at) = usual.address(at, end, most)?;
+        self.first = self.first.or(Some(address));
+        Some(at)
+    }
+
+    fn odd(&mut self, address: NameAddr<'a>, _: Uri<'a>) {
+        self.first = self.first.or(Some(address));
+    }
+}
+
+/// Of routes nothing.
+struct Routes;
+
+impl<'a> Keep<'a> for Routes {
+    #[inline(always)]
+    fn usual(&mut self, usual: impl Usual<'a>, at: usize, end: usize, most: u8) -> Option<usize> {
+        usual.address_end(at, end, most)
+    }
+
+    fn odd(&mut self, _: NameAddr<'a>, _: Uri<'a>) {}
+}
+
+impl<'a> Keep<'a> for [Option<Uri<'a>>; 2] {
+    #[inline(always)]
+    fn usual(&mut self, usual: impl Usual<'a>, at: usize, end: usize, most: u8) -> Option<usize> {
+        let (uri, at) = usual.address_uri(at, end, most)?;
+        assert_uri(self, uri);
+        Some(at)
+    }
+
+    fn odd(&mut self, _: NameAddr<'a>, uri: Uri<'a>) {
+        assert_uri(self, uri);
+    }
+}
+
+/// Of each kind of asserted URIs the first counts, and other kinds don't (RFC 5876 4.5).
+#[inline(always)]
+fn assert_uri<'a>([first, second]: &mut [Option<Uri<'a>>; 2], uri: Uri<'a>) {
+    let is_tel = uri.scheme == Scheme::Tel;
+    match first {
+        _ if uri.scheme == Scheme::Other => {}
+        None => *first = Some(uri),
+        Some(first) if second.is_none() && (first.scheme == Scheme::Tel) != is_tel => *second = Some(uri),
+        Some(_) => {}
+    }
+}
+
+/// What some messages have alone.
+struct Others<'a> {
+    asserted: [Option<Uri<'a>>; 2],
+    contact: Option<NameAddr<'a>>,
+    all_contacts: bool,
 }
 
 /// Reads the start line and finds the headers. Gives the offset of the body.
