@@ -1,5 +1,7 @@
 //! An S-CSCF that is given by name (RFC 3263), with a server of DNS at a port of this host.
 
+#![allow(clippy::disallowed_methods)] // the gateway asks DNS in real time
+
 use super::harness::gateway::{Bench, Options, isolated};
 use super::harness::peers::{SCSCF, Ue, deliver, v4};
 use super::harness::steps::*;
