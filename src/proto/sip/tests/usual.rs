@@ -157,14 +157,15 @@ fn every_octet_changed_to_every_value() {
         let end = message.windows(7).position(|seven| seven == b"\nFrom: ").unwrap_or(message.len());
         let range = if message.ends_with(b"abc") { start..end } else { 0..message.len() };
         for at in range {
-            for octet in 0..=u8::MAX {
+            // All beyond ASCII are alike.
+            for octet in (0..=0x80).chain([u8::MAX]) {
                 let mut changed = message.clone();
                 changed[at] = octet;
                 let _refused = both.agree(&changed);
             }
         }
     }
-    assert!(both.taken > 100_000, "{}", both.taken);
+    assert!(both.taken > 50_000, "{}", both.taken);
 }
 
 #[test]
