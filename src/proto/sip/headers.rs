@@ -28,8 +28,24 @@ impl<'a> NameAddr<'a> {
         Self::read(value, Limits::DEFAULT.parameters)
     }
 
+    /// From its parts, which have been checked.
+    #[inline(always)]
+    pub(super) const fn of_parts(
+        display: &'a [u8],
+        uri: &'a [u8],
+        params: Params<'a>,
+        tag: Option<&'a [u8]>,
+    ) -> Self {
+        Self { display, uri, params, tag }
+    }
+
     /// The same with at most that many parameters.
     pub(super) fn read(value: &'a [u8], parameters: u8) -> Option<Self> {
+        Some(Self::read_with_uri(value, parameters)?.0)
+    }
+
+    /// The same, and the URI taken apart.
+    pub(super) fn read_with_uri(value: &'a [u8], parameters: u8) -> Option<(Self, Uri<'a>)> {
         let value = trim(value);
         let open = match value.first()? {
             b'<' => Some(0),
@@ -61,7 +77,7 @@ impl<'a> NameAddr<'a> {
         if !is_uri_text(uri) || !has_scheme(uri) {
             return None;
         }
-        Uri::of_checked(uri)?;
+        let parts = Uri::of_checked(uri)?;
         let mut tag = None;
         let (params, rest) = Params::read(params, parameters, |param| {
             if param.is(b"tag") {
@@ -69,7 +85,7 @@ impl<'a> NameAddr<'a> {
             }
             Some(())
         })?;
-        rest.is_empty().then_some(Self { display, uri, params, tag })
+        rest.is_empty().then_some((Self { display, uri, params, tag }, parts))
     }
 
     /// The `expires` parameter of a Contact, in seconds; one that is no number counts as an hour (RFC 3261 10.2.1.1).

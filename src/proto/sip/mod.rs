@@ -20,6 +20,7 @@ mod server;
 mod slots;
 mod timers;
 mod uri;
+mod usual;
 mod via;
 mod view;
 

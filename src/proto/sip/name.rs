@@ -1,5 +1,7 @@
 //! Header names: their numbers, their spellings, and how a name on the wire is recognised.
 
+use crate::codec::scan::{SHOWN, Vectors, Window};
+
 macro_rules! names {
     ($($(#[doc = $about:literal])? $name:ident $text:literal $($compact:literal)?,)*) => {
         /// A header that this gateway reads or writes (RFC 3261 20, and the RFCs of its extensions).
@@ -23,25 +25,32 @@ macro_rules! names {
 }
 
 names! {
-    Via "Via" b'v',
+    // Those that may stand once.
     From "From" b'f',
     To "To" b't',
     CallId "Call-ID" b'i',
     CSeq "CSeq",
     MaxForwards "Max-Forwards",
-    Contact "Contact" b'm',
-    Expires "Expires",
     ContentType "Content-Type" b'c',
-    ContentLength "Content-Length" b'l',
-    ContentEncoding "Content-Encoding" b'e',
-    ContentDisposition "Content-Disposition",
-    ContentTransferEncoding "Content-Transfer-Encoding",
+    Expires "Expires",
+    Event "Event" b'o',
+    // Those that are read of some messages alone, the last four of hardly any.
+    Contact "Contact" b'm',
+    PAssertedIdentity "P-Asserted-Identity",
     Route "Route",
     RecordRoute "Record-Route",
+    ContentEncoding "Content-Encoding" b'e',
+    Require "Require",
+    ProxyRequire "Proxy-Require",
+    SubscriptionState "Subscription-State",
+    // Those of every message, and those that are read when somebody asks.
+    Via "Via" b'v',
+    ContentLength "Content-Length" b'l',
+    ContentDisposition "Content-Disposition",
+    ContentTransferEncoding "Content-Transfer-Encoding",
     Path "Path",
     ServiceRoute "Service-Route",
     InReplyTo "In-Reply-To",
-    PAssertedIdentity "P-Asserted-Identity",
     PPreferredIdentity "P-Preferred-Identity",
     PAccessNetworkInfo "P-Access-Network-Info",
     PVisitedNetworkId "P-Visited-Network-ID",
@@ -52,13 +61,9 @@ names! {
     RequestDisposition "Request-Disposition" b'd',
     AcceptContact "Accept-Contact" b'a',
     RejectContact "Reject-Contact" b'j',
-    Require "Require",
-    ProxyRequire "Proxy-Require",
     Supported "Supported" b'k',
     Unsupported "Unsupported",
-    Event "Event" b'o',
     AllowEvents "Allow-Events" b'u',
-    SubscriptionState "Subscription-State",
     Authorization "Authorization",
     WwwAuthenticate "WWW-Authenticate",
     Allow "Allow",
@@ -103,19 +108,30 @@ impl Name {
         Self::LINES.get(self as usize).copied().unwrap_or("")
     }
 
+    /// How many names stand before all others that a message may have once.
+    pub(super) const SINGLE: usize = 8;
+
     /// Whether a second header of this name makes a message malformed: two readers could pick different ones.
     pub(super) const fn is_single(self) -> bool {
-        matches!(
-            self,
-            Self::From
-                | Self::To
-                | Self::CallId
-                | Self::CSeq
-                | Self::MaxForwards
-                | Self::ContentType
-                | Self::Expires
-                | Self::Event
-        )
+        (self as usize) < Self::SINGLE
+    }
+
+    /// The name that reaches from the window's beginning to `colon`, a token; `None` if it is empty or too long.
+    #[inline(always)]
+    pub(super) fn usual(vectors: Vectors, window: &Window<'_>, colon: usize) -> Option<Self> {
+        let start = vectors.lowest(window.eight(0) | LOWER, 8 * colon);
+        let known = KNOWN.get(known_place(start, colon))?;
+        if vectors.same(window.block(0), &known.text) | known.beyond == u32::MAX {
+            Some(known.name)
+        } else {
+            Self::seldom(window, colon)
+        }
+    }
+
+    /// A name that no usual header has.
+    #[cold]
+    fn seldom(window: &Window<'_>, colon: usize) -> Option<Self> {
+        (1..SHOWN).contains(&colon).then(|| Self::read(window.text(), colon))
     }
 
     /// The name spelt by the first `len` octets of `line`, in any case, in full or compact (RFC 3261 7.3.3).
@@ -200,6 +216,61 @@ impl Spelling {
         let mixed = self.first ^ self.last.rotate_left(21) ^ self.len as u64;
         (mixed.wrapping_mul(multiplier) >> 55) as usize
     }
+}
+
+/// A name in the table of those that are found at once, in lower case with its colon.
+#[derive(Clone, Copy)]
+#[repr(align(8))]
+struct Known {
+    text: [u8; 32],
+    /// A bit for each octet beyond the colon.
+    beyond: u32,
+    name: Name,
+}
+
+/// This multiplier gives every name and compact form a place of its own, but that two of those that begin with
+/// `Security-` have none.
+const KNOWN_MULTIPLIER: u64 = 0x0d67_585b_3335_6a91;
+
+/// The place of a name with these first octets, eight at the most, in lower case, and that length.
+#[inline(always)]
+const fn known_place(start: u64, len: usize) -> usize {
+    ((start ^ len as u64).wrapping_mul(KNOWN_MULTIPLIER) >> 56) as usize
+}
+
+#[allow(clippy::indexing_slicing)] // evaluated at compile time
+static KNOWN: [Known; 256] = {
+    let mut table = [Known { text: [0; 32], beyond: 0, name: Name::Other }; 256];
+    let mut at = 0;
+    while at < Name::COUNT - 1 {
+        if !matches!(Name::ALL[at], Name::SecurityServer | Name::SecurityVerify) {
+            know(&mut table, Name::TEXTS[at].as_bytes(), Name::ALL[at]);
+        }
+        at += 1;
+    }
+    at = 0;
+    while at < Name::COMPACT.len() {
+        know(&mut table, &[Name::COMPACT[at].0], Name::COMPACT[at].1);
+        at += 1;
+    }
+    table
+};
+
+#[allow(clippy::indexing_slicing)] // evaluated at compile time
+const fn know(table: &mut [Known; 256], text: &[u8], name: Name) {
+    let mut known = Known { text: [0; 32], beyond: u32::MAX << (text.len() + 1), name };
+    let (mut at, mut start) = (0, 0);
+    while at < text.len() {
+        known.text[at] = text[at] | 0x20;
+        if at < 8 {
+            start |= (known.text[at] as u64) << (8 * at);
+        }
+        at += 1;
+    }
+    known.text[at] = b':';
+    let place = known_place(start, text.len());
+    assert!(matches!(table[place].name, Name::Other), "two names in one place");
+    table[place] = known;
 }
 
 const TABLE_SIZE: usize = 512;

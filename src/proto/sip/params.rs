@@ -128,6 +128,12 @@ impl<'a> Params<'a> {
     /// None.
     pub(super) const EMPTY: Self = Self { rest: &[], plain: true };
 
+    /// Those that `text` consists of, which have been checked, and have no white space, comma or quote.
+    #[inline(always)]
+    pub(super) const fn plain(text: &'a [u8]) -> Self {
+        Self { rest: text, plain: true }
+    }
+
     /// The parameters that `text` consists of, or `None` if it is anything else, or more than `most`.
     pub(super) fn parse(text: &'a [u8], most: u8) -> Option<Self> {
         let (params, rest) = Self::read(text, most, |_| Some(()))?;

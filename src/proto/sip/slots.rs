@@ -5,6 +5,7 @@ use super::name::Name;
 use super::scan::{control, is_lws, is_token, skip_lws, split_once, trim};
 use super::view::Why;
 use crate::base::Malformed;
+use crate::codec::scan::{Marks, Vectors};
 
 /// The most header lines of a message.
 pub const MAX_HEADERS: usize = 128;
@@ -12,32 +13,50 @@ pub const MAX_HEADERS: usize = 128;
 /// Where one header is in its message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
-    pub(super) name: Name,
-    pub(super) folded: bool,
     /// Start of the line.
     pub(super) line: u16,
     /// Start and end of the value, without white space around it.
     pub(super) value: u16,
     pub(super) end: u16,
+    /// The slot of the next header of the same name, or 0.
+    next: u8,
 }
+
+impl Slot {
+    /// The place of the value.
+    #[inline(always)]
+    pub(super) const fn place(&self) -> (usize, usize) {
+        (self.value as usize, self.end as usize)
+    }
+
+    /// Appends a continuation line that ends at `end`.
+    fn extend(&mut self, bytes: &[u8], end: usize) {
+        let rest = bytes.get(usize::from(self.value)..end).unwrap_or(&[]);
+        let start = end - skip_lws(rest).len();
+        self.value = start as u16;
+        self.end = (start + trim(rest).len()) as u16;
+    }
+}
+
+/// Room for something of every name.
+const NAMES: usize = Name::COUNT.next_multiple_of(16);
 
 /// Room for the places of a message's headers, given by the caller so that nothing is allocated or cleared.
 #[derive(Debug)]
 pub struct Slots {
-    slots: [Slot; MAX_HEADERS],
+    /// The first one is of no header.
+    slots: [Slot; MAX_HEADERS + 1],
     len: usize,
-    /// The first slot of each name, or `NONE`.
-    first: [u8; Name::COUNT],
-    /// A bit for each name that has one, and for each that has more.
-    present: u128,
-    repeated: u128,
+    /// The first slot of each name, or 0.
+    first: [u8; NAMES],
+    /// The last slot of each name that has one, while they are filled in order.
+    last: [u8; NAMES],
+    /// A bit for each slot whose value has line ends in it; the first slot, which is none, has none.
+    folded: [u64; 3],
+    marks: Marks,
     /// What a message may have.
     pub(super) limits: Limits,
 }
-
-const _: () = assert!(Name::COUNT <= 128);
-
-const NONE: u8 = u8::MAX;
 
 impl Slots {
     /// Empty room, for messages within the limits that the configuration has by default.
@@ -49,9 +68,17 @@ impl Slots {
     /// Empty room, for messages within those limits.
     #[must_use]
     pub const fn within(limits: Limits) -> Self {
-        let slot = Slot { name: Name::Other, folded: false, line: 0, value: 0, end: 0 };
-        let slots = [slot; MAX_HEADERS];
-        Self { slots, len: 0, first: [NONE; Name::COUNT], present: 0, repeated: 0, limits }
+        let slot = Slot { line: 0, value: 0, end: 0, next: 0 };
+        let slots = [slot; MAX_HEADERS + 1];
+        Self {
+            slots,
+            len: 0,
+            first: [0; NAMES],
+            last: [0; NAMES],
+            folded: [0; 3],
+            marks: Marks::new(),
+            limits,
+        }
     }
 
     /// From the next message on, other limits.
@@ -61,69 +88,144 @@ impl Slots {
 
     pub(super) fn clear(&mut self) {
         self.len = 0;
-        self.first = [NONE; Name::COUNT];
-        self.present = 0;
-        self.repeated = 0;
-    }
-
-    fn all(&self) -> &[Slot] {
-        self.slots.get(..self.len).unwrap_or(&[])
+        self.first = [0; NAMES];
+        self.folded = [0; 3];
     }
 
     /// The first slot of that name.
+    #[inline(always)]
     pub(super) fn first(&self, name: Name) -> Option<&Slot> {
-        let first = self.first.get(name as usize).copied().unwrap_or(NONE);
-        self.all().get(usize::from(first))
+        self.named(name).next()
     }
 
     /// The slots of that name, in order.
-    pub(super) fn named(&self, name: Name) -> impl Iterator<Item = &Slot> {
-        let first = usize::from(self.first.get(name as usize).copied().unwrap_or(NONE));
-        let end = if self.is_repeated(name) { self.len } else { first + 1 };
-        self.slots.get(first..end).unwrap_or(&[]).iter().filter(move |slot| slot.name == name)
+    #[inline(always)]
+    pub(super) fn named(&self, name: Name) -> Named<'_> {
+        Named { slots: &self.slots, at: self.first.get(name as usize).copied().unwrap_or(0) }
     }
 
-    pub(super) fn is_repeated(&self, name: Name) -> bool {
-        self.repeated >> name as u8 & 1 != 0
+    /// Whether one of the names has a slot that are read of those messages alone that have them.
+    #[inline(always)]
+    pub(super) fn has_others(&self) -> bool {
+        self.word(1) != 0 || self.first(Name::Event).is_some()
     }
 
-    /// Whether there is one of any of these names, of which each is a bit.
-    pub(super) fn has_any(&self, names: u128) -> bool {
-        self.present & names != 0
+    /// Whether one of those has a slot that hardly any message has.
+    #[inline(always)]
+    pub(super) fn has_seldom(&self) -> bool {
+        self.word(1) >> 32 != 0 || self.first(Name::Event).is_some()
     }
 
-    fn push(&mut self, slot: Slot) -> Result<(), Why> {
-        let most = usize::from(self.limits.headers);
-        let Some(place) = self.slots.get_mut(self.len).filter(|_| self.len < most) else {
+    /// The first slots of eight names.
+    #[inline(always)]
+    fn word(&self, at: usize) -> u64 {
+        self.first.as_chunks::<8>().0.get(at).map_or(0, |slots| u64::from_le_bytes(*slots))
+    }
+
+    /// The marks of the message, if [`Slots::fill_usual`] has been through it.
+    pub(super) const fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// Whether a slot's value has line ends in it.
+    pub(super) fn is_folded(&self, slot: u8) -> bool {
+        let word = self.folded.get(usize::from(slot / 64)).copied().unwrap_or(0);
+        word >> (slot % 64) & 1 != 0
+    }
+
+    fn push(&mut self, name: Name, slot: Slot) -> Result<(), Why> {
+        if self.len == usize::from(self.limits.headers) {
             return Err(Why::TooManyHeaders);
-        };
-        *place = slot;
-        if let Some(first) = self.first.get_mut(slot.name as usize) {
-            if *first == NONE {
-                *first = self.len as u8;
-            } else if slot.name.is_single() {
-                return Err(Why::Duplicate);
-            } else {
-                self.repeated |= 1 << slot.name as u8;
-            }
         }
-        self.present |= 1 << slot.name as u8;
-        self.len += 1;
-        Ok(())
+        let at = self.len + 1;
+        let of_name = (self.first.get_mut(name as usize), self.last.get_mut(name as usize));
+        let (Some(first), Some(last)) = of_name else {
+            return Ok(());
+        };
+        if *first == 0 {
+            *first = at as u8;
+        } else if name.is_single() {
+            return Err(Why::Duplicate);
+        } else if let Some(before) = self.slots.get_mut(usize::from(*last)) {
+            before.next = at as u8;
+        }
+        *last = at as u8;
+        if let Some(place) = self.slots.get_mut(at) {
+            *place = slot;
+            self.len = at;
+            Ok(())
+        } else {
+            Err(Why::TooManyHeaders)
+        }
+    }
+
+    /// Finds the header lines of a message whose lines are as usual, by marks. Gives where the start line ends and where
+    /// the body begins; `None` of a message that has something unusual, sound or not.
+    #[inline(always)]
+    pub(super) fn fill_usual(&mut self, vectors: Vectors, bytes: &[u8]) -> Option<(usize, usize)> {
+        // The end of a line and a visible octet behind it; a colon, a space and such an octet.
+        const EDGE: u32 = u32::from_be_bytes(*b"\r\n!\0");
+        const COLON: u32 = u32::from_be_bytes(*b": !\0");
+        const VISIBLE: u32 = ((u8::MAX - b' ') as u32) << 8;
+        self.clear();
+        let Self { slots, first, folded, marks, limits, .. } = self;
+        let last = vectors.mark(bytes, marks)?;
+        if last + 4 > usize::from(limits.header) {
+            return None;
+        }
+        let marks = &*marks;
+        let slots = slots.get_mut(..usize::from(limits.headers) + 1)?;
+        let (mut len, mut end) = (0, last);
+        if marks.four(end.checked_sub(1)?) as u8 <= b' ' {
+            return None;
+        }
+        // From the last line to the first, so that the first of a name comes to stand before the others.
+        for before in marks.ends_before(last) {
+            let edge = marks.edge(before);
+            if edge.before() <= b' ' {
+                return None;
+            }
+            if edge.four().wrapping_sub(EDGE) >= VISIBLE {
+                go_on(folded, len + 1, edge.four())?;
+                continue;
+            }
+            let window = edge.window_behind();
+            let colon = window.next_stop();
+            if window.four_from_high(colon).wrapping_sub(COLON) >= VISIBLE {
+                return None;
+            }
+            let name = Name::usual(vectors, &window, colon)?;
+            let first = first.get_mut(name as usize)?;
+            len += 1;
+            *slots.get_mut(len)? = Slot {
+                line: (before + 2) as u16,
+                value: (before + 2 + colon + 2) as u16,
+                end: end as u16,
+                next: *first,
+            };
+            *first = len as u8;
+            end = before;
+        }
+        let repeated = first
+            .iter()
+            .take(Name::SINGLE)
+            .fold(0, |repeated, &first| repeated | slots.get(usize::from(first)).map_or(0, |slot| slot.next));
+        self.len = len;
+        // Nor can the start line go on.
+        (end > 0 && repeated == 0 && !self.is_folded(len as u8 + 1)).then_some((end, last + 4))
     }
 
     /// Appends a continuation line that ends at `end` to the last header.
     fn extend(&mut self, bytes: &[u8], end: usize) -> Result<(), Why> {
-        let slot =
-            self.len.checked_sub(1).and_then(|last| self.slots.get_mut(last)).ok_or(Why::HeaderLine)?;
-        let value = trim(bytes.get(usize::from(slot.value)..end).unwrap_or(&[]));
-        let start = end - skip_lws(bytes.get(usize::from(slot.value)..end).unwrap_or(&[])).len();
+        let at = self.len;
+        let slot = self.slots.get_mut(at).filter(|_| at > 0).ok_or(Why::HeaderLine)?;
         if end - usize::from(slot.line) > usize::from(self.limits.header) {
             return Err(Why::TooLong);
         }
-        slot.value = start as u16;
-        slot.end = (start + value.len()) as u16;
-        slot.folded = true;
+        slot.extend(bytes, end);
+        if let Some(word) = self.folded.get_mut(at / 64) {
+            *word |= 1 << (at % 64);
+        }
         Ok(())
     }
 
@@ -186,7 +288,39 @@ impl Slots {
                 (start, start + trim(value).len())
             }
         };
-        self.push(Slot { name: known, folded: false, line: at as u16, value: start as u16, end: end as u16 })
+        self.push(known, Slot { line: at as u16, value: start as u16, end: end as u16, next: 0 })
+    }
+}
+
+/// Notes that a slot's line goes on from the one before, if a space stands behind the end of that.
+#[cold]
+#[inline(never)]
+fn go_on(folded: &mut [u64; 3], slot: usize, edge: u32) -> Option<()> {
+    *folded.get_mut(slot / 64)? |= 1 << (slot % 64);
+    (edge >> 8 == u32::from_be_bytes(*b"\0\r\n ")).then_some(())
+}
+
+/// See [`Slots::named`].
+#[derive(Clone)]
+pub(super) struct Named<'a> {
+    slots: &'a [Slot; MAX_HEADERS + 1],
+    at: u8,
+}
+
+impl Named<'_> {
+    /// The number of the slot that comes next, or 0.
+    pub(super) const fn number(&self) -> u8 {
+        self.at
+    }
+}
+
+impl<'a> Iterator for Named<'a> {
+    type Item = &'a Slot;
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a Slot> {
+        let slot = self.slots.get(usize::from(self.at)).filter(|_| self.at != 0)?;
+        self.at = slot.next;
+        Some(slot)
     }
 }
 

@@ -13,6 +13,7 @@ mod grammar;
 mod rfc;
 mod torture;
 mod transactions;
+mod usual;
 mod values;
 
 /// A message with the line ends of SIP from text with those of this file, whose lines may be indented.

@@ -57,6 +57,16 @@ impl<'a> Uri<'a> {
         if is_uri_text(text) && is_token(scheme) { Self::of_checked(text) } else { None }
     }
 
+    /// From its user, host, parameters and whole text, which have been checked; it has no headers.
+    #[inline(always)]
+    pub(super) const fn of_parts(
+        scheme: Scheme,
+        [user, host, params, text]: [&'a [u8]; 4],
+        port: Option<u16>,
+    ) -> Self {
+        Self { scheme, user, host, port, params, headers: &[], text }
+    }
+
     /// The same of a text that has only octets of a URI and begins with a scheme, as the parser has seen to of a
     /// Request-URI and of what [`NameAddr`](super::NameAddr) calls a URI.
     #[must_use]

@@ -1,16 +1,19 @@
 //! A checked SIP message in place (RFC 3261 7): where its lines are, and that what it says can be read.
 
+mod read;
+
+use self::read::{Find, Headers, Read, index};
 use super::headers::{MediaType, NameAddr, take_value};
 use super::multipart;
 use super::name::Name;
 use super::params::Params;
-use super::scan::{
-    decimal, has_scheme, is_token, is_uri_text, is_visible, seconds, skip_lws, split_once, split_token,
-};
-use super::slots::{Quotes, Slot, Slots, take_line};
-use super::uri::{Scheme, Uri};
+use super::scan::{is_token, seconds, skip_lws, split_once};
+use super::slots::{Quotes, Slots, take_line};
+use super::uri::Uri;
+use super::usual::Unmarked;
 use super::via::Via;
 use crate::base::{Layer, Malformed};
+use crate::codec::scan::Vectors;
 
 /// Why a message is malformed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,7 +143,7 @@ pub enum Method<'a> {
 }
 
 impl<'a> Method<'a> {
-    fn read(text: &'a [u8]) -> Self {
+    pub(super) fn read(text: &'a [u8]) -> Self {
         match text {
             b"REGISTER" => Self::Register,
             b"MESSAGE" => Self::Message,
@@ -169,33 +172,11 @@ impl<'a> Method<'a> {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Start<'a> {
+/// A start line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Start<'a> {
     Request { method: Method<'a>, uri: Uri<'a> },
     Response { status: u16 },
-}
-
-/// The headers beside those of every message that are read at once.
-const TYPED: u128 = bits(&[
-    Name::Contact,
-    Name::PAssertedIdentity,
-    Name::Route,
-    Name::RecordRoute,
-    Name::ContentEncoding,
-    Name::Require,
-    Name::ProxyRequire,
-    Name::Event,
-    Name::SubscriptionState,
-]);
-
-#[allow(clippy::indexing_slicing)] // evaluated at compile time
-const fn bits(names: &[Name]) -> u128 {
-    let (mut bits, mut at) = (0, 0);
-    while at < names.len() {
-        bits |= 1 << names[at] as u8;
-        at += 1;
-    }
-    bits
 }
 
 /// A well-formed message: it has a start line, Vias, From, To, Call-ID and CSeq that can be read, at most one Max-Forwards,
@@ -216,8 +197,10 @@ pub struct Message<'a> {
     max_forwards: Option<u8>,
     expires: Option<u32>,
     content_type: Option<MediaType<'a>>,
-    /// The URIs of P-Asserted-Identity, empty where there is none.
-    asserted: [&'a [u8]; 2],
+    /// The URIs of P-Asserted-Identity.
+    asserted: [Option<Uri<'a>>; 2],
+    /// The first Contact that is an address.
+    contact: Option<NameAddr<'a>>,
     has_one_via: bool,
     all_contacts: bool,
     body: &'a [u8],
@@ -227,120 +210,22 @@ impl<'a> Message<'a> {
     /// The message in a datagram. The body is what Content-Length says, or, without it, the rest (RFC 3261 18.3);
     /// octets after it are ignored. A Content-Length beyond the datagram, or two that differ, are refused.
     pub fn parse(bytes: &'a [u8], slots: &'a mut Slots) -> Result<Self, Malformed> {
-        let (start, body_at) = index(bytes, slots)?;
-        let slots: &'a Slots = slots;
-        let headers = Headers { bytes, slots };
-        let (top_via, has_one_via) = headers.vias()?;
-        let (at, value) = headers.first(Name::From);
-        let from = NameAddr::read(value, slots.limits.parameters).ok_or(Why::From.at(at))?;
-        let (at, value) = headers.first(Name::To);
-        let to = NameAddr::read(value, slots.limits.parameters).ok_or(Why::To.at(at))?;
-        let (at, call_id) = headers.first(Name::CallId);
-        if call_id.len() > usize::from(slots.limits.call_id) {
-            return Err(Why::TooLong.at(at));
-        }
-        if !is_visible(call_id) {
-            return Err(Why::CallId.at(at));
-        }
-        let (at, value) = headers.first(Name::CSeq);
-        let (cseq, cseq_method) = read_cseq(value).ok_or(Why::CSeq.at(at))?;
-        if let Start::Request { method, .. } = start
-            && method != cseq_method
+        if let Some(vectors) = Vectors::detect()
+            && let Some((start_line, body_at)) = vectors.run(Find { bytes, slots })
         {
-            return Err(Why::CSeqMethod.at(at));
+            return vectors.run(Read { bytes, slots, start_line, body_at });
         }
-        let (at, value) = headers.first(Name::MaxForwards);
-        let max_forwards = match at {
-            0 => None,
-            _ => {
-                Some(decimal(value).and_then(|hops| u8::try_from(hops).ok()).ok_or(Why::MaxForwards.at(at))?)
-            }
-        };
-        let (at, value) = headers.first(Name::ContentType);
-        let content_type = match at {
-            0 => None,
-            _ => Some(MediaType::read(value, slots.limits.parameters).ok_or(Why::ContentType.at(at))?),
-        };
-        let expires = seconds(headers.first(Name::Expires).1);
-        let body = headers.body(body_at)?;
-        let mut message = Self {
-            bytes,
-            slots,
-            start,
-            top_via,
-            from,
-            to,
-            call_id,
-            cseq,
-            cseq_method,
-            max_forwards,
-            expires,
-            content_type,
-            asserted: [&[]; 2],
-            has_one_via,
-            all_contacts: false,
-            body,
-        };
-        if slots.has_any(TYPED) {
-            message.read_others()?;
-        }
-        Ok(message)
+        Self::parse_in_general(bytes, slots)
     }
 
-    /// Reads what stands in some messages alone.
-    fn read_others(&mut self) -> Result<(), Malformed> {
-        let headers = self.headers();
-        let mut all_contacts = 0;
-        let contacts = headers.list(Name::Contact, Why::Contact, |value| {
-            all_contacts += u8::from(value == b"*");
-            if value == b"*" { Some(()) } else { headers.address(value).map(|_| ()) }
-        })?;
-        if all_contacts > 0 && contacts > 1 {
-            return Err(Why::Contact.at(headers.first(Name::Contact).0));
-        }
-        self.all_contacts = all_contacts > 0;
-        let mut asserted = [&[][..]; 2];
-        let (mut sip, mut tel) = (false, false);
-        headers.list(Name::PAssertedIdentity, Why::AssertedIdentity, |value| {
-            let uri = headers.address(value)?.uri;
-            // Of each kind the first counts, and other kinds don't (RFC 5876 4.5).
-            let known = match Uri::of_checked(uri)?.scheme {
-                Scheme::Sip | Scheme::Sips => &mut sip,
-                Scheme::Tel => &mut tel,
-                Scheme::Other => return Some(()),
-            };
-            if !core::mem::replace(known, true)
-                && let Some(place) = asserted.iter_mut().find(|place| place.is_empty())
-            {
-                *place = uri;
-            }
-            Some(())
-        })?;
-        self.asserted = asserted;
-        for name in [Name::Route, Name::RecordRoute] {
-            headers.list(name, Why::Route, |value| headers.address(value).map(|_| ()))?;
-        }
-        for (name, why) in [
-            (Name::ContentEncoding, Why::ContentEncoding),
-            (Name::Require, Why::Require),
-            (Name::ProxyRequire, Why::Require),
-        ] {
-            let tokens = headers.list(name, why, |value| is_token(value).then_some(()))?;
-            if let (0, Some(slot)) = (tokens, self.slots.first(name)) {
-                return Err(why.at(usize::from(slot.line)));
-            }
-        }
-        for (name, why) in [(Name::Event, Why::Event), (Name::SubscriptionState, Why::SubscriptionState)] {
-            let (at, value) = headers.first(name);
-            if at > 0 && headers.token_and_params(value).is_none() {
-                return Err(why.at(at));
-            }
-        }
-        Ok(())
+    /// The same by the general readers alone.
+    pub(super) fn parse_in_general(bytes: &'a [u8], slots: &'a mut Slots) -> Result<Self, Malformed> {
+        let (start, body_at) = index(bytes, slots)?;
+        Headers { bytes, slots, usual: Unmarked }.message(start, body_at)
     }
 
-    fn headers(&self) -> Headers<'a> {
-        Headers { bytes: self.bytes, slots: self.slots }
+    fn headers(&self) -> Headers<'a, Unmarked> {
+        Headers { bytes: self.bytes, slots: self.slots, usual: Unmarked }
     }
 
     pub(super) fn fragment(&self) -> Fragment<'a> {
@@ -468,7 +353,18 @@ impl<'a> Message<'a> {
     /// The URIs of P-Asserted-Identity in their order: of the first SIP or SIPS one and the first tel one, as there may
     /// be (RFC 3325 9.1, RFC 5876 4.5).
     pub fn asserted(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.asserted.into_iter().filter(|uri| !uri.is_empty())
+        self.asserted_uris().map(|uri| uri.text())
+    }
+
+    /// The same, taken apart.
+    pub fn asserted_uris(&self) -> impl Iterator<Item = Uri<'a>> + use<'a> {
+        self.asserted.into_iter().flatten()
+    }
+
+    /// The first Contact, unless it is a `*`.
+    #[must_use]
+    pub const fn contact(&self) -> Option<NameAddr<'a>> {
+        self.contact
     }
 
     /// The Contacts in order, without a `*`.
@@ -552,7 +448,7 @@ pub(super) struct Field<'a> {
 /// What is needed to answer a request, malformed or not.
 #[derive(Clone, Copy)]
 pub(super) struct Fragment<'a> {
-    headers: Headers<'a>,
+    headers: Headers<'a, Unmarked>,
     pub(super) top_via: Via<'a>,
     /// To can be read and has no tag yet.
     pub(super) lacks_to_tag: bool,
@@ -570,7 +466,7 @@ impl<'a> Fragment<'a> {
             return None;
         }
         slots.fill_leniently(bytes, next);
-        let headers = Headers { bytes, slots };
+        let headers = Headers { bytes, slots, usual: Unmarked };
         let (at, via) = headers.first(Name::Via);
         if at == 0 {
             return None;
@@ -582,163 +478,15 @@ impl<'a> Fragment<'a> {
 
     /// The first header line of that name.
     pub(super) fn field(&self, name: Name) -> Option<Field<'a>> {
-        let headers = self.headers;
-        let slot = headers.slots.first(name)?;
-        Some(Field { value: headers.value(slot), folded: slot.folded })
+        self.fields(name).next()
     }
 
     pub(super) fn fields(&self, name: Name) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let headers = self.headers;
-        headers.slots.named(name).map(move |slot| Field { value: headers.value(slot), folded: slot.folded })
+        let mut slots = headers.slots.named(name);
+        core::iter::from_fn(move || {
+            let folded = headers.slots.is_folded(slots.number());
+            slots.next().map(|slot| Field { value: headers.value(slot), folded })
+        })
     }
-}
-
-/// The lines of a message that has been indexed.
-#[derive(Clone, Copy)]
-struct Headers<'a> {
-    bytes: &'a [u8],
-    slots: &'a Slots,
-}
-
-impl<'a> Headers<'a> {
-    fn value(&self, slot: &Slot) -> &'a [u8] {
-        self.bytes.get(usize::from(slot.value)..usize::from(slot.end)).unwrap_or(&[])
-    }
-
-    /// Offset and value of the first header of that name; 0 and nothing if there is none.
-    fn first(&self, name: Name) -> (usize, &'a [u8]) {
-        self.slots.first(name).map_or((0, &[]), |slot| (usize::from(slot.line), self.value(slot)))
-    }
-
-    /// An address within the limits.
-    fn address(&self, value: &'a [u8]) -> Option<NameAddr<'a>> {
-        NameAddr::read(value, self.slots.limits.parameters)
-    }
-
-    /// A token with parameters.
-    fn token_and_params(&self, value: &'a [u8]) -> Option<(&'a [u8], Params<'a>)> {
-        let (token, params) = split_token(value);
-        (!token.is_empty()).then_some((token, Params::parse(params, self.slots.limits.parameters)?))
-    }
-
-    /// The topmost Via, and whether it is the only one. All must be readable, and no more than may be.
-    fn vias(&self) -> Result<(Via<'a>, bool), Malformed> {
-        let parameters = self.slots.limits.parameters;
-        let mut top = None;
-        let mut count = 0;
-        for slot in self.slots.named(Name::Via) {
-            let refused = Why::Via.at(usize::from(slot.line));
-            let via = Via::read(self.value(slot), parameters).ok_or(refused)?;
-            count += via.count(parameters).ok_or(refused)?;
-            if count > usize::from(self.slots.limits.vias) {
-                return Err(Why::TooManyVias.at(usize::from(slot.line)));
-            }
-            top = top.or(Some(via));
-        }
-        Ok((top.ok_or(Why::Via.at(0))?, count == 1))
-    }
-
-    /// Shows `see` each value of the headers of that name. Gives how many there are, or `why` if it refuses one or there
-    /// are too many.
-    fn list(
-        &self,
-        name: Name,
-        why: Why,
-        mut see: impl FnMut(&'a [u8]) -> Option<()>,
-    ) -> Result<u8, Malformed> {
-        let mut count = 0;
-        for slot in self.slots.named(name) {
-            let mut rest = self.value(slot);
-            while let Some(value) = take_value(&mut rest) {
-                if count == self.slots.limits.contacts || see(value).is_none() {
-                    return Err(why.at(usize::from(slot.line)));
-                }
-                count += 1;
-            }
-        }
-        Ok(count)
-    }
-
-    fn body(&self, at: usize) -> Result<&'a [u8], Malformed> {
-        let rest = self.bytes.get(at..).unwrap_or(&[]);
-        let mut length = None;
-        for slot in self.slots.named(Name::ContentLength) {
-            let refused = Why::ContentLength.at(usize::from(slot.line));
-            let octets = decimal(self.value(slot)).ok_or(refused)?;
-            if length.is_some_and(|other| other != octets) {
-                return Err(refused);
-            }
-            length = Some(octets);
-        }
-        match length {
-            None => Ok(rest),
-            Some(octets) => rest.get(..octets as usize).ok_or(Why::Truncated.at(at)),
-        }
-    }
-}
-
-/// Reads the start line and finds the headers. Gives the offset of the body.
-fn index<'a>(bytes: &'a [u8], slots: &mut Slots) -> Result<(Start<'a>, usize), Malformed> {
-    slots.clear();
-    if bytes.len() > usize::from(slots.limits.message) {
-        return Err(Why::TooLong.at(bytes.len()));
-    }
-    let mut at = 0;
-    while bytes.get(at..).is_some_and(|rest| rest.starts_with(b"\r\n")) {
-        at += 2;
-    }
-    if at == bytes.len() {
-        return Err(Why::Empty.at(at));
-    }
-    let mut quotes = Quotes::default();
-    let (line, next) = take_line(bytes, at, &mut quotes)?;
-    if quotes.is_asked() {
-        // Nothing is quoted in a start line.
-        return Err(Why::Control.at(at));
-    }
-    let start = read_start(line, usize::from(slots.limits.uri)).map_err(|why| why.at(at))?;
-    let body_at = slots.fill(bytes, next)?;
-    Ok((start, body_at))
-}
-
-fn read_start(line: &[u8], longest_uri: usize) -> Result<Start<'_>, Why> {
-    let (first, rest) = split_once(line, b' ').ok_or(Why::StartLine)?;
-    if first.eq_ignore_ascii_case(b"SIP/2.0") {
-        let digits = rest.get(..3).ok_or(Why::Status)?;
-        if !matches!(rest.get(3), None | Some(b' ')) {
-            return Err(Why::Status);
-        }
-        let status = decimal(digits).and_then(|code| u16::try_from(code).ok()).ok_or(Why::Status)?;
-        return if (100..700).contains(&status) { Ok(Start::Response { status }) } else { Err(Why::Status) };
-    }
-    let (uri, version) = split_once(rest, b' ').ok_or(Why::StartLine)?;
-    if !is_token(first) {
-        return Err(Why::StartLine);
-    }
-    if !version.eq_ignore_ascii_case(b"SIP/2.0") {
-        let other_version = version
-            .split_at_checked(4)
-            .is_some_and(|(sip, number)| sip.eq_ignore_ascii_case(b"SIP/") && !number.contains(&b' '));
-        return Err(if other_version { Why::Version } else { Why::StartLine });
-    }
-    if uri.len() > longest_uri {
-        return Err(Why::TooLong);
-    }
-    if !is_uri_text(uri) || !has_scheme(uri) {
-        return Err(Why::RequestUri);
-    }
-    let uri = Uri::of_checked(uri).filter(|uri| uri.headers().is_empty()).ok_or(Why::RequestUri)?;
-    Ok(Start::Request { method: Method::read(first), uri })
-}
-
-fn read_cseq(value: &[u8]) -> Option<(u32, Method<'_>)> {
-    let digits = value.iter().position(|c| !c.is_ascii_digit())?;
-    let (number, method) = value.split_at_checked(digits)?;
-    let text = skip_lws(method);
-    let method = match Method::read(text) {
-        _ if text.len() == method.len() => return None,
-        Method::Other(other) if !is_token(other) => return None,
-        method => method,
-    };
-    Some((decimal(number)?, method))
 }
