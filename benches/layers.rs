@@ -454,6 +454,7 @@ fn subscribers(figures: &mut Figures) {
             access_network_info: AccessNetworkInfo::EMPTY,
             fingerprint: 1,
             registration: 1,
+            device: 0,
             call: 1,
             sequence: 1,
         };

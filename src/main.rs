@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use ipsmgw::control::admin::{self, Subject};
-use ipsmgw::control::config::{Admin, ConfigError};
-use ipsmgw::control::{self, start, try_route};
+use ipsmgw::control::config::{Admin, Config, ConfigError, NumberType};
+use ipsmgw::control::{self, numbering, start, try_route};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -103,6 +103,26 @@ enum Try {
         #[arg(long, value_name = "PATH")]
         socket: Option<PathBuf>,
     },
+    /// Which international number a service centre's number stands for that a user sends to, and in which form it goes out.
+    Number {
+        /// The number; with a "+" it is international.
+        number: String,
+        /// Its type, as a phone tells it.
+        #[arg(long = "type", value_enum, default_value_t = NumberType::Unknown)]
+        kind: NumberType,
+        /// Its numbering plan (1: E.164).
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=15))]
+        plan: u8,
+        /// The network whose user it is. Without: the first.
+        #[arg(long)]
+        network: Option<String>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// The configuration (TOML).
+        #[arg(short, long, value_name = "FILE")]
+        config: PathBuf,
+    },
 }
 
 /// Exit code for a configuration that is wrong.
@@ -158,22 +178,38 @@ fn block_on<T>(
 }
 
 fn try_out(what: Try) -> ExitCode {
-    let Try::Gt { title, tt, np, nai, ssn, sls, json, config, socket } = what;
-    let Some(digits) = try_route::digits(&title) else {
-        eprintln!("ipsmgw: {title} is no title; give up to 30 digits");
-        return ExitCode::from(WRONG_CONFIGURATION);
+    let (tried, json) = match what {
+        Try::Gt { title, tt, np, nai, ssn, sls, json, config, socket } => {
+            let Some(digits) = try_route::digits(&title) else {
+                return wrong(&format!("{title} is no title; give up to 30 digits"));
+            };
+            let config = match Config::load(&config) {
+                Ok(config) => config,
+                Err(errors) => return refused(&errors),
+            };
+            let asked =
+                try_route::Title { digits, translation_type: tt, numbering_plan: np, nature: nai, ssn };
+            let seen = match socket.map(|socket| block_on(admin::ask(&socket, Subject::Destinations))) {
+                None => try_route::Seen::default(),
+                Some(Ok(answer)) => try_route::Seen::from_json(&answer),
+                Some(Err(error)) => return failed(&*error),
+            };
+            (try_route::gt(&config, &asked, sls, &seen), json)
+        }
+        Try::Number { number, kind, plan, network, json, config } => {
+            let Some(parsed) = numbering::number(&number, kind, plan) else {
+                return wrong(&format!("{number} is no number; give 1 to 30 digits"));
+            };
+            let config = match Config::load(&config) {
+                Ok(config) => config,
+                Err(errors) => return refused(&errors),
+            };
+            match numbering::try_number(&config, network.as_deref(), parsed) {
+                Ok(tried) => (tried, json),
+                Err(what) => return wrong(&what),
+            }
+        }
     };
-    let config = match control::config::Config::load(&config) {
-        Ok(config) => config,
-        Err(errors) => return refused(&errors),
-    };
-    let asked = try_route::Title { digits, translation_type: tt, numbering_plan: np, nature: nai, ssn };
-    let seen = match socket.map(|socket| block_on(admin::ask(&socket, Subject::Destinations))) {
-        None => try_route::Seen::default(),
-        Some(Ok(answer)) => try_route::Seen::from_json(&answer),
-        Some(Err(error)) => return failed(&*error),
-    };
-    let tried = try_route::gt(&config, &asked, sls, &seen);
     let printed = print(&if json { format!("{:#}\n", tried.to_json()) } else { tried.to_string() });
     if tried.leads_somewhere() { printed } else { ExitCode::FAILURE }
 }
@@ -182,6 +218,11 @@ fn try_out(what: Try) -> ExitCode {
 fn print(text: &str) -> ExitCode {
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
+}
+
+fn wrong(what: &str) -> ExitCode {
+    eprintln!("ipsmgw: {what}");
+    ExitCode::from(WRONG_CONFIGURATION)
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {

@@ -13,7 +13,7 @@ use ipsmgw::control::start::{self, Parts};
 use ipsmgw::control::subscribers::Subscribers;
 use ipsmgw::dataplane::Worker;
 use ipsmgw::gateway::Gateway;
-use ipsmgw::ident::{Digits, Imsi, Ssn};
+use ipsmgw::ident::{Digits, Imsi, Number, Ssn};
 use ipsmgw::io::memory::{MemoryIo, Pool, pair, views};
 use ipsmgw::proto::map::{Version, context, operation};
 use ipsmgw::sim::PeerStack;
@@ -172,9 +172,10 @@ impl Core {
             key,
             towards_ue: false,
             access_network_info: b"IEEE-802.11",
+            charging: None,
             rp: Rp::Submit {
                 reference: self.reference,
-                service_centre: CENTRE.parse().ok(),
+                service_centre: CENTRE.parse().ok().map(Number::international),
                 tpdu: &tpdu(true, serial),
             },
         };
@@ -189,7 +190,7 @@ impl Core {
             ssn: Ssn::MSC,
             node: (GATEWAY_TITLE.parse().expect("digits"), Ssn::MSC),
             imsi,
-            service_centre: CENTRE.parse().expect("digits"),
+            service_centre: Number::international(CENTRE.parse().expect("digits")),
             tpdu: &tpdu(false, self.serial),
             more_messages: false,
         };
@@ -241,6 +242,7 @@ impl Application for Core {
                         key,
                         towards_ue: false,
                         access_network_info: &[],
+                        charging: None,
                         rp: Rp::Ack { reference, tpdu: Some(&[0, 0]) },
                     };
                     cx.stack.message(now, &request, 4, cx.outside).expect("room");

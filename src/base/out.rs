@@ -100,6 +100,11 @@ pub trait Out {
 
     /// Sends the first `len` octets of the room last given.
     fn commit(&mut self, len: usize, flow: Flow);
+
+    /// What came by that stream gets no answer: nobody is to wait for one.
+    fn no_answer(&mut self, flow: Flow) {
+        let _ = flow;
+    }
 }
 
 /// The caller's output, for the link layer: a buffer for one Ethernet frame at a time.

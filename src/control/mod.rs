@@ -9,6 +9,7 @@ pub mod config;
 pub mod layers;
 pub mod log;
 pub mod metrics;
+pub mod numbering;
 mod numbers;
 mod paths;
 pub mod registrar;
@@ -158,6 +159,8 @@ pub struct Control {
     watch: paths::Watch,
     /// Connections that registrations came by, and that are gone.
     lost: Option<mpsc::UnboundedReceiver<streams::Lost>>,
+    /// The files of TLS.
+    tls: Option<Arc<streams::tls::Files>>,
 }
 
 /// What comes out of `lost`; never, if there are no streams.
@@ -199,16 +202,21 @@ impl Control {
             began: None,
             watch: paths::Watch::default(),
             lost: None,
+            tls: None,
         }
     }
 
-    /// The same with stream threads, which tell of connections that are gone.
+    /// The same with stream threads, which tell of connections that are gone, and the files that they have of TLS.
     #[must_use]
-    pub fn with_lost(self, lost: mpsc::UnboundedReceiver<streams::Lost>) -> Self {
-        Self { lost: Some(lost), ..self }
+    pub fn with_streams(
+        self,
+        lost: mpsc::UnboundedReceiver<streams::Lost>,
+        tls: Option<Arc<streams::tls::Files>>,
+    ) -> Self {
+        Self { lost: Some(lost), tls, ..self }
     }
 
-    /// Serves until SIGTERM or SIGINT, then tells the workers to stop and waits for them.
+    /// Serves until SIGTERM or SIGINT, reads certificates again at each SIGHUP, then tells the workers to stop and waits for them.
     ///
     /// # Errors
     /// A socket can't be opened, or a worker has ended by itself.
@@ -226,6 +234,7 @@ impl Control {
         };
         let (mut terminate, mut interrupt) =
             (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+        let mut hang_up = signals(SignalKind::hangup())?;
         let mut tick = tokio::time::interval(TICK);
         let mut stopping = None;
         self.tell_date();
@@ -258,9 +267,21 @@ impl Control {
                 Some(question) = questions.recv() => self.answer(question),
                 Some(lost) = next_lost(&mut self.lost) => self.on_lost(&lost),
                 () = tokio::time::sleep(RETRY), if soon => {}
+                _ = hang_up.recv() => self.read_again(),
                 _ = terminate.recv() => stopping = stopping.or_else(|| self.stop("SIGTERM")),
                 _ = interrupt.recv() => stopping = stopping.or_else(|| self.stop("SIGINT")),
             }
+        }
+    }
+
+    /// SIGHUP: the files of TLS may be others now. The rest of the configuration is read at the start alone.
+    fn read_again(&self) {
+        match self.tls.as_ref().map(|files| files.read_again()) {
+            Some(Ok(())) => tracing::info!("certificates read again"),
+            Some(Err(ConfigError { file, what, remedy, .. })) => {
+                tracing::error!(file = %file.display(), remedy, "{what}; the certificates that were read before stay in use");
+            }
+            None => tracing::info!("SIGHUP: there is no [sip.tls], whose files would be read again"),
         }
     }
 

@@ -179,7 +179,7 @@ pub fn start<IO: PacketIo + 'static>(
     }
     let control = Control::new(config, registrar, ports, mailboxes, published, clock, doorbell);
     let control = match of_streams {
-        Some(streams) => control.with_lost(streams.lost),
+        Some(streams) => control.with_streams(streams.lost, streams.tls),
         None => control,
     };
     Ok(Started { control, threads })
@@ -297,12 +297,14 @@ fn networks(config: &Config) -> Result<Arc<[Network]>, StartError> {
                 name: network.name.clone(),
                 imsi_prefixes: network.imsi_prefixes.clone(),
                 title: network.gateway_title,
+                ioi: network.ioi.clone(),
                 node: match network.node {
                     config::NodeKind::Msc => Node::Msc,
                     config::NodeKind::Sgsn => Node::Sgsn,
                 },
                 uri: network.gateway_uri.clone(),
                 service_centres: network.service_centres.clone(),
+                numbering: super::numbering::numbering(network),
                 hlrs: network.hlr.iter().map(|hlr| (hlr.imsi_prefix, hlr.title)).collect(),
                 sgsn_at_hlr: network.r1 == config::R1::UpdateGprsLocation,
                 trusted: network.trusted.iter().map(|hosts| hosts.0).collect(),
@@ -360,10 +362,13 @@ impl Assembly<'_> {
             duplicates: config.capacity.duplicates as usize,
             forward_timeout: config.timers.map_forward,
             mt_queue: config.timers.mt_queue.into(),
+            mt_more: config.timers.mt_more,
             report_timeout: config.timers.mt_report,
             registration_max: registration_max(config),
             hlr_timeout: config.timers.map_registration,
             causes: self.causes.clone(),
+            icid: self.key.derive("icid").hash_u64(id.0.into()),
+            ends_per_second: config.log.messages_per_second,
         };
         Ok(Worker::new(id, io, stack, Gateway::new(gateway, self.networks.clone(), reader), end))
     }
@@ -385,7 +390,7 @@ impl Assembly<'_> {
             registration_max: registration_max(config),
             retry_after: config.sip.retry_after_s,
             timers: sip::Timers { t1: config.sip.t1, t2: config.sip.t2 },
-            limits: config.sip.limits.of_messages(),
+            limits: config.sip.limits.messages,
             client_transactions: config.capacity.client_transactions as usize,
             pending_requests: config.capacity.pending_requests as usize,
             server_transactions: config.capacity.server_transactions as usize,

@@ -117,6 +117,20 @@ fn a_worker_is_answered_and_told_to_stop() {
 }
 
 #[test]
+fn a_hang_up_is_no_end() {
+    let Played { mut to_control, mut from_control, bell, .. } = play("hang-up");
+    let mut serves = |reply_to| {
+        to_control.push(request(reply_to)).unwrap();
+        bell.ring();
+        matches!(next(&mut from_control), ToWorker::RegisterDone(_) | ToWorker::Stop)
+    };
+    assert!(serves(1));
+    let kill = Command::new("sh").args(["-c", &format!("kill -HUP {}", std::process::id())]).status();
+    assert!(kill.unwrap().success());
+    assert!(serves(2), "without certificates there is nothing to read again");
+}
+
+#[test]
 fn clients_are_told_how_many_are_registered_and_a_digest() {
     let Played { socket, mut to_control, mut from_control, bell, .. } = play("digest");
     let mut told = |message| {

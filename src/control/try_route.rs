@@ -64,7 +64,7 @@ pub fn digits(text: &str) -> Option<Digits> {
 }
 
 /// What came of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Tried {
     /// Each step, by its name.
     steps: Vec<(&'static str, String)>,
@@ -72,7 +72,7 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// Whether a message to the title would leave, or be delivered here.
+    /// Whether a message to it would leave, or be delivered here.
     #[must_use]
     pub fn leads_somewhere(&self) -> bool {
         self.leads_somewhere
@@ -86,8 +86,20 @@ impl Tried {
         json!({ "steps": steps, "leads_somewhere": self.leads_somewhere })
     }
 
-    fn say(&mut self, step: &'static str, text: String) {
+    pub(super) fn say(&mut self, step: &'static str, text: String) {
         self.steps.push((step, text));
+    }
+
+    /// Says the last step, which leads somewhere.
+    pub(super) fn lead(&mut self, step: &'static str, text: String) {
+        self.leads_somewhere = true;
+        self.say(step, text);
+    }
+
+    /// Each step.
+    #[cfg(test)]
+    pub(super) fn steps(&self) -> &[(&'static str, String)] {
+        &self.steps
     }
 }
 
@@ -100,7 +112,7 @@ impl fmt::Display for Tried {
 /// Tries a title. `selection` is the signalling link selection of its dialogue, by which destinations share.
 #[must_use]
 pub fn gt(config: &Config, title: &Title, selection: u8, seen: &Seen) -> Tried {
-    let mut tried = Tried { steps: vec![], leads_somewhere: false };
+    let mut tried = Tried::default();
     let own: Vec<Digits> = config.networks.iter().map(|network| network.gateway_title).collect();
     let rules = layers::rules(config.ss7.point_code, &own, &config.titles);
     let routes = match Routes::new(&[config.ss7.point_code], &layers::subsystems(config), &rules) {
@@ -184,8 +196,7 @@ fn selector(rule: &Rule) -> String {
 fn conclude(tried: &mut Tried, config: &Config, own: &[Digits], route: Route, selection: u8) {
     match route {
         Route::Local(ssn) => {
-            tried.leads_somewhere = true;
-            tried.say("result", format!("ours: subsystem {}", ssn.0));
+            tried.lead("result", format!("ours: subsystem {}", ssn.0));
         }
         Route::NoTranslation(cause) => {
             tried.say("result", format!("nowhere: return cause {}, {}", cause.0, cause.name()));

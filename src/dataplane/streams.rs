@@ -5,8 +5,13 @@ use crate::base::{Bell, Consumer, Flow, Producer, SipKey, counts, ring};
 use crate::stack::{FromStream, StreamMessage};
 use core::net::IpAddr;
 
-/// The longest message that a worker sends by a stream, in octets: what a frame has room for.
-pub const LONGEST: usize = 2048;
+/// The longest message that a worker sends by a stream, in octets, and few at a time: an answer repeats what the longest
+/// request has of hops and names.
+pub const LONGEST: usize = 65_535;
+/// Buffers for so long a message between a worker and a stream thread.
+const LONG: usize = 4;
+/// What all other buffers hold: what a frame has room for.
+const SHORT: usize = 2048;
 
 counts! {
     /// What a worker did with streams.
@@ -35,11 +40,11 @@ pub struct ToStream {
     /// By which connection, or to whom.
     pub flow: Flow,
     len: usize,
-    octets: Box<[u8; LONGEST]>,
+    octets: Box<[u8]>,
 }
 
 impl ToStream {
-    /// The message.
+    /// The message; nothing where there is no answer.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.octets.get(..self.len).unwrap_or(&[])
@@ -50,9 +55,9 @@ impl ToStream {
 pub struct StreamEnd {
     to: Producer<ToStream>,
     /// Buffers that the thread has emptied.
-    emptied: Consumer<Box<[u8; LONGEST]>>,
-    #[allow(clippy::vec_box)] // they go by rings, which would copy what is in no box
-    free: Vec<Box<[u8; LONGEST]>>,
+    emptied: Consumer<Box<[u8]>>,
+    free: Vec<Box<[u8]>>,
+    long: Vec<Box<[u8]>>,
     from: Consumer<FromStream>,
     /// Buffers that the worker has read.
     read: Producer<Vec<u8>>,
@@ -63,7 +68,7 @@ pub struct StreamEnd {
 /// A stream thread's ends towards one worker.
 pub struct ThreadEnd {
     from: Consumer<ToStream>,
-    emptied: Producer<Box<[u8; LONGEST]>>,
+    emptied: Producer<Box<[u8]>>,
     to: Producer<FromStream>,
     read: Consumer<Vec<u8>>,
 }
@@ -72,11 +77,12 @@ pub struct ThreadEnd {
 #[must_use]
 pub fn stream_rings(size: usize, bell: Bell) -> (StreamEnd, ThreadEnd) {
     let (to, from_worker) = ring(size);
-    let (emptied_by, emptied) = ring(size);
+    let (emptied_by, emptied) = ring(size + LONG);
     let (to_worker, from) = ring(size);
     let (read, read_by) = ring(size);
-    let free = (0..size).map(|_| Box::new([0; LONGEST])).collect();
-    let worker = StreamEnd { to, emptied, free, from, read, bell, rung: false };
+    let buffers = |count, octets| (0..count).map(|_| vec![0; octets].into_boxed_slice()).collect();
+    let (free, long) = (buffers(size, SHORT), buffers(LONG, LONGEST));
+    let worker = StreamEnd { to, emptied, free, long, from, read, bell, rung: false };
     (worker, ThreadEnd { from: from_worker, emptied: emptied_by, to: to_worker, read: read_by })
 }
 
@@ -84,11 +90,12 @@ impl StreamEnd {
     /// Copies a message out to the thread; whether there was a buffer.
     pub(super) fn send(&mut self, flow: &Flow, message: &[u8]) -> bool {
         while let Some(buffer) = self.emptied.pop() {
-            self.free.push(buffer);
+            self.take_back(buffer);
         }
-        let Some(mut octets) = self.free.pop() else { return false };
+        let buffers = if message.len() > SHORT { &mut self.long } else { &mut self.free };
+        let Some(mut octets) = buffers.pop() else { return false };
         let Some(place) = octets.get_mut(..message.len()) else {
-            self.free.push(octets);
+            self.take_back(octets);
             return false;
         };
         place.copy_from_slice(message);
@@ -97,10 +104,15 @@ impl StreamEnd {
         match self.to.push(item) {
             Ok(()) => true,
             Err(item) => {
-                self.free.push(item.octets);
+                self.take_back(item.octets);
                 false
             }
         }
+    }
+
+    fn take_back(&mut self, buffer: Box<[u8]>) {
+        let buffers = if buffer.len() > SHORT { &mut self.long } else { &mut self.free };
+        buffers.push(buffer);
     }
 
     /// The next thing from the thread.

@@ -185,6 +185,22 @@ impl<IO: PacketIo, C: Send, Q: Send, P> Outside for Transmit<IO, C, Q, P> {
         }
     }
 
+    fn send_long_by_stream(&mut self, flow: &Flow, message: &[u8]) {
+        let thread = self.thread_of(flow);
+        match self.streams.get_mut(thread).is_some_and(|thread| thread.send(flow, message)) {
+            true => self.stream_counts.stream_sent += 1,
+            false => self.stream_counts.stream_full += 1,
+        }
+    }
+
+    fn no_answer(&mut self, flow: &Flow) {
+        let thread = self.thread_of(flow);
+        // Without a buffer the thread waits as long as an answer may take.
+        if self.streams.get_mut(thread).is_some_and(|thread| !thread.send(flow, &[])) {
+            self.stream_counts.stream_full += 1;
+        }
+    }
+
     fn tell_all(&mut self, news: News) {
         for ring in self.ends.to.iter_mut().flatten() {
             if ring.push(Internal::News(news)).is_err() {

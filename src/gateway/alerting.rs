@@ -25,6 +25,10 @@ pub(super) fn on_memory_available(
         Ok(notice) => duplicates::begin(gateway, now, accepted.key, &notice, None, cx),
         Err(cause) => refuse(gateway, now, accepted.key, cause, cx),
     }
+    // The notice itself may be one that the HLR has had.
+    if let Some(imsi) = accepted.present {
+        on_present(gateway, now, accepted.network, imsi, cx);
+    }
 }
 
 /// readyForSM for a UE's notice; or the RP-Cause of why there is none.

@@ -6,11 +6,12 @@ use super::mo::{Submission, SubmitReport};
 use super::mt::{Arrived, MtResult, Report};
 use crate::base::Key;
 use crate::ident::WorkerId;
-use crate::stack::{Asked, Deferred};
+use crate::stack::{Asked, Deferred, DialogueId};
 use crate::subscriber::{LastMo, SubscriberId};
 
 /// A message between two workers' gateways.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::large_enum_variant)] // it is copied into a ring: no box on the packet path
 pub enum Crossing {
     /// To the holder: another mobile terminated message for the user.
     Arrived {
@@ -44,6 +45,15 @@ pub enum Crossing {
     Report {
         /// The report.
         report: Report,
+    },
+    /// To the holder: no message follows for the user in a dialogue for which he may be kept.
+    NoMore {
+        /// The user.
+        subscriber: SubscriberId,
+        /// The worker that had the dialogue.
+        worker: WorkerId,
+        /// The dialogue.
+        dialogue: DialogueId,
     },
     /// To the worker that remembers what may be the same submission.
     Repeat {

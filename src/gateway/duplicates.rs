@@ -1,6 +1,8 @@
 //! Submissions that a UE sends again, as if it had never had a report (TS 24.011 TR1M, TRAM; TS 24.341 5.3.1): the same
 //! subscriber, RP-MR and content within a while. They get the earlier one's report, and the service centre nothing.
 //!
+//! Several persons may stand behind one subscriber (a wildcarded identity): then the asserted identity must be the same too.
+//!
 //! A subscriber's word says which worker remembers his last submission, where, and a mark of what it was; that worker has it
 //! whole in a bounded ring. Only what is the same in all is a repeat: a mark alone never is.
 
@@ -194,6 +196,7 @@ pub(super) fn on_no_repeat(
     cx: &mut Cx<'_>,
 ) {
     if mo::is_waiting(gateway, key) {
+        mo::await_nobody(gateway, key);
         begin(gateway, now, key, submission, Some(last), cx);
     }
 }
@@ -202,6 +205,7 @@ pub(super) fn on_no_repeat(
 mod tests {
     use super::*;
     use crate::base::Inline;
+    use crate::ident::Number;
     use crate::subscriber::SubscriberId;
     use core::time::Duration;
 
@@ -209,8 +213,9 @@ mod tests {
         Submission {
             subscriber: SubscriberId { slot: 1, generation: 1 },
             device: 0,
+            originator: 0,
             reference,
-            service_centre: "491710760000".parse().ok().map(|digits| (1, digits)),
+            service_centre: "491710760000".parse().ok().map(Number::international),
             tpdu: Inline::new(tpdu).unwrap(),
         }
     }
@@ -240,8 +245,11 @@ mod tests {
             submission(7, b"texu"),
             Submission { subscriber: other, ..same },
             Submission { service_centre: None, ..same },
-            Submission { service_centre: "491710760001".parse().ok().map(|digits| (1, digits)), ..same },
-            Submission { service_centre: same.service_centre.map(|(_, digits)| (2, digits)), ..same },
+            Submission { service_centre: "491710760001".parse().ok().map(Number::international), ..same },
+            Submission {
+                service_centre: same.service_centre.map(|number| Number::typed(number.digits, 0xa1)),
+                ..same
+            },
         ] {
             assert!(remembered.find(now, last, &different).is_none(), "the mark is the same: {different:?}");
         }
@@ -259,6 +267,15 @@ mod tests {
         let of = |device| Submission { device, ..one };
         assert!(!of(1).is_same(&of(2)));
         assert!(of(1).is_same(&of(1)) && of(0).is_same(&of(2)) && of(2).is_same(&of(0)));
+    }
+
+    #[test]
+    fn two_persons_behind_one_subscriber_may_send_the_same() {
+        let one = submission(7, b"text");
+        let of = |originator| Submission { originator, ..one };
+        assert!(!of(1).is_same(&of(2)) && of(1).is_same(&of(1)));
+        let direct = Submission { device: 5, ..one };
+        assert!(of(1).is_same(&direct) && direct.is_same(&of(1)), "one UE by two ways");
     }
 
     #[test]

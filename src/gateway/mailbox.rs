@@ -1,5 +1,6 @@
 //! What a worker and the control thread tell each other.
 
+use super::charging::MessageEnd;
 use crate::base::Connection;
 use crate::ident::{Digits, Identity, Imsi, Ssn, Wildcard, WorkerId};
 use crate::stack::{Asked, Deferred, Screened, Subscribed, UserError};
@@ -43,6 +44,8 @@ pub enum ToControl {
     Screened(Screened),
     /// A delivery report matches nothing: for the log.
     Unmatched(Box<Unmatched>),
+    /// A message is over: for the log.
+    MessageEnded(Box<MessageEnd>),
 }
 
 /// A delivery report that matches nothing, and what was waited for instead.
@@ -172,6 +175,8 @@ pub struct UeRegister {
     pub q: Option<u16>,
     /// The Contact's +sip.instance, which names the device, or empty.
     pub instance: Vec<u8>,
+    /// The Contact's reg-id, which names one of the device's flows (RFC 5626), where it has several.
+    pub reg_id: Option<u32>,
     /// Where requests to the UE go, where that is not where the REGISTER came from.
     pub target: Option<SocketAddr>,
 }
@@ -219,6 +224,19 @@ impl fmt::Debug for RegisterRequest {
     }
 }
 
+/// A flow of a UE's that was registered (RFC 5626).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Flow {
+    /// The Contact that it leads to.
+    pub contact: Identity,
+    /// The device.
+    pub instance: Vec<u8>,
+    /// Its number among the device's flows.
+    pub reg_id: u32,
+    /// Seconds that it may be silent.
+    pub timer: Option<u32>,
+}
+
 /// What became of a [`RegisterRequest`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RegisterOutcome {
@@ -228,6 +246,8 @@ pub struct RegisterOutcome {
     pub status: u16,
     /// The contacts that are registered now, each with its seconds.
     pub contacts: Vec<(Identity, u32)>,
+    /// The flow that was registered, which is one of these.
+    pub flow: Option<Flow>,
     /// WWW-Authenticate, with 401.
     pub challenges: Vec<String>,
     /// P-Associated-URI: the identities of a UE that registered here itself.

@@ -4,10 +4,11 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::sender::{Sender, Tried};
+use super::charging::{Charging, End, MessageEnd};
+use super::sender::{Sender, Tried, is_of_flow};
 use super::{Crossing, Cx, Gateway, Timed, User, alerting, cause, duplicates};
 use crate::base::{Connection, Inline, Key, Time, TimerId};
-use crate::ident::{Digits, Identity, Imsi, WorkerId};
+use crate::ident::{Identity, Imsi, Number, WorkerId};
 use crate::stack::{Message, MessageRequest, MoForward, Outcome, Refusal, Rp, submit_report};
 use crate::subscriber::{AccessKind, LastMo, SubscriberId};
 
@@ -44,11 +45,20 @@ pub(crate) struct Mo {
     repeats: [Option<(WorkerId, Key)>; REPEATS],
     /// Another worker has the same under way, and may lose sight of this one.
     timer: Option<TimerId>,
+    /// RP-Cause of the report, if it is an RP-ERROR.
+    cause: Option<u8>,
+    /// What is known of the submission for charging.
+    charging: Charging,
 }
 
 impl Mo {
     pub(super) fn has_report(&self) -> bool {
         self.report.is_some()
+    }
+
+    /// Checks what must hold between any two calls.
+    pub(super) fn assert_invariants(&self) {
+        assert!(self.timer.is_none() || self.last.is_none(), "sent on, and still another worker's");
     }
 
     pub(super) fn network(&self) -> u16 {
@@ -85,20 +95,24 @@ pub struct Submission {
     pub subscriber: SubscriberId,
     /// The name of the UE's binding, if it registered here itself; else zero: one UE can't be told from another.
     pub device: u64,
+    /// A keyed hash of the identity that the core asserted, since several persons may stand behind one subscriber; zero if
+    /// the UE registered here itself, which [`Submission::device`] tells.
+    pub originator: u64,
     /// RP-MR.
     pub reference: u8,
-    /// The service centre's number and its type; none: a notice of free memory.
-    pub service_centre: Option<(u8, Digits)>,
+    /// The service centre's number as it came; none: a notice of free memory.
+    pub service_centre: Option<Number>,
     /// The TPDU; empty for a notice of free memory.
     pub tpdu: Inline<233>,
 }
 
 impl Submission {
-    /// Whether it is the same, of the same UE as far as that can be told.
+    /// Whether it is the same, of the same person and UE as far as that can be told.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        let may_be = self.device == other.device || self.device == 0 || other.device == 0;
-        may_be
+        let may_be = |one: u64, other: u64| one == other || one == 0 || other == 0;
+        may_be(self.device, other.device)
+            && may_be(self.originator, other.originator)
             && self.subscriber == other.subscriber
             && self.reference == other.reference
             && self.service_centre == other.service_centre
@@ -107,7 +121,8 @@ impl Submission {
 
     /// What the same has alike, beside the TPDU.
     pub(super) fn key(&self) -> [u8; 26] {
-        let (kind, digits) = self.service_centre.map_or((u8::MAX, 0), |(kind, of)| (kind, of.to_u128()));
+        let (kind, digits) =
+            self.service_centre.map_or((0, 0), |number| (number.octet(), number.digits.to_u128()));
         let mut key = [0; 26];
         key[..8].copy_from_slice(&self.subscriber.to_u64().to_be_bytes());
         (key[8], key[9]) = (self.reference, kind);
@@ -157,9 +172,6 @@ enum Awaiting {
 /// What the originator is told: RP-ACK or RP-ERROR with its cause, and the SUBMIT-REPORT if there is one.
 pub(super) type Reported<'a> = Result<Option<&'a [u8]>, (u8, Option<&'a [u8]>)>;
 
-/// Type of number of an international one.
-const INTERNATIONAL: u8 = 1;
-
 /// What is known of the sender of a MESSAGE that has been answered 202: the UE waits for its RP-ACK or RP-ERROR.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Accepted {
@@ -168,6 +180,8 @@ pub(super) struct Accepted {
     pub(super) subscriber: SubscriberId,
     /// The name of the binding, if the UE registered here itself; else zero.
     pub(super) device: u64,
+    /// A keyed hash of the identity that the core asserted; else zero.
+    pub(super) originator: u64,
     /// The subscriber, if a message had not reached him, and he is there again.
     pub(super) present: Option<Imsi>,
 }
@@ -232,10 +246,15 @@ pub(super) fn accept(
         last: None,
         repeats: [None; REPEATS],
         timer: None,
+        cause: None,
+        charging: Charging::of(message, !direct),
     };
     let key = gateway.mo.insert(mo).ok()?;
-    let device = if direct { binding.registration } else { 0 };
-    Some(Accepted { key, network, subscriber, device, present })
+    let (device, originator) = match direct {
+        true => (binding.registration, 0),
+        false => (0, cx.stack.fingerprint(&[originator.as_bytes()], &[])),
+    };
+    Some(Accepted { key, network, subscriber, device, originator, present })
 }
 
 /// Steps 3 and 4, and step 6 (8.3 step 3): mo-forwardSM towards the SMS-IWMSC, with the MSISDN of the binding; unless it is a
@@ -269,6 +288,7 @@ pub(super) fn submission(
     let of = |service_centre, tpdu| Submission {
         subscriber: accepted.subscriber,
         device: accepted.device,
+        originator: accepted.originator,
         reference: message.rp.reference(),
         service_centre,
         tpdu,
@@ -278,12 +298,13 @@ pub(super) fn submission(
             let served =
                 gateway.networks.get(usize::from(accepted.network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
             let service_centre =
-                service_centre.or(message.request_digits).ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
-            if !served.allows_service_centre(service_centre) {
+                service_centre.or(message.request_number).ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
+            let key = served.numbering.key(service_centre);
+            if !key.is_some_and(|key| served.allows_service_centre(key)) {
                 return Err(cause::UNASSIGNED_NUMBER);
             }
             let tpdu = Inline::new(tpdu).ok_or(cause::INVALID_MANDATORY_INFORMATION)?;
-            Ok(of(Some((INTERNATIONAL, service_centre)), tpdu))
+            Ok(of(Some(service_centre), tpdu))
         }
         Rp::MemoryAvailable { .. } => Ok(of(None, Inline::EMPTY)),
         Rp::Faulty { cause, .. } => Err(cause),
@@ -303,14 +324,16 @@ pub(super) fn carry_out(
     let network = mo.network;
     let subscriber = gateway.subscribers.get(submission.subscriber).ok_or(cause::UNIDENTIFIED_SUBSCRIBER)?;
     let (msisdn, imsi) = (subscriber.record().msisdn(), subscriber.record().imsi());
-    let Some((_, service_centre)) = submission.service_centre else {
+    let Some(number) = submission.service_centre else {
         return alerting::tell_hlr(gateway, now, key, network, imsi, cx);
     };
     let served = gateway.networks.get(usize::from(network)).ok_or(cause::NETWORK_OUT_OF_ORDER)?;
+    let service_centre = served.numbering.key(number).ok_or(cause::UNASSIGNED_NUMBER)?;
     let forward = MoForward {
         title: served.title,
         ssn: served.node.ssn(),
         service_centre,
+        destination: served.numbering.outward(number, service_centre),
         msisdn: Gateway::originator(msisdn),
         imsi,
         tpdu: &submission.tpdu,
@@ -323,6 +346,13 @@ pub(super) fn await_other(gateway: &mut Gateway, now: Time, key: Key) {
     let deadline = now + gateway.config.forward_timeout + CROSSING;
     if let Some(mo) = gateway.mo.get_mut(key).filter(|mo| mo.timer.is_none()) {
         mo.timer = gateway.timers.insert(deadline, Timed::Mo(key)).ok();
+    }
+}
+
+/// Another worker has told what it knows: nobody is waited for.
+pub(super) fn await_nobody(gateway: &mut Gateway, key: Key) {
+    if let Some(timer) = gateway.mo.get_mut(key).and_then(|mo| mo.timer.take()) {
+        gateway.timers.cancel(timer);
     }
 }
 
@@ -381,6 +411,7 @@ pub(super) fn send_report(gateway: &mut Gateway, now: Time, key: Key, report: Re
         Err(_) => gateway.counts.mo_failed += 1,
     }
     mo.awaiting = Awaiting::ReportAnswer;
+    mo.cause = report.err().map(|(cause, _)| cause);
     let (last, repeats) = (mo.last.take(), core::mem::take(&mut mo.repeats));
     let subscriber = gateway.subscribers.get(mo.subscriber);
     if subscriber.is_some_and(|subscriber| mo.tried.next(now, &subscriber).is_some()) {
@@ -397,6 +428,7 @@ pub(super) fn send_report(gateway: &mut Gateway, now: Time, key: Key, report: Re
 }
 
 fn send(gateway: &mut Gateway, now: Time, key: Key, report: Reported<'_>, cx: &mut Cx<'_>) {
+    let icid = gateway.next_icid();
     let Some(mo) = gateway.mo.get(key) else { return };
     let Some(network) = gateway.networks.get(usize::from(mo.network)) else { return };
     let reference = mo.reference;
@@ -418,6 +450,7 @@ fn send(gateway: &mut Gateway, now: Time, key: Key, report: Reported<'_>, cx: &m
         key: User::Mo(key).call(),
         towards_ue: !mo.direct,
         access_network_info: &[],
+        charging: (!mo.direct).then_some((&icid[..], network.ioi.as_bytes())),
         rp,
     };
     let user = User::Mo(key).to_u64();
@@ -430,7 +463,7 @@ fn send(gateway: &mut Gateway, now: Time, key: Key, report: Reported<'_>, cx: &m
     }
     gateway.counts.mo_report_bare += u64::from(bare && sent.is_ok());
     if sent.is_err() {
-        give_up(gateway, key);
+        give_up(gateway, now, key, cx);
     }
 }
 
@@ -439,11 +472,10 @@ fn send(gateway: &mut Gateway, now: Time, key: Key, report: Reported<'_>, cx: &m
 pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, status: u16, cx: &mut Cx<'_>) {
     let Some(mo) = gateway.mo.get_mut(key) else { return };
     if (200..300).contains(&status) {
-        if let Some(report) = mo.report.take() {
-            gateway.reports.remove(report);
-        }
-        gateway.mo.remove(key);
-        return;
+        return end(gateway, now, key, true, cx);
+    }
+    if !is_of_flow(status) {
+        mo.tried.answered();
     }
     let next = gateway.subscribers.get(mo.subscriber).and_then(|subscriber| {
         let binding = mo.tried.next(now, &subscriber)?;
@@ -454,7 +486,9 @@ pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, sta
         Some((binding, identity))
     });
     let report = mo.report.and_then(|report| gateway.reports.get(report).copied());
-    let (Some((binding, identity)), Some(report)) = (next, report) else { return give_up(gateway, key) };
+    let (Some((binding, identity)), Some(report)) = (next, report) else {
+        return give_up(gateway, now, key, cx);
+    };
     gateway.counts.mo_report_again += 1;
     mo.tried.add(binding);
     mo.network = binding.network;
@@ -467,11 +501,18 @@ pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, sta
 }
 
 /// The UE does not get its report.
-fn give_up(gateway: &mut Gateway, key: Key) {
-    if let Some(mo) = gateway.mo.remove(key) {
-        gateway.counts.mo_report_undelivered += 1;
-        if let Some(report) = mo.report {
-            gateway.reports.remove(report);
-        }
+fn give_up(gateway: &mut Gateway, now: Time, key: Key, cx: &mut Cx<'_>) {
+    gateway.counts.mo_report_undelivered += u64::from(gateway.mo.get(key).is_some());
+    end(gateway, now, key, false, cx);
+}
+
+/// It is over, whether or not the UE has taken its report.
+fn end(gateway: &mut Gateway, now: Time, key: Key, is_told: bool, cx: &mut Cx<'_>) {
+    let Some(mo) = gateway.mo.remove(key) else { return };
+    if let Some(report) = mo.report {
+        gateway.reports.remove(report);
     }
+    let end = End::Submitted { cause: mo.cause, is_told };
+    let imsi = gateway.subscribers.get(mo.subscriber).and_then(|subscriber| subscriber.record().imsi());
+    gateway.ended(now, &MessageEnd { network: mo.network, imsi, end, charging: mo.charging }, cx);
 }

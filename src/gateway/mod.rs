@@ -3,6 +3,7 @@
 
 mod alerting;
 pub mod cause;
+pub mod charging;
 mod crossing;
 pub mod deregistration;
 mod duplicates;
@@ -11,6 +12,7 @@ mod map;
 pub mod mo;
 pub mod mt;
 mod network;
+mod numbering;
 pub mod registration;
 mod sender;
 pub mod subscription;
@@ -23,10 +25,13 @@ use core::time::Duration;
 
 pub use crossing::Crossing;
 pub use network::{Network, Node, Scscf, UnmatchedReport, hlr_of};
+pub use numbering::{NumberRule, Numbering, Step as NumberStep, country_code};
 
 use crate::base::{Connection, Counts, Key, Slab, Time, Wheel, counts};
 use crate::ident::{Imsi, Msisdn, Wildcard, WorkerId};
-use crate::stack::{Answer, Application, Context, Indication, Invoke, Message, Operation, Rp};
+use crate::stack::{
+    Answer, Application, ChargingVector, Context, Indication, Invoke, Message, Operation, Request, Rp,
+};
 use crate::subscriber::{AccessKind, Reader};
 use mailbox::{ToControl, ToWorker};
 
@@ -106,6 +111,10 @@ counts! {
         mt_not_registered,
         /// Mobile terminated messages that waited for an earlier one to the same user.
         mt_queued,
+        /// Mobile terminated messages that went to a user who had been kept for them: the one before was in the same dialogue.
+        mt_followed,
+        /// Users kept for another message of a dialogue in which none followed in time.
+        mt_not_followed,
         /// Mobile terminated messages refused because too many wait for the same user.
         mt_busy,
         /// Mobile terminated messages refused because no more fit.
@@ -140,6 +149,8 @@ counts! {
         operation_refused,
         /// Messages refused, either way, since the gateway is to stop.
         refused_stopping,
+        /// Ends of messages that did not reach the log: more than `log.messages_per_second`, or the mailbox was full.
+        ends_untold,
         /// Refusals by screening that did not reach the log, since the mailbox was full.
         screened_untold,
         /// Messages to another worker that waited because its ring was full.
@@ -164,6 +175,8 @@ pub struct GatewayConfig {
     pub forward_timeout: Duration,
     /// Mobile terminated messages that wait for an earlier one to the same user, at most, per user.
     pub mt_queue: usize,
+    /// How long a user is kept for the next message of a dialogue (moreMessagesToSend).
+    pub mt_more: Duration,
     /// How long a UE may take for its delivery report (TS 24.011 TR1N).
     pub report_timeout: Duration,
     /// The longest registration, in seconds.
@@ -172,6 +185,10 @@ pub struct GatewayConfig {
     pub hlr_timeout: Duration,
     /// What one side's "no" is on the other.
     pub causes: Arc<cause::Causes>,
+    /// What the identities for charging of this worker's requests begin with, in this life of the process.
+    pub icid: u64,
+    /// How many ends of messages are told to the log in a second, at most.
+    pub ends_per_second: u32,
 }
 
 /// The gateway on one worker.
@@ -195,6 +212,11 @@ pub struct Gateway {
     pub(crate) timers: Wheel<Timed>,
     /// When a report that matches nothing was explained last.
     pub(crate) explained: Option<Time>,
+    /// Identities for charging given so far.
+    pub(crate) icids: u64,
+    /// When the second began in which ends of messages are counted, and how many there were.
+    pub(crate) ends_since: Time,
+    pub(crate) ends_told: u32,
     /// What had no room in the ring to its worker, oldest first.
     unsent: VecDeque<(WorkerId, Crossing)>,
     /// The second since 1970 in which our clock began, once the control thread has told it.
@@ -315,6 +337,9 @@ impl Gateway {
             remembered: duplicates::Remembered::new(config.duplicates),
             timers: Wheel::new(config.mt + config.mo),
             explained: None,
+            icids: 0,
+            ends_since: Time::ZERO,
+            ends_told: 0,
             unsent: VecDeque::with_capacity(UNSENT),
             began: None,
             stopping: None,
@@ -328,19 +353,22 @@ impl Gateway {
 
     /// The served network whose core `source` belongs to: an S-CSCF at that very address, or on that host, or another host
     /// that is trusted. Only those may speak for users (REQUIREMENTS G-2).
-    pub(crate) fn network_of(&self, source: SocketAddr) -> Option<u16> {
-        self.network_registering(source)
-            .or_else(|| self.networks.iter().position(|network| network.trusts(source)).map(|at| at as u16))
+    pub(crate) fn network_of(&self, request: &Request<'_>) -> Option<u16> {
+        let trusts = |network: &Network| request.trusted && network.trusts(request.source);
+        self.network_registering(request)
+            .or_else(|| self.networks.iter().position(trusts).map(|at| at as u16))
     }
 
     /// The served network whose S-CSCF `source` is, whatever port it sends from, unless it is the very address of one:
     /// only those register users (TS 24.229 5.4.1.7).
-    pub(crate) fn network_registering(&self, source: SocketAddr) -> Option<u16> {
+    pub(crate) fn network_registering(&self, request: &Request<'_>) -> Option<u16> {
+        let source = request.source;
         let exact = |network: &Network| network.scscfs.iter().any(|scscf| scscf.address == source);
         self.networks
             .iter()
             .position(exact)
             .or_else(|| self.networks.iter().position(|network| network.scscf(source).is_some()))
+            .filter(|_| request.trusted)
             .map(|at| at as u16)
     }
 
@@ -407,10 +435,17 @@ impl Gateway {
         }
     }
 
-    fn on_answered(&mut self, now: Time, user: u64, status: u16, report: Option<&Rp<'_>>, cx: &mut Cx<'_>) {
+    fn on_answered(
+        &mut self,
+        now: Time,
+        user: u64,
+        status: u16,
+        (report, charging): (Option<&Rp<'_>>, Option<&ChargingVector<'_>>),
+        cx: &mut Cx<'_>,
+    ) {
         match User::from_u64(user) {
             User::Mo(key) => mo::on_report_answered(self, now, key, status, cx),
-            User::Mt(key) => mt::on_answered(self, now, key, status, report, cx),
+            User::Mt(key) => mt::on_answered(self, now, key, status, (report, charging), cx),
             User::Inform(_) => deregistration::on_inform_answered(self, status),
             User::Subscription(number) => subscription::on_failed(self, number, status, cx),
             User::Map(_) | User::MemoryAvailable(_) | User::Present => {}
@@ -470,6 +505,7 @@ impl Gateway {
     /// Checks what must hold between any two calls.
     pub fn assert_invariants(&self) {
         assert!(self.timers.len() <= self.mt.len() + self.mo.len(), "a timer without a message");
+        self.mo.iter().for_each(|(_, mo)| mo.assert_invariants());
         let waiting: usize = self.mt.iter().map(|(_, mt)| mt.waiting()).sum();
         let waiting = waiting + self.for_joining.len();
         let reports = self.mo.iter().filter(|(_, mo)| mo.has_report()).count();
@@ -492,12 +528,12 @@ impl Application for Gateway {
             Indication::Register(ref register) => registration::on_register(self, now, register, cx),
             Indication::Message(ref mut message) => self.on_message(now, message, cx),
             Indication::Invoke(ref invoke) => self.on_invoke(now, invoke, cx),
-            Indication::Answered { user, status, ref report } => {
-                self.on_answered(now, user, status, report.as_ref(), cx);
+            Indication::Answered { user, status, ref report, ref charging } => {
+                self.on_answered(now, user, status, (report.as_ref(), charging.as_ref()), cx);
             }
             Indication::Unreachable { user, .. } => {
                 let status = self.status_of_unreachable(user);
-                self.on_answered(now, user, status, None, cx);
+                self.on_answered(now, user, status, (None, None), cx);
             }
             Indication::KeepAlive { source, local, transaction } => {
                 if self.knows(now, source, None) {
@@ -520,7 +556,12 @@ impl Application for Gateway {
                 User::Mt(_) | User::Inform(_) | User::Subscription(_) => {}
             },
             // Its message, if it has one, is found without an asker when its turn comes or its report.
-            Indication::Gone { .. } => self.counts.mt_abandoned += 1,
+            Indication::Gone { dialogue, is_owed, more_for } => {
+                self.counts.mt_abandoned += u64::from(is_owed);
+                if let Some(imsi) = more_for {
+                    mt::on_dialogue_gone(self, now, imsi, dialogue, cx);
+                }
+            }
         }
     }
 
@@ -534,6 +575,9 @@ impl Application for Gateway {
             }
             Crossing::ResultPasses { worker, key } => mt::on_result_passes(self, now, worker, key, cx),
             Crossing::ResultSent { key } => mt::on_result_sent(self, now, key, cx),
+            Crossing::NoMore { subscriber, worker, dialogue } => {
+                mt::on_no_more(self, now, subscriber, (worker, dialogue), cx);
+            }
             Crossing::Report { report } => mt::on_report_elsewhere(self, now, report, cx),
             Crossing::Repeat { worker, key, last, submission } => {
                 duplicates::on_repeat(self, now, (worker, key), last, &submission, cx);
@@ -602,8 +646,8 @@ impl Application for Gateway {
     }
 
     fn is_idle(&self) -> bool {
-        let messages = self.mo.is_empty() && self.mt.is_empty() && self.for_joining.is_empty();
-        messages && self.unsent.is_empty()
+        let over = self.mt.iter().all(|(_, mt)| mt.is_over());
+        self.mo.is_empty() && over && self.for_joining.is_empty() && self.unsent.is_empty()
     }
 
     fn poll_timeout(&self) -> Time {

@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::Numbering;
 use crate::base::IpPrefix;
 use crate::ident::{Digits, Identity, Imsi, Ssn};
 
@@ -53,12 +54,16 @@ pub struct Network {
     pub imsi_prefixes: Vec<Digits>,
     /// Our own global title in it.
     pub title: Digits,
+    /// Its name among networks in P-Charging-Vector (orig-ioi), or empty.
+    pub ioi: String,
     /// What we are to its SMS-GMSC and SMS-IWMSC.
     pub node: Node,
     /// Our own SIP URI in it.
     pub uri: String,
     /// First digits of the service centres that its users may send to; none listed means any.
     pub service_centres: Vec<Digits>,
+    /// How its users spell numbers.
+    pub numbering: Numbering,
     /// The titles of its HLRs, each with the first digits of its subscribers' IMSIs.
     pub hlrs: Vec<(Digits, Digits)>,
     /// Whether its HLRs take us for an SGSN, as which we register subscribers there.

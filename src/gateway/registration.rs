@@ -6,11 +6,11 @@
 
 use core::time::Duration;
 
-use super::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToControl, UeRegister};
+use super::mailbox::{self, RegisterOutcome, RegisterRequest, Registrant, ToControl, UeRegister};
 use super::{Cx, Gateway, alerting};
 use crate::base::Time;
 use crate::ident::Identity;
-use crate::stack::{Answer, Register};
+use crate::stack::{Answer, Register, RegisteredFlow};
 use crate::subscriber::{AccessKind, AccessNetworkInfo, SubscriberId};
 
 /// The most wildcarded identities of one set.
@@ -20,7 +20,7 @@ const AUTHORIZATIONS: usize = 4;
 
 /// 8.7 step 4: the S-CSCF informs us of the registration. 8.1 step 2: a UE registers.
 pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
-    let Some(network) = gateway.network_registering(register.request.source) else {
+    let Some(network) = gateway.network_registering(&register.request) else {
         return on_ue_register(gateway, now, register, cx);
     };
     let Some(contact) = register.contact else {
@@ -59,7 +59,7 @@ fn refresh(
         return None;
     }
     let life = Duration::from_secs(u64::from(register.expires.min(gateway.config.registration_max)));
-    let extended = subscriber.extend(at, subscriber.expiry(at), now + life);
+    let extended = subscriber.refresh(at, now, now + life);
     if extended && of_this_call {
         subscriber.refreshed(at, register.cseq);
     }
@@ -122,7 +122,7 @@ pub(super) fn forward_third_party(
 /// step 5, waits for it.
 pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
     // A host that is trusted with messages is no S-CSCF, and no UE either.
-    let of_core = gateway.network_of(register.request.source).is_some();
+    let of_core = gateway.network_of(&register.request).is_some();
     if of_core || !gateway.networks.iter().any(|network| network.direct) {
         gateway.counts.untrusted_source += 1;
         cx.stack.answer(now, &register.request, 403, cx.outside);
@@ -141,6 +141,7 @@ pub(super) fn on_ue_register(gateway: &mut Gateway, now: Time, register: &Regist
         leaving: register.leaving().collect(),
         q: register.contact_q,
         instance: register.instance.to_vec(),
+        reg_id: register.reg_id,
         target: register.contact_address.filter(beside),
     });
     let mut register = *register;
@@ -193,8 +194,15 @@ pub(super) fn on_registered(now: Time, outcome: &RegisterOutcome, cx: &mut Cx<'_
     let contacts: Vec<(&str, u32)> =
         outcome.contacts.iter().map(|(contact, expires)| (contact.as_str(), *expires)).collect();
     let challenges: Vec<&str> = outcome.challenges.iter().map(String::as_str).collect();
+    let flow = outcome.flow.as_ref().and_then(|flow| {
+        // The newest is first of those with one preference.
+        let contact = outcome.contacts.iter().position(|(contact, _)| *contact == flow.contact)?;
+        let mailbox::Flow { ref instance, reg_id, timer, .. } = *flow;
+        Some(RegisteredFlow { contact, instance, reg_id, timer })
+    });
     let answer = Answer {
         contacts: &contacts,
+        flow,
         challenges: &challenges,
         associated: &outcome.associated,
         date: outcome.date.as_deref(),

@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use crate::base::Time;
-use crate::ident::Identity;
+use crate::ident::{Identity, Msisdn, Number};
 use crate::stack::Message;
 use crate::subscriber::{AccessKind, Binding, Record, Subscriber, SubscriberId};
 
@@ -22,10 +22,14 @@ pub(crate) struct Sender {
 /// 8.9 step 3: an S-CSCF's MESSAGE is from whom it asserts. 8.3 step 3: a UE's is from whoever registered from its
 /// address and port, whatever the message says. Anybody else is nobody.
 pub(super) fn find(gateway: &Gateway, now: Time, message: &Message<'_>) -> Option<Sender> {
-    if let Some(network) = gateway.network_of(message.request.source) {
+    if let Some(network) = gateway.network_of(&message.request) {
         let found = message.asserted.iter().flatten().find_map(|identity| {
             let exact = gateway.subscribers.by_identity(identity.as_bytes());
             Some((exact.or_else(|| by_wildcard(gateway, identity))?.id(), *identity))
+        });
+        let found = found.or_else(|| {
+            let mut numbers = message.asserted_numbers();
+            numbers.find_map(|(identity, number)| Some((by_number(gateway, network, number)?.id(), identity)))
         });
         let (subscriber, identity) = found.unzip();
         return Some(Sender { network, access: AccessKind::Ims, subscriber, identity });
@@ -43,6 +47,13 @@ pub(super) fn find(gateway: &Gateway, now: Time, message: &Message<'_>) -> Optio
         subscriber: Some(subscriber.id()),
         identity: Some(binding.contact),
     })
+}
+
+/// The subscriber whose number it is, in whatever form the core asserts it: the identity of a number is the number (RFC 3261
+/// 19.1.6, RFC 3966 5).
+fn by_number(gateway: &Gateway, network: u16, number: Number) -> Option<Subscriber<'_>> {
+    let key = gateway.networks.get(usize::from(network))?.numbering.key(number)?;
+    gateway.subscribers.by_msisdn(Msisdn::new(key)?)
 }
 
 /// The subscriber one of whose wildcarded identities stands for this one (TS 23.003 13.4A).
@@ -73,10 +84,18 @@ impl Sender {
     }
 }
 
+/// Whether a status tells of the flow to a device rather than what the device says: nobody answers there, or nobody keeps it any
+/// more (RFC 5626 7).
+pub(super) const fn is_of_flow(status: u16) -> bool {
+    matches!(status, 408 | 430)
+}
+
 /// The bindings over which something was tried, by their names.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tried {
     names: [u64; Record::BINDINGS],
+    /// The device of each that has several flows (RFC 5626), and whether it has answered by this one.
+    devices: [(u64, bool); Record::BINDINGS],
     len: u8,
 }
 
@@ -85,8 +104,23 @@ impl Tried {
     pub(super) fn add(&mut self, binding: &Binding) {
         if let Some(place) = self.names.get_mut(usize::from(self.len)) {
             *place = binding.registration;
+            if let Some(device) = self.devices.get_mut(usize::from(self.len)) {
+                *device = (binding.device, false);
+            }
             self.len += 1;
         }
+    }
+
+    /// The device that was tried last has given its answer: by another flow it would give the same (RFC 5626 7).
+    pub(super) fn answered(&mut self) {
+        let last = usize::from(self.len).checked_sub(1).and_then(|at| self.devices.get_mut(at));
+        if let Some((_, answered)) = last {
+            *answered = true;
+        }
+    }
+
+    fn has_answered(&self, binding: &Binding) -> bool {
+        binding.device != 0 && self.devices.contains(&(binding.device, true))
     }
 
     fn has(&self, binding: &Binding) -> bool {
@@ -95,6 +129,9 @@ impl Tried {
 
     /// The preferred binding among those that were not tried yet: a record has them in the order of preference.
     pub(super) fn next<'s>(&self, now: Time, subscriber: &Subscriber<'s>) -> Option<&'s Binding> {
-        subscriber.registered(now).map(|(_, binding)| binding).find(|binding| !self.has(binding))
+        subscriber
+            .registered(now)
+            .map(|(_, binding)| binding)
+            .find(|binding| !self.has(binding) && !self.has_answered(binding))
     }
 }

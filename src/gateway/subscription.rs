@@ -56,7 +56,7 @@ pub(super) fn on_failed(gateway: &mut Gateway, subscription: u64, status: u16, c
 /// What the S-CSCF says about a user. Whether the subscription is there, and what becomes of it, is the control thread's
 /// to say; nobody but an S-CSCF is believed.
 pub(super) fn on_notify(gateway: &mut Gateway, now: Time, notify: &Notify<'_>, cx: &mut Cx<'_>) {
-    let refused = match (User::subscription(notify.key), gateway.network_of(notify.request.source)) {
+    let refused = match (User::subscription(notify.key), gateway.network_of(&notify.request)) {
         (_, None) => {
             gateway.counts.untrusted_source += 1;
             Err(403)

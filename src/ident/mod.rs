@@ -3,12 +3,14 @@
 mod digits;
 mod identity;
 mod nai;
+mod number;
 mod sccp_address;
 mod wildcard;
 
 pub use digits::{Digits, Imsi, Msisdn};
 pub use identity::Identity;
 pub use nai::{Nai, NaiError, ServedRealms};
+pub use number::{Number, Plan, TypeOfNumber};
 pub use sccp_address::{
     GlobalTitle, NatureOfAddress, NumberingPlan, PointCode, SccpAddress, Ssn, TitleIndicator,
 };

@@ -50,6 +50,16 @@ pub trait Outside: Frames {
         let _ = (flow, len);
     }
 
+    /// The same with a message that is longer than a frame.
+    fn send_long_by_stream(&mut self, flow: &Flow, message: &[u8]) {
+        let _ = (flow, message);
+    }
+
+    /// Tells a stream thread that what came by that stream gets no answer.
+    fn no_answer(&mut self, flow: &Flow) {
+        let _ = flow;
+    }
+
     /// Gives all ports what was written so far, so that nothing written later can leave before it by another port.
     fn drain(&mut self);
 }

@@ -15,7 +15,7 @@ use crate::base::{
     Connection, Flow, Inline, IpPrefix, Key, Layer, Malformed, MalformedCounts, Out, SipKey, Time, Transport,
     counts,
 };
-use crate::ident::{Identity, Wildcard, WorkerId};
+use crate::ident::{Identity, Number, Wildcard, WorkerId};
 use crate::proto::link::{self, Datagram};
 use crate::proto::sip::{
     self, ClientConfig, ClientTransactions, Method, Minter, Name, NameAddr, Origin, Received,
@@ -64,6 +64,8 @@ counts! {
         bad_scheme,
         /// Requests refused with 420: an extension that we don't have.
         bad_extension,
+        /// REGISTERs refused with 439: a flow that is somebody else's, through whom the UE comes.
+        flow_of_another,
         /// NOTIFYs refused with 481: their Call-ID or To is of no subscription of ours.
         bad_dialogue,
         /// Requests refused with 483.
@@ -264,15 +266,17 @@ impl Ims {
         malformed: &mut MalformedCounts,
         out: &mut dyn Out,
     ) -> Next<'a> {
-        let &StreamMessage { connection, source, local, ref octets, refused } = arrived;
+        let &StreamMessage { connection, source, local, ref octets, refused, proved } = arrived;
         self.counts.by_stream += 1;
-        let known = contains(&self.config.trusted, source.ip());
+        let known = proved && contains(&self.config.trusted, source.ip());
         let origin = Origin { source, local, octets: octets.len(), known, connection: Some(connection) };
         if let Some(Refused(why)) = refused {
             embedded.keep_within(self.config.limits);
             let why = Malformed::new(Layer::Sip, why as u8, octets.len());
             malformed.add(why);
-            self.refuse_malformed(octets, why, &origin, embedded, out);
+            if !self.refuse_malformed(octets, why, &origin, embedded, out) {
+                out.no_answer(origin.flow(source));
+            }
             return Next::Done;
         }
         self.handle_message(now, octets, &origin, slots, embedded, malformed, out)
@@ -329,8 +333,18 @@ impl Ims {
                 return Next::HandOff(owner);
             }
             let &Origin { source, local, octets, known, connection } = origin;
-            let request =
-                Request { key, message, in_reply_to, report_token, source, local, octets, known, connection };
+            let request = Request {
+                key,
+                message,
+                in_reply_to,
+                report_token,
+                source,
+                local,
+                octets,
+                known,
+                trusted: known,
+                connection,
+            };
             return self.handle_request(now, &request, embedded, out);
         }
         let outcome = self.clients.handle_response(now, &message);
@@ -369,7 +383,10 @@ impl Ims {
                     None => {
                         let body = (self.config.side == Side::Network && status < 300 && is_sms(&message))
                             .then(|| rpdu::read(Side::Network, message.body()));
-                        Indication::Answered { user, status, report: body.flatten().map(|read| read.rp) }
+                        let report = body.flatten().map(|read| read.rp);
+                        let charging = message.header(Name::PChargingVector);
+                        let charging = charging.and_then(sip::ChargingVector::parse);
+                        Indication::Answered { user, status, report, charging }
                     }
                 })
             }
@@ -482,7 +499,7 @@ impl Ims {
         if message.max_forwards() == Some(0) && message.method() != Method::Options {
             return Err(483);
         }
-        if message.header(Name::Require).is_some() {
+        if unsupported(message).next().is_some() {
             return Err(420);
         }
         message.target().filter(|uri| uri.scheme != Scheme::Other).ok_or(416)
@@ -501,6 +518,7 @@ impl Ims {
             415 => self.counts.bad_media_type += 1,
             416 => self.counts.bad_scheme += 1,
             420 => self.counts.bad_extension += 1,
+            439 => self.counts.flow_of_another += 1,
             489 => self.counts.bad_event += 1,
             483 => self.counts.too_many_hops += 1,
             _ => {}
@@ -514,13 +532,10 @@ impl Ims {
         if !is_sms(message) {
             return Err(415);
         }
-        let rpdu::Read { rp, repaired, type_of_number } =
-            rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
+        let rpdu::Read { rp, repaired } = rpdu::read(self.config.side, message.body()).ok_or(400u16)?;
         let number = uri.digits();
         let mut asserted = [None; 3];
-        let served = message.values(Name::PServedUser).take(1).filter_map(identity);
-        let of_core = message.asserted().filter_map(|uri| Uri::of_checked(uri)?.canonical());
-        let identities = served.chain(of_core).filter(|_| request.known);
+        let identities = asserted_uris(request).filter_map(|uri| uri.canonical());
         for (place, identity) in asserted.iter_mut().zip(identities) {
             *place = Some(identity);
         }
@@ -536,9 +551,7 @@ impl Ims {
                 (token.worker, crate::base::Key { slot: token.slot, generation: token.generation })
             }),
             has_in_reply_to: message.header(Name::InReplyTo).is_some(),
-            request_digits: number.map(|number| number.digits),
-            request_is_international: number.is_some_and(|number| number.international),
-            type_of_number,
+            request_number: number.map(|number| Number::of_uri(number.digits, number.international)),
             repaired,
             access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
             rp,
@@ -713,6 +726,13 @@ impl Ims {
     }
 }
 
+/// What a request requires and we don't have: all but outbound, where it is about a registration.
+fn unsupported<'a>(message: &sip::Message<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let registers = message.method() == Method::Register;
+    let is_known = move |option: &&[u8]| registers && option.eq_ignore_ascii_case(register::OUTBOUND);
+    message.values(Name::Require).filter(move |option| !is_known(option))
+}
+
 fn contains(ranges: &[IpPrefix], address: IpAddr) -> bool {
     ranges.iter().any(|range| range.contains(address))
 }
@@ -747,6 +767,15 @@ fn is_sms(message: &sip::Message<'_>) -> bool {
     // Nearly all spell it as we do.
     message.header(Name::ContentType) == Some(SMS.as_bytes())
         || message.content_type().is_some_and(|media_type| media_type.is(SMS))
+}
+
+/// Who sends a MESSAGE, as a trusted core asserts: the served user (RFC 5502), then P-Asserted-Identity.
+pub(super) fn asserted_uris<'a>(request: &Request<'a>) -> impl Iterator<Item = Uri<'a>> + use<'a> {
+    let message = &request.message;
+    let served = message.values(Name::PServedUser).take(1).filter_map(|it| Some(NameAddr::parse(it)?.uri));
+    let uris = served.chain(message.asserted()).filter_map(Uri::of_checked);
+    let known = request.known;
+    uris.filter(move |_| known)
 }
 
 /// The canonical identity of a name-addr or addr-spec.

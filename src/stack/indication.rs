@@ -4,10 +4,10 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use crate::base::{Connection, Key};
-use crate::ident::{Digits, Identity, Imsi, Msisdn, Wildcard, WorkerId};
+use crate::ident::{Identity, Imsi, Msisdn, Number, Wildcard, WorkerId};
 use crate::proto::map::{UserError, Version};
 use crate::proto::sccp::Cause as ReturnCause;
-use crate::proto::sip::{self, ServerKey};
+use crate::proto::sip::{self, ChargingVector, ServerKey};
 use crate::proto::tcap::DialogueId;
 
 /// A SIP request whose final answer the application owes: answer it in the same turn, or defer it.
@@ -29,6 +29,8 @@ pub struct Request<'a> {
     pub octets: usize,
     /// Whether the source is known: see [`Request::from_known`].
     pub(crate) known: bool,
+    /// Whether it comes from one of [`super::ImsConfig::trusted`], which has proved so where it has to.
+    pub trusted: bool,
     /// The stream that it came by; none if it is a datagram.
     pub connection: Option<Connection>,
 }
@@ -74,6 +76,9 @@ pub struct Register<'a> {
     pub contact_wildcard: bool,
     /// Contact's `+sip.instance` without quotes, or empty.
     pub instance: &'a [u8],
+    /// Contact's `reg-id`, if this is a UE's flow as RFC 5626 has it: it comes from the UE itself, with an instance, and
+    /// `outbound` among what it supports.
+    pub reg_id: Option<u32>,
     /// Seconds of life asked for, by Contact's parameter, else by Expires, else 3600 (RFC 3261 10.3); 0 ends the
     /// registration.
     pub expires: u32,
@@ -166,18 +171,30 @@ pub struct Message<'a> {
     pub token: Option<(WorkerId, Key)>,
     /// Whether the request has an In-Reply-To at all, ours or not.
     pub has_in_reply_to: bool,
-    /// The digits of the Request-URI, if it is a telephone number: the service centre's address (8.9 step 6).
-    pub request_digits: Option<Digits>,
-    /// Whether that is an international number (it began with `+`).
-    pub request_is_international: bool,
-    /// The type of number of RP-DA (TS 24.008 table 10.5.118): 1 is international, as where there is none.
-    pub type_of_number: u8,
+    /// The number in the Request-URI, if it is one: the service centre's address (8.9 step 6).
+    pub request_number: Option<Number>,
     /// Of the relay-layer message, a report, only part could be read.
     pub repaired: bool,
     /// P-Access-Network-Info, or empty.
     pub access_network_info: &'a [u8],
     /// The relay-layer message.
     pub rp: Rp<'a>,
+}
+
+impl Message<'_> {
+    /// P-Charging-Vector, if it has one that names the request.
+    #[must_use]
+    pub fn charging_vector(&self) -> Option<ChargingVector<'_>> {
+        ChargingVector::parse(self.request.message.header(sip::Name::PChargingVector)?)
+    }
+
+    /// Those of [`Message::asserted`] that are telephone numbers, each with its number.
+    pub fn asserted_numbers(&self) -> impl Iterator<Item = (Identity, Number)> {
+        super::ims::asserted_uris(&self.request).filter_map(|uri| {
+            let number = uri.digits()?;
+            Some((uri.canonical()?, Number::of_uri(number.digits, number.international)))
+        })
+    }
 }
 
 /// A MESSAGE to a UE with other content than an SM-RP message.
@@ -199,7 +216,7 @@ pub enum Rp<'a> {
         /// Message reference.
         reference: u8,
         /// The service centre's address (RP-DA), unless it is empty.
-        service_centre: Option<Digits>,
+        service_centre: Option<Number>,
         /// The TPDU.
         tpdu: &'a [u8],
     },
@@ -208,7 +225,7 @@ pub enum Rp<'a> {
         /// Message reference.
         reference: u8,
         /// The service centre's address (RP-OA).
-        service_centre: Option<Digits>,
+        service_centre: Option<Number>,
         /// The TPDU.
         tpdu: &'a [u8],
     },
@@ -265,7 +282,7 @@ pub struct ForwardSm<'a> {
     /// SM-RP-OA of a mobile originated message.
     pub msisdn: Option<Msisdn>,
     /// The service centre: SM-RP-DA of a mobile originated, SM-RP-OA of a mobile terminated message.
-    pub service_centre: Option<Digits>,
+    pub service_centre: Option<Number>,
     /// SM-RP-UI, the TPDU.
     pub tpdu: &'a [u8],
     /// More messages wait (mt-forwardSM).
@@ -433,6 +450,8 @@ pub enum Indication<'a> {
         status: u16,
         /// The SM-RP message in the body of a 2xx, where no procedure has one.
         report: Option<Rp<'a>>,
+        /// P-Charging-Vector of the answer.
+        charging: Option<ChargingVector<'a>>,
     },
     /// A UE's own REGISTER of ours was answered 401 with a challenge: it has ended.
     Challenged {
@@ -485,10 +504,14 @@ pub enum Indication<'a> {
         /// How.
         outcome: Outcome<'a>,
     },
-    /// A dialogue that a peer opened has gone before we answered.
+    /// A dialogue that a peer opened has gone before we answered, or before the message that was to follow in it.
     Gone {
         /// The dialogue.
         dialogue: DialogueId,
+        /// Whether an answer of ours was awaited.
+        is_owed: bool,
+        /// Whom another message was to follow for, if it is known.
+        more_for: Option<Imsi>,
     },
 }
 
@@ -521,6 +544,9 @@ pub struct MessageRequest<'a> {
     pub towards_ue: bool,
     /// P-Access-Network-Info, or empty.
     pub access_network_info: &'a [u8],
+    /// P-Charging-Vector towards the core: our identity for the request (icid-value), and the network that it comes from
+    /// (orig-ioi), or empty.
+    pub charging: Option<(&'a [u8], &'a [u8])>,
     /// What it carries.
     pub rp: Rp<'a>,
 }
@@ -588,6 +614,8 @@ pub struct Published<'a> {
 pub struct Answer<'a> {
     /// Contact: URIs and their seconds of life (200 to REGISTER).
     pub contacts: &'a [(&'a str, u32)],
+    /// The flow that was registered (200 to REGISTER): it is required to be one, as RFC 5626 6 has it.
+    pub flow: Option<RegisteredFlow<'a>>,
     /// Values of WWW-Authenticate, each a header of its own (401).
     pub challenges: &'a [&'a str],
     /// P-Associated-URI (200 to REGISTER).
@@ -613,6 +641,19 @@ impl Answer<'_> {
             || self.min_expires.is_some()
             || self.date.is_some()
     }
+}
+
+/// A flow of a UE's, as the answer to its REGISTER names it.
+#[derive(Clone, Copy, Debug)]
+pub struct RegisteredFlow<'a> {
+    /// Which of the contacts it is, by its place.
+    pub contact: usize,
+    /// `+sip.instance`, without quotes.
+    pub instance: &'a [u8],
+    /// `reg-id`.
+    pub reg_id: u32,
+    /// Flow-Timer, in seconds: how long it may be silent.
+    pub timer: Option<u32>,
 }
 
 /// A dialogue of some worker and the invoke in it that waits for an answer.

@@ -15,6 +15,7 @@ use core::net::{IpAddr, SocketAddr};
 pub use crate::proto::link::Part;
 pub use crate::proto::map::{AbsentSubscriberDiagnostic, AlertReason, SmDeliveryFailureCause, UserError};
 pub use crate::proto::sccp::Cause as ReturnCause;
+pub use crate::proto::sip::ChargingVector;
 pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
 pub use ims::{
@@ -22,8 +23,8 @@ pub use ims::{
 };
 pub use indication::{
     Answer, Asked, Content, ForwardSm, Indication, InformRequest, Invoke, Message, MessageRequest, Notify,
-    Operation, Outcome, PublishRequest, Published, Register, RegisterRequest, Request, Rp, SubscribeRequest,
-    Subscribed,
+    Operation, Outcome, PublishRequest, Published, Register, RegisterRequest, RegisteredFlow, Request, Rp,
+    SubscribeRequest, Subscribed,
 };
 pub use ss7::{
     Action, AssociationSetup, Destination, Handshake, LocationUpdate, MapInvoke, MoForward, MtForward, Offer,
@@ -482,7 +483,7 @@ impl Stack {
     ) -> Option<Indication<'a>> {
         let mut wire = Wire { now, link: &mut self.link, outside };
         if let Some(user) = self.ims.poll_expired(now, &mut wire) {
-            return Some(Indication::Answered { user, status: 408, report: None });
+            return Some(Indication::Answered { user, status: 408, report: None, charging: None });
         }
         let Cursor { components, whole, .. } = cursor;
         if self.ss7.has_whole()

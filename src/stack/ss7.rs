@@ -31,7 +31,7 @@ pub use ways::Destination;
 
 use crate::base::{Malformed, MalformedCounts, Slab, Time, counts};
 use crate::codec::Prepend;
-use crate::ident::{Digits, Imsi, Msisdn, PointCode, SccpAddress, Ssn, WorkerId};
+use crate::ident::{Digits, Imsi, Msisdn, Number, PointCode, SccpAddress, Ssn, WorkerId};
 use crate::proto::map::subscription::UpdateLocation;
 use crate::proto::sccp::{self, Reassembly, Sccp};
 use crate::proto::tcap::{self, DialogueId, Dialogues, DialoguesConfig, Owner};
@@ -147,8 +147,10 @@ pub struct MoForward<'a> {
     pub title: Digits,
     /// Our own subsystem number.
     pub ssn: Ssn,
-    /// The service centre, which is called and stands in SM-RP-DA.
+    /// The service centre, which is called.
     pub service_centre: Digits,
+    /// The same as it stands in SM-RP-DA.
+    pub destination: Number,
     /// The originator's number, SM-RP-OA.
     pub msisdn: Option<Msisdn>,
     /// The originator's IMSI.
@@ -169,7 +171,7 @@ pub struct MtForward<'a> {
     /// The recipient, SM-RP-DA.
     pub imsi: Imsi,
     /// The service centre, SM-RP-OA.
-    pub service_centre: Digits,
+    pub service_centre: Number,
     /// SM-RP-UI.
     pub tpdu: &'a [u8],
     /// The service centre has more for the recipient (moreMessagesToSend).

@@ -27,6 +27,8 @@ pub struct StreamMessage {
     pub local: SocketAddr,
     /// The message.
     pub octets: Vec<u8>,
+    /// Whether the peer has proved to be who its address says, or need not: without, it is a stranger.
+    pub proved: bool,
     /// These are only the headers of one that is to be refused, since nobody can say where it ends: the connection is
     /// closed after the answer.
     pub refused: Option<Refused>,
@@ -105,6 +107,15 @@ impl Owner {
             registers: message.method() == Method::Register,
             alias,
         }
+    }
+
+    /// The Flow-Timer, in seconds, that a response of ours to a REGISTER tells a UE (RFC 5626 5.4).
+    #[must_use]
+    pub fn flow_timer(&self, octets: &[u8], slots: &mut Slots) -> Option<u32> {
+        let response =
+            octets.starts_with(b"SIP/2.0 2").then(|| Message::parse(octets, slots).ok()).flatten()?;
+        let value = response.header(Name::FlowTimer).filter(|_| response.method() == Method::Register)?;
+        core::str::from_utf8(value).ok()?.parse().ok()
     }
 
     /// Which request of ours a message is that a worker gave; none if it is a response.

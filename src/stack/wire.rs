@@ -23,14 +23,16 @@ impl Out for Wire<'_> {
     }
 
     fn commit(&mut self, len: usize, flow: Flow) {
-        // What is for a stream has its room in a frame.
-        if self.link.take_long() {
-            return self.link.transmit_long(self.now, &flow, len, self.outside);
+        // What a stream has no room for is counted there; a request's transaction then ends by its timer.
+        match (self.link.take_long(), flow.transport.is_stream()) {
+            (true, true) => self.outside.send_long_by_stream(&flow, self.link.long(len)),
+            (true, false) => self.link.transmit_long(self.now, &flow, len, self.outside),
+            (false, true) => self.outside.send_stream(&flow, len),
+            (false, false) => self.link.transmit(self.now, &flow, len, self.outside),
         }
-        match flow.transport.is_stream() {
-            // What has no room is counted there; a request's transaction then ends by its timer.
-            true => self.outside.send_stream(&flow, len),
-            false => self.link.transmit(self.now, &flow, len, self.outside),
-        }
+    }
+
+    fn no_answer(&mut self, flow: Flow) {
+        self.outside.no_answer(&flow);
     }
 }

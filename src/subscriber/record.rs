@@ -1,6 +1,6 @@
 //! What is known about one subscriber.
 
-use crate::base::Connection;
+use crate::base::{Connection, Time};
 use crate::ident::{Identity, Imsi, Msisdn};
 use core::fmt;
 use core::net::SocketAddr;
@@ -85,6 +85,8 @@ pub struct Binding {
     pub fingerprint: u64,
     /// A keyed hash of what names this binding among those of the subscriber: access and device, or contact.
     pub registration: u64,
+    /// A keyed hash of what names the UE's device, which may have several flows, each a binding (RFC 5626); 0: nothing does.
+    pub device: u64,
     /// A keyed hash of the REGISTER's Call-ID.
     pub call: u64,
     /// The REGISTER's CSeq.
@@ -100,6 +102,8 @@ pub struct Record {
     identities: Box<[Identity]>,
     /// The set of each identity: those of one set register and leave together.
     sets: Box<[u8]>,
+    /// Until when each set is registered, where there are several.
+    ends: Box<[(u8, Time)]>,
     bindings: Box<[Binding]>,
 }
 
@@ -131,6 +135,7 @@ impl Record {
             private_identity,
             identities: identities.into(),
             sets: identities.iter().map(|_| 0).collect(),
+            ends: [].into(),
             bindings: bindings.into(),
         })
     }
@@ -142,6 +147,29 @@ impl Record {
             self.sets = sets.into();
         }
         self
+    }
+
+    /// The same record, whose sets are registered until these times. Where there is but one, its binding's expiry says all.
+    #[must_use]
+    pub fn until(mut self, ends: &[(u8, Time)]) -> Self {
+        let is_there = |(set, _): &(u8, Time)| *set != Self::EVERY_SET && self.sets.contains(set);
+        let ends: Vec<_> = ends.iter().copied().filter(is_there).collect();
+        self.ends = if ends.len() > 1 { ends.into() } else { [].into() };
+        self
+    }
+
+    /// Until when each set is registered, if there are several that registered apart; a binding of theirs lives as long as
+    /// the last of them.
+    #[must_use]
+    pub fn ends(&self) -> &[(u8, Time)] {
+        &self.ends
+    }
+
+    /// Until when the set of an identity is registered, if several registered apart.
+    #[must_use]
+    pub fn end_of(&self, identity: &Identity) -> Option<Time> {
+        let set = self.set_of(identity)?;
+        self.ends.iter().find(|(it, _)| *it == set).map(|(_, end)| *end)
     }
 
     /// The identities with their sets, the default one first.
@@ -162,7 +190,8 @@ impl Record {
             return None;
         }
         let (identities, sets): (Vec<_>, Vec<_>) = self.in_their_sets().filter(|(_, it)| *it != set).unzip();
-        Some(Self { identities: identities.into(), sets: sets.into(), ..self.clone() })
+        let rest = Self { identities: identities.into(), sets: sets.into(), ..self.clone() };
+        Some(rest.until(&self.ends))
     }
 
     /// The same subscriber with other bindings; `None` if there are too many.
@@ -174,6 +203,7 @@ impl Record {
         (bindings.len() <= Self::BINDINGS).then(|| Self {
             bindings: bindings.into(),
             sets: sets.collect(),
+            ends: if has_sets { self.ends.clone() } else { [].into() },
             ..self.clone()
         })
     }

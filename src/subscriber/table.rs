@@ -286,6 +286,14 @@ impl<'t> Subscriber<'t> {
             })
     }
 
+    /// A refresh: a binding that holds at `now` lives until `new`. False if it has ended, which the writer may have found at
+    /// this moment, or its record is being replaced.
+    #[must_use]
+    pub fn refresh(&self, binding: usize, now: Time, new: Time) -> bool {
+        let until = self.expiry(binding);
+        until > now && self.extend(binding, until, new)
+    }
+
     /// The CSeq of the newest REGISTER of a binding's Call-ID, be it a mere refresh.
     #[must_use]
     pub fn sequence(&self, binding: usize) -> u32 {

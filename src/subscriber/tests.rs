@@ -35,6 +35,7 @@ fn binding(n: u64, version: u64) -> Binding {
         access_network_info: AccessNetworkInfo::new(format!("{n} {version}").as_bytes()),
         fingerprint: version,
         registration: n << 32 | version,
+        device: 0,
         call: n,
         sequence: version as u32,
     }
@@ -179,18 +180,66 @@ fn words_live_on_through_registrations_and_end_with_the_subscriber() {
     let reader = &readers[0];
     let holder = Holder { worker: WorkerId(1), slot: 5, generation: 9 };
     let id = writer.register(record(1, 0), &[None]).unwrap();
-    assert_eq!(reader.get(id).unwrap().begin_mt(holder), Ok(1));
+    let reference = reader.get(id).unwrap().begin_mt(holder).unwrap();
     let (first, second) = (LastMo::new(WorkerId(1), 7, 77), LastMo::new(WorkerId(0), 8, 78));
     assert!(reader.get(id).unwrap().begin_mo(None, first));
     writer.register(record(1, 1), &[None]).unwrap();
     let subscriber = reader.get(id).unwrap();
-    assert_eq!(subscriber.mt_holder(), Some((holder, 1)));
+    assert_eq!(subscriber.mt_holder(), Some((holder, reference)));
     assert!(!subscriber.begin_mo(None, second), "somebody was quicker");
     assert_eq!(subscriber.last_mo(), Some(first));
     assert!(subscriber.begin_mo(Some(first), second) && !subscriber.end_mo(first));
     assert!(subscriber.end_mo(second) && subscriber.last_mo().is_none());
     assert!(subscriber.end_mt(holder));
-    assert_eq!(subscriber.begin_mt(holder), Ok(2));
+    assert_eq!(subscriber.begin_mt(holder), Ok(reference.wrapping_add(1)));
+}
+
+/// A report of a message before may come without In-Reply-To, as late as it likes.
+#[test]
+fn references_go_on_when_a_subscriber_comes_back() {
+    let holder = Holder { worker: WorkerId(1), slot: 5, generation: 9 };
+    let next = |writer: &mut Writer, n: u64| {
+        let id = writer.register(record(n, 0), &[None]).unwrap();
+        let subscriber = writer.get(id).unwrap();
+        let reference = subscriber.begin_mt(holder).unwrap();
+        assert!(subscriber.end_mt(holder));
+        writer.deregister(id);
+        reference
+    };
+    let mut writer = table(&config(4, 0)).0;
+    let first = next(&mut writer, 1);
+    next(&mut writer, 2);
+    assert_eq!(next(&mut writer, 1), first.wrapping_add(1), "whatever place he has now");
+    let firsts: std::collections::BTreeSet<u8> = (10..74).map(|n| next(&mut writer, n)).collect();
+    assert!(firsts.len() > 32, "nobody knows where they begin: {firsts:?}");
+    let other = TableConfig { key: SipKey::new([8; 16]), ..config(4, 0) };
+    let mut restarted = table(&other).0;
+    let again: Vec<u8> = (1..9).map(|n| next(&mut restarted, n)).collect();
+    let before: Vec<u8> = (1..9).map(|n| next(&mut writer, n)).collect();
+    assert_ne!(again, before);
+}
+
+/// A worker's refresh and the control thread's sweep fall together: the binding lives or has ended, and both know it.
+#[test]
+fn a_refresh_and_an_end_are_not_both() {
+    let (mut writer, readers) = table(&config(1, 1));
+    let turns = if cfg!(miri) { 20 } else { 5_000 };
+    for turn in 0..turns {
+        let id = writer.register(record(1, 0), &[Some(T1)]).unwrap();
+        let (of_worker, start) = (readers[0].get(id).unwrap(), std::sync::Barrier::new(2));
+        let ended = std::thread::scope(|scope| {
+            let worker = scope.spawn(|| {
+                start.wait();
+                of_worker.refresh(0, Time::ZERO, T2)
+            });
+            let subscriber = writer.get(id).unwrap();
+            start.wait();
+            let ended = subscriber.extend(0, T1, Time::ZERO);
+            assert_ne!(worker.join().unwrap(), ended, "turn {turn}");
+            ended
+        });
+        assert_eq!(writer.get(id).unwrap().expiry(0), if ended { Time::ZERO } else { T2 });
+    }
 }
 
 #[test]
@@ -198,7 +247,7 @@ fn places_and_records_wait_for_every_reader() {
     let (mut writer, mut readers) = table(&config(1, 2));
     let id = writer.register(record(1, 0), &[None]).unwrap();
     let holder = Holder { worker: WorkerId(1), slot: 5, generation: 9 };
-    assert_eq!(readers[0].get(id).unwrap().begin_mt(holder), Ok(1));
+    assert!(readers[0].get(id).unwrap().begin_mt(holder).is_ok());
     writer.register(record(1, 1), &[None]).unwrap();
     assert!(writer.deregister(id));
     assert_eq!(writer.reclaim(), 0);
@@ -425,6 +474,9 @@ fn one_of_two_racing_holders_wins_each_time() {
     let (mut writer, readers) = table(&config(1, 2));
     let id = writer.register(record(1, 0), &[Some(Time::ZERO)]).unwrap();
     let turns = if cfg!(miri) { 50 } else { 50_000 };
+    let first = Holder { worker: WorkerId(8), slot: 0, generation: 0 };
+    let before = writer.get(id).unwrap().begin_mt(first).unwrap();
+    assert!(writer.get(id).unwrap().end_mt(first));
     let inside = AtomicU64::new(0);
     let sum: u64 = std::thread::scope(|scope| {
         let threads: Vec<_> = readers
@@ -464,5 +516,6 @@ fn one_of_two_racing_holders_wins_each_time() {
     let subscriber = writer.get(id).unwrap();
     assert_eq!(subscriber.expiry(0).as_nanos(), sum, "no extension was lost");
     let last = Holder { worker: WorkerId(9), slot: 0, generation: 0 };
-    assert_eq!(subscriber.begin_mt(last), Ok((2 * 2 * turns + 1) as u8), "no reference was given twice");
+    let given = (2 * 2 * turns + 1) as u8;
+    assert_eq!(subscriber.begin_mt(last), Ok(before.wrapping_add(given)), "no reference was given twice");
 }

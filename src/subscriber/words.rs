@@ -75,9 +75,14 @@ impl MtWord {
         Holder::from_bits(word).map(|holder| (holder, word as u8))
     }
 
-    /// For the writer, while the slot is nobody's.
-    pub(super) fn reset(&self) {
-        self.0.store(0, Ordering::Relaxed);
+    /// The RP-Message-Reference used last.
+    pub(super) fn reference(&self) -> u8 {
+        self.0.load(Ordering::Acquire) as u8
+    }
+
+    /// For the writer, while the slot is nobody's: the next reference follows on this one.
+    pub(super) fn reset(&self, reference: u8) {
+        self.0.store(reference.into(), Ordering::Relaxed);
     }
 }
 

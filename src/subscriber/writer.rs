@@ -68,11 +68,13 @@ pub fn table(config: &TableConfig) -> (Writer, Vec<Reader>) {
     assert!(config.subscribers <= MAX_SLOTS, "too many subscribers for one table");
     let table = Arc::new(Table::new(config));
     let readers = (0..config.readers).map(|number| Reader::new(table.clone(), number)).collect();
+    let references = config.key.derive("references");
     let writer = Writer {
         free: (0..config.subscribers as u32).map(|slot| SubscriberId { slot, generation: 0 }).collect(),
         retired: VecDeque::new(),
         leaving: VecDeque::new(),
         swept: 0,
+        references: (0..REFERENCES).map(|at| references.hash_u64(at) as u8).collect(),
         key: config.key.derive("digest"),
         counts: TableCounts::default(),
         table,
@@ -82,6 +84,8 @@ pub fn table(config: &TableConfig) -> (Writer, Vec<Reader>) {
 
 /// Old records that may wait for readers before registrations are refused.
 const UNRECLAIMED: usize = 1 << 16;
+/// Subscribers whose RP-Message-Reference goes on where it was when they come back, and others that share their places.
+const REFERENCES: u64 = 1 << 16;
 /// Places looked at by one call of [`Writer::expired`].
 const SWEEP: usize = 1 << 16;
 
@@ -94,6 +98,9 @@ pub struct Writer {
     retired: VecDeque<(u64, Retired)>,
     /// Emptied places, likewise: readers may still hold a subscriber there and change its words.
     leaving: VecDeque<(u64, SubscriberId)>,
+    /// The RP-Message-Reference that whoever was last in such a place had when he went; at first any. A report without
+    /// In-Reply-To of a message before must not end another's delivery.
+    references: Box<[u8]>,
     /// Where the next sweep for expired bindings starts.
     swept: usize,
     /// Secret behind the digest.
@@ -166,14 +173,24 @@ impl Writer {
         } else {
             self.free.pop_front();
             self.counts.added += 1;
+            let at = self.reference_of(&record);
+            let reference = self.references.get(at).copied().unwrap_or(0);
             if let Some(slot) = self.slot(id) {
-                slot.mt.reset();
+                slot.mt.reset(reference);
                 slot.last_mo.reset();
                 slot.unri.reset();
             }
         }
         self.publish(id, record, expiries);
         Ok(id)
+    }
+
+    /// The place of a subscriber's RP-Message-Reference while he is not here.
+    fn reference_of(&self, record: &Record) -> usize {
+        let table = &*self.table;
+        let by_number = || record.msisdn().map(|msisdn| table.hash_msisdn(msisdn));
+        let hash = record.imsi().map(|imsi| table.hash_imsi(imsi)).or_else(by_number);
+        (hash.unwrap_or(0) % REFERENCES) as usize
     }
 
     fn slot(&self, id: SubscriberId) -> Option<&Slot> {
@@ -315,6 +332,11 @@ impl Writer {
         for (index, hash) in self.keys_beyond(present.record(), None) {
             index.remove(hash, id.slot);
         }
+        let at = self.reference_of(present.record());
+        let last = self.slot(id).map(|slot| slot.mt.reference());
+        if let (Some(place), Some(last)) = (self.references.get_mut(at), last) {
+            *place = last;
+        }
         let old = self.slot(id).and_then(|slot| slot.swap(None));
         self.retire(old);
         let epoch = self.table.epochs.advance();
@@ -363,15 +385,16 @@ impl Writer {
         self.retired.len()
     }
 
-    /// Looks for subscribers of whom a binding has ended by `now`, in the next 65,536 places of the table: called
-    /// regularly, it goes round.
+    /// Looks for subscribers of whom a binding has ended by `now`, or a set of identities, in the next 65,536 places of the
+    /// table: called regularly, it goes round.
     pub fn expired(&mut self, now: Time, found: &mut impl FnMut(SubscriberId)) {
         let places = self.table.slots.len();
         for _ in 0..places.min(SWEEP) {
             let slot = self.swept as u32;
             self.swept = if self.swept + 1 < places { self.swept + 1 } else { 0 };
             if let Some(subscriber) = self.table.at(slot)
-                && subscriber.registered(now).count() < subscriber.record().bindings().len()
+                && (subscriber.registered(now).count() < subscriber.record().bindings().len()
+                    || subscriber.record().ends().iter().any(|(_, end)| *end <= now))
             {
                 found(subscriber.id());
             }
@@ -452,6 +475,7 @@ fn digest_of(key: &SipKey, record: &Record) -> u64 {
             access_network_info,
             fingerprint: _,
             registration: _,
+            device: _,
             call: _,
             sequence: _,
         } = binding;

@@ -5,10 +5,11 @@ mod measure;
 
 mod harness;
 
+use harness::config::Options;
+use harness::memory::{Memory, TURN, build};
 use harness::peers::{Peers, Ue, deliver};
 use harness::steps::{delivered, submitted_as};
-use harness::turned::{TURN, Turned, turn};
-use ipsmgw::base::{Bell, Connection, ConnectionId};
+use ipsmgw::base::{Bell, Connection, ConnectionId, Time};
 use ipsmgw::dataplane::stream_rings;
 use ipsmgw::proto::sip::Slots;
 use ipsmgw::stack::{FromStream, Owner, StreamMessage};
@@ -30,11 +31,12 @@ fn refreshed_in_fragments(peers: &mut Peers, ue: &Ue) {
 fn steady_state_turns_allocate_nothing() {
     let allocations = Rc::new(Cell::new(0));
     let counted = allocations.clone();
-    let turned = Turned::new("alloc", move |workers, now| {
-        let (_, cost) = measure::cost(|| turn(workers, now));
+    let counting = move |turn: &mut dyn FnMut()| {
+        let (_, cost) = measure::cost(turn);
         counted.set(counted.get() + cost);
-    });
-    let mut peers = Peers::new(Box::new(turned), 1);
+    };
+    let memory = Memory::around(Options::DEFAULT, Box::new(counting));
+    let mut peers = Peers::new(Box::new(memory), 1);
     peers.until("traffic", |peers| peers.ss7.active[0].then_some(()));
     peers.settle();
     for number in 0..USERS {
@@ -66,7 +68,8 @@ fn steady_state_turns_allocate_nothing() {
 
 /// Allocations in turns with messages by a stream, whose buffers go round.
 fn of_streams() -> u64 {
-    let Turned { mut now, parts, .. } = Turned::new("streams", |_, _| ());
+    let (parts, _ends, _pool) = build(Options::DEFAULT);
+    let mut now = Time::from_millis(1000);
     let spread = parts.key.derive("spread");
     let (mut ends, mut threads) = (vec![], vec![]);
     for _ in &parts.workers {
@@ -90,10 +93,14 @@ fn of_streams() -> u64 {
         let mut octets = thread.buffer().unwrap_or_default();
         octets.clear();
         octets.extend(message.as_bytes());
-        let message = StreamMessage { connection, source, local, octets, refused: None };
+        let message = StreamMessage { connection, source, local, octets, proved: true, refused: None };
         assert!(thread.send(FromStream::Message(message)).is_ok());
         now += TURN;
-        let (_, cost) = measure::cost(|| turn(&mut workers, now));
+        let (_, cost) = measure::cost(|| {
+            for worker in &mut workers {
+                worker.turn(now);
+            }
+        });
         allocations += if number < WARM_UP { 0 } else { cost };
         let answer = thread.receive().expect("an answer");
         assert!(answer.bytes().starts_with(b"SIP/2.0 200 OK\r\n"));

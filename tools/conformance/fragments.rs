@@ -3,49 +3,18 @@
 
 mod harness;
 
+use harness::config::Options;
+use harness::memory::Memory;
 use harness::peers::{IMS, Peers, SCSCF, Ue, deliver};
-use harness::turned::{Turned, turn};
 use harness::wire;
-use ipsmgw::base::Counts;
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::time::Duration;
 
-/// What all workers have counted together, by name.
-type Totals = Rc<RefCell<BTreeMap<&'static str, u64>>>;
-
-fn gateway(name: &str) -> (Peers, Totals) {
-    paced(name, Rc::default())
-}
-
-/// The same; once `pace` is something, turns are so far apart.
-fn paced(name: &str, pace: Rc<Cell<Duration>>) -> (Peers, Totals) {
-    let totals = Totals::default();
-    let shown = totals.clone();
-    let turned = Turned::new(name, move |workers, now| {
-        turn(workers, now);
-        let mut totals = shown.borrow_mut();
-        totals.clear();
-        for worker in workers {
-            worker.stack().assert_invariants();
-            let mut add = |name, value| *totals.entry(name).or_default() += value;
-            let counts: [&dyn Counts; 3] =
-                [&worker.stack().link().counts, &worker.stack().counts, worker.counts().1];
-            for counts in counts {
-                counts.each(&mut |name, _, value| add(name, value));
-            }
-            worker.stack().fill(&mut |name, used, _| {
-                if name == "ip_reassemblies" {
-                    add(name, used as u64);
-                }
-            });
-        }
-    });
-    let mut peers = Peers::new(Box::new(turned.paced(pace)), 1);
+fn gateway() -> (Peers, Memory) {
+    let memory = Memory::new(Options::DEFAULT);
+    let mut peers = Peers::new(Box::new(memory.clone()), 1);
     peers.until("traffic", |peers| peers.ss7.active[0].then_some(()));
     peers.settle();
-    (peers, totals)
+    (peers, memory)
 }
 
 /// The S-CSCF of the first network at both families.
@@ -55,7 +24,7 @@ fn sources() -> [std::net::SocketAddr; 2] {
 
 #[test]
 fn fragments_by_both_queues_meet() {
-    let (mut peers, totals) = gateway("meet");
+    let (mut peers, memory) = gateway();
     for number in 0..200 {
         let mut draft = peers.large_register(&Ue::home1(number), 3600, 3515);
         draft.source = sources()[number as usize % 2];
@@ -72,18 +41,22 @@ fn fragments_by_both_queues_meet() {
         let response = peers.expect_response(&draft);
         assert_eq!(response.status(), 200, "{response:#?}");
     }
-    let totals = totals.borrow();
-    assert_eq!((totals["reassembled"], totals["fragments_of_refused"]), (200, 0));
-    assert!(totals["reassembled_handed_over"] > 50, "{totals:?}");
-    assert_eq!(totals["parts_handed_off"], totals["reassembled_handed_over"] * 2);
-    assert_eq!((totals["parts_lost"], totals["ring_full"], totals["ip_reassemblies"]), (0, 0, 0));
+    memory.assert_invariants();
+    let total = |name| memory.total(name);
+    assert_eq!((total("link.reassembled"), total("link.fragments_of_refused")), (200, 0));
+    assert!(total("stack.reassembled_handed_over") > 50, "{}", total("stack.reassembled_handed_over"));
+    assert_eq!(total("transmit.parts_handed_off"), total("stack.reassembled_handed_over") * 2);
+    assert_eq!(
+        (total("stack.parts_lost"), total("transmit.ring_full"), total("fill.ip_reassemblies")),
+        (0, 0, 0)
+    );
 }
 
 /// The other way: a response that copies what fits one datagram and no packet.
 #[test]
 fn a_long_response_goes_in_fragments() {
     for source in sources() {
-        let (mut peers, _) = gateway(if source.is_ipv4() { "long4" } else { "long6" });
+        let (mut peers, memory) = gateway();
         for queue in [0, 1] {
             let mut draft = peers.draft(0, "OPTIONS", "sip:ipsmgw.home1.net");
             draft.source = source;
@@ -100,6 +73,7 @@ fn a_long_response_goes_in_fragments() {
             assert_eq!(peers.expect_response(&draft).status(), 200);
             assert_eq!(peers.pieces_received - before, 3);
         }
+        memory.assert_invariants();
     }
 }
 
@@ -107,7 +81,7 @@ fn a_long_response_goes_in_fragments() {
 /// request's next try goes in fragments.
 #[test]
 fn a_proved_too_big_makes_the_next_try_smaller() {
-    let (mut peers, totals) = gateway("narrow");
+    let (mut peers, memory) = gateway();
     let ue = Ue::home1(0);
     peers.register(&ue);
     // With 140 octets of user data.
@@ -126,19 +100,19 @@ fn a_proved_too_big_makes_the_next_try_smaller() {
     peers.send_frame(IMS, 1 - message.queue, &told[0]);
     let again = peers.expect_message();
     assert_eq!((again.raw == message.raw, peers.pieces_received), (true, 0), "not believed");
-    assert_eq!(totals.borrow()["paths_lowered"], 0);
+    assert_eq!(memory.total("link.paths_lowered"), 0);
     peers.send_frame(IMS, 1 - message.queue, &told[1]);
     let again = peers.expect_message();
     assert_eq!((again.raw == message.raw, peers.pieces_received), (true, 2));
-    assert_eq!(totals.borrow()["paths_lowered"], 2, "by both workers");
+    assert_eq!(memory.total("link.paths_lowered"), 2, "by both workers");
     peers.answer(&again, "200 OK");
+    memory.assert_invariants();
 }
 
 /// What strangers leave behind takes room for a time, and is gone after it; a peer that is configured is not in their way.
 #[test]
 fn a_flood_of_first_fragments_ends() {
-    let pace = Rc::new(Cell::new(Duration::ZERO));
-    let (mut peers, totals) = paced("flood", pace.clone());
+    let (mut peers, memory) = gateway();
     for number in 0..1000u16 {
         let mut draft = peers.large_register(&Ue::home1(number.into()), 3600, 3515);
         let [high, low] = number.to_be_bytes();
@@ -147,15 +121,17 @@ fn a_flood_of_first_fragments_ends() {
         peers.step();
     }
     peers.settle();
-    assert_eq!(totals.borrow()["ip_reassemblies"], 64, "half of what two workers have");
-    assert_eq!(totals.borrow()["reassembly_full"], 1000 - 64);
+    assert_eq!(memory.total("fill.ip_reassemblies"), 64, "half of what two workers have");
+    assert_eq!(memory.total("link.reassembly_full"), 1000 - 64);
     let draft = peers.large_register(&Ue::home1(0), 3600, 3515);
     peers.send_in_fragments(&draft, 1400, |_| (), &[0, 1]);
     assert_eq!(peers.expect_response(&draft).status(), 200);
-    pace.set(Duration::from_millis(10));
+    memory.pace(Duration::from_millis(10));
     let end = peers.now() + Duration::from_secs(15);
     peers.until("their time", |peers| (peers.now() > end).then_some(()));
-    assert_eq!((totals.borrow()["ip_reassemblies"], totals.borrow()["reassembly_late"]), (0, 64));
+    assert_eq!((memory.total("fill.ip_reassemblies"), memory.total("link.reassembly_late")), (0, 64));
     // ICMP tells no more of them than the limit of all errors allows.
-    assert!(totals.borrow()["errors_out"] <= 64, "{:?}", totals.borrow());
+    let errors = memory.total("link.errors_out");
+    assert!(errors <= 64, "{errors}");
+    memory.assert_invariants();
 }

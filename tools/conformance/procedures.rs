@@ -5,6 +5,8 @@ mod harness;
 
 #[path = "procedures/alerting.rs"]
 mod alerting;
+#[path = "procedures/charging.rs"]
+mod charging;
 #[path = "procedures/core_hosts.rs"]
 mod core_hosts;
 #[path = "procedures/direct.rs"]
@@ -25,6 +27,8 @@ mod mo;
 mod mt;
 #[path = "procedures/network.rs"]
 mod network;
+#[path = "procedures/numbers.rs"]
+mod numbers;
 #[path = "procedures/r1.rs"]
 mod r1;
 #[path = "procedures/reg_event.rs"]

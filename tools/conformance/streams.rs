@@ -2,6 +2,8 @@
 
 mod harness;
 
+#[path = "streams/ends.rs"]
+mod ends;
 #[path = "streams/world.rs"]
 mod world;
 
@@ -105,6 +107,58 @@ fn a_trusted_host_has_to_prove_its_name() {
 }
 
 #[test]
+fn a_host_of_the_core_is_believed_once_it_has_proved_its_domain() {
+    let mut world = World::new(Settings { trusted: "[\"127.0.0.4\"]", ..Settings::default() });
+    let mut scscf = world.connect(BY_TCP);
+    let ue = Ue::home1(3);
+    let register = world.peers.full_register(&ue, 3600);
+    assert_eq!(world.transact(&mut scscf, register).status(), 200);
+    // By TCP it is its address that is believed, as by UDP; by TLS it has something to show, and shows nothing.
+    let stripped = |world: &World| world.sum(|worker| worker.stack().ims().counts.asserted_stripped);
+    for (certificate, secure, status) in
+        [(None, true, 403), (Some("gateway"), true, 202), (None, false, 202), (None, true, 403)]
+    {
+        let from = "127.0.0.4";
+        let mut host = if secure { world.connect_tls(from, certificate) } else { world.connect(from) };
+        let before = stripped(&world);
+        let submit = world.peers.fresh_submit();
+        let submission = world.peers.message(&ue, CENTRE_URI, &rp_data(7, CENTRE, &submit));
+        assert_eq!(world.transact(&mut host, submission).status(), status);
+        assert_eq!(stripped(&world) - before, u64::from(status == 403));
+    }
+    assert_eq!(world.count("closed_peer_refused"), 0);
+}
+
+#[test]
+fn certificates_are_read_again() {
+    let mut world = World::new(Settings::default());
+    let any = || "127.0.0.9:0".parse().unwrap();
+    let mut before = world.connect_tls("127.0.0.9", None);
+    let mut scscf = world.connect(BY_TLS);
+    let asked = world.options();
+    assert_eq!(world.transact(&mut scscf, asked).status(), 200);
+    // What can't be used is refused, and what was read before stays.
+    let error = world.read_again(["wildcard", "gateway", "ca"]).unwrap_err();
+    assert!(error.file.ends_with("own.pem"), "{error:?}");
+    assert_eq!(error.remedy, "let [sip.tls] certificate and key belong together");
+    let mut still = world.connect_tls("127.0.0.9", None);
+    // Another certificate of the gateway's, and an authority that has not signed the S-CSCF's.
+    world.read_again(["scscf", "scscf", "gateway"]).unwrap();
+    assert!(world.connect_tls_to(any(), None, "ipsmgw.home1.net").is_err(), "it has another name now");
+    let mut after = world.connect_tls_to(any(), None, "dns.home1.net").unwrap();
+    for peer in [&mut before, &mut still, &mut after, &mut scscf] {
+        let asked = world.options();
+        assert_eq!(world.transact(peer, asked).status(), 200, "those that are open stay");
+    }
+    let refused =
+        world.connect_tls_to(format!("{BY_TLS}:0").parse().unwrap(), Some("scscf"), "dns.home1.net");
+    if let Ok(mut refused) = refused {
+        world.until_closed(&mut refused);
+    }
+    assert!(world.count("closed_handshake") >= 1);
+}
+
+#[test]
 fn a_ue_is_reached_by_its_connection_alone() {
     let mut world = World::new(Settings { direct: "none", ..Settings::default() });
     for secure in [false, true] {
@@ -134,6 +188,91 @@ fn a_ue_is_reached_by_its_connection_alone() {
         let otid = world.peers.send_mt(&phone.ue.imsi, &deliver());
         assert_error(&world.peers.expect_end(&otid), ABSENT);
     }
+}
+
+/// A UE registers one of its flows by a connection of its own, and reads what the answer says of it.
+fn registers_flow(world: &mut World, phone: &mut Phone, number: u32, timer: &str) -> Peer {
+    let mut peer = world.connect("127.0.0.8");
+    let instance = "+sip.instance=\"<urn:gsma:imei:90420156-025763-0>\"";
+    phone.parameters = format!(";reg-id={number};{instance}");
+    let register = world.peers.phone_register(phone, 3600).with("Supported", "path, outbound");
+    let registered = world.transact(&mut peer, register);
+    assert_eq!(registered.status(), 200, "{registered:#?}");
+    assert_eq!((registered.header("Require"), registered.header("Flow-Timer")), ("outbound", timer));
+    let contact = format!("<{}>;reg-id={number};{instance};expires=3600", phone.contact);
+    assert_eq!(registered.all("Contact")[0], contact);
+    peer
+}
+
+#[test]
+fn the_next_flow_of_a_ue_takes_over() {
+    let mut world = World::new(Settings { direct: "none", ..Settings::default() });
+    let mut phone = Phone::with_sim(2).at("127.0.0.8:5060".parse().unwrap());
+    let mut first = registers_flow(&mut world, &mut phone, 1, "120");
+    let mut second = registers_flow(&mut world, &mut phone, 2, "120");
+    let known = phone.clone();
+    let takes = |world: &mut World, by: &mut Peer, otid: &[u8]| {
+        let message = world.expect(by, "the MESSAGE", harness::sip::Sip::is_request);
+        by.send(&message.response("200 OK", ""));
+        let report = world.peers.phone_message(&known, "sip:ipsmgw.home1.net", &rp_ack(&message));
+        let report = report.with("In-Reply-To", message.header("Call-ID"));
+        assert_eq!(world.transact(by, report).status(), 200);
+        world.peers.expect_end(otid).component(0xa2);
+    };
+    // The newest first; who says that it has failed, or nothing, has the next tried (RFC 5626 7).
+    let otid = world.peers.send_mt(&phone.ue.imsi, &deliver());
+    let message = world.expect(&mut second, "the MESSAGE", harness::sip::Sip::is_request);
+    second.send(&message.response("430 Flow Failed", ""));
+    takes(&mut world, &mut first, &otid);
+    // What the device itself says it would say by any flow.
+    let otid = world.peers.send_mt(&phone.ue.imsi, &deliver());
+    let message = world.expect(&mut second, "the MESSAGE", harness::sip::Sip::is_request);
+    second.send(&message.response("486 Busy Here", ""));
+    world.peers.expect_end(&otid).component(0xa3);
+    assert!(first.take(harness::sip::Sip::is_request).is_none());
+    // A connection that is lost is a flow less.
+    let otid = world.peers.send_mt(&phone.ue.imsi, &deliver());
+    world.expect(&mut second, "the MESSAGE", harness::sip::Sip::is_request);
+    drop(second);
+    takes(&mut world, &mut first, &otid);
+    // The same flow by another connection takes the place of the first.
+    let mut again = registers_flow(&mut world, &mut phone, 1, "120");
+    let otid = world.peers.send_mt(&phone.ue.imsi, &deliver());
+    takes(&mut world, &mut again, &otid);
+    drop(again);
+    world.until("the end of the flow", |world| (world.lost() == 2).then_some(()));
+    let otid = world.peers.send_mt(&phone.ue.imsi, &deliver());
+    assert_error(&world.peers.expect_end(&otid), ABSENT);
+    assert!(first.take(|_| true).is_none(), "what was replaced is no flow any more");
+}
+
+#[test]
+fn a_flow_that_is_silent_is_dead() {
+    let mut world = World::new(Settings { direct: "none", flow_timer_s: 1, ..Settings::default() });
+    let mut phone = Phone::with_sim(2).at("127.0.0.8:5060".parse().unwrap());
+    let mut silent = registers_flow(&mut world, &mut phone, 1, "1");
+    let mut pings = registers_flow(&mut world, &mut phone, 2, "1");
+    // Nobody promised that this one would be heard of.
+    let mut stranger = world.connect("127.0.0.9");
+    let mut sent = 0;
+    world.until("its end", |world| {
+        pings.send(b"\r\n\r\n");
+        sent += 1;
+        pass(&mut world.peers, Duration::from_millis(200));
+        silent.is_closed().then_some(())
+    });
+    world.until("pongs", |_| (pings.pongs() == sent).then_some(()));
+    assert!(!pings.is_closed() && !stranger.is_closed());
+    assert_eq!((world.count("closed_flow_dead"), world.count("closed_idle")), (1, 0));
+    let otid = world.peers.send_mt(&phone.ue.imsi, &deliver());
+    let message = world.expect(&mut pings, "the MESSAGE", harness::sip::Sip::is_request);
+    pings.send(&message.response("486 Busy Here", ""));
+    world.peers.expect_end(&otid).component(0xa3);
+    // Silent itself, it follows, and with it the registration ends.
+    world.until_closed(&mut pings);
+    world.until("the end of the flow", |world| (world.lost() == 2).then_some(()));
+    let otid = world.peers.send_mt(&phone.ue.imsi, &deliver());
+    assert_error(&world.peers.expect_end(&otid), ABSENT);
 }
 
 #[test]

@@ -132,6 +132,26 @@ fn another_message_is_never_taken_for_a_duplicate() {
     world.assert_nothing_is_left(4);
 }
 
+/// Two persons behind one subscriber, as with the wildcarded identities of a private exchange, whose terminals count alike.
+#[test]
+fn the_same_of_two_persons_of_one_subscriber_are_two_messages() {
+    const OTHER: &str = "sip:other@home1.net";
+    let mut world = World::new(1, 1, 23);
+    world.on_core(|core, now, cx| core.register_as(now, 0, OTHER, 3_600, cx));
+    world.pass(Duration::from_secs(1));
+    for round in 0..40 {
+        let serial = world.on_core(|core, now, cx| core.submit(now, 0, cx));
+        let pause = world.chance(5_000);
+        world.pass(Duration::from_micros(pause));
+        world.on_core(|core, now, cx| core.submit_again_as(now, serial, OTHER, cx));
+        world.pass(Duration::from_secs(1));
+        let both = Mo { arrived: 2, acknowledged: 2, ..ACKNOWLEDGED };
+        assert_eq!(world.core().mo[&serial], both, "round {round}");
+    }
+    assert_eq!(world.sum(|worker| worker.application_ref().counts.mo_repeated), 0);
+    world.assert_nothing_is_left(1);
+}
+
 fn some_are_bare(world: &mut World, users: u32) {
     world.on_core(|core, _, _| core.ues.extend((0..users).step_by(3).map(|user| (user, Ue::Bare))));
 }
@@ -189,6 +209,114 @@ fn a_user_gets_one_message_after_the_other_in_their_order_and_eight_wait() {
     assert!(sent[..9].iter().all(|serial| world.core().mt[serial] == DELIVERED));
     assert_eq!(world.core().reports, [200; 9]);
     world.assert_nothing_is_left(1);
+}
+
+/// One SMS-GMSC has three messages for a user in one dialogue, another has messages of its own meanwhile: they come before the
+/// first or after the last of the three, whichever workers have what.
+#[test]
+fn more_messages_keep_the_user() {
+    for seed in 0..40 {
+        let (associations, lossy) = (1 + seed % 2, seed % 4 == 3);
+        let users = 12;
+        let mut world = World::new(associations as u16, users, 100 + seed);
+        some_are_bare(&mut world, users);
+        if lossy {
+            world.disturb(10);
+        }
+        let mut chains = vec![];
+        for _ in 0..4 {
+            for user in 0..users {
+                let pause = world.chance(300);
+                let first = world.on_core(|core, now, cx| {
+                    core.forward(now, user, cx);
+                    core.forward_more(now, (user, 2), false, cx)
+                });
+                chains.push(first);
+                world.pass(Duration::from_micros(pause));
+                world.on_core(|core, now, cx| core.forward(now, user, cx));
+            }
+            world.until("every message has come to its end", |world| {
+                world.core().mt.values().all(|mt| mt.outcome.is_some())
+            });
+        }
+        world.until("every report has its answer", |world| {
+            world.core().reports.len() == world.core().reported
+        });
+        let core = world.core();
+        assert_eq!(core.mt.len(), chains.len() * 5, "seed {seed}");
+        assert!(core.mt.values().all(|mt| *mt == DELIVERED), "seed {seed}");
+        for user in 0..users {
+            let of_user: Vec<u32> =
+                core.order.iter().copied().filter(|serial| core.users[serial] == user).collect();
+            let mut left = 0u32;
+            for serial in of_user {
+                let follows = core.chained.contains(&serial);
+                assert_eq!(follows, left > 0, "seed {seed}: user {user} was not kept, or for a stranger");
+                left = if chains.contains(&serial) { 2 } else { left.saturating_sub(1) };
+            }
+        }
+        let followed = world.sum(|worker| worker.application_ref().counts.mt_followed);
+        let missed = world.sum(|worker| worker.application_ref().counts.mt_not_followed);
+        assert_eq!((followed, missed), (2 * chains.len() as u64, 0), "seed {seed}");
+        world.assert_nothing_is_left(users);
+    }
+}
+
+/// A user is kept no longer than `mt_more_ms`, and no longer than the dialogue is there; what fails is followed by nothing; and what
+/// follows too late is a message like any other.
+#[test]
+fn a_user_is_kept_for_a_while_only() {
+    for seed in 0..20 {
+        let mut world = World::new(1, 1, 200 + seed);
+        let chain = |world: &mut World| {
+            let first = world.on_core(|core, now, cx| core.forward_more(now, (0, 2), true, cx));
+            world.pass(Duration::from_millis(50));
+            assert_eq!(world.core().mt[&first], DELIVERED);
+            let other = world.on_core(|core, now, cx| core.forward(now, 0, cx));
+            world.pass(Duration::from_millis(50));
+            assert_eq!(world.core().mt[&other], Mt::default(), "seed {seed}: it waits");
+            other
+        };
+        let missed = |world: &World| world.sum(|worker| worker.application_ref().counts.mt_not_followed);
+        // The time has passed.
+        let other = chain(&mut world);
+        world.pass(Duration::from_secs(9));
+        assert_eq!((world.core().mt[&other], missed(&world)), (Mt::default(), 0));
+        world.pass(Duration::from_secs(1));
+        assert_eq!((world.core().mt[&other], missed(&world)), (DELIVERED, 1));
+        // The next one comes all the same, and keeps him again.
+        assert_eq!(world.on_core(|core, now, cx| core.go_on(now, cx)), 1);
+        world.pass(Duration::from_millis(50));
+        let other = world.on_core(|core, now, cx| core.forward(now, 0, cx));
+        world.pass(Duration::from_millis(50));
+        assert_eq!(world.core().mt[&other], Mt::default());
+        // The last one frees him.
+        assert_eq!(world.on_core(|core, now, cx| core.go_on(now, cx)), 1);
+        world.pass(Duration::from_millis(50));
+        assert_eq!((world.core().mt[&other], missed(&world)), (DELIVERED, 1));
+        // The SMS-GMSC ends the dialogue.
+        let other = chain(&mut world);
+        world.on_core(|core, now, cx| core.close(now, cx));
+        world.pass(Duration::from_millis(50));
+        assert_eq!((world.core().mt[&other], missed(&world)), (DELIVERED, 2), "seed {seed}");
+        // The UE never reports on the second.
+        let other = chain(&mut world);
+        world.on_core(|core, _, _| core.ues.insert(0, Ue::Silent));
+        world.on_core(|core, now, cx| core.go_on(now, cx));
+        world.pass(Duration::from_secs(39));
+        world.on_core(|core, _, _| core.ues.insert(0, Ue::Prompt));
+        world.pass(Duration::from_secs(2));
+        assert_eq!((world.core().mt[&other], missed(&world)), (DELIVERED, 2));
+        // Somebody is kept who de-registers.
+        let other = chain(&mut world);
+        world.on_core(|core, now, cx| core.register(now, 0, 0, cx));
+        world.pass(Duration::from_secs(11));
+        let absent = Mt { delivered: 0, outcome: Some(ABSENT_SUBSCRIBER_SM) };
+        assert_eq!((world.core().mt[&other], missed(&world)), (absent, 3));
+        world.on_core(|core, now, cx| core.close(now, cx));
+        world.pass(Duration::from_secs(1));
+        world.assert_nothing_is_left(1);
+    }
 }
 
 #[test]

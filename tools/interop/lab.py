@@ -26,6 +26,8 @@ SCSCF = ["10.1.0.5", "10.1.0.6"]  # off-link, one for each network
 HOST = ["10.8.0.1", "10.8.0.2"]  # of the gateway's host, and of who reaches it there
 PHONES = ["10.0.0.101", "10.0.0.102", "10.1.0.103"]  # the last is off-link
 MACS = {"ims": "02:00:5e:10:00:01", "ss7": "02:00:5e:20:00:01"}
+# Of the pair of veth behind an exception port, and of a port that the kernel is not to see anything by.
+KERNEL_MACS = {"exc0": "02:00:5e:30:00:01", "exc1": "02:00:5e:30:00:02", "unused": "02:00:5e:30:00:03"}
 POINT_CODE, PEER_POINT_CODE, NETWORK_INDICATOR = 2 << 11 | 100 << 3 | 3, 2 << 11 | 100 << 3 | 4, 2
 ROUTING_CONTEXT = 100
 TID_PREFIX, TID_PREFIX_BITS = 0x15, 6
@@ -253,6 +255,24 @@ class Lab:
             run(*within(namespace), "ip", "address", "add", f"{address}/24", "dev", "host")
             run(*within(namespace), "ip", "link", "set", "host", "up")
         run(*within(inner), "ip", "route", "add", "10.1.0.0/16", "via", HOST[1], "dev", "host")
+
+    def wire_kernel(self, *more):
+        """A link between an exception port and the kernel of the gateway's host, as docs/operating/README.md has it, for the gateway's address and
+        `more` of IPv6. The kernel sees nothing of what comes by the port towards the IMS: that has another MAC address than its veth."""
+        def host(*command):
+            run(*within(self.namespaces["gateway"]), *command)
+
+        host("ip", "link", "set", "ims", "address", KERNEL_MACS["unused"], "arp", "off")
+        host("ip", "link", "add", "exc0", "type", "veth", "peer", "name", "exc1")
+        for end in ("exc0", "exc1"):
+            host("ip", "link", "set", end, "address", KERNEL_MACS[end], "up")
+        host("ethtool", "-K", "exc1", "tx", "off", "gso", "off", "tso", "off", "gro", "off")
+        host("sh", "-c", "echo 0 > /proc/sys/net/ipv4/conf/exc1/rp_filter; echo 0 > /proc/sys/net/ipv6/conf/exc1/disable_ipv6")
+        for family, address, router, length in [("-4", GATEWAY_IMS, "169.254.1.1", 32), *[("-6", address, "fe80::1", 128) for address in more]]:
+            host("ip", family, "address", "add", f"{address}/{length}", "dev", "exc1", *(["nodad"] if family == "-6" else []))
+            host("ip", family, "neighbour", "add", router, "lladdr", KERNEL_MACS["exc0"], "dev", "exc1", "nud", "permanent")
+            host("ip", family, "rule", "add", "from", address, "lookup", "100")
+            host("ip", family, "route", "add", "default", "via", router, "dev", "exc1", *(["onlink"] if family == "-4" else []), "table", "100")
 
     @contextmanager
     def inside(self, role):

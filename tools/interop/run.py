@@ -28,13 +28,16 @@ JUDGES = {
     "relay_judge": [["BINARY"]],
     "kamailio_judge": [["BINARY", "messages"], ["BINARY", "reg-event"]],
     "stream_judge": [["BINARY"]],
+    "torture_judge": [["BINARY"]],
+    "exception_judge": [["BINARY"]],
     "sgp_judge": [["BINARY", "orders"], ["BINARY", "kills"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
 # Whose runs do not wait for each other.
 AT_ONCE = ["sgp_judge"]
-# These have no captures of what a gateway sends to a lab.
-WITHOUT_CAPTURES = ["page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "ledger_judge", "sctp_judge", "stp_judge", "sgp_judge"]
+# These have no captures of what a gateway sends to a lab, or such that tshark finds fault with what is right: fragments that it doesn't look into, resets,
+# and what answers repeat of torture messages.
+WITHOUT_CAPTURES = ["torture_judge", "exception_judge", "page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "ledger_judge", "sctp_judge", "stp_judge", "sgp_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 

@@ -50,6 +50,17 @@ pub(super) fn warnings(config: &Config, source: &Source<'_>) -> Vec<ConfigError>
             warnings.push(source.about(&format!("network[{at}].r1"), what, remedy));
         }
     }
+    let longest = config.networks.iter().map(|network| network.duplicate.as_secs()).max().unwrap_or(0);
+    let needed = u64::from(config.capacity.mo_per_second).saturating_mul(longest);
+    if u64::from(config.capacity.duplicates) < needed {
+        let rate = config.capacity.mo_per_second;
+        let what = format!(
+            "at {rate} submissions a second some are forgotten before duplicate_s ({longest} s) is over"
+        );
+        let remedy =
+            format!("give at least {needed} (about 400 octets each, per worker), or a shorter duplicate_s");
+        warnings.push(source.about("capacity.duplicates", what, remedy));
+    }
     if config.sip.tls.as_ref().is_some_and(|tls| !tls.verify_peers) {
         let what = "S-CSCFs that come by TLS, and those that we connect to, need not prove who they are";
         warnings.push(source.about(
@@ -203,6 +214,7 @@ impl Check<'_, '_, '_> {
         ] {
             self.range(format!("capacity.{key}"), value, 16..=most);
         }
+        self.range("capacity.mo_per_second", capacity.mo_per_second, 1..=1_000_000);
         self.range("capacity.ip_reassemblies", capacity.ip_reassemblies, 1..=1024);
         if capacity.identities < capacity.subscribers {
             let remedy = format!("give at least {}, one for each subscriber", capacity.subscribers);
@@ -400,6 +412,11 @@ impl Check<'_, '_, '_> {
             self.count(place("mnc"), network.mnc.len(), "digits", 2..=3);
             self.count(place("gateway_title"), network.gateway_title.len(), "digits", 4..=15);
             self.uri(place("gateway_uri"), &network.gateway_uri);
+            let is_quotable = |octet: u8| matches!(octet, b' '..=b'~') && !matches!(octet, b'"' | b'\\');
+            if network.ioi.len() > 48 || !network.ioi.bytes().all(is_quotable) {
+                let what = format!("{:?} can't stand in P-Charging-Vector", network.ioi);
+                self.error(place("ioi"), what, "give at most 48 printable ASCII characters, no quotes");
+            }
             if !matches!(network.report_answer, 200 | 202) {
                 let what = format!("{} is no answer to a report", network.report_answer);
                 self.error(place("report_answer"), what, "give 200 or 202");
@@ -408,6 +425,7 @@ impl Check<'_, '_, '_> {
                 let remedy = "give at least one { uri = …, address = … }, or a [network.direct] section";
                 self.error(place("scscf"), "there is none", remedy);
             }
+            self.numbers(at, network);
             self.reg_event(at, network);
             self.hlrs(at, network);
             self.direct(at, network);
@@ -420,6 +438,24 @@ impl Check<'_, '_, '_> {
                     self.error(place, "is of a family that the gateway has no SIP address of", remedy);
                 }
             }
+        }
+    }
+
+    /// How its users spell numbers.
+    fn numbers(&mut self, at: usize, network: &Network) {
+        let numbers = &network.numbers;
+        let place = |key: &str| format!("network[{at}].numbers.{key}");
+        self.count(place("country_code"), numbers.country_code.len(), "digits", 1..=3);
+        self.count(place("national_prefix"), numbers.national_prefix.len(), "digits", 0..=5);
+        self.count(place("international_prefix"), numbers.international_prefix.len(), "digits", 0..=5);
+        if numbers.international_prefix == numbers.national_prefix && !numbers.national_prefix.is_empty() {
+            let remedy = "give two different prefixes";
+            self.error(place("national_prefix"), "is the international prefix too", remedy);
+        }
+        for (n, rule) in numbers.rule.iter().enumerate() {
+            let place = |key: &str| place(&format!("rule[{n}].{key}"));
+            self.range(place("strip"), u32::from(rule.strip), 0..=rule.prefix.len() as u32);
+            self.count(place("add"), rule.add.len(), "digits", 0..=15);
         }
     }
 
@@ -496,6 +532,7 @@ impl Check<'_, '_, '_> {
         self.range("timers.nonce_s", timers.nonce.as_secs(), 2..=600);
         self.range("timers.reassembly_s", timers.reassembly.as_secs(), 1..=120);
         self.range("timers.mt_report_ms", timers.mt_report.as_millis(), 100..=600_000);
+        self.range("timers.mt_more_ms", timers.mt_more.as_millis(), 0..=60_000);
         self.range("timers.mt_queue", timers.mt_queue, 0..=MAX_QUEUE as u8);
         self.range("timers.map_forward_ms", timers.map_forward.as_millis(), 100..=600_000);
         self.range("timers.registration_max_s", timers.registration_max.as_secs(), 60..=31_536_000);

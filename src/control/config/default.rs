@@ -2,9 +2,10 @@
 
 use super::{
     Access, Admin, Aka, Backoff, Capacity, Eal, Exchange, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred,
-    Node, NodeKind, PeerPart, R1, R1Order, R1Trigger, RegEvent, ReportUnmatched, RouteOn, ScscfTransport,
-    Sharing, Timers, UnreachablePolicy,
+    Node, NodeKind, NumberForm, Numbers, PeerPart, R1, R1Order, R1Trigger, RegEvent, ReportUnmatched,
+    RouteOn, ScscfTransport, Sharing, Timers, UnreachablePolicy,
 };
+use crate::ident::Digits;
 use std::time::Duration;
 
 impl Default for Node {
@@ -20,6 +21,18 @@ impl Default for Node {
     }
 }
 
+impl Default for Numbers {
+    fn default() -> Self {
+        Self {
+            country_code: Digits::EMPTY,
+            national_prefix: Digits::EMPTY,
+            international_prefix: Digits::from_ascii(b"00").unwrap_or_default(),
+            service_centre: NumberForm::AsItCame,
+            rule: vec![],
+        }
+    }
+}
+
 impl Default for Capacity {
     fn default() -> Self {
         Self {
@@ -30,6 +43,7 @@ impl Default for Capacity {
             mo: 32_768,
             mt: 32_768,
             duplicates: 32_768,
+            mo_per_second: 250,
             subscribers: 100_000,
             identities: 300_000,
             frames: 8_192,
@@ -54,7 +68,7 @@ impl Default for Admin {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: LogLevel::Info, format: LogFormat::Json }
+        Self { level: LogLevel::Info, format: LogFormat::Json, messages_per_second: 0 }
     }
 }
 
@@ -62,6 +76,7 @@ impl Default for Timers {
     fn default() -> Self {
         Self {
             mt_report: Duration::from_secs(40),
+            mt_more: Duration::from_secs(10),
             mt_queue: 8,
             map_forward: Duration::from_secs(90),
             registration_max: Duration::from_secs(604_800),

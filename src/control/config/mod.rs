@@ -6,6 +6,7 @@ mod check;
 mod default;
 mod ip;
 mod network;
+mod numbers;
 mod process;
 mod screening;
 mod sip_limits;
@@ -22,6 +23,7 @@ pub use network::{
     Access, Aka, Authentication, Direct, HlrRoute, MoNotPreferred, Network, NodeKind, R1, R1Order, R1Trigger,
     RegEvent, ReportUnmatched, Scscf, ScscfTransport, Timers, UnreachablePolicy,
 };
+pub use numbers::{NumberForm, NumberRule, NumberType, Numbers};
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
 pub use screening::{Screening, ScreeningOperator, ScreeningPeer, default_action};
 pub use sip_limits::SipLimits;
@@ -35,6 +37,7 @@ pub use text::{Hosts, Mac, PortAddress, Prefix};
 pub(super) use check::host_of;
 
 use crate::gateway::cause::Causes;
+use crate::gateway::country_code;
 use source::Source;
 use std::fmt;
 use std::os::unix::fs::PermissionsExt;
@@ -220,6 +223,9 @@ impl Config {
                     .fold(network.mcc, |prefix, digit| prefix.with(digit).unwrap_or(prefix));
                 network.imsi_prefixes.push(prefix);
             }
+            if network.numbers.country_code.is_empty() {
+                network.numbers.country_code = country_code(network.gateway_title);
+            }
             if network.gateway_uri.is_empty() {
                 network.gateway_uri.clone_from(&self.sip.uri);
             }
@@ -285,6 +291,7 @@ impl Config {
             mo,
             mt,
             duplicates,
+            mo_per_second: _,
             subscribers,
             identities,
             frames,

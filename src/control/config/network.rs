@@ -1,5 +1,6 @@
 //! `[[network]]` and `[timers]`: served networks and the gateway's own timers.
 
+use super::numbers::Numbers;
 use super::text::{Hosts, millis, seconds};
 use crate::ident::{Digits, Ssn};
 use serde::Deserialize;
@@ -49,6 +50,12 @@ pub struct Network {
     pub legacy: bool,
     /// How UEs register here themselves (8.1). Without it, only S-CSCFs are listened to.
     pub direct: Option<Direct>,
+    /// Its name in P-Charging-Vector (orig-ioi, TS 24.229 7.2A.5), as in `"Type 3home1.net"`. Default: none is told.
+    #[serde(default)]
+    pub ioi: String,
+    /// How its users spell numbers. Default: those of the country of `gateway_title`, without a national prefix.
+    #[serde(default)]
+    pub numbers: Numbers,
     /// The gateway's own URI towards this network. Default: `uri` of `[sip]`.
     #[serde(default)]
     pub gateway_uri: String,
@@ -297,6 +304,10 @@ pub struct Timers {
     /// How many mobile-terminated messages wait for one user behind the one under way; a further one is answered
     /// subscriberBusyForMT-SMS. Default 8.
     pub mt_queue: u8,
+    /// How long a user is kept for the next message of an SMS-GMSC that has more for him in the same dialogue, before those of
+    /// others; 0: not at all. Default 10,000.
+    #[serde(rename = "mt_more_ms", deserialize_with = "millis")]
+    pub mt_more: Duration,
     /// The invoke timer of mo-forwardSM (TS 29.002 17.6.6: medium long). Default 90,000.
     #[serde(rename = "map_forward_ms", deserialize_with = "millis")]
     pub map_forward: Duration,

@@ -52,6 +52,9 @@ pub struct Capacity {
     pub mt: u32,
     /// Submissions of UEs that are remembered, so that the same again is known, per worker. Default 32,768.
     pub duplicates: u32,
+    /// Submissions of UEs in a second, per worker, for which `duplicates` has to suffice: each is remembered for `duplicate_s` of
+    /// its network. With fewer places there is a warning. Default 250.
+    pub mo_per_second: u32,
     /// Registered subscribers. Default 100,000.
     pub subscribers: u32,
     /// Public user identities of registered subscribers. Default 300,000.
@@ -105,6 +108,8 @@ pub struct Log {
     pub level: LogLevel,
     /// Default `"json"`.
     pub format: LogFormat,
+    /// Of how many messages in a second, on each worker, the end is told: how, and what is known of them for charging. Default 0.
+    pub messages_per_second: u32,
 }
 
 /// How severe a log record is.

@@ -21,6 +21,9 @@ pub struct Streams {
     pub connections_per_source: u32,
     /// Seconds after which a connection is closed by which nothing has come or gone. Default 300.
     pub idle_s: u32,
+    /// Seconds that the flow of a UE which registers by RFC 5626 may be silent, as Flow-Timer tells it; a few seconds later it is
+    /// closed, and its binding ends. 0: the UE is told nothing, and `idle_s` alone holds. Default 120.
+    pub flow_timer_s: u32,
     /// Seconds that a message may take from its first octet to its last, and that the peer may take to read. Default 10.
     pub message_s: u32,
     /// Octets of the longest message that is taken, if `sip.limits.message` is not less. Default 16,384.
@@ -38,6 +41,7 @@ impl Default for Streams {
             connections: 10_000,
             connections_per_source: 1_000,
             idle_s: 300,
+            flow_timer_s: 120,
             message_s: 10,
             message: 16_384,
             write_buffer: 65_536,
@@ -45,7 +49,16 @@ impl Default for Streams {
     }
 }
 
-/// `[sip.tls]`: who the gateway is, and whom it believes. Files are PEM, and relative to this file's directory.
+impl Streams {
+    /// Flow-Timer, if UEs are told one.
+    #[must_use]
+    pub fn flow_timer(&self) -> Option<u32> {
+        (self.flow_timer_s > 0).then_some(self.flow_timer_s)
+    }
+}
+
+/// `[sip.tls]`: who the gateway is, and whom it believes. Files are PEM, and relative to this file's directory; they are read
+/// again at each SIGHUP.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamTls {
@@ -53,10 +66,10 @@ pub struct StreamTls {
     pub certificate: PathBuf,
     /// Its private key, unencrypted, readable by the owner alone.
     pub key: PathBuf,
-    /// Certificates of the authorities that have signed those of S-CSCFs. Default none.
+    /// Certificates of the authorities that have signed those of S-CSCFs and other hosts of the core. Default none.
     pub ca: Option<PathBuf>,
-    /// Whether S-CSCFs have to prove the domain of their URI by a certificate, to us and when we connect to them (RFC 5922).
-    /// UEs need none. Default true.
+    /// Whether S-CSCFs have to prove the domain of their URI by a certificate, to us and when we connect to them (RFC 5922), and
+    /// other hosts of the core that they are of the network's domain, if they are to be believed. UEs need none. Default true.
     #[serde(default = "super::default::verify_peers")]
     pub verify_peers: bool,
 }

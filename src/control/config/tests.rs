@@ -550,6 +550,12 @@ fn what_is_allowed_and_dangerous_is_warned_of() {
         config.warnings.iter().map(ToString::to_string).collect()
     };
     assert_eq!(warnings(EXAMPLE), [""; 0]);
+    let busy = warnings(&EXAMPLE.replace("# mo_per_second = 250 ", "mo_per_second = 1000 "));
+    let [busy] = &busy[..] else { panic!("{busy:#?}") };
+    assert!(
+        busy.contains("capacity.duplicates: at 1000 submissions a second") && busy.contains("120000"),
+        "{busy}"
+    );
     let dangerous = EXAMPLE
         .replace(
             "r1 = \"preconfigured\"",
@@ -633,10 +639,11 @@ fn limits_of_sip_messages_have_ranges() {
     let parse = |text: &str| Config::parse(Path::new("x"), text).unwrap();
     let config = parse(EXAMPLE);
     assert_eq!(config.sip.limits, SipLimits::default(), "the example has the defaults");
-    assert_eq!(config.sip.limits.of_messages(), crate::proto::sip::Limits::DEFAULT);
+    assert_eq!(config.sip.limits.messages, crate::proto::sip::Limits::DEFAULT);
     for (from, to, key) in [
         ("message = 65_535", "message = 1_499", "message"),
         ("headers = 128", "headers = 129", "headers"),
+        ("headers = 128", "headers = 300", "headers"),
         ("header = 8_192", "header = 255", "header"),
         ("uri = 2_048", "uri = 63", "uri"),
         ("vias = 70", "vias = 0", "vias"),
@@ -648,8 +655,10 @@ fn limits_of_sip_messages_have_ranges() {
     ] {
         refused(from, to, &format!("sip.limits.{key}"), &["out of range"]);
     }
+    refused("vias = 70", "via = 70", "sip.limits.via", &["unknown field", "vias"]);
+    refused("vias = 70", "vias = \"many\"", "sip.limits.vias", &["invalid type"]);
     let changed = parse(&EXAMPLE.replace("vias = 70", "vias = 7").replace("depth = 2 ", "depth = 1 "));
-    let limits = changed.sip.limits.of_messages();
+    let limits = changed.sip.limits.messages;
     assert_eq!((limits.vias, limits.depth, limits.parts), (7, 1, 8));
 }
 

@@ -6,9 +6,10 @@ use super::{Joining, Registrar};
 use crate::base::{SipKey, Time};
 use crate::control::config::{Access, Network};
 use crate::control::subscribers::Known;
-use crate::gateway::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToWorker, Version};
+use crate::gateway::mailbox::{Flow, RegisterOutcome, RegisterRequest, Registrant, ToWorker, Version};
 use crate::ident::{Identity, Msisdn, Wildcard, WorkerId};
 use crate::subscriber::{AccessKind, Binding, Record, Refused, Subscriber, SubscriberId};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ impl Registrar {
             access_network_info: request.access_network_info,
             fingerprint: request.fingerprint,
             registration: self.name_of(request),
+            device: device_of(&self.names, request),
             call: request.call,
             sequence: request.sequence,
         }
@@ -82,7 +84,10 @@ impl Registrar {
         let name = self.name_of(request);
         let present = self.present(known, &request.public_identity);
         let direct = matches!(request.registrant, Registrant::Ue(_));
-        let same = |it: &Binding| it.registration == name || direct && it.access == AccessKind::Direct;
+        // Flows of one device are renewed apart, whatever Call-ID they have in common (RFC 5626 4.2.1).
+        let is_flow = flow_of(request).is_some();
+        let same =
+            |it: &Binding| it.registration == name || direct && !is_flow && it.access == AccessKind::Direct;
         let newer = present.is_some_and(|present| {
             versions(&present)
                 .any(|(it, version)| it.network == network && same(&it) && version.is_newer_than(request))
@@ -110,6 +115,7 @@ impl Registrar {
             return Err(403);
         }
         self.leave_flow(now, known, request, &binding);
+        self.stop_refreshes(known, request);
         // Each round frees the keys of one other subscriber.
         for _ in 0..=keys.len() {
             let (record, expiries, cut) = self.record(known, request, binding, ends).ok_or(403u16)?;
@@ -211,6 +217,24 @@ impl Registrar {
         })
     }
 
+    /// An identity is about to register apart from those that are there: from now on each has a time of its own, so that
+    /// no worker may lengthen the binding's, which is read next.
+    fn stop_refreshes(&mut self, known: Known, request: &RegisterRequest) {
+        let Some(present) = self.present(known, &request.public_identity) else { return };
+        let record = present.record();
+        let refreshes = record.bindings().any(|it| it.access == AccessKind::Ims && it.fingerprint != 0);
+        let is_apart = record.set_of(&request.public_identity).is_none_or(|set| set == Record::EVERY_SET);
+        if !refreshes || !is_apart || matches!(request.registrant, Registrant::Ue(_)) {
+            return;
+        }
+        let bindings: Vec<_> = record.bindings().map(|it| Binding { fingerprint: 0, ..it }).collect();
+        if let Some(record) = record.with_bindings(&bindings) {
+            let keep = vec![None; bindings.len()];
+            // Where there is no room the registration itself is refused.
+            let _ = self.writer.register(record, &keep);
+        }
+    }
+
     /// The subscriber's new record: other bindings are kept, and identities too that registered apart. How many identities
     /// there is no room for.
     fn record(
@@ -233,18 +257,29 @@ impl Registrar {
             bindings.remove(last);
         }
         bindings.sort_by_key(|(binding, _)| core::cmp::Reverse(binding.priority));
-        let (bindings, expiries): (Vec<_>, Vec<_>) = bindings.into_iter().unzip();
         let (mut identities, mut sets) = sets_of(known, request, present);
         let cut = identities.len().saturating_sub(Record::IDENTITIES);
         identities.truncate(Record::IDENTITIES);
         sets.truncate(Record::IDENTITIES);
+        let set = identities.iter().zip(&sets).find(|(it, _)| **it == request.public_identity);
+        let set = set.map(|(_, set)| *set).filter(|_| binding.access == AccessKind::Ims);
+        let set_ends = set_ends(&sets, set.map(|set| (set, ends)), found.as_ref());
+        if let Some(last) = set_ends.iter().map(|(_, end)| *end).max() {
+            let of_sets = bindings.iter_mut().filter(|(it, _)| it.access == AccessKind::Ims);
+            for (binding, ends) in of_sets {
+                // Each REGISTER is about one set: no worker can tell for how long the others live.
+                binding.fingerprint = 0;
+                *ends = Some(last);
+            }
+        }
+        let (bindings, expiries): (Vec<_>, Vec<_>) = bindings.into_iter().unzip();
         let private = match &request.registrant {
             Registrant::Scscf { private_identity, .. } => *private_identity,
             Registrant::Ue(_) => None,
         };
         let private = private.or_else(|| present?.private_identity());
         let record = Record::new(known.imsi, known.msisdn, private, &identities, &bindings)?;
-        Some((record.in_sets(&sets), expiries, cut))
+        Some((record.in_sets(&sets).until(&set_ends), expiries, cut))
     }
 
     /// The HLR has said which number a subscriber has, after the registration was answered or because it changed.
@@ -262,10 +297,11 @@ impl Registrar {
         identities.truncate(Record::IDENTITIES);
         sets.truncate(Record::IDENTITIES);
         let bindings: Vec<_> = record.bindings().collect();
+        let ends = record.ends().to_vec();
         let private = record.private_identity();
         let keep = vec![None; bindings.len()];
         if let Some(record) = Record::new(record.imsi(), Some(msisdn), private, &identities, &bindings)
-            && let record = record.in_sets(&sets)
+            && let record = record.in_sets(&sets).until(&ends)
             && let Err(Refused::Taken(other)) = self.writer.register(record.clone(), &keep)
         {
             self.take_over(now, other);
@@ -273,38 +309,50 @@ impl Registrar {
         }
     }
 
-    /// The subscriber whose bindings a de-registration names, and those bindings: all of the S-CSCF's, one of the UE's,
-    /// or with a wildcard all of the UE's.
-    pub(super) fn leaving(&self, request: &RegisterRequest) -> Option<(SubscriberId, Vec<Version>)> {
+    /// The subscriber whose bindings a de-registration names, and those bindings, each with its expiry: the S-CSCF's own,
+    /// one of the UE's, or with a wildcard all of the UE's.
+    pub(super) fn leaving(&self, request: &RegisterRequest) -> Option<(SubscriberId, Vec<(Version, Time)>)> {
         let subscriber = self.writer.by_identity(request.public_identity.as_bytes())?;
         let name = self.name_of(request);
         let ends = |binding: &Binding| match &request.registrant {
             Registrant::Scscf { network, .. } => {
-                binding.access == AccessKind::Ims && binding.network == *network
+                binding.access == AccessKind::Ims
+                    && binding.network == *network
+                    && speaks_of(request, binding)
             }
             Registrant::Ue(ue) => {
-                binding.access == AccessKind::Direct && (ue.wildcard || binding.registration == name)
+                let its = binding.registration == name || binding.device == name && name != 0;
+                // A flow is its device's whatever address it leads to (RFC 5626 4.2.1).
+                let meant = || its && (is_flow(binding) || speaks_of(request, binding));
+                binding.access == AccessKind::Direct && (ue.wildcard || meant())
             }
         };
-        let ending = versions(&subscriber).filter(|(binding, _)| ends(binding));
-        let bindings: Vec<_> = ending.map(|(_, version)| version).collect();
+        // The expiry first: a refresh that comes between the two changes one that is known.
+        let expiries: Vec<Time> =
+            (0..subscriber.record().bindings().len()).map(|at| subscriber.expiry(at)).collect();
+        let ending = versions(&subscriber).zip(expiries).filter(|((binding, _), _)| ends(binding));
+        let bindings: Vec<_> = ending.map(|((_, version), until)| (version, until)).collect();
         (!bindings.is_empty()).then(|| (subscriber.id(), bindings))
     }
 
-    /// Removes a binding that `request` ends, if it is still as it was, or at least not newer.
+    /// Removes a binding that `request` ends, if it is still as it was, or at least not newer. A worker may have refreshed
+    /// it under another Call-ID, or do so at this moment: then it stays.
     pub(super) fn remove_named(
         &mut self,
         id: SubscriberId,
-        version: Version,
+        (version, until): (Version, Time),
         request: &RegisterRequest,
     ) -> bool {
         let ends = |it: Version| {
             let older = it.call == request.call && it.sequence < request.sequence;
             it == version || it.registration == version.registration && older
         };
-        let at =
-            self.writer.get(id).and_then(|subscriber| versions(&subscriber).position(|(_, it)| ends(it)));
-        at.inspect(|&at| self.remove(id, at)).is_some()
+        let claimed = self.writer.get(id).and_then(|subscriber| {
+            let (at, (_, now)) = versions(&subscriber).enumerate().find(|(_, (_, it))| ends(*it))?;
+            let until = if now == version { until } else { subscriber.expiry(at) };
+            subscriber.extend(at, until, Time::ZERO).then_some(at)
+        });
+        claimed.inspect(|&at| self.remove(id, at)).is_some()
     }
 
     /// Removes a binding, and with the last one the subscriber.
@@ -354,12 +402,20 @@ impl Registrar {
         let found = self.writer.by_identity(request.public_identity.as_bytes());
         let own = matches!(request.registrant, Registrant::Ue(_)) && status == 200 && !contacts.is_empty();
         let associated = found.filter(|_| own).map(|found| found.record().identities().collect());
+        let flow = flow_of(request).filter(|_| own && request.expires_s > 0).map(|(instance, reg_id)| Flow {
+            contact: request.contact.unwrap_or(request.public_identity),
+            instance: instance.to_vec(),
+            reg_id,
+            // What keeps a flow by datagrams open does not pass a thread that could miss it.
+            timer: request.connection.and(self.config.sip.streams.flow_timer()),
+        });
         self.reply(
             request,
             RegisterOutcome {
                 reply_to: request.reply_to,
                 status,
                 contacts,
+                flow,
                 challenges: vec![],
                 associated: associated.unwrap_or_default(),
                 date: (status == 200).then(|| self.date(now)).flatten(),
@@ -416,6 +472,28 @@ fn sets_of(known: Known, request: &RegisterRequest, present: Option<&Record>) ->
     all.into_iter().unzip()
 }
 
+/// Until when each set is registered, where there are several: `new`, the one that a REGISTER is about, until its own time,
+/// and the others as before. None where there is but one.
+fn set_ends(sets: &[u8], new: Option<(u8, Time)>, present: Option<&Subscriber<'_>>) -> Vec<(u8, Time)> {
+    let ims = |present: &Subscriber<'_>| {
+        let at = present.record().bindings().position(|it| it.access == AccessKind::Ims);
+        at.map(|at| present.expiry(at))
+    };
+    let before = |set: u8| {
+        let of_set = present?.record().ends().iter().find(|(it, _)| *it == set).map(|(_, end)| *end);
+        of_set.or_else(|| ims(present?))
+    };
+    let mut all: Vec<(u8, Time)> = vec![];
+    for &set in sets.iter().filter(|set| **set != Record::EVERY_SET) {
+        if all.iter().all(|(it, _)| *it != set)
+            && let Some(end) = new.filter(|(it, _)| *it == set).map(|(_, end)| end).or_else(|| before(set))
+        {
+            all.push((set, end));
+        }
+    }
+    if all.len() < 2 { vec![] } else { all }
+}
+
 /// [`Registrar::name_of`].
 pub(super) fn name_of(names: &SipKey, request: &RegisterRequest) -> u64 {
     match &request.registrant {
@@ -424,13 +502,59 @@ pub(super) fn name_of(names: &SipKey, request: &RegisterRequest) -> u64 {
             let contact = request.contact.unwrap_or(request.public_identity);
             names.hash(&[b"contact", contact.as_bytes()])
         }
-        Registrant::Ue(ue) => names.hash(&[b"instance", &ue.instance]),
+        Registrant::Ue(ue) => match ue.reg_id {
+            Some(number) => names.hash(&[b"flow", &ue.instance, &number.to_be_bytes()]),
+            None => device_of(names, request),
+        },
     }
+}
+
+/// What names a UE's device; 0 if nothing does. It is the name of the binding, too, of a device that has one flow alone.
+fn device_of(names: &SipKey, request: &RegisterRequest) -> u64 {
+    match &request.registrant {
+        Registrant::Ue(ue) if !ue.instance.is_empty() => names.hash(&[b"instance", &ue.instance]),
+        _ => 0,
+    }
+}
+
+/// The device and the number of the flow that a UE registers, if it does so as RFC 5626 has it.
+fn flow_of(request: &RegisterRequest) -> Option<(&[u8], u32)> {
+    match &request.registrant {
+        Registrant::Ue(ue) => ue.reg_id.map(|number| (&ue.instance[..], number)),
+        Registrant::Scscf { .. } => None,
+    }
+}
+
+/// Whether a de-registration can mean this binding: an S-CSCF that the subscriber has left ends nothing at the one that
+/// serves him now, and a UE's old contact not the new one (RFC 3261 10.3 step 7).
+pub(super) fn speaks_of(request: &RegisterRequest, binding: &Binding) -> bool {
+    is_same_place(request, Some(binding.contact), binding.remote, binding.call)
+}
+
+/// [`speaks_of`] a registration that waits, or is held.
+pub(super) fn speaks_of_request(request: &RegisterRequest, other: &RegisterRequest) -> bool {
+    is_same_place(request, other.contact, other.remote, other.call)
+}
+
+/// One of the three is enough: after a restart an S-CSCF may have another address or another URI, and makes other
+/// Call-IDs. What none of them names ends with its expiry.
+fn is_same_place(
+    request: &RegisterRequest,
+    contact: Option<Identity>,
+    remote: SocketAddr,
+    call: u64,
+) -> bool {
+    request.contact.is_some() && request.contact == contact
+        || request.remote == remote
+        || request.call == call
 }
 
 /// Whether a new binding takes the place of an old one of the same subscriber.
 fn replaces(new: &Binding, old: &Binding) -> bool {
-    let same_flow = new.remote == old.remote || new.call == old.call;
+    // Who begins to have several flows, or no longer has, leaves what he had before.
+    let same_device = new.device != 0 && new.device == old.device;
+    let beside = same_device && is_flow(new) && is_flow(old);
+    let same_flow = new.remote == old.remote || !beside && (new.call == old.call || same_device);
     new.registration == old.registration
         || new.access == AccessKind::Direct && old.access == AccessKind::Direct && same_flow
 }
@@ -453,4 +577,9 @@ fn priority(order: &[Access], access: AccessKind, request: &RegisterRequest, use
         _ => 0,
     };
     (behind as u8).saturating_mul(RANK).saturating_add(q as u8)
+}
+
+/// Whether a binding is one of the flows that its device may have (RFC 5626).
+fn is_flow(binding: &Binding) -> bool {
+    binding.device != 0 && binding.device != binding.registration
 }

@@ -143,6 +143,7 @@ impl Registrar {
             reply_to: request.reply_to,
             status: 401,
             contacts: vec![],
+            flow: None,
             challenges,
             associated: vec![],
             date: None,

@@ -13,7 +13,8 @@ use crate::subscriber::{AccessKind, Binding, SubscriberId};
 pub(super) struct Leaving {
     request: RegisterRequest,
     subscriber: SubscriberId,
-    bindings: Vec<Version>,
+    /// Each with its expiry as it was: another by the time of the HLR's answer is a refresh's.
+    bindings: Vec<(Version, Time)>,
 }
 
 impl Registrar {
@@ -34,7 +35,7 @@ impl Registrar {
             self.counts.deregistered_unknown += 1;
             return self.answer(now, &request, 200, &[]);
         };
-        if leaving.iter().any(|version| version.is_newer_than(&request)) {
+        if leaving.iter().any(|(version, _)| version.is_newer_than(&request)) {
             self.counts.refused_stale += 1;
             return self.answer(now, &request, 500, &[]);
         }
@@ -42,7 +43,7 @@ impl Registrar {
         if self.leave_apart(now, subscriber, network, &request.public_identity) {
             return self.answer(now, &request, 200, &[]);
         }
-        let names: Vec<u64> = leaving.iter().map(|version| version.registration).collect();
+        let names: Vec<u64> = leaving.iter().map(|(version, _)| version.registration).collect();
         let party = self.last_of(now, subscriber, &names);
         let network = self.network_of(subscriber).unwrap_or(0);
         let leaving = Box::new(Leaving { request, subscriber, bindings: leaving });
@@ -64,7 +65,7 @@ impl Registrar {
         self.ended.add(now, imsi, name, request);
         let set = self.set_of(request);
         if matches!(request.registrant, Registrant::Scscf { .. }) {
-            self.unwatch(now, network, set.as_deref().unwrap_or(&[request.public_identity]));
+            self.unwatch_left(now, network, request, set.as_deref().unwrap_or(&[request.public_identity]));
         }
         let Some(party) = self.party(network, imsi) else { return };
         let all = matches!(&request.registrant, Registrant::Ue(ue) if ue.wildcard);
@@ -75,7 +76,9 @@ impl Registrar {
                 let direct = matches!(other.registrant, Registrant::Ue(_));
                 let newer = other.call == request.call && other.sequence > request.sequence;
                 let apart = !direct && !is_of_set(other, request, set.as_deref());
-                (bindings::name_of(names, other) == name || all && direct) && !newer && !apart
+                let is_it =
+                    bindings::name_of(names, other) == name && bindings::speaks_of_request(request, other);
+                (is_it || all && direct) && !newer && !apart
             }
             _ => false,
         };
@@ -121,15 +124,37 @@ impl Registrar {
         let record = subscriber.record();
         let is_its = |it: &Binding| it.access == AccessKind::Ims && it.network == network;
         let registered = subscriber.registered(now).any(|(_, binding)| is_its(binding));
-        let Some(rest) =
-            record.set_of(identity).and_then(|set| record.without_set(set)).filter(|_| registered)
-        else {
-            return false;
-        };
-        let keep = vec![None; record.bindings().len()];
-        let left = self.writer.register(rest, &keep).is_ok();
+        let Some(set) = record.set_of(identity).filter(|_| registered) else { return false };
+        let left = self.leave_set(id, set);
         self.counts.deregistered_identity += u64::from(left);
         left
+    }
+
+    /// A set leaves, and the S-CSCF's binding lives on for as long as those that stay have left. False if none would stay.
+    fn leave_set(&mut self, id: SubscriberId, set: u8) -> bool {
+        let Some(subscriber) = self.writer.get(id) else { return false };
+        let record = subscriber.record();
+        let Some(rest) = record.without_set(set) else { return false };
+        let last = record.ends().iter().filter(|(it, _)| *it != set).map(|(_, end)| *end).max();
+        let expiries: Vec<_> =
+            record.bindings().map(|binding| last.filter(|_| binding.access == AccessKind::Ims)).collect();
+        self.writer.register(rest, &expiries).is_ok()
+    }
+
+    /// Identities whose own time has passed, while others of the subscriber live on.
+    pub(super) fn sweep_sets(&mut self, now: Time, id: SubscriberId) {
+        let ended = |registrar: &Self| {
+            let subscriber = registrar.writer.get(id)?;
+            let ends = subscriber.record().ends();
+            let (set, _) = ends.iter().find(|(_, end)| *end <= now)?;
+            ends.iter().any(|(_, end)| *end > now).then_some(*set)
+        };
+        while let Some(set) = ended(self)
+            && self.leave_set(id, set)
+        {
+            self.counts.expired_identities += 1;
+            tracing::info!(?id, "identities that registered apart have expired");
+        }
     }
 
     /// The HLR shall know what the table says, or will say when the HLR has answered.
@@ -139,7 +164,7 @@ impl Registrar {
     }
 
     /// 8.2.1 steps 4 and 5, 8.8 steps 6 and 7: the mapping is deleted and the answer given, unless a newer registration
-    /// has come meanwhile.
+    /// has come meanwhile, or a refresh: then the HLR, which knows him to be gone, is told again.
     pub(super) fn on_left(&mut self, now: Time, leaving: &Leaving) {
         let network = self.network_of(leaving.subscriber);
         let imsi = self.writer.get(leaving.subscriber).and_then(|it| it.record().imsi());

@@ -47,6 +47,8 @@ counts! {
         deregistered,
         /// De-registrations of one identity of several that registered apart: the others' binding stays.
         deregistered_identity,
+        /// Sets of identities that registered apart from others, whose time had passed: the others' binding stays.
+        expired_identities,
         /// Bindings removed because a NOTIFY showed that the last contact had gone.
         deregistered_by_notify,
         /// Third-party REGISTERs answered before a NOTIFY shows a contact that takes short messages.
@@ -248,6 +250,7 @@ impl Registrar {
             ToControl::Invoked(invoked) => self.on_invoked(now, &invoked),
             ToControl::Unreachable { subscriber, binding } => self.on_unreachable(now, subscriber, binding),
             ToControl::Unmatched(unmatched) => super::reports::tell(&self.config, &unmatched),
+            ToControl::MessageEnded(end) => super::reports::tell_end(&self.config, &end),
             ToControl::Subscribed { subscription, answer } => {
                 self.reg_event.answered(now, subscription, &answer);
             }
@@ -357,6 +360,7 @@ impl Registrar {
         let mut ended = vec![];
         self.writer.expired(now, &mut |id| ended.push(id));
         for id in ended {
+            self.sweep_sets(now, id);
             let Some(subscriber) = self.writer.get(id) else { continue };
             let claimed: Vec<usize> = (0..subscriber.record().bindings().len())
                 .filter(|&at| {

@@ -458,6 +458,12 @@ impl RegEvent {
         let Some(watch) = self.watches.get_mut(&number) else { return };
         let next = match state {
             SubscriptionState::Terminated(next) => next,
+            // It has ended as it was told of: at once would be again and again.
+            SubscriptionState::Active(Some(Duration::ZERO)) if !watch.is_ending => {
+                self.counts.terminated += 1;
+                let number = self.renumber(number);
+                return self.fail(now, number, None);
+            }
             SubscriptionState::Active(left) => {
                 if let Some(left) = left {
                     watch.until = now + left;

@@ -35,8 +35,6 @@ pub(super) struct Reginfo {
 /// A public identity, and where it is registered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Registration {
-    /// The public identity's URI, as it is spelt.
-    pub(super) aor: String,
     pub(super) id: String,
     /// Whether nothing of it is left, whatever its contacts say.
     pub(super) is_terminated: bool,
@@ -110,13 +108,10 @@ fn registration(node: Node<'_, '_>) -> Result<Registration, Unreadable> {
         Some("terminated") => true,
         _ => return Err(Unreadable::NotReginfo),
     };
+    // The public identity; the identities of a set have their contacts in common (TS 24.229 5.4.2.1.2).
+    name(node, "aor")?;
     let contacts = node.children().filter(|node| is_named(*node, "contact")).map(contact);
-    Ok(Registration {
-        aor: name(node, "aor")?,
-        id: name(node, "id")?,
-        is_terminated,
-        contacts: contacts.collect::<Result<_, _>>()?,
-    })
+    Ok(Registration { id: name(node, "id")?, is_terminated, contacts: contacts.collect::<Result<_, _>>()? })
 }
 
 /// A contact is registered if its state says so, and no event that ends one: an event of which nobody has heard yet

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 mod direct;
+mod leave;
 mod reg_event;
 
 const EXAMPLE: &str = include_str!("../../../docs/operating/examples/gateway.toml");
@@ -310,6 +311,14 @@ fn wildcarded_identities_are_told_to_every_worker() {
     register(&mut registrar, &RegisterRequest { expires_s: 0, ..request(ALICE) });
     let new = with("sip:bob@home1.net", &["sip:new!.*!@home1.net"]);
     assert_eq!(told(&mut registrar, new), [(0, 63), (1, 63)]);
+    // When as many go as come, the list is another, too.
+    let carol =
+        with("sip:carol@home1.net", &["sip:carol!.*!@home1.net"]).private("262010000000201@home1.net");
+    assert_eq!(told(&mut registrar, carol), [(0, 64), (1, 64)]);
+    let leave = request("sip:u0@home1.net").private("262010000000100@home1.net");
+    assert_eq!(register(&mut registrar, &RegisterRequest { expires_s: 0, ..leave }), ENDED);
+    let dave = with("sip:dave@home1.net", &["sip:dave!.*!@home1.net"]).private("262010000000202@home1.net");
+    assert_eq!(told(&mut registrar, dave), [(0, 64), (1, 64)]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! is registered that takes short messages, and no longer when the last such contact has gone. Where REGISTERs are, NOTIFYs may
 //! be watched beside them: when the last contact has gone, so has the subscriber.
 
+use super::bindings::speaks_of_request;
 use super::join::Joining;
 use super::reg_event::{Event, Limits, Path, Watched};
 use super::{Known, Registrar, Waiter};
@@ -12,7 +13,7 @@ use crate::base::Time;
 use crate::control::config::{Config, R1Trigger, RegEvent};
 use crate::gateway::mailbox::{Notified, RegisterRequest, Registrant, ToWorker, Version};
 use crate::ident::Identity;
-use crate::subscriber::{AccessKind, SubscriberId};
+use crate::subscriber::{AccessKind, Subscriber, SubscriberId};
 use ahash::AHashMap;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -205,14 +206,30 @@ impl Registrar {
         self.counts.deregistered_by_notify += 1;
         tracing::info!(identity = ?watched.identity, "de-registered: its last contact has gone");
         if let Some(subscriber) = self.writer.get(id) {
-            self.holding.put_off(watched, subscriber.expiry(at));
+            self.holding.put_off(watched, end_of(&subscriber, at, watched));
         }
         if !self.leave_apart(now, id, watched.network, &watched.identity) {
             self.end(now, id, at, None);
         }
     }
 
-    /// Somebody's REGISTER has ended his registration: nothing of his is watched any more.
+    /// An S-CSCF has ended a registration: what that S-CSCF registered is not watched any more.
+    pub(super) fn unwatch_left(
+        &mut self,
+        now: Time,
+        network: u16,
+        request: &RegisterRequest,
+        identities: &[Identity],
+    ) {
+        let is_its = |identity: &Identity| {
+            let held = self.holding.held.get(&Watched { network, identity: *identity });
+            held.is_some_and(|held| speaks_of_request(request, &held.request))
+        };
+        let left: Vec<_> = identities.iter().copied().filter(is_its).collect();
+        self.unwatch(now, network, &left);
+    }
+
+    /// Somebody's registration has ended: nothing of his is watched any more.
     pub(super) fn unwatch(&mut self, now: Time, network: u16, identities: &[Identity]) {
         for &identity in identities {
             let watched = Watched { network, identity };
@@ -226,11 +243,16 @@ impl Registrar {
     pub(super) fn sweep_held(&mut self, now: Time) {
         for watched in self.holding.due(now) {
             let subscriber = self.binding_of(watched).and_then(|(id, at)| Some((self.writer.get(id)?, at)));
-            let ends = subscriber.map(|(subscriber, at)| subscriber.expiry(at)).filter(|ends| *ends > now);
+            let ends = subscriber.map(|(it, at)| end_of(&it, at, watched)).filter(|ends| *ends > now);
             match ends {
                 Some(ends) => self.holding.put_off(watched, ends),
                 None => self.unwatch(now, watched.network, &[watched.identity]),
             }
         }
     }
+}
+
+/// When the registration of whom is watched ends: his own, or that of the binding which he shares with nobody.
+fn end_of(subscriber: &Subscriber<'_>, binding: usize, watched: Watched) -> Time {
+    subscriber.record().end_of(&watched.identity).unwrap_or_else(|| subscriber.expiry(binding))
 }

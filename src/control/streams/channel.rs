@@ -29,6 +29,8 @@ const UNANSWERED: usize = 1024;
 pub(super) enum End {
     /// The peer has closed it, in order or not.
     ByPeer,
+    /// A UE that was told a Flow-Timer has let it pass.
+    FlowDead,
     /// Nothing came for a long time.
     Idle,
     /// A message that had begun was not finished in time.
@@ -56,12 +58,17 @@ pub(super) struct Channel {
     pub(super) outgoing: bool,
     /// Whether it is open, rather than being opened.
     pub(super) open: Cell<bool>,
-    /// Whether the peer has proved a name by a certificate.
-    pub(super) verified: Cell<bool>,
+    /// Whether the peer has proved by a certificate to be who its address says, or need not.
+    pub(super) proved: Cell<bool>,
     /// Whether somebody has registered by it.
     pub(super) registers: Cell<bool>,
+    /// How long a UE may be silent that has registered its flow by RFC 5626.
+    pub(super) flow_timer: Cell<Option<Duration>>,
     /// That it has to end, at once.
     pub(super) ends: Cell<Option<End>>,
+    /// Requests of the peer's that have no final answer yet: a stream of which nobody can say where its next message begins
+    /// ends once they have.
+    open_requests: Cell<u32>,
     writes: RefCell<VecDeque<u8>>,
     waker: RefCell<Option<Waker>>,
     /// Requests of ours that were sent by it and not answered.
@@ -77,9 +84,11 @@ impl Channel {
             local: Cell::new(local),
             outgoing,
             open: Cell::new(!outgoing),
-            verified: Cell::new(false),
+            proved: Cell::new(!secure),
             registers: Cell::new(false),
+            flow_timer: Cell::new(None),
             ends: Cell::new(None),
+            open_requests: Cell::new(0),
             writes: RefCell::default(),
             waker: RefCell::default(),
             unanswered: RefCell::default(),
@@ -114,6 +123,17 @@ impl Channel {
         if let Some(at) = unanswered.iter().position(|it| *it == token) {
             unanswered.remove(at);
         }
+    }
+
+    /// The peer's next request goes to a worker.
+    pub(super) fn awaits(&self) {
+        self.open_requests.set(self.open_requests.get() + 1);
+    }
+
+    /// One of the peer's requests has its answer, or gets none.
+    pub(super) fn is_answered(&self) {
+        self.open_requests.set(self.open_requests.get().saturating_sub(1));
+        self.wake();
     }
 
     /// Ends it.
@@ -151,7 +171,8 @@ impl Channel {
             return Poll::Ready(Ok(Event::Stuck));
         }
         if reader.is_over {
-            return Poll::Pending;
+            let is_done = self.open_requests.get() == 0 && !self.is_writing() && !reader.unflushed;
+            return if is_done { Poll::Ready(Ok(Event::Ends(End::Unframed))) } else { Poll::Pending };
         }
         let mut room = [0; READ];
         let mut room = ReadBuf::new(&mut room);
@@ -209,34 +230,29 @@ impl Channel {
     async fn carry<S: AsyncRead + AsyncWrite + Unpin>(&self, thread: &Thread, stream: &mut S) -> End {
         let config = thread.config();
         let mut reader = Reader::new(Framer::new(config.limits));
-        let mut last = Instant::now();
+        // When anything came or went, and when anything came.
+        let (mut last, mut heard) = (Instant::now(), Instant::now());
         loop {
-            if !reader.is_over
-                && let Err(end) = reader.take(thread, self).await
-            {
-                return end;
+            if !reader.is_over {
+                reader.take(thread, self).await;
             }
             let (idle, stalled) = (last + config.idle, reader.begun.map(|begun| begun + config.message));
             let slow = reader.stuck.map(|since| since + config.message);
             let over = reader.over_since.map(|since| since + LAST_WORDS);
-            if reader.has_last_words && !self.is_writing() && !reader.unflushed {
-                return End::Unframed;
-            }
-            let until = [stalled, slow, over].into_iter().flatten().fold(idle, Instant::min);
+            let dead = self.flow_timer.get().map(|timer| heard + timer + config.flow_grace);
+            let until = [stalled, slow, over, dead].into_iter().flatten().fold(idle, Instant::min);
             let event = timeout_at(until, poll_fn(|cx| self.poll(cx, stream, &mut reader))).await;
             let now = Instant::now();
             match event {
-                Ok(Ok(Event::Read)) => last = now,
-                Ok(Ok(Event::Wrote)) => {
-                    (last, reader.stuck) = (now, None);
-                    reader.has_last_words = reader.is_over;
-                }
+                Ok(Ok(Event::Read)) => (last, heard) = (now, now),
+                Ok(Ok(Event::Wrote)) => (last, reader.stuck) = (now, None),
                 Ok(Ok(Event::Stuck)) => {}
                 Ok(Ok(Event::Ends(end))) => return end,
                 Ok(Err(_)) => return End::ByPeer,
                 Err(_) if over.is_some_and(|over| now >= over) => return End::Unframed,
                 Err(_) if stalled.is_some_and(|stalled| now >= stalled) => return End::Stalled,
                 Err(_) if slow.is_some_and(|slow| now >= slow) => return End::SlowReader,
+                Err(_) if dead.is_some_and(|dead| now >= dead) => return End::FlowDead,
                 Err(_) => return End::Idle,
             }
         }
@@ -260,8 +276,6 @@ struct Reader {
     /// Nothing more is read.
     is_over: bool,
     over_since: Option<Instant>,
-    /// The answer to what ended the stream was written, or a part of it.
-    has_last_words: bool,
     unflushed: bool,
     /// Since when what waits to be written has not moved.
     stuck: Option<Instant>,
@@ -275,14 +289,13 @@ impl Reader {
             begun: None,
             is_over: false,
             over_since: None,
-            has_last_words: false,
             unflushed: false,
             stuck: None,
         }
     }
 
     /// Hands the worker what is whole.
-    async fn take(&mut self, thread: &Thread, channel: &Channel) -> Result<(), End> {
+    async fn take(&mut self, thread: &Thread, channel: &Channel) {
         let mut taken = 0;
         loop {
             let rest = self.octets.get(taken..).unwrap_or(&[]);
@@ -306,10 +319,9 @@ impl Reader {
                 Framed::Refuse { why, head } => {
                     (self.is_over, self.over_since) = (true, Some(Instant::now()));
                     self.begun = None;
-                    if head.is_empty() {
-                        return Err(End::Unframed);
+                    if let Some(head @ [_, ..]) = rest.get(head) {
+                        thread.deliver(channel, head, Some(why)).await;
                     }
-                    thread.deliver(channel, rest.get(head).unwrap_or(&[]), Some(why)).await;
                     break;
                 }
             }
@@ -318,6 +330,5 @@ impl Reader {
         if self.octets.is_empty() && self.octets.capacity() > READ {
             self.octets = vec![];
         }
-        Ok(())
     }
 }

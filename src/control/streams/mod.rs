@@ -15,7 +15,7 @@ pub use thread::StreamThreadCounts;
 use super::StartError;
 use super::config::{Config, ScscfTransport};
 use crate::base::publish::{Published, publish};
-use crate::base::{ConnectionId, SipKey};
+use crate::base::{ConnectionId, IpPrefix, SipKey};
 use crate::dataplane::{StreamEnd, Worker, stream_rings};
 use crate::io::PacketIo;
 use crate::proto::sip::Limits;
@@ -27,9 +27,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use thread::{Numbers, Setup, Thread};
-use tls::Tls;
+use tls::{Files, Tls};
 use tokio::sync::mpsc;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
 /// Messages under way between a worker and a stream thread, each way.
 const RING: usize = 2048;
@@ -37,6 +37,8 @@ const RING: usize = 2048;
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long TLS may take to agree.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How much longer than its Flow-Timer a flow may be silent: its ping may have to be sent again.
+const FLOW_GRACE: Duration = Duration::from_secs(10);
 /// How often a thread publishes its numbers, and looks whether the workers are still there.
 const TICK: Duration = Duration::from_millis(50);
 /// Files that are no connections: devices, sockets of workers and clients.
@@ -57,6 +59,8 @@ pub struct StreamsConfig {
     pub connections_per_source: usize,
     /// How long a connection may be silent.
     pub idle: Duration,
+    /// How much longer than its Flow-Timer a UE's flow may be silent, for what is on its way (RFC 5626 5.4).
+    pub flow_grace: Duration,
     /// How long a message may take from its first octet, and what is written to be read.
     pub message: Duration,
     /// Octets that may wait to be written to one connection.
@@ -69,10 +73,12 @@ pub struct StreamsConfig {
     pub connect: Duration,
     /// How long TLS may take to agree.
     pub handshake: Duration,
-    /// Hosts that are known by configuration, and the SIP domains that they prove by certificates.
-    pub trusted: Vec<(IpAddr, String)>,
+    /// S-CSCFs, and the SIP domains that they prove by certificates.
+    pub scscfs: Vec<(IpAddr, String)>,
+    /// Other hosts of served networks' cores, and the home domains of these, of which they have to show a certificate.
+    pub core: Vec<(IpPrefix, Vec<String>)>,
     /// TLS.
-    pub tls: Option<Tls>,
+    pub tls: Option<Arc<Files>>,
 }
 
 impl StreamsConfig {
@@ -86,14 +92,18 @@ impl StreamsConfig {
             return Ok(None);
         }
         let streams = &config.sip.streams;
-        let tls = config.sip.tls.as_ref().map(Tls::load).transpose();
+        let tls = config.sip.tls.clone().map(|it| Files::new(it).map(Arc::new)).transpose();
         let tls = tls.map_err(|error| {
             StartError::new(format!("{}: {}", error.file.display(), error.what), error.remedy)
         })?;
         let scscfs = config.networks.iter().flat_map(|network| &network.scscf);
-        let trusted = scscfs
+        let scscfs = scscfs
             .filter_map(|scscf| Some((scscf.address.ip(), super::config::host_of(&scscf.uri)?.to_owned())));
-        let texts = config.sip.limits.of_messages();
+        let core = config
+            .networks
+            .iter()
+            .flat_map(|network| network.trusted.iter().map(|hosts| (hosts.0, network.realms.clone())));
+        let texts = config.sip.limits.messages;
         let longest = (streams.message as usize).min(usize::from(texts.message));
         Ok(Some(Self {
             listen,
@@ -101,30 +111,46 @@ impl StreamsConfig {
             connections: streams.connections as usize,
             connections_per_source: streams.connections_per_source as usize,
             idle: Duration::from_secs(streams.idle_s.into()),
+            flow_grace: FLOW_GRACE,
             message: Duration::from_secs(streams.message_s.into()),
             write_buffer: streams.write_buffer as usize,
             limits: FramingLimits { head: longest, message: longest },
             texts,
             connect: CONNECT,
             handshake: HANDSHAKE,
-            trusted: trusted.collect(),
+            scscfs: scscfs.collect(),
+            core: core.collect(),
             tls,
         }))
     }
 
-    pub(super) fn is_trusted(&self, host: IpAddr) -> bool {
-        self.trusted.iter().any(|(trusted, _)| *trusted == host)
+    pub(super) fn is_scscf(&self, host: IpAddr) -> bool {
+        self.scscfs.iter().any(|(scscf, _)| *scscf == host)
     }
 
-    /// The SIP domains that a host is trusted for.
-    pub(super) fn names_of(&self, host: IpAddr) -> Vec<&str> {
-        self.trusted.iter().filter(|(trusted, _)| *trusted == host).map(|(_, name)| name.as_str()).collect()
+    /// The SIP domains of the S-CSCFs of a host.
+    fn names_of(&self, host: IpAddr) -> impl Iterator<Item = &str> {
+        self.scscfs.iter().filter(move |(scscf, _)| *scscf == host).map(|(_, name)| name.as_str())
+    }
+
+    /// Whether a certificate, whose authority is believed, proves that a host is who its address says: an S-CSCF, or else
+    /// somebody of the network whose core the host belongs to.
+    pub(super) fn is_proof(&self, host: IpAddr, certificate: &CertificateDer<'_>) -> bool {
+        if self.is_scscf(host) {
+            return self.names_of(host).any(|name| tls::is_of(certificate, name));
+        }
+        let mut networks = self.core.iter().filter(|(hosts, _)| hosts.contains(host));
+        networks.any(|(_, realms)| realms.iter().any(|realm| tls::is_within(certificate, realm)))
+    }
+
+    /// What a connection that begins now has of TLS.
+    pub(super) fn tls(&self) -> Option<Tls> {
+        self.tls.as_ref().map(|files| files.current().borrow().clone())
     }
 
     /// The name that a host has to prove when we connect to it.
     pub(super) fn server_name(&self, host: IpAddr) -> ServerName<'static> {
-        let name =
-            self.names_of(host).into_iter().find_map(|name| ServerName::try_from(name.to_owned()).ok());
+        let name = self.names_of(host).find_map(|name| ServerName::try_from(name.to_owned()).ok());
         name.unwrap_or_else(|| ServerName::IpAddress(host.into()))
     }
 
@@ -183,6 +209,8 @@ pub struct Streams {
     pub published: Vec<Published>,
     /// The ends of connections that matter to registrations.
     pub lost: mpsc::UnboundedReceiver<Lost>,
+    /// The files of TLS, which may be read again; none without TLS.
+    pub tls: Option<Arc<Files>>,
 }
 
 /// Starts stream threads, and joins them to the workers. `key` is this process's secret, which the workers have.
@@ -252,8 +280,9 @@ pub fn start<IO: PacketIo, A: Application>(
             "too few open files for so many connections"
         );
     }
+    let tls = config.tls.clone();
     let joined = workers.into_iter().zip(ends).map(|(worker, ends)| worker.with_streams(ends, spread));
-    Ok((joined.collect(), Streams { threads, published, lost: lost_here }))
+    Ok((joined.collect(), Streams { threads, published, lost: lost_here, tls }))
 }
 
 /// A stream thread, from the first connection to the last.

@@ -1,7 +1,6 @@
 //! A stream thread: the connections with its share of hosts, and the rings to the workers.
 
 use super::channel::{Channel, End, READ};
-use super::tls;
 use super::{Lost, StreamsConfig};
 use crate::base::publish::{Publisher, Show, Shown};
 use crate::base::{Connection, ConnectionId, Key, SipKey, Slab, Transport, counts};
@@ -57,6 +56,8 @@ counts! {
         closed_by_peer,
         /// Connections closed because nothing came for a long time.
         closed_idle,
+        /// Connections closed because a UE has let its Flow-Timer pass (RFC 5626 5.4).
+        closed_flow_dead,
         /// Connections closed because a message that had begun was not finished in time.
         closed_stalled,
         /// Connections closed because the peer does not read.
@@ -133,6 +134,11 @@ fn host(address: IpAddr) -> IpAddr {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
         address => address,
     }
+}
+
+/// Whether it is the last response to its request.
+fn is_final(message: &[u8]) -> bool {
+    message.strip_prefix(b"SIP/2.0 ").is_some_and(|status| !status.starts_with(b"1"))
 }
 
 impl Thread {
@@ -212,7 +218,7 @@ impl Thread {
 
     fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, secure: bool) {
         let config = self.config();
-        let known = config.is_trusted(peer.ip());
+        let known = config.is_scscf(peer.ip());
         let opened = self.of_host.borrow().get(&host(peer.ip())).copied().unwrap_or(0);
         if !known && opened >= config.connections_per_source {
             self.count(|counts| counts.refused_source += 1);
@@ -256,7 +262,7 @@ impl Thread {
         if !secure {
             return channel.run(self, stream).await;
         }
-        let Some(tls) = &self.config().tls else { return End::Handshake };
+        let Some(tls) = self.config().tls() else { return End::Handshake };
         let handshake = async {
             let _permit = self.handshakes.acquire().await;
             tls.acceptor.accept(stream).await
@@ -264,10 +270,11 @@ impl Thread {
         let Ok(Ok(stream)) = timeout(self.config().handshake, handshake).await else { return End::Handshake };
         let certificates = stream.get_ref().1.peer_certificates();
         let certificate = certificates.and_then(|chain| chain.first());
-        let names = self.config().names_of(channel.peer.ip());
-        let is_one = |certificate| names.iter().any(|name| tls::is_of(certificate, name));
-        channel.verified.set(certificate.is_some_and(is_one));
-        if tls.verify_peers && self.config().is_trusted(channel.peer.ip()) && !channel.verified.get() {
+        let host = channel.peer.ip();
+        let is_proved = certificate.is_some_and(|it| self.config().is_proof(host, it));
+        channel.proved.set(!tls.verify_peers || is_proved);
+        // Who has none is a stranger, as UEs are, to whom an S-CSCF has nothing to say.
+        if self.config().is_scscf(host) && !channel.proved.get() {
             return End::PeerRefused;
         }
         channel.run(self, stream).await
@@ -286,11 +293,16 @@ impl Thread {
         if let Some(port) = glance.alias {
             self.alias(channel, port);
         }
+        if refused.is_some() || !message.starts_with(b"SIP/") && !message.starts_with(b"ACK ") {
+            channel.awaits();
+        }
         let mut octets = self.buffer(glance.worker);
         octets.extend_from_slice(message);
         let refused = refused.map(Refused::new);
         let (source, local) = (channel.peer, channel.local.get());
-        let mut item = FromStream::Message(StreamMessage { connection, source, local, octets, refused });
+        let proved = channel.proved.get();
+        let mut item =
+            FromStream::Message(StreamMessage { connection, source, local, octets, proved, refused });
         loop {
             match self.offer(glance.worker, item) {
                 Ok(()) => break,
@@ -330,8 +342,7 @@ impl Thread {
     /// where it has to.
     fn alias(&self, channel: &Channel, port: u16) {
         let connection = channel.connection.get();
-        let verify = connection.secure && self.config().tls.as_ref().is_some_and(|tls| tls.verify_peers);
-        if self.config().is_trusted(channel.peer.ip()) && (!verify || channel.verified.get()) {
+        if self.config().is_scscf(channel.peer.ip()) && channel.proved.get() {
             let peer = (SocketAddr::new(channel.peer.ip(), port), connection.secure);
             let key = Key { slot: connection.id.slot, generation: connection.id.generation };
             self.by_peer.borrow_mut().insert(peer, key);
@@ -397,8 +408,11 @@ impl Thread {
                 if let Some(channel) = channel.filter(|channel| channel.ends.get().is_none()) {
                     return self.write(&channel, message);
                 }
+                if message.is_empty() {
+                    return;
+                }
                 // RFC 5626 4.2: a flow that is gone can't be opened from here; nor does a stranger make us open connections.
-                if destination_port == 0 || !self.config().is_trusted(flow.destination) {
+                if destination_port == 0 || !self.config().is_scscf(flow.destination) {
                     self.count(|counts| counts.flow_gone += 1);
                     return self.failed(self.setup.owner.sent(message), false);
                 }
@@ -419,8 +433,19 @@ impl Thread {
     }
 
     fn write(&self, channel: &Channel, message: &[u8]) {
+        if message.is_empty() {
+            return channel.is_answered();
+        }
         if let Some(token) = self.setup.owner.sent(message) {
             channel.await_answer(token);
+        }
+        if is_final(message) {
+            channel.is_answered();
+        }
+        if channel.registers.get()
+            && let Some(seconds) = self.setup.owner.flow_timer(message, &mut self.slots.borrow_mut())
+        {
+            channel.flow_timer.set(Some(Duration::from_secs(seconds.into())));
         }
         channel.write(message, self.config().write_buffer);
         self.count(|counts| counts.messages_out += 1);
@@ -470,13 +495,13 @@ impl Thread {
             channel.open.set(true);
             return channel.run(self, stream).await;
         }
-        let Some(tls) = &self.config().tls else { return End::NotOpened };
+        let Some(tls) = self.config().tls() else { return End::NotOpened };
         let name = self.config().server_name(channel.peer.ip());
         match timeout(self.config().handshake, tls.connector.connect(name, stream)).await {
             Ok(Ok(stream)) => {
                 self.count(|counts| counts.opened += 1);
                 channel.open.set(true);
-                channel.verified.set(tls.verify_peers);
+                channel.proved.set(true);
                 channel.run(self, stream).await
             }
             Ok(Err(_)) | Err(_) => End::Handshake,
@@ -511,6 +536,7 @@ impl Thread {
         self.count(|counts| match end {
             End::ByPeer => counts.closed_by_peer += 1,
             End::Idle => counts.closed_idle += 1,
+            End::FlowDead => counts.closed_flow_dead += 1,
             End::Stalled => counts.closed_stalled += 1,
             End::SlowReader => counts.closed_slow_reader += 1,
             End::Unframed => counts.closed_unframed += 1,

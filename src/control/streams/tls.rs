@@ -4,6 +4,7 @@ use crate::control::config::{ConfigError, StreamTls};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -79,13 +80,11 @@ impl Tls {
             false => server.with_no_client_auth(),
         };
         let server = server.with_single_cert(certificates.clone(), key()?).map_err(mismatch)?;
-        let verifier: Arc<dyn ServerCertVerifier> = match config.verify_peers {
-            true => {
-                let chain = WebPkiServerVerifier::builder_with_provider(roots, provider.clone()).build();
-                Arc::new(Named(chain.map_err(|error| authorities(error.to_string()))?))
-            }
-            false => Arc::new(Anybody(provider.clone())),
-        };
+        let chain = config.verify_peers.then(|| {
+            let chain = WebPkiServerVerifier::builder_with_provider(roots, provider.clone()).build();
+            chain.map_err(|error| authorities(error.to_string()))
+        });
+        let verifier = Arc::new(Servers { chain: chain.transpose()?, provider: provider.clone() });
         let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let client = client.map_err(versions)?.dangerous().with_custom_certificate_verifier(verifier);
         let client = client.with_client_auth_cert(certificates, key()?).map_err(mismatch)?;
@@ -94,6 +93,40 @@ impl Tls {
             connector: TlsConnector::from(Arc::new(client)),
             verify_peers: config.verify_peers,
         })
+    }
+}
+
+/// The TLS of stream threads, whose files may change while they run.
+#[derive(Debug)]
+pub struct Files {
+    config: StreamTls,
+    current: watch::Sender<Tls>,
+}
+
+impl Files {
+    /// Reads them for the first time.
+    ///
+    /// # Errors
+    /// Says which file can't be used, and why.
+    pub fn new(config: StreamTls) -> Result<Self, ConfigError> {
+        let current = watch::Sender::new(Tls::load(&config)?);
+        Ok(Self { config, current })
+    }
+
+    /// What connections are begun with.
+    #[must_use]
+    pub fn current(&self) -> watch::Receiver<Tls> {
+        self.current.subscribe()
+    }
+
+    /// Reads them again: connections that begin from now on have what they say. Those that are open stay as they are.
+    ///
+    /// # Errors
+    /// Says which file can't be used, and why; what was read before stays in use then.
+    pub fn read_again(&self) -> Result<(), ConfigError> {
+        let tls = Tls::load(&self.config)?;
+        self.current.send_replace(tls);
+        Ok(())
     }
 }
 
@@ -111,23 +144,42 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError
 /// wildcards (RFC 5922 7.1, 7.2).
 #[must_use]
 pub fn is_of(certificate: &CertificateDer<'_>, domain: &str) -> bool {
-    let Ok(certificate) = webpki::EndEntityCert::try_from(certificate) else { return false };
-    let mut uris = certificate.valid_uri_names().filter_map(|uri| {
-        let (scheme, host) = uri.split_once(':')?;
-        scheme.eq_ignore_ascii_case("sip").then_some(host)
-    });
-    match uris.next() {
-        // A user part makes it somebody's rather than a domain's.
-        Some(first) => core::iter::once(first).chain(uris).any(|host| host.eq_ignore_ascii_case(domain)),
-        None => certificate.valid_dns_names().any(|name| name.eq_ignore_ascii_case(domain)),
-    }
+    // A user part makes it somebody's rather than a domain's.
+    names_of(certificate).iter().any(|name| name.eq_ignore_ascii_case(domain))
 }
 
-/// Takes servers whose certificate is of the name that was asked for.
-#[derive(Debug)]
-struct Named(Arc<WebPkiServerVerifier>);
+/// Whether a certificate is of somebody in that SIP domain: of the domain itself, or of a host in it.
+#[must_use]
+pub fn is_within(certificate: &CertificateDer<'_>, domain: &str) -> bool {
+    names_of(certificate).iter().any(|name| {
+        let host = name.len().checked_sub(domain.len()).and_then(|at| name.split_at_checked(at));
+        host.is_some_and(|(host, rest)| {
+            // Wildcards are nobody's (RFC 5922 7.2).
+            let is_host = host.is_empty() || host.ends_with('.') && !host.contains('*');
+            is_host && rest.eq_ignore_ascii_case(domain)
+        })
+    })
+}
 
-impl ServerCertVerifier for Named {
+/// The SIP domains that a certificate names: by its URIs, or, if no URI of SIP is there, by its DNS names (RFC 5922 7.1).
+fn names_of(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok(certificate) = webpki::EndEntityCert::try_from(certificate) else { return vec![] };
+    let uris = certificate.valid_uri_names().filter_map(|uri| {
+        let (scheme, host) = uri.split_once(':')?;
+        scheme.eq_ignore_ascii_case("sip").then(|| host.to_owned())
+    });
+    let uris: Vec<_> = uris.collect();
+    if uris.is_empty() { certificate.valid_dns_names().map(str::to_owned).collect() } else { uris }
+}
+
+/// Takes servers whose certificate is of the name that was asked for; or any server, where the configuration says so.
+#[derive(Debug)]
+struct Servers {
+    chain: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<crypto::CryptoProvider>,
+}
+
+impl ServerCertVerifier for Servers {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -136,7 +188,8 @@ impl ServerCertVerifier for Named {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
+        let verified = chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         let wrong_name = CertificateError::NotValidForName;
         match (server_name, verified) {
             // It asks for the name last, when all else is right, and knows DNS names alone.
@@ -160,7 +213,12 @@ impl ServerCertVerifier for Named {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, cert, signed)
+        crypto::verify_tls12_signature(
+            message,
+            cert,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -169,49 +227,15 @@ impl ServerCertVerifier for Named {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, cert, signed)
+        crypto::verify_tls13_signature(
+            message,
+            cert,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
-}
-
-/// Takes any server, as the configuration says.
-#[derive(Debug)]
-struct Anybody(Arc<crypto::CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        crypto::verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        crypto::verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

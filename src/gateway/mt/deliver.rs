@@ -1,14 +1,15 @@
 //! TR 23.804 8.10 steps 5 and 8: the message goes to the UE, over one binding after the other.
 
 use super::report::read;
-use super::result::{finish, release};
+use super::result::{finish, give_up_waiting, release};
 use super::{Arrived, Awaiting, Mt, MtResult};
 use crate::base::{Key, Time};
 use crate::gateway::cause::{self, Failure};
 use crate::gateway::mailbox::{ToControl, Version};
-use crate::gateway::{Cx, Gateway, Timed, User};
+use crate::gateway::sender::is_of_flow;
+use crate::gateway::{Cx, Gateway, Network, Timed, User};
 use crate::ident::Identity;
-use crate::stack::{MessageRequest, RequestId, Rp};
+use crate::stack::{ChargingVector, MessageRequest, RequestId, Rp};
 use crate::subscriber::{AccessKind, Binding, Record};
 
 /// Step 5: the message goes towards the S-CSCF, with the user's tel URI as Request-URI; or to the UE itself (8.4 step 5),
@@ -36,7 +37,8 @@ pub(super) fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arri
         };
         let token = cx.stack.report_token(user.call());
         let token = if network.report_token { &token[..] } else { &[] };
-        send(now, (&network.uri, token), subscriber.record(), binding, user, rp, cx)
+        let own = Own { network, token, icid: &mt.charging.icid };
+        send(now, &own, subscriber.record(), binding, user, rp, cx)
     });
     match sent {
         Ok(request) => {
@@ -47,10 +49,19 @@ pub(super) fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arri
     }
 }
 
-/// Sends a message; `from` is our own URI and the parameter that it gets.
+/// What a message has of ours.
+struct Own<'a> {
+    network: &'a Network,
+    /// The parameter that our URI gets.
+    token: &'a [u8],
+    /// Our identity for it.
+    icid: &'a [u8],
+}
+
+/// Sends a message.
 fn send(
     now: Time,
-    (own, token): (&str, &[u8]),
+    &Own { network, token, icid }: &Own<'_>,
     record: &Record,
     binding: &Binding,
     user: User,
@@ -60,6 +71,7 @@ fn send(
     let direct = binding.access == AccessKind::Direct;
     let tel = record.msisdn().and_then(Identity::tel);
     let target = tel.or_else(|| record.default_identity()).ok_or(Failure::SystemFailure)?;
+    let own = network.uri.as_str();
     let mut named = [0; 256];
     let from = match (named.get_mut(..own.len() + token.len()), token) {
         (None, _) | (_, []) => own,
@@ -83,6 +95,7 @@ fn send(
         key: user.call(),
         towards_ue: !direct,
         access_network_info: &[],
+        charging: (!direct).then_some((icid, network.ioi.as_bytes())),
         rp,
     };
     cx.stack.message(now, &request, user.to_u64(), cx.outside).map_err(|_| Failure::SystemFailure)
@@ -95,7 +108,7 @@ pub(in crate::gateway) fn on_answered(
     now: Time,
     key: Key,
     status: u16,
-    report: Option<&Rp<'_>>,
+    (report, charging): (Option<&Rp<'_>>, Option<&ChargingVector<'_>>),
     cx: &mut Cx<'_>,
 ) {
     let report = report.and_then(|rp| read(gateway, rp));
@@ -104,6 +117,9 @@ pub(in crate::gateway) fn on_answered(
         return;
     }
     mt.request = None;
+    if let Some(charging) = charging.filter(|_| mt.direct.is_none()) {
+        mt.charging.answered(charging);
+    }
     if (200..300).contains(&status) {
         mt.answered = true;
         let taken =
@@ -120,6 +136,9 @@ pub(in crate::gateway) fn on_answered(
         if status == 408 {
             tell_unreachable(gateway, key, cx);
         }
+        if let Some(mt) = gateway.mt.get_mut(key).filter(|_| !is_of_flow(status)) {
+            mt.tried.answered();
+        }
         let failure = gateway.config.causes.failure_of_status(status);
         fail(gateway, now, key, failure, cx);
     }
@@ -129,6 +148,9 @@ pub(in crate::gateway) fn on_answered(
 /// message and says no more may show it to its user: it does not get it again another way, but another device does.
 fn fail(gateway: &mut Gateway, now: Time, key: Key, failure: Failure, cx: &mut Cx<'_>) {
     let Some(mt) = gateway.mt.get_mut(key) else { return };
+    if mt.answered {
+        mt.tried.answered();
+    }
     stop_repeating(mt, cx);
     if let Some(timer) = mt.timer.take() {
         gateway.timers.cancel(timer);
@@ -163,7 +185,8 @@ fn tell_unreachable(gateway: &mut Gateway, key: Key, cx: &mut Cx<'_>) {
     }
 }
 
-/// 8.5 step 5: the UE took the message and never reported, or never answered at all.
+/// 8.5 step 5: the UE took the message and never reported, or never answered at all; or nothing followed for which a user was
+/// kept.
 pub(in crate::gateway) fn on_report_timeout(gateway: &mut Gateway, now: Time, key: Key, cx: &mut Cx<'_>) {
     let Some(mt) = gateway.mt.get_mut(key) else { return };
     mt.timer = None;
@@ -177,5 +200,6 @@ pub(in crate::gateway) fn on_report_timeout(gateway: &mut Gateway, now: Time, ke
         }
         // The worker with the dialogue never said that the result has gone: its ring was full.
         Awaiting::ResultSent(report) => release(gateway, now, key, report, cx),
+        Awaiting::NextMessage => give_up_waiting(gateway, now, key, cx),
     }
 }

@@ -2,27 +2,31 @@
 //! TR 23.804 8.4 (P-8.4); and 8.5 steps 5 and 6 (P-8.5). Steps are those of 8.10 where no other clause is named.
 //!
 //! A user takes one message at a time (RP has one RP-DATA outstanding each way). The worker that got in first holds the
-//! user's *MT in progress* word; later messages wait with the holder, whichever worker has their dialogues.
+//! user's *MT in progress* word; later messages wait with the holder, whichever worker has their dialogues. Where the
+//! SMS-GMSC has more messages for him, the user is kept for the next one of that dialogue, for a while.
 
 mod deliver;
 mod report;
 mod result;
 
 use super::cause::{self, Failure};
+use super::charging::Charging;
 use super::mailbox::Version;
 use super::sender::Tried;
 use super::{Crossing, Cx, Gateway};
 use crate::base::{Inline, Key, Time, TimerId};
-use crate::ident::{Digits, Identity, Imsi, WorkerId};
+use crate::ident::{Identity, Imsi, Number, WorkerId};
 use crate::stack::{Asked, Deferred, ForwardSm, Invoke, RequestId};
-use crate::subscriber::{Holder, SubscriberId};
+use crate::subscriber::{AccessNetworkInfo, Holder, SubscriberId};
 use std::net::SocketAddr;
 
 use deliver::deliver;
 pub(super) use deliver::{on_answered, on_report_timeout};
 pub(super) use report::{on_report, on_report_elsewhere};
-use result::{conclude, send_result};
-pub(super) use result::{on_result_elsewhere, on_result_passes, on_result_sent};
+use result::{conclude, pass_on, send_result};
+pub(super) use result::{
+    on_dialogue_gone, on_no_more, on_result_elsewhere, on_result_passes, on_result_sent,
+};
 
 /// The longest queue per user that can be configured.
 pub const MAX_QUEUE: usize = 16;
@@ -33,9 +37,11 @@ pub struct Arrived {
     /// Who waits.
     pub asked: Asked,
     /// The service centre's address, for RP-OA.
-    pub service_centre: Option<Digits>,
+    pub service_centre: Option<Number>,
     /// The TPDU.
     pub tpdu: Inline<233>,
+    /// Whether another is to follow in the same dialogue (moreMessagesToSend).
+    pub more: bool,
 }
 
 /// How a delivery ended, with the UE's DELIVER-REPORT (empty if it gave none).
@@ -76,6 +82,8 @@ pub struct Report {
     pub reference: u8,
     /// What it says.
     pub result: MtResult,
+    /// By which access the UE has sent it.
+    pub access_network_info: AccessNetworkInfo,
     /// The MESSAGE that waits for an answer, and the worker that has it.
     pub request: Deferred,
     /// That worker.
@@ -92,6 +100,8 @@ pub(crate) struct Mt {
     network: u16,
     reference: u8,
     asked: Asked,
+    /// Whether another message is to follow in its dialogue, for which the user is kept once this one is delivered.
+    more: bool,
     /// Step 8: the UE has the MESSAGE.
     answered: bool,
     /// The MESSAGE, as long as it may have to be repeated.
@@ -105,6 +115,8 @@ pub(crate) struct Mt {
     awaiting: Awaiting,
     timer: Option<TimerId>,
     queue: Queue,
+    /// What is known of it for charging.
+    charging: Charging,
 }
 
 /// Messages that wait for a user, oldest first.
@@ -123,11 +135,16 @@ impl Queue {
         true
     }
 
-    fn pop(&mut self) -> Option<Key> {
-        let first = self.keys[0].take()?;
-        self.keys.rotate_left(1);
+    /// Takes one out of its place.
+    fn take(&mut self, at: usize) -> Option<Key> {
+        let taken = self.keys.get_mut(at..self.len)?.first_mut()?.take();
+        self.keys.get_mut(at..)?.rotate_left(1);
         self.len -= 1;
-        Some(first)
+        taken
+    }
+
+    fn pop(&mut self) -> Option<Key> {
+        self.take(0)
     }
 }
 
@@ -137,6 +154,8 @@ enum Awaiting {
     Report,
     /// Step 11, done by another worker; then the report is answered with this status.
     ResultSent(Option<ReportRequest>),
+    /// Step 4 once more: the next message of the same dialogue (TS 29.002 23.3.2).
+    NextMessage,
 }
 
 /// A delivery report that waits for its answer: here, or on another worker.
@@ -170,6 +189,16 @@ impl Mt {
         self.direct.is_some()
     }
 
+    /// Whether it is over, and its user kept for the next message of its dialogue.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.awaiting, Awaiting::NextMessage)
+    }
+
+    /// Whether a message of this dialogue is the one that is to follow.
+    fn is_followed_by(&self, asked: &Asked) -> bool {
+        self.more && (self.asked.worker, self.asked.dialogue) == (asked.worker, asked.dialogue)
+    }
+
     /// How many messages of ours wait in the gateway's slab.
     pub(super) fn waiting(&self) -> usize {
         self.queue.len + usize::from(self.again.is_some())
@@ -190,7 +219,8 @@ pub(super) fn on_forward_sm(
         send_result(gateway, now, asked, &MtResult::failed(Failure::EquipmentProtocolError), cx);
         return;
     };
-    let arrived = Arrived { asked, service_centre: forward.service_centre, tpdu };
+    let more = forward.more_messages;
+    let arrived = Arrived { asked, service_centre: forward.service_centre, tpdu, more };
     let found = find(gateway, now, forward.imsi);
     if found.is_err() && forward.imsi.is_some_and(|imsi| wait_for_join(gateway, imsi, &arrived)) {
         return;
@@ -304,6 +334,7 @@ fn hold(
         network: 0,
         reference,
         asked: arrived.asked,
+        more: arrived.more,
         answered: false,
         request: None,
         tried: Tried::default(),
@@ -312,6 +343,7 @@ fn hold(
         awaiting: Awaiting::Report,
         timer: None,
         queue,
+        charging: Charging { icid: gateway.next_icid(), ..Charging::NONE },
     };
     if let Ok(key) = gateway.mt.insert(mt) {
         deliver(gateway, now, key, arrived, cx);
@@ -329,8 +361,19 @@ fn join(
 ) {
     let limit = gateway.config.mt_queue.min(MAX_QUEUE);
     let key = gateway.held(holder);
-    if let Some(mt) = key.and_then(|key| gateway.mt.get_mut(key)).filter(|mt| mt.subscriber == id)
-        && mt.queue.len < limit
+    let found = key.and_then(|key| Some((key, gateway.mt.get_mut(key).filter(|mt| mt.subscriber == id)?)));
+    let follows = found.as_ref().is_some_and(|(_, mt)| mt.is_followed_by(&arrived.asked));
+    if let Some((key, mt)) = &found
+        && follows
+        && mt.is_over()
+    {
+        let key = *key;
+        gateway.counts.mt_followed += 1;
+        return pass_on(gateway, now, key, Some(*arrived), cx);
+    }
+    // Who is next anyway waits for an answer that is on its way to others of this gateway.
+    if let Some((_, mt)) = found
+        && mt.queue.len < limit + usize::from(follows)
         && let Ok(waiting) = gateway.waiting.insert(*arrived)
         && mt.queue.push(waiting)
     {

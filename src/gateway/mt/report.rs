@@ -8,7 +8,7 @@ use crate::gateway::sender::Sender;
 use crate::gateway::{Crossing, Cx, Gateway, UnmatchedReport};
 use crate::ident::WorkerId;
 use crate::stack::{Answer, Message, Rp};
-use crate::subscriber::SubscriberId;
+use crate::subscriber::{AccessNetworkInfo, SubscriberId};
 use core::time::Duration;
 
 /// By what a report was led to its message.
@@ -63,6 +63,7 @@ pub(in crate::gateway) fn on_report(
         passed: false,
         reference,
         result,
+        access_network_info: AccessNetworkInfo::new(message.access_network_info),
         request,
         worker,
         network: sender.network,
@@ -139,6 +140,9 @@ fn matched(gateway: &mut Gateway, now: Time, found: Option<Key>, by: By, report:
                 By::InReplyTo => gateway.counts.report_by_in_reply_to += 1,
                 By::Token => gateway.counts.report_by_token += 1,
                 By::Identity => gateway.counts.report_by_identity += 1,
+            }
+            if let Some(mt) = gateway.mt.get_mut(key) {
+                mt.charging.access_network_info = report.access_network_info;
             }
             finish(gateway, now, key, &report.result, Some(request), cx);
         }

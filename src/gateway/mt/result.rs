@@ -3,12 +3,13 @@
 
 use super::deliver::stop_repeating;
 use super::report::answer_report;
-use super::{Awaiting, MtResult, Queue, ReportRequest, hold, holder};
+use super::{Arrived, Awaiting, MtResult, ReportRequest, hold, holder};
 use crate::base::{Key, Time};
 use crate::gateway::cause::{self, Failure};
+use crate::gateway::charging::{End, MessageEnd};
 use crate::gateway::{Crossing, Cx, Gateway, Timed};
-use crate::ident::WorkerId;
-use crate::stack::Asked;
+use crate::ident::{Imsi, WorkerId};
+use crate::stack::{Asked, DialogueId};
 use crate::subscriber::SubscriberId;
 
 /// Step 11: the MAP result, on the worker that has the dialogue; then step 14 and the next message for the user.
@@ -22,6 +23,8 @@ pub(super) fn finish(
 ) {
     let Some(mt) = gateway.mt.get_mut(key) else { return };
     stop_repeating(mt, cx);
+    // Nothing follows what has failed: the dialogue has ended with it (TS 29.002 23.3.2).
+    mt.more &= result.failure.is_none();
     if let Some(again) = mt.again.take() {
         gateway.waiting.remove(again);
     }
@@ -36,7 +39,10 @@ pub(super) fn finish(
             Some(_) => {}
         }
     }
+    let end = End::Delivered(result.failure);
+    let end = MessageEnd { network: mt.network, imsi: mt.imsi, end, charging: mt.charging };
     let (asked, worker) = (mt.asked, gateway.config.worker);
+    gateway.ended(now, &end, cx);
     if asked.worker != worker {
         await_result(gateway, now, key, report);
         return conclude(gateway, now, asked, Some((worker, key)), result, cx);
@@ -91,7 +97,8 @@ pub(in crate::gateway) fn on_result_sent(gateway: &mut Gateway, now: Time, key: 
     }
 }
 
-/// Step 14: the report's answer; then the user's next message, or the user is free.
+/// Step 14: the report's answer; then the user's next message, or the user is free, or kept for the next message of the same
+/// dialogue.
 pub(super) fn release(
     gateway: &mut Gateway,
     now: Time,
@@ -102,23 +109,90 @@ pub(super) fn release(
     if let Some(report) = report {
         answer_report(gateway, now, report, cx);
     }
-    if let Some(mt) = gateway.mt.remove(key) {
-        deliver_next(gateway, now, key, mt.subscriber, mt.queue, cx);
+    let Some(mt) = gateway.mt.get_mut(key) else { return };
+    let is_there = |asked: &Asked| asked.worker != gateway.config.worker || cx.stack.is_open(asked.dialogue);
+    if !mt.more || gateway.config.mt_more.is_zero() || !is_there(&mt.asked) {
+        return pass_on(gateway, now, key, None, cx);
     }
+    // It may have overtaken the news that its predecessor's result has gone.
+    let waiting = &gateway.waiting;
+    let follows = |place: &Option<Key>| {
+        let arrived = place.and_then(|waits| waiting.get(waits));
+        arrived.is_some_and(|arrived| mt.is_followed_by(&arrived.asked))
+    };
+    let next = mt.queue.keys.iter().position(follows).and_then(|at| mt.queue.take(at));
+    if let Some(arrived) = next.and_then(|waiting| gateway.waiting.remove(waiting)) {
+        gateway.counts.mt_followed += 1;
+        return pass_on(gateway, now, key, Some(arrived), cx);
+    }
+    mt.awaiting = Awaiting::NextMessage;
+    mt.timer = gateway.timers.insert(now + gateway.config.mt_more, Timed::Mt(key)).ok();
 }
 
-/// The oldest message that waits is next, and the user's word passes to it without a moment in which another worker
-/// could overtake; what its SMS-GMSC has given up is left out.
-fn deliver_next(
+/// Nothing followed in time, or nothing will: the user's next message, or the user is free.
+pub(super) fn give_up_waiting(gateway: &mut Gateway, now: Time, key: Key, cx: &mut Cx<'_>) {
+    gateway.counts.mt_not_followed += 1;
+    pass_on(gateway, now, key, None, cx);
+}
+
+/// A dialogue in which another message was to follow is gone, on the worker that had it: who holds its subscriber learns that.
+pub(in crate::gateway) fn on_dialogue_gone(
     gateway: &mut Gateway,
     now: Time,
-    from: Key,
-    id: SubscriberId,
-    mut queue: Queue,
+    imsi: Imsi,
+    dialogue: DialogueId,
     cx: &mut Cx<'_>,
 ) {
     let worker = gateway.config.worker;
-    while let Some(arrived) = queue.pop().and_then(|waiting| gateway.waiting.remove(waiting)) {
+    let Some(subscriber) = gateway.subscribers.by_imsi(imsi) else { return };
+    let id = subscriber.id();
+    match subscriber.mt_holder() {
+        Some((holder, _)) if holder.worker == worker => on_no_more(gateway, now, id, (worker, dialogue), cx),
+        Some((holder, _)) => {
+            gateway.tell(holder.worker, Crossing::NoMore { subscriber: id, worker, dialogue }, cx);
+        }
+        None => {}
+    }
+}
+
+/// No message follows in a dialogue of that worker's.
+pub(in crate::gateway) fn on_no_more(
+    gateway: &mut Gateway,
+    now: Time,
+    id: SubscriberId,
+    (of, dialogue): (WorkerId, DialogueId),
+    cx: &mut Cx<'_>,
+) {
+    let Some((holder, _)) = gateway.subscribers.get(id).and_then(|subscriber| subscriber.mt_holder()) else {
+        return;
+    };
+    let key = gateway.held(holder).filter(|_| holder.worker == gateway.config.worker);
+    let Some((key, mt)) = key.and_then(|key| Some((key, gateway.mt.get_mut(key)?))) else { return };
+    if (mt.asked.worker, mt.asked.dialogue) != (of, dialogue) || !mt.more {
+        return;
+    }
+    mt.more = false;
+    if mt.is_over() {
+        give_up_waiting(gateway, now, key, cx);
+    }
+}
+
+/// This message is next, or the oldest that waits; and the user's word passes to it without a moment in which another worker
+/// could overtake. What its SMS-GMSC has given up is left out.
+pub(super) fn pass_on(
+    gateway: &mut Gateway,
+    now: Time,
+    from: Key,
+    mut first: Option<Arrived>,
+    cx: &mut Cx<'_>,
+) {
+    let worker = gateway.config.worker;
+    let Some(mut mt) = gateway.mt.remove(from) else { return };
+    if let Some(timer) = mt.timer.take() {
+        gateway.timers.cancel(timer);
+    }
+    let (id, mut queue) = (mt.subscriber, mt.queue);
+    while let Some(arrived) = first.take().or_else(|| gateway.waiting.remove(queue.pop()?)) {
         if arrived.asked.worker == worker && !cx.stack.is_open(arrived.asked.dialogue) {
             continue;
         }

@@ -88,6 +88,12 @@ impl Link {
         core::mem::take(&mut self.pieces.is_long)
     }
 
+    /// The first `len` octets of [`Self::long_room`], for what carries them without a datagram.
+    #[must_use]
+    pub fn long(&self, len: usize) -> &[u8] {
+        self.pieces.long.get(UDP_HEADER..).and_then(|room| room.get(..len)).unwrap_or(&[])
+    }
+
     /// Sends the first `len` octets of [`Self::long_room`] as a datagram, in fragments where it has to.
     pub fn transmit_long(&mut self, now: Time, flow: &Flow, len: usize, frames: &mut dyn Frames) {
         let Transport::Udp { source_port, destination_port } = flow.transport else {

@@ -1,33 +1,8 @@
 //! AddressString: a number with its nature and plan (TS 29.002 17.7.8).
 
 use crate::codec::{Prepend, ber, tbcd};
-use crate::ident::{Digits, Msisdn};
-
-/// Nature of address (three bits).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct TypeOfNumber(pub u8);
-
-impl TypeOfNumber {
-    /// Not known.
-    pub const UNKNOWN: Self = Self(0);
-    /// With country code, without prefix.
-    pub const INTERNATIONAL: Self = Self(1);
-    /// Without country code.
-    pub const NATIONAL: Self = Self(2);
-}
-
-/// Numbering plan (four bits).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Plan(pub u8);
-
-impl Plan {
-    /// Not known.
-    pub const UNKNOWN: Self = Self(0);
-    /// ISDN/telephony, E.164.
-    pub const E164: Self = Self(1);
-    /// Land mobile, E.212: IMSIs.
-    pub const E212: Self = Self(6);
-}
+use crate::ident::{Digits, Msisdn, Number};
+pub use crate::ident::{Plan, TypeOfNumber};
 
 /// An AddressString of at most 20 octets, or an ISDN-AddressString, the same in at most 9.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,6 +88,18 @@ impl AddressString {
 impl From<Msisdn> for AddressString {
     fn from(number: Msisdn) -> Self {
         Self::international(number.digits())
+    }
+}
+
+impl From<Number> for AddressString {
+    fn from(number: Number) -> Self {
+        Self { nature: number.kind, plan: number.plan, digits: number.digits }
+    }
+}
+
+impl From<AddressString> for Number {
+    fn from(address: AddressString) -> Self {
+        Self { digits: address.digits, kind: address.nature, plan: address.plan }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::base::Inline;
 use crate::codec::{Prepend, tbcd};
-use crate::ident::Digits;
+use crate::ident::{Number, TypeOfNumber};
 
 /// An address without its length octet: type of number and numbering plan, then digits. MAP's AddressString has the same
 /// form (TS 29.002 17.7.8), so the octets can be taken over as they are.
@@ -22,13 +22,13 @@ impl RpAddress {
         Inline::new(octets).map(Self)
     }
 
-    /// An international E.164 number; `None` if it has more than 20 digits.
+    /// A number; `None` if it has more than 20 digits.
     #[must_use]
-    pub fn international(digits: Digits) -> Option<Self> {
+    pub fn of(number: Number) -> Option<Self> {
         let mut room = [0; 16];
         let mut writer = Prepend::new(&mut room);
-        tbcd::write(&mut writer, digits);
-        writer.u8(0x91);
+        tbcd::write(&mut writer, number.digits);
+        writer.u8(number.octet());
         Self::from_octets(writer.finish()?)
     }
 
@@ -38,25 +38,13 @@ impl RpAddress {
         &self.0
     }
 
-    /// Type of number (TS 24.008 table 10.5.118): 1 is international, 5 alphanumeric.
+    /// The number with its type and plan; `None` if there are no digits, or it is no number (alphanumeric, or filler in the
+    /// middle).
     #[must_use]
-    pub fn type_of_number(&self) -> u8 {
-        self.0.first().map_or(0, |octet| octet >> 4 & 7)
-    }
-
-    /// Numbering plan (TS 24.008 table 10.5.118): 1 is E.164.
-    #[must_use]
-    pub fn numbering_plan(&self) -> u8 {
-        self.0.first().map_or(0, |octet| octet & 0xf)
-    }
-
-    /// The digits; `None` if there are none, or it is no number (alphanumeric, or filler in the middle).
-    #[must_use]
-    pub fn digits(&self) -> Option<Digits> {
-        if self.type_of_number() == 5 {
-            return None;
-        }
-        tbcd::read(self.0.get(1..)?).filter(|digits| !digits.is_empty())
+    pub fn number(&self) -> Option<Number> {
+        let (&first, digits) = self.0.split_first()?;
+        let digits = tbcd::read(digits).filter(|digits| !digits.is_empty())?;
+        Some(Number::typed(digits, first)).filter(|number| number.kind != TypeOfNumber::ALPHANUMERIC)
     }
 }
 
@@ -70,9 +58,8 @@ impl Eq for RpAddress {}
 
 impl core::fmt::Debug for RpAddress {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}/{} ", self.type_of_number(), self.numbering_plan())?;
-        match self.digits() {
-            Some(digits) => core::fmt::Display::fmt(&crate::ident::Masked(digits), f),
+        match self.number() {
+            Some(number) => core::fmt::Debug::fmt(&number, f),
             None => f.write_str("no number"),
         }
     }

@@ -4,6 +4,7 @@ use super::view::Why;
 use super::*;
 use crate::base::{Layer, Malformed};
 use crate::codec::Prepend;
+use crate::ident::Number;
 use Direction::{MsToNetwork, NetworkToMs};
 
 /// PROTOCOLS 15: RP-DATA MS to network, MR 7, an SMS-SUBMIT for service centre 491710760000.
@@ -35,17 +36,16 @@ fn the_golden_submit() {
     assert_eq!((data.reference, data.originator), (7, None));
     let centre = data.destination.unwrap();
     assert_eq!(centre.octets(), hex("91947101670000"));
-    assert_eq!(centre.digits(), "491710760000".parse().ok());
-    assert_eq!((centre.type_of_number(), centre.numbering_plan()), (1, 1));
-    assert_eq!(Some(centre), RpAddress::international("491710760000".parse().unwrap()));
+    let number = Number::international("491710760000".parse().unwrap());
+    assert_eq!((centre.number(), Some(centre)), (Some(number), RpAddress::of(number)));
     assert_eq!(data.user_data.len(), 0x13);
     assert_eq!(written(&rpdu, MsToNetwork), Some(bytes));
-    assert_eq!(format!("{centre:?}"), "1/1 *********000");
+    assert_eq!(format!("{centre:?}"), "1/1:*********000");
 }
 
 #[test]
 fn every_type_in_both_directions() {
-    let address = RpAddress::international("491710760000".parse().unwrap());
+    let address = RpAddress::of(Number::international("491710760000".parse().unwrap()));
     let tpdu: &[u8] = &[0, 0];
     let data = Rpdu::Data(Data { reference: 255, originator: address, destination: None, user_data: tpdu });
     for (rpdu, direction, octets) in [
@@ -183,11 +183,11 @@ fn addresses_that_are_no_numbers() {
     let address = |octets: &[u8]| RpAddress::from_octets(octets);
     assert_eq!(address(&[]), None);
     assert_eq!(address(&[0x91; 12]), None);
-    assert_eq!(address(&[0x91]).unwrap().digits(), None);
-    assert_eq!(address(&[0xd1, 0x41, 0x42]).unwrap().digits(), None, "alphanumeric");
-    assert_eq!(address(&[0x91, 0x1f, 0x22]).unwrap().digits(), None, "filler inside");
-    assert_eq!(address(&[0x91; 11]).unwrap().digits().unwrap().len(), 20);
-    assert_eq!(RpAddress::international("123456789012345678901".parse().unwrap()), None);
+    assert_eq!(address(&[0x91]).unwrap().number(), None);
+    assert_eq!(address(&[0xd1, 0x41, 0x42]).unwrap().number(), None, "alphanumeric");
+    assert_eq!(address(&[0x91, 0x1f, 0x22]).unwrap().number(), None, "filler inside");
+    assert_eq!(address(&[0x91; 11]).unwrap().number().unwrap().digits.len(), 20);
+    assert_eq!(RpAddress::of(Number::international("123456789012345678901".parse().unwrap())), None);
 }
 
 #[test]

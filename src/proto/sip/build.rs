@@ -48,6 +48,20 @@ impl<'b> Writer<'b> {
         self.end_line();
     }
 
+    /// Writes a Contact with its seconds of life.
+    pub fn contact(&mut self, uri: &[u8], expires: u32) {
+        self.address(Name::Contact, uri, &[b";expires=", spell(expires, &mut [0; 10])]);
+    }
+
+    /// Writes the Contact of a flow, named by its device and number (RFC 5626 6).
+    pub fn contact_of_flow(&mut self, uri: &[u8], instance: &[u8], reg_id: u32, expires: u32) {
+        let (mut life, mut number) = ([0; 10], [0; 10]);
+        let (life, number) = (spell(expires, &mut life), spell(reg_id, &mut number));
+        let params: [&[u8]; 7] =
+            [b";reg-id=", number, b";+sip.instance=\"", instance, b"\"", b";expires=", life];
+        self.address(Name::Contact, uri, &params);
+    }
+
     /// Writes a header whose value is a number.
     pub fn number(&mut self, name: Name, number: u32) {
         self.name(name);
@@ -135,13 +149,13 @@ impl<'b> Writer<'b> {
     }
 
     /// Writes a header's value as it came, on one line.
-    fn copied(&mut self, field: Field<'_>) {
-        if field.folded {
-            for part in field.value.split(|&c| c == b'\r' || c == b'\n') {
+    fn copied(&mut self, value: &[u8], folded: bool) {
+        if folded {
+            for part in value.split(|&c| c == b'\r' || c == b'\n') {
                 self.bytes(part);
             }
         } else {
-            self.bytes(field.value);
+            self.bytes(value);
         }
     }
 
@@ -352,18 +366,6 @@ pub fn response(
     response_end(false, w);
 }
 
-/// Writes a 503 that asks to try again after that many seconds (RFC 3261 21.5.4).
-pub fn unavailable(
-    request: &Message<'_>,
-    retry_after_s: u32,
-    to_tag: &Tag,
-    source: SocketAddr,
-    w: &mut Writer<'_>,
-) {
-    let retry_after = |w: &mut Writer<'_>| w.number(Name::RetryAfter, retry_after_s);
-    response(request, 503, reason_phrase(503), to_tag, source, retry_after, w);
-}
-
 /// Writes the answer to a request that [`Message::parse`] refused as `malformed`: 505 for another version, otherwise a
 /// 400 that says why (RFC 3261 21.4.1). Copies the headers that are there. Gives where to send it, or `None` if there is
 /// nothing to answer: a response, an ACK, a keep-alive, or a message without a Via.
@@ -398,23 +400,73 @@ pub(super) fn status_line(status: u16, reason: &str, w: &mut Writer<'_>) {
 
 /// What every response to the request has in common.
 pub(super) fn response_head(request: &Fragment<'_>, to_tag: &Tag, source: SocketAddr, w: &mut Writer<'_>) {
-    for (at, via) in request.fields(Name::Via).enumerate() {
-        w.name(Name::Via);
-        if at == 0 {
-            top_via(&request.top_via, via, source, w);
-        } else {
-            w.copied(via);
-        }
-        w.end_line();
+    let mut vias = request.fields(Name::Via);
+    let Some(top) = vias.next() else { return };
+    let mut run = Run::behind(request, &top);
+    top_via(&request.top_via, &top, request.octets(), source, w);
+    for via in vias {
+        run.line(Name::Via, &via, w);
     }
-    for name in [Name::From, Name::To, Name::CallId, Name::CSeq] {
-        let Some(field) = request.field(name) else { continue };
-        w.name(name);
-        w.copied(field);
-        if name == Name::To && request.lacks_to_tag {
+    if let Some(from) = request.field(Name::From) {
+        run.line(Name::From, &from, w);
+    }
+    if let Some(to) = request.field(Name::To) {
+        run.line(Name::To, &to, w);
+        if request.lacks_to_tag {
+            run.write(w);
             w.bytes(b";tag=");
             w.bytes(to_tag.as_bytes());
         }
+    }
+    if let Some(call_id) = request.field(Name::CallId) {
+        run.line(Name::CallId, &call_id, w);
+    }
+    if let Some(cseq) = request.field(Name::CSeq) {
+        run.line(Name::CSeq, &cseq, w);
+    }
+    run.end_line(w);
+}
+
+/// Lines that a response has in the order of its request, one upon the other: they are copied at once.
+struct Run<'a> {
+    octets: &'a [u8],
+    /// From where on they are to be written, and where the last one ends. Its line end is written with what follows.
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Run<'a> {
+    /// Nothing yet, behind a line that is written.
+    fn behind(request: &Fragment<'a>, line: &Field<'a>) -> Self {
+        Self { octets: request.octets(), start: line.end(), end: line.end() }
+    }
+
+    /// Goes on with a line.
+    #[inline(always)] // so that the name is a constant
+    fn line(&mut self, name: Name, field: &Field<'a>, w: &mut Writer<'_>) {
+        let is_as_ours = field.is_spelt(name, self.octets);
+        if is_as_ours && field.line == self.end + 2 {
+            self.end = field.end();
+            return;
+        }
+        self.end_line(w);
+        self.end = field.end();
+        self.start = if is_as_ours { field.line } else { self.end };
+        if !is_as_ours {
+            w.name(name);
+            w.copied(field.value, field.folded);
+        }
+    }
+
+    /// Writes what was not written yet.
+    fn write(&mut self, w: &mut Writer<'_>) {
+        w.bytes(self.octets.get(self.start..self.end).unwrap_or(&[]));
+        self.start = self.end;
+    }
+
+    /// The same, and ends the line.
+    fn end_line(&mut self, w: &mut Writer<'_>) {
+        self.write(w);
         w.end_line();
     }
 }
@@ -423,7 +475,7 @@ pub(super) fn response_head(request: &Fragment<'_>, to_tag: &Tag, source: Socket
 pub(super) fn timestamp(request: &Fragment<'_>, w: &mut Writer<'_>) {
     if let Some(field) = request.field(Name::Timestamp) {
         w.name(Name::Timestamp);
-        w.copied(field);
+        w.copied(field.value, field.folded);
         w.end_line();
     }
 }
@@ -432,31 +484,25 @@ pub(super) fn response_end(short: bool, w: &mut Writer<'_>) {
     w.bytes(if short { b"\r\n" } else { b"Content-Length: 0\r\n\r\n" });
 }
 
-/// The topmost Via of a response: what the sender said of `received` and `rport` gives way to what we have seen
-/// (RFC 3261 18.2.1, RFC 3581 4).
-fn top_via(via: &Via<'_>, line: Field<'_>, source: SocketAddr, w: &mut Writer<'_>) {
+/// The topmost Via of a response, without its line end: what the sender said of `received` and `rport` gives way to what we
+/// have seen (RFC 3261 18.2.1, RFC 3581 4).
+fn top_via(via: &Via<'_>, line: &Field<'_>, octets: &[u8], source: SocketAddr, w: &mut Writer<'_>) {
     let address = source.ip().to_canonical();
-    if !via.readable {
-        return w.copied(line);
-    }
     let wants_received = via.rport.is_some() || via.sent_by_address() != Some(address);
-    if !wants_received && via.received.is_none() {
-        return w.copied(line);
+    if !via.readable || !wants_received && via.received.is_none() {
+        w.name(Name::Via);
+        return w.copied(line.value, line.folded);
     }
-    let one_line = |value| Field { value, folded: line.folded };
-    w.copied(one_line(via.head));
-    // What is left of the parameters: mostly they are in one piece.
+    // What is left of the parameters: mostly they are in one piece, and that begins where the line does.
     let piece = if via.received.is_none() { via.params.plain_before(b";rport") } else { None };
-    w.bytes(piece.unwrap_or(&[]));
-    for param in if piece.is_some() { Params::default() } else { via.params } {
-        if param.name.eq_ignore_ascii_case(b"received") || param.name.eq_ignore_ascii_case(b"rport") {
-            continue;
+    match piece {
+        Some(piece) if line.is_spelt(Name::Via, octets) => {
+            w.bytes(octets.get(line.line..line.at + via.head.len() + piece.len()).unwrap_or(&[]));
         }
-        w.bytes(b";");
-        w.bytes(param.name);
-        if let Some(value) = param.value {
-            w.bytes(b"=");
-            w.copied(one_line(value));
+        _ => {
+            w.name(Name::Via);
+            w.copied(via.head, line.folded);
+            other_params(via.params, line.folded, w);
         }
     }
     if wants_received {
@@ -467,7 +513,22 @@ fn top_via(via: &Via<'_>, line: Field<'_>, source: SocketAddr, w: &mut Writer<'_
         w.bytes(b";rport=");
         w.bytes(spell(u32::from(source.port()), &mut [0; 10]));
     }
-    w.copied(one_line(via.rest));
+    w.copied(via.rest, line.folded);
+}
+
+/// The parameters of a Via but those that are ours to say.
+fn other_params(params: Params<'_>, folded: bool, w: &mut Writer<'_>) {
+    for param in params {
+        if param.name.eq_ignore_ascii_case(b"received") || param.name.eq_ignore_ascii_case(b"rport") {
+            continue;
+        }
+        w.bytes(b";");
+        w.bytes(param.name);
+        if let Some(value) = param.value {
+            w.bytes(b"=");
+            w.copied(value, folded);
+        }
+    }
 }
 
 /// Where the response to a request with that topmost Via goes (RFC 3261 18.2.2, RFC 3581 4): to the address it came
@@ -507,6 +568,7 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
+        439 => "First Hop Lacks Outbound Support",
         421 => "Extension Required",
         423 => "Interval Too Brief",
         480 => "Temporarily Unavailable",

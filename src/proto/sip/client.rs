@@ -505,12 +505,6 @@ impl ClientTransactions {
         Some((user, flow))
     }
 
-    /// Where the request of a transaction that isn't over was sent.
-    #[must_use]
-    pub fn pending_flow(&self, key: Key) -> Option<Flow> {
-        self.transactions.get(key).map(|transaction| transaction.flow)
-    }
-
     /// How many transactions are not over.
     #[must_use]
     pub fn len(&self) -> usize {

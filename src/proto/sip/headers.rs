@@ -122,6 +122,13 @@ impl<'a> NameAddr<'a> {
         self.params.get(b"+sip.instance")?.value.map(unquoted)
     }
 
+    /// The `reg-id` parameter of a Contact: the number of a flow, from 1 to 2^31 - 1 (RFC 5626 10).
+    #[must_use]
+    pub fn reg_id(&self) -> Option<u32> {
+        let number = seconds(self.params.get(b"reg-id")?.value?)?;
+        (1..1 << 31).contains(&number).then_some(number)
+    }
+
     /// The `tag` parameter (RFC 3261 19.3).
     #[must_use]
     pub fn tag(&self) -> Option<&'a [u8]> {

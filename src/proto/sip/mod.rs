@@ -4,6 +4,7 @@
 
 pub mod auth;
 pub mod build;
+mod charging;
 mod client;
 pub mod framing;
 mod headers;
@@ -25,6 +26,7 @@ mod via;
 mod view;
 
 pub use build::Writer;
+pub use charging::ChargingVector;
 pub use client::{
     Attempt, ClientConfig, ClientTransactions, LONGEST_BY_UDP, MAX_LONG_REQUEST, MAX_REQUEST, Refused,
     ResponseOutcome, SipClientCounts,

@@ -1,7 +1,7 @@
 //! Messages and an output for the tests of this folder; the tests stand in the folder `tests`, by subject.
 
 use super::*;
-use crate::base::{Flow, Out, SipKey, Time, Transport};
+use crate::base::{Flow, HEADROOM, Out, SipKey, Time, Transport};
 use crate::ident::WorkerId;
 use core::net::SocketAddr;
 use core::time::Duration;

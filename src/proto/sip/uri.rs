@@ -248,8 +248,12 @@ impl<'a> Uri<'a> {
         if is_plain {
             text.push(self.user)?;
         }
-        for (c, escaped) in Unescaped(if is_plain { &[] } else { self.user }) {
+        for (at, (c, escaped)) in Unescaped(if is_plain { &[] } else { self.user }).enumerate() {
             if self.scheme == Scheme::Tel {
+                // Not behind separators either, without which it would begin a number (RFC 3966 3, `global-number-digits`).
+                if c == b'+' && at > 0 {
+                    return None;
+                }
                 // A number has nothing to escape (RFC 3966 3): of what can't stand there, an escape makes no identity.
                 if escaped
                     && !(c.is_ascii_hexdigit() || matches!(c, b'+' | b'*' | b'#' | b'-' | b'.' | b'(' | b')'))
@@ -277,7 +281,7 @@ impl<'a> Uri<'a> {
                 text.push(b":")?;
                 text.push(spell(u32::from(port), &mut [0; 10]))?;
             }
-        } else if !self.user.starts_with(b"+")
+        } else if text.octets.get(b"tel:".len()) != Some(&b'+')
             && let Some(context) = self.param("phone-context").filter(|context| !context.is_empty())
         {
             // A local number means nothing without its context (RFC 3966 5.1.5); one without a value is none.

@@ -438,11 +438,26 @@ impl<'a> Message<'a> {
     }
 }
 
-/// One header's value and whether it has line ends in it.
+/// One header's value, whether it has line ends in it, and where its line and it begin.
 #[derive(Clone, Copy)]
 pub(super) struct Field<'a> {
     pub(super) value: &'a [u8],
     pub(super) folded: bool,
+    pub(super) line: usize,
+    pub(super) at: usize,
+}
+
+impl Field<'_> {
+    /// Where the value ends.
+    pub(super) const fn end(&self) -> usize {
+        self.at + self.value.len()
+    }
+
+    /// Whether the line is spelt as ours are, in that message: on one line, the name in full, a colon, a space.
+    #[inline(always)] // so that the name is a constant
+    pub(super) fn is_spelt(&self, name: Name, message: &[u8]) -> bool {
+        !self.folded && message.get(self.line..self.at) == Some(name.line().as_bytes())
+    }
 }
 
 /// What is needed to answer a request, malformed or not.
@@ -486,7 +501,14 @@ impl<'a> Fragment<'a> {
         let mut slots = headers.slots.named(name);
         core::iter::from_fn(move || {
             let folded = headers.slots.is_folded(slots.number());
-            slots.next().map(|slot| Field { value: headers.value(slot), folded })
+            let slot = slots.next()?;
+            let (line, at) = (usize::from(slot.line), usize::from(slot.value));
+            Some(Field { value: headers.value(slot), folded, line, at })
         })
+    }
+
+    /// The message that it is of.
+    pub(super) const fn octets(&self) -> &'a [u8] {
+        self.headers.bytes
     }
 }

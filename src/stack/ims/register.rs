@@ -9,6 +9,8 @@ use crate::stack::Register;
 const IMS_XML: &str = "application/3gpp-ims+xml";
 /// A SIP message as a body (RFC 3420).
 const EMBEDDED: &str = "message/sip";
+/// The option tag of RFC 5626.
+pub(super) const OUTBOUND: &[u8] = b"outbound";
 /// Seconds of life where none are asked for (RFC 3261 10.3).
 const EXPIRES: u32 = 3600;
 
@@ -79,6 +81,7 @@ pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result
         contact_q: contact.and_then(|contact| contact.q()),
         contact_wildcard,
         instance: contact.and_then(|contact| contact.instance()).unwrap_or(&[]),
+        reg_id: contact.map(|contact| flow_number(request, &contact)).transpose()?.flatten(),
         expires,
         authorization: message.header(Name::Authorization),
         call_id: message.call_id(),
@@ -90,6 +93,20 @@ pub(super) fn read<'a>(request: &Request<'a>, embedded: &'a mut Slots) -> Result
         response: content.response,
         access_network_info: message.header(Name::PAccessNetworkInfo).unwrap_or(&[]),
     })
+}
+
+/// The number of the flow that a UE's REGISTER is about (RFC 5626 6): it has an instance, and can do outbound. A UE that
+/// comes through somebody else has its flow with him, and nobody in between has said that he keeps it. An S-CSCF's
+/// REGISTER is about no flow of ours.
+fn flow_number(request: &Request<'_>, contact: &NameAddr<'_>) -> Result<Option<u32>, u16> {
+    let message = &request.message;
+    let mut options = message.values(Name::Supported).chain(message.values(Name::Require));
+    let is_able = options.any(|option| option.eq_ignore_ascii_case(OUTBOUND));
+    let number = contact.reg_id().filter(|_| is_able && !request.trusted);
+    match number.filter(|_| contact.instance().is_some_and(|it| !it.is_empty())) {
+        Some(_) if message.values(Name::Via).nth(1).is_some() => Err(439),
+        number => Ok(number),
+    }
 }
 
 /// A part of `body`, which a view of it gave, for as long as the body lives.

@@ -18,25 +18,13 @@ pub(super) struct Read<'a> {
     pub(super) rp: Rp<'a>,
     /// A report of which only part could be read.
     pub(super) repaired: bool,
-    /// Type of number of the service centre's address in RP-DA; that of an international number if there is none.
-    pub(super) type_of_number: u8,
 }
-
-/// Type of number of an international one (TS 24.008 table 10.5.118).
-const INTERNATIONAL: u8 = 1;
 
 /// The SM-RP message in a body; `None` if it is not even answered by one.
 pub(super) fn read(side: Side, body: &[u8]) -> Option<Read<'_>> {
-    let plain = |rp| Read { rp, repaired: false, type_of_number: INTERNATIONAL };
+    let plain = |rp| Read { rp, repaired: false };
     match Rpdu::parse(body, received(side)) {
-        Ok(rpdu) => {
-            let centre = match rpdu {
-                Rpdu::Data(Data { destination, .. }) => destination,
-                _ => None,
-            };
-            let type_of_number = centre.map_or(INTERNATIONAL, |centre| centre.type_of_number());
-            Some(Read { type_of_number, ..plain(message(side, rpdu)) })
-        }
+        Ok(rpdu) => Some(plain(message(side, rpdu))),
         Err(why) => match Rpdu::salvage(body, received(side)) {
             Some(rpdu) => Some(Read { repaired: true, ..plain(message(side, rpdu)) }),
             None => {
@@ -50,12 +38,12 @@ fn message(side: Side, rpdu: Rpdu<'_>) -> Rp<'_> {
     match rpdu {
         Rpdu::Data(Data { reference, destination, user_data, .. }) if side == Side::Network => Rp::Submit {
             reference,
-            service_centre: destination.and_then(|address| address.digits()),
+            service_centre: destination.and_then(|address| address.number()),
             tpdu: user_data,
         },
         Rpdu::Data(Data { reference, originator, user_data, .. }) => Rp::Deliver {
             reference,
-            service_centre: originator.and_then(|address| address.digits()),
+            service_centre: originator.and_then(|address| address.number()),
             tpdu: user_data,
         },
         Rpdu::Ack(Ack { reference, user_data }) => Rp::Ack { reference, tpdu: user_data },
@@ -81,7 +69,7 @@ pub fn submit_report(failure: u8, since_1970: u64) -> [u8; 10] {
 
 /// Writes an SM-RP message of ours.
 pub(super) fn write(side: Side, rp: &Rp<'_>, w: &mut Prepend<'_>) {
-    let address = |digits: Option<_>| digits.and_then(RpAddress::international);
+    let address = |number: Option<_>| number.and_then(RpAddress::of);
     let rpdu = match *rp {
         Rp::Submit { reference, service_centre, tpdu } => Rpdu::Data(Data {
             reference,

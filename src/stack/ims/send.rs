@@ -63,8 +63,17 @@ impl Ims {
             for challenge in answer.challenges.iter().take(challenges) {
                 w.header(Name::WwwAuthenticate, &[challenge.as_bytes()]);
             }
-            for &(uri, expires) in answer.contacts {
-                write_contact(uri.as_bytes(), expires, w);
+            for (at, &(uri, expires)) in answer.contacts.iter().enumerate() {
+                match answer.flow.filter(|flow| flow.contact == at) {
+                    Some(flow) => w.contact_of_flow(uri.as_bytes(), flow.instance, flow.reg_id, expires),
+                    None => w.contact(uri.as_bytes(), expires),
+                }
+            }
+            if let Some(flow) = &answer.flow {
+                w.header(Name::Require, &[register::OUTBOUND]);
+                if let Some(seconds) = flow.timer {
+                    w.number(Name::FlowTimer, seconds);
+                }
             }
             for identity in answer.associated {
                 w.address(Name::PAssociatedUri, identity.as_bytes(), &[]);
@@ -101,7 +110,7 @@ impl Ims {
         };
         // What it repeats may be more than a frame holds, or even a datagram: the status alone is an answer too.
         let len = write(&extra, room).or_else(|| {
-            let room = out.long_room().filter(|_| request.connection.is_none())?;
+            let room = out.long_room()?;
             write(&extra, room).or_else(|| write(&Extra::None, room))
         });
         let origin = request.origin();
@@ -162,7 +171,7 @@ impl Ims {
         self.began = Some(began);
     }
 
-    /// Answers what is not even a request, as far as it can be answered.
+    /// Answers what is not even a request, as far as it can be answered; whether it was.
     pub(super) fn refuse_malformed(
         &mut self,
         bytes: &[u8],
@@ -170,15 +179,17 @@ impl Ims {
         origin: &Origin,
         slots: &mut Slots,
         out: &mut dyn Out,
-    ) {
-        let room =
-            if bytes.len() > LONG && origin.connection.is_none() { out.long_room() } else { out.room() };
-        let Some(room) = room else { return };
+    ) -> bool {
+        let room = if bytes.len() > LONG { out.long_room() } else { out.room() };
+        let Some(room) = room else { return false };
         let mut w = Writer::new(room);
-        if let Some(target) = build::refusal(bytes, why, &self.minter, origin.source, slots, &mut w) {
-            self.counts.bad_request += 1;
-            self.commit(w.finish(), origin, target, out);
-        }
+        let Some(target) = build::refusal(bytes, why, &self.minter, origin.source, slots, &mut w) else {
+            return false;
+        };
+        self.counts.bad_request += 1;
+        let len = w.finish();
+        self.commit(len, origin, target, out);
+        len.is_some()
     }
 
     /// Our address for a datagram: that which the application knows, unless it is a stream's alone.
@@ -227,6 +238,7 @@ impl Ims {
             routes: route.as_slice(),
             from: request.from,
             to: request.to.unwrap_or(request.request_uri),
+            to_tag: &[],
             key: request.key,
             cseq: self.next_sequence(),
         };
@@ -236,6 +248,13 @@ impl Ims {
             }
             if !request.access_network_info.is_empty() {
                 w.header(Name::PAccessNetworkInfo, &[request.access_network_info]);
+            }
+            match request.charging {
+                Some((icid, [])) => w.header(Name::PChargingVector, &[b"icid-value=", icid]),
+                Some((icid, ioi)) => {
+                    w.header(Name::PChargingVector, &[b"icid-value=", icid, b";orig-ioi=\"", ioi, b"\""]);
+                }
+                None => {}
             }
             if let Some(call_id) = request.in_reply_to {
                 w.header(Name::InReplyTo, &[call_id]);
@@ -267,6 +286,7 @@ impl Ims {
             routes: &[],
             from: own,
             to: hop.uri.as_str(),
+            to_tag: &[],
             key: Key { slot: at.into(), generation: 0xff << 24 },
             cseq: self.next_sequence(),
         };
@@ -291,6 +311,7 @@ impl Ims {
             routes: &[],
             from: request.from,
             to: request.to,
+            to_tag: &[],
             key: request.key,
             cseq: self.next_sequence(),
         };
@@ -319,6 +340,7 @@ impl Ims {
             routes: &[],
             from: request.from,
             to: request.to,
+            to_tag: &[],
             key: request.key,
             cseq: request.sequence,
         };
@@ -356,6 +378,7 @@ impl Ims {
             routes: &[],
             from: request.uri,
             to: request.uri,
+            to_tag: &[],
             key: request.key,
             cseq: self.next_sequence(),
         };
@@ -372,7 +395,7 @@ impl Ims {
 
     /// Sends a request with the headers of its head, those that `extra` writes, and a body unless that is empty, in a
     /// transaction of its own.
-    fn request(
+    pub(super) fn request(
         &mut self,
         now: Time,
         head: &Head<'_>,
@@ -387,6 +410,7 @@ impl Ims {
         let (local, flow, transport) = self.way(head.local, head.remote, head.connection);
         let host = self.host(local.ip());
         let content = build::Content { media_type: media_type.as_bytes(), body };
+        let to_tag = head.to_tag;
         let build = |w: &mut Writer<'_>, branch: &[u8]| {
             let head = build::Request {
                 method: head.method,
@@ -402,7 +426,7 @@ impl Ims {
                 call_id: call_id.as_bytes(),
                 cseq: head.cseq,
             };
-            build::request(&head, &extra, (!body.is_empty()).then_some(content), w);
+            build::request_within(&head, to_tag, &extra, (!body.is_empty()).then_some(content), w);
         };
         let started = self.clients.start(now, flow, user, out, build);
         started.map(RequestId).map_err(|refused| {
@@ -443,18 +467,20 @@ impl Ims {
 }
 
 /// What every request of ours begins with, and where it goes.
-struct Head<'a> {
-    method: Method<'static>,
-    local: SocketAddr,
-    remote: SocketAddr,
-    connection: Option<Connection>,
-    uri: &'a str,
-    routes: &'a [&'a [u8]],
-    from: &'a str,
-    to: &'a str,
+pub(super) struct Head<'a> {
+    pub(super) method: Method<'static>,
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+    pub(super) connection: Option<Connection>,
+    pub(super) uri: &'a str,
+    pub(super) routes: &'a [&'a [u8]],
+    pub(super) from: &'a str,
+    pub(super) to: &'a str,
+    /// The peer's, within a dialogue.
+    pub(super) to_tag: &'a [u8],
     /// Call-ID and tag name it.
-    key: Key,
-    cseq: u32,
+    pub(super) key: Key,
+    pub(super) cseq: u32,
 }
 
 /// Headers of a response.
@@ -485,7 +511,7 @@ impl Extra<'_> {
             Self::None => {}
             Self::Registered { contact, date } => {
                 if let Some((uri, expires)) = contact {
-                    write_contact(uri, expires, w);
+                    w.contact(uri, expires);
                 }
                 if let Some(date) = date {
                     w.date(date);
@@ -501,26 +527,10 @@ impl Extra<'_> {
             }
             Self::AllowEvents => w.header(Name::AllowEvents, &[subscribe::EVENT]),
             Self::Unsupported(ref request) => {
-                w.tokens(Name::Unsupported, request.values(Name::Require));
+                w.tokens(Name::Unsupported, super::unsupported(request));
             }
         }
     }
-}
-
-/// A Contact with its seconds of life.
-fn write_contact(uri: &[u8], expires: u32, w: &mut Writer<'_>) {
-    let mut digits = [0; 10];
-    let mut at = digits.len();
-    let mut left = expires;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
-            break;
-        }
-    }
-    w.address(Name::Contact, uri, &[b";expires=", &digits[at..]]);
 }
 
 /// Our own URI, `sip:host`.

@@ -1,8 +1,9 @@
 //! The event package `reg` (RFC 3680) as its subscriber sees it: SUBSCRIBE with its answer, and NOTIFY (RFC 6665).
 
+use super::send::Head;
 use super::{Ims, RequestId};
 use crate::base::{Key, Out, Time};
-use crate::proto::sip::{self, Method, Minter, Name, Token, Writer, build};
+use crate::proto::sip::{self, Method, Minter, Name, Writer};
 use crate::stack::{Notify, Refusal, Request, SubscribeRequest, Subscribed};
 
 /// The event package.
@@ -55,49 +56,33 @@ impl Ims {
         user: u64,
         out: &mut dyn Out,
     ) -> Result<RequestId, Refusal> {
-        let Key { slot, generation } = request.key;
-        let token = Token { worker: self.config.worker, slot, generation };
-        let call_id = self.minter.call_id(token, self.config.host.as_bytes());
-        let tag = self.minter.tag(token);
-        let (local, flow, transport) = self.way(request.local, request.remote, None);
-        let host = self.host(local.ip());
+        let (local, _, transport) = self.way(request.local, request.remote, None);
         // Where the S-CSCF is to send: what a name leads to is for others to decide.
         let contact = match transport {
             b"UDP" => format!("sip:{local}"),
             b"TCP" => format!("sip:{local};transport=tcp"),
             _ => format!("sip:{local};transport=tls"),
         };
-        let build = |w: &mut Writer<'_>, branch: &[u8]| {
-            let head = build::Request {
-                method: Method::Subscribe,
-                uri: request.request_uri.as_bytes(),
-                transport,
-                host: &host,
-                port: local.port(),
-                branch,
-                routes: request.routes,
-                from: request.from.as_bytes(),
-                from_tag: tag.as_bytes(),
-                to: request.to.as_bytes(),
-                call_id: call_id.as_bytes(),
-                cseq: request.sequence,
-            };
-            let extra = |w: &mut Writer<'_>| {
-                w.address(Name::PAssertedIdentity, request.from.as_bytes(), &[]);
-                w.address(Name::Contact, contact.as_bytes(), &[]);
-                w.header(Name::Event, &[EVENT]);
-                w.header(Name::Accept, &[REGINFO.as_bytes()]);
-                w.number(Name::Expires, request.expires);
-            };
-            build::request_within(&head, request.to_tag, extra, None, w);
+        let head = Head {
+            method: Method::Subscribe,
+            local: request.local,
+            remote: request.remote,
+            connection: None,
+            uri: request.request_uri,
+            routes: request.routes,
+            from: request.from,
+            to: request.to,
+            to_tag: request.to_tag,
+            key: request.key,
+            cseq: request.sequence,
         };
-        let started = self.clients.start(now, flow, user, out, build);
-        started.map(RequestId).map_err(|refused| {
-            self.counts.not_sent += 1;
-            match refused {
-                sip::Refused::Unwritable => Refusal::TooLong,
-                sip::Refused::Full | sip::Refused::Gone | sip::Refused::Withheld => Refusal::Full,
-            }
-        })
+        let extra = |w: &mut Writer<'_>| {
+            w.address(Name::PAssertedIdentity, request.from.as_bytes(), &[]);
+            w.address(Name::Contact, contact.as_bytes(), &[]);
+            w.header(Name::Event, &[EVENT]);
+            w.header(Name::Accept, &[REGINFO.as_bytes()]);
+            w.number(Name::Expires, request.expires);
+        };
+        self.request(now, &head, user, (extra, "", &[]), out)
     }
 }

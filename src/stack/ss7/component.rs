@@ -1,6 +1,6 @@
 //! What components mean in a dialogue: invocations of the peer's, and what becomes of ours.
 
-use super::dialogue::{MORE_MESSAGES, gone, unanswered};
+use super::dialogue::{MORE_MESSAGES, gone, gone_if_missed, unanswered};
 use super::invocation::{INVOKE_ID, KEPT, Kept, Messages, Octets, Opener, Party};
 use super::{Ss7, count, offer};
 use crate::base::{Malformed, MalformedCounts, Time};
@@ -74,8 +74,7 @@ impl Ss7 {
                 Step::Pass => {}
                 Step::Abort => {
                     self.abort(now, dialogue, AbortReason::User, outside);
-                    let waited = party.is_peers() && !party.pending.is_empty();
-                    return waited.then_some(Indication::Gone { dialogue });
+                    return gone_if_missed(dialogue, &party);
                 }
             }
             from_here = components.clone();
@@ -491,7 +490,7 @@ fn mo_forward_sm<'a>(argument: &'a [u8], messages: &mut Messages) -> Result<Forw
         SmRpOa::ServiceCentre(_) | SmRpOa::None => None,
     };
     let service_centre = match forward.service_centre {
-        SmRpDa::ServiceCentre(number) => Some(number.digits),
+        SmRpDa::ServiceCentre(number) => Some(number.into()),
         SmRpDa::None if messages.more => messages.service_centre,
         SmRpDa::Imsi(_) | SmRpDa::Lmsi(_) | SmRpDa::RoamingNumber(_) | SmRpDa::None => None,
     };
@@ -511,7 +510,7 @@ fn mt_forward_sm<'a>(argument: &'a [u8], messages: &mut Messages) -> Result<Forw
         SmRpDa::RoamingNumber(_) | SmRpDa::ServiceCentre(_) | SmRpDa::None => None,
     };
     let service_centre = match forward.origin {
-        SmRpOa::ServiceCentre(number) => Some(number.digits),
+        SmRpOa::ServiceCentre(number) => Some(number.into()),
         SmRpOa::None if messages.more => messages.service_centre,
         SmRpOa::Msisdn(_) | SmRpOa::None => None,
     };

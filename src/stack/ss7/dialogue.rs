@@ -425,8 +425,20 @@ fn destination_imsi(user_information: &[u8]) -> Option<Imsi> {
 pub(super) fn gone<'a>(dialogue: DialogueId, party: &Party, outcome: Outcome<'a>) -> Indication<'a> {
     match party.opener {
         Opener::Us { user, is_answered: false, .. } => Indication::Ended { user, outcome },
-        Opener::Us { .. } | Opener::Peer { .. } => Indication::Gone { dialogue },
+        Opener::Us { .. } | Opener::Peer { .. } => gone_of_peer(dialogue, party),
     }
+}
+
+/// A dialogue that a peer opened, or left open for another message of ours, is gone.
+fn gone_of_peer<'a>(dialogue: DialogueId, party: &Party) -> Indication<'a> {
+    let more_for = party.messages.imsi.filter(|_| party.is_peers() && party.messages.more);
+    Indication::Gone { dialogue, is_owed: !party.pending.is_empty(), more_for }
+}
+
+/// The same, if somebody waits for something in it.
+pub(super) fn gone_if_missed<'a>(dialogue: DialogueId, party: &Party) -> Option<Indication<'a>> {
+    let is_missed = party.is_peers() && (!party.pending.is_empty() || party.messages.more);
+    is_missed.then(|| gone_of_peer(dialogue, party))
 }
 
 /// Signalling link selection: the same for all messages of a dialogue, spread over dialogues.

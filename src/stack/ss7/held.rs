@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::invocation::Octets;
 use crate::base::{Inline, Time};
 use crate::codec::Prepend;
-use crate::ident::{Digits, Imsi, Msisdn, Ssn};
+use crate::ident::{Digits, Imsi, Msisdn, Number, Ssn};
 use crate::proto::map::subscription::UpdateLocation;
 use crate::proto::map::{
     self, AddressString, DialoguePdu, MAX_UI, SmRpDa, SmRpOa, Version, context, operation,
@@ -16,9 +16,9 @@ use crate::proto::tcap::{AbortCause, Diagnostic, p_abort};
 #[derive(Clone, Copy)]
 pub(super) enum Argument {
     /// mo-ForwardSM.
-    Mo { service_centre: Digits, msisdn: Option<Msisdn>, imsi: Option<Imsi>, tpdu: Inline<MAX_UI> },
+    Mo { service_centre: Number, msisdn: Option<Msisdn>, imsi: Option<Imsi>, tpdu: Inline<MAX_UI> },
     /// mt-ForwardSM.
-    Mt { imsi: Imsi, service_centre: Digits, tpdu: Inline<MAX_UI>, more_messages: bool },
+    Mt { imsi: Imsi, service_centre: Number, tpdu: Inline<MAX_UI>, more_messages: bool },
     /// readyForSM.
     Ready(map::ReadyForSm),
     /// updateLocation.
@@ -59,18 +59,17 @@ impl Argument {
 
     /// Puts the argument in front, in the form of a version.
     pub(super) fn write(&self, w: &mut Prepend<'_>, version: Version) {
-        let international = AddressString::international;
         match self {
             Self::Mo { service_centre, msisdn, imsi, tpdu } => {
                 let originator =
-                    msisdn.map_or(SmRpOa::None, |msisdn| SmRpOa::Msisdn(international(msisdn.digits())));
-                let to = SmRpDa::ServiceCentre(international(*service_centre));
+                    msisdn.map_or(SmRpOa::None, |msisdn| SmRpOa::Msisdn(AddressString::from(msisdn)));
+                let to = SmRpDa::ServiceCentre((*service_centre).into());
                 let argument =
                     map::MoForwardSm { imsi: *imsi, ..map::MoForwardSm::new(to, originator, tpdu) };
                 argument.write_in(w, version);
             }
             Self::Mt { imsi, service_centre, tpdu, more_messages } => {
-                let origin = SmRpOa::ServiceCentre(international(*service_centre));
+                let origin = SmRpOa::ServiceCentre((*service_centre).into());
                 let argument = map::MtForwardSm {
                     more_messages: *more_messages,
                     ..map::MtForwardSm::new(SmRpDa::Imsi(*imsi), origin, tpdu)

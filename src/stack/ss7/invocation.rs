@@ -1,7 +1,7 @@
 //! Who opened a dialogue, and which invocations are under way in it (Q.774 3.2.2).
 
 use crate::base::{Inline, Key, Time};
-use crate::ident::{Digits, Imsi, Msisdn, Ssn};
+use crate::ident::{Digits, Imsi, Msisdn, Number, Ssn};
 use crate::proto::map::Version;
 use crate::proto::tcap::{DialogueId, Problem};
 
@@ -70,7 +70,7 @@ pub(super) struct Messages {
     /// The subscriber who sends.
     pub(super) msisdn: Option<Msisdn>,
     /// The service centre.
-    pub(super) service_centre: Option<Digits>,
+    pub(super) service_centre: Option<Number>,
     /// Whether they go to the service centre.
     pub(super) originated: bool,
     /// Whether another is to follow the last one (moreMessagesToSend).

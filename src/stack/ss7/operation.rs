@@ -26,7 +26,7 @@ impl Ss7 {
         outside: &mut dyn Outside,
     ) -> Result<(), Refusal> {
         let argument = Argument::Mo {
-            service_centre: forward.service_centre,
+            service_centre: forward.destination,
             msisdn: forward.msisdn,
             imsi: forward.imsi,
             tpdu: self.user_data(forward.tpdu)?,

@@ -101,6 +101,7 @@ extra = ["--no-telemetry"]
 socket = "{admin}"
 [log]
 format = "text"
+messages_per_second = 100
 "#,
         pid = process::id(),
         admin = place.join("admin.sock").display(),

@@ -168,6 +168,11 @@ impl Bench {
         }
     }
 
+    /// The gateway's log.
+    pub fn log(&self) -> PathBuf {
+        self.place.join("gateway.log")
+    }
+
     /// What the admin socket says of each worker.
     pub fn workers(&self) -> Vec<Value> {
         self.shown("workers")

@@ -16,8 +16,8 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// From one turn to the next.
-const TURN: Duration = Duration::from_micros(50);
+/// From one turn to the next, unless another pace is set.
+pub const TURN: Duration = Duration::from_micros(50);
 const FRAMES: usize = 4096;
 
 /// What is done around the workers' turns, which it is given to call.
@@ -30,11 +30,32 @@ pub struct Turned {
     ends: [End; 2],
     pool: Pool,
     around: Around,
+    pace: Duration,
 }
 
 /// The same, for the peers to poll and for a test to look at.
 #[derive(Clone)]
 pub struct Memory(Rc<RefCell<Turned>>);
+
+/// The parts of a gateway, the peers' ends of its ports, and all frames.
+pub fn build(options: Options) -> (Parts<MemoryIo>, [End; 2], Pool) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let place = std::env::temp_dir().join(format!("ipsmgw-memory-{}-{number}", std::process::id()));
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join("home1.csv"), subscribers()).unwrap();
+    let passwords = place.join("home1.htdigest");
+    fs::write(&passwords, credentials()).unwrap();
+    fs::set_permissions(&passwords, fs::Permissions::from_mode(0o600)).unwrap();
+    let text = configuration(&place, options);
+    let config = Config::parse(&place.join("gateway.toml"), &text).unwrap();
+    let subscribers = Subscribers::load(&config).unwrap();
+    fs::remove_dir_all(&place).unwrap();
+    let pool = Pool::new(FRAMES);
+    let ((ims, ims_peer), (ss7, ss7_peer)) = (pair(2, 1024, &pool), pair(2, 1024, &pool));
+    let parts = start::build(config, subscribers, views(2, &[ims, ss7], &pool), [1; 16]).unwrap();
+    (parts, [ims_peer, ss7_peer], pool)
+}
 
 impl Memory {
     pub fn new(options: Options) -> Self {
@@ -43,23 +64,14 @@ impl Memory {
 
     /// One whose turns are taken within `around`.
     pub fn around(options: Options, around: Around) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let place = std::env::temp_dir().join(format!("ipsmgw-memory-{}-{number}", std::process::id()));
-        fs::create_dir_all(&place).unwrap();
-        fs::write(place.join("home1.csv"), subscribers()).unwrap();
-        let passwords = place.join("home1.htdigest");
-        fs::write(&passwords, credentials()).unwrap();
-        fs::set_permissions(&passwords, fs::Permissions::from_mode(0o600)).unwrap();
-        let text = configuration(&place, options);
-        let config = Config::parse(&place.join("gateway.toml"), &text).unwrap();
-        let subscribers = Subscribers::load(&config).unwrap();
-        fs::remove_dir_all(&place).unwrap();
-        let pool = Pool::new(FRAMES);
-        let ((ims, ims_peer), (ss7, ss7_peer)) = (pair(2, 1024, &pool), pair(2, 1024, &pool));
-        let parts = start::build(config, subscribers, views(2, &[ims, ss7], &pool), [1; 16]).unwrap();
-        let ends = [ims_peer, ss7_peer];
-        Self(Rc::new(RefCell::new(Turned { now: Time::from_millis(1000), parts, ends, pool, around })))
+        let (parts, ends, pool) = build(options);
+        let now = Time::from_millis(1000);
+        Self(Rc::new(RefCell::new(Turned { now, parts, ends, pool, around, pace: TURN })))
+    }
+
+    /// Turns are so far apart from now on.
+    pub fn pace(&self, span: Duration) {
+        self.0.borrow_mut().pace = span;
     }
 
     /// Lets time pass in which nobody sends anything.
@@ -69,11 +81,11 @@ impl Memory {
 
     /// The sum over the workers of a number, as in `ims.requests`.
     pub fn total(&self, name: &str) -> u64 {
-        let mut sum = Sum { name, total: 0 };
+        let mut sum = Sum { name, total: None };
         for worker in &self.0.borrow().parts.workers {
             worker.show(&mut sum);
         }
-        sum.total
+        sum.total.unwrap_or_else(|| panic!("no number {name}"))
     }
 
     /// The sum over the workers of what can be seen of their stacks.
@@ -103,14 +115,14 @@ impl Memory {
 /// Adds up what has a name, as in `ims.requests` and `malformed.sip.Bad Status Code`.
 struct Sum<'a> {
     name: &'a str,
-    total: u64,
+    total: Option<u64>,
 }
 
 impl Show for Sum<'_> {
     fn number(&mut self, about: &About<'_>, value: u64) {
         let kind = if about.kind == Kind::Malformed { "malformed." } else { "" };
         if about.object.is_empty() && format!("{kind}{}.{}", about.group, about.name) == self.name {
-            self.total += value;
+            *self.total.get_or_insert(0) += value;
         }
     }
 }
@@ -134,8 +146,8 @@ impl Cable for Memory {
     }
 
     fn rest(&mut self, _: bool) {
-        let Turned { now, parts, around, .. } = &mut *self.0.borrow_mut();
-        *now += TURN;
+        let Turned { now, parts, around, pace, .. } = &mut *self.0.borrow_mut();
+        *now += *pace;
         let now = *now;
         let Parts { workers, mailboxes, registrar, .. } = parts;
         around(&mut || {

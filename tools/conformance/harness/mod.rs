@@ -19,5 +19,4 @@ pub mod sip;
 pub mod ss7;
 pub mod steps;
 pub mod stun;
-pub mod turned;
 pub mod wire;

@@ -36,6 +36,9 @@ pub fn gateway_for(peer: SocketAddr) -> SocketAddr {
 /// How long anything may take that the gateway does at once; machines are slow sometimes.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a link carries.
+const LONGEST_FRAME: usize = 14 + 1500;
+
 /// The links between the gateway and the peers, and the clock of both.
 pub trait Cable {
     fn now(&self) -> Time;
@@ -274,12 +277,20 @@ impl Peers {
         }
     }
 
-    /// Sends a datagram from a peer on the IMS link; on the queue that a network card would choose, unless one is named.
+    /// Sends a datagram from a peer on the IMS link, in fragments if it is longer than that; on the queue that a network card
+    /// would choose, unless one is named.
     pub fn send_datagram(&mut self, source: SocketAddr, queue: Option<usize>, payload: &[u8]) {
         let gateway = gateway_for(source);
         let hash = toeplitz(source.ip(), gateway.ip(), Some((source.port(), gateway.port())));
         let queue = queue.unwrap_or(ipsmgw::io::toeplitz::queue(hash, self.cable.queues()));
-        self.send_frame(IMS, queue, &wire::udp(IMS, source, gateway, payload));
+        let frame = wire::udp(IMS, source, gateway, payload);
+        if frame.len() <= LONGEST_FRAME {
+            return self.send_frame(IMS, queue, &frame);
+        }
+        let identification = 0x1000 + self.mint() as u32;
+        for piece in wire::fragments(&frame, identification, 1400) {
+            self.send_frame(IMS, queue, &piece);
+        }
     }
 
     /// Sends a request in fragments of at most `most` octets, which come in this order to these queues, again and again.

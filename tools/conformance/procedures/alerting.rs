@@ -237,6 +237,35 @@ fn p_8_6_who_did_not_answer_and_is_there_again_is_told_to_the_hlr() {
     });
 }
 
+/// A notice of free memory is a sign of life too, and one that comes again is not told to the HLR as such: that he is there is.
+#[test]
+fn p_8_6_a_notice_that_comes_again_tells_the_hlr_who_is_there_again() {
+    isolated(Options { mt_report_ms: 1000, ..Options::default() }, |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        let (_, asked) = noticed(bench, &alice, 9);
+        bench.hlr_agrees(&asked);
+        let report = bench.expect_message();
+        bench.answer(&report, "200 OK");
+        let (otid, _) = delivery(bench, &alice, &deliver());
+        assert_error(&bench.expect_end(&otid), ABSENT_NO_RESPONSE);
+        let again = bench.message(&alice, CENTRE_URI, &[6, 9]);
+        assert_eq!(bench.transact(&again).status(), 202);
+        let asked = bench.expect_asked();
+        asked.assert_is(READY_FOR_SM, &ready_for_sm(&alice.imsi, MS_PRESENT, &[0x81, 0]));
+        bench.hlr_agrees(&asked);
+        let report = bench.expect_message();
+        assert_eq!(
+            (spell(&report.body).as_str(), report.header("In-Reply-To")),
+            ("0309", again.value("Call-ID"))
+        );
+        bench.answer(&report, "200 OK");
+        bench.until_total("application.present_again", 1);
+        assert_eq!(bench.total("application.mo_repeated"), 1);
+        bench.assert_silent();
+    });
+}
+
 /// Directly, where every REGISTER goes to the control thread, and the HLR knows the UE already.
 #[test]
 fn p_8_6_who_did_not_answer_and_registers_again_is_told_to_the_hlr() {

@@ -3,6 +3,7 @@
 use super::harness::ber::{at, hex, international, spell, tlv};
 use super::harness::gateway::{Bench, Options, isolated};
 use super::harness::peers::{Ue, deliver, rp_data, submit};
+use super::harness::sip::Draft;
 use super::harness::ss7::{Unitdata, error, mo_result, udt};
 use super::harness::steps::*;
 use std::time::Duration;
@@ -255,5 +256,57 @@ fn p_8_9_mo_other_rp_messages_get_their_answers() {
             bench.answer(&report, "200 OK");
         }
         bench.assert_silent();
+    });
+}
+
+/// What the service centre has refused, or what never got there, may be tried again with the same octets; after an abort
+/// nobody knows whether it has the message, and the same again gets the same report.
+#[test]
+fn a_refused_submission_may_be_tried_again() {
+    isolated(Options::default(), |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        type Answer = fn(&mut Bench, &Unitdata);
+        let ends: [(Answer, bool); 3] = [
+            (|bench, begin| bench.end_mo(begin, &error(34, &[])), true),
+            (
+                |bench, begin| {
+                    let mut returned = udt(&begin.calling, &begin.called, &begin.tcap);
+                    (returned[0], returned[1]) = (0x0a, 1);
+                    let now = bench.now();
+                    bench.ss7.send(now, 0, begin.sls, &returned);
+                },
+                true,
+            ),
+            (
+                |bench, begin| {
+                    let abort = tlv(0x67, &[&tlv(0x49, &[begin.otid()]), &[0x4a, 1, 4]]);
+                    let (now, sccp) = (bench.now(), udt(&begin.calling, &begin.called, &abort));
+                    bench.ss7.send(now, 0, begin.sls, &sccp);
+                },
+                false,
+            ),
+        ];
+        for (reference, (end, may_again)) in ends.into_iter().enumerate() {
+            let body = rp_data(reference as u8, CENTRE, &bench.fresh_submit());
+            let report_of = |bench: &mut Bench, draft: &Draft, kind: u8| {
+                let report = bench.expect_message();
+                assert_eq!(report.header("In-Reply-To"), draft.value("Call-ID"));
+                assert_eq!(report.body[..2], [kind, reference as u8], "{report:#?}");
+                bench.answer(&report, "200 OK");
+            };
+            let [first, again] = [(); 2].map(|()| bench.message(&alice, CENTRE_URI, &body));
+            assert_eq!(bench.transact(&first).status(), 202);
+            let begin = bench.expect_unitdata(0x62);
+            end(bench, &begin);
+            report_of(bench, &first, 5);
+            assert_eq!(bench.transact(&again).status(), 202);
+            if may_again {
+                let begin = bench.expect_unitdata(0x62);
+                bench.end_mo(&begin, &mo_result(None));
+            }
+            report_of(bench, &again, if may_again { 3 } else { 5 });
+            bench.assert_silent();
+        }
     });
 }

@@ -6,7 +6,7 @@ use super::harness::ber::{at, hex, spell, tlv};
 use super::harness::direct::*;
 use super::harness::gateway::{Bench, Options, isolated};
 use super::harness::hlr::Hlr;
-use super::harness::peers::{Ue, deliver, rp_data, submit};
+use super::harness::peers::{SCSCF, Ue, deliver, rp_data, submit};
 use super::harness::phone::Phone;
 use super::harness::sip::{Draft, Sip};
 use super::harness::ss7::{error, mo_result};
@@ -445,6 +445,63 @@ fn pain_01_a_long_call_id_is_no_reason_for_no_report() {
         }
         bench.until_total("application.mo_report_bare", 2);
         assert_eq!(bench.total("application.mo_full"), 0);
+        bench.assert_silent();
+    });
+}
+
+/// Pain 2: a report is no worse for its From tag: one of its own, the tag that its message had, one as long as there may be, or
+/// none, as of RFC 2543; with and without In-Reply-To, and once more.
+#[test]
+fn pain_02_a_report_with_any_from_tag_or_none_counts() {
+    isolated(Options::default(), |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        for named in [true, false] {
+            for kind in 0..4 {
+                let (otid, message) = delivery(bench, &alice, &deliver());
+                let ours = message.parameter("From", "tag").to_owned();
+                let tag = [
+                    ";tag=x1".to_owned(),
+                    format!(";tag={ours}"),
+                    format!(";tag={}", "t".repeat(900)),
+                    String::new(),
+                ];
+                let report = bench.report(&alice, &message, &rp_ack(&message));
+                let report = report.but("From", format!("<{}>{}", alice.impu, tag[kind]));
+                let report = if named { report } else { report.without("In-Reply-To") };
+                let answer = bench.transact(&report);
+                assert_eq!(answer.status(), 200, "{kind}");
+                assert_eq!(answer.header("From"), report.value("From"));
+                bench.expect_end(&otid).component(0xa2);
+                // Its 200 was lost: the same octets come again.
+                bench.send(&report);
+                assert_eq!(bench.expect_response(&report).status(), 200);
+            }
+        }
+        bench.until_total("application.report_by_identity", 4);
+        bench.until_total("application.report_by_in_reply_to", 4);
+        assert_eq!(bench.total("application.report_unmatched"), 0);
+        bench.assert_silent();
+    });
+}
+
+/// Pain 3: the report comes by another S-CSCF of the network than the one that took its message.
+#[test]
+fn pain_03_a_report_by_another_s_cscf() {
+    let scscf = r#"[{ uri = "sip:scscf1.home1.net", address = "10.1.0.5:5060" }, { uri = "sip:scscf2.home1.net", address = "10.1.0.7:5060" }]"#;
+    isolated(Options { scscf, ..Options::default() }, |bench| {
+        let alice = Ue::home1(0);
+        bench.register(&alice);
+        for (port, named) in [(5060, true), (5060, false), (40_000, true), (40_000, false)] {
+            let (otid, message) = delivery(bench, &alice, &deliver());
+            assert_eq!(message.destination, SCSCF[0]);
+            reported(bench, &alice, &message, &otid, |report| {
+                let report = Draft { source: ([10, 1, 0, 7], port).into(), ..report };
+                if named { report } else { report.without("In-Reply-To") }
+            });
+        }
+        bench.until_total("application.report_by_identity", 2);
+        assert_eq!(bench.total("application.untrusted_source"), 0);
         bench.assert_silent();
     });
 }

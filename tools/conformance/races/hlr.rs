@@ -232,7 +232,7 @@ impl Hlr {
             ssn: Ssn::MSC,
             node: (digits(GATEWAY_TITLE), Ssn::MSC),
             imsi: imsi(subscriber),
-            service_centre: digits(CENTRE),
+            service_centre: digits(CENTRE).into(),
             more_messages: false,
             tpdu: &[
                 0x04, 0x0c, 0x91, 0x94, 0x71, 0x10, 0x32, 0x54, 0x76, 0x00, 0x04, 0x62, 0x11, 0x22, 0x01,

@@ -8,9 +8,10 @@ use super::harness::sip::{Draft, Sip};
 use ipsmgw::base::Time;
 use ipsmgw::base::publish::Published;
 use ipsmgw::control::Mailbox;
-use ipsmgw::control::config::Config;
+use ipsmgw::control::config::{Config, ConfigError};
 use ipsmgw::control::registrar::{Outbox, Registrar};
 use ipsmgw::control::start::{self, Parts};
+use ipsmgw::control::streams::tls::Files;
 use ipsmgw::control::streams::{self, Streams, StreamsConfig};
 use ipsmgw::control::subscribers::Subscribers;
 use ipsmgw::dataplane::Worker;
@@ -20,11 +21,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
@@ -47,8 +48,11 @@ pub(crate) struct Settings {
     pub(crate) connections: u32,
     pub(crate) connections_per_source: u32,
     pub(crate) idle_s: u32,
+    pub(crate) flow_timer_s: u32,
     pub(crate) message_s: u32,
     pub(crate) write_buffer: u32,
+    /// Other hosts of the first network's core.
+    pub(crate) trusted: &'static str,
 }
 
 impl Default for Settings {
@@ -58,8 +62,10 @@ impl Default for Settings {
             connections: 1000,
             connections_per_source: 1000,
             idle_s: 60,
+            flow_timer_s: 120,
             message_s: 20,
             write_buffer: 65_536,
+            trusted: "[]",
         }
     }
 }
@@ -132,6 +138,9 @@ pub(crate) struct World {
     published: Vec<Published>,
     lost: Rc<Cell<usize>>,
     runtime: Runtime,
+    /// Where the gateway's files are.
+    place: PathBuf,
+    tls: Arc<Files>,
     /// The gateway's ports for TCP and TLS, and those of the S-CSCFs.
     ports: [u16; 4],
 }
@@ -154,7 +163,16 @@ fn files(name: &str) -> String {
 }
 
 fn text(place: &Path, settings: Settings, ports: [u16; 4]) -> String {
-    let Settings { direct, connections, connections_per_source, idle_s, message_s, write_buffer } = settings;
+    let Settings {
+        direct,
+        connections,
+        connections_per_source,
+        idle_s,
+        flow_timer_s,
+        message_s,
+        write_buffer,
+        trusted,
+    } = settings;
     let [tcp, tls, scscf_tcp, scscf_tls] = ports;
     let text = configuration(place, Options { direct, ..Options::default() });
     let more = format!(
@@ -163,6 +181,8 @@ fn text(place: &Path, settings: Settings, ports: [u16; 4]) -> String {
     {{ uri = "sip:scscf1.home1.net", address = "{BY_TLS}:{scscf_tls}", transport = "tls" }}]"#
     );
     let text = text.replace("address = \"[fd11::5]:5060\" }]", &more);
+    let text =
+        text.replace("realms = [\"home1.net\"]", &format!("realms = [\"home1.net\"]\ntrusted = {trusted}"));
     text + &format!(
         r#"
 [sip.streams]
@@ -172,16 +192,14 @@ threads = 2
 connections = {connections}
 connections_per_source = {connections_per_source}
 idle_s = {idle_s}
+flow_timer_s = {flow_timer_s}
 message_s = {message_s}
 write_buffer = {write_buffer}
 [sip.tls]
-certificate = "{}"
-key = "{}"
-ca = "{}"
-"#,
-        files("gateway.pem"),
-        files("gateway.key"),
-        files("ca.pem"),
+certificate = "own.pem"
+key = "own.key"
+ca = "ca.pem"
+"#
     )
 }
 
@@ -191,15 +209,17 @@ impl World {
         let place = std::env::temp_dir().join(format!("ipsmgw-streams-{}-{}", std::process::id(), ports[0]));
         std::fs::create_dir_all(&place).unwrap();
         std::fs::write(place.join("home1.csv"), subscribers()).unwrap();
+        put(&place, ["gateway", "gateway", "ca"]);
         let config = Config::parse(&place.join("gateway.toml"), &text(&place, settings, ports)).unwrap();
         let subscribers = Subscribers::load(&config).unwrap();
-        std::fs::remove_dir_all(&place).unwrap();
         let pool = Pool::new(4096);
         let ((ims, ims_peer), (ss7, ss7_peer)) = (pair(2, 1024, &pool), pair(2, 1024, &pool));
-        let streams = StreamsConfig::of(&config).unwrap().expect("streams");
+        let mut streams = StreamsConfig::of(&config).unwrap().expect("streams");
+        streams.flow_grace = Duration::from_secs(1);
         let parts = start::build(config, subscribers, views(2, &[ims, ss7], &pool), [1; 16]).unwrap();
         let Parts { workers, mailboxes, registrar, key, .. } = parts;
         let (workers, mut streams) = streams::start(streams, &key, workers).unwrap();
+        let tls = streams.tls.clone().expect("TLS");
         let published = streams.published.drain(..).collect();
         let (workers, lost) = (Rc::new(RefCell::new(workers)), Rc::default());
         let turned = Turned {
@@ -214,7 +234,13 @@ impl World {
         let mut peers = Peers::new(Box::new(turned), 1);
         peers.until("traffic", |peers| peers.ss7.active[0].then_some(()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { peers, workers, published, lost, runtime, ports }
+        Self { peers, workers, published, lost, runtime, place, tls, ports }
+    }
+
+    /// The gateway gets another certificate and other authorities, and reads them.
+    pub(crate) fn read_again(&self, names: [&str; 3]) -> Result<(), ConfigError> {
+        put(&self.place, names);
+        self.tls.read_again()
     }
 
     pub(crate) fn until<T>(&mut self, what: &str, mut found: impl FnMut(&mut Self) -> Option<T>) -> T {
@@ -235,10 +261,15 @@ impl World {
 
     /// A counter of the stream threads, added up, once they have published what they do now.
     pub(crate) fn count(&mut self, name: &str) -> u64 {
+        pass_a_tick(&mut self.peers);
+        self.published(name)
+    }
+
+    /// The same as they have published it last.
+    pub(crate) fn published(&self, name: &str) -> u64 {
         let of = |published: &Published| -> u64 {
             published.read().filter(|(entry, _)| entry.name == name).map(|(_, value)| value).sum()
         };
-        pass_a_tick(&mut self.peers);
         self.published.iter().map(of).sum()
     }
 
@@ -291,6 +322,16 @@ impl World {
 
     /// One that comes from that very address and port, which another to the gateway's other port may have too.
     pub(crate) fn connect_tls_at(&self, from: SocketAddr, certificate: Option<&str>) -> Peer {
+        self.connect_tls_to(from, certificate, "ipsmgw.home1.net").expect("a handshake")
+    }
+
+    /// One that asks for a gateway of that name.
+    pub(crate) fn connect_tls_to(
+        &self,
+        from: SocketAddr,
+        certificate: Option<&str>,
+        name: &'static str,
+    ) -> std::io::Result<Peer> {
         let provider = Arc::new(crypto::ring::default_provider());
         let verifier =
             WebPkiServerVerifier::builder_with_provider(roots(), provider.clone()).build().unwrap();
@@ -305,14 +346,14 @@ impl World {
             }
             None => config.with_no_client_auth(),
         };
-        let name = ServerName::try_from("ipsmgw.home1.net").unwrap();
+        let name = ServerName::try_from(name).unwrap();
         let mut tls = ClientConnection::new(Arc::new(config), name).unwrap();
         let mut stream = self.open_at(from, self.ports[1], None);
         stream.set_nonblocking(false).unwrap();
         while tls.is_handshaking() {
-            tls.complete_io(&mut stream).expect("a handshake");
+            tls.complete_io(&mut stream)?;
         }
-        Peer::new(Stream::Client(Box::new(StreamOwned::new(tls, stream))), true)
+        Ok(Peer::new(Stream::Client(Box::new(StreamOwned::new(tls, stream))), true))
     }
 
     /// Where an S-CSCF takes connections.
@@ -372,6 +413,23 @@ impl World {
 /// Stream threads publish what they count every 50 ms.
 fn pass_a_tick(peers: &mut Peers) {
     super::pass(peers, std::time::Duration::from_millis(120));
+}
+
+/// Writes the files that `[sip.tls]` names: the certificate, its key and the authority.
+fn put(place: &Path, [certificate, key, ca]: [&str; 3]) {
+    for (from, to) in [
+        (format!("{certificate}.pem"), "own.pem"),
+        (format!("{key}.key"), "own.key"),
+        (format!("{ca}.pem"), "ca.pem"),
+    ] {
+        std::fs::copy(files(&from), place.join(to)).unwrap();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.place);
+    }
 }
 
 fn roots() -> Arc<RootCertStore> {

@@ -88,13 +88,13 @@ fn lines(head: &[u8]) -> Vec<Vec<u8>> {
 
 /// A branch of RFC 3261 that no other twin has; many of the archives' messages share one.
 fn own_branch(via: &mut Vec<u8>, name: &str) {
-    let cookie = b"z9hG4bK";
-    if let Some(at) = via.windows(7).position(|seven| seven == cookie) {
-        let name: Vec<u8> = name.bytes().filter(|octet| octet.is_ascii_alphanumeric()).collect();
-        via.splice(at + 7..at + 7, name);
+    let cookie = "z9hG4bK";
+    let own: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    if let Some(at) = via.windows(7).position(|seven| seven == cookie.as_bytes()) {
+        via.splice(at + 7..at + 7, own.bytes());
     } else if let Some(at) = via.windows(7).position(|seven| seven == b"branch=") {
-        via.splice(at + 7..at + 7, *cookie);
+        via.splice(at + 7..at + 7, [cookie, &own].concat().bytes());
     } else if via.last() != Some(&b',') {
-        via.extend(format!(";branch=z9hG4bK{}", name.replace('.', "")).bytes());
+        via.extend([";branch=", cookie, &own].concat().bytes());
     }
 }

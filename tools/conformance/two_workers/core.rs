@@ -1,19 +1,20 @@
 //! The core network of these tests as one application: S-CSCF, UEs and SMSC, with a sheet of what became of each
 //! message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipsmgw::base::{Counts, Inline, Key, Time};
-use ipsmgw::ident::{Imsi, Ssn};
+use ipsmgw::ident::{Imsi, Number, Ssn};
 use ipsmgw::stack::{
-    Application, Context, Indication, MessageRequest, MtForward, Operation, Outcome, RegisterRequest,
-    Request, Rp,
+    Application, Context, DialogueId, Indication, MessageRequest, MtForward, Operation, Outcome,
+    RegisterRequest, Request, Rp,
 };
 
 pub(crate) const GATEWAY_SIP: &str = "10.0.0.1:5060";
 pub(crate) const CORE_SIP: &str = "10.0.0.2:5060";
 pub(crate) const GATEWAY_TITLE: &str = "491710999001";
 pub(crate) const CENTRE: &str = "491710760000";
+pub(crate) const OTHER_CENTRE: &str = "491710760001";
 
 pub(crate) type Cx<'a> = Context<'a, (), ()>;
 
@@ -81,6 +82,14 @@ pub(crate) struct Core {
     repeats: BTreeMap<u32, u32>,
     /// Messages by serial number.
     pub(crate) mt: BTreeMap<u32, Mt>,
+    /// Of a message that others follow in its dialogue: for whom, how many, and whether they wait to be told to.
+    following: BTreeMap<u32, (u32, u32, bool)>,
+    /// Messages that followed another in its dialogue.
+    pub(crate) chained: BTreeSet<u32>,
+    /// Dialogues that are left open for another message, and the message that was last in each.
+    open: Vec<(u32, DialogueId)>,
+    /// Whom messages are for, by serial number.
+    pub(crate) users: BTreeMap<u32, u32>,
     /// Serial numbers in the order in which UEs got them.
     pub(crate) order: Vec<u32>,
     /// Final answers to delivery reports.
@@ -139,6 +148,10 @@ impl Core {
             answered: 0,
             repeats: BTreeMap::new(),
             mt: BTreeMap::new(),
+            following: BTreeMap::new(),
+            chained: BTreeSet::new(),
+            open: vec![],
+            users: BTreeMap::new(),
             order: vec![],
             reports: vec![],
             reported: 0,
@@ -152,7 +165,18 @@ impl Core {
 
     /// The S-CSCF registers a user, or with `expires` 0 de-registers it.
     pub(crate) fn register(&mut self, now: Time, user: u32, expires: u32, cx: &mut Cx<'_>) {
-        let identity = identity(user);
+        self.register_as(now, user, &identity(user), expires, cx);
+    }
+
+    /// The same, under this public identity.
+    pub(crate) fn register_as(
+        &mut self,
+        now: Time,
+        user: u32,
+        identity: &str,
+        expires: u32,
+        cx: &mut Cx<'_>,
+    ) {
         let body = format!(
             "REGISTER sip:home1.net SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKx\r\nFrom: <{identity}>;tag=1\r\n\
              To: <{identity}>\r\nCall-ID: a{user}\r\nCSeq: 1 REGISTER\r\nMax-Forwards: 70\r\n\
@@ -166,7 +190,7 @@ impl Core {
             remote: GATEWAY_SIP.parse().expect("an address"),
             request_uri: "sip:ipsmgw.home1.net",
             from: "sip:scscf.home1.net",
-            to: &identity,
+            to: identity,
             expires,
             contact: None,
             authorization: None,
@@ -186,11 +210,11 @@ impl Core {
         self.mo.insert(serial, Mo::default());
         let rp = Rp::Submit {
             reference: self.reference,
-            service_centre: CENTRE.parse().ok(),
+            service_centre: CENTRE.parse().ok().map(Number::international),
             tpdu: &tpdu(true, serial),
         };
         self.submitted.insert(serial, (user, self.reference));
-        self.message(now, user, key, None, rp, SUBMIT | u64::from(serial), cx);
+        self.message(now, &identity(user), key, None, rp, SUBMIT | u64::from(serial), cx);
         serial
     }
 
@@ -201,25 +225,87 @@ impl Core {
 
     /// A UE submits the same message once more, in a MESSAGE of its own.
     pub(crate) fn submit_again(&mut self, now: Time, serial: u32, cx: &mut Cx<'_>) {
-        let (user, reference) = self.submitted[&serial];
+        let (user, _) = self.submitted[&serial];
+        self.submit_again_as(now, serial, &identity(user), cx);
+    }
+
+    /// The same is submitted by whoever has this public identity.
+    pub(crate) fn submit_again_as(&mut self, now: Time, serial: u32, from: &str, cx: &mut Cx<'_>) {
+        let (_, reference) = self.submitted[&serial];
         let key = self.key();
         self.repeats.insert(key.slot, serial);
-        let service_centre = CENTRE.parse().ok();
+        let service_centre = CENTRE.parse().ok().map(Number::international);
         let rp = Rp::Submit { reference, service_centre, tpdu: &tpdu(true, serial) };
-        self.message(now, user, key, None, rp, SUBMIT | u64::from(serial), cx);
+        self.message(now, from, key, None, rp, SUBMIT | u64::from(serial), cx);
     }
 
     /// The SMS-GMSC sends a message; its serial number.
     pub(crate) fn forward(&mut self, now: Time, user: u32, cx: &mut Cx<'_>) -> u32 {
+        self.forward_from(now, CENTRE, user, false, cx)
+    }
+
+    /// Another SMS-GMSC sends a message that `count` others follow in the same dialogue: at once, or when they are told to.
+    /// Its serial number.
+    pub(crate) fn forward_more(
+        &mut self,
+        now: Time,
+        (user, count): (u32, u32),
+        waits: bool,
+        cx: &mut Cx<'_>,
+    ) -> u32 {
+        let serial = self.forward_from(now, OTHER_CENTRE, user, true, cx);
+        self.following.insert(serial, (user, count, waits));
+        serial
+    }
+
+    /// The next messages in the dialogues that wait for them; how many.
+    pub(crate) fn go_on(&mut self, now: Time, cx: &mut Cx<'_>) -> usize {
+        let open = core::mem::take(&mut self.open);
+        for &(last, dialogue) in &open {
+            self.follow(now, last, dialogue, cx);
+        }
+        open.len()
+    }
+
+    /// No messages follow in the dialogues that wait for them.
+    pub(crate) fn close(&mut self, now: Time, cx: &mut Cx<'_>) {
+        for (_, dialogue) in core::mem::take(&mut self.open) {
+            cx.stack.no_more_messages(now, dialogue, cx.outside);
+        }
+    }
+
+    fn follow(&mut self, now: Time, last: u32, dialogue: DialogueId, cx: &mut Cx<'_>) {
+        let Some((user, left, waits)) = self.following.remove(&last) else { return };
         let serial = self.key().slot;
         self.mt.insert(serial, Mt::default());
+        let (next, word) = (tpdu(false, serial), FORWARD | u64::from(serial));
+        let sent = cx.stack.next_mt_forward_sm(now, dialogue, &next, left > 1, word, cx.outside);
+        sent.expect("an open dialogue");
+        self.users.insert(serial, user);
+        self.chained.insert(serial);
+        if left > 1 {
+            self.following.insert(serial, (user, left - 1, waits));
+        }
+    }
+
+    fn forward_from(
+        &mut self,
+        now: Time,
+        centre: &str,
+        user: u32,
+        more_messages: bool,
+        cx: &mut Cx<'_>,
+    ) -> u32 {
+        let serial = self.key().slot;
+        self.users.insert(serial, user);
+        self.mt.insert(serial, Mt::default());
         let forward = MtForward {
-            title: CENTRE.parse().expect("digits"),
+            title: centre.parse().expect("digits"),
             ssn: Ssn::MSC,
             node: (GATEWAY_TITLE.parse().expect("digits"), Ssn::MSC),
             imsi: imsi(user),
-            service_centre: CENTRE.parse().expect("digits"),
-            more_messages: false,
+            service_centre: Number::international(centre.parse().expect("digits")),
+            more_messages,
             tpdu: &tpdu(false, serial),
         };
         let user = FORWARD | u64::from(serial);
@@ -241,13 +327,13 @@ impl Core {
         let key = self.key();
         let rp = Rp::Ack { reference: delivery.reference, tpdu: Some(&[0, 0]) };
         let call_id = in_reply_to.then_some(&delivery.call_id[..]);
-        self.message(now, delivery.user, key, call_id, rp, REPORT, cx);
+        self.message(now, &identity(delivery.user), key, call_id, rp, REPORT, cx);
     }
 
     fn message(
         &mut self,
         now: Time,
-        user: u32,
+        from: &str,
         key: Key,
         in_reply_to: Option<&[u8]>,
         rp: Rp<'_>,
@@ -261,12 +347,13 @@ impl Core {
             request_uri: "sip:ipsmgw.home1.net",
             to: None,
             asserted: true,
-            from: &identity(user),
+            from,
             route: None,
             in_reply_to,
             key,
             towards_ue: false,
             access_network_info: b"IEEE-802.11",
+            charging: None,
             rp,
         };
         cx.stack.message(now, &request, word, cx.outside).expect("room");
@@ -351,9 +438,18 @@ impl Application for Core {
                     | Outcome::Aborted
                     | Outcome::TimedOut => u8::MAX,
                 };
-                let mt = self.mt.get_mut(&(user as u32)).expect("a message that was sent");
+                let serial = user as u32;
+                let mt = self.mt.get_mut(&serial).expect("a message that was sent");
                 assert_eq!(mt.outcome.replace(told), None, "one outcome for each message");
+                if let Outcome::Result { open: Some(dialogue), .. } = outcome {
+                    match self.following.get(&serial) {
+                        Some((.., false)) => self.follow(now, serial, dialogue, cx),
+                        _ => self.open.push((serial, dialogue)),
+                    }
+                }
             }
+            // The gateway has ended a dialogue in which nothing followed.
+            Indication::Gone { dialogue, .. } => self.open.retain(|(_, open)| *open != dialogue),
             _ => self.unexpected += 1,
         }
     }

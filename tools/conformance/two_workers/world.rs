@@ -16,7 +16,7 @@ use ipsmgw::proto::map::{Version, context, operation};
 use ipsmgw::sim::{Clock, GatewayId, PeerId, PeerStack, Quality, Simulation};
 use ipsmgw::stack::{Application as _, Offer, Stack};
 
-use crate::core_network::{CENTRE, Core, Cx, imsi};
+use crate::core_network::{CENTRE, Core, Cx, OTHER_CENTRE, imsi};
 
 const CONFIG: &str = r#"
 [node]
@@ -87,7 +87,7 @@ fn worker(key: &SipKey, io: MemoryIo, associations: u16, users: u32) -> CoreWork
         ports: &ports.map(|port| port.map(|address| address.parse().expect("an address"))),
         host: "home1.net",
         associations,
-        own: &[(title(CENTRE), Ssn::MSC)],
+        own: &[(title(CENTRE), Ssn::MSC), (title(OTHER_CENTRE), Ssn::MSC)],
         gateway_titles: title("491710999"),
         dialogues,
         identifiers: (16 * dialogues).next_power_of_two(),

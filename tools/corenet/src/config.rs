@@ -424,7 +424,7 @@ impl Default for Traffic {
     }
 }
 
-/// `[ue]`: shares of the UEs, from 0 to 1, that don't do as they should with mobile terminated messages.
+/// `[ue]`: shares of the UEs, from 0 to 1, that don't do as they should.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ue {
@@ -440,6 +440,10 @@ pub struct Ue {
     pub refusing: f64,
     /// With this status. Default 480: temporarily unavailable.
     pub status: u16,
+    /// They submit each message once more after its RP-ACK, in a MESSAGE of its own.
+    pub repeating: f64,
+    /// They report under another of their identities, their number.
+    pub other_identity: f64,
 }
 
 impl Ue {
@@ -456,6 +460,8 @@ impl Ue {
             ("mute", self.mute),
             ("failing", self.failing),
             ("refusing", self.refusing),
+            ("repeating", self.repeating),
+            ("other_identity", self.other_identity),
         ];
         match shares.iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
             Some((key, share)) => Err(format!("{key}: {share} is no share; give 0 to 1")),
@@ -466,7 +472,16 @@ impl Ue {
 
 impl Default for Ue {
     fn default() -> Self {
-        Self { silent: 0.0, mute: 0.0, failing: 0.0, cause: 22, refusing: 0.0, status: 480 }
+        Self {
+            silent: 0.0,
+            mute: 0.0,
+            failing: 0.0,
+            cause: 22,
+            refusing: 0.0,
+            status: 480,
+            repeating: 0.0,
+            other_identity: 0.0,
+        }
     }
 }
 

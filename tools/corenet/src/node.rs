@@ -8,7 +8,7 @@ use crate::random::Random;
 use crate::scenario::{Phase, Player};
 use crate::scscf::{self, Scscf};
 use crate::traffic::{Flow, Traffic};
-use crate::ue::{self, Act, Behaviour, Ue};
+use crate::ue::{self, Act, Behaviour, Habits, Ue};
 use core::convert::Infallible;
 use ipsmgw::base::{Counts, Time};
 use ipsmgw::ident::Digits;
@@ -103,6 +103,7 @@ impl Node {
                     }
                 }
                 let behaviour = Behaviour::choose(&config.ue, &mut random);
+                let habits = Habits::choose(&config.ue, &mut random);
                 let access = Direct::new(network, place as u32, &line, config.seed);
                 match &access {
                     None => behind_ims.push(number),
@@ -113,7 +114,7 @@ impl Node {
                         }
                     }
                 }
-                ues.push(Ue::new(at, line, behaviour, access));
+                ues.push(Ue::new(at, line, (behaviour, habits), access));
             }
         }
         if u32::try_from(ues.len()).is_err() {
@@ -164,6 +165,7 @@ impl Node {
     pub fn set_shares(&mut self, shares: config::Ue) {
         for ue in &mut self.ues {
             ue.behaviour = Behaviour::choose(&shares, &mut self.traffic.random);
+            ue.habits = Habits::choose(&shares, &mut self.traffic.random);
         }
         self.shares = shares;
     }
@@ -282,7 +284,11 @@ impl Application for Node {
             },
             // A transport error is a 503 (RFC 3261 8.1.3.1).
             Indication::Unreachable { user, .. } => {
-                self.handle(now, &mut Indication::Answered { user, status: 503, report: None }, cx);
+                self.handle(
+                    now,
+                    &mut Indication::Answered { user, status: 503, report: None, charging: None },
+                    cx,
+                );
             }
             // There is no SS7 here.
             _ => {}

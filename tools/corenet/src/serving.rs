@@ -377,10 +377,12 @@ impl ServingNode {
         self.submissions.push(Submission { mobile: place as u32, fingerprint, intended });
         self.ledger.sent(Direction::Mo, fingerprint, mobile.msisdn);
         self.mo.begun += 1;
+        let service_centre = self.homes[usize::from(mobile.network)].service_centre;
         let forward = MoForward {
             title: self.title,
             ssn: self.ssn(),
-            service_centre: self.homes[usize::from(mobile.network)].service_centre,
+            service_centre,
+            destination: service_centre.into(),
             msisdn: Some(mobile.msisdn),
             imsi: Some(mobile.imsi),
             tpdu: &tpdu,

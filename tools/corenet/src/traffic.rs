@@ -22,6 +22,10 @@ counts! {
         not_for_us,
         /// Submit reports without an In-Reply-To of ours.
         report_unmatched,
+        /// Submissions that UEs sent once more after their RP-ACK.
+        repeated,
+        /// Of these, how many had the same report again.
+        repeated_reported,
         /// Answers to what had ended already.
         late,
         /// UEs that were told that the gateway has ended their registration.
@@ -151,6 +155,8 @@ pub struct Submission {
     pub intended: Time,
     /// Whether it has ended.
     pub ended: bool,
+    /// Its TPDU, if it is to come again after its RP-ACK.
+    pub again: Option<Vec<u8>>,
 }
 
 /// How long it runs.

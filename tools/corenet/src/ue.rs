@@ -10,7 +10,7 @@ use crate::short_message;
 use crate::traffic::{Submission, Traffic};
 use core::time::Duration;
 use ipsmgw::base::{Key, Time};
-use ipsmgw::ident::{Digits, Imsi, Msisdn, WorkerId};
+use ipsmgw::ident::{Digits, Imsi, Msisdn, Number, WorkerId};
 use ipsmgw::stack::{Message, MessageRequest, RegisterRequest, Rp};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -21,6 +21,8 @@ const SUBMISSIONS: u32 = 0;
 const REPORTS: u32 = 1;
 /// Of a key: a notice of free memory.
 const NOTICES: u32 = 4;
+/// Of a key: a submission once more.
+const REPEATS: u32 = 5;
 /// Of a key: a UE's registrations.
 pub(crate) const REGISTRATIONS: u32 = 2;
 /// TP-FCS of a failing UE: memory capacity exceeded.
@@ -58,6 +60,23 @@ impl Behaviour {
     }
 }
 
+/// What a UE does beside that, out of habit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Habits {
+    /// It submits each message once more after its RP-ACK, as if it had had none.
+    pub repeats: bool,
+    /// It reports under its number, not under the identity that it registers.
+    pub other_identity: bool,
+}
+
+impl Habits {
+    /// By the configured shares.
+    pub fn choose(shares: &config::Ue, random: &mut Random) -> Self {
+        let mut has = |share: f64| share > 0.0 && random.chance(share);
+        Self { repeats: has(shares.repeating), other_identity: has(shares.other_identity) }
+    }
+}
+
 /// A UE with its subscription.
 #[derive(Clone, Debug)]
 pub struct Ue {
@@ -71,6 +90,8 @@ pub struct Ue {
     pub identities: Vec<String>,
     /// What it does.
     pub behaviour: Behaviour,
+    /// What it does beside that.
+    pub habits: Habits,
     /// What it has for direct access; without it is behind its network's S-CSCF.
     pub direct: Option<Direct>,
     /// Whether a registration waits for its answer.
@@ -96,13 +117,19 @@ pub struct Ue {
 impl Ue {
     /// A UE that has not registered.
     #[must_use]
-    pub fn new(network: usize, line: config::Line, behaviour: Behaviour, direct: Option<Direct>) -> Self {
+    pub fn new(
+        network: usize,
+        line: config::Line,
+        (behaviour, habits): (Behaviour, Habits),
+        direct: Option<Direct>,
+    ) -> Self {
         Self {
             network,
             imsi: line.imsi,
             msisdn: line.msisdn,
             identities: line.identities,
             behaviour,
+            habits,
             direct,
             registering: false,
             expires: 0,
@@ -280,6 +307,7 @@ fn notice(node: &mut Node, now: Time, number: u32, cx: &mut Cx<'_>) {
         in_reply_to: None,
         key: Key { slot: number, generation: NOTICES },
         towards_ue: false,
+        charging: None,
         access_network_info,
         rp: Rp::MemoryAvailable { reference },
     };
@@ -389,14 +417,16 @@ fn submit_as(node: &mut Node, now: Time, at: usize, direct: bool, intended: Time
         in_reply_to: None,
         key: Key { slot: number, generation: SUBMISSIONS },
         towards_ue: false,
+        charging: None,
         access_network_info,
-        rp: Rp::Submit { reference, service_centre: Some(scscf.service_centre), tpdu: &tpdu },
+        rp: Rp::Submit { reference, service_centre: Some(scscf.service_centre.into()), tpdu: &tpdu },
     };
     let sent = cx.stack.message(now, &request, User::Submission(number).to_u64(), cx.outside);
     let fingerprint = Fingerprint::of(&tpdu);
     node.ledger.sent(Direction::Mo, fingerprint, ue.msisdn);
     let ue = at as u32;
-    traffic.submissions.push(Submission { ue, reference, fingerprint, intended, ended: false });
+    let again = node.ues[at].habits.repeats.then_some(tpdu);
+    traffic.submissions.push(Submission { ue, reference, fingerprint, intended, ended: false, again });
     traffic.waiting.push_back((now + traffic.config.mo_report, number));
     traffic.mo_of(direct).begun += 1;
     if let Err(refusal) = sent {
@@ -453,7 +483,7 @@ pub(crate) fn on_message(node: &mut Node, now: Time, number: u32, message: &Mess
     match message.rp {
         Rp::Ack { .. } | Rp::Error { .. } => {
             cx.stack.answer(now, &message.request, 200, cx.outside);
-            on_submit_report(node, now, number, message);
+            on_submit_report(node, now, number, message, cx);
         }
         Rp::Deliver { reference, service_centre, tpdu } => {
             on_deliver(node, now, number, message, (reference, service_centre, tpdu), cx);
@@ -474,10 +504,11 @@ fn on_noticed(node: &mut Node, number: u32, rp: Rp<'_>) {
 }
 
 /// 8.9 steps 11 and 12: the submit report. It must be for this UE's own message, and what the SMSC had said.
-fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) {
+fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>, cx: &mut Cx<'_>) {
     let submission = match message.in_reply_to {
         Some((WorkerId(0), Key { slot, generation: SUBMISSIONS })) => Some(slot),
         Some((WorkerId(0), Key { slot, generation: NOTICES })) => return on_noticed(node, slot, message.rp),
+        Some((WorkerId(0), Key { slot, generation: REPEATS })) => return on_repeated(node, slot, message.rp),
         _ => None,
     };
     let Some(number) = submission.filter(|&number| (number as usize) < node.traffic.submissions.len()) else {
@@ -488,6 +519,7 @@ fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) 
         node.traffic.counts.late += 1;
         return;
     };
+    let again = submission.again.is_some();
     let (sender, expected, intended) = (submission.ue, submission.reference, submission.intended);
     let fingerprint = submission.fingerprint;
     node.ues[sender as usize].submitting = false;
@@ -516,6 +548,56 @@ fn on_submit_report(node: &mut Node, now: Time, ue: u32, message: &Message<'_>) 
         mo.fail_as_configured();
     } else {
         mo.succeed(now, intended);
+        if again {
+            repeat(node, now, number, cx);
+        }
+    }
+}
+
+/// Pain 1: a UE that has its RP-ACK submits the same once more.
+fn repeat(node: &mut Node, now: Time, number: u32, cx: &mut Cx<'_>) {
+    let Some(submission) = node.traffic.submissions.get(number as usize) else { return };
+    let Some(tpdu) = &submission.again else { return };
+    let ue = &mut node.ues[submission.ue as usize];
+    ue.submitting = true;
+    let scscf = &node.scscfs[ue.network];
+    let (local, access_network_info) = ue.way(scscf);
+    let rp = Rp::Submit {
+        reference: submission.reference,
+        service_centre: Some(scscf.service_centre.into()),
+        tpdu,
+    };
+    let request = MessageRequest {
+        local,
+        remote: scscf.gateway,
+        connection: None,
+        request_uri: &format!("tel:+{}", scscf.service_centre),
+        to: None,
+        asserted: true,
+        from: ue.identity(),
+        route: None,
+        in_reply_to: None,
+        key: Key { slot: number, generation: REPEATS },
+        towards_ue: false,
+        charging: None,
+        access_network_info,
+        rp,
+    };
+    node.traffic.counts.repeated += 1;
+    let sender = submission.ue;
+    if cx.stack.message(now, &request, User::Submission(number).to_u64(), cx.outside).is_err() {
+        node.traffic.ues.surprise(sender, "message not submitted once more");
+    }
+}
+
+/// The report of what was submitted once more: the same as before.
+fn on_repeated(node: &mut Node, number: u32, rp: Rp<'_>) {
+    let Some(submission) = node.traffic.submissions.get(number as usize) else { return };
+    let (sender, expected) = (submission.ue, submission.reference);
+    node.ues[sender as usize].submitting = false;
+    match rp {
+        Rp::Ack { reference, .. } if reference == expected => node.traffic.counts.repeated_reported += 1,
+        rp => node.traffic.ues.surprise(sender, &format!("the same submitted again: {rp:?}")),
     }
 }
 
@@ -525,7 +607,7 @@ fn on_deliver(
     now: Time,
     ue: u32,
     message: &Message<'_>,
-    (reference, service_centre, tpdu): (u8, Option<Digits>, &[u8]),
+    (reference, service_centre, tpdu): (u8, Option<Number>, &[u8]),
     cx: &mut Cx<'_>,
 ) {
     let me = &node.ues[ue as usize];
@@ -537,7 +619,7 @@ fn on_deliver(
     let received = node.ledger.received(Direction::Mt, fingerprint, me.msisdn, accepted);
     let traffic = &mut node.traffic;
     traffic.counts.ue_twice += u64::from(received.accepted > 1);
-    if service_centre != Some(scscf.service_centre) {
+    if service_centre != Some(scscf.service_centre.into()) {
         traffic.ues.surprise(ue, &format!("RP-OA is {service_centre:?}"));
     }
     node.reports += 1;
@@ -556,6 +638,7 @@ fn on_deliver(
         Behaviour::Good => Rp::Ack { reference, tpdu: Some(&report) },
         Behaviour::Mute | Behaviour::Silent | Behaviour::Refusing(_) => return,
     };
+    let by_number = me.habits.other_identity.then(|| format!("tel:+{}", me.msisdn));
     let request = MessageRequest {
         local,
         remote: scscf.gateway,
@@ -563,11 +646,12 @@ fn on_deliver(
         request_uri: &scscf.gateway_uri,
         to: None,
         asserted: true,
-        from: me.identity(),
+        from: by_number.as_deref().unwrap_or(me.identity()),
         route: None,
         in_reply_to: Some(message.call_id),
         key: Key { slot: number, generation: REPORTS },
         towards_ue: false,
+        charging: None,
         access_network_info,
         rp,
     };

@@ -111,6 +111,35 @@ fn ues_and_service_centres_that_refuse_are_understood() {
     world.stop();
 }
 
+/// Pains 1 and 4: every other UE submits each message again after its RP-ACK, and every other reports under its number: nothing
+/// is forwarded twice, and nothing is refused or lost, with loss and duplication too.
+#[test]
+fn habits_of_ues_cost_no_message() {
+    for seed in 1..=3 {
+        let mut world = world(2, |_, corenet| {
+            corenet.seed = seed;
+            (corenet.ue.repeating, corenet.ue.other_identity) = (0.5, 0.5);
+            (corenet.traffic.mo, corenet.traffic.mt) = (500, 500);
+            if seed > 1 {
+                (corenet.impairment.loss, corenet.impairment.duplicate) = (0.01, 0.01);
+            }
+        });
+        world.run();
+        world.run_until("the reports of what came again", |world| {
+            world.traffic().counts.repeated == world.traffic().counts.repeated_reported
+        });
+        assert_eq!(outcomes(&world)[1..3], [("mo", 500, 0), ("mt", 500, 0)], "seed {seed}");
+        assert_eq!(world.smsc().counts.mo_accepted, 500, "seed {seed}: each once");
+        assert_eq!(again(&world), (0, 0), "seed {seed}");
+        let repeated = world.traffic().counts.repeated;
+        assert!(repeated > 100, "{repeated}");
+        assert_eq!(world.sum(|worker| worker.application_ref().counts.mo_repeated), repeated);
+        assert_eq!(world.sum(|worker| worker.application_ref().counts.report_unmatched), 0);
+        assert_eq!(world.nodes().surprises(), "");
+        world.stop();
+    }
+}
+
 #[test]
 fn what_goes_wrong_is_noticed() {
     let mut world = world(1, |gateway, corenet| {

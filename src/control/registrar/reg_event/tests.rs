@@ -539,3 +539,23 @@ fn a_hundred_thousand_random_events_leave_nothing_lying() {
     assert!(bench.machine.watches.len() <= 4);
     assert!(bench.machine.counts.notified > rounds / 100);
 }
+
+/// A subscription that is active and has no time left: the peer is asked again, and seldom.
+#[test]
+fn an_active_subscription_without_time_is_not_asked_for_again_and_again() {
+    let (mut bench, subscribe) = Bench::asked();
+    let mut number = subscribe.subscription;
+    let mut asked = 1;
+    for second in 1..=600 {
+        bench.answer(number, 200, Some(3_600));
+        bench.notify(number, 1, "active;expires=0", &document(0, "full", &[("c", true, true)]));
+        bench.now = after(second);
+        bench.machine.handle_timeout(bench.now);
+        for subscribe in bench.sent() {
+            number = subscribe.subscription;
+            asked += 1;
+        }
+    }
+    assert!((5..12).contains(&asked), "asked {asked} times in ten minutes");
+    assert_eq!(bench.told(), [[false, false, true, true]], "what it says is true all the same");
+}

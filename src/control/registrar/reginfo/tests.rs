@@ -48,17 +48,11 @@ fn a_document_says_who_is_registered_where_and_takes_messages() {
         is_full: false,
         registrations: vec![
             Registration {
-                aor: "sip:alice@home1.net".into(),
                 id: "a7".into(),
                 is_terminated: false,
                 contacts: vec![contact("76", true, true, Some(600)), contact("77", false, false, None)],
             },
-            Registration {
-                aor: "tel:+491710000001".into(),
-                id: "a8".into(),
-                is_terminated: false,
-                contacts: vec![],
-            },
+            Registration { id: "a8".into(), is_terminated: false, contacts: vec![] },
         ],
     };
     assert_eq!(read(text.as_bytes()), Ok(expected.clone()));

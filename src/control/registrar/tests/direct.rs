@@ -98,6 +98,7 @@ fn of_ue(to: &str) -> RegisterRequest {
         leaving: vec![],
         q: None,
         instance: vec![],
+        reg_id: None,
         target: None,
     });
     request.contact = Some(identity("sip:me@192.0.2.7"));
@@ -250,6 +251,66 @@ fn contacts_leave_as_another_comes() {
     assert_eq!(at_host(&mut registrar, 3, 3, &[]), Ok(vec![uri(2), uri(3)]));
 }
 
+/// Registers a flow of Alice's device, or without a number the device: the ports where it is reached then, in their order.
+fn flow_at(registrar: &mut Registrar, port: u16, sequence: u32, reg_id: Option<u32>) -> Vec<u16> {
+    let mut request = of_ue(ALICES);
+    // RFC 5626 4.2.1: one contact and one Call-ID for all of them.
+    request.remote = format!("192.0.2.7:{port}").parse().unwrap();
+    request.sequence = sequence;
+    ue(&mut request).instance = b"<urn:gsma:imei:90420156-025763-0>".to_vec();
+    ue(&mut request).reg_id = reg_id;
+    let outcome = send(registrar, NOW, request);
+    assert_eq!(outcome.status, 200);
+    let expected = reg_id.map(|number| (number, b"<urn:gsma:imei:90420156-025763-0>".to_vec()));
+    assert_eq!(outcome.flow.map(|flow| (flow.reg_id, flow.instance)), expected);
+    ports(registrar)
+}
+
+fn ports(registrar: &Registrar) -> Vec<u16> {
+    let found = registrar.writer.by_identity(ALICES.as_bytes());
+    let bindings: Vec<_> =
+        found.into_iter().flat_map(|it| it.record().bindings().collect::<Vec<_>>()).collect();
+    bindings.iter().map(|binding| binding.remote.port()).collect()
+}
+
+#[test]
+fn a_device_has_several_flows_and_each_replaces_itself_alone() {
+    let mut registrar = of_ues("none");
+    assert_eq!(flow_at(&mut registrar, 5061, 1, Some(1)), [5061]);
+    assert_eq!(flow_at(&mut registrar, 5062, 3, Some(2)), [5062, 5061]);
+    // The first is renewed by another connection, in a REGISTER that has been overtaken by the second's.
+    assert_eq!(flow_at(&mut registrar, 5063, 2, Some(1)), [5063, 5062], "what was first is replaced");
+    // An older one of the same flow is stale (RFC 3261 10.3 step 7).
+    let mut stale = of_ue(ALICES);
+    stale.sequence = 1;
+    ue(&mut stale).instance = b"<urn:gsma:imei:90420156-025763-0>".to_vec();
+    ue(&mut stale).reg_id = Some(1);
+    assert_eq!(send(&mut registrar, NOW, stale).status, 500);
+    // Another device is beside them, whatever its flow's number.
+    let mut other = of_ue(ALICES);
+    (other.remote, other.call) = ("192.0.2.8:5060".parse().unwrap(), 99);
+    ue(&mut other).instance = b"<urn:gsma:imei:90420156-025763-1>".to_vec();
+    ue(&mut other).reg_id = Some(1);
+    assert_eq!(send(&mut registrar, NOW, other).status, 200);
+    assert_eq!(ports(&registrar), [5060, 5063, 5062]);
+    // One flow is given up, and the others stay.
+    let mut gone = of_ue(ALICES);
+    (gone.sequence, gone.expires_s) = (4, 0);
+    ue(&mut gone).instance = b"<urn:gsma:imei:90420156-025763-0>".to_vec();
+    ue(&mut gone).reg_id = Some(2);
+    let outcome = send(&mut registrar, NOW, gone.clone());
+    assert_eq!((outcome.status, outcome.flow), (200, None));
+    assert_eq!(ports(&registrar), [5060, 5063]);
+    // The same device without several flows leaves those that it had.
+    assert_eq!(flow_at(&mut registrar, 5064, 5, None), [5064, 5060]);
+    assert_eq!(flow_at(&mut registrar, 5065, 6, Some(1)), [5065, 5060]);
+    // Without a number a device gives up all its flows.
+    gone.sequence = 7;
+    ue(&mut gone).reg_id = None;
+    assert_eq!(send(&mut registrar, NOW, gone).status, 200);
+    assert_eq!(ports(&registrar), [5060]);
+}
+
 #[test]
 fn an_older_register_does_not_bring_back_a_contact_that_has_left() {
     let mut registrar = of_ues("none");
@@ -259,4 +320,31 @@ fn an_older_register_does_not_bring_back_a_contact_that_has_left() {
     assert_eq!(send(&mut registrar, NOW, newer).status, 200);
     let outcome = send(&mut registrar, NOW, older);
     assert_eq!((outcome.status, registrar.counts.refused_stale), (500, 1));
+}
+
+#[test]
+fn an_old_contact_of_a_device_ends_nothing_at_its_new_one() {
+    let mut registrar = of_ues("none");
+    let at = |address: &str, call: u64, expires_s: u32| {
+        let mut request = of_ue("sip:262010000000001@home1.net");
+        ue(&mut request).instance = b"<urn:gsma:imei:1>".to_vec();
+        request.contact = Some(identity(&format!("sip:me@{address}")));
+        request.remote = format!("{address}:5060").parse().unwrap();
+        RegisterRequest { call, expires_s, ..request }
+    };
+    let is_there =
+        |registrar: &Registrar| registrar.table().by_imsi("262010000000001".parse().unwrap()).is_some();
+    assert_eq!(send(&mut registrar, NOW, at("192.0.2.7", 1, 600)).status, 200);
+    assert_eq!(send(&mut registrar, NOW, at("192.0.2.8", 2, 600)).status, 200);
+    let late = send(&mut registrar, NOW, at("192.0.2.7", 1, 0));
+    assert_eq!((late.status, is_there(&registrar)), (200, true), "it has another contact by now");
+    // Behind another address, and under another Call-ID: the contact is the same.
+    let mut own = at("192.0.2.8", 3, 0);
+    own.remote = "198.51.100.1:1024".parse().unwrap();
+    assert_eq!(send(&mut registrar, NOW, own).status, 200);
+    assert!(!is_there(&registrar));
+    // The device has another address, and goes by the Call-ID that it has kept.
+    assert_eq!(send(&mut registrar, NOW, at("192.0.2.7", 4, 600)).status, 200);
+    assert_eq!(send(&mut registrar, NOW, at("192.0.2.9", 4, 0)).status, 200);
+    assert!(!is_there(&registrar));
 }

@@ -6,26 +6,26 @@ use crate::gateway::mailbox::{MapOutcome, Notified, Subscribe};
 use crate::proto::map::subscription::AnyTimeModification;
 use crate::stack::{Deferred, Subscribed};
 
-const MAX: &str = "sip:max@home2.net";
-const IMSI: &str = "234015000000001";
+pub(super) const MAX: &str = "sip:max@home2.net";
+pub(super) const IMSI: &str = "234015000000001";
 
 /// A REGISTER in the network whose HLR is asked.
-fn max() -> RegisterRequest {
+pub(super) fn max() -> RegisterRequest {
     let private = format!("{IMSI}@ims.mnc015.mcc234.3gppnetwork.org");
     request(MAX).network(1).private(&private).service_info("447000000101")
 }
 
-fn by_notify() -> (Registrar, Reader) {
+pub(super) fn by_notify() -> (Registrar, Reader) {
     registrar_of(16, &EXAMPLE.replacen("# r1_trigger = \"register\"", "r1_trigger = \"reg_event\"", 1))
 }
 
-fn watching() -> (Registrar, Reader) {
+pub(super) fn watching() -> (Registrar, Reader) {
     registrar_of(16, &EXAMPLE.replacen("# reg_event = \"off\"", "reg_event = \"watch\"", 1))
 }
 
 /// What is said to workers, as far as it matters here.
 #[derive(Debug, PartialEq, Eq)]
-enum Said {
+pub(super) enum Said {
     Answer(u16),
     NotifyDone(u16),
     /// Whether the HLR shall know us.
@@ -35,26 +35,26 @@ enum Said {
     Joined,
 }
 
-struct Bench {
-    registrar: Registrar,
+pub(super) struct Bench {
+    pub(super) registrar: Registrar,
     subscribe: Option<Subscribe>,
-    operation: u64,
+    pub(super) operation: u64,
     /// CSeq and version of the next NOTIFY.
     next: u32,
 }
 
 impl Bench {
-    fn new(registrar: Registrar) -> Self {
+    pub(super) fn new(registrar: Registrar) -> Self {
         Self { registrar, subscribe: None, operation: 0, next: 0 }
     }
 
-    fn handle(&mut self, now: Time, message: ToControl) -> Vec<Said> {
+    pub(super) fn handle(&mut self, now: Time, message: ToControl) -> Vec<Said> {
         let mut out = Outbox::new();
         self.registrar.handle(now, message, &mut out);
         self.read(out)
     }
 
-    fn pass(&mut self, now: Time) -> Vec<Said> {
+    pub(super) fn pass(&mut self, now: Time) -> Vec<Said> {
         let mut out = Outbox::new();
         self.registrar.handle_timeout(now, &mut out);
         self.read(out)
@@ -84,19 +84,19 @@ impl Bench {
             .collect()
     }
 
-    fn register(&mut self, request: RegisterRequest) -> Vec<Said> {
+    pub(super) fn register(&mut self, request: RegisterRequest) -> Vec<Said> {
         self.handle(NOW, ToControl::Register(Box::new(request)))
     }
 
     /// The S-CSCF accepts the SUBSCRIBE.
-    fn accepted(&mut self) {
+    pub(super) fn accepted(&mut self) {
         let subscription = self.subscribe.as_ref().unwrap().subscription;
         let answer = Subscribed { status: 200, expires: Some(600_000), ..Subscribed::default() };
         assert!(self.handle(NOW, ToControl::Subscribed { subscription, answer }).is_empty());
     }
 
     /// A NOTIFY that says all about one contact: whether it is registered, and takes messages.
-    fn notify(&mut self, now: Time, is_active: bool, takes: bool) -> Vec<Said> {
+    pub(super) fn notify(&mut self, now: Time, is_active: bool, takes: bool) -> Vec<Said> {
         let (state, event) =
             if is_active { ("active", "registered") } else { ("terminated", "unregistered") };
         let param = if takes { "<unknown-param name=\"+g.3gpp.smsip\"/>" } else { "" };
@@ -107,12 +107,16 @@ impl Bench {
              </registration></reginfo>",
             self.next
         );
+        self.notify_with(now, b"active;expires=600000", body)
+    }
+
+    fn notify_with(&mut self, now: Time, state: &[u8], body: String) -> Vec<Said> {
         self.next += 1;
         let notified = Notified {
             subscription: self.subscribe.as_ref().unwrap().subscription,
             remote_tag: b"s".to_vec(),
             sequence: self.next,
-            state: b"active;expires=600000".to_vec(),
+            state: state.to_vec(),
             contact: Some("sip:scscf1.home2.net".into()),
             routes: Some(vec![]),
             body: body.into_bytes(),
@@ -122,8 +126,17 @@ impl Bench {
         self.handle(now, ToControl::Notified(Box::new(notified)))
     }
 
+    /// A NOTIFY in a state of the subscription, whose document has nothing but its version.
+    fn notify_partly(&mut self, now: Time, state_of: &[u8]) -> Vec<Said> {
+        let body = format!(
+            "<reginfo xmlns=\"urn:ietf:params:xml:ns:reginfo\" version=\"{}\" state=\"partial\"/>",
+            self.next
+        );
+        self.notify_with(now, state_of, body)
+    }
+
     /// The HLR carries out what it was asked.
-    fn agreed(&mut self, now: Time) -> Vec<Said> {
+    pub(super) fn agreed(&mut self, now: Time) -> Vec<Said> {
         let outcome = MapOutcome::Returned(vec![]);
         self.handle(now, ToControl::Ended { operation: self.operation, outcome })
     }
@@ -296,4 +309,40 @@ fn a_contact_of_one_identity_leaves_the_other_as_it_is() {
     assert!(found(&reader, MAX).is_none());
     assert!(found(&reader, "sip:work@home2.net").is_some());
     assert_eq!(bench.registrar.counts.deregistered_identity, 1);
+}
+
+#[test]
+fn watched_beside_registers_a_contact_may_go_and_come_back() {
+    let (registrar, reader) = watching();
+    let mut bench = Bench::new(registrar);
+    bench.register(max());
+    bench.agreed(NOW);
+    bench.accepted();
+    bench.notify(NOW, true, false);
+    assert_eq!(bench.notify(NOW, false, false), [Said::NotifyDone(200), Said::R1(false)]);
+    bench.agreed(NOW);
+    assert!(found(&reader, MAX).is_none());
+    // Its REGISTER still lives.
+    assert_eq!(bench.notify(NOW, true, false), [Said::NotifyDone(200), Said::R1(true)]);
+    bench.agreed(NOW);
+    assert!(found(&reader, MAX).is_some());
+    assert_eq!(bench.registrar.differing(), 0);
+}
+
+/// RFC 6665 4.1.3: the state that was watched is not there any more, whatever the document that comes with it says or lacks.
+#[test]
+fn noresource_ends_a_registration_whatever_the_document_lacks() {
+    for gap in [0, 5] {
+        let (registrar, reader) = watching();
+        let mut bench = Bench::new(registrar);
+        bench.register(max());
+        bench.agreed(NOW);
+        bench.accepted();
+        bench.notify(NOW, true, false);
+        assert!(found(&reader, MAX).is_some());
+        bench.next += gap;
+        let said = bench.notify_partly(NOW, b"terminated;reason=noresource");
+        assert_eq!(said, [Said::NotifyDone(200), Said::R1(false)], "{gap}");
+        assert!(found(&reader, MAX).is_none());
+    }
 }

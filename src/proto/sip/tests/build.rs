@@ -133,6 +133,70 @@ fn a_response_copies_what_rfc_3261_8_2_6_says() {
     assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&golden));
 }
 
+/// 3,000 requests that say the same, by seed: their lines in any order and spelling.
+#[test]
+fn a_response_does_not_tell_how_its_request_was_spelt() {
+    const LINES: [[&str; 5]; 7] = [
+        [
+            "Via: SIP/2.0/UDP a;branch=z9hG4bK1;rport",
+            "v:SIP/2.0/UDP a;branch=z9hG4bK1;rport",
+            "Via: SIP/2.0/UDP a;rport;branch=z9hG4bK1",
+            "VIA: SIP/2.0/UDP a;branch=z9hG4bK1;rport \t",
+            "Via:\r\n SIP/2.0/UDP a;branch=z9hG4bK1;rport",
+        ],
+        [
+            "Via: SIP/2.0/UDP b",
+            "v: SIP/2.0/UDP b",
+            "Via:SIP/2.0/UDP b",
+            "Via:  SIP/2.0/UDP b",
+            "Via: SIP/2.0/UDP b ",
+        ],
+        [
+            "From: <sip:a@b>;tag=1",
+            "f: <sip:a@b>;tag=1",
+            "From:\r\n <sip:a@b>;tag=1",
+            "from: <sip:a@b>;tag=1",
+            "From : <sip:a@b>;tag=1",
+        ],
+        ["To: <sip:c@d>", "t: <sip:c@d>", "To: <sip:c@d> ", "To:\t<sip:c@d>", "TO:\r\n\t<sip:c@d>\r\n "],
+        ["Call-ID: x@y", "i: x@y", "Call-ID:\r\n x@y", "call-id: x@y", "Call-ID: x@y  "],
+        ["CSeq: 1 MESSAGE", "CSEQ: 1 MESSAGE", "CSeq:1 MESSAGE", "CSeq: 1 MESSAGE\t", "CSeq  : 1 MESSAGE"],
+        ["Max-Forwards: 70", "Subject: From: To", "x: y", "Max-Forwards:\r\n 70", "s:"],
+    ];
+    let mut random = crate::base::Random::stream(11, 0);
+    let mut below = |most: usize| random.below(most as u64) as usize;
+    for round in 0..3_000 {
+        let mut order = [0, 1, 2, 3, 4, 5, 6];
+        for at in 1..order.len() {
+            order.swap(at, below(at + 1));
+        }
+        // One Via before the other.
+        let (first, second) =
+            (order.iter().position(|&line| line == 0), order.iter().position(|&line| line == 1));
+        if first > second {
+            order.swap(first.unwrap(), second.unwrap());
+        }
+        let lines = order.map(|line| LINES[line][below(if round % 2 == 0 { 5 } else { 1 })]);
+        let has_tag = round % 3 == 0;
+        let request = format!("MESSAGE sip:a@b SIP/2.0\r\n{}\r\n\r\n", lines.join("\r\n"));
+        let request = if has_tag { request.replace("<sip:c@d>", "<sip:c@d>;tag=9") } else { request };
+        let (answer, tag) = parse(request.as_bytes(), |request| {
+            let tag = minter().to_tag(&request);
+            let answer =
+                written(|w| build::response(&request, 200, "OK", &tag, source(), |_| (), w)).unwrap();
+            (String::from_utf8(answer).unwrap(), String::from_utf8(tag.as_bytes().to_vec()).unwrap())
+        });
+        let expected = format!(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1;received=192.0.2.7;rport={}\r\n\
+             Via: SIP/2.0/UDP b\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag={}\r\nCall-ID: x@y\r\n\
+             CSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
+            source().port(),
+            if has_tag { "9" } else { &tag },
+        );
+        assert_eq!(answer, expected, "{request}");
+    }
+}
+
 /// The topmost Via line of a response to a REGISTER with that one, and where the response goes.
 fn via_answered(via: &str, source: &str) -> (String, String) {
     let request = String::from_utf8(third_party_register()).unwrap();
@@ -201,7 +265,10 @@ fn a_503_says_when_to_come_back_and_a_100_gives_the_timestamp_back() {
     let request = request.replace("Expires: 600000", "Timestamp: 54\r\n \t.2\r\nExpires: 600000");
     parse(request.as_bytes(), |request| {
         let tag = minter().to_tag(&request);
-        let bytes = written(|w| build::unavailable(&request, 7, &tag, source(), w)).unwrap();
+        let retry_after = |w: &mut Writer<'_>| w.number(Name::RetryAfter, 7);
+        let reason = build::reason_phrase(503);
+        let bytes =
+            written(|w| build::response(&request, 503, reason, &tag, source(), retry_after, w)).unwrap();
         let answer = String::from_utf8(bytes).unwrap();
         assert!(answer.starts_with("SIP/2.0 503 Service Unavailable\r\n"));
         assert!(answer.ends_with("\r\nCSeq: 87 REGISTER\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"));

@@ -104,11 +104,11 @@ fn a_final_response_ends_it_once() {
     let (mut client, mut out) = (client(1), Sent::default());
     for (turn, status) in [200, 202, 404, 503, 606].into_iter().enumerate() {
         let key = client.start(ms(0), flow(), turn as u64, &mut out, message).unwrap();
-        assert_eq!(client.pending_flow(key), Some(flow()));
+        assert_eq!(client.len(), 1);
         let answer = answer_to(&out.datagrams[turn].0, status);
         assert_eq!(outcome(&mut client, &answer), ResponseOutcome::Final { user: turn as u64, key, status });
         assert_eq!(outcome(&mut client, &answer), ResponseOutcome::Absorbed, "its retransmission");
-        assert_eq!(client.pending_flow(key), None);
+        assert!(client.is_empty());
     }
     // The slot has been used five times, and an old response doesn't meet the newest request.
     client.start(ms(0), flow(), 9, &mut out, message).unwrap();
@@ -224,6 +224,45 @@ fn a_request_longer_than_a_frame_has_one_of_few_long_places() {
     assert_eq!(client.cancel(keys[0]), Some(2));
     client.assert_invariants();
     client.start(ms(600), flow(), 3, &mut out, of(2_000)).unwrap();
+}
+
+/// Has the room of a frame.
+#[derive(Default)]
+struct OneFrame(Sent);
+
+impl Out for OneFrame {
+    fn room(&mut self) -> Option<&mut [u8]> {
+        self.0.room.resize(2048 - HEADROOM, 0xaa);
+        Some(&mut self.0.room[..])
+    }
+
+    fn commit(&mut self, len: usize, flow: Flow) {
+        self.0.commit(len, flow);
+    }
+}
+
+/// By a stream nothing goes in fragments: what a frame has no room for is refused, rather than kept and never sent.
+#[test]
+fn a_request_by_a_stream_fits_a_frame() {
+    let (mut client, mut out) = (client(4), OneFrame::default());
+    let by_stream =
+        Flow { transport: Transport::StreamTo { destination_port: 5060, secure: false }, ..flow() };
+    let of = |octets: usize| {
+        let padding = vec![b'x'; octets];
+        move |w: &mut Writer<'_>, branch: &[u8]| {
+            message(w, branch);
+            w.bytes(&padding);
+        }
+    };
+    client.start(ms(0), by_stream, 1, &mut out, message).unwrap();
+    let plain = out.0.datagrams[0].0.len();
+    let longest = 2048 - HEADROOM;
+    client.start(ms(0), by_stream, 2, &mut out, of(longest - plain)).unwrap();
+    assert_eq!(out.0.datagrams[1].0.len(), longest);
+    let longer = client.start(ms(0), by_stream, 3, &mut out, of(longest + 1 - plain));
+    assert_eq!(longer, Err(Refused::Unwritable));
+    client.assert_invariants();
+    assert_eq!((out.0.datagrams.len(), client.len(), client.counts.no_buffer), (2, 2, 0));
 }
 
 fn server(pending: usize, completed: usize) -> ServerTransactions {
@@ -461,4 +500,24 @@ fn trying_is_due_when_timer_e_reaches_t2() {
     assert_eq!(Timers::RFC_3261.trying(), Duration::from_millis(3500));
     assert_eq!(Timers::TOWARDS_UE.trying(), Duration::from_secs(14));
     assert_eq!(Timers { t1: Duration::ZERO, t2: Duration::from_secs(4) }.trying(), Duration::ZERO);
+}
+
+/// Somebody may send the same From tag, Call-ID and CSeq under ever new branches: only of MESSAGEs outside of dialogs it
+/// matters that they are copies, and all others lie scattered over the table.
+#[test]
+fn what_is_no_copy_has_a_place_of_its_own() {
+    let server = server(1, 4);
+    let spread = |method: &str, to_tag: &str| {
+        let keys = (0..100).map(|number| {
+            let request = String::from_utf8(with_branch(&format!("z9hG4bK{number}"))).unwrap();
+            let request = request.replace("REGISTER", method);
+            let request = request.replace("public1@home1.net>", &format!("public1@home1.net>{to_tag}"));
+            parse(request.as_bytes(), |request| server.key(&request)).spread(255)
+        });
+        keys.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!(spread("MESSAGE", ""), 1, "all copies belong to one worker");
+    for (method, to_tag) in [("REGISTER", ""), ("OPTIONS", ""), ("MESSAGE", ";tag=1")] {
+        assert!(spread(method, to_tag) > 50, "{method}{to_tag}");
+    }
 }

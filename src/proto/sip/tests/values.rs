@@ -256,6 +256,7 @@ fn identities_are_compared_in_one_form() {
         ("sip:A.Example", "sip:a.example"),
         ("sip:u@[2001:DB8::1]:5060", "sip:u@[2001:db8::1]:5060"),
         ("TEL:+49-170(1).2;isub=9", "tel:+4917012"),
+        ("tel:%2b49(0)-1;phone-context=x", "tel:+4901"),
         ("tel:01-70;phone-context;q=0", "tel:0170"),
         ("tel:01-70;phone-context=Example.COM", "tel:0170;phone-context=example.com"),
         ("urn:x:Y", "urn:x:Y"),
@@ -268,6 +269,11 @@ fn identities_are_compared_in_one_form() {
     assert_eq!(canonical(&format!("sip:{}@b", "x".repeat(130))), None);
     for none in ["tel:.", "tel:%2d()", "tel:+49%0d%0aX: y", "tel:+49%001", "tel:+49%3e"] {
         assert_eq!(canonical(none.replace(' ', "%20").as_str()), None, "{none}");
+    }
+    // A plus can only be the first of a number (RFC 3966 3): otherwise there are neither digits nor an identity.
+    for none in ["tel:.+0170", "tel:(+49)170", "tel:-%2B49170", "tel:++49170", "tel:0049+170"] {
+        assert_eq!(canonical(none), None, "{none}");
+        assert_eq!(Uri::parse(none.as_bytes()).unwrap().digits(), None, "{none}");
     }
 }
 

@@ -40,6 +40,7 @@ fn delivery<'a>() -> MessageRequest<'a> {
         key: Key { slot: 1, generation: 2 },
         towards_ue: true,
         access_network_info: &[],
+        charging: None,
         rp: Rp::Ack { reference: 7, tpdu: None },
     }
 }
@@ -263,4 +264,56 @@ fn a_request_is_given_up_at_whichever_hop_it_is() {
     bench.pass(Duration::from_secs(5));
     assert!(bench.taken().is_empty());
     assert_eq!(bench.ims.clients.len(), 0);
+}
+
+/// The hop before may have passed it on before it said no: who then has it twice says 482 (RFC 3261 8.2.2.2), and has it.
+#[test]
+fn a_copy_that_our_failover_has_made_is_there() {
+    let mut bench = bench();
+    let (first, _) = started(&mut bench);
+    let merged = |sent: &(String, Flow)| answer(&sent.0, "482 Merged Request", "");
+    assert_eq!(ended(&mut bench, SCSCF, &merged(&first)), Some((7, 482)), "of the only copy");
+    let (first, _) = started(&mut bench);
+    assert_eq!(fail(&mut bench, 0, SCSCF, &first), None);
+    let second = bench.one();
+    assert_eq!(ended(&mut bench, SECOND, &merged(&second)), Some((7, 202)));
+}
+
+/// Via names the transport, and a peer by TLS gets nothing in clear: a request goes on to a hop of the same kind alone.
+#[test]
+fn no_failover_to_another_transport() {
+    let kinds = [None, Some(false), Some(true)];
+    for first in kinds {
+        for second in kinds {
+            let mut bench = bench();
+            let peers = [(SCSCF, first), (SECOND, second)];
+            let peers = peers.iter().filter_map(|(at, secure)| Some((address(at), (*secure)?))).collect();
+            let listen = vec![(address(LOCAL), false), (address("192.0.2.1:5061"), true)];
+            let streams = ImsStreams { listen, peers };
+            bench.ims = Ims::new(ImsConfig { streams, ..bench.ims.config.clone() }, &SipKey::new([3; 16]));
+            let hops = [hop(0, SCSCF, "sip:scscf1.home1.net"), hop(0, SECOND, "sip:scscf2.home1.net")];
+            bench.ims.hops = Hops::new(&hops, Duration::from_secs(10));
+            let (sent, _) = started(&mut bench);
+            let is_stream = sent.1.transport.is_stream();
+            assert_eq!(
+                (is_stream, sent.0.contains("Via: SIP/2.0/TLS ")),
+                (first.is_some(), first == Some(true))
+            );
+            let refused = fail(&mut bench, 0, SCSCF, &sent);
+            // Every element that takes UDP takes TCP (RFC 3261 18): by TCP a request goes on to it.
+            if first == second || (first, second) == (Some(false), None) {
+                assert_eq!(refused, None, "{first:?} {second:?}");
+                let again = bench.one();
+                let transport = |sent: &str| header(sent, "Via").split(' ').next().unwrap().to_owned();
+                assert_eq!(
+                    (again.1.destination, transport(&again.0)),
+                    (address(SECOND).ip(), transport(&sent.0))
+                );
+                assert_eq!(again.1.transport.is_stream(), is_stream);
+            } else {
+                assert_eq!(refused, Some(503), "{first:?} {second:?}");
+                assert_eq!(bench.taken(), []);
+            }
+        }
+    }
 }

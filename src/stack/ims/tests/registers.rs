@@ -84,6 +84,53 @@ fn seconds_of_life_are_the_contacts_then_the_headers_then_an_hour() {
 }
 
 #[test]
+fn a_flow_has_a_number_a_device_and_nobody_between() {
+    let with = |number: &str, from: &str, to: &str| {
+        let whole = String::from_utf8(changed(";q=0.7", &format!(";q=0.7{number}"))).unwrap();
+        assert!(whole.contains(from), "{from}");
+        whole.replace(from, to).into_bytes()
+    };
+    for (number, from, to, flow) in [
+        (";reg-id=1", "", "", Some(1)),
+        (";REG-ID=2147483647", "", "", Some(2_147_483_647)),
+        ("", "", "", None),
+        (";reg-id=0", "", "", None),
+        (";reg-id=2147483648", "", "", None),
+        (";reg-id=one", "", "", None),
+        (";reg-id", "", "", None),
+        (";reg-id=1", "Supported: path, outbound", "Supported: path", None),
+        (";reg-id=1", "Supported: path, outbound", "Require: outbound", Some(1)),
+        (";reg-id=1", ";+sip.instance=\"<urn:gsma:imei:90420156-025763-0>\"", "", None),
+    ] {
+        let register = with(number, from, to);
+        Bench::new().register(UE, &register, |_, it| assert_eq!(it.reg_id, flow, "{number} {to}"));
+    }
+    // An S-CSCF has no flow here.
+    Bench::new().register(SCSCF, &with(";reg-id=1", "", ""), |_, it| assert_eq!(it.reg_id, None));
+    // A UE that comes through somebody has it with him, who has not said that he keeps it.
+    let via = "Max-Forwards: 70";
+    let through = format!("Via: SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKp\r\n{via}");
+    let mut bench = Bench::new();
+    let register = with(";reg-id=1", via, &through);
+    bench.absorbed(UE, &register);
+    assert!(bench.one().0.starts_with("SIP/2.0 439 First Hop Lacks Outbound Support\r\n"));
+    assert_eq!(bench.ims.counts.flow_of_another, 1);
+    Bench::new().register(UE, &with("", via, &through), |_, it| assert_eq!(it.reg_id, None));
+}
+
+#[test]
+fn a_register_may_require_outbound_and_nothing_else() {
+    let mut bench = Bench::new();
+    let register = changed("Supported: path, outbound", "Require: outbound, path");
+    bench.absorbed(UE, &register);
+    let (response, _) = bench.one();
+    assert!(
+        response.starts_with("SIP/2.0 420 ") && response.contains("\r\nUnsupported: path\r\n"),
+        "{response}"
+    );
+}
+
+#[test]
 fn a_contact_that_is_no_address_of_a_host_has_none() {
     for (to, contact_address) in [
         ("<sip:a@ue.example>", None),

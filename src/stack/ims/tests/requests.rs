@@ -21,6 +21,7 @@ fn direct<'a>() -> MessageRequest<'a> {
         key: Key { slot: 1, generation: 2 },
         towards_ue: false,
         access_network_info: &[],
+        charging: None,
         rp: Rp::Ack { reference: 7, tpdu: None },
     }
 }
@@ -231,10 +232,16 @@ fn pain_02_every_request_has_what_rfc_3261_demands() {
         to: None,
         route: Some("sip:scscf1.home1.net"),
         asserted: true,
+        charging: Some((b"0f", b"Type 3home1.net")),
         towards_ue: true,
         ..direct()
     };
-    let report = MessageRequest { in_reply_to: Some(b"c1@ue"), request_uri: "sip:a@home1.net", ..core };
+    let report = MessageRequest {
+        in_reply_to: Some(b"c1@ue"),
+        request_uri: "sip:a@home1.net",
+        charging: Some((b"1e", b"")),
+        ..core
+    };
     let inform = InformRequest {
         local: address(LOCAL),
         remote: address(UE),
@@ -277,7 +284,8 @@ fn pain_02_every_request_has_what_rfc_3261_demands() {
             route,
             "gw.home1.net",
             "tel:+49170",
-            core_headers.replace('%', "") + sms,
+            core_headers.replace('%', "P-Charging-Vector: icid-value=0f;orig-ioi=\"Type 3home1.net\"\n")
+                + sms,
         ),
         (
             "MESSAGE sip:a@home1.net",
@@ -285,7 +293,7 @@ fn pain_02_every_request_has_what_rfc_3261_demands() {
             route,
             "gw.home1.net",
             "sip:a@home1.net",
-            core_headers.replace('%', "In-Reply-To: c1@ue\n") + sms,
+            core_headers.replace('%', "P-Charging-Vector: icid-value=1e\nIn-Reply-To: c1@ue\n") + sms,
         ),
         (
             "MESSAGE sip:a@[2001:db8:7::7]:5070;ob",
@@ -369,6 +377,7 @@ fn pain_01_a_submit_report_is_sent_however_long_its_texts_are() {
         in_reply_to: Some(call_id.as_bytes()),
         towards_ue: true,
         access_network_info: &[b'p'; 200],
+        charging: None,
         rp: Rp::Ack { reference: 7, tpdu: Some(&tpdu) },
         ..direct()
     };

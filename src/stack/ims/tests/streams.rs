@@ -29,8 +29,21 @@ impl Bench {
         octets: &[u8],
         see: impl FnOnce(&mut Self, Next<'_>) -> T,
     ) -> T {
+        self.by_stream_of(source, connection, true, octets, see)
+    }
+
+    /// The same of a peer that has proved who it is, or has not.
+    fn by_stream_of<T>(
+        &mut self,
+        source: &str,
+        connection: Connection,
+        proved: bool,
+        octets: &[u8],
+        see: impl FnOnce(&mut Self, Next<'_>) -> T,
+    ) -> T {
         let (source, local) = (address(source), address(LOCAL));
-        let message = StreamMessage { connection, source, local, octets: octets.to_vec(), refused: None };
+        let octets = octets.to_vec();
+        let message = StreamMessage { connection, source, local, octets, proved, refused: None };
         let (mut slots, mut embedded) = (Slots::new(), Slots::new());
         let Self { ims, sent, now, malformed } = self;
         let next = ims.handle_stream(*now, &message, &mut slots, &mut embedded, malformed, sent);
@@ -189,6 +202,40 @@ fn too_large_goes_by_tcp_and_back() {
     assert_eq!(flow.transport, Transport::Udp { source_port: 5060, destination_port: 5060 });
     bench.pass(Duration::from_millis(500));
     assert_eq!(bench.one().0, again);
+}
+
+/// Behind a UE's address and port may be somebody else's, where nobody has connected from.
+#[test]
+fn too_large_for_a_ue_stays_with_udp() {
+    let mut bench = bench(&[]);
+    let body = vec![b'x'; 1000];
+    for (remote, by_tcp) in [(SCSCF, true), (UE, false)] {
+        let request = InformRequest { remote: address(remote), ..inform(&body, None) };
+        bench.ims.inform(bench.now, &request, 5, &mut bench.sent).unwrap();
+        let (sent, flow) = bench.one();
+        assert!(sent.len() > 1300, "{}", sent.len());
+        assert_eq!(
+            (flow.transport.is_stream(), sent.contains("Via: SIP/2.0/TCP ")),
+            (by_tcp, by_tcp),
+            "{remote}"
+        );
+    }
+}
+
+/// A NOTIFY comes the way that its SUBSCRIBE has gone (RFC 3261 8.1.1.8, 12.1.1).
+#[test]
+fn a_subscribe_says_by_which_transport_its_notify_comes() {
+    for (peers, contact) in [
+        (&[][..], "<sip:192.0.2.1:5060>"),
+        (&[(SCSCF, false)][..], "<sip:192.0.2.1:5060;transport=tcp>"),
+        (&[(SCSCF, true)][..], "<sip:192.0.2.1:5061;transport=tls>"),
+    ] {
+        let mut bench = bench(peers);
+        let request = super::subscriptions::first();
+        bench.ims.subscribe(bench.now, &request, 42, &mut bench.sent).unwrap();
+        let (sent, _) = bench.one();
+        assert!(sent.contains(&format!("\r\nContact: {contact}\r\n")), "{sent}");
+    }
 }
 
 #[test]

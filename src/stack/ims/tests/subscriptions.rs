@@ -6,7 +6,7 @@ use crate::stack::{Notify, SubscribeRequest, Subscribed};
 
 const KEY: Key = Key { slot: 7, generation: 0x0500_0001 };
 
-fn first<'a>() -> SubscribeRequest<'a> {
+pub(super) fn first<'a>() -> SubscribeRequest<'a> {
     SubscribeRequest {
         local: address(LOCAL),
         remote: address(SCSCF),

@@ -7,7 +7,7 @@ use crate::ident::Ssn;
 use crate::proto::map::{UserError, Version, context};
 use crate::proto::sccp::Indication as Sccp;
 use crate::proto::tcap::{AbortReason, Admission, Components, DialogueId, RefusalReason, build};
-use crate::stack::ss7::dialogue::opened;
+use crate::stack::ss7::dialogue::{gone_if_missed, opened};
 use crate::stack::ss7::invocation::{Opener, Party};
 use crate::stack::ss7::{Offer, Ss7, offer};
 use crate::stack::{Indication, Label, Outside};
@@ -105,7 +105,7 @@ impl Ss7 {
             Verdict::Abort => self.abort(now, dialogue, AbortReason::User, outside),
             Verdict::Error(id, error) => self.end_with(now, dialogue, party.version, (id, &error), outside),
         }
-        *gone = (!party.pending.is_empty()).then_some(Indication::Gone { dialogue });
+        *gone = gone_if_missed(dialogue, party);
         false
     }
 

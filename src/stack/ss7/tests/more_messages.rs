@@ -30,7 +30,7 @@ impl Node {
             ssn: Ssn::MSC,
             node: (digits(GATEWAY), Ssn::MSC),
             imsi: imsi(),
-            service_centre: digits(HLR),
+            service_centre: digits(HLR).into(),
             tpdu,
             more_messages,
         };
@@ -82,7 +82,7 @@ impl Node {
     fn take_message(&mut self, message: &[u8]) {
         let Some(Indication::Invoke(invoke)) = self.indication(message) else { return };
         let Operation::MtForwardSm(forward) = invoke.operation else { panic!("{invoke:?}") };
-        assert_eq!((forward.imsi, forward.service_centre), (Some(imsi()), Some(digits(HLR))));
+        assert_eq!((forward.imsi, forward.service_centre), (Some(imsi()), Some(digits(HLR).into())));
         let (asked, refused) = (invoke.asked, forward.tpdu == [9]);
         if refused {
             self.ss7.user_error(self.now, &asked, &UserError::system_failure(), &mut self.sent);

@@ -43,6 +43,7 @@ fn mo<'a>(title: &str, service_centre: &str, msisdn: &str, tpdu: &'a [u8]) -> Mo
         title: digits(title),
         ssn: Ssn::MSC,
         service_centre: digits(service_centre),
+        destination: digits(service_centre).into(),
         msisdn: Msisdn::new(digits(msisdn)),
         imsi: Some(imsi()),
         tpdu,
@@ -499,7 +500,10 @@ fn more_messages_come_in_one_dialogue() {
             let told = gateway.ss7.handle_sccp(gateway.now, &label, &message, malformed, &mut gateway.sent);
             let Some(Indication::Invoke(told)) = told else { panic!("{told:?}") };
             let Operation::MtForwardSm(forward) = told.operation else { panic!() };
-            assert_eq!((forward.imsi, forward.service_centre), (Some(imsi()), Some(digits("491710760000"))));
+            assert_eq!(
+                (forward.imsi, forward.service_centre),
+                (Some(imsi()), Some(digits("491710760000").into()))
+            );
             assert_eq!(
                 (forward.tpdu, forward.more_messages, told.version),
                 (&[number as u8][..], tag == 0x65, version)

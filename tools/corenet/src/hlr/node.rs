@@ -345,7 +345,11 @@ impl Application for HlrNode {
                 }
             }
             Indication::Unreachable { user, .. } => {
-                self.handle(now, &mut Indication::Answered { user, status: 503, report: None }, cx);
+                self.handle(
+                    now,
+                    &mut Indication::Answered { user, status: 503, report: None, charging: None },
+                    cx,
+                );
             }
             // Nobody else has business here: MESSAGE and REGISTER are for S-CSCFs.
             Indication::Message(message) => cx.stack.answer(now, &message.request, 403, cx.outside),

@@ -169,7 +169,7 @@ fn forward(node: &mut SmscNode, now: Time, number: u32, cx: &mut Cx<'_>) {
         ssn: Ssn::MSC,
         node: (to.number.digits, ssn),
         imsi,
-        service_centre,
+        service_centre: service_centre.into(),
         tpdu: &tpdu,
         more_messages,
     };

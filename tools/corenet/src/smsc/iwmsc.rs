@@ -83,7 +83,7 @@ fn take(node: &mut SmscNode, now: Time, late: &Late) -> Result<(), Refusal> {
         let error = UserError::sm_delivery_failure(cause, None);
         (error, failure_cause(&error))
     };
-    let centre = node.centres.iter().position(|centre| Some(centre.title) == late.service_centre);
+    let centre = node.centres.iter().position(|centre| Some(centre.title.into()) == late.service_centre);
     let centre = centre.ok_or(refused(SmDeliveryFailureCause::UnknownServiceCentre))?;
     let sender = late.sender.filter(|&msisdn| {
         let known = node.numbering.subscriber(msisdn);

@@ -18,7 +18,7 @@ use core::convert::Infallible;
 use core::time::Duration;
 use ipsmgw::base::{Counts, Time, counts};
 use ipsmgw::codec::Prepend;
-use ipsmgw::ident::{Digits, Imsi, Msisdn};
+use ipsmgw::ident::{Imsi, Msisdn, Number};
 use ipsmgw::proto::map::{Arc, Version, operation};
 use ipsmgw::proto::tpdu::{Parameters, Status, StatusReport, Timestamp, TpAddress};
 use ipsmgw::stack::{Application, Asked, Indication, Operation, Stack, UserError};
@@ -134,7 +134,7 @@ pub(crate) struct Late {
     pub(crate) asked: Asked,
     pub(crate) sender: Option<Msisdn>,
     pub(crate) imsi: Option<Imsi>,
-    pub(crate) service_centre: Option<Digits>,
+    pub(crate) service_centre: Option<Number>,
     pub(crate) tpdu: Vec<u8>,
     pub(crate) failure: Option<Failure>,
 }
