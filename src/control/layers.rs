@@ -5,7 +5,7 @@ use super::config::{
     ApplicationServer, Association, Config, Destination, Exchange, M3uaRole, Port, PortRole, Role, Route,
     RouteOn, RoutingKey, SccpForm, SctpTimers, Sharing, Title, TrafficMode, services, shares_server,
 };
-use crate::base::PortId;
+use crate::base::{IpPrefix, PortId};
 use crate::ident::{Digits, NatureOfAddress, NumberingPlan, PointCode, Ssn, WorkerId};
 use crate::io::PacketIo;
 use crate::proto::{link, m3ua, sccp, sctp};
@@ -74,13 +74,13 @@ pub fn link(ports: &[Port], routes: &[Route], listen: &[SocketAddr], io: &impl P
 /// Packets that arrive in fragments: those of configured peers find room whatever strangers do.
 #[must_use]
 pub fn reassembly(config: &Config) -> link::ReassemblyConfig {
-    let scscfs = config.networks.iter().flat_map(|network| &network.scscf).map(|scscf| scscf.address.ip());
+    let core = config.networks.iter().flat_map(super::start::core_hosts);
     let peers = config.associations.iter().flat_map(|association| association.remote.iter().copied());
     link::ReassemblyConfig {
         entries: config.capacity.ip_reassemblies as usize,
         octets: usize::from(config.sip.limits.datagram) + UDP_HEADER,
         t_reassembly: config.timers.reassembly,
-        known: scscfs.chain(peers).collect(),
+        known: core.chain(peers.map(IpPrefix::from)).collect(),
     }
 }
 

@@ -478,7 +478,7 @@ fn hops(config: &Config) -> Vec<Hop> {
 }
 
 /// The hosts of a network's core.
-fn core_hosts(network: &config::Network) -> impl Iterator<Item = IpPrefix> {
+pub(super) fn core_hosts(network: &config::Network) -> impl Iterator<Item = IpPrefix> {
     let scscfs = network.scscf.iter().map(|scscf| scscf.address.ip().into());
     scscfs.chain(network.trusted.iter().map(|hosts| hosts.0))
 }

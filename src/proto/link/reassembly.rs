@@ -13,7 +13,7 @@ use core::time::Duration;
 use super::interface::{address, key};
 use super::view::{Packet, Piece};
 use super::{ICMP, ICMPV6, SCTP, TCP, UDP};
-use crate::base::{SipKey, Time};
+use crate::base::{IpPrefix, SipKey, Time};
 use crate::ident::WorkerId;
 
 /// How much is kept of packets that arrive in fragments.
@@ -26,7 +26,7 @@ pub struct ReassemblyConfig {
     /// How long the fragments of a packet may take, from the first that arrives. RFC 791 3.2 has 15 seconds, RFC 8200 4.5 60.
     pub t_reassembly: Duration,
     /// Sources that are known by configuration.
-    pub known: Vec<IpAddr>,
+    pub known: Vec<IpPrefix>,
 }
 
 impl Default for ReassemblyConfig {
@@ -184,7 +184,7 @@ pub(super) struct Reassembly {
     workers: u8,
     octets: usize,
     t_reassembly: Duration,
-    known: Box<[u128]>,
+    known: Box<[IpPrefix]>,
     hashes: Box<[u64]>,
     trains: Box<[Train]>,
     used: usize,
@@ -223,14 +223,12 @@ impl Reassembly {
             there: vec![0; octets.div_ceil(8 * 64)].into(),
             begins: vec![0; octets.div_ceil(8 * 64)].into(),
         };
-        let mut known: Vec<u128> = config.known.iter().map(|known| key(*known)).collect();
-        known.sort_unstable();
         Ok(Self {
             key: secret.derive("fragments"),
             workers: workers.max(1),
             octets,
             t_reassembly,
-            known: known.into(),
+            known: config.known.as_slice().into(),
             hashes: vec![0; entries].into(),
             trains: (0..entries).map(|_| train()).collect(),
             used: 0,
@@ -313,7 +311,10 @@ impl Reassembly {
         }
         let room = self.trains.len();
         let in_use = || self.trains.iter().filter(|train| train.state != State::Free);
-        let is_known = |source: &u128| self.known.binary_search(source).is_ok();
+        let is_known = |source: &u128| {
+            let source = address(*source);
+            self.known.iter().any(|known| known.contains(source))
+        };
         let of_source = in_use().filter(|train| train.identity.source == identity.source).count();
         if of_source >= (room / 4).max(1) {
             return Err(Refusal::SourceFull);

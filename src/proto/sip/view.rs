@@ -18,7 +18,7 @@ use crate::base::{Layer, Malformed};
 pub enum Why {
     /// Nothing but line ends: a keep-alive (RFC 5626 4.4.1).
     Empty,
-    /// Longer than a datagram, or a header, Call-ID or URI longer than we read.
+    /// A header, Call-ID or URI longer than we read.
     TooLong,
     /// Neither a request line nor a status line.
     StartLine,
@@ -76,6 +76,8 @@ pub enum Why {
     Event,
     /// Subscription-State is no state.
     SubscriptionState,
+    /// The message is longer than the limit.
+    TooLarge,
 }
 
 /// The names of [`Why`], by number. They also serve as reason phrases of a 400.
@@ -110,6 +112,7 @@ pub const WHY: &[&str] = &[
     "Bad Require",
     "Bad Event",
     "Bad Subscription-State",
+    "Message Too Large",
 ];
 
 impl Why {
@@ -681,7 +684,7 @@ impl<'a> Headers<'a> {
 fn index<'a>(bytes: &'a [u8], slots: &mut Slots) -> Result<(Start<'a>, usize), Malformed> {
     slots.clear();
     if bytes.len() > usize::from(slots.limits.message) {
-        return Err(Why::TooLong.at(bytes.len()));
+        return Err(Why::TooLarge.at(bytes.len()));
     }
     let mut at = 0;
     while bytes.get(at..).is_some_and(|rest| rest.starts_with(b"\r\n")) {

@@ -183,7 +183,10 @@ impl Ims {
         let Some(room) = room else { return };
         let mut w = Writer::new(room);
         if let Some(target) = build::refusal(bytes, why, &self.minter, origin.source, slots, &mut w) {
-            self.counts.bad_request += 1;
+            match build::status_of(why) {
+                513 => self.counts.too_large += 1,
+                _ => self.counts.bad_request += 1,
+            }
             self.commit(w.finish(), origin, target, out);
         }
     }
