@@ -384,8 +384,9 @@ pub fn response(
     response_end(false, w);
 }
 
-/// Writes the answer to a request that [`Message::parse`] refused as `malformed`: 505 for another version, otherwise a
-/// 400 that says why (RFC 3261 21.4.1). Copies the headers that are there. Gives where to send it, or `None` if there is
+/// Writes the answer to a request that [`Message::parse`] refused as `malformed`: 505 for another version, 513 if it is
+/// too large, otherwise a 400 that says why (RFC 3261 21.4.1, 21.5.6, 21.5.7). Copies the headers that are there. Gives
+/// where to send it, or `None` if there is
 /// nothing to answer: a response, an ACK, a keep-alive, or a message without a Via.
 pub fn refusal(
     bytes: &[u8],
@@ -396,16 +397,24 @@ pub fn refusal(
     w: &mut Writer<'_>,
 ) -> Option<SocketAddr> {
     let fragment = Fragment::salvage(bytes, slots)?;
-    if malformed.why == Why::Version as u8 {
-        status_line(505, reason_phrase(505), w);
-    } else {
-        let reason = WHY.get(usize::from(malformed.why)).copied().unwrap_or(reason_phrase(400));
-        status_line(400, reason, w);
-    }
+    let reason = WHY.get(usize::from(malformed.why)).copied().unwrap_or(reason_phrase(400));
+    status_line(status_of(malformed), reason, w);
     let to_tag = minter.to_tag_of(fragment.top_via.branch.unwrap_or(&[]));
     response_head(&fragment, &to_tag, source, w);
     response_end(false, w);
     Some(response_target(&fragment.top_via, source))
+}
+
+/// The status that refuses what is malformed.
+#[must_use]
+pub const fn status_of(malformed: Malformed) -> u16 {
+    const VERSION: u8 = Why::Version as u8;
+    const TOO_LARGE: u8 = Why::TooLarge as u8;
+    match malformed.why {
+        VERSION => 505,
+        TOO_LARGE => 513,
+        _ => 400,
+    }
 }
 
 pub(super) fn status_line(status: u16, reason: &str, w: &mut Writer<'_>) {

@@ -21,7 +21,7 @@ use crate::codec::scan::Vectors;
 pub enum Why {
     /// Nothing but line ends: a keep-alive (RFC 5626 4.4.1).
     Empty,
-    /// Longer than a datagram, or a header, Call-ID or URI longer than we read.
+    /// A header, Call-ID or URI longer than we read.
     TooLong,
     /// Neither a request line nor a status line.
     StartLine,
@@ -79,6 +79,8 @@ pub enum Why {
     Event,
     /// Subscription-State is no state.
     SubscriptionState,
+    /// The message is longer than the limit.
+    TooLarge,
 }
 
 /// The names of [`Why`], by number. They also serve as reason phrases of a 400.
@@ -113,6 +115,7 @@ pub const WHY: &[&str] = &[
     "Bad Require",
     "Bad Event",
     "Bad Subscription-State",
+    "Message Too Large",
 ];
 
 impl Why {

@@ -335,6 +335,29 @@ fn what_tells_transactions_apart_is_branch_sent_by_and_method() {
     assert_eq!(receive(&mut server, ms(0), &with_branch("z9hG4bK")), Received::Legacy, "the cookie alone");
 }
 
+/// Requests of one From tag, Call-ID and CSeq that are refused one after the other take no place among those whose copies are
+/// refused: nobody makes that table slow.
+#[test]
+fn refused_messages_crowd_no_place() {
+    let mut server = server(4, 256);
+    let of = |number: usize| {
+        let whole = String::from_utf8(mo_message()).unwrap();
+        whole.replacen("branch=z9hG4bK", &format!("branch=z9hG4bK{number}x"), 1).into_bytes()
+    };
+    for number in 0..200 {
+        let key = new_key(&mut server, ms(0), &of(number));
+        server.complete_now(ms(0), key, 415, source().ip());
+    }
+    assert_eq!((server.completed(), server.refusing_copies()), (200, 0));
+    let key = new_key(&mut server, ms(0), &of(200));
+    server.complete_now(ms(0), key, 202, source().ip());
+    assert_eq!(server.refusing_copies(), 1);
+    assert_eq!(receive(&mut server, ms(0), &of(201)), Received::Merged);
+    server.handle_timeout(ms(33_000), &mut Sent::default());
+    server.assert_invariants();
+    assert_eq!((server.completed(), server.refusing_copies()), (0, 0));
+}
+
 fn defer(server: &mut ServerTransactions, now: Time, request: &[u8]) -> Result<ServerKey, Refused> {
     let key = new_key(server, now, request);
     let deferred =

@@ -422,7 +422,7 @@ struct Others<'a> {
 pub(super) fn index<'a>(bytes: &'a [u8], slots: &mut Slots) -> Result<(Start<'a>, usize), Malformed> {
     slots.clear();
     if bytes.len() > usize::from(slots.limits.message) {
-        return Err(Why::TooLong.at(bytes.len()));
+        return Err(Why::TooLarge.at(bytes.len()));
     }
     let mut at = 0;
     while bytes.get(at..).is_some_and(|rest| rest.starts_with(b"\r\n")) {
