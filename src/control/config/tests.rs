@@ -636,6 +636,33 @@ fn screening_refers_to_what_is_there() {
 }
 
 #[test]
+fn rules_for_numbers_have_ranges() {
+    let refused = |from: &str, to: &str, key: &str, word: &str| {
+        refused(from, to, &format!("network[1].numbers.{key}"), &[word]);
+    };
+    refused("# country_code = \"44\"", "country_code = \"4444\"", "country_code", "1 to 3");
+    refused(
+        "# national_prefix = \"\"",
+        "national_prefix = \"00\"",
+        "national_prefix",
+        "international prefix",
+    );
+    refused("# national_prefix = \"\"", "national_prefix = \"000000\"", "national_prefix", "0 to 5");
+    let from = "# international_prefix = \"00\"";
+    let rule = |keys: &str| format!("[[network.numbers.rule]]\n{keys}");
+    refused(from, &rule("prefix = \"7\"\nstrip = 2"), "rule[0].strip", "0 to 1");
+    refused(from, &rule("prefix = \"7\"\nadd = \"1234567890123456\""), "rule[0].add", "0 to 15");
+    refused(from, &rule("prefix = \"7\"\ntype = \"short\""), "rule[0].type", "abbreviated");
+    refused(from, &rule("strip = 0"), "rule[0].prefix", "missing");
+}
+
+#[test]
+fn what_charging_is_told_can_be_written() {
+    refused("# ioi = \"\"", "ioi = 'a\"b'", "network[0].ioi", &["quotes"]);
+    refused("# mt_more_ms = 10000", "mt_more_ms = 60001", "timers.mt_more_ms", &["0 to 60000"]);
+}
+
+#[test]
 fn limits_of_sip_messages_have_ranges() {
     let parse = |text: &str| Config::parse(Path::new("x"), text).unwrap();
     let config = parse(EXAMPLE);
