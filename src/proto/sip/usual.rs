@@ -159,7 +159,7 @@ fn number(octets: u64, digits: usize) -> Option<u32> {
 
 #[inline(always)]
 fn port(window: &Window<'_>, (start, end): Place) -> Option<u16> {
-    u16::try_from(number(window.eight(start), end - start)?).ok()
+    u16::try_from(number(window.eight(start), end.wrapping_sub(start))?).ok()
 }
 
 impl<'a> Marked<'a> {
@@ -171,7 +171,8 @@ impl<'a> Marked<'a> {
     /// Whether a host stands there, so far from the beginning of a window, which begins at `base`; no IPv6 reference.
     #[inline(always)]
     fn is_host(self, window: &Window<'_>, base: usize, (start, end): Place) -> bool {
-        let octets = end - start;
+        // A place that is not shown may end before it begins: nothing stands there.
+        let octets = end.wrapping_sub(start);
         let odd = || is_odd_host(self.bytes, base + start, base + end);
         if octets.wrapping_sub(1) >= 32 {
             return odd();
@@ -230,8 +231,8 @@ impl<'a> Marked<'a> {
         let end = next.stop();
         let value = if next.octet(end) == b'=' { (end + 1, next.stop()) } else { (end, end) };
         if value.1 < SHOWN && next.octet(value.1) != b';' {
-            let octets = end - at - 1;
-            if octets == 0 || next.octet(end) == b'=' && value.0 == value.1 {
+            let octets = end.checked_sub(at + 1).filter(|&octets| octets > 0)?;
+            if next.octet(end) == b'=' && value.0 == value.1 {
                 return None;
             }
             let name = self.vectors.lowest(next.eight(at) | LOWER, 8 * (octets + 1));
@@ -260,10 +261,7 @@ impl<'a> Marked<'a> {
                 window.stop();
                 continue;
             }
-            let octets = end - at - 1;
-            if octets == 0 {
-                return None;
-            }
+            let octets = end.checked_sub(at + 1).filter(|&octets| octets > 0)?;
             let name = self.vectors.lowest(window.eight(at) | LOWER, 8 * (octets + 1));
             see.see(&Param { name, octets, base, value })?;
             repeated |= note(&mut seen, name);
@@ -481,10 +479,7 @@ impl<'a> Marked<'a> {
                     return None;
                 }
             } else {
-                let octets = end - at - 1;
-                if octets == 0 {
-                    return None;
-                }
+                let octets = end.checked_sub(at + 1).filter(|&octets| octets > 0)?;
                 let name = self.vectors.lowest(word | LOWER, 8 * (octets + 1));
                 known.see(&Param { name, octets, base, value })?;
                 repeated |= note(&mut others, name);
@@ -530,7 +525,7 @@ impl<'a> Marked<'a> {
     fn method(self, window: &Window<'_>, base: usize, (start, end): Place) -> Option<Method<'a>> {
         const MESSAGE: u64 = u64::from_le_bytes(*b"MESSAGE\0");
         const REGISTER: u64 = u64::from_le_bytes(*b"REGISTER");
-        let octets = end - start;
+        let octets = end.checked_sub(start)?;
         match self.vectors.lowest(window.eight(start), 8 * octets) {
             MESSAGE if octets == 7 => Some(Method::Message),
             REGISTER if octets == 8 => Some(Method::Register),
