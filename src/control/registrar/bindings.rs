@@ -31,7 +31,12 @@ impl Registrar {
         let served = self.config.clone();
         let served = served.networks.get(usize::from(*network)).ok_or(403u16)?;
         let binding = self.binding(served, joining);
-        if !joining.is_answered && self.is_stale(now, *known, *network, request) {
+        // One that a NOTIFY brings about may begin again what has ended, but not undo a refresh that came meanwhile.
+        let stale = match joining.is_answered {
+            true => self.is_overtaken(*known, *network, request),
+            false => self.is_stale(now, *known, *network, request),
+        };
+        if stale {
             self.counts.refused_stale += 1;
             return Err(500);
         }
@@ -81,6 +86,12 @@ impl Registrar {
     /// Whether the same registration has got a newer REGISTER already (RFC 3261 10.3 step 7); a UE's, under whatever
     /// contact, since a new one takes the place of an old one of its Call-ID.
     pub(super) fn is_stale(&self, now: Time, known: Known, network: u16, request: &RegisterRequest) -> bool {
+        self.is_overtaken(known, network, request)
+            || self.ended.is_after(now, known.imsi, self.name_of(request), request)
+    }
+
+    /// Whether there is a binding of a newer one.
+    fn is_overtaken(&self, known: Known, network: u16, request: &RegisterRequest) -> bool {
         let name = self.name_of(request);
         let present = self.present(known, &request.public_identity);
         let direct = matches!(request.registrant, Registrant::Ue(_));
@@ -88,11 +99,10 @@ impl Registrar {
         let is_flow = flow_of(request).is_some();
         let same =
             |it: &Binding| it.registration == name || direct && !is_flow && it.access == AccessKind::Direct;
-        let newer = present.is_some_and(|present| {
+        present.is_some_and(|present| {
             versions(&present)
                 .any(|(it, version)| it.network == network && same(&it) && version.is_newer_than(request))
-        });
-        newer || self.ended.is_after(now, known.imsi, name, request)
+        })
     }
 
     fn publish(
