@@ -63,7 +63,7 @@ fn registrations_race_and_table_and_hlr_agree_in_the_end() {
     }
     assert!(failed.is_empty(), "{} of {count} seeds fail: {failed:?}", failed.len());
     assert!(certain > 6 * count, "what is certain about {count} seeds: {certain} devices");
-    assert!(notified > count / 4, "NOTIFYs in {count} seeds have ended {notified} bindings");
+    assert!(notified > count / 20, "NOTIFYs in {count} seeds have ended {notified} bindings");
 }
 
 #[test]
