@@ -20,9 +20,10 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Runs seeds on every core; tells which fail.
-fn seeds(count: u64) -> (Vec<u64>, u64) {
-    let (next, certain) = (AtomicU64::new(1), AtomicU64::new(0));
+/// Runs seeds on every core; tells which fail, of how many devices the end was certain, and how many bindings NOTIFYs have
+/// ended.
+fn seeds(count: u64) -> (Vec<u64>, u64, u64) {
+    let (next, certain, notified) = (AtomicU64::new(1), AtomicU64::new(0), AtomicU64::new(0));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut failed = vec![];
     std::thread::scope(|scope| {
@@ -34,8 +35,9 @@ fn seeds(count: u64) -> (Vec<u64>, u64) {
                     return failed;
                 }
                 match catch_unwind(AssertUnwindSafe(|| script::run(seed))) {
-                    Ok((_, some)) => {
-                        certain.fetch_add(some, Ordering::Relaxed);
+                    Ok(end) => {
+                        certain.fetch_add(end.certain, Ordering::Relaxed);
+                        notified.fetch_add(end.ended_by_notify, Ordering::Relaxed);
                     }
                     Err(_) => failed.push(seed),
                 }
@@ -45,7 +47,7 @@ fn seeds(count: u64) -> (Vec<u64>, u64) {
         failed.extend(threads.into_iter().flat_map(|thread| thread.join().expect("it catches panics")));
     });
     failed.sort_unstable();
-    (failed, certain.into_inner())
+    (failed, certain.into_inner(), notified.into_inner())
 }
 
 #[test]
@@ -55,17 +57,18 @@ fn registrations_race_and_table_and_hlr_agree_in_the_end() {
         return;
     }
     let count = number("IPSMGW_SEEDS").unwrap_or(2000);
-    let (failed, certain) = seeds(count);
+    let (failed, certain, notified) = seeds(count);
     for seed in &failed {
         eprintln!("IPSMGW_SEED={seed} cargo test --no-default-features --test races registrations_race");
     }
     assert!(failed.is_empty(), "{} of {count} seeds fail: {failed:?}", failed.len());
     assert!(certain > 6 * count, "what is certain about {count} seeds: {certain} devices");
+    assert!(notified > count / 20, "NOTIFYs in {count} seeds have ended {notified} bindings");
 }
 
 #[test]
 fn the_same_seed_is_the_same_race_and_another_is_another() {
-    let [first, again, other] = [3, 3, 4].map(|seed| script::run(seed).0);
+    let [first, again, other] = [3, 3, 4].map(|seed| script::run(seed).trace);
     assert_eq!(first, again);
     assert_ne!(first, other);
 }

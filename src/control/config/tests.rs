@@ -636,6 +636,12 @@ fn screening_refers_to_what_is_there() {
 }
 
 #[test]
+fn what_charging_is_told_can_be_written() {
+    refused("# ioi = \"\"", "ioi = 'a\"b'", "network[0].ioi", &["quotes"]);
+    refused("# mt_more_ms = 10000", "mt_more_ms = 60001", "timers.mt_more_ms", &["0 to 60000"]);
+}
+
+#[test]
 fn limits_of_sip_messages_have_ranges() {
     let parse = |text: &str| Config::parse(Path::new("x"), text).unwrap();
     let config = parse(EXAMPLE);

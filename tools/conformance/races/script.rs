@@ -695,8 +695,17 @@ impl Drop for Run {
     }
 }
 
+/// What became of a seed.
+pub(crate) struct Outcome {
+    pub(crate) trace: Trace,
+    /// Devices whose end was certain.
+    pub(crate) certain: u64,
+    /// Bindings that NOTIFYs have ended.
+    pub(crate) ended_by_notify: u64,
+}
+
 /// One seed.
-pub(crate) fn run(seed: u64) -> (Trace, u64) {
+pub(crate) fn run(seed: u64) -> Outcome {
     let mut run = Run::new(seed);
     let (steps, longest) = (20 + run.random.below(40), [300, 2000, 5000][run.random.below(3) as usize]);
     for _ in 0..steps {
@@ -710,5 +719,9 @@ pub(crate) fn run(seed: u64) -> (Trace, u64) {
     }
     run.settle();
     run.assert_end();
-    (run.world.simulation.trace(), run.certain)
+    Outcome {
+        trace: run.world.simulation.trace(),
+        certain: run.certain,
+        ended_by_notify: run.world.simulation.registrar(run.world.gateway).counts.deregistered_by_notify,
+    }
 }
