@@ -36,8 +36,8 @@ JUDGES = {
 }
 # Whose runs do not wait for each other.
 AT_ONCE = ["sgp_judge"]
-# What sends so much that nobody beside it would keep its times.
-BY_ITSELF = ["torture_judge"]
+# What sends so much that nobody beside it would keep its times, and what has short times itself.
+BY_ITSELF = ["phone_judge", "relay_judge", "torture_judge"]
 # These have no captures of what a gateway sends to a lab, or such that tshark finds fault with what is right: fragments that it doesn't look into, resets,
 # and what answers repeat of torture messages.
 WITHOUT_CAPTURES = ["torture_judge", "exception_judge", "page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "ledger_judge", "sctp_judge", "stp_judge", "sgp_judge"]
