@@ -360,7 +360,7 @@ impl<'a> Marked<'a> {
             at += usize::from(window.octet(at) == b' ');
         } else {
             // Words with one space behind each.
-            while window.octet(at) == b' ' {
+            while at < SHOWN && window.octet(at) == b' ' {
                 let word = at + 1;
                 at = window.stop();
                 if at == word {
@@ -643,8 +643,8 @@ impl<'a> Usual<'a> for Marked<'a> {
         }
         loop {
             let at = window.stop();
-            if at == octets {
-                return true;
+            if at >= octets {
+                return at == octets;
             }
             if !matches!(window.octet(at), b'!'..=b'~') {
                 return false;
