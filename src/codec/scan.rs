@@ -34,6 +34,9 @@ pub const fn is_plain(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'!' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'_' | b'~')
 }
 
+/// An empty line behind another one.
+const EMPTY_LINE: u32 = u32::from_le_bytes(*b"\r\n\r\n");
+
 impl Marks {
     /// Room for marks.
     #[must_use]
@@ -255,6 +258,53 @@ pub trait Task {
 #[derive(Clone, Copy, Debug)]
 pub struct Vectors(());
 
+/// A class of octets below 0x80 as rectangles in the square of their nibbles: the high ones, and the low ones, of which
+/// each is a bit.
+type Rectangles = [(u16, u16); 8];
+
+/// What is plain by its first seven, and the control characters but 0x7f by the last one.
+const PLAIN_OR_CONTROL: Rectangles = [
+    (1 << 2, 1 << 1 | 1 << 7 | 1 << 10 | 1 << 11 | 1 << 13 | 1 << 14),
+    (1 << 3, DIGITS),
+    (1 << 4 | 1 << 6, LETTERS),
+    (1 << 5 | 1 << 7, MORE_LETTERS),
+    (1 << 5, 1 << 15),
+    (1 << 7, 1 << 14),
+    (0, 0),
+    (0b11, u16::MAX),
+];
+/// Hexadecimal digits and the colon.
+const GROUPS: Rectangles = [
+    (1 << 3, DIGITS | 1 << 10),
+    (1 << 4 | 1 << 6, 0b111_1110),
+    (0, 0),
+    (0, 0),
+    (0, 0),
+    (0, 0),
+    (0, 0),
+    (0, 0),
+];
+const DIGITS: u16 = 0x3ff;
+/// `A` to `O`, and `P` to `Z`, by their low nibbles.
+const LETTERS: u16 = 0xfffe;
+const MORE_LETTERS: u16 = 0x7ff;
+
+/// Of each low nibble, or of each high one, the rectangles that it is in.
+const fn nibbles(rectangles: &Rectangles, high: bool) -> [u8; 16] {
+    let mut of = [0; 16];
+    let mut nibble = 0;
+    while nibble < 16 {
+        let mut at = 0;
+        while at < 8 {
+            let side = if high { rectangles[at].0 } else { rectangles[at].1 };
+            of[nibble] |= ((side >> nibble & 1) as u8) << at;
+            at += 1;
+        }
+        nibble += 1;
+    }
+    of
+}
+
 /// The same octet by octet: for other processors, which don't use it, and to compare.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 mod plainly {
@@ -357,62 +407,12 @@ impl Vectors {
 
 #[cfg(target_arch = "x86_64")]
 mod with {
-    use super::{BEFORE, Marks, Task, Vectors};
+    use super::{BEFORE, EMPTY_LINE, GROUPS, Marks, PLAIN_OR_CONTROL, Task, Vectors, nibbles};
     use core::arch::x86_64::{
         __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,
         _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
         _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
     };
-
-    /// An empty line behind another one.
-    const EMPTY_LINE: u32 = u32::from_le_bytes(*b"\r\n\r\n");
-
-    /// A class of octets below 0x80 as rectangles in the square of their nibbles: the high ones, and the low ones, of which
-    /// each is a bit.
-    type Rectangles = [(u16, u16); 8];
-
-    /// What is plain by its first seven, and the control characters but 0x7f by the last one.
-    const PLAIN_OR_CONTROL: Rectangles = [
-        (1 << 2, 1 << 1 | 1 << 7 | 1 << 10 | 1 << 11 | 1 << 13 | 1 << 14),
-        (1 << 3, DIGITS),
-        (1 << 4 | 1 << 6, LETTERS),
-        (1 << 5 | 1 << 7, MORE_LETTERS),
-        (1 << 5, 1 << 15),
-        (1 << 7, 1 << 14),
-        (0, 0),
-        (0b11, u16::MAX),
-    ];
-    /// Hexadecimal digits and the colon.
-    const GROUPS: Rectangles = [
-        (1 << 3, DIGITS | 1 << 10),
-        (1 << 4 | 1 << 6, 0b111_1110),
-        (0, 0),
-        (0, 0),
-        (0, 0),
-        (0, 0),
-        (0, 0),
-        (0, 0),
-    ];
-    const DIGITS: u16 = 0x3ff;
-    /// `A` to `O`, and `P` to `Z`, by their low nibbles.
-    const LETTERS: u16 = 0xfffe;
-    const MORE_LETTERS: u16 = 0x7ff;
-
-    /// Of each low nibble, or of each high one, the rectangles that it is in.
-    const fn nibbles(rectangles: &Rectangles, high: bool) -> [u8; 16] {
-        let mut of = [0; 16];
-        let mut nibble = 0;
-        while nibble < 16 {
-            let mut at = 0;
-            while at < 8 {
-                let side = if high { rectangles[at].0 } else { rectangles[at].1 };
-                of[nibble] |= ((side >> nibble & 1) as u8) << at;
-                at += 1;
-            }
-            nibble += 1;
-        }
-        of
-    }
 
     impl Vectors {
         /// Asks the processor, once: later the answer is known.

@@ -37,7 +37,9 @@ JUDGES = {
 # Whose runs do not wait for each other.
 AT_ONCE = ["sgp_judge"]
 # What sends so much that nobody beside it would keep its times.
-BY_ITSELF = ["torture_judge"]
+BY_ITSELF = ["stream_judge", "torture_judge"]
+# Of the others so many run at a time: they wait for timers more than they work, but two cores have to keep those timers.
+AT_A_TIME = 6
 # These have no captures of what a gateway sends to a lab, or such that tshark finds fault with what is right: fragments that it doesn't look into, resets,
 # and what answers repeat of torture messages.
 WITHOUT_CAPTURES = ["torture_judge", "exception_judge", "page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "ledger_judge", "sctp_judge", "stp_judge", "sgp_judge"]
@@ -107,7 +109,13 @@ async def main(binary, *names):
         old.unlink()
     chosen = [(name, runs) for name, runs in JUDGES.items() if not names or name in names]
     chosen = [each for name, runs in chosen for each in ([(name, [run]) for run in runs] if name in AT_ONCE else [(name, runs)])]
-    counted = await asyncio.gather(*[judge(name, runs, binary) for name, runs in chosen if name not in BY_ITSELF])
+    turns = asyncio.Semaphore(AT_A_TIME)
+
+    async def in_turn(name, runs):
+        async with turns:
+            return await judge(name, runs, binary)
+
+    counted = await asyncio.gather(*[in_turn(name, runs) for name, runs in chosen if name not in BY_ITSELF])
     counted += [await judge(name, runs, binary) for name, runs in chosen if name in BY_ITSELF]
     passed, failed = (sum(numbers) for numbers in zip(*counted))
     print(f"{passed} passed, {failed} failed")

@@ -360,7 +360,7 @@ impl<'a> Marked<'a> {
             at += usize::from(window.octet(at) == b' ');
         } else {
             // Words with one space behind each.
-            while window.octet(at) == b' ' {
+            while at < SHOWN && window.octet(at) == b' ' {
                 let word = at + 1;
                 at = window.stop();
                 if at == word {
@@ -386,7 +386,8 @@ impl<'a> Marked<'a> {
         let base = start + 8;
         let mut window = self.marks.window(base);
         let transport = window.stop();
-        if self.marks.eight(start) != PROTOCOL || transport == 0 || window.octet(transport) != b' ' {
+        let shown = transport > 0 && transport < SHOWN - 1;
+        if self.marks.eight(start) != PROTOCOL || !shown || window.octet(transport) != b' ' {
             return None;
         }
         let host = transport + 1;
@@ -538,7 +539,7 @@ impl<'a> Marked<'a> {
 #[cold]
 fn is_odd_host(bytes: &[u8], start: usize, end: usize) -> bool {
     let text = bytes.get(start..end).unwrap_or(&[]);
-    text.first() != Some(&b'[') && (is_ipv4(text) || is_host(text))
+    !text.is_empty() && text.first() != Some(&b'[') && (is_ipv4(text) || is_host(text))
 }
 
 /// Whether an IPv4 address stands there: the same that core takes.
@@ -642,8 +643,8 @@ impl<'a> Usual<'a> for Marked<'a> {
         }
         loop {
             let at = window.stop();
-            if at == octets {
-                return true;
+            if at >= octets {
+                return at == octets;
             }
             if !matches!(window.octet(at), b'!'..=b'~') {
                 return false;

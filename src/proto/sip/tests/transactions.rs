@@ -524,23 +524,3 @@ fn trying_is_due_when_timer_e_reaches_t2() {
     assert_eq!(Timers::TOWARDS_UE.trying(), Duration::from_secs(14));
     assert_eq!(Timers { t1: Duration::ZERO, t2: Duration::from_secs(4) }.trying(), Duration::ZERO);
 }
-
-/// Somebody may send the same From tag, Call-ID and CSeq under ever new branches: only of MESSAGEs outside of dialogs it
-/// matters that they are copies, and all others lie scattered over the table.
-#[test]
-fn what_is_no_copy_has_a_place_of_its_own() {
-    let server = server(1, 4);
-    let spread = |method: &str, to_tag: &str| {
-        let keys = (0..100).map(|number| {
-            let request = String::from_utf8(with_branch(&format!("z9hG4bK{number}"))).unwrap();
-            let request = request.replace("REGISTER", method);
-            let request = request.replace("public1@home1.net>", &format!("public1@home1.net>{to_tag}"));
-            parse(request.as_bytes(), |request| server.key(&request)).spread(255)
-        });
-        keys.collect::<std::collections::BTreeSet<_>>().len()
-    };
-    assert_eq!(spread("MESSAGE", ""), 1, "all copies belong to one worker");
-    for (method, to_tag) in [("REGISTER", ""), ("OPTIONS", ""), ("MESSAGE", ";tag=1")] {
-        assert!(spread(method, to_tag) > 50, "{method}{to_tag}");
-    }
-}

@@ -168,6 +168,35 @@ fn every_octet_changed_to_every_value() {
     assert!(both.taken > 50_000, "{}", both.taken);
 }
 
+/// Readers are shown so many octets at a time: whatever is stretched goes beyond them somewhere, and comes to an end there.
+#[test]
+fn stretched_anywhere() {
+    let mut both = Both::new(Limits::DEFAULT);
+    for line in LINES {
+        let message = with(line);
+        let start = message.windows(line.len()).position(|it| it == line.as_bytes()).unwrap();
+        for at in start..start + line.len() {
+            for (fill, count) in
+                b"a1 .:;=\"".iter().flat_map(|fill| (56..67).step_by(3).map(move |count| (*fill, count)))
+            {
+                let longer = vec![fill; count];
+                let _refused = both.agree(&[&message[..at], &longer, &message[at..]].concat());
+                // And words, with a stop at each place in turn.
+                let words = [&longer[..], b" ", &longer[..7]].concat();
+                let _refused = both.agree(&[&message[..at], &words, &message[at..]].concat());
+            }
+        }
+    }
+    for words in 1..140 {
+        for length in 1..8 {
+            let name = "a".repeat(length) + " ";
+            let line = format!("Contact: {}<sip:a@home1.net>", name.repeat(words));
+            both.agree(&with(&line)).expect("a display name");
+        }
+    }
+    assert!(both.taken > 20_000, "{}", both.taken);
+}
+
 #[test]
 fn cut_anywhere_and_within_tight_limits() {
     let limits = Limits {
