@@ -648,12 +648,17 @@ fn rules_for_numbers_have_ranges() {
         "international prefix",
     );
     refused("# national_prefix = \"\"", "national_prefix = \"000000\"", "national_prefix", "0 to 5");
-    let from = "# international_prefix = \"00\"";
-    let rule = |keys: &str| format!("[[network.numbers.rule]]\n{keys}");
-    refused(from, &rule("prefix = \"7\"\nstrip = 2"), "rule[0].strip", "0 to 1");
-    refused(from, &rule("prefix = \"7\"\nadd = \"1234567890123456\""), "rule[0].add", "0 to 15");
-    refused(from, &rule("prefix = \"7\"\ntype = \"short\""), "rule[0].type", "abbreviated");
-    refused(from, &rule("strip = 0"), "rule[0].prefix", "missing");
+    let rule = |keys: &str, key: &str, word: &str| {
+        let found =
+            errors(&[("# international_prefix = \"00\"", &format!("[[network.numbers.rule]]\n{keys}"))]);
+        let begin = format!("network[1].numbers.rule[0].{key}: ");
+        assert!(found.iter().any(|error| error.contains(&begin) && error.contains(word)), "{found:#?}");
+    };
+    rule("prefix = \"7\"\nstrip = 2", "strip", "0 to 1");
+    rule("prefix = \"7\"\nadd = \"1234567890123456\"", "add", "0 to 15");
+    rule("prefix = \"7\"\ntype = \"short\"", "type", "abbreviated");
+    let found = errors(&[("# international_prefix = \"00\"", "[[network.numbers.rule]]\nstrip = 0")]);
+    assert!(found.iter().any(|error| error.contains("prefix: is missing")), "{found:#?}");
 }
 
 #[test]

@@ -341,8 +341,9 @@ fn what_tells_transactions_apart_is_branch_sent_by_and_method() {
 fn refused_messages_crowd_no_place() {
     let mut server = server(4, 256);
     let of = |number: usize| {
-        let whole = String::from_utf8(mo_message()).unwrap();
-        whole.replacen("branch=z9hG4bK", &format!("branch=z9hG4bK{number}x"), 1).into_bytes()
+        let whole = mo_message();
+        let at = whole.windows(7).position(|it| it == b"z9hG4bK").unwrap() + 7;
+        [&whole[..at], format!("{number}x").as_bytes(), &whole[at..]].concat()
     };
     for number in 0..200 {
         let key = new_key(&mut server, ms(0), &of(number));

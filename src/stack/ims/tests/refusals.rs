@@ -165,8 +165,9 @@ fn cancel_of_what_is_here_is_200_and_changes_nothing() {
         assert!(answer.starts_with("SIP/2.0 200 OK\r\n"), "{answer}");
         assert_eq!((bench.ims.counts.cancelled_in_vain, bench.ims.counts.cancelled), (1, 0));
         // Of another branch it is nobody's.
-        let other = String::from_utf8(cancel).unwrap().replace("z9hG4bK1", "z9hG4bK9");
-        assert!(refused(&mut bench, SCSCF, other.as_bytes()).starts_with("SIP/2.0 481 "));
+        let of_another =
+            [("MESSAGE", "CANCEL"), ("7 MESSAGE", "7 CANCEL"), ("z9hG4bK1", "z9hG4bK9"), (CONTENT, "")];
+        assert!(refused(&mut bench, SCSCF, &message("1", &of_another)).starts_with("SIP/2.0 481 "));
     }
 }
 
