@@ -297,7 +297,7 @@ fn run(
     setup: Setup,
     doorbell: super::Doorbell,
     accepted: mpsc::Receiver<thread::Accepted>,
-    (mut numbers, mut publisher): (Numbers, crate::base::publish::Publisher),
+    (numbers, publisher): (Numbers, crate::base::publish::Publisher),
     tell: &std::sync::mpsc::Sender<Result<(), StartError>>,
 ) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -328,6 +328,7 @@ fn run(
             tokio::task::spawn_local(thread.clone().accept(listener, secure));
         }
         tokio::task::spawn_local(thread.clone().take_over(accepted));
+        tokio::task::spawn_local(thread.clone().publish(numbers, publisher));
         let _gone = tell.send(Ok(()));
         let mut tick = tokio::time::interval(TICK);
         while !thread.is_abandoned() {
@@ -341,7 +342,7 @@ fn run(
             }
             tokio::select! {
                 () = doorbell.rung.notified() => {}
-                _ = tick.tick() => thread.publish(&mut numbers, &mut publisher),
+                _ = tick.tick() => {}
             }
         }
         thread.end();
