@@ -44,17 +44,6 @@ impl<'a> Via<'a> {
         Self { head: line, readable: false, ..Self::EMPTY }
     }
 
-    /// A value that is its whole line.
-    #[inline(always)]
-    pub(super) const fn plain(
-        transport: &'a [u8],
-        sent_by_host: &'a [u8],
-        head: &'a [u8],
-        params: Params<'a>,
-    ) -> Self {
-        Self { transport, sent_by_host, head, params, ..Self::EMPTY }
-    }
-
     /// How many values a Via line has, this its first one included; `None` if another can't be read.
     pub(super) fn count(&self, parameters: u8) -> Option<usize> {
         let (mut via, mut count) = (*self, 1);
