@@ -395,14 +395,31 @@ mod with {
         _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
         _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
     };
+    use core::sync::atomic::{AtomicU8, Ordering};
+
+    /// What the processor has, once it has been asked.
+    static KNOWN: AtomicU8 = AtomicU8::new(0);
+    const NONE: u8 = 1;
+    const SOME: u8 = 2;
 
     impl Vectors {
         /// Asks the processor, once: later the answer is known.
         #[inline]
         #[must_use]
         pub fn detect() -> Option<Self> {
+            match KNOWN.load(Ordering::Relaxed) {
+                NONE => None,
+                SOME => Some(Self(())),
+                _ => Self::ask(),
+            }
+        }
+
+        #[cold]
+        fn ask() -> Option<Self> {
             use std::arch::is_x86_feature_detected as has;
-            (has!("avx2") && has!("bmi1") && has!("bmi2") && has!("lzcnt")).then_some(Self(()))
+            let found = has!("avx2") && has!("bmi1") && has!("bmi2") && has!("lzcnt");
+            KNOWN.store(if found { SOME } else { NONE }, Ordering::Relaxed);
+            found.then_some(Self(()))
         }
 
         /// Does a task.

@@ -38,7 +38,7 @@ impl Place {
 
     /// What stands there, unless it is empty.
     #[inline(always)]
-    fn unless_empty(self, bytes: &[u8]) -> Option<&[u8]> {
+    pub(super) fn unless_empty(self, bytes: &[u8]) -> Option<&[u8]> {
         (self.start != self.end).then(|| self.text(bytes))
     }
 }

@@ -233,6 +233,7 @@ impl<'a> Message<'a> {
     }
 
     /// The request's method; of a response, that of the request it answers.
+    #[inline]
     #[must_use]
     pub fn method(&self) -> Method<'a> {
         self.values.method(self.bytes)
@@ -245,6 +246,7 @@ impl<'a> Message<'a> {
     }
 
     /// The Request-URI taken apart; `None` for a response.
+    #[inline]
     #[must_use]
     pub fn target(&self) -> Option<Uri<'a>> {
         self.is_request().then(|| self.values.target.uri(self.bytes))
@@ -257,33 +259,43 @@ impl<'a> Message<'a> {
     }
 
     /// The Call-ID.
+    #[inline]
     #[must_use]
     pub fn call_id(&self) -> &'a [u8] {
         self.text(self.values.call_id)
     }
 
     /// From. Its tag is absent only if the sender is older than RFC 3261.
+    #[inline]
     #[must_use]
     pub fn from(&self) -> NameAddr<'a> {
         self.values.from.address(self.bytes)
     }
 
     /// To.
+    #[inline]
     #[must_use]
     pub fn to(&self) -> NameAddr<'a> {
         self.values.to.address(self.bytes)
     }
 
     /// CSeq: the number and the method.
+    #[inline]
     #[must_use]
     pub fn cseq(&self) -> (u32, Method<'a>) {
         (self.values.cseq, self.method())
     }
 
     /// The topmost Via.
+    #[inline]
     #[must_use]
     pub fn top_via(&self) -> Via<'a> {
         self.values.via.via(self.bytes)
+    }
+
+    /// The branch of the topmost Via.
+    pub(super) fn branch(&self) -> Option<&'a [u8]> {
+        self.values.via.branch.unless_empty(self.bytes)
     }
 
     /// Whether there is exactly one Via value, as in a response to a request of ours (RFC 3261 8.1.3.3).
@@ -312,6 +324,7 @@ impl<'a> Message<'a> {
     }
 
     /// Content-Type, if there is one.
+    #[inline]
     #[must_use]
     pub fn content_type(&self) -> Option<MediaType<'a>> {
         self.values.has_content_type.then(|| self.values.content_type.media_type(self.bytes))
@@ -348,6 +361,7 @@ impl<'a> Message<'a> {
     }
 
     /// The first Contact, unless it is a `*`.
+    #[inline]
     #[must_use]
     pub fn contact(&self) -> Option<NameAddr<'a>> {
         self.values.has_contact.then(|| self.values.contact.address(self.bytes))
@@ -393,6 +407,7 @@ impl<'a> Message<'a> {
     }
 
     /// The body: octets of any value.
+    #[inline]
     #[must_use]
     pub fn body(&self) -> &'a [u8] {
         self.text(self.values.body)
