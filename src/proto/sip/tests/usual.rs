@@ -268,7 +268,7 @@ fn usual_messages_are_found_by_their_marks() {
     impl crate::codec::scan::Task for Find<'_> {
         type Output = Option<(usize, usize)>;
         fn run(self, vectors: Vectors) -> Option<(usize, usize)> {
-            self.0.fill_usual(vectors, self.1)
+            self.0.lines.fill_usual(vectors, self.1, &mut self.0.marks)
         }
     }
     let mut slots = Slots::new();
