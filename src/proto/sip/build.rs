@@ -398,8 +398,7 @@ pub fn response(
 
 /// Writes the answer to a request that [`Message::parse`] refused as `malformed`: 505 for another version, 513 if it is
 /// too large, otherwise a 400 that says why (RFC 3261 21.4.1, 21.5.6, 21.5.7). Copies the headers that are there. Gives
-/// where to send it, or `None` if there is
-/// nothing to answer: a response, an ACK, a keep-alive, or a message without a Via.
+/// where to send it, or `None` if there is nothing to answer: a response, an ACK, a keep-alive, or a message without a Via.
 pub fn refusal(
     bytes: &[u8],
     malformed: Malformed,
@@ -417,7 +416,6 @@ pub fn refusal(
     Some(response_target(&fragment.top_via, source))
 }
 
-<<<<<<< HEAD
 /// The status that refuses what is malformed.
 #[must_use]
 pub const fn status_of(malformed: Malformed) -> u16 {
@@ -430,11 +428,6 @@ pub const fn status_of(malformed: Malformed) -> u16 {
     }
 }
 
-pub(super) fn status_line(status: u16, reason: &str, w: &mut Writer<'_>) {
-    w.bytes(b"SIP/2.0 ");
-    match status {
-        100..=999 => {
-=======
 /// The reason is a text of ours: nobody else's octets are in it.
 pub(super) fn status_line(status: u16, reason: &'static str, w: &mut Writer<'_>) {
     match (status, reason) {
@@ -442,7 +435,6 @@ pub(super) fn status_line(status: u16, reason: &'static str, w: &mut Writer<'_>)
         (200, "OK") => return w.bytes(b"SIP/2.0 200 OK\r\n"),
         (202, "Accepted") => return w.bytes(b"SIP/2.0 202 Accepted\r\n"),
         (100..=999, _) => {
->>>>>>> parser2
             let [hundreds, tens, ones] =
                 [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8);
             w.bytes(b"SIP/2.0 ");
