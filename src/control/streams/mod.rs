@@ -139,6 +139,12 @@ impl StreamsConfig {
         self.scscfs.0.borrow().iter().any(|(scscf, _)| *scscf == host)
     }
 
+    /// Whether an answer opens a connection to that host when its own is gone (RFC 3261 18.2.2): no stranger makes us open any.
+    /// By TLS there is no name that another host of the core than an S-CSCF would have to prove.
+    fn opens_for_answers(&self, host: IpAddr, secure: bool) -> bool {
+        self.is_scscf(host) || !secure && self.core.iter().any(|(hosts, _)| hosts.contains(host))
+    }
+
     /// The SIP domains of the S-CSCFs of a host.
     fn names_of(&self, host: IpAddr) -> Vec<String> {
         let scscfs = self.scscfs.0.borrow();

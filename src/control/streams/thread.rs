@@ -434,8 +434,9 @@ impl Thread {
                 if message.is_empty() {
                     return;
                 }
-                // RFC 5626 4.2: a flow that is gone can't be opened from here; nor does a stranger make us open connections.
-                if destination_port == 0 || !self.config().is_scscf(flow.destination) {
+                // RFC 5626 4.2: a flow that is gone can't be opened from here.
+                let opens = self.config().opens_for_answers(flow.destination, connection.secure);
+                if destination_port == 0 || !opens {
                     self.count(|counts| counts.flow_gone += 1);
                     return self.failed(self.setup.owner.sent(message), false);
                 }
