@@ -181,7 +181,7 @@ impl Thread {
             tick.tick().await;
             numbers.counts = self.counts.borrow().clone();
             numbers.open = self.channels.borrow().len() as u64;
-            publisher.publish(&mut numbers);
+            publisher.publish(&numbers);
         }
     }
 
