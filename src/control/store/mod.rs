@@ -7,6 +7,7 @@
 //! has failed may have lost what the next one would call durable, so nothing is tried again and nothing more is written.
 
 pub mod engine;
+mod examine;
 #[cfg(test)]
 pub(super) mod faulty;
 #[cfg(test)]

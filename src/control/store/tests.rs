@@ -1,6 +1,7 @@
 //! The store over an engine with faults, and over fjall on a disk that loses what was not synchronised.
 
 use super::engine::{Engine, Fjall};
+use super::examine::examine;
 use super::faulty::Faulty;
 use super::thread::{BATCH, ROWS};
 use super::*;
@@ -200,6 +201,8 @@ fn a_torn_tail_is_cut_and_nothing_is_invented() {
         let there = directory("torn-copy");
         let copied = std::process::Command::new("cp").arg("-r").args([&path, &there]).status().unwrap();
         assert!(copied.success());
+        // The number of what was confirmed is not synchronised, and an earlier one may be there.
+        std::fs::remove_file(there.join("confirmed")).unwrap();
         let file = std::fs::File::create(there.join("0.jnl")).unwrap();
         std::io::Write::write_all(&mut &file, &written[..cut]).unwrap();
         file.set_len(written.len() as u64).unwrap();
@@ -225,6 +228,102 @@ fn a_torn_tail_is_cut_and_nothing_is_invented() {
     assert!(found.is_sorted_by(|more, less| more >= less) && found[0] == 20, "{found:?}");
     assert_eq!(found.last(), Some(&0));
     drop(engine);
+    std::fs::remove_dir_all(path).unwrap();
+}
+
+/// The journal of some commits of two rows each, without the zeros behind it, and where each of its batches ends.
+fn journal(name: &str, commits: u64) -> (PathBuf, Vec<u8>, Vec<usize>) {
+    let path = directory(name);
+    let mut engine = Fjall::open(&path).unwrap();
+    let mut ends = vec![];
+    for sequence in 0..commits {
+        engine.commit(&[write(sequence)]).unwrap();
+        let written = std::fs::read(path.join("0.jnl")).unwrap();
+        ends.push(written.iter().rposition(|octet| *octet != 0).unwrap() + 1);
+    }
+    let mut written = std::fs::read(path.join("0.jnl")).unwrap();
+    written.truncate(*ends.last().unwrap());
+    drop(engine);
+    std::fs::remove_dir_all(path).unwrap();
+    let there = directory(name);
+    std::fs::create_dir(&there).unwrap();
+    (there, written, ends)
+}
+
+/// A bit that has flipped anywhere, and the last batch is another matter than those before it.
+#[test]
+fn damage_in_the_middle_is_no_end() {
+    let (there, written, ends) = journal("damaged", 6);
+    let file = there.join("0.jnl");
+    let (last_begins, end) = (ends[4], ends[5]);
+    let with = |octets: &[u8]| {
+        std::fs::write(&file, octets).unwrap();
+        examine(&there)
+    };
+    assert_eq!(with(&written), Ok(Some(5)));
+    // The number that the engine has given to its first batch is in no sum, and no other one comes before it.
+    let numbered = 5..13;
+    for at in (0..last_begins).filter(|at| !numbered.contains(at)) {
+        for bit in 0..8 {
+            let mut damaged = written.clone();
+            damaged[at] ^= 1 << bit;
+            let failure = with(&damaged).expect_err(&format!("bit {bit} of octet {at}"));
+            assert!(failure.0.contains("0.jnl is damaged at octet"), "{failure}");
+            assert_eq!(std::fs::read(&file).unwrap(), damaged, "nothing is cut off");
+        }
+    }
+    for at in (last_begins..end).filter(|at| !(last_begins + 5..last_begins + 13).contains(at)) {
+        let mut torn = written.clone();
+        torn[at] ^= 1;
+        assert_eq!(with(&torn), Ok(Some(4)), "octet {at}");
+        assert_eq!(std::fs::metadata(&file).unwrap().len(), last_begins as u64);
+    }
+    // A batch that is not there, or there twice, is as good as damaged.
+    let batches = |which: &[usize]| {
+        let begins = |at: usize| if at == 0 { 0 } else { ends[at - 1] };
+        which.iter().flat_map(|at| written[begins(*at)..ends[*at]].to_vec()).collect::<Vec<u8>>()
+    };
+    for wrong in [&[0, 1, 3, 4][..], &[0, 1, 1, 2], &[1, 0], &[0, 2, 1, 3]] {
+        assert!(with(&batches(wrong)).is_err(), "{wrong:?}");
+    }
+    assert_eq!(with(&batches(&[2, 3])), Ok(Some(3)), "what came before was moved to tables");
+    assert_eq!(with(&[]), Ok(None));
+    std::fs::remove_dir_all(there).unwrap();
+}
+
+#[test]
+fn only_the_last_file_of_the_journal_may_have_an_end_that_is_torn() {
+    let (there, written, ends) = journal("files", 6);
+    let (first, second) = written.split_at(ends[2]);
+    let with = |first: &[u8], second: &[u8]| {
+        std::fs::write(there.join("9.jnl"), first).unwrap();
+        std::fs::write(there.join("10.jnl"), second).unwrap();
+        examine(&there)
+    };
+    assert_eq!(with(&[first, &[0; 100]].concat(), second), Ok(Some(5)));
+    assert_eq!(with(first, &second[..second.len() - 1]), Ok(Some(4)));
+    assert!(with(&first[..first.len() - 1], second).is_err());
+    assert!(with(&first[..ends[1]], second).is_err(), "a batch is missing between them");
+    std::fs::remove_dir_all(there).unwrap();
+}
+
+/// The last batch of the journal looks the same whether it was never finished, or finished and damaged.
+#[test]
+fn what_was_confirmed_is_missed() {
+    let path = directory("confirmed");
+    let mut engine = Fjall::open(&path).unwrap();
+    (0..5).for_each(|sequence| engine.commit(&[write(sequence)]).unwrap());
+    drop(engine);
+    let journal = path.join("0.jnl");
+    let mut octets = std::fs::read(&journal).unwrap();
+    let end = octets.iter().rposition(|octet| *octet != 0).unwrap();
+    octets[end - 20] ^= 1;
+    std::fs::write(&journal, &octets).unwrap();
+    let failure = Fjall::open(&path).err().unwrap();
+    assert!(failure.0.contains("it ends with record 3, but 4 was confirmed"), "{failure}");
+    // A number of which only a part was written says nothing.
+    std::fs::write(path.join("confirmed"), [0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0]).unwrap();
+    assert!(Fjall::open(&path).is_ok());
     std::fs::remove_dir_all(path).unwrap();
 }
 
