@@ -99,23 +99,21 @@ impl<'t> Source<'t> {
                 Err(error) => error,
             };
             let what = error.message().trim().to_owned();
-            if let Some(key) = what.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
-                if !refused.iter().any(|refused| refused == key) {
-                    let line = self.line_at(value.span().start);
-                    self.push(
-                        line,
-                        format!("{place}.{key}"),
-                        "is missing".into(),
-                        format!("add {key} = …, {AS_IN_EXAMPLE}"),
-                    );
-                }
-                return None;
-            }
             let span = error.span().unwrap_or_else(|| value.span());
             let line = self.line_at(span.start);
-            let remedy = if what.starts_with("unknown field") { SPELLING } else { AS_IN_EXAMPLE };
             let inner = key_around(&value, &span);
-            self.push(line, format!("{place}{}", inner.as_deref().unwrap_or("")), what, remedy.into());
+            let place = format!("{place}{}", inner.as_deref().unwrap_or(""));
+            let missing = what.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+            if let Some(key) = missing {
+                // What was refused, and is left out for that, is missing for no other reason.
+                if inner.is_some() || !refused.iter().any(|refused| refused == key) {
+                    let remedy = format!("add {key} = …, {AS_IN_EXAMPLE}");
+                    self.push(line, format!("{place}.{key}"), "is missing".into(), remedy);
+                }
+            } else {
+                let remedy = if what.starts_with("unknown field") { SPELLING } else { AS_IN_EXAMPLE };
+                self.push(line, place, what, remedy.into());
+            }
             let first =
                 inner.and_then(|inner| Some(inner.strip_prefix('.')?.split(['.', '[']).next()?.to_owned()));
             let DeValue::Table(table) = value.get_mut() else { return None };

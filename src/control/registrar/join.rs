@@ -110,6 +110,10 @@ impl Registrar {
         if let Some(party) = party {
             self.tell_hlr(now, party);
         }
+        // It may have gone while the HLR was asked.
+        if let Some(connection) = joining.request.connection.map(|it| it.id).filter(|&it| self.is_lost(it)) {
+            self.without_connection(now, joining.request.remote, connection);
+        }
     }
 
     /// Whoever was answered before the HLR was asked is not answered again.

@@ -31,6 +31,7 @@ use crate::base::{ConnectionId, SipKey, Time, counts};
 use crate::gateway::mailbox::{Inform, RegisterRequest, Registrant, ToControl, ToWorker, Version};
 use crate::ident::{Imsi, Wildcard, WorkerId};
 use crate::subscriber::{Binding, SubscriberId, Writer};
+use ahash::AHashMap;
 use ended::Ended;
 use join::Joining;
 pub use journal::{JournalCounts, Limits as JournalLimits};
@@ -131,6 +132,8 @@ pub struct Registrar {
     next_sweep: Time,
     /// De-registrations of late: what is older comes too late.
     ended: Ended,
+    /// For each place of each stream thread, the last connection there that somebody registered by and that is gone.
+    lost: AHashMap<(u8, u32), u32>,
     out: Outbox,
     /// What is durable, and who waits for that.
     settling: settle::Settling,
@@ -214,6 +217,7 @@ impl Registrar {
             calendar: None,
             next_sweep: Time::ZERO,
             ended: Ended::default(),
+            lost: AHashMap::new(),
             out: vec![],
             settling: settle::Settling::default(),
             restoring: restore::Restoring::default(),
@@ -413,6 +417,20 @@ impl Registrar {
         out: &mut Outbox,
     ) {
         self.writer.now = now;
+        // They are lost in the order in which the place was used.
+        self.lost.insert((connection.thread, connection.slot), connection.generation);
+        self.without_connection(now, source, connection);
+        self.finish(now, out);
+    }
+
+    /// Whether a connection is gone. One that is used later at its place says so of it as well.
+    fn is_lost(&self, connection: ConnectionId) -> bool {
+        let last = self.lost.get(&(connection.thread, connection.slot));
+        last.is_some_and(|&generation| generation >= connection.generation)
+    }
+
+    /// Who registered by a connection that is gone.
+    fn without_connection(&mut self, now: Time, source: SocketAddr, connection: ConnectionId) {
         let found = self.writer.by_address(source).and_then(|subscriber| {
             let binding = subscriber.record().binding(subscriber.record().binding_from(source)?)?;
             let same = binding.connection.is_some_and(|it| it.id == connection);
@@ -422,7 +440,6 @@ impl Registrar {
             self.counts.connection_lost += 1;
             self.on_unreachable(now, id, binding);
         }
-        self.finish(now, out);
     }
 
     /// G-5: a UE can't be reached.

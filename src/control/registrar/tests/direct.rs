@@ -1,6 +1,7 @@
 //! 8.1 step 2: with passwords, who answers by which name, and for whom; and which contacts there are in the end.
 
 use super::*;
+use crate::base::{Connection, ConnectionId};
 use crate::control::start::{self, Parts};
 use crate::gateway::mailbox::{RegisterOutcome, UeRegister};
 use crate::io::memory::MemoryIo;
@@ -309,6 +310,32 @@ fn a_device_has_several_flows_and_each_replaces_itself_alone() {
     ue(&mut gone).reg_id = None;
     assert_eq!(send(&mut registrar, NOW, gone).status, 200);
     assert_eq!(ports(&registrar), [5060]);
+}
+
+#[test]
+fn a_connection_that_is_gone_before_its_register_is_carried_out_leaves_no_binding() {
+    let mut registrar = of_ues("none");
+    let id = |generation| ConnectionId { thread: 1, slot: 3, generation };
+    let by = |generation: u32| {
+        let mut request = of_ue(ALICES);
+        (request.sequence, request.connection) =
+            (generation, Some(Connection { id: id(generation), secure: false }));
+        request
+    };
+    let lose = |registrar: &mut Registrar, generation| {
+        registrar.on_connection_lost(NOW, by(1).remote, id(generation), &mut Outbox::new());
+        registrar.assert_invariants();
+    };
+    lose(&mut registrar, 4);
+    // Nobody hears it.
+    assert_eq!(send(&mut registrar, NOW, by(4)).status, 200);
+    assert_eq!(ports(&registrar), [0; 0]);
+    assert_eq!((registrar.counts.connection_lost, registrar.counts.unreachable), (1, 1));
+    // The next one at that place is another, from the same port or not.
+    assert_eq!(send(&mut registrar, NOW, by(5)).status, 200);
+    assert_eq!(ports(&registrar), [5060]);
+    lose(&mut registrar, 5);
+    assert_eq!(ports(&registrar), [0; 0]);
 }
 
 #[test]
