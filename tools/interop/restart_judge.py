@@ -140,6 +140,8 @@ class RestartJudge:
         self.believed = {ue.imsi: False for ue in self.ues if ue.network == 1}
         self.lives = self.refused = self.told = 0
         self.least, self.slowest = None, 0.0
+        # What the gateway is begun by.
+        self.within = ()
 
     def ue(self, network, at):
         imsi, msisdn = (sms.number(self.random, f"{prefix[network]}{at:04}", length, length) for prefix, length in ((stages.IMSI, 15), (stages.MSISDN, 12)))
@@ -158,7 +160,7 @@ class RestartJudge:
         self.lives += 1
         self.log = self.lab.keep / f"gateway-{self.lives}.log"
         self.began = time.monotonic()
-        self.lab.gateway = self.lab.spawn("gateway", self.lab.binary, "run", "-c", str(self.lab.directory / "gateway.toml"), log=self.log.name)
+        self.lab.gateway = self.lab.spawn("gateway", *self.within, self.lab.binary, "run", "-c", str(self.lab.directory / "gateway.toml"), log=self.log.name)
 
     async def begin(self):
         """A life, until everything is restored, and the HLR can be asked."""
@@ -296,7 +298,7 @@ class RestartJudge:
 
     async def sample(self, count):
         """By IMSI: a message for him comes to his name; and of his name: what he submits comes with his number and IMSI."""
-        for ue in self.random.sample(self.ues, count):
+        for ue in self.random.sample([ue for ue in self.ues if ue.registered is not None], count):
             tpdu = sms.deliver(self.random, sms.binary(self.random.randbytes(20)))
             centre, invoke = sms.number(self.random, least=10, most=12), self.random.randint(-128, 127)
             called = Address(stages.SSN[ue.network], stages.TITLE[ue.network])
