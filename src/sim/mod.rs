@@ -471,7 +471,7 @@ impl Simulation {
 
     fn turn_worker(&mut self, site: usize, number: usize) -> (bool, Time) {
         let now = self.now;
-        let Site { node, workers, control } = &mut self.sites[site];
+        let Site { node, workers, control, .. } = &mut self.sites[site];
         let Some(worker) = workers.get_mut(number) else { return (false, Time::NEVER) };
         let busy = worker.turn(now);
         let wake = if busy { now } else { worker.poll_timeout() };
