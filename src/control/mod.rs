@@ -17,6 +17,7 @@ pub mod registrar;
 mod reports;
 mod screening;
 pub mod start;
+pub mod store;
 pub mod streams;
 pub mod subscribers;
 #[cfg(test)]
@@ -39,6 +40,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use store::engine::Failure;
+use store::{Report, Store};
 use subscribers::Subscribers;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -135,6 +138,8 @@ impl Post {
 
 /// Messages taken from one mailbox before others and clients get their turn.
 const BATCH: usize = 64;
+/// Reports of the store taken before others get their turn: each may hold as many rows as take a fraction of a millisecond.
+const REPORTS: usize = 4;
 /// How often bindings are swept and busy shares are taken.
 const TICK: Duration = Duration::from_secs(1);
 /// How soon a full ring to a worker is tried again.
@@ -163,6 +168,8 @@ pub struct Control {
     lost: Option<mpsc::UnboundedReceiver<streams::Lost>>,
     /// Where the S-CSCFs are, and what shows it.
     location: Option<(Location, Publisher)>,
+    /// Where registrations are kept.
+    store: Option<Store>,
     /// The files of TLS.
     tls: Option<Arc<streams::tls::Files>>,
 }
@@ -171,6 +178,14 @@ pub struct Control {
 async fn next_located(location: &mut Option<(Location, Publisher)>) -> location::Changed {
     match location {
         Some((location, _)) => location.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What the store says, `None` if that has ended; never, if there is none.
+async fn next_report(store: &mut Option<Store>) -> Option<Report> {
+    match store {
+        Some(store) => store.report().await,
         None => std::future::pending().await,
     }
 }
@@ -215,6 +230,7 @@ impl Control {
             watch: paths::Watch::default(),
             lost: None,
             location: None,
+            store: None,
             tls: None,
         }
     }
@@ -233,6 +249,12 @@ impl Control {
     #[must_use]
     pub fn with_location(self, location: Location, publisher: Publisher) -> Self {
         Self { location: Some((location, publisher)), ..self }
+    }
+
+    /// The same with a store of registrations.
+    #[must_use]
+    pub fn with_store(self, store: Store) -> Self {
+        Self { store: Some(store), ..self }
     }
 
     /// Serves until SIGTERM or SIGINT, reads certificates again at each SIGHUP, then tells the workers to stop and waits for them.
@@ -288,6 +310,7 @@ impl Control {
                 _ = tick.tick() => self.tick(),
                 Some(question) = questions.recv() => self.answer(question),
                 Some(lost) = next_lost(&mut self.lost) => self.on_lost(&lost),
+                report = next_report(&mut self.store) => self.on_report(report),
                 changed = next_located(&mut self.location) => self.on_located(changed),
                 () = tokio::time::sleep(RETRY), if soon => {}
                 _ = hang_up.recv() => self.read_again(),
@@ -312,6 +335,23 @@ impl Control {
     fn on_lost(&mut self, lost: &streams::Lost) {
         let mut out = Outbox::new();
         self.registrar.on_connection_lost((self.clock)(), lost.source, lost.connection, &mut out);
+        self.post(out);
+    }
+
+    /// The store has something to say; nothing more if its thread has ended, which it does not do before us.
+    fn on_report(&mut self, first: Option<Report>) {
+        let mut out = Outbox::new();
+        let mut report = first.unwrap_or_else(|| {
+            self.store = None;
+            Report::Failed(Failure("its thread has ended".into()))
+        });
+        for turn in 1..=REPORTS {
+            self.registrar.on_report((self.clock)(), report, &mut out);
+            match self.store.as_mut().filter(|_| turn < REPORTS).and_then(Store::try_report) {
+                Some(next) => report = next,
+                None => break,
+            }
+        }
         self.post(out);
     }
 
@@ -392,6 +432,10 @@ impl Control {
 
     /// Hands the workers what the registrar has for them.
     fn post(&mut self, out: Outbox) {
+        while let Some(write) = self.registrar.poll_write() {
+            // There is room for as many as the journal lets wait. Of a store that has failed a report is on its way.
+            let _ = self.store.as_ref().map(|store| store.write(write));
+        }
         for (worker, message) in out {
             if let Some(post) = self.posts.iter_mut().find(|post| post.mailbox.worker == worker) {
                 post.send(message);
@@ -441,6 +485,9 @@ impl Control {
         for post in &mut self.posts {
             post.send(ToWorker::Stop);
         }
+        let mut out = Outbox::new();
+        self.registrar.write_behind((self.clock)(), &mut out);
+        self.post(out);
         Some((self.clock)())
     }
 }

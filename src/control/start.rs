@@ -5,8 +5,11 @@ use super::config::{self, Config};
 use super::location::{Location, Places};
 #[cfg(feature = "dpdk")]
 use super::log;
+use super::registrar::{JournalLimits, Registrar};
+use super::store::Opened;
+use super::store::engine::Meta;
 use super::subscribers::Subscribers;
-use super::{Control, Doorbell, Mailbox, StartError, registrar::Registrar};
+use super::{Control, Doorbell, Mailbox, StartError};
 use super::{layers, screening, streams};
 #[cfg(feature = "dpdk")]
 use crate::base::publish::Show;
@@ -25,7 +28,7 @@ use crate::proto::tcap::DialoguesConfig;
 use crate::stack::{
     Handshake, Ims, ImsConfig, Offer, PeerPolicy, Peers, Side, Ss7, Ss7Config, Stack, Transport,
 };
-use crate::subscriber::{Reader, TableConfig, table};
+use crate::subscriber::{Loading, Reader, TableConfig, table};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,8 +146,9 @@ pub fn start<IO: PacketIo + 'static>(
     getrandom::fill(&mut life).map_err(|error| {
         StartError::new(format!("no random numbers: {error}"), "see to the kernel's entropy")
     })?;
+    let opened = open_store(&config)?;
     let Parts { workers, mailboxes, registrar, location, config, key } =
-        build(config, subscribers, io, life)?;
+        build_with(config, subscribers, io, life, opened.as_ref().map(|opened| &opened.meta))?;
     let doorbell = Doorbell::default();
     let mode = match config.node.backoff {
         config::Backoff::Spin => BackoffMode::Spin,
@@ -183,12 +187,23 @@ pub fn start<IO: PacketIo + 'static>(
     }
     let (of_location, places) = crate::base::publish::publish(&location);
     published.push((None, places));
+    let config_of_store = config.store.clone();
     let control = Control::new(config, registrar, ports, mailboxes, published, clock, doorbell);
     let control = match of_streams {
         Some(streams) => control.with_streams(streams.lost, streams.tls),
         None => control,
     };
     let control = control.with_location(location, of_location);
+    let control = match opened {
+        Some(opened) => {
+            let (store, thread) = opened
+                .start(config_of_store.unacknowledged as usize + 1)
+                .map_err(|error| StartError::new(format!("no thread: {error}"), "free resources"))?;
+            threads.push(thread);
+            control.with_store(store)
+        }
+        None => control,
+    };
     Ok(Started { control, threads })
 }
 
@@ -216,9 +231,23 @@ pub struct Parts<IO> {
 /// Says which part of the configuration does not fit.
 pub fn build<IO: PacketIo>(
     config: Config,
+    subscribers: Subscribers,
+    io: Vec<IO>,
+    life: [u8; 16],
+) -> Result<Parts<IO>, StartError> {
+    build_with(config, subscribers, io, life, None)
+}
+
+/// As [`build`], with a store of registrations that was opened and knows this of itself.
+///
+/// # Errors
+/// Says which part of the configuration does not fit.
+pub fn build_with<IO: PacketIo>(
+    config: Config,
     mut subscribers: Subscribers,
     io: Vec<IO>,
     life: [u8; 16],
+    store: Option<&Meta>,
 ) -> Result<Parts<IO>, StartError> {
     let secret = config.secret().map_err(|error| StartError::new(error.what, error.remedy))?;
     let key = match secret {
@@ -248,7 +277,17 @@ pub fn build<IO: PacketIo>(
     let config = Arc::new(config);
     let count = io.len() as u8;
     let causes = Arc::new(config.causes.clone());
-    let assembly = Assembly { config: &config, key, located: &located, causes, workers: count };
+    let loading = Arc::new(store.map_or_else(Loading::nothing, |_| Loading::default()));
+    let lasting = store.map(|meta| SipKey::new(meta.secret));
+    let assembly = Assembly {
+        config: &config,
+        key,
+        located: &located,
+        causes,
+        workers: count,
+        lasting,
+        loading: &loading,
+    };
     let workers = io
         .into_iter()
         .zip(ends)
@@ -258,8 +297,36 @@ pub fn build<IO: PacketIo>(
         .collect::<Result<_, _>>()?;
     let authenticator = authenticator(&config, &mut subscribers, &key);
     let registrar = Registrar::new(config.clone(), subscribers, writer, authenticator, count, &key);
+    let limits = JournalLimits { records: config.store.unacknowledged as usize, wait: config.store.wait };
+    let registrar = match store {
+        Some(meta) => registrar.with_store(meta, limits, loading.clone()),
+        None => registrar,
+    };
     let location = Location::new(&config, places, located, &key);
     Ok(Parts { workers, mailboxes, registrar, location, config, key })
+}
+
+/// Opens the store of registrations, where one is configured.
+fn open_store(config: &Config) -> Result<Option<Opened>, StartError> {
+    let Some(path) = &config.store.path else {
+        tracing::warn!(
+            "registrations are not kept: set [store] path, or who is registered is absent after a restart"
+        );
+        return Ok(None);
+    };
+    let mut fresh = [0; 16];
+    getrandom::fill(&mut fresh).map_err(|error| {
+        StartError::new(format!("no random numbers: {error}"), "see to the kernel's entropy")
+    })?;
+    let names: Vec<String> = config.networks.iter().map(|network| network.name.clone()).collect();
+    let opened = Opened::open(path, &names, fresh).map_err(|failure| {
+        let what = format!("the store of registrations {}: {failure}", path.display());
+        let remedy = "let no other gateway have it, free room on its disk, and let the gateway write there; if it is \
+                      damaged, restore it, or remove it and let everybody register again";
+        StartError::new(what, remedy)
+    })?;
+    tracing::info!(path = %path.display(), records = opened.meta.sequence, "store of registrations");
+    Ok(Some(opened))
 }
 
 /// What UEs that register here themselves are authenticated with.
@@ -333,6 +400,9 @@ struct Assembly<'c> {
     located: &'c Arc<Located>,
     causes: Arc<Causes>,
     workers: u8,
+    /// The secret that lasts longer than this life, where there is one.
+    lasting: Option<SipKey>,
+    loading: &'c Arc<Loading>,
 }
 
 impl Assembly<'_> {
@@ -358,6 +428,9 @@ impl Assembly<'_> {
         let ss7 = Ss7::new(self.ss7(id)).map_err(wrong)?;
         let mut stack = Stack::new(id, &self.key, link, ims, ss7);
         stack.set_core(&self.located.core);
+        if let Some(lasting) = &self.lasting {
+            stack.set_fingerprint_key(lasting);
+        }
         let gateway = GatewayConfig {
             worker: id,
             mo: config.capacity.mo as usize,
@@ -372,6 +445,8 @@ impl Assembly<'_> {
             causes: self.causes.clone(),
             icid: self.key.derive("icid").hash_u64(id.0.into()),
             ends_per_second: config.log.messages_per_second,
+            loading: self.loading.clone(),
+            is_kept: self.lasting.is_some(),
         };
         Ok(Worker::new(id, io, stack, Gateway::new(gateway, self.located.networks.clone(), reader), end))
     }

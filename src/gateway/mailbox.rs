@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub enum ToControl {
     /// A registration that changes something, or a de-registration; a plain refresh stays on the worker.
     Register(Box<RegisterRequest>),
+    /// A binding of this subscriber's was refreshed, and the REGISTER answered.
+    Refreshed(SubscriberId),
     /// An operation that the control thread had invoked has ended.
     Ended {
         /// Its number.

@@ -196,11 +196,14 @@ pub(super) fn accept(
 ) -> Option<Accepted> {
     let network = sender.network;
     let found = sender.subscriber.and_then(|id| gateway.subscribers.get(id));
+    let found_nobody = found.is_none();
     let found =
         found.and_then(|subscriber| Some((subscriber, sender.binding(now, &subscriber)?, sender.identity?)));
     let Some((subscriber, binding, originator)) = found else {
-        gateway.counts.mo_not_registered += 1;
-        cx.stack.answer(now, &message.request, 403, cx.outside);
+        let is_unknown = found_nobody && !gateway.config.loading.is_done();
+        gateway.counts.mo_not_registered += u64::from(!is_unknown);
+        let status = if is_unknown { gateway.refuse_unloaded() } else { 403 };
+        cx.stack.answer(now, &message.request, status, cx.outside);
         return None;
     };
     // A notice of free memory is no message: it is as true over any access.

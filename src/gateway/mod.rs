@@ -32,7 +32,7 @@ use crate::ident::{Identity, Imsi, Msisdn, Wildcard, WorkerId};
 use crate::stack::{
     Answer, Application, ChargingVector, Context, Indication, Invoke, Message, Operation, Request, Rp,
 };
-use crate::subscriber::{AccessKind, Binding, Reader};
+use crate::subscriber::{AccessKind, Binding, Loading, Reader};
 use mailbox::{ToControl, ToWorker};
 
 /// What the procedures use to reach the protocols, other workers and the control thread.
@@ -157,6 +157,12 @@ counts! {
         screened_untold,
         /// Messages to another worker that waited because its ring was full.
         crossing_waited,
+        /// MESSAGEs refused with 503 because the sender's registration may not have been restored yet after a start.
+        mo_not_loaded,
+        /// Mobile terminated messages refused with systemFailure for the same reason.
+        mt_not_loaded,
+        /// Refreshes that the control thread was not told of, because its mailbox was full.
+        refresh_not_told,
         /// Messages to another worker lost or refused because its ring was full, and too many waited already.
         crossing_full,
     }
@@ -191,6 +197,10 @@ pub struct GatewayConfig {
     pub icid: u64,
     /// How many ends of messages are told to the log in a second, at most.
     pub ends_per_second: u32,
+    /// Whose registrations have been restored after the start.
+    pub loading: Arc<Loading>,
+    /// Whether registrations are kept: then the control thread hears of refreshes too.
+    pub is_kept: bool,
 }
 
 /// The gateway on one worker.
@@ -422,11 +432,21 @@ impl Gateway {
         403
     }
 
+    /// What somebody is answered of whom it is not known yet whether he is registered.
+    pub(crate) fn refuse_unloaded(&mut self) -> u16 {
+        self.counts.mo_not_loaded += 1;
+        503
+    }
+
     /// Dispatches a MESSAGE by what its SM-RP message is: submission, report or notice of free memory.
     fn on_message(&mut self, now: Time, message: &mut Message<'_>, cx: &mut Cx<'_>) {
         let sender = sender::find(self, now, message).or_else(|| sender::reporting(self, message));
         let Some(sender) = sender else {
-            let status = self.refuse_stranger();
+            let status = match self.config.loading.is_done() {
+                true => self.refuse_stranger(),
+                // His registration may not have been restored yet.
+                false => self.refuse_unloaded(),
+            };
             cx.stack.answer(now, &message.request, status, cx.outside);
             return;
         };

@@ -30,6 +30,10 @@ pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<
     let fingerprint = fingerprint(gateway, network, cx, register, &contact);
     if let Some(id) = refresh(gateway, now, register, fingerprint, cx) {
         gateway.counts.registration_refreshed += 1;
+        if gateway.config.is_kept && cx.outside.to_control(ToControl::Refreshed(id)).is_err() {
+            // Nobody is the worse for it: a binding that is restored lives for as long again as it was granted.
+            gateway.counts.refresh_not_told += 1;
+        }
         cx.stack.answer(now, &register.request, 200, cx.outside);
         if let Some(imsi) = gateway.subscribers.get(id).and_then(|it| alerting::present(&it)) {
             alerting::on_present(gateway, now, network, imsi, cx);

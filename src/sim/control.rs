@@ -1,5 +1,6 @@
 //! The control thread of a simulated gateway: its logic with the mailboxes, at a pace that chance sets.
 
+use super::disk::Disk;
 use crate::base::Random;
 use crate::base::Time;
 use crate::control::Mailbox;
@@ -20,6 +21,8 @@ pub(super) struct Control {
     posts: Vec<Post>,
     /// What the logic says to workers, between its call and the posts.
     said: Outbox,
+    /// Where registrations are kept, if they are.
+    pub(super) disk: Option<Disk>,
 }
 
 struct Post {
@@ -29,9 +32,9 @@ struct Post {
 }
 
 impl Control {
-    pub(super) fn new(registrar: Registrar, mailboxes: Vec<Mailbox>) -> Self {
+    pub(super) fn new(registrar: Registrar, mailboxes: Vec<Mailbox>, disk: Option<Disk>) -> Self {
         let posts = mailboxes.into_iter().map(|mailbox| Post { mailbox, waiting: VecDeque::new() }).collect();
-        Self { registrar, posts, said: vec![] }
+        Self { registrar, posts, said: vec![], disk }
     }
 
     /// Whether a worker has asked for something.
@@ -62,6 +65,9 @@ impl Control {
                 }
             }
         }
+        if let Some(disk) = &mut self.disk {
+            any |= disk.turn(now, &mut self.registrar, random, &mut self.said);
+        }
         for (to, message) in core::mem::take(&mut self.said) {
             self.tell(to, message);
         }
@@ -80,9 +86,11 @@ impl Control {
 
     /// When there is something to do, if no worker asks until then.
     pub(super) fn poll_timeout(&self, now: Time) -> Time {
+        let disk = self.disk.as_ref().map_or(Time::NEVER, Disk::poll_timeout);
+        let due = self.registrar.poll_timeout().min(disk);
         match self.posts.iter().all(|post| post.waiting.is_empty()) {
-            true => self.registrar.poll_timeout(),
-            false => self.registrar.poll_timeout().min(now + RETRY),
+            true => due,
+            false => due.min(now + RETRY),
         }
     }
 }

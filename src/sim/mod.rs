@@ -11,6 +11,7 @@
 
 mod capture;
 mod control;
+mod disk;
 mod network;
 mod peer;
 mod stack;
@@ -40,6 +41,7 @@ use control::Control;
 use core::any::Any;
 use core::marker::PhantomData;
 use core::time::Duration;
+use disk::Disk;
 use network::Network;
 use std::ops::RangeInclusive;
 
@@ -97,6 +99,8 @@ struct Site {
     node: usize,
     workers: Vec<Worker<MemoryIo, Gateway>>,
     control: Option<Control>,
+    /// What outlives the gateway, while there is none.
+    disk: Option<Disk>,
 }
 
 struct Guest {
@@ -136,6 +140,8 @@ pub struct Simulation {
     pub pace: RangeInclusive<Duration>,
     /// How long the control thread may take to come to what a worker asks.
     pub control_delay: Duration,
+    /// The longest that a gateway's disk takes to read one of the 256 shards of its registrations.
+    pub disk_read: Duration,
     /// How many frames a peer has that is added from now on.
     pub peer_frames: usize,
     /// For the scenario: what it draws does not disturb the network.
@@ -159,6 +165,7 @@ impl Simulation {
             clock: Clock::Jumps,
             pace: Duration::from_micros(1)..=Duration::from_micros(20),
             control_delay: Duration::from_micros(200),
+            disk_read: Duration::from_micros(500),
             peer_frames: 256,
             random: Random::stream(seed, 0),
             seed,
@@ -217,7 +224,7 @@ impl Simulation {
         let frames = config.capacity.frames as usize * workers * bridges.len();
         let node = self.add_node(name, bridges, workers, frames);
         let id = self.sites.len();
-        self.sites.push(Site { node, workers: vec![], control: None });
+        self.sites.push(Site { node, workers: vec![], control: None, disk: None });
         for worker in 0..workers {
             self.add_actor(What::Worker(id, worker));
         }
@@ -261,7 +268,8 @@ impl Simulation {
         self.actors.push(Actor { what, wake: self.now, ready: self.now });
     }
 
-    /// Starts a gateway again that has crashed, as a new life of it: what the old one knew is gone.
+    /// Starts a gateway again that has crashed, as a new life of it: what the old one knew is gone, but for what it has kept where
+    /// its configuration names a store.
     ///
     /// # Errors
     /// Says which part of the configuration does not fit.
@@ -280,10 +288,20 @@ impl Simulation {
         let queues = ends.first().map_or(0, End::queues);
         assert_eq!(usize::from(config.node.workers), queues, "one worker for each queue");
         let life = self.turns.octets();
+        let networks = || config.networks.iter().map(|network| network.name.clone()).collect();
+        let mut disk = config
+            .store
+            .path
+            .is_some()
+            .then(|| site.disk.take().unwrap_or_else(|| Disk::new(self.turns.octets(), networks())));
+        let meta = disk.as_ref().map(|disk| disk.meta.clone());
         let Parts { workers, mailboxes, registrar, .. } =
-            start::build(config, subscribers, views(queues, ends, pool), life)?;
+            start::build_with(config, subscribers, views(queues, ends, pool), life, meta.as_ref())?;
+        if let Some(disk) = &mut disk {
+            disk.begin(self.now, self.disk_read);
+        }
         site.workers = workers;
-        site.control = Some(Control::new(registrar, mailboxes));
+        site.control = Some(Control::new(registrar, mailboxes, disk));
         for actor in &mut self.actors[*actor..=*actor + queues] {
             actor.wake = self.now;
         }
@@ -294,7 +312,10 @@ impl Simulation {
     pub fn crash(&mut self, gateway: GatewayId) {
         let site = &mut self.sites[gateway.0];
         site.workers.clear();
-        site.control = None;
+        site.disk = site.control.take().and_then(|control| control.disk);
+        if let Some(disk) = &mut site.disk {
+            disk.crash(&mut self.turns);
+        }
         let Node { ends, .. } = &self.nodes[site.node];
         for end in ends {
             for queue in 0..end.queues() {
@@ -450,7 +471,7 @@ impl Simulation {
 
     fn turn_worker(&mut self, site: usize, number: usize) -> (bool, Time) {
         let now = self.now;
-        let Site { node, workers, control } = &mut self.sites[site];
+        let Site { node, workers, control, .. } = &mut self.sites[site];
         let Some(worker) = workers.get_mut(number) else { return (false, Time::NEVER) };
         let busy = worker.turn(now);
         let wake = if busy { now } else { worker.poll_timeout() };

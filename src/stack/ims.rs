@@ -167,6 +167,11 @@ pub struct Deferred(ServerKey);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RequestId(Key);
 
+impl Deferred {
+    /// No request at all: whoever waited for the answer is gone.
+    pub const NOBODY: Self = Self(ServerKey::numbered(0));
+}
+
 #[cfg(test)]
 impl Deferred {
     /// One that no request waits under.

@@ -105,6 +105,11 @@ impl Stack {
         }
     }
 
+    /// From now on fingerprints are made by this secret, which other lives of the process share.
+    pub fn set_fingerprint_key(&mut self, secret: &SipKey) {
+        self.fingerprints = secret.derive("registration fingerprint");
+    }
+
     /// The link layer.
     #[must_use]
     pub fn link(&self) -> &Link {

@@ -8,6 +8,7 @@
 
 mod index;
 mod joining;
+mod loading;
 mod reclaim;
 mod record;
 mod table;
@@ -16,6 +17,7 @@ mod tests;
 mod words;
 mod writer;
 
+pub use loading::Loading;
 pub use record::{AccessKind, AccessNetworkInfo, Binding, Record, SubscriberId};
 pub use table::{Reader, Subscriber, Table};
 pub use words::{Holder, LastMo};

@@ -450,3 +450,44 @@ fn a_gateway_that_crashes_comes_back_as_a_stranger() {
     assert_eq!(mt(under_way), Mt { delivered: 1, outcome: None }, "never told that it arrived");
     assert_eq!(world.core().registered, [200; 3]);
 }
+
+/// Whoever was told that he is registered is registered in the next life too, without another REGISTER; and nobody is absent
+/// before he was looked for.
+#[test]
+fn a_gateway_that_keeps_registrations_comes_back_with_everybody() {
+    const USERS: u32 = 40;
+    let mut world = World::kept(2, USERS, 21);
+    let (mut early, mut in_time) = (0, 0);
+    for life in 0..6 {
+        // Every other life reads so slowly that messages come before everybody is there.
+        world.disk_read = Duration::from_millis(if life % 2 == 0 { 100 } else { 0 });
+        let pause = world.chance(5_000);
+        world.pass(Duration::from_micros(pause));
+        world.crash();
+        world.until_active();
+        let all: Vec<u32> =
+            (0..USERS).map(|user| world.on_core(|core, now, cx| core.forward(now, user, cx))).collect();
+        let sent: Vec<u32> =
+            (0..USERS).map(|user| world.on_core(|core, now, cx| core.submit(now, user, cx))).collect();
+        world.until("all have an answer", |world| {
+            let is_over = |serial: &u32| world.core().mt[serial].outcome.is_some();
+            all.iter().all(is_over) && sent.iter().all(|serial| world.core().mo[serial].status > 0)
+        });
+        for serial in all {
+            let mt = world.core().mt[&serial];
+            let later = Mt { delivered: 0, outcome: Some(SYSTEM_FAILURE) };
+            assert!(mt == DELIVERED || mt == later, "message {serial} in life {life}: {mt:?}");
+            early += u32::from(mt == later);
+            in_time += u32::from(mt == DELIVERED);
+        }
+        assert!(sent.iter().all(|serial| matches!(world.core().mo[serial].status, 202 | 503)));
+        world.pass(Duration::from_secs(40));
+        assert_eq!(world.registrar(world.gateway).summary().0, USERS as usize, "everybody is there");
+        let user = world.chance(USERS.into()) as u32;
+        let serial = world.on_core(|core, now, cx| core.forward(now, user, cx));
+        world.pass(Duration::from_secs(1));
+        assert_eq!(world.core().mt[&serial], DELIVERED, "life {life}");
+    }
+    assert!(early > USERS && in_time > USERS, "{early} came too early, {in_time} in time");
+    assert_eq!(world.core().registered.len() as u32, USERS, "nobody had to register again");
+}

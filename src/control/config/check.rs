@@ -216,6 +216,8 @@ impl Check<'_, '_, '_> {
         ] {
             self.range(format!("capacity.{key}"), value, 16..=most);
         }
+        self.range("store.wait_ms", self.config.store.wait.as_millis(), 10..=30_000);
+        self.range("store.unacknowledged", self.config.store.unacknowledged, 16..=1 << 20);
         self.range("capacity.mo_per_second", capacity.mo_per_second, 1..=1_000_000);
         self.range("capacity.ip_reassemblies", capacity.ip_reassemblies, 1..=1024);
         if capacity.identities < capacity.subscribers {

@@ -3,7 +3,7 @@
 use super::{
     Access, Admin, Aka, Backoff, Capacity, Eal, Exchange, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred,
     Node, NodeKind, NumberForm, Numbers, PeerPart, R1, R1Order, R1Trigger, RegEvent, ReportUnmatched,
-    RouteOn, Sharing, Timers, UnreachablePolicy,
+    RouteOn, Sharing, Store, Timers, UnreachablePolicy,
 };
 use crate::ident::Digits;
 use std::time::Duration;
@@ -57,6 +57,12 @@ impl Default for Capacity {
 impl Default for Eal {
     fn default() -> Self {
         Self { huge: false, memory_mb: 512, file_prefix: "ipsmgw".into(), extra: vec![] }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { path: None, wait: Duration::from_secs(2), unacknowledged: 65_536 }
     }
 }
 

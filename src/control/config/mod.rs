@@ -26,7 +26,7 @@ pub use network::{
     RegEvent, ReportUnmatched, Scscf, ScscfTransport, Timers, UnreachablePolicy,
 };
 pub use numbers::{NumberForm, NumberRule, NumberType, Numbers};
-pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node};
+pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node, Store};
 pub use screening::{Screening, ScreeningOperator, ScreeningPeer, default_action};
 pub use sip_limits::SipLimits;
 pub use ss7::{
@@ -84,6 +84,8 @@ pub struct Config {
     pub map_peers: Vec<MapPeer>,
     /// `[screening]`, if it is there.
     pub screening: Option<Screening>,
+    /// `[store]`.
+    pub store: Store,
     /// `[admin]`.
     pub admin: Admin,
     /// `[metrics]`.
@@ -175,6 +177,7 @@ impl Config {
             (source.sections("title"), source.sections("map_peer"), source.section("admin"));
         let (metrics, log) = (source.section("metrics"), source.section("log"));
         let application_servers = source.sections("application_server");
+        let store = source.section("store");
         let screening = source.section_if_there("screening");
         source.refuse_the_rest();
         let causes = causes.map(|changes| changes.apply(source));
@@ -197,6 +200,7 @@ impl Config {
             titles,
             map_peers,
             screening: screening?,
+            store: store?,
             admin: admin?,
             metrics: metrics?,
             log: log?,
@@ -244,6 +248,7 @@ impl Config {
                 *file = directory.join(&*file);
             }
         }
+        self.store.path = self.store.path.take().map(|path| directory.join(path));
         self.node.secret_file = self.node.secret_file.take().map(|file| directory.join(file));
         if let Some(screening) = &mut self.screening {
             screening.fill();

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// `[node]`: this gateway among others.
 #[derive(Clone, Debug, Deserialize)]
@@ -82,6 +83,20 @@ pub struct Eal {
     pub file_prefix: String,
     /// Further EAL arguments, as they are. Default none.
     pub extra: Vec<String>,
+}
+
+/// `[store]`: where registrations are kept, so that they outlive the process.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// The directory, made with mode 0700 if it is not there, relative to the configuration's. Default: none, registrations
+    /// are not kept, and whoever is registered is absent after a restart until he registers again.
+    pub path: Option<PathBuf>,
+    /// How long a REGISTER waits for the disk before it is refused with 503, in milliseconds: 10 to 30,000. Default 2,000.
+    #[serde(rename = "wait_ms", deserialize_with = "super::text::millis")]
+    pub wait: Duration,
+    /// Records that wait for the disk, at most: 16 to 1,048,576. With as many, registrations are refused. Default 65,536.
+    pub unacknowledged: u32,
 }
 
 /// `[admin]`: the admin API, which `ipsmgw show …` asks.

@@ -116,6 +116,7 @@ fn the_example_tells_the_true_defaults() {
         "registered_contexts_from",
         "targets",
         "rewrite",
+        "path",
     ];
     let full: Vec<_> = EXAMPLE
         .lines()
@@ -206,6 +207,8 @@ fn only_one_form_of_r1_exists_yet() {
 #[test]
 fn values_have_ranges() {
     refused("workers = 2", "workers = 0", "node.workers", &["0 is out of range", "1 to 64"]);
+    refused("# wait_ms = 2000", "wait_ms = 9", "store.wait_ms", &["9 is out of range", "10 to 30000"]);
+    refused("# unacknowledged = 65536", "unacknowledged = 1", "store.unacknowledged", &["16 to 1048576"]);
     refused("name = \"ims\"", "name = \"i ms\"", "port[0].name", &["no name"]);
     refused("# mtu = 1500", "mtu = 9000", "port[0].mtu", &["1280 to 1500"]);
     for (key, share) in [("loss", "1.5"), ("duplicate", "-0.1"), ("loss", "nan")] {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The most wildcarded identities that are known at a time: each costs a look where nobody is known otherwise.
-const WILDCARDS: usize = 64;
+pub(super) const WILDCARDS: usize = 64;
 /// Ranks of accesses are this far apart, so that q-values, in hundredths, decide within one.
 const RANK: u8 = 101;
 
@@ -47,7 +47,7 @@ impl Registrar {
         self.publish(now, *known, *network, request, binding, ends)
     }
 
-    fn binding(&self, served: &Network, joining: &Joining) -> Binding {
+    pub(super) fn binding(&self, served: &Network, joining: &Joining) -> Binding {
         let Joining { request, network, known, .. } = joining;
         let access = match request.registrant {
             Registrant::Scscf { .. } => AccessKind::Ims,
@@ -247,7 +247,7 @@ impl Registrar {
 
     /// The subscriber's new record: other bindings are kept, and identities too that registered apart. How many identities
     /// there is no room for.
-    fn record(
+    pub(super) fn record(
         &self,
         known: Known,
         request: &RegisterRequest,
@@ -434,7 +434,13 @@ impl Registrar {
     }
 
     pub(super) fn reply(&mut self, request: &RegisterRequest, outcome: RegisterOutcome) {
-        self.out.push((request.worker, ToWorker::RegisterDone(Box::new(outcome))));
+        match outcome.status {
+            200 if self.is_kept() => {
+                let awaited = self.awaited_by(request);
+                self.settling.answers.push((awaited, request.worker, Box::new(outcome)));
+            }
+            _ => self.out.push((request.worker, ToWorker::RegisterDone(Box::new(outcome)))),
+        }
     }
 
     fn date(&self, now: Time) -> Option<String> {

@@ -37,6 +37,10 @@ impl Registrar {
             self.counts.refused_realm += 1;
             return self.answer(now, &request, 403, &[]);
         };
+        // The HLR is not asked about somebody of whom it is not known yet what it was told.
+        if !self.is_loaded(Some(claim.imsi)) {
+            return self.answer(now, &request, 503, &[]);
+        }
         match self.examine(now, &claim, ue, &request) {
             Verdict::Authenticated => self.on_proved(now, claim, request),
             Verdict::Challenge(challenges) => self.challenge(&request, challenges),

@@ -29,7 +29,14 @@ impl Registrar {
             return self.r1.ended(now, send.operation, MapOutcome::NotSent);
         };
         let worker = self.worker(send.operation);
-        self.out.push((worker, ToWorker::Invoke(Box::new(operation))));
+        let operation = ToWorker::Invoke(Box::new(operation));
+        match send.request {
+            // What is owed to the HLR is written first: a life after this one would not know that it was told.
+            Request::Register | Request::Deregister if self.is_kept() => {
+                self.settling.sends.push((worker, operation));
+            }
+            _ => self.out.push((worker, operation)),
+        }
     }
 
     fn operation(&self, send: &Send) -> Option<MapOperation> {
@@ -116,6 +123,9 @@ impl Registrar {
     ) -> Result<Option<Vec<u8>>, UserError<'static>> {
         let argument =
             InsertSubscriberData::decode(&invoked.argument).map_err(|_| UserError::UnexpectedDataValue)?;
+        if let Some(imsi) = argument.imsi.filter(|_| invoked.within.is_none()) {
+            self.refuse_unloaded(imsi)?;
+        }
         let within = invoked.within.and_then(|operation| self.r1.party(operation));
         let parties = match (within, argument.imsi) {
             (Some(party), imsi) if imsi.is_none_or(|imsi| imsi == party.imsi) => vec![party],
@@ -143,6 +153,7 @@ impl Registrar {
     ) -> Result<Option<Vec<u8>>, UserError<'static>> {
         let argument =
             DeleteSubscriberData::decode(&invoked.argument).map_err(|_| UserError::UnexpectedDataValue)?;
+        self.refuse_unloaded(argument.imsi)?;
         let parties = self.parties(argument.imsi);
         if parties.is_empty() {
             return Err(UserError::UnidentifiedSubscriber);
@@ -164,6 +175,7 @@ impl Registrar {
     ) -> Result<Option<Vec<u8>>, UserError<'static>> {
         let argument =
             CancelLocation::decode(&invoked.argument).map_err(|_| UserError::UnexpectedDataValue)?;
+        self.refuse_unloaded(argument.imsi)?;
         for party in self.parties(argument.imsi) {
             self.cancel(now, party);
         }
@@ -185,6 +197,16 @@ impl Registrar {
             self.counts.invoked_refused += 1;
             return;
         };
+        self.counts.invoked += 1;
+        self.reset(now, &argument);
+        // Whoever is not restored yet would be as if the HLR knew of him.
+        if !self.restoring.loading.is_done() {
+            self.restoring.resets.push(argument);
+        }
+    }
+
+    /// The subscribers of an HLR that has restarted are registered once more.
+    pub(super) fn reset(&mut self, now: Time, argument: &Reset) {
         let config = self.config.clone();
         let is_its = |party: Party| {
             let network = config.networks.get(usize::from(party.network));
@@ -193,7 +215,6 @@ impl Registrar {
                 || argument.imsi_prefixes.iter().any(|prefix| party.imsi.digits().starts_with(*prefix))
         };
         let again = self.r1.reset(now, is_its);
-        self.counts.invoked += 1;
         tracing::warn!(hlr = %argument.hlr_number.digits, subscribers = again, "an HLR has restarted: its subscribers are registered again");
     }
 

@@ -39,6 +39,10 @@ impl Registrar {
             self.counts.refused_stale += 1;
             return self.answer_joining(now, &joining, 500, &[]);
         }
+        // Nobody hears of a registration that could not be kept; who was answered has it already.
+        if !joining.is_answered && self.is_refused_by_journal(now, &joining) {
+            return self.answer_joining(now, &joining, 503, &[]);
+        }
         let joining = Box::new(joining);
         match (self.party(network, known.imsi), self.order(network)) {
             (None, _) => {

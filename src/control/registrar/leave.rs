@@ -26,6 +26,9 @@ impl Registrar {
         network: u16,
         imsi: Option<Imsi>,
     ) {
+        if self.refuses_to_end(now) {
+            return self.answer(now, &request, 503, &[]);
+        }
         if self.ended.is_after(now, imsi, self.name_of(&request), &request) {
             self.counts.refused_stale += 1;
             return self.answer(now, &request, 500, &[]);

@@ -10,11 +10,15 @@ mod ended;
 mod hlr;
 mod identities;
 mod join;
+mod journal;
+mod kept;
 mod leave;
 mod r1;
 mod reg_event;
 mod reginfo;
+mod restore;
 mod service_info;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod trigger;
@@ -30,6 +34,8 @@ use crate::subscriber::{Binding, SubscriberId, Writer};
 use ahash::AHashMap;
 use ended::Ended;
 use join::Joining;
+pub use journal::{JournalCounts, Limits as JournalLimits};
+use kept::Kept;
 use leave::Leaving;
 pub use r1::R1Counts;
 use r1::{Event, Lack, Party, R1, Settled, Times};
@@ -110,7 +116,7 @@ pub type Outbox = Vec<(WorkerId, ToWorker)>;
 pub struct Registrar {
     config: Arc<Config>,
     subscribers: Subscribers,
-    writer: Writer,
+    writer: Kept,
     authenticator: Authenticator,
     r1: R1<Waiter>,
     reg_event: RegEvent,
@@ -129,6 +135,10 @@ pub struct Registrar {
     /// For each place of each stream thread, the last connection there that somebody registered by and that is gone.
     lost: AHashMap<(u8, u32), u32>,
     out: Outbox,
+    /// What is durable, and who waits for that.
+    settling: settle::Settling,
+    /// Who has been restored after the start.
+    restoring: restore::Restoring,
     /// What happened so far.
     pub counts: RegistrarCounts,
 }
@@ -162,6 +172,7 @@ impl Shown for Registrar {
         to.level(about, self.writer.len() as u64, self.config.capacity.subscribers.into());
         let about = ("subscriber", "", "unreclaimed", "Old records that wait for readers.");
         to.level(about, self.writer.unreclaimed() as u64, 0);
+        self.show_journal(to);
         let about = ("r1", "", "differing", "Subscribers of whom HLR and table differ, or may.");
         to.level(about, self.r1.differing() as u64, 0);
         let (watched, without) = self.reg_event.watched();
@@ -200,7 +211,7 @@ impl Registrar {
             names: key.derive("bindings"),
             config,
             subscribers,
-            writer,
+            writer: Kept::new(writer),
             authenticator,
             workers,
             calendar: None,
@@ -208,6 +219,8 @@ impl Registrar {
             ended: Ended::default(),
             lost: AHashMap::new(),
             out: vec![],
+            settling: settle::Settling::default(),
+            restoring: restore::Restoring::default(),
             counts: RegistrarCounts::default(),
         }
     }
@@ -244,11 +257,14 @@ impl Registrar {
         self.writer.assert_invariants();
         self.r1.assert_invariants();
         self.reg_event.assert_invariants();
+        self.writer.journal.assert_invariants();
     }
 
     /// Something that a worker says. What it brings about for workers is appended to `out`.
     pub fn handle(&mut self, now: Time, message: ToControl, out: &mut Outbox) {
+        self.writer.now = now;
         match message {
+            ToControl::Refreshed(subscriber) => self.writer.refreshed(subscriber),
             ToControl::Register(request) => self.on_register(now, *request),
             ToControl::Ended { operation, outcome } => self.r1.ended(now, operation, outcome),
             ToControl::Invoked(invoked) => self.on_invoked(now, &invoked),
@@ -266,19 +282,23 @@ impl Registrar {
 
     /// Deadlines have passed: HLRs that take too long, tries that are due, bindings that have ended.
     pub fn handle_timeout(&mut self, now: Time, out: &mut Outbox) {
+        self.writer.now = now;
         self.r1.handle_timeout(now);
         self.reg_event.handle_timeout(now);
         if now >= self.next_sweep {
             self.next_sweep = now + SWEEP;
             self.sweep(now);
+            self.settling.is_behind_due = true;
         }
+        self.settle_late(now);
         self.finish(now, out);
     }
 
     /// The earliest deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Time {
-        self.r1.poll_timeout().min(self.reg_event.poll_timeout()).min(self.next_sweep)
+        let exchanges = self.r1.poll_timeout().min(self.reg_event.poll_timeout());
+        exchanges.min(self.writer.journal.poll_timeout()).min(self.next_sweep)
     }
 
     /// Works off what the exchange with the HLRs has brought about.
@@ -299,6 +319,7 @@ impl Registrar {
         while let Some((worker, subscribe)) = self.reg_event.poll_send() {
             self.out.push((worker, ToWorker::Subscribe(Box::new(subscribe))));
         }
+        self.settle(now);
         out.append(&mut self.out);
     }
 
@@ -320,6 +341,9 @@ impl Registrar {
         };
         let known = self.find(served, &request);
         let known = self.complete(known, network, &request);
+        if !self.is_loaded(known.imsi) {
+            return self.answer(now, &request, 503, &[]);
+        }
         if request.expires_s == 0 {
             return self.on_deregister(now, request, network, known.imsi);
         }
@@ -392,6 +416,7 @@ impl Registrar {
         connection: ConnectionId,
         out: &mut Outbox,
     ) {
+        self.writer.now = now;
         // They are lost in the order in which the place was used.
         self.lost.insert((connection.thread, connection.slot), connection.generation);
         self.without_connection(now, source, connection);

@@ -148,6 +148,8 @@ struct Entry<W> {
     msisdn: Option<Msisdn>,
     /// When the HLR last answered that it has registered the subscriber.
     registered: Option<Time>,
+    /// The same in a life before this one, in seconds since 1970; 0: never.
+    told: u64,
     /// An operation has got no answer: the HLR may carry it out yet, even after those that follow.
     unanswered: bool,
     /// When what the HLR knows is to be made certain, since such an operation may have been carried out late.
@@ -168,6 +170,7 @@ impl<W> Entry<W> {
             queued: false,
             msisdn: None,
             registered: None,
+            told: 0,
             unanswered: false,
             confirm: None,
         }
@@ -223,6 +226,8 @@ pub(super) struct R1<W> {
     pace: Time,
     events: VecDeque<Event<W>>,
     sends: VecDeque<Send>,
+    /// Of whom what is owed may be another since this was emptied; some stand here more than once.
+    pub(super) changed: Vec<Party>,
     pub(super) counts: R1Counts,
 }
 
@@ -243,8 +248,36 @@ impl<W> R1<W> {
             pace: Time::ZERO,
             events: VecDeque::new(),
             sends: VecDeque::new(),
+            changed: vec![],
             counts: R1Counts::default(),
         }
+    }
+
+    /// A life before this one has left that the HLR knows us to serve `party`, or, where something `is_owed`, that it is to know
+    /// whether we do. The number, and when in seconds since 1970, are what it said last.
+    pub(super) fn restore(
+        &mut self,
+        now: Time,
+        party: Party,
+        (wanted, is_owed): (bool, bool),
+        (msisdn, told): (Option<Msisdn>, u64),
+    ) {
+        let known = if is_owed { Known::Unknown } else { Known::Registered };
+        let entry = self.entries.entry(party).or_insert_with(|| Entry::new(known));
+        (entry.wanted, entry.msisdn, entry.told) = (wanted, msisdn, told);
+        self.advance(now, party);
+    }
+
+    /// What the HLR is yet to be told, if that is to outlive the process: whether we serve `party`.
+    pub(super) fn owed(&self, party: Party) -> Option<bool> {
+        let entry = self.entries.get(&party)?;
+        let is_owed = !entry.agrees() || entry.unanswered || entry.confirm.is_some();
+        is_owed.then_some(entry.wanted)
+    }
+
+    /// When the HLR last said that it knows us to serve `party`: in this life, or in seconds since 1970 in one before.
+    pub(super) fn told(&self, party: Party) -> (Option<Time>, u64) {
+        self.entries.get(&party).map_or((None, 0), |entry| (entry.registered, entry.told))
     }
 
     /// The HLR shall know that we serve `party`, or that we don't. Gives `who` back if it does already; else what becomes
@@ -375,6 +408,7 @@ impl<W> R1<W> {
 
     /// Sends what is due for `party`, or puts it into the queue of those that wait for their turn.
     fn advance(&mut self, now: Time, party: Party) {
+        self.changed.push(party);
         let Some(entry) = self.entries.get_mut(&party) else { return };
         if entry.queued {
             return;
@@ -408,6 +442,7 @@ impl<W> R1<W> {
     fn send(&mut self, now: Time, party: Party) -> bool {
         let Some(entry) = self.entries.get_mut(&party) else { return false };
         entry.queued = false;
+        self.changed.push(party);
         let Some(request) = entry.next() else {
             self.tidy(party);
             return false;
@@ -531,6 +566,7 @@ impl<W> R1<W> {
     }
 
     fn tidy(&mut self, party: Party) {
+        self.changed.push(party);
         if self.entries.get(&party).is_some_and(|entry| entry.is_forgotten() && !entry.queued) {
             self.entries.remove(&party);
         }

@@ -305,6 +305,21 @@ impl RegEvent {
         true
     }
 
+    /// As [`RegEvent::watch`], of somebody whom a life before this one has watched; if he `was_there`, he is believed to be until
+    /// a document says otherwise.
+    pub(super) fn watch_again(&mut self, now: Time, watched: Watched, path: Path, was_there: bool) -> bool {
+        let is_watched = self.watch(now, watched, path);
+        let number = self.numbers.get(&watched);
+        if let Some(watch) = number.and_then(|number| self.watches.get_mut(number))
+            && was_there
+            && watch.version.is_none()
+        {
+            // The first document that is believed is a full one, which replaces it.
+            watch.contacts.insert(Default::default(), true);
+        }
+        is_watched
+    }
+
     fn start(&mut self, now: Time, watched: Watched, path: Path) {
         let number = self.next;
         self.next += 1;

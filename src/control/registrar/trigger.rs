@@ -45,6 +45,8 @@ pub(super) struct Holding {
     held: AHashMap<Watched, Held>,
     ends: BTreeMap<(Time, u64), Watched>,
     next: u64,
+    /// Who has come, gone or changed since this was emptied.
+    pub(super) changed: Vec<Watched>,
 }
 
 impl Holding {
@@ -54,11 +56,18 @@ impl Holding {
         let number = self.next;
         self.ends.insert((until, number), watched);
         self.held.insert(watched, Held { request, known, until, number });
+        self.changed.push(watched);
+    }
+
+    /// The REGISTER by which somebody is watched, and who that is.
+    pub(super) fn get(&self, watched: Watched) -> Option<(&RegisterRequest, Known)> {
+        self.held.get(&watched).map(|held| (&held.request, held.known))
     }
 
     fn take(&mut self, watched: Watched) -> Option<Held> {
         let held = self.held.remove(&watched)?;
         self.ends.remove(&(held.until, held.number));
+        self.changed.push(watched);
         Some(held)
     }
 
@@ -115,13 +124,7 @@ impl Registrar {
     }
 
     fn keep(&mut self, now: Time, watched: Watched, request: &RegisterRequest, known: Known) -> bool {
-        let path = Path {
-            worker: request.worker,
-            local: request.local,
-            remote: request.remote,
-            route: request.contact.unwrap_or(request.public_identity),
-        };
-        if !self.reg_event.watch(now, watched, path) {
+        if !self.reg_event.watch(now, watched, path_of(request)) {
             return false;
         }
         let mut request = request.clone();
@@ -132,6 +135,25 @@ impl Registrar {
         let until = now + Duration::from_secs(self.granted(&request).into());
         self.holding.put(watched, request, known, until);
         true
+    }
+
+    /// A life before this one has watched somebody's registration state: his S-CSCF is asked anew, and until it answers he is
+    /// believed to be as he was.
+    pub(super) fn watch_again(
+        &mut self,
+        now: Time,
+        watched: Watched,
+        request: RegisterRequest,
+        known: Known,
+    ) -> bool {
+        let was_there = self.binding_of(watched).is_some();
+        let is_watched = self.reg_event.watch_again(now, watched, path_of(&request), was_there);
+        if is_watched {
+            let until = now + Duration::from_secs(self.granted(&request).into());
+            self.holding.put(watched, request, known, until);
+            self.holding.changed.pop();
+        }
+        is_watched
     }
 
     fn version(&self, request: &RegisterRequest) -> Version {
@@ -249,6 +271,16 @@ impl Registrar {
                 None => self.unwatch(now, watched.network, &[watched.identity]),
             }
         }
+    }
+}
+
+/// How the S-CSCF is reached that has sent a REGISTER.
+fn path_of(request: &RegisterRequest) -> Path {
+    Path {
+        worker: request.worker,
+        local: request.local,
+        remote: request.remote,
+        route: request.contact.unwrap_or(request.public_identity),
     }
 }
 

@@ -229,7 +229,8 @@ pub(super) fn on_forward_sm(
     match found.or_else(|_| find(gateway, now, forward.imsi)) {
         Ok(subscriber) => begin(gateway, now, subscriber, &arrived, cx),
         Err(failure) => {
-            gateway.counts.mt_not_registered += u64::from(failure != Failure::UnidentifiedSubscriber);
+            gateway.counts.mt_not_registered += u64::from(matches!(failure, Failure::Absent(_)));
+            gateway.counts.mt_not_loaded += u64::from(failure == Failure::SystemFailure);
             gateway.counts.mt_unknown_subscriber += u64::from(failure == Failure::UnidentifiedSubscriber);
             send_result(gateway, now, asked, &MtResult::failed(failure), cx);
         }
@@ -279,6 +280,7 @@ fn find(gateway: &Gateway, now: Time, imsi: Option<Imsi>) -> Result<SubscriberId
     match gateway.subscribers.by_imsi(imsi) {
         Some(subscriber) if subscriber.is_registered(now) => Ok(subscriber.id()),
         Some(_) => Err(Failure::Absent(cause::DEREGISTERED)),
+        None if !gateway.config.loading.has(imsi) => Err(Failure::SystemFailure),
         None if gateway.serves(imsi) => Err(Failure::Absent(cause::DEREGISTERED)),
         None => Err(Failure::UnidentifiedSubscriber),
     }

@@ -64,11 +64,14 @@ fn room(users: u32) -> u32 {
     64 + 16 * users
 }
 
-fn config(associations: u16, users: u32) -> Config {
+fn config(associations: u16, users: u32, keeps: bool) -> Config {
     let names: Vec<_> = (0..associations).map(|at| format!("\"sg{at}\"")).collect();
     let (room, lives) = (room(users).to_string(), (20 * room(users)).to_string());
     let mut text =
         CONFIG.replace("ASSOCIATIONS", &names.join(", ")).replace("ROOM", &room).replace("LIVES", &lives);
+    if keeps {
+        text = text.replace("[ss7]", "[store]\npath = \"registrations\"\n[ss7]");
+    }
     for at in 0..associations {
         text += &format!(
             "[[association]]\nname = \"sg{at}\"\nrole = \"client\"\nlocal = [\"10.7.0.1\"]\nremote = [\"10.7.0.2\"]\n\
@@ -110,6 +113,7 @@ pub(crate) struct World {
     core: PeerId<CoreWorker>,
     associations: u16,
     users: u32,
+    keeps: bool,
 }
 
 impl Deref for World {
@@ -132,12 +136,21 @@ impl World {
         Self::with_clock(Clock::Jumps, associations, users, seed)
     }
 
+    /// The same with a gateway that keeps registrations.
+    pub(crate) fn kept(associations: u16, users: u32, seed: u64) -> Self {
+        Self::build(Clock::Jumps, associations, users, seed, true)
+    }
+
     /// The same on a clock that goes like this; if not by jumps, everything takes as long as one of its steps.
     pub(crate) fn with_clock(clock: Clock, associations: u16, users: u32, seed: u64) -> Self {
+        Self::build(clock, associations, users, seed, false)
+    }
+
+    fn build(clock: Clock, associations: u16, users: u32, seed: u64, keeps: bool) -> Self {
         let mut simulation = Simulation::new(seed);
         simulation.clock = clock;
         let bridges = [simulation.add_bridge(), simulation.add_bridge()];
-        let config = config(associations, users);
+        let config = config(associations, users, keeps);
         let subscribers = Subscribers::load(&config).expect("no files");
         let gateway = simulation.add_gateway("gateway", &bridges, config, subscribers).expect("a gateway");
         let core = simulation
@@ -149,7 +162,7 @@ impl World {
                 simulation.set_quality(bridge, Quality { delay: step, ..Quality::PERFECT });
             }
         }
-        let mut world = Self { simulation, gateway, core, associations, users };
+        let mut world = Self { simulation, gateway, core, associations, users, keeps };
         world.until_active();
         for user in 0..users {
             world.on_core(|core, now, cx| core.register(now, user, 3600, cx));
@@ -214,11 +227,11 @@ impl World {
         self.simulation
     }
 
-    /// The gateway dies, and comes back as another life that knows nothing.
+    /// The gateway dies, and comes back as another life that knows nothing but what was kept.
     pub(crate) fn crash(&mut self) {
         let gateway = self.gateway;
         self.simulation.crash(gateway);
-        let config = config(self.associations, self.users);
+        let config = config(self.associations, self.users, self.keeps);
         let subscribers = Subscribers::load(&config).expect("no files");
         self.simulation.start(gateway, config, subscribers).expect("a gateway");
     }

@@ -92,7 +92,6 @@ impl ServerKey {
     }
 
     /// A key that no request has.
-    #[cfg(test)]
     pub(crate) const fn numbered(number: u128) -> Self {
         Self(number)
     }

@@ -1,0 +1,406 @@
+//! The rows of the store: what there is to restore of a subscriber, of what an HLR is owed, and of whom is watched.
+//!
+//! A key is kind and shard, then the name. A value begins with the number of the record that wrote it. What is restored lives
+//! for as long again as it was granted, so that rows have spans and no times.
+
+use super::octets::{Octets, address, digits, identity, several, text};
+use super::{Name, RowKey};
+use crate::base::{Connection, ConnectionId, Time};
+use crate::codec::Reader;
+use crate::control::registrar::r1::Party;
+use crate::control::registrar::reg_event::Watched;
+use crate::control::store::Kind;
+use crate::control::subscribers::Known;
+use crate::gateway::mailbox::{RegisterRequest, Registrant};
+use crate::ident::{Identity, Imsi, Msisdn, Wildcard, WorkerId};
+use crate::stack::Deferred;
+use crate::subscriber::{AccessKind, AccessNetworkInfo, Binding, Loading, Record, Subscriber};
+
+/// A stream of a life before this one: no connection has this name, so that nothing is sent by it.
+const GONE: ConnectionId = ConnectionId { thread: u8::MAX, slot: u32::MAX, generation: u32::MAX };
+
+/// The places of served networks in the configuration and, which no change of that moves, in the store.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Networks {
+    /// By the place in the configuration.
+    stored: Vec<u16>,
+    /// By the place in the store; none: it is served no more.
+    served: Vec<Option<u16>>,
+}
+
+impl Networks {
+    /// `served` are the names in the configuration, `stored` those in the store, which has all of these and perhaps others.
+    pub(crate) fn new(served: &[String], stored: &[String]) -> Self {
+        let place = |name: &String, names: &[String]| {
+            names.iter().position(|it| it == name).and_then(|at| u16::try_from(at).ok())
+        };
+        Self {
+            stored: served.iter().map(|name| place(name, stored).unwrap_or(u16::MAX)).collect(),
+            served: stored.iter().map(|name| place(name, served)).collect(),
+        }
+    }
+
+    fn stored(&self, network: u16) -> u16 {
+        self.stored.get(usize::from(network)).copied().unwrap_or(u16::MAX)
+    }
+
+    fn served(&self, stored: u16) -> Option<u16> {
+        self.served.get(usize::from(stored)).copied().flatten()
+    }
+}
+
+/// A row that is not what was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Unreadable;
+
+impl Name {
+    /// What the row of a subscriber is called.
+    pub(crate) fn of(record: &Record) -> Option<Self> {
+        let by_msisdn = || record.msisdn().map(Self::Msisdn);
+        let by_identity = || record.default_identity().map(Self::Identity);
+        record.imsi().map(Self::Imsi).or_else(by_msisdn).or_else(by_identity)
+    }
+
+    pub(crate) fn shard(&self) -> u8 {
+        match self {
+            Self::Imsi(imsi) => Loading::shard_of_imsi(*imsi),
+            Self::Msisdn(msisdn) => Loading::shard_of(&msisdn.digits().to_u128().to_be_bytes()),
+            Self::Identity(identity) => Loading::shard_of(identity.as_bytes()),
+        }
+    }
+}
+
+/// The key of a row.
+pub(crate) fn key_of(row: &RowKey, networks: &Networks) -> Box<[u8]> {
+    let mut key = Octets::default();
+    match row {
+        RowKey::Subscriber(name) => {
+            key.u8(Kind::Subscriber as u8);
+            key.u8(name.shard());
+            match name {
+                Name::Imsi(imsi) => {
+                    key.u8(1);
+                    key.digits(Some(imsi.digits()));
+                }
+                Name::Msisdn(msisdn) => {
+                    key.u8(2);
+                    key.digits(Some(msisdn.digits()));
+                }
+                Name::Identity(identity) => {
+                    key.u8(3);
+                    key.identity(Some(*identity));
+                }
+            }
+        }
+        RowKey::Owed(party) => {
+            key.u8(Kind::Owed as u8);
+            key.u8(Loading::shard_of_imsi(party.imsi));
+            key.u16(networks.stored(party.network));
+            key.digits(Some(party.imsi.digits()));
+        }
+        RowKey::Watched(watched) => {
+            key.u8(Kind::Watched as u8);
+            key.u8(Loading::shard_of(watched.identity.as_bytes()));
+            key.u16(networks.stored(watched.network));
+            key.identity(Some(watched.identity));
+        }
+    }
+    key.0.into()
+}
+
+/// What a key names; `Ok(None)`: something about a network that is served no more.
+pub(crate) fn read_key(key: &[u8], networks: &Networks) -> Result<Option<RowKey>, Unreadable> {
+    let mut key = Reader::new(key);
+    let read = |key: &mut Reader<'_>| {
+        let kind = key.u8()?;
+        let _shard = key.u8()?;
+        Some(match kind {
+            kind if kind == Kind::Subscriber as u8 => Some(RowKey::Subscriber(match key.u8()? {
+                1 => Name::Imsi(Imsi::new(digits(key)??)?),
+                2 => Name::Msisdn(Msisdn::new(digits(key)??)?),
+                3 => Name::Identity(identity(key)??),
+                _ => return None,
+            })),
+            kind if kind == Kind::Owed as u8 => {
+                let network = networks.served(key.u16()?);
+                let imsi = Imsi::new(digits(key)??)?;
+                network.map(|network| RowKey::Owed(Party { network, imsi }))
+            }
+            kind if kind == Kind::Watched as u8 => {
+                let network = networks.served(key.u16()?);
+                let identity = identity(key)??;
+                network.map(|network| RowKey::Watched(Watched { network, identity }))
+            }
+            _ => return None,
+        })
+    };
+    read(&mut key).filter(|_| key.is_empty()).ok_or(Unreadable)
+}
+
+/// A subscriber with his bindings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SubscriberRow {
+    /// What was registered. Bindings by networks that are served no more are not here.
+    pub(crate) record: Record,
+    /// How long each binding lives from now on, in seconds: as long as it was granted.
+    pub(crate) periods: Vec<u32>,
+    /// When the HLR last said that it knows us to serve him, in seconds since 1970; 0 if it did not.
+    pub(crate) told: u64,
+    /// Whether his number is the one that the HLR told.
+    pub(crate) is_number_told: bool,
+    /// Bindings that were left out.
+    pub(crate) left_out: usize,
+}
+
+impl SubscriberRow {
+    /// The value of a subscriber's row.
+    pub(crate) fn write(
+        sequence: u64,
+        subscriber: &Subscriber<'_>,
+        periods: &[u32],
+        (told, is_number_told): (u64, bool),
+        networks: &Networks,
+    ) -> Box<[u8]> {
+        let record = subscriber.record();
+        let mut row = Octets(Vec::with_capacity(320));
+        row.u64(sequence);
+        row.digits(record.imsi().map(Imsi::digits));
+        row.digits(record.msisdn().map(Msisdn::digits));
+        row.identity(record.private_identity());
+        row.u64(told);
+        row.u8(is_number_told.into());
+        row.u8(record.identities().len() as u8);
+        for (identity, set) in record.in_their_sets() {
+            row.identity(Some(identity));
+            row.u8(set);
+        }
+        row.u8(record.ends().len() as u8);
+        record.ends().iter().for_each(|(set, _)| row.u8(*set));
+        row.u8(record.bindings().len() as u8);
+        for (at, binding) in record.bindings().enumerate() {
+            row.u32(periods.get(at).copied().unwrap_or(0));
+            // A worker's refreshes have raised it.
+            let binding = Binding { sequence: subscriber.sequence(at), ..binding };
+            write_binding(&mut row, &binding, networks);
+        }
+        row.0.into()
+    }
+
+    /// Reads one; times of identities that registered apart begin at `now`.
+    pub(crate) fn read(now: Time, row: &[u8], networks: &Networks) -> Result<Self, Unreadable> {
+        let mut row = Reader::new(row);
+        read_subscriber(now, &mut row, networks).filter(|_| row.is_empty()).ok_or(Unreadable)
+    }
+}
+
+fn read_subscriber(now: Time, row: &mut Reader<'_>, networks: &Networks) -> Option<SubscriberRow> {
+    let _sequence = word(row)?;
+    let imsi = digits(row)?.map(|digits| Imsi::new(digits).ok_or(())).transpose().ok()?;
+    let msisdn = digits(row)?.map(|digits| Msisdn::new(digits).ok_or(())).transpose().ok()?;
+    let private = identity(row)?;
+    let told = word(row)?;
+    let is_number_told = row.u8()? != 0;
+    let identities = several(row, Record::IDENTITIES, |row| Some((identity(row)??, row.u8()?)))?;
+    let ends = several(row, usize::from(u8::MAX), |row| row.u8())?;
+    let all = several(row, Record::BINDINGS, |row| Some((row.u32()?, read_binding(row, networks)?)))?;
+    let count = all.len();
+    let (periods, bindings): (Vec<_>, Vec<_>) =
+        all.into_iter().filter_map(|(period, binding)| Some((period, binding?))).unzip();
+    let (identities, sets): (Vec<_>, Vec<_>) = identities.into_iter().unzip();
+    let is_ims = |binding: &Binding| binding.access == AccessKind::Ims;
+    let of_sets = bindings.iter().position(is_ims).and_then(|at| periods.get(at));
+    let end = now + core::time::Duration::from_secs(of_sets.copied().unwrap_or(0).into());
+    let ends: Vec<_> = ends.into_iter().map(|set| (set, end)).collect();
+    let record = Record::new(imsi, msisdn, private, &identities, &bindings)?.in_sets(&sets).until(&ends);
+    Some(SubscriberRow { left_out: count - bindings.len(), record, periods, told, is_number_told })
+}
+
+fn write_binding(row: &mut Octets, binding: &Binding, networks: &Networks) {
+    let Binding {
+        access,
+        priority,
+        contact,
+        remote,
+        target,
+        local,
+        connection,
+        network,
+        access_network_info,
+        fingerprint,
+        registration,
+        device,
+        call,
+        sequence,
+    } = binding;
+    row.u16(networks.stored(*network));
+    row.u8(match access {
+        AccessKind::Ims => 1,
+        AccessKind::Direct => 2,
+    });
+    row.u8(*priority);
+    row.identity(Some(*contact));
+    row.address(*remote);
+    row.address(*target);
+    row.address(*local);
+    write_connection(row, *connection);
+    row.text(access_network_info.as_str().as_bytes());
+    for number in [fingerprint, registration, device, call] {
+        row.u64(*number);
+    }
+    row.u32(*sequence);
+}
+
+/// `Some(None)`: a binding by a network that is served no more.
+fn read_binding(row: &mut Reader<'_>, networks: &Networks) -> Option<Option<Binding>> {
+    let network = networks.served(row.u16()?);
+    let access = match row.u8()? {
+        1 => AccessKind::Ims,
+        2 => AccessKind::Direct,
+        _ => return None,
+    };
+    let binding = Binding {
+        access,
+        priority: row.u8()?,
+        contact: identity(row)??,
+        remote: address(row)?,
+        target: address(row)?,
+        local: address(row)?,
+        connection: read_connection(row)?,
+        network: network.unwrap_or(0),
+        access_network_info: AccessNetworkInfo::new(text(row)?),
+        fingerprint: word(row)?,
+        registration: word(row)?,
+        device: word(row)?,
+        call: word(row)?,
+        sequence: row.u32()?,
+    };
+    Some(network.map(|_| binding))
+}
+
+/// Of a stream only what it was is kept: it ends with the process.
+fn write_connection(row: &mut Octets, connection: Option<Connection>) {
+    row.u8(match connection {
+        None => 0,
+        Some(Connection { secure: false, .. }) => 1,
+        Some(Connection { secure: true, .. }) => 2,
+    });
+}
+
+fn read_connection(row: &mut Reader<'_>) -> Option<Option<Connection>> {
+    match row.u8()? {
+        0 => Some(None),
+        kind @ 1..=2 => Some(Some(Connection { id: GONE, secure: kind == 2 })),
+        _ => None,
+    }
+}
+
+/// What an HLR is yet to be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OwedRow {
+    /// That the subscriber is registered here, or that he is not.
+    pub(crate) wanted: bool,
+}
+
+impl OwedRow {
+    pub(crate) fn write(self, sequence: u64) -> Box<[u8]> {
+        let mut row = Octets::default();
+        row.u64(sequence);
+        row.u8(self.wanted.into());
+        row.0.into()
+    }
+
+    pub(crate) fn read(row: &[u8]) -> Result<Self, Unreadable> {
+        let mut row = Reader::new(row);
+        let read = word(&mut row).and_then(|_| row.u8());
+        match read.filter(|_| row.is_empty()) {
+            Some(wanted @ 0..=1) => Ok(Self { wanted: wanted == 1 }),
+            _ => Err(Unreadable),
+        }
+    }
+}
+
+/// Whose registration state is watched: the REGISTER that says so, without what nobody asks for any more.
+pub(crate) struct WatchedRow {
+    pub(crate) request: RegisterRequest,
+    pub(crate) known: Known,
+}
+
+impl WatchedRow {
+    pub(crate) fn write(sequence: u64, request: &RegisterRequest, known: Known) -> Box<[u8]> {
+        let mut row = Octets(Vec::with_capacity(320));
+        row.u64(sequence);
+        row.digits(known.imsi.map(Imsi::digits));
+        row.digits(known.msisdn.map(Msisdn::digits));
+        row.identity(request.contact);
+        row.address(request.remote);
+        row.address(request.local);
+        write_connection(&mut row, request.connection);
+        row.u32(request.expires_s);
+        row.u64(request.call);
+        row.u32(request.sequence);
+        row.text(request.access_network_info.as_str().as_bytes());
+        row.u64(request.fingerprint);
+        let (private, associated, wildcards): (_, &[Identity], &[Wildcard]) = match &request.registrant {
+            Registrant::Scscf { private_identity, associated, wildcards, .. } => {
+                (*private_identity, associated, wildcards)
+            }
+            Registrant::Ue(_) => (None, &[], &[]),
+        };
+        row.identity(private);
+        let others: Vec<Identity> = associated.iter().copied().take(Record::IDENTITIES).collect();
+        row.u8(others.len() as u8);
+        others.iter().for_each(|identity| row.identity(Some(*identity)));
+        row.u8(wildcards.len().min(Record::IDENTITIES) as u8);
+        wildcards.iter().take(Record::IDENTITIES).for_each(|it| row.identity(Some(it.identity())));
+        row.0.into()
+    }
+
+    /// Reads one; a worker of `workers` sends for it.
+    pub(crate) fn read(row: &[u8], watched: Watched, workers: u8) -> Result<Self, Unreadable> {
+        let mut row = Reader::new(row);
+        read_watched(&mut row, watched, workers).filter(|_| row.is_empty()).ok_or(Unreadable)
+    }
+}
+
+fn read_watched(row: &mut Reader<'_>, watched: Watched, workers: u8) -> Option<WatchedRow> {
+    let _sequence = word(row)?;
+    let imsi = digits(row)?.map(|digits| Imsi::new(digits).ok_or(())).transpose().ok()?;
+    let msisdn = digits(row)?.map(|digits| Msisdn::new(digits).ok_or(())).transpose().ok()?;
+    let contact = identity(row)?;
+    let (remote, local) = (address(row)?, address(row)?);
+    let connection = read_connection(row)?;
+    let (expires_s, call, sequence) = (row.u32()?, word(row)?, row.u32()?);
+    let access_network_info = AccessNetworkInfo::new(text(row)?);
+    let fingerprint = word(row)?;
+    let private_identity = identity(row)?;
+    let associated = several(row, Record::IDENTITIES, |row| identity(row)?)?;
+    let wildcards = several(row, Record::IDENTITIES, |row| Wildcard::new(identity(row)??))?;
+    let registrant = Registrant::Scscf {
+        network: watched.network,
+        private_identity,
+        associated,
+        wildcards,
+        service_info: vec![],
+    };
+    let spread = Loading::shard_of(watched.identity.as_bytes());
+    let request = RegisterRequest {
+        registrant,
+        public_identity: watched.identity,
+        contact,
+        remote,
+        local,
+        connection,
+        expires_s,
+        call,
+        sequence,
+        access_network_info,
+        worker: WorkerId(spread % workers.max(1)),
+        reply_to: Deferred::NOBODY,
+        fingerprint,
+    };
+    Some(WatchedRow { request, known: Known { imsi, msisdn } })
+}
+
+fn word(row: &mut Reader<'_>) -> Option<u64> {
+    row.array().map(u64::from_be_bytes)
+}
