@@ -228,6 +228,8 @@ pub fn build<IO: PacketIo>(
     let (writer, readers) = table(&TableConfig {
         subscribers: config.capacity.subscribers as usize,
         identities: config.capacity.identities as usize,
+        // Half as much as an identity takes whose domain many share.
+        details: config.capacity.identities as usize / 2,
         addresses: config.capacity.subscribers as usize,
         readers: io.len(),
         key: key.derive("subscribers"),

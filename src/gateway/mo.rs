@@ -229,7 +229,7 @@ pub(super) fn accept(
         false => gateway.scscf_address(network, message.request.source).unwrap_or(binding.target),
     };
     let mut tried = Tried::default();
-    tried.add(binding);
+    tried.add(&binding);
     let mo = Mo {
         awaiting: Awaiting::Outcome,
         network,
@@ -490,7 +490,7 @@ pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, sta
         return give_up(gateway, now, key, cx);
     };
     gateway.counts.mo_report_again += 1;
-    mo.tried.add(binding);
+    mo.tried.add(&binding);
     mo.network = binding.network;
     mo.direct = binding.access == AccessKind::Direct;
     mo.originator = identity;

@@ -8,7 +8,7 @@ use crate::control::config::{Access, Network};
 use crate::control::subscribers::Known;
 use crate::gateway::mailbox::{Flow, RegisterOutcome, RegisterRequest, Registrant, ToWorker, Version};
 use crate::ident::{Identity, Msisdn, Wildcard, WorkerId};
-use crate::subscriber::{AccessKind, Binding, Record, Refused, Subscriber, SubscriberId};
+use crate::subscriber::{AccessKind, Binding, Published, Record, Refused, Subscriber, SubscriberId};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -453,7 +453,11 @@ fn versions<'a>(subscriber: &Subscriber<'a>) -> impl Iterator<Item = (Binding, V
 
 /// A subscriber's identities once `request` is registered, and the set of each. A set that is told whole replaces what it
 /// was before; what registered apart from it stays, and where nothing is told, everything.
-fn sets_of(known: Known, request: &RegisterRequest, present: Option<&Record>) -> (Vec<Identity>, Vec<u8>) {
+fn sets_of(
+    known: Known,
+    request: &RegisterRequest,
+    present: Option<Published<'_>>,
+) -> (Vec<Identity>, Vec<u8>) {
     let before: Vec<(Identity, u8)> = present.map(|it| it.in_their_sets().collect()).unwrap_or_default();
     let is_ims = matches!(request.registrant, Registrant::Scscf { .. });
     let of = |identity: &Identity| before.iter().find(|(it, _)| it == identity).map(|(_, set)| *set);

@@ -123,7 +123,7 @@ impl Registrar {
         let Some(subscriber) = self.writer.get(id) else { return false };
         let record = subscriber.record();
         let is_its = |it: &Binding| it.access == AccessKind::Ims && it.network == network;
-        let registered = subscriber.registered(now).any(|(_, binding)| is_its(binding));
+        let registered = subscriber.registered(now).any(|(_, binding)| is_its(&binding));
         let Some(set) = record.set_of(identity).filter(|_| registered) else { return false };
         let left = self.leave_set(id, set);
         self.counts.deregistered_identity += u64::from(left);

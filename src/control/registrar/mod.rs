@@ -466,7 +466,7 @@ impl Registrar {
         let network = bindings.find(|binding| names.contains(&binding.registration))?.network;
         let party = self.party(network, subscriber.record().imsi())?;
         let stays = |binding: &Binding| binding.network == network && !names.contains(&binding.registration);
-        let others = subscriber.registered(now).any(|(_, binding)| stays(binding));
+        let others = subscriber.registered(now).any(|(_, binding)| stays(&binding));
         (!others && !self.r1.is_registering(party)).then_some(party)
     }
 
