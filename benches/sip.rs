@@ -18,9 +18,22 @@ use measure::Figures;
 use messages::{MIX, mix};
 use requests::Request;
 
-/// What the gateway takes from a request, each part checked: what the message has of it, and headers that are asked for.
+/// What the gateway takes from a request, each part checked: a message notes where its parts are, and those are taken here
+/// that the gateway asks for.
 struct Fields<'a> {
     message: sip::Message<'a>,
+    method: sip::Method<'a>,
+    target: Option<sip::Uri<'a>>,
+    branch: Option<&'a [u8]>,
+    sent_by: (&'a [u8], &'a [u8], Option<u16>),
+    from_tag: Option<&'a [u8]>,
+    to_tag: Option<&'a [u8]>,
+    call_id: &'a [u8],
+    cseq: u32,
+    asserted: Option<sip::Uri<'a>>,
+    media_type: Option<(&'a [u8], &'a [u8])>,
+    contact: Option<&'a [u8]>,
+    body: &'a [u8],
     access: Option<&'a [u8]>,
     charging: Option<&'a [u8]>,
     route: Option<&'a [u8]>,
@@ -31,7 +44,20 @@ struct Fields<'a> {
 #[inline(always)]
 fn read<R>(text: &[u8], slots: &mut Slots, see: impl FnOnce(&Fields<'_>) -> R) -> R {
     let message = sip::Message::parse(text, slots).expect("a good request");
+    let via = message.top_via();
     see(&Fields {
+        method: message.method(),
+        target: message.target(),
+        branch: via.branch,
+        sent_by: (via.transport, via.sent_by_host, via.sent_by_port),
+        from_tag: message.from().tag(),
+        to_tag: message.to().tag(),
+        call_id: message.call_id(),
+        cseq: message.cseq().0,
+        asserted: message.asserted_uris().next(),
+        media_type: message.content_type().map(|it| (it.kind, it.subtype)),
+        contact: message.contact().map(|contact| contact.uri),
+        body: message.body(),
         access: message.header(Name::PAccessNetworkInfo),
         charging: message.header(Name::PChargingVector),
         route: message.header(Name::Route),
@@ -44,18 +70,21 @@ fn read<R>(text: &[u8], slots: &mut Slots, see: impl FnOnce(&Fields<'_>) -> R) -
 fn check(request: &Request, slots: &mut Slots) {
     read(&request.text, slots, |found| {
         let (said, message) = (&request.said, &found.message);
-        assert_eq!(message.method().text(), said.method.as_bytes());
-        assert_eq!(message.top_via().branch, Some(said.branch.as_bytes()));
-        assert_eq!(message.from().tag(), Some(said.tag.as_bytes()));
-        assert_eq!(message.call_id(), said.call_id.as_bytes());
-        assert_eq!(message.cseq().0, said.cseq);
-        assert_eq!(message.body(), said.body);
-        assert!(message.target().is_some_and(|uri| !uri.user.is_empty() || !uri.host.is_empty()));
-        assert!(message.max_forwards().is_some() && message.content_type().is_some());
+        assert_eq!(found.method.text(), said.method.as_bytes());
+        assert_eq!(found.branch, Some(said.branch.as_bytes()));
+        assert_eq!((found.sent_by.0, found.sent_by.2), (&b"UDP"[..], Some(5060)));
+        assert!(found.sent_by.1.ends_with(b".home1.net"));
+        assert_eq!(found.from_tag, Some(said.tag.as_bytes()));
+        assert_eq!(found.to_tag, None);
+        assert_eq!(found.call_id, said.call_id.as_bytes());
+        assert_eq!(found.cseq, said.cseq);
+        assert_eq!(found.body, said.body);
+        assert!(found.target.is_some_and(|uri| !uri.user.is_empty() || !uri.host.is_empty()));
+        assert!(message.max_forwards().is_some() && found.media_type.is_some());
         assert!(found.access.is_some() && found.charging.is_some() && found.is_plain);
-        assert!(message.asserted_uris().next().is_some() == (said.method == "MESSAGE"));
+        assert!(found.asserted.is_some() == (said.method == "MESSAGE"));
         assert!(found.route.is_some() == (said.method == "MESSAGE"));
-        assert!(message.contact().is_some() == (said.method == "REGISTER"));
+        assert!(found.contact.is_some() == (said.method == "REGISTER"));
         assert!(message.expires().is_some() == (said.method == "REGISTER"));
     });
 }

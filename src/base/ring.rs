@@ -64,6 +64,13 @@ impl<T: Send> Producer<T> {
         Ok(())
     }
 
+    /// Whether there is no room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let tail = self.shared.tail.0.load(Ordering::Relaxed);
+        tail.wrapping_sub(self.shared.head.0.load(Ordering::Acquire)) > self.shared.mask
+    }
+
     /// Whether the reading end is gone.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {

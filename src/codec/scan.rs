@@ -8,7 +8,7 @@ pub const MOST: usize = 4096;
 const BEFORE: usize = 64;
 const BEHIND: usize = 320;
 
-/// How many octets a window shows.
+/// No window shows as many octets; each shows 57 at the least.
 pub const SHOWN: usize = 64;
 
 /// Octets that may be looked at from a window's beginning, and around the end of a line.
@@ -66,26 +66,33 @@ impl Marks {
         u64::from_le_bytes(*self.octets(at))
     }
 
+    /// The stops from a place on, 57 places at the least.
+    #[inline(always)]
+    fn bits(&self, at: usize) -> u64 {
+        let bits = self.stops.get(at / 8..).and_then(|from| from.first_chunk());
+        bits.map_or(0, |bits| u64::from_le_bytes(*bits)) >> (at % 8)
+    }
+
     /// A window that begins at a place.
     #[inline(always)]
     #[must_use]
     pub fn window(&self, at: usize) -> Window<'_> {
         let at = at % MOST;
-        let (near, shift) = (self.stops.get(at / 8..).and_then(|from| from.first_chunk::<9>()), at % 8);
-        let (low, high) = match near {
-            Some([low @ .., high]) => (u64::from_le_bytes(*low), u64::from(*high)),
-            None => (0, 0),
-        };
-        Window { octets: self.octets(at), bits: low >> shift | high << 1 << (63 - shift) }
+        Window { octets: self.octets(at), bits: self.bits(at) }
     }
 
-    /// The places of the control characters before `at` that follow none, the last one first.
+    /// The control characters before `at` that follow none, 64 places at a time, the last ones first: the last place of
+    /// these, and a bit for each, that of the last place highest.
     #[inline(always)]
-    #[must_use]
-    pub fn ends_before(&self, at: usize) -> Ends<'_> {
+    pub fn ends_before(&self, at: usize) -> impl Iterator<Item = (usize, u64)> {
         let at = at % MOST;
-        let word = self.ends.get(at / 64).copied().unwrap_or(0) & !(u64::MAX << (at % 64));
-        Ends { ends: &self.ends, at: at / 64, word }
+        let ends = self.ends.get(..at / 64 + 1).unwrap_or(&[]);
+        let mut shown = !(u64::MAX << (at % 64));
+        ends.iter().enumerate().rev().map(move |(block, ends)| {
+            let ends = ends & shown;
+            shown = u64::MAX;
+            (64 * block + 63, ends)
+        })
     }
 
     /// What stands around a place.
@@ -94,37 +101,13 @@ impl Marks {
     pub fn edge(&self, at: usize) -> Edge<'_> {
         let at = at % MOST;
         let octets = self.text.get(BEFORE + at - 1..).and_then(|from| from.first_chunk());
-        let bits = self.stops.get((at + 2) / 8..).and_then(|from| from.first_chunk());
-        let bits = bits.map_or(0, |bits| u64::from_le_bytes(*bits)) >> ((at + 2) % 8);
-        Edge { octets: octets.unwrap_or(&[0; EDGE]), bits }
+        Edge { octets: octets.unwrap_or(&[0; EDGE]), bits: self.bits(at + 2) }
     }
 }
 
 impl Default for Marks {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// See [`Marks::ends_before`].
-#[derive(Clone, Copy, Debug)]
-pub struct Ends<'a> {
-    ends: &'a [u64; MOST / 64],
-    at: usize,
-    word: u64,
-}
-
-impl Iterator for Ends<'_> {
-    type Item = usize;
-    #[inline(always)]
-    fn next(&mut self) -> Option<usize> {
-        while self.word == 0 {
-            self.at = self.at.checked_sub(1)?;
-            self.word = *self.ends.get(self.at)?;
-        }
-        let bit = self.word.leading_zeros() ^ 63;
-        self.word ^= 1 << bit;
-        Some(64 * self.at + bit as usize)
     }
 }
 
@@ -151,8 +134,7 @@ impl<'a> Edge<'a> {
         u32::from_be_bytes([self.octets[1], self.octets[2], self.octets[3], self.octets[4]])
     }
 
-    /// A window that begins two octets behind the place; of its stops only those are in it that are less than 57 octets
-    /// from there.
+    /// A window that begins two octets behind the place.
     #[inline(always)]
     #[must_use]
     pub fn window_behind(&self) -> Window<'a> {
@@ -161,7 +143,7 @@ impl<'a> Edge<'a> {
     }
 }
 
-/// The octets from a place on, and which of the first ones are not plain.
+/// The octets from a place on, and which of the first ones are not plain: those that it shows, 57 at the least.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
     octets: &'a [u8; WINDOW],
@@ -409,18 +391,35 @@ impl Vectors {
 mod with {
     use super::{BEFORE, EMPTY_LINE, GROUPS, Marks, PLAIN_OR_CONTROL, Task, Vectors, nibbles};
     use core::arch::x86_64::{
-        __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,
-        _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
-        _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
+        __m256i, _bextr2_u64, _mm_loadu_si128, _mm256_and_si256, _mm256_broadcastsi128_si256,
+        _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
     };
+    use core::sync::atomic::{AtomicU8, Ordering};
+
+    /// What the processor has, once it has been asked.
+    static KNOWN: AtomicU8 = AtomicU8::new(0);
+    const NONE: u8 = 1;
+    const SOME: u8 = 2;
 
     impl Vectors {
         /// Asks the processor, once: later the answer is known.
         #[inline]
         #[must_use]
         pub fn detect() -> Option<Self> {
+            match KNOWN.load(Ordering::Relaxed) {
+                NONE => None,
+                SOME => Some(Self(())),
+                _ => Self::ask(),
+            }
+        }
+
+        #[cold]
+        fn ask() -> Option<Self> {
             use std::arch::is_x86_feature_detected as has;
-            (has!("avx2") && has!("bmi1") && has!("bmi2") && has!("lzcnt")).then_some(Self(()))
+            let found = has!("avx2") && has!("bmi1") && has!("bmi2") && has!("lzcnt");
+            KNOWN.store(if found { SOME } else { NONE }, Ordering::Relaxed);
+            found.then_some(Self(()))
         }
 
         /// Does a task.
@@ -551,7 +550,7 @@ mod with {
     /// Marks so many octets; `before` says which of those before them are control characters. Gives the place of the first
     /// octet that is one and is so the third one before it.
     #[inline]
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,bmi1")]
     fn mark_block(
         block: &[u8; 64],
         copy: &mut [u8; 64],
@@ -570,9 +569,12 @@ mod with {
         let ((control, plain), (more_control, more_plain)) = (classes(first), classes(second));
         let control = u64::from(control) | u64::from(more_control) << 32;
         let plain = u64::from(plain) | u64::from(more_plain) << 32;
-        *ends = control & !(control << 1 | *before >> 63);
+        // The highest bits of those before, by an instruction that is not joined with the shift to one of both words: that
+        // takes some processors six steps.
+        let (last, three) = (_bextr2_u64(*before, 63 | 1 << 8), _bextr2_u64(*before, 61 | 3 << 8));
+        *ends = control & !(control << 1).wrapping_add(last);
         *stops = (!plain).to_le_bytes();
-        let fourth = control & (control << 3 | *before >> 61);
+        let fourth = control & (control << 3).wrapping_add(three);
         *before = control;
         (fourth != 0).then(|| fourth.trailing_zeros() as usize)
     }
@@ -642,22 +644,24 @@ mod tests {
             assert_eq!(end, plainly::mark(&text, &mut plainly), "{round}");
             let Some(end) = end else { continue };
             assert_eq!(marks.text[BEFORE..][..end + 4], text[..end + 4]);
-            let ends: Vec<usize> = marks.ends_before(end).collect();
+            let ends: Vec<_> = marks.ends_before(end).collect();
             assert_eq!(ends, plainly.ends_before(end).collect::<Vec<_>>());
-            assert!(ends.is_sorted_by(|one, other| one > other));
+            assert!(ends.iter().rev().map(|(last, _)| *last).eq((63..end + 64).step_by(64)));
+            let beyond = |&(last, ends): &(usize, u64)| last >= end && ends >> (63 - (last - end)) != 0;
+            assert!(!ends.iter().any(beyond));
             for at in 0..end {
                 let (edge, window) = (marks.edge(at), marks.window(at + 2));
                 assert_eq!(edge.before(), if at == 0 { 0 } else { text[at - 1] });
                 assert_eq!(edge.four().to_be_bytes(), text[at..at + 4]);
                 assert_eq!(edge.window_behind().octets, window.octets);
-                assert_eq!(edge.bits << 7, window.bits << 7);
+                assert_eq!(edge.bits, window.bits);
             }
             for start in 0..=end {
                 let (mut window, mut other) = (marks.window(start), plainly.window(start));
                 let (at, first) = (window.next_stop(), window.stop());
                 assert_eq!((at, first), (first, other.stop()));
                 let stop = text[start..].iter().position(|&octet| !is_plain(octet)).unwrap();
-                assert_eq!(first, stop.min(SHOWN), "{start}");
+                assert_eq!(first, if stop < SHOWN - start % 8 { stop } else { SHOWN }, "{start}");
                 assert!(first == SHOWN || window.octet(first) == text[start + first]);
             }
         }

@@ -115,9 +115,11 @@ impl StreamEnd {
         buffers.push(buffer);
     }
 
-    /// The next thing from the thread.
+    /// The next thing from the thread, which may sleep until there is room for another.
     pub(super) fn receive(&mut self) -> Option<FromStream> {
-        self.from.pop()
+        let item = self.from.pop();
+        self.rung |= item.is_some();
+        item
     }
 
     /// Gives the buffer of what was received back.
@@ -133,7 +135,7 @@ impl StreamEnd {
         !self.from.is_empty()
     }
 
-    /// Wakes the thread, if it was sent something.
+    /// Wakes the thread, if it was sent something or has room again.
     pub(super) fn ring(&mut self) {
         if core::mem::take(&mut self.rung) {
             self.bell.ring();
@@ -159,6 +161,12 @@ impl ThreadEnd {
     /// The same again: there is no room.
     pub fn send(&mut self, item: FromStream) -> Result<(), FromStream> {
         self.to.push(item)
+    }
+
+    /// Whether there is no room for more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.to.is_full()
     }
 
     /// An empty buffer that the worker has read, if there is one.

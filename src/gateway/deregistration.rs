@@ -9,7 +9,7 @@ use crate::stack::{InformRequest, Register};
 /// 8.8.1 step 4: the S-CSCF informs us of the de-registration (Expires 0). 8.2.1 step 1: a UE de-registers. R1 and the
 /// removal of the binding are the control thread's; the answer is [`registration::on_registered`].
 pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
-    match gateway.network_registering(&register.request) {
+    match gateway.network_registering(&register.request, register.contact.as_ref()) {
         Some(network) => registration::forward_third_party(gateway, now, network, register, 0, cx),
         None => registration::on_ue_register(gateway, now, register, cx),
     }

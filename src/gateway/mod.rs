@@ -28,11 +28,11 @@ pub use network::{Network, Node, Scscf, UnmatchedReport, hlr_of};
 pub use numbering::{NumberRule, Numbering, Step as NumberStep, country_code};
 
 use crate::base::{Connection, Counts, Key, Slab, Time, Wheel, counts};
-use crate::ident::{Imsi, Msisdn, Wildcard, WorkerId};
+use crate::ident::{Identity, Imsi, Msisdn, Wildcard, WorkerId};
 use crate::stack::{
     Answer, Application, ChargingVector, Context, Indication, Invoke, Message, Operation, Request, Rp,
 };
-use crate::subscriber::{AccessKind, Reader};
+use crate::subscriber::{AccessKind, Binding, Reader};
 use mailbox::{ToControl, ToWorker};
 
 /// What the procedures use to reach the protocols, other workers and the control thread.
@@ -357,18 +357,24 @@ impl Gateway {
     /// that is trusted. Only those may speak for users (REQUIREMENTS G-2).
     pub(crate) fn network_of(&self, request: &Request<'_>) -> Option<u16> {
         let trusts = |network: &Network| request.trusted && network.trusts(request.source);
-        self.network_registering(request)
+        self.network_registering(request, None)
             .or_else(|| self.networks.iter().position(trusts).map(|at| at as u16))
     }
 
-    /// The served network whose S-CSCF `source` is, whatever port it sends from, unless it is the very address of one:
-    /// only those register users (TS 24.229 5.4.1.7).
-    pub(crate) fn network_registering(&self, request: &Request<'_>) -> Option<u16> {
+    /// The served network whose S-CSCF `source` is, whatever port it sends from, unless it is the very address of one, or
+    /// has the URI of one in Contact: only those register users (TS 24.229 5.4.1.7).
+    pub(crate) fn network_registering(
+        &self,
+        request: &Request<'_>,
+        contact: Option<&Identity>,
+    ) -> Option<u16> {
         let source = request.source;
         let exact = |network: &Network| network.scscfs.iter().any(|scscf| scscf.address == source);
+        let named = |network: &Network| network.has_named(source, contact);
         self.networks
             .iter()
             .position(exact)
+            .or_else(|| self.networks.iter().position(named))
             .or_else(|| self.networks.iter().position(|network| network.scscf(source).is_some()))
             .filter(|_| request.trusted)
             .map(|at| at as u16)
@@ -384,9 +390,25 @@ impl Gateway {
     }
 
     /// Where the S-CSCF that sent from `source` is sent to; nothing for another host of its core, where nothing is sent.
-    pub(crate) fn scscf_address(&self, network: u16, source: SocketAddr) -> Option<SocketAddr> {
+    pub(crate) fn scscf_address(
+        &self,
+        network: u16,
+        source: SocketAddr,
+        contact: Option<&Identity>,
+    ) -> Option<SocketAddr> {
         let network = self.networks.get(usize::from(network))?;
-        network.scscf(source).map(|scscf| scscf.address)
+        network.scscf_registering(source, contact).map(|scscf| scscf.address)
+    }
+
+    /// Where the S-CSCF is sent to that brings a message of a subscriber with that binding: the one at that very address, or
+    /// else the one that has registered him, if it is on the same host.
+    pub(crate) fn scscf_of(&self, network: u16, source: SocketAddr, binding: &Binding) -> SocketAddr {
+        let network = self.networks.get(usize::from(network));
+        let is_exact = network.is_some_and(|it| it.scscfs.iter().any(|scscf| scscf.address == source));
+        if !is_exact && binding.target.ip() == source.ip() {
+            return binding.target;
+        }
+        network.and_then(|it| it.scscf(source)).map_or(binding.target, |scscf| scscf.address)
     }
 
     /// What somebody is answered who is nobody: 403, but 503 as long as he may be an S-CSCF of which it is not known yet where

@@ -106,6 +106,25 @@ impl Network {
         self.scscf(remote).or_else(|| self.former.iter().find(|scscf| scscf.address == remote))
     }
 
+    /// Who sends a REGISTER from `source` with that Contact: of several S-CSCFs on one host the one whose URI it is, where the port
+    /// does not tell, which by TCP it never does.
+    #[must_use]
+    pub fn scscf_registering(&self, source: SocketAddr, contact: Option<&Identity>) -> Option<&Scscf> {
+        let exact = self.scscfs.iter().find(|scscf| scscf.address == source);
+        exact.or_else(|| self.named(source, contact)).or_else(|| self.scscf(source))
+    }
+
+    /// Whether one of its S-CSCFs on that host has that URI.
+    pub(crate) fn has_named(&self, source: SocketAddr, contact: Option<&Identity>) -> bool {
+        self.named(source, contact).is_some()
+    }
+
+    fn named(&self, source: SocketAddr, contact: Option<&Identity>) -> Option<&Scscf> {
+        let authority_of = authority(contact?.as_str());
+        let mut here = self.scscfs.iter().filter(|scscf| scscf.address.ip() == source.ip());
+        here.find(|scscf| authority(scscf.uri.as_str()).eq_ignore_ascii_case(authority_of))
+    }
+
     /// Whether `source` is a host of its core that messages may come from.
     #[must_use]
     pub fn trusts(&self, source: SocketAddr) -> bool {
@@ -131,4 +150,11 @@ impl Network {
 pub fn hlr_of(hlrs: impl Iterator<Item = (Digits, Digits)>, imsi: Imsi) -> Option<Digits> {
     let its = hlrs.filter(|(prefix, _)| imsi.digits().starts_with(*prefix));
     its.max_by_key(|(prefix, _)| prefix.len()).map(|(_, title)| title)
+}
+/// Host and port of a SIP URI, as they are spelt.
+fn authority(uri: &str) -> &str {
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    let rest = rest.split(['?']).next().unwrap_or(rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    rest.split(';').next().unwrap_or(rest)
 }

@@ -20,14 +20,14 @@ const AUTHORIZATIONS: usize = 4;
 
 /// 8.7 step 4: the S-CSCF informs us of the registration. 8.1 step 2: a UE registers.
 pub(super) fn on_register(gateway: &mut Gateway, now: Time, register: &Register<'_>, cx: &mut Cx<'_>) {
-    let Some(network) = gateway.network_registering(&register.request) else {
+    let Some(network) = gateway.network_registering(&register.request, register.contact.as_ref()) else {
         return on_ue_register(gateway, now, register, cx);
     };
     let Some(contact) = register.contact else {
         cx.stack.answer(now, &register.request, 400, cx.outside);
         return;
     };
-    let fingerprint = fingerprint(cx, register, &contact);
+    let fingerprint = fingerprint(gateway, network, cx, register, &contact);
     if let Some(id) = refresh(gateway, now, register, fingerprint, cx) {
         gateway.counts.registration_refreshed += 1;
         cx.stack.answer(now, &register.request, 200, cx.outside);
@@ -67,7 +67,16 @@ fn refresh(
 }
 
 /// A keyed hash of everything in the REGISTER that the binding depends on, but its expiry.
-fn fingerprint(cx: &Cx<'_>, register: &Register<'_>, contact: &Identity) -> u64 {
+fn fingerprint(
+    gateway: &Gateway,
+    network: u16,
+    cx: &Cx<'_>,
+    register: &Register<'_>,
+    contact: &Identity,
+) -> u64 {
+    // The S-CSCF rather than its port: by TCP that is another with each connection.
+    let source = register.request.source;
+    let scscf = gateway.scscf_address(network, source, Some(contact)).unwrap_or(source);
     let of_one = cx.stack.fingerprint(
         &[
             register.public_identity.as_bytes(),
@@ -76,7 +85,7 @@ fn fingerprint(cx: &Cx<'_>, register: &Register<'_>, contact: &Identity) -> u64 
             register.service_info,
             register.access_network_info,
         ],
-        &[register.request.source, register.request.local],
+        &[scscf, register.request.local],
     );
     let with = |hash: u64, name: &[u8], value| cx.stack.fingerprint(&[&hash.to_be_bytes(), name, value], &[]);
     // What a UE can do decides about its messages: a tag that comes or goes is a change.
@@ -114,7 +123,7 @@ pub(super) fn forward_third_party(
         service_info: register.service_info.to_vec(),
     };
     let source = register.request.source;
-    let remote = gateway.scscf_address(network, source).unwrap_or(source);
+    let remote = gateway.scscf_address(network, source, register.contact.as_ref()).unwrap_or(source);
     forward(gateway, now, register, registrant, remote, fingerprint, cx);
 }
 

@@ -7,14 +7,14 @@ mod send;
 mod subscribe;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::sync::Arc;
 
 use crate::base::{
-    Connection, Flow, Inline, IpPrefix, Key, Layer, Malformed, MalformedCounts, Out, SipKey, Time, Transport,
-    counts,
+    Flow, Inline, IpPrefix, Key, Layer, Malformed, MalformedCounts, Out, SipKey, Time, Transport, counts,
 };
 use crate::ident::{Identity, Number, Wildcard, WorkerId};
 use crate::proto::link::{self, Datagram};
@@ -30,6 +30,7 @@ pub use rpdu::submit_report;
 use super::stream::{Refused, StreamFailure, StreamMessage, in_reply_to, owner, token_in_request_uri};
 use super::{Content, Indication, Message, Next, Published, Request};
 use hops::Hops;
+use way::{flow, spell_host, stream_flow};
 
 /// The body type of SM-RP messages (TS 24.341 5.3.1.2).
 const SMS: &str = "application/vnd.3gpp.sms";
@@ -51,10 +52,14 @@ counts! {
         keep_alive_answered,
         /// Requests refused as malformed, with 400 or 505.
         bad_request,
+        /// Requests refused with 513: longer than the limit.
+        too_large,
         /// Requests refused with 405: a method that we don't have.
         bad_method,
-        /// CANCELs, refused with 481: nothing that we answer can be cancelled.
+        /// CANCELs, refused with 481: what they name is not here.
         cancelled,
+        /// CANCELs answered 200, which change nothing: what they name goes on, or is over.
+        cancelled_in_vain,
         /// Requests refused with 482: they came again by another way.
         merged,
         /// Requests refused with 415: their body is encoded.
@@ -492,7 +497,8 @@ impl Ims {
             Method::Notify => Ok(Indication::Notify(subscribe::notify(request, &self.minter)?)),
             // A peer that asks whether we are alive.
             Method::Options => Err(200),
-            // RFC 3261 9.2: what it would cancel is answered, or has no transaction here.
+            // RFC 3261 9.2: nothing that we answer can be cancelled, but a transaction that is here is no error.
+            Method::Other(b"CANCEL") if self.servers.knows_cancelled(message) => Err(200),
             Method::Other(b"CANCEL") => Err(481),
             _ => Err(405),
         }
@@ -513,6 +519,7 @@ impl Ims {
     fn count_refusal(&mut self, message: &sip::Message<'_>, status: u16) {
         let method = message.method();
         match status {
+            200 if method == Method::Other(b"CANCEL") => self.counts.cancelled_in_vain += 1,
             400 if matches!(method, Method::Register | Method::Notify) => self.counts.bad_request += 1,
             400 => self.counts.bad_rp += 1,
             403 => self.counts.several_contacts += 1,
@@ -803,41 +810,4 @@ pub(super) fn wildcard(value: &[u8]) -> Option<Wildcard> {
 /// Whether a P-Associated-URI is that of a wildcarded identity (TS 23.003 13.4A).
 pub(super) fn is_wildcarded(value: &[u8]) -> bool {
     value.iter().filter(|octet| **octet == b'!').count() > 1
-}
-
-/// The flow of a datagram from `local` to `remote`.
-fn flow(local: SocketAddr, remote: SocketAddr) -> Flow {
-    Flow {
-        source: local.ip(),
-        destination: remote.ip(),
-        transport: Transport::Udp { source_port: local.port(), destination_port: remote.port() },
-    }
-}
-
-/// How a request from `local` to `remote` goes, if by a stream.
-fn stream_flow(
-    listen: &[(SocketAddr, bool)],
-    peers: &[(SocketAddr, bool)],
-    (local, remote): (SocketAddr, SocketAddr),
-    connection: Option<Connection>,
-) -> Option<(SocketAddr, Flow)> {
-    if let Some(connection) = connection {
-        let transport = Transport::Stream { connection, destination_port: 0 };
-        return Some((local, Flow { source: local.ip(), destination: remote.ip(), transport }));
-    }
-    let &(_, secure) = peers.iter().find(|(peer, _)| *peer == remote)?;
-    let usable = |(own, tls): &&(SocketAddr, bool)| *tls == secure && own.is_ipv4() == remote.is_ipv4();
-    let mut own = listen.iter().filter(usable).map(|(own, _)| *own);
-    let own = own.clone().find(|own| own.ip() == local.ip()).or_else(|| own.next())?;
-    let transport = Transport::StreamTo { destination_port: remote.port(), secure };
-    Some((own, Flow { source: own.ip(), destination: remote.ip(), transport }))
-}
-
-/// A host as Via names it.
-fn spell_host(ip: IpAddr) -> Inline<48> {
-    let text = match ip {
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
-    };
-    Inline::new(text.as_bytes()).unwrap_or(Inline::EMPTY)
 }

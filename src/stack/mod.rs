@@ -1,9 +1,8 @@
 //! Composes the protocols: the IMS side (link, SIP, RP) and the SS7 side (link, SCTP, M3UA, SCCP, TCAP, MAP). The only
 //! place where protocols meet. One stack per worker; it knows no subscribers and no policy.
-//!
-//! The file is long: whatever comes in or goes out, of all layers, passes through here and nowhere else.
 
 mod application;
+mod cursor;
 mod ims;
 mod indication;
 mod ss7;
@@ -19,6 +18,7 @@ pub use crate::proto::sccp::Cause as ReturnCause;
 pub use crate::proto::sip::ChargingVector;
 pub use crate::proto::tcap::DialogueId;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
+pub use cursor::Cursor;
 pub use ims::{
     CoreHosts, Deferred, Hop, HopState, Ims, ImsConfig, ImsCounts, ImsStreams, RequestId, Side, submit_report,
 };
@@ -39,7 +39,8 @@ use crate::base::{Inline, Key, MalformedCounts, PortId, SipKey, Time, counts};
 use crate::ident::{Ssn, WorkerId};
 use crate::proto::link::{self, Link};
 use crate::proto::map::operation;
-use crate::proto::{sctp, sip};
+use crate::proto::sctp;
+use cursor::Place;
 use wire::Wire;
 
 counts! {
@@ -53,56 +54,6 @@ counts! {
         reassembled_handed_over,
         /// Parts of such packets that did not follow on each other, since the ring was full.
         parts_lost,
-    }
-}
-
-/// Where a worker stands in a frame, and room to parse it.
-pub struct Cursor {
-    place: Place,
-    /// A packet that came in fragments.
-    reassembled: link::Reassembled,
-    /// Whether it is that which the place is in.
-    is_reassembled: bool,
-    components: ss7::Octets,
-    whole: ss7::Whole,
-}
-
-/// Where a worker stands in a packet.
-struct Place {
-    /// The SCTP packet, once the link layer has found it: from, to, and its octets.
-    packet: Option<(IpAddr, IpAddr, core::ops::Range<usize>)>,
-    /// Whether it was a datagram, which holds one thing at most.
-    datagram: bool,
-    sctp: sctp::Cursor,
-    sip: sip::Slots,
-    embedded: sip::Slots,
-}
-
-impl Cursor {
-    /// Before any frame, with room for a packet of `longest` octets that comes in fragments.
-    fn new(longest: usize) -> Self {
-        let place = Place {
-            packet: None,
-            datagram: false,
-            sctp: sctp::Cursor::new(),
-            sip: sip::Slots::new(),
-            embedded: sip::Slots::new(),
-        };
-        Self {
-            place,
-            reassembled: link::Reassembled::new(longest),
-            is_reassembled: false,
-            components: ss7::Octets::EMPTY,
-            whole: ss7::Whole::EMPTY,
-        }
-    }
-
-    /// Before the next frame.
-    pub fn reset(&mut self) {
-        self.place.packet = None;
-        self.place.datagram = false;
-        self.place.sctp.reset();
-        self.is_reassembled = false;
     }
 }
 

@@ -316,14 +316,15 @@ fn split_at_every_octet() {
 #[test]
 fn a_message_without_a_length_is_answered_and_ends_the_connection() {
     let mut world = World::new(Settings::default());
-    for length in ["", "Content-Length: x\r\n", "Content-Length: 99999\r\n"] {
+    let lengths = [("", 400), ("Content-Length: x\r\n", 400), ("Content-Length: 99999\r\n", 513)];
+    for (length, status) in lengths {
         let mut peer = world.connect("127.0.0.9");
         let draft = world.options();
         let text = String::from_utf8(peer.spell(&draft)).unwrap().replace("Content-Length: 0\r\n", length);
         let next = world.options();
         peer.send(&[text.as_bytes(), &peer.spell(&next)].concat());
         let answer = world.expect(&mut peer, "a refusal", |sip| sip.branch() == draft.branch);
-        assert_eq!(answer.status(), 400, "{answer:#?}");
+        assert_eq!(answer.status(), status, "{answer:#?}");
         world.until_closed(&mut peer);
         assert!(peer.take(|_| true).is_none(), "what came behind it is nobody's");
     }

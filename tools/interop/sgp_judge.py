@@ -125,6 +125,28 @@ associations = ["{name}"]
 """
 
 
+class Lab(sctp_judge.TwoPaths):
+    """Two paths, and each process of the box in a namespace of its own. An AF_PACKET port of DPDK joins a fanout group whose number is its process's identifier
+    with the interface's in it by exclusive or: those of two processes in one namespace can be the same, and then the kernel refuses the second port."""
+
+    def __init__(self, binary, keep):
+        super().__init__(binary, keep)
+        self.namespaces |= {role: f"{self.name}-{role}" for role in ("core", "ims")}
+
+    def _wire(self):
+        super()._wire()
+        gateway = labs.within(self.namespaces["gateway"])
+        labs.run(*gateway, "ip", "link", "set", "two", "netns", self.namespaces["core"])
+        labs.run(*labs.within(self.namespaces["core"]), "ip", "link", "set", "two", "up")
+        labs.run(*gateway, "ip", "link", "add", "ims", "type", "veth", "peer", "name", "ims-box", "netns", self.namespaces["ims"])
+        for role, interface in {"gateway": "ims", "ims": "ims-box"}.items():
+            inner = labs.within(self.namespaces[role])
+            labs.run(*inner, "ethtool", "-K", interface, "tx", "off")
+            labs.run(*inner, "ip", "link", "set", interface, "up")
+        for role in PORTS:
+            labs.run(*labs.within(self.namespaces[role]), "ip", "link", "set", "lo", "up")
+
+
 class Wire:
     """The network between the gateway and the signalling gateway, seen and spoken on."""
 
@@ -204,15 +226,15 @@ class Api:
     """What one of the box's processes is told over HTTP; the connection stays."""
 
     def __init__(self, lab, process):
-        self.lab, self.port, self.stream, self.lock = lab, PORTS[process], None, asyncio.Lock()
+        self.lab, self.process, self.stream, self.lock = lab, process, None, asyncio.Lock()
 
     async def ask(self, method, path, value=None):
         async with self.lock:
             if self.stream is None:
-                with self.lab.inside("gateway"):
+                with self.lab.inside(self.process):
                     made = socket.socket()
                 made.setblocking(False)
-                await asyncio.get_running_loop().sock_connect(made, ("127.0.0.1", self.port))
+                await asyncio.get_running_loop().sock_connect(made, ("127.0.0.1", PORTS[self.process]))
                 self.stream = await asyncio.open_connection(sock=made)
             reader, writer = self.stream
             body = b"" if value is None else json.dumps(value).encode()
@@ -247,12 +269,6 @@ class SgpJudge:
 
     def configure(self):
         lab = self.lab
-        inner = labs.within(lab.namespaces["gateway"])
-        labs.run(*inner, "ip", "link", "set", "lo", "up")
-        labs.run(*inner, "ip", "link", "add", "ims", "type", "veth", "peer", "name", "ims-box")
-        for interface in ("ims", "ims-box"):
-            labs.run(*inner, "ethtool", "-K", interface, "tx", "off")
-            labs.run(*inner, "ip", "link", "set", interface, "up")
         again = lambda text: text.replace('profile = "sigtran"', 'profile = "sigtran"\nretry_ms = 100')
         common = {"name": lab.name, "codes": CODES, "title": TITLE, "centre": CENTRE, "hlr_title": HLR_TITLE}
         text = stp_judge.GATEWAY_TOML.format(gateway=GATEWAY, **common)
@@ -281,7 +297,7 @@ class SgpJudge:
     async def start(self, process):
         """Starts one of the processes, and waits until it takes part."""
         lab = self.lab
-        role = "peer" if process == "sgp" else "gateway"
+        role = "peer" if process == "sgp" else process
         inside = [*labs.within(lab.namespaces[role]), "env", f"--chdir={lab.directory}", f"XDG_RUNTIME_DIR={lab.directory}"]
         is_there = lab.directory / ("admin.sock" if process == "gateway" else f"{process}.ready")
         is_there.unlink(missing_ok=True)
@@ -294,7 +310,8 @@ class SgpJudge:
         self.processes[process] = child
         await labs.until(f"{process} starts", lambda: is_there.exists() or child.returncode is not None, START)
         if child.returncode is not None:
-            raise labs.LabError(f"{process} ended at once; see {lab.keep}/{process}.log")
+            last = (lab.keep / f"{process}.log").read_text(errors="replace").splitlines()[-5:]
+            raise labs.LabError(f"{process} ended at once: {' / '.join(last)}")
 
     async def stop(self):
         """All end as their operators say."""
@@ -462,7 +479,7 @@ async def main(binary, what, seed=None):
     for log in keep.glob("*.log"):
         log.unlink()
     try:
-        with sctp_judge.TwoPaths(binary, keep) as lab:
+        with Lab(binary, keep) as lab:
             run = SgpJudge(lab, checks, seed)
             try:
                 run.configure()

@@ -636,6 +636,32 @@ fn screening_refers_to_what_is_there() {
 }
 
 #[test]
+fn rules_for_numbers_have_ranges() {
+    let refused = |from: &str, to: &str, key: &str, word: &str| {
+        refused(from, to, &format!("network[1].numbers.{key}"), &[word]);
+    };
+    refused("# country_code = \"44\"", "country_code = \"4444\"", "country_code", "1 to 3");
+    refused(
+        "# national_prefix = \"\"",
+        "national_prefix = \"00\"",
+        "national_prefix",
+        "international prefix",
+    );
+    refused("# national_prefix = \"\"", "national_prefix = \"000000\"", "national_prefix", "0 to 5");
+    let rule = |keys: &str, key: &str, word: &str| {
+        let found =
+            errors(&[("# international_prefix = \"00\"", &format!("[[network.numbers.rule]]\n{keys}"))]);
+        let begin = format!("network[1].numbers.rule[0].{key}: ");
+        assert!(found.iter().any(|error| error.contains(&begin) && error.contains(word)), "{found:#?}");
+    };
+    rule("prefix = \"7\"\nstrip = 2", "strip", "0 to 1");
+    rule("prefix = \"7\"\nadd = \"1234567890123456\"", "add", "0 to 15");
+    rule("prefix = \"7\"\ntype = \"short\"", "type", "abbreviated");
+    let found = errors(&[("# international_prefix = \"00\"", "[[network.numbers.rule]]\nstrip = 0")]);
+    assert!(found.iter().any(|error| error.contains("prefix: is missing")), "{found:#?}");
+}
+
+#[test]
 fn what_charging_is_told_can_be_written() {
     refused("# ioi = \"\"", "ioi = 'a\"b'", "network[0].ioi", &["quotes"]);
     refused("# mt_more_ms = 10000", "mt_more_ms = 60001", "timers.mt_more_ms", &["0 to 60000"]);

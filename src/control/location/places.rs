@@ -206,8 +206,9 @@ impl Places {
         });
         let networks = networks.collect();
         let scscfs = self.places.iter().flatten().filter(|place| place.turn.is_some());
-        let scscfs = scscfs.map(|place| place.target.address.ip());
-        core.known = KnownHosts::new(scscfs.chain(self.peers.iter().copied()));
+        let scscfs = scscfs.map(|place| IpPrefix::from(place.target.address.ip()));
+        let peers = self.peers.iter().copied().map(IpPrefix::from);
+        core.known = KnownHosts::new(scscfs.chain(peers).chain(trusted.iter().copied()));
         core.trusted = trusted.into();
         Located { networks, core: Arc::new(core) }
     }

@@ -139,6 +139,12 @@ impl StreamsConfig {
         self.scscfs.0.borrow().iter().any(|(scscf, _)| *scscf == host)
     }
 
+    /// Whether an answer opens a connection to that host when its own is gone (RFC 3261 18.2.2): no stranger makes us open any.
+    /// By TLS there is no name that another host of the core than an S-CSCF would have to prove.
+    fn opens_for_answers(&self, host: IpAddr, secure: bool) -> bool {
+        self.is_scscf(host) || !secure && self.core.iter().any(|(hosts, _)| hosts.contains(host))
+    }
+
     /// The SIP domains of the S-CSCFs of a host.
     fn names_of(&self, host: IpAddr) -> Vec<String> {
         let scscfs = self.scscfs.0.borrow();
@@ -297,7 +303,7 @@ fn run(
     setup: Setup,
     doorbell: super::Doorbell,
     accepted: mpsc::Receiver<thread::Accepted>,
-    (mut numbers, mut publisher): (Numbers, crate::base::publish::Publisher),
+    (numbers, publisher): (Numbers, crate::base::publish::Publisher),
     tell: &std::sync::mpsc::Sender<Result<(), StartError>>,
 ) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -328,6 +334,7 @@ fn run(
             tokio::task::spawn_local(thread.clone().accept(listener, secure));
         }
         tokio::task::spawn_local(thread.clone().take_over(accepted));
+        tokio::task::spawn_local(thread.clone().publish(numbers, publisher));
         let _gone = tell.send(Ok(()));
         let mut tick = tokio::time::interval(TICK);
         while !thread.is_abandoned() {
@@ -341,7 +348,7 @@ fn run(
             }
             tokio::select! {
                 () = doorbell.rung.notified() => {}
-                _ = tick.tick() => thread.publish(&mut numbers, &mut publisher),
+                _ = tick.tick() => {}
             }
         }
         thread.end();

@@ -1,7 +1,7 @@
 //! A stream thread: the connections with its share of hosts, and the rings to the workers.
 
 use super::channel::{Channel, End, READ};
-use super::{Lost, StreamsConfig};
+use super::{Lost, StreamsConfig, TICK};
 use crate::base::publish::{Publisher, Show, Shown};
 use crate::base::{Connection, ConnectionId, Key, SipKey, Slab, Transport, counts};
 use crate::dataplane::{ThreadEnd, ToStream, thread_of};
@@ -17,11 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::{interval, sleep, timeout};
 
-/// How soon a full ring to a worker is tried again.
-const RETRY: Duration = Duration::from_millis(1);
 /// TLS handshakes at a time, per thread: each costs the processor most of a millisecond.
 const HANDSHAKES: usize = 64;
 /// How long accepting rests when the process has no file descriptor left.
@@ -105,6 +103,10 @@ pub(super) struct Thread {
     of_host: RefCell<HashMap<IpAddr, usize, ahash::RandomState>>,
     /// News that had no room in the ring to its worker.
     waiting: RefCell<VecDeque<(WorkerId, FromStream)>>,
+    /// Of each worker, how many messages wait for room in the ring to it.
+    held: RefCell<Vec<usize>>,
+    /// There may be room again.
+    room: Notify,
     slots: RefCell<Slots>,
     handshakes: Semaphore,
     buffers: RefCell<Vec<Vec<u8>>>,
@@ -153,6 +155,8 @@ impl Thread {
             by_peer: RefCell::default(),
             of_host: RefCell::default(),
             waiting: RefCell::default(),
+            held: RefCell::new(vec![0; usize::from(u8::MAX) + 1]),
+            room: Notify::new(),
             slots: RefCell::new(slots),
             handshakes: Semaphore::new(HANDSHAKES),
             buffers: RefCell::default(),
@@ -170,10 +174,15 @@ impl Thread {
         add(&mut self.counts.borrow_mut());
     }
 
-    pub(super) fn publish(&self, numbers: &mut Numbers, publisher: &mut Publisher) {
-        numbers.counts = self.counts.borrow().clone();
-        numbers.open = self.channels.borrow().len() as u64;
-        publisher.publish(numbers);
+    /// Publishes its numbers at each tick, however much there is to do.
+    pub(super) async fn publish(self: Rc<Self>, mut numbers: Numbers, mut publisher: Publisher) {
+        let mut tick = interval(TICK);
+        loop {
+            tick.tick().await;
+            numbers.counts = self.counts.borrow().clone();
+            numbers.open = self.channels.borrow().len() as u64;
+            publisher.publish(&numbers);
+        }
     }
 
     /// Listens at `address` with the other threads.
@@ -303,18 +312,24 @@ impl Thread {
         let proved = channel.proved.get();
         let mut item =
             FromStream::Message(StreamMessage { connection, source, local, octets, proved, refused });
-        loop {
-            match self.offer(glance.worker, item) {
-                Ok(()) => break,
-                Err(back) => item = back,
-            }
+        while let Err(back) = self.offer(glance.worker, item) {
+            item = back;
             self.count(|counts| counts.ring_waits += 1);
             if self.ending.get() {
                 return;
             }
-            sleep(RETRY).await;
+            self.hold(glance.worker, 1);
+            self.room.notified().await;
+            self.hold(glance.worker, -1);
         }
         self.count(|counts| counts.messages_in += 1);
+    }
+
+    /// That so many more messages wait for room in the ring to a worker.
+    fn hold(&self, worker: WorkerId, more: isize) {
+        if let Some(held) = self.held.borrow_mut().get_mut(usize::from(worker.0)) {
+            *held = held.saturating_add_signed(more);
+        }
     }
 
     fn offer(&self, worker: WorkerId, item: FromStream) -> Result<(), FromStream> {
@@ -356,6 +371,7 @@ impl Thread {
 
     /// Sends what workers have given; whether there was anything.
     pub(super) fn pump(self: &Rc<Self>) -> bool {
+        self.room.notify_waiters();
         while let Some((worker, item)) = self.next_waiting() {
             if let Err(item) = self.offer(worker, item) {
                 self.waiting.borrow_mut().push_front((worker, item));
@@ -383,9 +399,15 @@ impl Thread {
         any
     }
 
-    /// Whether a worker has something to send, after the bell was set.
+    /// Whether a worker has something to send, or room for what waits, after the bell was set.
     pub(super) fn is_waiting(&self) -> bool {
-        self.workers.borrow().iter().any(ThreadEnd::is_waiting)
+        let held = self.held.borrow();
+        let waiting = self.waiting.borrow().front().map(|(worker, _)| usize::from(worker.0));
+        let has_room = |worker, end: &ThreadEnd| {
+            (waiting == Some(worker) || held.get(worker).is_some_and(|held| *held > 0)) && !end.is_full()
+        };
+        let workers = self.workers.borrow();
+        workers.iter().enumerate().any(|(worker, end)| end.is_waiting() || has_room(worker, end))
     }
 
     /// Whether all workers have ended.
@@ -396,6 +418,7 @@ impl Thread {
     /// Closes all connections.
     pub(super) fn end(&self) {
         self.ending.set(true);
+        self.room.notify_waiters();
         self.channels.borrow().iter().for_each(|(_, channel)| channel.end(End::Stopped));
     }
 
@@ -411,8 +434,9 @@ impl Thread {
                 if message.is_empty() {
                     return;
                 }
-                // RFC 5626 4.2: a flow that is gone can't be opened from here; nor does a stranger make us open connections.
-                if destination_port == 0 || !self.config().is_scscf(flow.destination) {
+                // RFC 5626 4.2: a flow that is gone can't be opened from here.
+                let opens = self.config().opens_for_answers(flow.destination, connection.secure);
+                if destination_port == 0 || !opens {
                     self.count(|counts| counts.flow_gone += 1);
                     return self.failed(self.setup.owner.sent(message), false);
                 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::interface::{address, key};
 use super::view::{Packet, Piece};
 use super::{ICMP, ICMPV6, SCTP, TCP, UDP};
-use crate::base::{SipKey, Time};
+use crate::base::{IpPrefix, SipKey, Time};
 use crate::ident::WorkerId;
 
 /// How much is kept of packets that arrive in fragments.
@@ -27,7 +27,7 @@ pub struct ReassemblyConfig {
     /// How long the fragments of a packet may take, from the first that arrives. RFC 791 3.2 has 15 seconds, RFC 8200 4.5 60.
     pub t_reassembly: Duration,
     /// Sources that are known by configuration.
-    pub known: Vec<IpAddr>,
+    pub known: Vec<IpPrefix>,
 }
 
 impl Default for ReassemblyConfig {
@@ -181,15 +181,13 @@ struct Train {
 
 /// Sources that are known by configuration, as fragments are looked up among them.
 #[derive(Clone, Debug)]
-pub struct KnownHosts(Arc<[u128]>);
+pub struct KnownHosts(Arc<[IpPrefix]>);
 
 impl KnownHosts {
     /// These.
     #[must_use]
-    pub fn new(hosts: impl Iterator<Item = IpAddr>) -> Self {
-        let mut hosts: Vec<u128> = hosts.map(key).collect();
-        hosts.sort_unstable();
-        Self(hosts.into())
+    pub fn new(hosts: impl Iterator<Item = IpPrefix>) -> Self {
+        Self(hosts.collect())
     }
 }
 
@@ -331,7 +329,10 @@ impl Reassembly {
         }
         let room = self.trains.len();
         let in_use = || self.trains.iter().filter(|train| train.state != State::Free);
-        let is_known = |source: &u128| self.known.0.binary_search(source).is_ok();
+        let is_known = |source: &u128| {
+            let source = address(*source);
+            self.known.0.iter().any(|known| known.contains(source))
+        };
         let of_source = in_use().filter(|train| train.identity.source == identity.source).count();
         if of_source >= (room / 4).max(1) {
             return Err(Refusal::SourceFull);

@@ -194,6 +194,18 @@ fn spell_v4(address: Ipv4Addr) -> ([u8; 16], usize) {
     (text, len - 1)
 }
 
+/// A port in decimals, and how long that is.
+fn spell_port(port: u16) -> ([u8; 16], usize) {
+    let digits = [port / 10_000, port / 1000 % 10, port / 100 % 10, port / 10 % 10, port % 10];
+    let all = digits.iter().fold(0, |all, &digit| all << 8 | u64::from(b'0') | u64::from(digit));
+    let len = 1 + [9, 99, 999, 9999].into_iter().map(|end| usize::from(port > end)).sum::<usize>();
+    let mut text = [0; 16];
+    if let Some(place) = text.first_chunk_mut() {
+        *place = (all << (8 * (8 - len))).to_be_bytes();
+    }
+    (text, len)
+}
+
 /// The decimals of each octet with a full stop behind them.
 #[allow(clippy::indexing_slicing)] // evaluated at compile time
 static DECIMALS: [[u8; 4]; 256] = {
@@ -369,7 +381,7 @@ pub fn request_within(
 pub fn response(
     request: &Message<'_>,
     status: u16,
-    reason: &str,
+    reason: &'static str,
     to_tag: &Tag,
     source: SocketAddr,
     extra: impl FnOnce(&mut Writer<'_>),
@@ -384,9 +396,9 @@ pub fn response(
     response_end(false, w);
 }
 
-/// Writes the answer to a request that [`Message::parse`] refused as `malformed`: 505 for another version, otherwise a
-/// 400 that says why (RFC 3261 21.4.1). Copies the headers that are there. Gives where to send it, or `None` if there is
-/// nothing to answer: a response, an ACK, a keep-alive, or a message without a Via.
+/// Writes the answer to a request that [`Message::parse`] refused as `malformed`: 505 for another version, 513 if it is
+/// too large, otherwise a 400 that says why (RFC 3261 21.4.1, 21.5.6, 21.5.7). Copies the headers that are there. Gives
+/// where to send it, or `None` if there is nothing to answer: a response, an ACK, a keep-alive, or a message without a Via.
 pub fn refusal(
     bytes: &[u8],
     malformed: Malformed,
@@ -396,29 +408,41 @@ pub fn refusal(
     w: &mut Writer<'_>,
 ) -> Option<SocketAddr> {
     let fragment = Fragment::salvage(bytes, slots)?;
-    if malformed.why == Why::Version as u8 {
-        status_line(505, reason_phrase(505), w);
-    } else {
-        let reason = WHY.get(usize::from(malformed.why)).copied().unwrap_or(reason_phrase(400));
-        status_line(400, reason, w);
-    }
+    let reason = WHY.get(usize::from(malformed.why)).copied().unwrap_or(reason_phrase(400));
+    status_line(status_of(malformed), reason, w);
     let to_tag = minter.to_tag_of(fragment.top_via.branch.unwrap_or(&[]));
     response_head(&fragment, &to_tag, source, w);
     response_end(false, w);
     Some(response_target(&fragment.top_via, source))
 }
 
-pub(super) fn status_line(status: u16, reason: &str, w: &mut Writer<'_>) {
-    w.bytes(b"SIP/2.0 ");
-    match status {
-        100..=999 => {
+/// The status that refuses what is malformed.
+#[must_use]
+pub const fn status_of(malformed: Malformed) -> u16 {
+    const VERSION: u8 = Why::Version as u8;
+    const TOO_LARGE: u8 = Why::TooLarge as u8;
+    match malformed.why {
+        VERSION => 505,
+        TOO_LARGE => 513,
+        _ => 400,
+    }
+}
+
+/// The reason is a text of ours: nobody else's octets are in it.
+pub(super) fn status_line(status: u16, reason: &'static str, w: &mut Writer<'_>) {
+    match (status, reason) {
+        // What nearly all are.
+        (200, "OK") => return w.bytes(b"SIP/2.0 200 OK\r\n"),
+        (202, "Accepted") => return w.bytes(b"SIP/2.0 202 Accepted\r\n"),
+        (100..=999, _) => {
             let [hundreds, tens, ones] =
                 [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8);
+            w.bytes(b"SIP/2.0 ");
             w.bytes(&[hundreds, tens, ones, b' ']);
         }
         _ => w.spoilt = true,
     }
-    w.checked(reason.as_bytes());
+    w.bytes(reason.as_bytes());
     w.end_line();
 }
 
@@ -539,7 +563,8 @@ fn top_via(via: &Via<'_>, line: &Field<'_>, octets: &[u8], source: SocketAddr, w
     }
     if via.rport.is_some() {
         w.bytes(b";rport=");
-        w.bytes(spell(u32::from(source.port()), &mut [0; 10]));
+        let (text, len) = spell_port(source.port());
+        w.short(&text, len);
     }
     w.copied(via.rest, line.folded);
 }

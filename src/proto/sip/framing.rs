@@ -117,7 +117,7 @@ impl Framer {
         let length = length.ok_or(refuse(Why::ContentLength))? as usize;
         match body.checked_add(length).filter(|end| end - start <= self.limits.message) {
             Some(end) => Ok(Some(end)),
-            None => Err(refuse(Why::TooLong)),
+            None => Err(refuse(Why::TooLarge)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Identifiers that we mint: branches, Call-IDs and tags that name the state they belong to, under a keyed check.
 
 use super::scan::split_once;
-use super::via::MAGIC_COOKIE;
+use super::via::{MAGIC_COOKIE, has_magic_cookie};
 use super::view::Message;
 use crate::base::SipKey;
 use crate::ident::WorkerId;
@@ -119,9 +119,8 @@ impl Minter {
     /// it has no branch of RFC 3261, which would tell it from others.
     #[must_use]
     pub fn to_tag(&self, request: &Message<'_>) -> Tag {
-        let via = request.top_via();
-        let branch = via.branch.filter(|_| via.has_magic_cookie());
-        self.to_tag_of(branch.unwrap_or(request.call_id()))
+        let branch = request.branch().filter(|branch| has_magic_cookie(branch));
+        self.to_tag_of(branch.unwrap_or_else(|| request.call_id()))
     }
 
     pub(super) fn to_tag_of(&self, branch: &[u8]) -> Tag {

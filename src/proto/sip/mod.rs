@@ -16,6 +16,7 @@ mod mint;
 pub mod multipart;
 mod name;
 mod params;
+mod places;
 mod scan;
 mod server;
 mod slots;

@@ -116,7 +116,8 @@ impl Name {
         (self as usize) < Self::SINGLE
     }
 
-    /// The name that reaches from the window's beginning to `colon`, a token; `None` if it is empty or too long.
+    /// The name that reaches from the window's beginning to `colon`, a token, where a colon and a space must stand; `None` if
+    /// they don't, or if it is empty or too long. What stands there may be a control character, too.
     #[inline(always)]
     pub(super) fn usual(vectors: Vectors, window: &Window<'_>, colon: usize) -> Option<Self> {
         let start = vectors.lowest(window.eight(0) | LOWER, 8 * colon);
@@ -131,7 +132,8 @@ impl Name {
     /// A name that no usual header has.
     #[cold]
     fn seldom(window: &Window<'_>, colon: usize) -> Option<Self> {
-        (1..SHOWN).contains(&colon).then(|| Self::read(window.text(), colon))
+        let is_name = (1..SHOWN).contains(&colon) && window.four(colon) as u16 == u16::from_le_bytes(*b": ");
+        is_name.then(|| Self::read(window.text(), colon))
     }
 
     /// The name spelt by the first `len` octets of `line`, in any case, in full or compact (RFC 3261 7.3.3).
@@ -218,12 +220,12 @@ impl Spelling {
     }
 }
 
-/// A name in the table of those that are found at once, in lower case with its colon.
+/// A name in the table of those that are found at once, in lower case with its colon and a space.
 #[derive(Clone, Copy)]
-#[repr(align(8))]
+#[repr(align(64))]
 struct Known {
     text: [u8; 32],
-    /// A bit for each octet beyond the colon.
+    /// A bit for each octet beyond the space.
     beyond: u32,
     name: Name,
 }
@@ -258,7 +260,7 @@ static KNOWN: [Known; 256] = {
 
 #[allow(clippy::indexing_slicing)] // evaluated at compile time
 const fn know(table: &mut [Known; 256], text: &[u8], name: Name) {
-    let mut known = Known { text: [0; 32], beyond: u32::MAX << (text.len() + 1), name };
+    let mut known = Known { text: [0; 32], beyond: u32::MAX << (text.len() + 2), name };
     let (mut at, mut start) = (0, 0);
     while at < text.len() {
         known.text[at] = text[at] | 0x20;
@@ -268,6 +270,7 @@ const fn know(table: &mut [Known; 256], text: &[u8], name: Name) {
         at += 1;
     }
     known.text[at] = b':';
+    known.text[at + 1] = b' ';
     let place = known_place(start, text.len());
     assert!(matches!(table[place].name, Name::Other), "two names in one place");
     table[place] = known;

@@ -128,10 +128,15 @@ impl<'a> Params<'a> {
     /// None.
     pub(super) const EMPTY: Self = Self { rest: &[], plain: true };
 
-    /// Those that `text` consists of, which have been checked, and have no white space, comma or quote.
+    /// Those that `text` consists of, which have been checked; `plain` if they have no white space, comma or quote.
     #[inline(always)]
-    pub(super) const fn plain(text: &'a [u8]) -> Self {
-        Self { rest: text, plain: true }
+    pub(super) const fn of_parts(text: &'a [u8], plain: bool) -> Self {
+        Self { rest: text, plain }
+    }
+
+    /// What they are of.
+    pub(super) const fn parts(&self) -> (&'a [u8], bool) {
+        (self.rest, self.plain)
     }
 
     /// The parameters that `text` consists of, or `None` if it is anything else, or more than `most`.

@@ -214,7 +214,8 @@ pub struct ServerTransactions {
     fingerprint: SipKey,
     timers: Timers,
     index: Index,
-    /// The same transactions by what copies of their requests have in common.
+    /// Those of them whose copies are refused, by what these have in common: one at a time of each, since a copy of it is
+    /// remembered nowhere.
     copies: Index,
     /// A ring in the order of completion, which is the order of expiry.
     completed: Vec<Completed>,
@@ -340,25 +341,31 @@ impl ServerTransactions {
     /// Whether a MESSAGE, of a transaction of its own, is one that is being worked on or was accepted, come again by another
     /// way. One that was refused may be tried again: RFC 3263 4.3 has a client do so with another branch alone.
     fn is_copy(&self, key: ServerKey, request: &Message<'_>) -> bool {
-        if request.method() != Method::Message || request.to().tag().is_some() {
+        if !key.may_be_copy() || request.method() != Method::Message {
             return false;
         }
         let same = |other: ServerKey| other.copies() == key.copies();
-        let found = self.copies.find(key.copies().into(), |number| match Place::of(number) {
-            Place::Completed(at) => self.completed.get(at as usize).is_some_and(|entry| {
-                same(entry.key()) && (200..300).contains(&(entry.expires_and_status & STATUS))
-            }),
-            Place::Pending(slot) => {
-                self.pending_at(slot).is_some_and(|entry| same(entry.key) && entry.state != State::Answered)
-            }
+        let found = self.copies.find(key.place_of_copies(), |number| match Place::of(number) {
+            Place::Completed(at) => self.completed.get(at as usize).is_some_and(|entry| same(entry.key())),
+            Place::Pending(slot) => self.pending_at(slot).is_some_and(|entry| same(entry.key)),
         });
         found.is_some()
     }
 
-    /// Notes where a transaction is.
-    fn note(&mut self, key: ServerKey, place: Place) {
+    /// Whether the request that a CANCEL names is one that is worked on or was answered (RFC 3261 9.2).
+    #[must_use]
+    pub fn knows_cancelled(&self, cancel: &Message<'_>) -> bool {
+        let methods = [Method::Message, Method::Register, Method::Notify, Method::Options];
+        let mut keys = methods.iter().map(|method| ServerKey::of_method(&self.fingerprint, cancel, *method));
+        keys.any(|key| self.find(key).is_some())
+    }
+
+    /// Notes where a transaction is, and with `copied` that copies of its request are refused.
+    fn note(&mut self, key: ServerKey, place: Place, copied: bool) {
         self.index.insert(key.0, place.number());
-        self.copies.insert(key.copies().into(), place.number());
+        if copied && key.may_be_copy() {
+            self.copies.insert(key.place_of_copies(), place.number());
+        }
     }
 
     /// The same no more.
@@ -367,7 +374,12 @@ impl ServerTransactions {
         if let Some((at, _)) = self.index.find(key.0, is) {
             self.index.remove(at);
         }
-        if let Some((at, _)) = self.copies.find(key.copies().into(), is) {
+        self.allow_copies(key, place);
+    }
+
+    /// Copies of that request are taken from now on.
+    fn allow_copies(&mut self, key: ServerKey, place: Place) {
+        if let Some((at, _)) = self.copies.find(key.place_of_copies(), |number| Place::of(number) == place) {
             self.copies.remove(at);
         }
     }
@@ -388,7 +400,7 @@ impl ServerTransactions {
             place.fingerprint = [key.0 as u64, (key.0 >> 64) as u64];
             place.expires_and_status = expires << 16 | mark(key, source) << 10 | u64::from(status) & STATUS;
             self.len += 1;
-            self.note(key, Place::Completed(at as u32));
+            self.note(key, Place::Completed(at as u32), (200..300).contains(&status));
         }
     }
 
@@ -442,7 +454,7 @@ impl ServerTransactions {
         };
         *self.pending.get_mut(slot as usize).ok_or(Refused::Full)? = Some(entry);
         self.free.pop();
-        self.note(key, Place::Pending(slot));
+        self.note(key, Place::Pending(slot), true);
         Ok(())
     }
 
@@ -552,10 +564,12 @@ impl ServerTransactions {
         let Some(entry) = self.pending_mut(slot) else { return };
         entry.state = State::Answered;
         (entry.len, entry.timestamp_len) = (len as u16, 0);
+        let key = entry.key;
         if let Some(timer) = entry.timer.take() {
             self.wheel.cancel(timer);
         }
         self.answered.push_back((until, slot));
+        self.allow_copies(key, Place::Pending(slot));
     }
 
     /// Writes the response to a deferred request, and gives its length; 0 if there was no buffer. `whole` copies it to
@@ -700,6 +714,16 @@ impl ServerTransactions {
         self.len
     }
 
+    /// How many there are whose copies are refused.
+    #[must_use]
+    pub fn refusing_copies(&self) -> usize {
+        let accepted = |entry: &Completed| (200..300).contains(&(entry.expires_and_status & STATUS));
+        let at = |at: usize| self.completed.get((self.head + at) % self.completed.len().max(1));
+        let completed = (0..self.len).filter_map(at).filter(|it| it.key().may_be_copy() && accepted(it));
+        let waiting = |entry: &&Pending| entry.key.may_be_copy() && entry.state != State::Answered;
+        completed.count() + self.pending.iter().flatten().filter(waiting).count()
+    }
+
     fn find(&self, key: ServerKey) -> Option<(usize, Place)> {
         let (place, number) = self.index.find(key.0, |number| match Place::of(number) {
             Place::Completed(at) => self.completed.get(at as usize).is_some_and(|entry| entry.key() == key),
@@ -712,7 +736,7 @@ impl ServerTransactions {
     pub fn assert_invariants(&self) {
         assert!(self.len + self.pending() + self.kept() <= self.completed.len());
         assert_eq!(self.index.len(), self.len + self.pending() + self.kept());
-        assert_eq!(self.copies.len(), self.index.len());
+        assert_eq!(self.copies.len(), self.refusing_copies());
         assert_eq!(self.wheel.len(), self.pending());
         let mut last = 0;
         for at in 0..self.len {

@@ -2,6 +2,7 @@
 
 use super::limits::Limits;
 use super::name::Name;
+use super::places::Values;
 use super::scan::{control, is_lws, is_token, skip_lws, split_once, trim};
 use super::view::Why;
 use crate::base::Malformed;
@@ -38,24 +39,17 @@ impl Slot {
     }
 }
 
+const SLOTS: usize = u8::MAX as usize + 1;
+
 /// Room for something of every name.
 const NAMES: usize = Name::COUNT.next_multiple_of(16);
 
-/// Room for the places of a message's headers, given by the caller so that nothing is allocated or cleared.
+/// Room for the places of a message's headers and values, given by the caller so that nothing is allocated or cleared.
 #[derive(Debug)]
 pub struct Slots {
-    /// The first one is of no header.
-    slots: [Slot; MAX_HEADERS + 1],
-    len: usize,
-    /// The first slot of each name, or 0.
-    first: [u8; NAMES],
-    /// The last slot of each name that has one, while they are filled in order.
-    last: [u8; NAMES],
-    /// A bit for each slot whose value has line ends in it; the first slot, which is none, has none.
-    folded: [u64; 3],
-    marks: Marks,
-    /// What a message may have.
-    pub(super) limits: Limits,
+    pub(super) lines: Lines,
+    pub(super) marks: Marks,
+    pub(super) values: Values,
 }
 
 impl Slots {
@@ -68,22 +62,36 @@ impl Slots {
     /// Empty room, for messages within those limits.
     #[must_use]
     pub const fn within(limits: Limits) -> Self {
-        let slot = Slot { line: 0, value: 0, end: 0, next: 0 };
-        let slots = [slot; MAX_HEADERS + 1];
-        Self {
-            slots,
-            len: 0,
-            first: [0; NAMES],
-            last: [0; NAMES],
-            folded: [0; 3],
-            marks: Marks::new(),
-            limits,
-        }
+        Self { lines: Lines::within(limits), marks: Marks::new(), values: Values::EMPTY }
     }
 
     /// From the next message on, other limits.
     pub const fn keep_within(&mut self, limits: Limits) {
-        self.limits = limits;
+        self.lines.limits = limits;
+    }
+}
+
+/// Where the header lines of a message are.
+#[derive(Debug)]
+pub(super) struct Lines {
+    /// The first one is of no header. There are so many that every number is of one; those beyond [`MAX_HEADERS`] are not
+    /// used.
+    slots: [Slot; SLOTS],
+    len: usize,
+    /// The first slot of each name, or 0.
+    first: [u8; NAMES],
+    /// The last slot of each name that has one, while they are filled in order.
+    last: [u8; NAMES],
+    /// A bit for each slot whose value has line ends in it; the first slot, which is none, has none.
+    folded: [u64; 3],
+    /// What a message may have.
+    pub(super) limits: Limits,
+}
+
+impl Lines {
+    const fn within(limits: Limits) -> Self {
+        let slot = Slot { line: 0, value: 0, end: 0, next: 0 };
+        Self { slots: [slot; SLOTS], len: 0, first: [0; NAMES], last: [0; NAMES], folded: [0; 3], limits }
     }
 
     pub(super) fn clear(&mut self) {
@@ -122,11 +130,6 @@ impl Slots {
         self.first.as_chunks::<8>().0.get(at).map_or(0, |slots| u64::from_le_bytes(*slots))
     }
 
-    /// The marks of the message, if [`Slots::fill_usual`] has been through it.
-    pub(super) const fn marks(&self) -> &Marks {
-        &self.marks
-    }
-
     /// Whether a slot's value has line ends in it.
     pub(super) fn is_folded(&self, slot: u8) -> bool {
         let word = self.folded.get(usize::from(slot / 64)).copied().unwrap_or(0);
@@ -162,55 +165,68 @@ impl Slots {
     /// Finds the header lines of a message whose lines are as usual, by marks. Gives where the start line ends and where
     /// the body begins; `None` of a message that has something unusual, sound or not.
     #[inline(always)]
-    pub(super) fn fill_usual(&mut self, vectors: Vectors, bytes: &[u8]) -> Option<(usize, usize)> {
-        // The end of a line and a visible octet behind it; a colon, a space and such an octet.
+    pub(super) fn fill_usual(
+        &mut self,
+        vectors: Vectors,
+        bytes: &[u8],
+        marks: &mut Marks,
+    ) -> Option<(usize, usize)> {
+        // The end of a line and a visible octet behind it.
         const EDGE: u32 = u32::from_be_bytes(*b"\r\n!\0");
-        const COLON: u32 = u32::from_be_bytes(*b": !\0");
         const VISIBLE: u32 = ((u8::MAX - b' ') as u32) << 8;
         self.clear();
-        let Self { slots, first, folded, marks, limits, .. } = self;
+        let Self { slots, first, folded, limits, .. } = self;
         let last = vectors.mark(bytes, marks)?;
         if last + 4 > usize::from(limits.header) {
             return None;
         }
         let marks = &*marks;
-        let slots = slots.get_mut(..usize::from(limits.headers) + 1)?;
         let (mut len, mut end) = (0, last);
         if marks.four(end.checked_sub(1)?) as u8 <= b' ' {
             return None;
         }
         // From the last line to the first, so that the first of a name comes to stand before the others.
-        for before in marks.ends_before(last) {
-            let edge = marks.edge(before);
-            if edge.before() <= b' ' {
-                return None;
+        for (block, mut ends) in marks.ends_before(last) {
+            while ends != 0 {
+                let behind = ends.leading_zeros();
+                let before = block - behind as usize;
+                ends &= !(1 << (before % 64));
+                let edge = marks.edge(before);
+                if edge.before() <= b' ' {
+                    return None;
+                }
+                if edge.four().wrapping_sub(EDGE) >= VISIBLE {
+                    go_on(folded, len + 1, edge.four())?;
+                    continue;
+                }
+                let window = edge.window_behind();
+                let colon = window.next_stop();
+                let name = Name::usual(vectors, &window, colon)?;
+                // Any other octet that isn't visible ends a line, and that behind a space.
+                if window.octet(colon + 2) == b' ' {
+                    return None;
+                }
+                let first = first.get_mut(name as usize)?;
+                // Those that are too many are counted, too.
+                len += 1;
+                *slots.get_mut(len % SLOTS)? = Slot {
+                    line: (before + 2) as u16,
+                    value: (before + 2 + colon + 2) as u16,
+                    end: end as u16,
+                    next: *first,
+                };
+                *first = len as u8;
+                end = before;
             }
-            if edge.four().wrapping_sub(EDGE) >= VISIBLE {
-                go_on(folded, len + 1, edge.four())?;
-                continue;
-            }
-            let window = edge.window_behind();
-            let colon = window.next_stop();
-            if window.four_from_high(colon).wrapping_sub(COLON) >= VISIBLE {
-                return None;
-            }
-            let name = Name::usual(vectors, &window, colon)?;
-            let first = first.get_mut(name as usize)?;
-            len += 1;
-            *slots.get_mut(len)? = Slot {
-                line: (before + 2) as u16,
-                value: (before + 2 + colon + 2) as u16,
-                end: end as u16,
-                next: *first,
-            };
-            *first = len as u8;
-            end = before;
         }
         let repeated = first
             .iter()
             .take(Name::SINGLE)
             .fold(0, |repeated, &first| repeated | slots.get(usize::from(first)).map_or(0, |slot| slot.next));
         self.len = len;
+        if len > usize::from(limits.headers).min(MAX_HEADERS) {
+            return None;
+        }
         // Nor can the start line go on.
         (end > 0 && repeated == 0 && !self.is_folded(len as u8 + 1)).then_some((end, last + 4))
     }
@@ -300,10 +316,10 @@ fn go_on(folded: &mut [u64; 3], slot: usize, edge: u32) -> Option<()> {
     (edge >> 8 == u32::from_be_bytes(*b"\0\r\n ")).then_some(())
 }
 
-/// See [`Slots::named`].
+/// See [`Lines::named`].
 #[derive(Clone)]
 pub(super) struct Named<'a> {
-    slots: &'a [Slot; MAX_HEADERS + 1],
+    slots: &'a [Slot; SLOTS],
     at: u8,
 }
 

@@ -57,14 +57,14 @@ impl<'a> Uri<'a> {
         if is_uri_text(text) && is_token(scheme) { Self::of_checked(text) } else { None }
     }
 
-    /// From its user, host, parameters and whole text, which have been checked; it has no headers.
+    /// From its user, host, parameters, headers and whole text, which have been checked.
     #[inline(always)]
     pub(super) const fn of_parts(
         scheme: Scheme,
-        [user, host, params, text]: [&'a [u8]; 4],
+        [user, host, params, headers, text]: [&'a [u8]; 5],
         port: Option<u16>,
     ) -> Self {
-        Self { scheme, user, host, port, params, headers: &[], text }
+        Self { scheme, user, host, port, params, headers, text }
     }
 
     /// The same of a text that has only octets of a URI and begins with a scheme, as the parser has seen to of a

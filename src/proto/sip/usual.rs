@@ -4,74 +4,65 @@
 
 mod params;
 
-use self::params::{Any, Param, See, Tag, Tokens, ViaParams, note};
-use super::headers::{MediaType, NameAddr};
+use self::params::{Any, Others, Param, See, Tag, Tokens, note};
 use super::host::is_host;
 use super::limits::Limits;
-use super::params::Params;
+use super::places::{
+    AddressPlaces, Known, MediaTypePlaces, ParamsPlaces, Place, UriPlaces, Values, ViaPlaces,
+};
 use super::slots::Slot;
-use super::uri::{Scheme, Uri};
-use super::via::Via;
-use super::view::{Method, Start};
+use super::uri::Scheme;
+use super::view::Method;
 use crate::codec::scan::{Marks, SHOWN, Vectors, Window};
 
-/// Readers of values that may have marks. Each gives `None` of what it does not take.
-pub(super) trait Usual<'a>: Copy {
+/// Readers of values that may have marks. Each gives `None` or `false` of what it does not take, and then has left
+/// anything at the places that it was given to note.
+pub(super) trait Usual: Copy {
     /// The request line, which ends at `end`.
-    fn start(self, end: usize, limits: &Limits) -> Option<Start<'a>>;
+    fn start(self, end: usize, limits: &Limits, values: &mut Values) -> Option<()>;
     /// A Via line of one value.
-    fn via(self, slot: &Slot, most: u8) -> Option<Via<'a>>;
-    /// Whether there is such a line.
-    fn is_via(self, slot: &Slot, most: u8) -> bool;
+    fn via(self, slot: &Slot, most: u8, via: &mut ViaPlaces) -> Option<()>;
     /// The address at a place, and where it ends: at `end`, or at a comma.
-    fn address(self, at: usize, end: usize, most: u8) -> Option<(NameAddr<'a>, usize)>;
+    fn address(self, at: usize, end: usize, most: u8, address: &mut AddressPlaces) -> Option<usize>;
     /// The URI of such an address, and where the address ends.
-    fn address_uri(self, at: usize, end: usize, most: u8) -> Option<(Uri<'a>, usize)>;
-    /// Where such an address ends.
-    fn address_end(self, at: usize, end: usize, most: u8) -> Option<usize>;
+    fn address_uri(self, at: usize, end: usize, most: u8, uri: &mut UriPlaces) -> Option<usize>;
     /// Whether all octets of a Call-ID are visible ones.
     fn is_call_id(self, slot: &Slot) -> bool;
-    /// CSeq.
-    fn cseq(self, slot: &Slot) -> Option<(u32, Method<'a>)>;
+    /// CSeq, of a request if it has the same method.
+    fn cseq(self, slot: &Slot, values: &mut Values) -> Option<()>;
     /// A number.
     fn decimal(self, slot: &Slot) -> Option<u32>;
     /// Content-Type.
-    fn media_type(self, slot: &Slot, most: u8) -> Option<MediaType<'a>>;
+    fn media_type(self, slot: &Slot, most: u8, media_type: &mut MediaTypePlaces) -> Option<()>;
 }
 
 /// No marks: nothing is taken.
 #[derive(Clone, Copy)]
 pub(super) struct Unmarked;
 
-impl<'a> Usual<'a> for Unmarked {
-    fn start(self, _: usize, _: &Limits) -> Option<Start<'a>> {
+impl Usual for Unmarked {
+    fn start(self, _: usize, _: &Limits, _: &mut Values) -> Option<()> {
         None
     }
-    fn via(self, _: &Slot, _: u8) -> Option<Via<'a>> {
+    fn via(self, _: &Slot, _: u8, _: &mut ViaPlaces) -> Option<()> {
         None
     }
-    fn is_via(self, _: &Slot, _: u8) -> bool {
-        false
-    }
-    fn address(self, _: usize, _: usize, _: u8) -> Option<(NameAddr<'a>, usize)> {
+    fn address(self, _: usize, _: usize, _: u8, _: &mut AddressPlaces) -> Option<usize> {
         None
     }
-    fn address_uri(self, _: usize, _: usize, _: u8) -> Option<(Uri<'a>, usize)> {
-        None
-    }
-    fn address_end(self, _: usize, _: usize, _: u8) -> Option<usize> {
+    fn address_uri(self, _: usize, _: usize, _: u8, _: &mut UriPlaces) -> Option<usize> {
         None
     }
     fn is_call_id(self, _: &Slot) -> bool {
         false
     }
-    fn cseq(self, _: &Slot) -> Option<(u32, Method<'a>)> {
+    fn cseq(self, _: &Slot, _: &mut Values) -> Option<()> {
         None
     }
     fn decimal(self, _: &Slot) -> Option<u32> {
         None
     }
-    fn media_type(self, _: &Slot, _: u8) -> Option<MediaType<'a>> {
+    fn media_type(self, _: &Slot, _: u8, _: &mut MediaTypePlaces) -> Option<()> {
         None
     }
 }
@@ -84,45 +75,25 @@ pub(super) struct Marked<'a> {
     pub(super) vectors: Vectors,
 }
 
-/// Where something begins and ends.
-type Place = (usize, usize);
+/// Where something begins and ends in a window.
+type Shown = (usize, usize);
 
-/// Where the parts of a URI are.
-struct UriPlaces {
-    scheme: Scheme,
-    user: Place,
-    host: Place,
-    port: Option<u16>,
-    params: Place,
-}
-
-/// Where the parts of an address are.
-struct AddressPlaces {
-    display: Place,
-    uri: UriPlaces,
-    text: Place,
-    params: Place,
-    /// Empty if there is none.
-    tag: Place,
-}
-
-/// Where the parts of a Via are.
-struct ViaPlaces {
-    transport: Place,
-    host: Place,
-    port: Option<u16>,
-    head: Place,
-    params: Place,
-    known: ViaParams,
-}
-
-/// Parameters that have been passed over.
-struct Passed {
-    /// Where they end.
-    end: usize,
+/// A window that begins at `base`, of which all stops before `at` have been taken, and the one there.
+struct Reached<'a> {
+    window: Window<'a>,
+    base: usize,
+    at: usize,
     /// The octet there.
     behind: u8,
+    /// How many parameters have been passed over.
     count: usize,
+}
+
+impl Reached<'_> {
+    #[inline(always)]
+    const fn place(&self) -> usize {
+        self.base + self.at
+    }
 }
 
 const BRANCH: u64 = u64::from_le_bytes(*b";branch=");
@@ -158,19 +129,14 @@ fn number(octets: u64, digits: usize) -> Option<u32> {
 }
 
 #[inline(always)]
-fn port(window: &Window<'_>, (start, end): Place) -> Option<u16> {
+fn port(window: &Window<'_>, (start, end): Shown) -> Option<u16> {
     u16::try_from(number(window.eight(start), end.wrapping_sub(start))?).ok()
 }
 
 impl<'a> Marked<'a> {
-    #[inline(always)]
-    fn text(self, (start, end): Place) -> Option<&'a [u8]> {
-        self.bytes.get(start..end)
-    }
-
     /// Whether a host stands there, so far from the beginning of a window, which begins at `base`; no IPv6 reference.
     #[inline(always)]
-    fn is_host(self, window: &Window<'_>, base: usize, (start, end): Place) -> bool {
+    fn is_host(self, window: &Window<'_>, base: usize, (start, end): Shown) -> bool {
         // A place that is not shown may end before it begins: nothing stands there.
         let octets = end.wrapping_sub(start);
         let odd = || is_odd_host(self.bytes, base + start, base + end);
@@ -179,11 +145,11 @@ impl<'a> Marked<'a> {
         }
         // The stops have seen to all other octets.
         let (between, strange) = self.vectors.host(window.block(start));
-        let beyond = 32 - octets as u32;
-        let bits = between << beyond;
-        // A label has a letter or a digit at either end.
-        let stray = (strange << beyond) | (bits & bits << 1) | (bits >> 31) | (between & 1);
-        let label = end - (bits.leading_zeros() as usize).min(octets);
+        // With one before the host, and one behind it: a label has a letter or a digit at either end.
+        let within = self.vectors.lowest(between.into(), octets) << 1 | 1;
+        let bits = within | 2 << octets;
+        let stray = (bits & bits << 1) | self.vectors.lowest(strange.into(), octets);
+        let label = start + 63 - within.leading_zeros() as usize;
         (stray == 0 && window.octet(label) > b'9' && window.octet(label.wrapping_sub(1)) != b'-') || odd()
     }
 
@@ -221,24 +187,24 @@ impl<'a> Marked<'a> {
         mut base: usize,
         mut at: usize,
         see: &mut impl See,
-    ) -> Option<Passed> {
+    ) -> Option<Reached<'a>> {
         let mut behind = window.octet(at);
         if behind != b';' {
-            return Some(Passed { end: base + at, behind, count: 0 });
+            return Some(Reached { window, base, at, behind, count: 0 });
         }
         // Mostly there is one.
         let mut next = window;
         let end = next.stop();
         let value = if next.octet(end) == b'=' { (end + 1, next.stop()) } else { (end, end) };
-        if value.1 < SHOWN && next.octet(value.1) != b';' {
+        let behind_value = next.octet(value.1);
+        if value.1 < SHOWN && behind_value != b';' {
             let octets = end.checked_sub(at + 1).filter(|&octets| octets > 0)?;
             if next.octet(end) == b'=' && value.0 == value.1 {
                 return None;
             }
             let name = self.vectors.lowest(next.eight(at) | LOWER, 8 * (octets + 1));
             see.see(&Param { name, octets, base, value })?;
-            let behind = next.octet(value.1);
-            return Some(Passed { end: base + value.1, behind, count: 1 });
+            return Some(Reached { window: next, base, at: value.1, behind: behind_value, count: 1 });
         }
         let (mut seen, mut repeated, mut count) = (0u64, false, 0);
         while behind == b';' {
@@ -268,14 +234,21 @@ impl<'a> Marked<'a> {
             count += 1;
             at = value.1;
         }
-        (!repeated).then_some(Passed { end: base + at, behind, count })
+        (!repeated).then_some(Reached { window, base, at, behind, count })
     }
 
     /// The URI that stands at `start` in a window, which begins at `base`; up to there its stops have been taken.
     #[inline(always)]
-    fn uri(self, mut window: Window<'a>, mut base: usize, start: usize) -> Option<(UriPlaces, Passed)> {
+    fn uri(
+        self,
+        mut window: Window<'a>,
+        mut base: usize,
+        start: usize,
+        uri: &mut UriPlaces,
+    ) -> Option<Reached<'a>> {
         const SIP: u32 = u32::from_le_bytes(*b"sip:");
         const TEL: u32 = u32::from_le_bytes(*b"tel:");
+        let text = base + start;
         let scheme = window.four(start);
         window.stop();
         let user = start + 4;
@@ -283,19 +256,16 @@ impl<'a> Marked<'a> {
         if end >= SHOWN {
             return None;
         }
-        let mut places = UriPlaces {
-            scheme: Scheme::Sip,
-            user: (base + user, base + end),
-            host: (0, 0),
-            port: None,
-            params: (0, 0),
-        };
+        uri.port = None;
+        uri.headers = Place::default();
         if scheme == SIP {
+            uri.scheme = Scheme::Sip;
             let mut host = user;
             if window.octet(end) == b'@' {
                 if user == end {
                     return None;
                 }
+                uri.user = Place::new(base + user, base + end);
                 host = end + 1;
                 end = window.stop();
                 if end >= SHOWN {
@@ -304,37 +274,32 @@ impl<'a> Marked<'a> {
                     end = window.stop();
                 }
             } else {
-                places.user.1 = places.user.0;
+                uri.user = Place::default();
             }
-            places.host = (base + host, base + end);
+            uri.host = Place::new(base + host, base + end);
             if !self.is_host(&window, base, (host, end)) {
                 return None;
             }
             if window.octet(end) == b':' {
                 let digits = (end + 1, window.stop());
-                places.port = Some(port(&window, digits)?);
+                uri.port = Some(port(&window, digits)?);
                 end = digits.1;
             }
         } else if scheme != TEL || user == end {
             return None;
         } else {
-            places.scheme = Scheme::Tel;
+            uri.scheme = Scheme::Tel;
+            uri.user = Place::new(base + user, base + end);
+            uri.host = Place::default();
         }
         if end >= SHOWN {
             return None;
         }
         let start = base + end;
-        let passed = self.params(window, base, end, &mut Any)?;
-        places.params = (start, passed.end);
-        Some((places, passed))
-    }
-
-    #[inline(always)]
-    fn uri_of(self, places: &UriPlaces, text: Place) -> Option<Uri<'a>> {
-        let user = self.text(places.user)?;
-        let host = self.text(places.host)?;
-        let params = self.text(places.params)?;
-        Some(Uri::of_parts(places.scheme, [user, host, params, self.text(text)?], places.port))
+        let reached = self.params(window, base, end, &mut Any)?;
+        uri.params = Place::new(start, reached.place());
+        uri.text = Place::new(text, reached.place());
+        Some(reached)
     }
 
     /// The place behind a display name, where an angle bracket opens.
@@ -372,69 +337,6 @@ impl<'a> Marked<'a> {
         (at < SHOWN && window.octet(at) == b'<' && open < end).then_some(open)
     }
 
-    /// What stands at a place, unless it is empty.
-    #[inline(always)]
-    fn unless_empty(self, place: Place) -> Option<Option<&'a [u8]>> {
-        if place.0 == place.1 { Some(None) } else { Some(Some(self.text(place)?)) }
-    }
-
-    /// The places of a Via line of one value.
-    #[inline(always)]
-    fn via_places(self, slot: &Slot, most: u8) -> Option<ViaPlaces> {
-        const PROTOCOL: u64 = u64::from_le_bytes(*b"SIP/2.0/");
-        let (start, line_end) = slot.place();
-        let base = start + 8;
-        let mut window = self.marks.window(base);
-        let transport = window.stop();
-        let shown = transport > 0 && transport < SHOWN - 1;
-        if self.marks.eight(start) != PROTOCOL || !shown || window.octet(transport) != b' ' {
-            return None;
-        }
-        let host = transport + 1;
-        let mut end = window.stop();
-        if window.octet(host) == b'[' {
-            end = self.reference(&window, host)?;
-            window.pass(end);
-            if window.stop() != end {
-                return None;
-            }
-        } else if !self.is_host(&window, base, (host, end)) {
-            return None;
-        }
-        let mut places = ViaPlaces {
-            transport: (base, base + transport),
-            host: (base + host, base + end),
-            port: None,
-            head: (start, 0),
-            params: (0, line_end),
-            known: ViaParams { branch: (0, 0), received: (0, 0), rport: None },
-        };
-        if window.octet(end) == b':' {
-            let digits = (end + 1, window.stop());
-            places.port = Some(port(&window, digits).filter(|&port| port != 0)?);
-            end = digits.1;
-        }
-        if end >= SHOWN {
-            return None;
-        }
-        (places.head.1, places.params.0) = (base + end, base + end);
-        // Mostly that is a branch, alone or before `rport`.
-        let mut next = window;
-        if next.eight(end) == BRANCH {
-            next.stop();
-            let value = (end + 8, next.stop());
-            let behind = base + value.1;
-            let rport = behind + 6 == line_end && next.eight(value.1) << 16 == RPORT << 16;
-            if value.0 < value.1 && value.1 < SHOWN && (rport || behind == line_end) && most > 1 {
-                places.known.branch = (base + value.0, behind);
-                places.known.rport = if rport { Some(None) } else { None };
-                return Some(places);
-            }
-        }
-        let passed = self.via_params(window, base, end, &mut places.known)?;
-        (passed.end == line_end && passed.count <= usize::from(most)).then_some(places)
-    }
-
     /// Passes over the parameters of a Via, as [`Marked::params`] does over those of others.
     #[inline(always)]
     fn via_params(
@@ -442,11 +344,12 @@ impl<'a> Marked<'a> {
         mut window: Window<'a>,
         mut base: usize,
         mut at: usize,
-        known: &mut ViaParams,
-    ) -> Option<Passed> {
+        via: &mut ViaPlaces,
+    ) -> Option<Reached<'a>> {
         const RECEIVED: u64 = u64::from_le_bytes(*b";receive");
         let mut others = 0u64;
         let (mut count, mut repeated) = (0, false);
+        let (mut has_branch, mut has_received) = (false, false);
         while window.octet(at) == b';' {
             let mut next = window;
             let word = next.eight(at);
@@ -465,72 +368,87 @@ impl<'a> Marked<'a> {
             }
             let place = (base + value.0, base + value.1);
             if word == BRANCH {
-                repeated |= known.branch.1 != 0;
-                known.branch = place;
+                repeated |= has_branch;
+                has_branch = true;
+                via.branch = Place::new(place.0, place.1);
             } else if word << 16 == RPORT << 16 && end == at + 6 {
-                repeated |= known.rport.is_some();
-                known.rport = Some(match value.0 == value.1 {
+                repeated |= via.rport.is_some();
+                via.rport = Some(match value.0 == value.1 {
                     true => None,
                     false => Some(port(&next, value).filter(|&port| port != 0)?),
                 });
             } else if word == RECEIVED && next.four(at + 8) as u16 == u16::from_le_bytes(*b"d=") {
-                repeated |= known.received.1 != 0;
-                known.received = place;
-                if !is_ipv4(self.text(place)?) {
+                repeated |= has_received;
+                has_received = true;
+                via.received = Place::new(place.0, place.1);
+                if !is_ipv4(self.bytes.get(place.0..place.1)?) {
                     return None;
                 }
             } else {
                 let octets = end.checked_sub(at + 1).filter(|&octets| octets > 0)?;
                 let name = self.vectors.lowest(word | LOWER, 8 * (octets + 1));
-                known.see(&Param { name, octets, base, value })?;
+                Others.see(&Param { name, octets, base, value })?;
                 repeated |= note(&mut others, name);
             }
             count += 1;
             (window, at) = (next, value.1);
         }
-        (!repeated).then_some(Passed { end: base + at, behind: window.octet(at), count })
+        (!repeated).then_some(Reached { window, base, at, behind: window.octet(at), count })
     }
 
-    /// The places of an address that ends at `end` or at a comma.
+    /// The address that ends at `end` or at a comma, and its URI. Gives where it ends.
     #[inline(always)]
-    fn address_places(self, start: usize, end: usize, most: u8) -> Option<AddressPlaces> {
+    fn address_places(
+        self,
+        start: usize,
+        end: usize,
+        most: u8,
+        address: &mut AddressPlaces,
+        uri: &mut UriPlaces,
+    ) -> Option<usize> {
         let mut open = start;
         let mut window = self.marks.window(start);
+        address.display = Place::default();
         if window.octet(0) != b'<' {
             open = self.behind_display(start, end)?;
+            let last = open - 1;
+            // One space is not of the name.
+            let name = last + usize::from(self.bytes.get(last) != Some(&b' '));
+            address.display = Place::new(start, name);
             window = self.marks.window(open);
         }
         window.stop();
-        let (uri, passed) = self.uri(window, open, 1)?;
-        let close = passed.end;
-        if passed.behind != b'>' {
+        let Reached { mut window, base, at, behind, .. } = self.uri(window, open, 1, uri)?;
+        if behind != b'>' {
             return None;
         }
-        let window = self.marks.window(close + 1);
-        let mut tag = Tag((0, 0));
-        let passed = self.params(window.behind(), close + 1, 0, &mut tag)?;
-        if passed.count > usize::from(most) || passed.end != end && passed.behind != b',' {
+        address.uri = Place::new(open + 1, base + at);
+        address.tag = Place::default();
+        // What stands behind the bracket is plain only in what is no address.
+        let (close, next) = (base + at + 1, window.stop());
+        let reached = if next < SHOWN {
+            self.params(window, base, at + 1, &mut Tag(&mut address.tag))?
+        } else {
+            let window = self.marks.window(close).behind();
+            self.params(window, close, 0, &mut Tag(&mut address.tag))?
+        };
+        let behind = reached.place();
+        if reached.count > usize::from(most) || behind != end && reached.behind != b',' {
             return None;
         }
-        Some(AddressPlaces {
-            display: (start, open),
-            uri,
-            text: (open + 1, close),
-            params: (close + 1, passed.end),
-            tag: tag.0,
-        })
+        address.params = ParamsPlaces::plain(close, behind);
+        Some(behind)
     }
 
-    /// The method at the beginning of a window.
+    /// The method at a place of so many octets.
     #[inline(always)]
-    fn method(self, window: &Window<'_>, base: usize, (start, end): Place) -> Option<Method<'a>> {
+    fn method(self, window: &Window<'_>, start: usize, octets: usize) -> Known {
         const MESSAGE: u64 = u64::from_le_bytes(*b"MESSAGE\0");
         const REGISTER: u64 = u64::from_le_bytes(*b"REGISTER");
-        let octets = end.checked_sub(start)?;
         match self.vectors.lowest(window.eight(start), 8 * octets) {
-            MESSAGE if octets == 7 => Some(Method::Message),
-            REGISTER if octets == 8 => Some(Method::Register),
-            _ => Some(Method::read(self.text((base + start, base + end))?)),
+            MESSAGE if octets == 7 => Known::Message,
+            REGISTER if octets == 8 => Known::Register,
+            _ => Known::Other,
         }
     }
 }
@@ -565,72 +483,93 @@ fn is_ipv4(text: &[u8]) -> bool {
     dots == 3 && digits > 0
 }
 
-impl<'a> Usual<'a> for Marked<'a> {
+impl Usual for Marked<'_> {
     #[inline(always)]
-    fn start(self, end: usize, limits: &Limits) -> Option<Start<'a>> {
+    fn start(self, end: usize, limits: &Limits, values: &mut Values) -> Option<()> {
         const VERSION: u64 = u64::from_le_bytes(*b" SIP/2.0");
         let mut window = self.marks.window(0);
         let method = window.stop();
-        let place = (method + 1, end.checked_sub(8)?);
+        let (start, end) = (method + 1, end.checked_sub(8)?);
         if method.wrapping_sub(1) >= SHOWN - 1
             || window.octet(method) != b' '
-            || self.marks.eight(place.1) != VERSION
-            || place.1.checked_sub(place.0)? > usize::from(limits.uri)
+            || self.marks.eight(end) != VERSION
+            || end.checked_sub(start)? > usize::from(limits.uri)
         {
             return None;
         }
-        let (places, passed) = self.uri(window, 0, place.0)?;
-        if passed.end != place.1 {
+        values.status = 0;
+        match self.method(&window, 0, method) {
+            Known::Other => values.set_method(self.bytes, Method::read(self.bytes.get(..method)?)),
+            known => values.known = known,
+        }
+        let reached = self.uri(window, 0, start, &mut values.target)?;
+        (reached.place() == end).then_some(())
+    }
+
+    #[inline(always)]
+    fn via(self, slot: &Slot, most: u8, via: &mut ViaPlaces) -> Option<()> {
+        const PROTOCOL: u64 = u64::from_le_bytes(*b"SIP/2.0/");
+        let (start, line_end) = slot.place();
+        let base = start + 8;
+        let mut window = self.marks.window(base);
+        let transport = window.stop();
+        let shown = transport > 0 && transport < SHOWN - 1;
+        if self.marks.eight(start) != PROTOCOL || !shown || window.octet(transport) != b' ' {
             return None;
         }
-        let uri = self.uri_of(&places, place)?;
-        Some(Start::Request { method: self.method(&window, 0, (0, method))?, uri })
-    }
-
-    #[inline(always)]
-    fn via(self, slot: &Slot, most: u8) -> Option<Via<'a>> {
-        let places = self.via_places(slot, most)?;
-        let params = Params::plain(self.text(places.params)?);
-        let mut via = Via::plain(
-            self.text(places.transport)?,
-            self.text(places.host)?,
-            self.text(places.head)?,
-            params,
-        );
-        via.sent_by_port = places.port;
-        via.branch = self.unless_empty(places.known.branch)?;
-        via.received = self.unless_empty(places.known.received)?;
-        via.rport = places.known.rport;
-        Some(via)
-    }
-
-    #[inline(always)]
-    fn is_via(self, slot: &Slot, most: u8) -> bool {
-        self.via_places(slot, most).is_some()
-    }
-
-    #[inline(always)]
-    fn address(self, at: usize, end: usize, most: u8) -> Option<(NameAddr<'a>, usize)> {
-        let places = self.address_places(at, end, most)?;
-        let mut display = &[][..];
-        if places.display.0 < places.display.1 {
-            display = self.text(places.display)?;
-            display = display.strip_suffix(b" ").unwrap_or(display);
+        via.transport = Place::new(base, base + transport);
+        let host = transport + 1;
+        let mut end = window.stop();
+        if window.octet(host) == b'[' {
+            end = self.reference(&window, host)?;
+            window.pass(end);
+            if window.stop() != end {
+                return None;
+            }
+        } else if !self.is_host(&window, base, (host, end)) {
+            return None;
         }
-        let params = Params::plain(self.text(places.params)?);
-        let tag = self.unless_empty(places.tag)?;
-        Some((NameAddr::of_parts(display, self.text(places.text)?, params, tag), places.params.1))
+        via.host = Place::new(base + host, base + end);
+        via.port = None;
+        if window.octet(end) == b':' {
+            let digits = (end + 1, window.stop());
+            via.port = Some(port(&window, digits).filter(|&port| port != 0)?);
+            end = digits.1;
+        }
+        if end >= SHOWN {
+            return None;
+        }
+        via.head = Place::new(start, base + end);
+        via.params = ParamsPlaces::plain(base + end, line_end);
+        via.received = Place::default();
+        via.rest = Place::default();
+        via.rport = None;
+        // Mostly that is a branch, alone or before `rport`.
+        let mut next = window;
+        if next.eight(end) == BRANCH {
+            next.stop();
+            let value = (end + 8, next.stop());
+            let behind = base + value.1;
+            let rport = behind + 6 == line_end && next.eight(value.1) << 16 == RPORT << 16;
+            if value.0 < value.1 && value.1 < SHOWN && (rport || behind == line_end) && most > 1 {
+                via.branch = Place::new(base + value.0, behind);
+                via.rport = if rport { Some(None) } else { None };
+                return Some(());
+            }
+        }
+        via.branch = Place::default();
+        let passed = self.via_params(window, base, end, via)?;
+        (passed.place() == line_end && passed.count <= usize::from(most)).then_some(())
     }
 
     #[inline(always)]
-    fn address_uri(self, at: usize, end: usize, most: u8) -> Option<(Uri<'a>, usize)> {
-        let places = self.address_places(at, end, most)?;
-        Some((self.uri_of(&places.uri, places.text)?, places.params.1))
+    fn address(self, at: usize, end: usize, most: u8, address: &mut AddressPlaces) -> Option<usize> {
+        self.address_places(at, end, most, address, &mut UriPlaces::EMPTY.clone())
     }
 
     #[inline(always)]
-    fn address_end(self, at: usize, end: usize, most: u8) -> Option<usize> {
-        Some(self.address_places(at, end, most)?.params.1)
+    fn address_uri(self, at: usize, end: usize, most: u8, uri: &mut UriPlaces) -> Option<usize> {
+        self.address_places(at, end, most, &mut AddressPlaces::EMPTY.clone(), uri)
     }
 
     #[inline(always)]
@@ -653,15 +592,23 @@ impl<'a> Usual<'a> for Marked<'a> {
     }
 
     #[inline(always)]
-    fn cseq(self, slot: &Slot) -> Option<(u32, Method<'a>)> {
+    fn cseq(self, slot: &Slot, values: &mut Values) -> Option<()> {
         let (start, end) = slot.place();
         let mut window = self.marks.window(start);
         let digits = window.stop();
-        let method = (digits + 1, window.stop());
-        if window.octet(digits) != b' ' || method.0 == method.1 || start + method.1 != end {
+        let method = digits + 1;
+        let octets = end.checked_sub(start + method)?;
+        let known = self.method(&window, method, octets);
+        // Others are compared elsewhere.
+        if window.octet(digits) != b' '
+            || known == Known::Other
+            || known != values.known && values.status == 0
+        {
             return None;
         }
-        Some((number(window.eight(0), digits)?, self.method(&window, start, method)?))
+        values.known = known;
+        values.cseq = number(window.eight(0), digits)?;
+        Some(())
     }
 
     #[inline(always)]
@@ -671,34 +618,34 @@ impl<'a> Usual<'a> for Marked<'a> {
     }
 
     #[inline(always)]
-    fn media_type(self, slot: &Slot, most: u8) -> Option<MediaType<'a>> {
+    fn media_type(self, slot: &Slot, most: u8, media_type: &mut MediaTypePlaces) -> Option<()> {
         let (start, line_end) = slot.place();
         let mut window = self.marks.window(start);
         // The type of short messages.
         const KIND: u64 = u64::from_le_bytes(*b"applicat");
         const MIDDLE: u64 = u64::from_le_bytes(*b"ion/vnd.");
         const LAST: u64 = u64::from_le_bytes(*b"3gpp.sms");
-        if line_end - start == 24
-            && window.eight(16) == LAST
-            && window.eight(8) == MIDDLE
-            && window.eight(0) == KIND
+        let (mut kind, mut subtype) = (11, (12, 24));
+        let mut end = line_end;
+        if line_end - start != 24
+            || window.eight(16) != LAST
+            || window.eight(8) != MIDDLE
+            || window.eight(0) != KIND
         {
-            let (kind, subtype) = self.text((start, line_end))?.split_at_checked(11)?;
-            return Some(MediaType { kind, subtype: subtype.get(1..)?, params: Params::plain(&[]) });
+            kind = window.stop();
+            subtype = (kind + 1, window.stop());
+            if kind == 0 || window.octet(kind) != b'/' || subtype.0 == subtype.1 || subtype.1 >= SHOWN {
+                return None;
+            }
+            let passed = self.params(window, start, subtype.1, &mut Tokens)?;
+            if passed.place() != line_end || passed.count > usize::from(most) {
+                return None;
+            }
+            end = start + subtype.1;
         }
-        let kind = window.stop();
-        let subtype = (kind + 1, window.stop());
-        if kind == 0 || window.octet(kind) != b'/' || subtype.0 == subtype.1 || subtype.1 >= SHOWN {
-            return None;
-        }
-        let passed = self.params(window, start, subtype.1, &mut Tokens)?;
-        if passed.end != line_end || passed.count > usize::from(most) {
-            return None;
-        }
-        Some(MediaType {
-            kind: self.text((start, start + kind))?,
-            subtype: self.text((start + subtype.0, start + subtype.1))?,
-            params: Params::plain(self.text((start + subtype.1, line_end))?),
-        })
+        media_type.kind = Place::new(start, start + kind);
+        media_type.subtype = Place::new(start + subtype.0, start + subtype.1);
+        media_type.params = ParamsPlaces::plain(end, line_end);
+        Some(())
     }
 }

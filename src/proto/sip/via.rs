@@ -44,17 +44,6 @@ impl<'a> Via<'a> {
         Self { head: line, readable: false, ..Self::EMPTY }
     }
 
-    /// A value that is its whole line.
-    #[inline(always)]
-    pub(super) const fn plain(
-        transport: &'a [u8],
-        sent_by_host: &'a [u8],
-        head: &'a [u8],
-        params: Params<'a>,
-    ) -> Self {
-        Self { transport, sent_by_host, head, params, ..Self::EMPTY }
-    }
-
     /// How many values a Via line has, this its first one included; `None` if another can't be read.
     pub(super) fn count(&self, parameters: u8) -> Option<usize> {
         let (mut via, mut count) = (*self, 1);
@@ -153,12 +142,16 @@ impl<'a> Via<'a> {
     /// Whether the branch is one of RFC 3261, unique to its transaction (8.1.1.7).
     #[must_use]
     pub fn has_magic_cookie(&self) -> bool {
-        self.branch.is_some_and(|branch| {
-            branch
-                .split_at_checked(MAGIC_COOKIE.len())
-                .is_some_and(|(cookie, rest)| cookie.eq_ignore_ascii_case(MAGIC_COOKIE) && !rest.is_empty())
-        })
+        self.branch.is_some_and(has_magic_cookie)
     }
+}
+
+/// Whether a branch is one of RFC 3261.
+pub(super) fn has_magic_cookie(branch: &[u8]) -> bool {
+    branch.split_at_checked(MAGIC_COOKIE.len()).is_some_and(|(cookie, rest)| {
+        let mostly = cookie == MAGIC_COOKIE;
+        (mostly || cookie.eq_ignore_ascii_case(MAGIC_COOKIE)) && !rest.is_empty()
+    })
 }
 
 /// What a branch of RFC 3261 begins with.

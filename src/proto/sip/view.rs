@@ -2,13 +2,14 @@
 
 mod read;
 
-use self::read::{Find, Headers, Read, index};
+use self::read::{Headers, Read, index};
 use super::headers::{MediaType, NameAddr, take_value};
 use super::multipart;
 use super::name::Name;
 use super::params::Params;
+use super::places::{Place, Values};
 use super::scan::{is_token, seconds, skip_lws, split_once};
-use super::slots::{Quotes, Slots, take_line};
+use super::slots::{Lines, Quotes, Slots, take_line};
 use super::uri::Uri;
 use super::usual::Unmarked;
 use super::via::Via;
@@ -21,7 +22,7 @@ use crate::codec::scan::Vectors;
 pub enum Why {
     /// Nothing but line ends: a keep-alive (RFC 5626 4.4.1).
     Empty,
-    /// Longer than a datagram, or a header, Call-ID or URI longer than we read.
+    /// A header, Call-ID or URI longer than we read.
     TooLong,
     /// Neither a request line nor a status line.
     StartLine,
@@ -79,6 +80,8 @@ pub enum Why {
     Event,
     /// Subscription-State is no state.
     SubscriptionState,
+    /// The message is longer than the limit.
+    TooLarge,
 }
 
 /// The names of [`Why`], by number. They also serve as reason phrases of a 400.
@@ -113,6 +116,7 @@ pub const WHY: &[&str] = &[
     "Bad Require",
     "Bad Event",
     "Bad Subscription-State",
+    "Message Too Large",
 ];
 
 impl Why {
@@ -186,24 +190,8 @@ pub(super) enum Start<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     bytes: &'a [u8],
-    slots: &'a Slots,
-    start: Start<'a>,
-    top_via: Via<'a>,
-    from: NameAddr<'a>,
-    to: NameAddr<'a>,
-    call_id: &'a [u8],
-    cseq: u32,
-    cseq_method: Method<'a>,
-    max_forwards: Option<u8>,
-    expires: Option<u32>,
-    content_type: Option<MediaType<'a>>,
-    /// The URIs of P-Asserted-Identity.
-    asserted: [Option<Uri<'a>>; 2],
-    /// The first Contact that is an address.
-    contact: Option<NameAddr<'a>>,
-    has_one_via: bool,
-    all_contacts: bool,
-    body: &'a [u8],
+    lines: &'a Lines,
+    values: &'a Values,
 }
 
 impl<'a> Message<'a> {
@@ -211,113 +199,125 @@ impl<'a> Message<'a> {
     /// octets after it are ignored. A Content-Length beyond the datagram, or two that differ, are refused.
     pub fn parse(bytes: &'a [u8], slots: &'a mut Slots) -> Result<Self, Malformed> {
         if let Some(vectors) = Vectors::detect()
-            && let Some((start_line, body_at)) = vectors.run(Find { bytes, slots })
+            && let Some(read) = vectors.run(Read { bytes, slots })
         {
-            return vectors.run(Read { bytes, slots, start_line, body_at });
+            read?;
+            let Slots { lines, values, .. } = slots;
+            return Ok(Self { bytes, lines, values });
         }
         Self::parse_in_general(bytes, slots)
     }
 
     /// The same by the general readers alone.
     pub(super) fn parse_in_general(bytes: &'a [u8], slots: &'a mut Slots) -> Result<Self, Malformed> {
-        let (start, body_at) = index(bytes, slots)?;
-        Headers { bytes, slots, usual: Unmarked }.message(start, body_at)
+        let Slots { lines, values, .. } = slots;
+        let body_at = index(bytes, lines, values)?;
+        let lines = &*lines;
+        Headers { bytes, lines, usual: Unmarked }.message(values, body_at)?;
+        Ok(Self { bytes, lines, values })
+    }
+
+    fn text(&self, place: Place) -> &'a [u8] {
+        place.text(self.bytes)
     }
 
     fn headers(&self) -> Headers<'a, Unmarked> {
-        Headers { bytes: self.bytes, slots: self.slots, usual: Unmarked }
+        Headers { bytes: self.bytes, lines: self.lines, usual: Unmarked }
     }
 
     pub(super) fn fragment(&self) -> Fragment<'a> {
-        Fragment { headers: self.headers(), top_via: self.top_via, lacks_to_tag: self.to.tag().is_none() }
+        Fragment { headers: self.headers(), top_via: self.top_via(), lacks_to_tag: !self.values.to.has_tag() }
     }
 
     /// Whether this is a request.
     #[must_use]
     pub const fn is_request(&self) -> bool {
-        matches!(self.start, Start::Request { .. })
+        self.values.status == 0
     }
 
     /// The request's method; of a response, that of the request it answers.
+    #[inline]
     #[must_use]
-    pub const fn method(&self) -> Method<'a> {
-        self.cseq_method
+    pub fn method(&self) -> Method<'a> {
+        self.values.method(self.bytes)
     }
 
     /// The Request-URI; empty for a response.
     #[must_use]
-    pub const fn request_uri(&self) -> &'a [u8] {
-        match self.start {
-            Start::Request { uri, .. } => uri.text(),
-            Start::Response { .. } => &[],
-        }
+    pub fn request_uri(&self) -> &'a [u8] {
+        if self.is_request() { self.text(self.values.target.text) } else { &[] }
     }
 
     /// The Request-URI taken apart; `None` for a response.
+    #[inline]
     #[must_use]
-    pub const fn target(&self) -> Option<Uri<'a>> {
-        match self.start {
-            Start::Request { uri, .. } => Some(uri),
-            Start::Response { .. } => None,
-        }
+    pub fn target(&self) -> Option<Uri<'a>> {
+        self.is_request().then(|| self.values.target.uri(self.bytes))
     }
 
     /// The status code, 100..=699; `None` for a request.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
-        match self.start {
-            Start::Request { .. } => None,
-            Start::Response { status } => Some(status),
-        }
+        if self.is_request() { None } else { Some(self.values.status) }
     }
 
     /// The Call-ID.
+    #[inline]
     #[must_use]
-    pub const fn call_id(&self) -> &'a [u8] {
-        self.call_id
+    pub fn call_id(&self) -> &'a [u8] {
+        self.text(self.values.call_id)
     }
 
     /// From. Its tag is absent only if the sender is older than RFC 3261.
+    #[inline]
     #[must_use]
-    pub const fn from(&self) -> NameAddr<'a> {
-        self.from
+    pub fn from(&self) -> NameAddr<'a> {
+        self.values.from.address(self.bytes)
     }
 
     /// To.
+    #[inline]
     #[must_use]
-    pub const fn to(&self) -> NameAddr<'a> {
-        self.to
+    pub fn to(&self) -> NameAddr<'a> {
+        self.values.to.address(self.bytes)
     }
 
     /// CSeq: the number and the method.
+    #[inline]
     #[must_use]
-    pub const fn cseq(&self) -> (u32, Method<'a>) {
-        (self.cseq, self.cseq_method)
+    pub fn cseq(&self) -> (u32, Method<'a>) {
+        (self.values.cseq, self.method())
     }
 
     /// The topmost Via.
+    #[inline]
     #[must_use]
-    pub const fn top_via(&self) -> Via<'a> {
-        self.top_via
+    pub fn top_via(&self) -> Via<'a> {
+        self.values.via.via(self.bytes)
+    }
+
+    /// The branch of the topmost Via.
+    pub(super) fn branch(&self) -> Option<&'a [u8]> {
+        self.values.via.branch.unless_empty(self.bytes)
     }
 
     /// Whether there is exactly one Via value, as in a response to a request of ours (RFC 3261 8.1.3.3).
     #[must_use]
     pub const fn has_one_via(&self) -> bool {
-        self.has_one_via
+        self.values.has_one_via
     }
 
     /// Max-Forwards.
     #[must_use]
     pub const fn max_forwards(&self) -> Option<u8> {
-        self.max_forwards
+        self.values.max_forwards
     }
 
     /// Expires in seconds; too great a number counts as the greatest, anything that is no number as absent
     /// (RFC 3261 20.19, 10.3).
     #[must_use]
     pub const fn expires(&self) -> Option<u32> {
-        self.expires
+        self.values.expires
     }
 
     /// Min-Expires in seconds, as [`Message::expires`] (RFC 3261 20.23).
@@ -327,9 +327,10 @@ impl<'a> Message<'a> {
     }
 
     /// Content-Type, if there is one.
+    #[inline]
     #[must_use]
-    pub const fn content_type(&self) -> Option<MediaType<'a>> {
-        self.content_type
+    pub fn content_type(&self) -> Option<MediaType<'a>> {
+        self.values.has_content_type.then(|| self.values.content_type.media_type(self.bytes))
     }
 
     /// The parts of the body, as [`multipart::parts`]; none if it has no type.
@@ -337,8 +338,8 @@ impl<'a> Message<'a> {
     /// # Errors
     /// As there.
     pub fn parts(&self) -> Result<multipart::Parts<'a>, Malformed> {
-        match self.content_type {
-            Some(media_type) => multipart::parts_within(media_type, self.body, &self.slots.limits),
+        match self.content_type() {
+            Some(media_type) => multipart::parts_within(media_type, self.body(), &self.lines.limits),
             None => Ok(multipart::Parts::NONE),
         }
     }
@@ -358,13 +359,15 @@ impl<'a> Message<'a> {
 
     /// The same, taken apart.
     pub fn asserted_uris(&self) -> impl Iterator<Item = Uri<'a>> + use<'a> {
-        self.asserted.into_iter().flatten()
+        let Self { bytes, values, .. } = *self;
+        values.asserted_uris.iter().take(usize::from(values.asserted)).map(|uri| uri.uri(bytes))
     }
 
     /// The first Contact, unless it is a `*`.
+    #[inline]
     #[must_use]
-    pub const fn contact(&self) -> Option<NameAddr<'a>> {
-        self.contact
+    pub fn contact(&self) -> Option<NameAddr<'a>> {
+        self.values.has_contact.then(|| self.values.contact.address(self.bytes))
     }
 
     /// The Contacts in order, without a `*`.
@@ -375,13 +378,13 @@ impl<'a> Message<'a> {
     /// Whether Contact is `*`: all that are registered (RFC 3261 10.2.2).
     #[must_use]
     pub const fn is_all_contacts(&self) -> bool {
-        self.all_contacts
+        self.values.all_contacts
     }
 
     /// The addresses of Route, Record-Route, Contact or P-Asserted-Identity in order, all of which could be read when the
     /// message was; or those of another header, without what can't be read.
     pub fn addresses(&self, name: Name) -> impl Iterator<Item = NameAddr<'a>> + use<'a> {
-        let most = self.slots.limits.parameters;
+        let most = self.lines.limits.parameters;
         self.values(name).filter_map(move |value| NameAddr::read(value, most))
     }
 
@@ -407,23 +410,24 @@ impl<'a> Message<'a> {
     }
 
     /// The body: octets of any value.
+    #[inline]
     #[must_use]
-    pub const fn body(&self) -> &'a [u8] {
-        self.body
+    pub fn body(&self) -> &'a [u8] {
+        self.text(self.values.body)
     }
 
     /// The whole value of the first header line of that name, without white space around it. A folded value still has
     /// its line ends, each followed by white space. [`Name::Other`] finds nothing.
     #[must_use]
     pub fn header(&self, name: Name) -> Option<&'a [u8]> {
-        let slot = self.slots.first(name).filter(|_| name != Name::Other)?;
+        let slot = self.lines.first(name).filter(|_| name != Name::Other)?;
         Some(self.headers().value(slot))
     }
 
     /// The whole values of all header lines of that name, each as [`Message::header`] gives the first.
     pub fn lines(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let headers = self.headers();
-        let slots = (name != Name::Other).then(|| headers.slots.named(name));
+        let slots = (name != Name::Other).then(|| headers.lines.named(name));
         slots.into_iter().flatten().map(move |slot| headers.value(slot))
     }
 
@@ -473,21 +477,22 @@ impl<'a> Fragment<'a> {
     /// What can be answered of a malformed message; `None` for a response, an ACK, or when there is no Via. A topmost Via
     /// that can't be read is copied as it is.
     pub(super) fn salvage(bytes: &'a [u8], slots: &'a mut Slots) -> Option<Self> {
-        slots.clear();
+        let lines = &mut slots.lines;
+        lines.clear();
         let start = bytes.len() - skip_lws(bytes).len();
         let (line, next) = take_line(bytes, start, &mut Quotes::default()).ok()?;
         let (first, _) = split_once(line, b' ')?;
         if bytes.len() > usize::from(u16::MAX) || !is_token(first) || first == b"ACK" {
             return None;
         }
-        slots.fill_leniently(bytes, next);
-        let headers = Headers { bytes, slots, usual: Unmarked };
+        lines.fill_leniently(bytes, next);
+        let headers = Headers { bytes, lines, usual: Unmarked };
         let (at, via) = headers.first(Name::Via);
         if at == 0 {
             return None;
         }
-        let top_via = Via::read(via, slots.limits.parameters).unwrap_or(Via::unreadable(via));
-        let to = NameAddr::read(headers.first(Name::To).1, slots.limits.parameters);
+        let top_via = Via::read(via, headers.lines.limits.parameters).unwrap_or(Via::unreadable(via));
+        let to = NameAddr::read(headers.first(Name::To).1, headers.lines.limits.parameters);
         Some(Self { headers, top_via, lacks_to_tag: to.is_some_and(|to| to.tag().is_none()) })
     }
 
@@ -498,9 +503,9 @@ impl<'a> Fragment<'a> {
 
     pub(super) fn fields(&self, name: Name) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let headers = self.headers;
-        let mut slots = headers.slots.named(name);
+        let mut slots = headers.lines.named(name);
         core::iter::from_fn(move || {
-            let folded = headers.slots.is_folded(slots.number());
+            let folded = headers.lines.is_folded(slots.number());
             let slot = slots.next()?;
             let (line, at) = (usize::from(slot.line), usize::from(slot.value));
             Some(Field { value: headers.value(slot), folded, line, at })

@@ -186,7 +186,10 @@ impl Ims {
         let Some(target) = build::refusal(bytes, why, &self.minter, origin.source, slots, &mut w) else {
             return false;
         };
-        self.counts.bad_request += 1;
+        match build::status_of(why) {
+            513 => self.counts.too_large += 1,
+            _ => self.counts.bad_request += 1,
+        }
         let len = w.finish();
         self.commit(len, origin, target, out);
         len.is_some()

@@ -192,6 +192,16 @@ impl Bench {
         (table["count"].as_u64().unwrap(), table["digest"].as_str().unwrap().to_owned())
     }
 
+    /// Waits until the registrations have another digest than this: a number that an HLR has told, after the answer to the UE.
+    #[track_caller]
+    pub fn until_table_changes(&mut self, digest: &str) {
+        let deadline = Instant::now() + super::peers::PATIENCE;
+        while self.table().1 == digest {
+            assert!(Instant::now() < deadline, "the registrations are what they were");
+            self.step();
+        }
+    }
+
     /// Waits until the table has this many subscribers: what no worker tells of, the control thread does in its own time.
     #[track_caller]
     pub fn until_subscribers(&mut self, count: u64) {

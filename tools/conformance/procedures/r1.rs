@@ -432,11 +432,18 @@ fn through_the_ims(bench: &mut Bench, r1: &str, before: bool) {
         let asked = bench.expect_asked();
         assert_tells(&asked, r1, &alice.imsi, expires > 0);
         bench.assert_silent();
+        let known = (!before && r1 == GPRS && expires > 0).then(|| {
+            bench.until_subscribers(1);
+            bench.table().1
+        });
         if r1 == GPRS && expires > 0 {
             let argument = hlr::insert_subscriber_data(None, Some("491701999999"));
             bench.hlr_inserts(&asked, [0x48, 0, 0, 1], true, &[(1, argument)]);
         }
         hlr.answer(bench, &asked);
+        if let Some(known) = known {
+            bench.until_table_changes(&known);
+        }
         let response = response.unwrap_or_else(|| bench.expect_response(&draft));
         assert_eq!((response.status(), response.header("Contact")), (200, contact));
         bench.assert_silent();

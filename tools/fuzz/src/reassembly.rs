@@ -59,7 +59,7 @@ fn config() -> LinkConfig {
             entries: ENTRIES,
             octets: LONGEST,
             t_reassembly: LIFE,
-            known: vec![sender(false, 0), sender(true, 0)],
+            known: vec![sender(false, 0).into(), sender(true, 0).into()],
         },
         ..LinkConfig::default()
     }

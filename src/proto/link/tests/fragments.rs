@@ -341,7 +341,8 @@ fn fragments_that_are_none() {
 #[test]
 fn a_table_full_of_first_fragments_refuses_and_recovers() {
     let mut config = config();
-    config.reassembly = ReassemblyConfig { entries: 16, known: vec![ip(THEIRS[0])], ..config.reassembly };
+    config.reassembly =
+        ReassemblyConfig { entries: 16, known: vec![ip(THEIRS[0]).into()], ..config.reassembly };
     let mut link = Link::new(config).unwrap();
     let mut wire = Wire::new();
     link.learn(Time::ZERO, told("192.0.2.1", None, GATEWAY), &mut wire);

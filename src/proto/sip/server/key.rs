@@ -4,7 +4,8 @@ use crate::base::SipKey;
 use crate::proto::sip::view::{Message, Method};
 
 /// Names a server transaction: its low half is a keyed hash of branch, sent-by and method (RFC 3261 17.2.3), its high half
-/// one of From tag, Call-ID and CSeq, which every copy of a request has that came by another way (8.2.2.2).
+/// one of From tag, Call-ID and the number of CSeq, which a CANCEL of the request has, and every copy of it that came by another
+/// way (8.2.2.2). The lowest bit of the high half says whether the request may be such a copy.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerKey(pub(super) u128);
 
@@ -27,12 +28,22 @@ impl ServerKey {
     /// A number below `count`, the same for every retransmission and every copy, and on every worker, to spread requests by.
     #[must_use]
     pub const fn spread(self, count: u8) -> u8 {
-        if count == 0 { 0 } else { (self.copies() % count as u64) as u8 }
+        if count == 0 { 0 } else { ((self.copies() >> 1) % count as u64) as u8 }
     }
 
     /// What all copies of the request have in common.
     pub(super) const fn copies(self) -> u64 {
         (self.0 >> 64) as u64
+    }
+
+    /// Whether it may be a copy: a MESSAGE outside of a dialogue. Of others nobody asks.
+    pub(super) const fn may_be_copy(self) -> bool {
+        self.copies() & 1 == 1
+    }
+
+    /// What copies are found by.
+    pub(super) const fn place_of_copies(self) -> u128 {
+        (self.copies() >> 1) as u128
     }
 
     /// Seconds from `least` to twice as many, the same for every retransmission: so that those who are sent away together
@@ -51,17 +62,23 @@ impl ServerKey {
     /// That of a request, under the key that [`Self::secret`] gives. Without a branch of RFC 3261 all counts that 17.2.3 has for such requests.
     #[must_use]
     pub fn of(secret: &SipKey, request: &Message<'_>) -> Self {
+        Self::of_method(secret, request, request.method())
+    }
+
+    /// That of a request with the same headers and another method: what a CANCEL names (RFC 3261 9.2).
+    pub(super) fn of_method(secret: &SipKey, request: &Message<'_>, method: Method<'_>) -> Self {
         let via = request.top_via();
         let mut folded = [0; 255];
         let host = lower_case(via.sent_by_host, &mut folded);
         let usual = if via.transport.eq_ignore_ascii_case(b"TLS") { 5061u16 } else { 5060 };
         let port = via.sent_by_port.unwrap_or(usual).to_be_bytes();
-        let (number, method) = request.cseq();
-        let (number, method) = (number.to_be_bytes(), method.text());
+        let number = request.cseq().0.to_be_bytes();
+        let may_be_copy = method == Method::Message && request.to().tag().is_none();
+        let method = method.text();
         let from_tag = request.from().tag().unwrap_or(&[]);
         // Nobody but this process ever sees the fingerprint: it must only not be aimed at.
         let branch = via.branch.unwrap_or(&[]);
-        let shared = secret.quick_hash(&[from_tag, request.call_id(), &number, method]);
+        let shared = secret.quick_hash(&[from_tag, request.call_id(), &number]);
         let transaction = if via.has_magic_cookie() {
             secret.quick_hash(&[branch, host, &port, method])
         } else {
@@ -70,9 +87,7 @@ impl ServerKey {
             let shared = shared.to_be_bytes();
             secret.quick_hash(&[branch, host, &port, method, request.request_uri(), to_tag, &shared])
         };
-        // Of others nobody asks whether they are copies: they must not crowd one place of the table.
-        let may_be_copied = request.method() == Method::Message && request.to().tag().is_none();
-        let copies = if may_be_copied { shared } else { transaction };
+        let copies = shared & !1 | u64::from(may_be_copy);
         Self(u128::from(copies) << 64 | u128::from(transaction))
     }
 

@@ -418,3 +418,17 @@ fn identifiers_are_known_again_and_only_as_what_they_are() {
     );
     assert_eq!(minter.read_call_id(&[&call_id.as_bytes()[..34], b"x"].concat()), None);
 }
+
+#[test]
+fn every_port_is_told_back_in_decimals() {
+    let message = String::from_utf8(third_party_register()).unwrap().replacen("499ffhy", "499ffhy;rport", 1);
+    let mut slots = Slots::new();
+    let request = Message::parse(message.as_bytes(), &mut slots).unwrap();
+    let tag = minter().to_tag(&request);
+    for port in 1..=u16::MAX {
+        let source = SocketAddr::from(([192, 0, 2, 1], port));
+        let bytes = written(|w| build::response(&request, 202, "Accepted", &tag, source, |_| (), w)).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains(&format!(";rport={port}\r\n")), "{text}");
+    }
+}

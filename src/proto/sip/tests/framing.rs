@@ -129,13 +129,17 @@ fn a_stream_without_a_length_is_over_wherever_it_is_cut() {
 #[test]
 fn a_length_beyond_the_limit() {
     let head = options("Content-Length: 9999");
-    assert_eq!(Reader::read(&[&head]), [Piece::Refused(Why::TooLong, head.clone())], "no body is waited for");
+    assert_eq!(
+        Reader::read(&[&head]),
+        [Piece::Refused(Why::TooLarge, head.clone())],
+        "no body is waited for"
+    );
     let most = LIMITS.message - options("Content-Length: 9999").len();
     let whole = [options(&format!("Content-Length: {most}")), vec![b'x'; most]].concat();
     assert_eq!(whole.len(), LIMITS.message);
     assert_eq!(Reader::read(&[&whole]), [Piece::Message(whole)]);
     let one_more = options(&format!("Content-Length: {}", most + 1));
-    assert_eq!(Reader::read(&[&one_more]), [Piece::Refused(Why::TooLong, one_more)]);
+    assert_eq!(Reader::read(&[&one_more]), [Piece::Refused(Why::TooLarge, one_more)]);
     // Headers that don't end can't be answered.
     let endless = [b"OPTIONS sip:a@b SIP/2.0\r\nX: ".to_vec(), vec![b'y'; LIMITS.head]].concat();
     assert_eq!(Reader::read(&[&endless]), [Piece::Refused(Why::TooLong, vec![])]);

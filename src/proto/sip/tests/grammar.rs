@@ -228,7 +228,7 @@ fn limits_are_the_configured() {
     assert_eq!(of(base, &sound), None);
     let length = sound.len() as u16;
     assert_eq!(of(Limits { message: length, ..base }, &sound), None);
-    assert_eq!(of(Limits { message: length - 1, ..base }, &sound), Some("Too Long"));
+    assert_eq!(of(Limits { message: length - 1, ..base }, &sound), Some("Message Too Large"));
     assert_eq!(of(base, &with(&"X: y\r\n".repeat(5))), None);
     assert_eq!(of(base, &with(&"X: y\r\n".repeat(6))), Some("Too Many Headers"));
     assert_eq!(of(base, &with(&format!("X: {}\r\n", "y".repeat(57)))), None);

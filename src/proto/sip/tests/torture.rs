@@ -169,7 +169,7 @@ fn invalid() {
     }
     assert_eq!(why(b""), Some("Keep-Alive"));
     assert_eq!(why(b"\r\n\r\n"), Some("Keep-Alive"));
-    assert_eq!(why(&vec![b'x'; 70_000]), Some("Too Long"));
+    assert_eq!(why(&vec![b'x'; 70_000]), Some("Message Too Large"));
     assert_eq!(why(&with("u@h.example SIP", &format!("{}@h SIP", "u".repeat(2100)))), Some("Too Long"));
     assert_eq!(why(&with("Call-ID", &format!("X: {}\r\nCall-ID", "v".repeat(8200)))), Some("Too Long"));
     let folds = format!("X: {}\r\nCall-ID", "v\r\n ".repeat(2100));
@@ -193,6 +193,6 @@ fn lenient_numbers() {
 
 #[test]
 fn every_reason_has_its_name() {
-    assert_eq!(WHY.len(), Why::SubscriptionState as usize + 1);
+    assert_eq!(WHY.len(), Why::TooLarge as usize + 1);
     assert!(WHY.len() <= 64);
 }

@@ -45,21 +45,23 @@ fn same(one: &Message<'_>, other: &Message<'_>) {
     }
 }
 
-/// Reads a message in both ways, in rooms that have been used before.
+/// Reads a message in both ways: in a room that has been used before, as a worker's has, of which nothing must be seen, and in a
+/// new one.
 struct Both {
     slots: Slots,
-    others: Slots,
+    limits: Limits,
     taken: usize,
 }
 
 impl Both {
     fn new(limits: Limits) -> Self {
-        Self { slots: Slots::within(limits), others: Slots::within(limits), taken: 0 }
+        Self { slots: Slots::within(limits), limits, taken: 0 }
     }
 
     fn agree(&mut self, octets: &[u8]) -> Result<(), Malformed> {
         let found = Message::parse(octets, &mut self.slots);
-        let expected = Message::parse_in_general(octets, &mut self.others);
+        let mut others = Slots::within(self.limits);
+        let expected = Message::parse_in_general(octets, &mut others);
         match (found, expected) {
             (Ok(one), Ok(other)) => {
                 self.taken += 1;
@@ -268,7 +270,7 @@ fn usual_messages_are_found_by_their_marks() {
     impl crate::codec::scan::Task for Find<'_> {
         type Output = Option<(usize, usize)>;
         fn run(self, vectors: Vectors) -> Option<(usize, usize)> {
-            self.0.fill_usual(vectors, self.1)
+            self.0.lines.fill_usual(vectors, self.1, &mut self.0.marks)
         }
     }
     let mut slots = Slots::new();

@@ -1,6 +1,6 @@
 //! What looks at parameters while they are passed over.
 
-use super::Place;
+use super::{Place, Shown};
 
 /// The first octets of a semicolon and a parameter's name.
 const fn named(name: &[u8; 8]) -> u64 {
@@ -16,7 +16,7 @@ pub(super) struct Param {
     /// Where the window begins.
     pub(super) base: usize,
     /// Where in it the value is, empty if there is none.
-    pub(super) value: Place,
+    pub(super) value: Shown,
 }
 
 impl Param {
@@ -27,7 +27,7 @@ impl Param {
 
     #[inline(always)]
     const fn place(&self) -> Place {
-        (self.base + self.value.0, self.base + self.value.1)
+        Place::new(self.base + self.value.0, self.base + self.value.1)
     }
 
     /// Whether it may be called `received`.
@@ -63,33 +63,27 @@ impl See for Tokens {
 }
 
 /// Those of an address: the place of its tag.
-pub(super) struct Tag(pub(super) Place);
+pub(super) struct Tag<'p>(pub(super) &'p mut Place);
 
-impl See for Tag {
+impl See for Tag<'_> {
     #[inline(always)]
     fn see(&mut self, param: &Param) -> Option<()> {
         if param.octets == 3 && param.name == named(b";tag\0\0\0\0") {
             if !param.has_value() {
                 return None;
             }
-            self.0 = param.place();
+            *self.0 = param.place();
         }
         (!param.may_be_received()).then_some(())
     }
 }
 
-/// Those of a Via.
-pub(super) struct ViaParams {
-    /// Empty if there is none.
-    pub(super) branch: Place,
-    pub(super) received: Place,
-    pub(super) rport: Option<Option<u16>>,
-}
+/// Those of a Via that are not read elsewhere, as the others are by their usual spelling.
+pub(super) struct Others;
 
-impl See for ViaParams {
+impl See for Others {
     #[inline(always)]
     fn see(&mut self, param: &Param) -> Option<()> {
-        // These are read elsewhere as they are mostly spelt.
         let is_known = match param.octets {
             5 => param.name == named(b";rport\0\0"),
             6 => param.name == named(b";branch\0"),

@@ -154,6 +154,37 @@ fn an_encoded_body_is_415_and_says_what_is_taken() {
     assert!(answer.starts_with("SIP/2.0 415 "), "{answer}");
 }
 
+/// RFC 3261 9.2: what is not INVITE can't be cancelled (9.1), but a transaction that is there is found.
+#[test]
+fn cancel_of_what_is_here_is_200_and_changes_nothing() {
+    for status in [Some(202), None] {
+        let mut bench = Bench::new();
+        given(&mut bench, &message("1", &[]), status);
+        let cancel = message("1", &[("MESSAGE", "CANCEL"), ("7 MESSAGE", "7 CANCEL"), (CONTENT, "")]);
+        let answer = refused(&mut bench, SCSCF, &cancel);
+        assert!(answer.starts_with("SIP/2.0 200 OK\r\n"), "{answer}");
+        assert_eq!((bench.ims.counts.cancelled_in_vain, bench.ims.counts.cancelled), (1, 0));
+        // Of another branch it is nobody's.
+        let of_another =
+            [("MESSAGE", "CANCEL"), ("7 MESSAGE", "7 CANCEL"), ("z9hG4bK1", "z9hG4bK9"), (CONTENT, "")];
+        assert!(refused(&mut bench, SCSCF, &message("1", &of_another)).starts_with("SIP/2.0 481 "));
+    }
+}
+
+/// RFC 3261 21.5.7.
+#[test]
+fn what_is_longer_than_the_limit_is_513() {
+    let mut bench = Bench::new();
+    bench.ims.config.limits = sip::Limits { message: 600, ..sip::Limits::DEFAULT };
+    let answer = refused(
+        &mut bench,
+        SCSCF,
+        &message("1", &[("Call-ID", &format!("X: {}\r\nCall-ID", "x".repeat(600)))]),
+    );
+    assert!(answer.starts_with("SIP/2.0 513 Message Too Large\r\n"), "{answer}");
+    assert_eq!((bench.ims.counts.too_large, bench.ims.counts.bad_request), (1, 0));
+}
+
 #[test]
 fn cancel_is_481() {
     let mut bench = Bench::new();

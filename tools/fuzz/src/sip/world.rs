@@ -140,7 +140,6 @@ impl World {
             let mut busy = false;
             for worker in workers.iter_mut() {
                 busy |= worker.turn(now);
-                worker.stack().ims().assert_invariants();
             }
             let mut out = Outbox::new();
             registrar.handle_timeout(now, &mut out);
@@ -164,6 +163,7 @@ impl World {
                 while self.ss7.receive(queue).is_some() {}
             }
             if !busy {
+                self.parts.workers.iter().for_each(|worker| worker.stack().ims().assert_invariants());
                 return;
             }
         }
