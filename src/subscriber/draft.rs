@@ -278,6 +278,8 @@ impl Writer<'_> {
     fn put_contact(&mut self, contact: &[u8], address: IpAddr) {
         let holes = Holes { address: Some(address), ..self.holes };
         let (kind, text) = match cut(contact, &holes) {
+            // UEs of one make write it alike.
+            Some((cut, true)) if self.put_template(Some(text::TEMPLATE), &cut, Of::Contact) => return,
             Some((cut, _)) => (text::CUT, cut),
             None => (text::WHOLE, contact.to_vec()),
         };

@@ -37,7 +37,10 @@ fn scale(word: u32, bound: u64) -> u64 {
 impl Index {
     /// An index for `capacity` keys of at most `records` records.
     pub(super) fn new(capacity: usize, records: usize) -> Self {
-        let buckets = (capacity * 3).div_ceil(FILLED * ENTRIES) + 1;
+        let least = (capacity * 3).div_ceil(FILLED * ENTRIES) + 1;
+        // No factor below the number of homes, so that all homes of a key are different buckets.
+        let is_fit = |count: &usize| [2, 3, 5, 7].iter().all(|factor| count % factor != 0);
+        let buckets = (least.max(HOMES as usize)..).find(is_fit).unwrap_or(least);
         let bits = usize::BITS - records.leading_zeros();
         Self { buckets: Pages::new(buckets), capacity, bits, used: AtomicUsize::new(0) }
     }
@@ -59,7 +62,7 @@ impl Index {
 
     /// One of the buckets where a key may stand.
     #[inline]
-    fn home(&self, hash: u64, number: u64) -> usize {
+    pub(super) fn home(&self, hash: u64, number: u64) -> usize {
         let buckets = self.buckets.len() as u64;
         let first = scale((hash >> 32) as u32, buckets);
         if number == 0 {
@@ -132,13 +135,26 @@ impl Index {
             .find_map(|home| self.scan(self.buckets.get(self.home(hash, home))?, hash, accept).ok())
     }
 
-    /// For the writer: where an entry stands, and its home.
-    fn place(&self, hash: u64, entry: u32) -> Option<(&AtomicU64, u32, u64)> {
-        (0..HOMES).find_map(|home| {
-            let bucket = self.buckets.get(self.home(hash, home))?;
-            let (word, shift) = halves(bucket).find(|(word, shift)| half(word, *shift) == entry)?;
-            Some((word, shift, home))
+    /// For the writer: where such an entry stands among a key's homes: home, bucket, and place there.
+    fn places(&self, hash: u64, entry: u32) -> impl Iterator<Item = (u64, usize, usize)> + '_ {
+        (0..HOMES).flat_map(move |home| {
+            let bucket = self.home(hash, home);
+            let entries = self.buckets.get(bucket).into_iter().flat_map(halves).enumerate();
+            entries
+                .filter(move |(_, (word, shift))| half(word, *shift) == entry)
+                .map(move |(at, _)| (home, bucket, at))
         })
+    }
+
+    fn set(&self, bucket: usize, at: usize, entry: u32) {
+        if let Some((word, shift)) = self.buckets.get(bucket).and_then(|bucket| halves(bucket).nth(at)) {
+            set_half(word, shift, entry);
+        }
+    }
+
+    /// Whether two keys of one record have the same entry, so that nobody can say which of them one is.
+    pub(super) fn are_alike(&self, one: u64, other: u64) -> bool {
+        self.mark(one) == self.mark(other)
     }
 
     /// For the writer: adds an entry; false if there is no place for it. That there are not more than
@@ -168,27 +184,47 @@ impl Index {
         false
     }
 
-    /// For the writer: a key's entry leads to another record from now on; no reader misses it meanwhile.
+    /// For the writer: a key's entry leads to another record from now on; no reader misses it meanwhile. It is no key like
+    /// another one of its record ([`Index::are_alike`]).
     pub(super) fn replace(&self, hash: u64, old: u32, new: u32) {
-        match self.place(hash, self.entry(hash, old)) {
-            Some((word, shift, _)) => set_half(word, shift, self.entry(hash, new)),
-            None => debug_assert!(false, "the entry to replace is there"),
+        let place = self.places(hash, self.entry(hash, old)).next();
+        debug_assert!(place.is_some(), "the entry to replace is there");
+        if let Some((_, bucket, at)) = place {
+            self.set(bucket, at, self.entry(hash, new));
         }
     }
 
-    /// For the writer: removes an entry that [`Index::insert`] added.
-    pub(super) fn remove(&self, hash: u64, record: u32) {
-        let counts = self.buckets.get(self.home(hash, 0)).and_then(|first| first.last());
-        let (Some((word, shift, home)), Some(counts)) = (self.place(hash, self.entry(hash, record)), counts)
-        else {
-            debug_assert!(false, "the entry to remove is there");
-            return;
-        };
-        set_half(word, shift, 0);
-        if home > 0 {
-            set_half(counts, 32, half(counts, 32) - (1 << (4 * home)));
+    /// For the writer: removes the entries of keys of a record, all that are alike at a time: which is whose does not matter
+    /// then, except to the counts.
+    pub(super) fn remove(&self, hashes: &[u64], record: u32) {
+        let of = |hash: &u64| self.places(*hash, self.entry(*hash, record)).collect();
+        let all: Vec<Vec<(u64, usize, usize)>> = hashes.iter().map(of).collect();
+        debug_assert!(all.iter().all(|places| !places.is_empty()), "the entries to remove are there");
+        for &(_, bucket, at) in all.iter().flatten() {
+            self.set(bucket, at, 0);
         }
-        self.used.store(self.len().saturating_sub(1), Ordering::Relaxed);
+        let mut cleared: Vec<_> = all.iter().flatten().map(|(_, bucket, at)| (bucket, at)).collect();
+        cleared.sort_unstable();
+        cleared.dedup();
+        self.used.store(self.len().saturating_sub(cleared.len()), Ordering::Relaxed);
+        for (hash, places) in hashes.iter().zip(&all) {
+            let [(home @ 1.., bucket, at)] = places[..] else { continue };
+            let is_it = |place: &&(u64, usize, usize)| (place.1, place.2) == (bucket, at);
+            // Of two that are alike it can't be said which stood where: a count too high costs a look, one too low a key.
+            if all.iter().flatten().filter(is_it).count() == 1
+                && let Some(counts) = self.buckets.get(self.home(*hash, 0)).and_then(|first| first.last())
+            {
+                set_half(counts, 32, half(counts, 32) - (1 << (4 * home)));
+            }
+        }
+    }
+
+    /// How many buckets a look-up of this hash reads at most.
+    #[cfg(test)]
+    pub(super) fn buckets_of(&self, hash: u64) -> usize {
+        let counts = self.buckets.get(self.home(hash, 0)).and_then(|first| first.last());
+        let elsewhere = counts.map_or(0, |counts| half(counts, 32));
+        1 + (1..HOMES).filter(|&home| displaced(elsewhere, home) > 0).count()
     }
 
     /// The most keys.
@@ -243,7 +279,7 @@ mod tests {
             assert!(index.insert(hash, record));
         }
         assert_eq!(records(hash), [0, 1, 2, 3]);
-        index.remove(hash, 1);
+        index.remove(&[hash], 1);
         assert_eq!(records(hash), [0, 2, 3]);
         index.replace(hash, 2, 7);
         assert_eq!(records(hash), [0, 3, 7]);
@@ -257,11 +293,35 @@ mod tests {
         assert_eq!(most as usize, ENTRIES * HOMES as usize, "all its homes are full");
         assert_eq!((index.len(), records(hash).len()), (most as usize, most as usize));
         for record in 1004..1000 + most {
-            index.remove(hash, record);
+            index.remove(&[hash], record);
         }
         assert_eq!(records(hash), [0, 3, 7, MAX_RECORDS as u32 - 1]);
         let counts = half(index.buckets[index.home(hash, 0)].last().unwrap(), 32);
         assert_eq!(counts, 0, "nobody stands elsewhere any more");
+    }
+
+    /// Entries of one record can be equal: what is left of them is found whichever goes.
+    #[test]
+    fn keys_that_are_alike_are_not_lost_with_each_other() {
+        let index = Index::new(100, MAX_RECORDS);
+        let (one, other) = (5 << 59 | 7, 5 << 59 | 7 | 1 << 31 | 1 << 35);
+        assert!(index.home(one, 0) == index.home(other, 0) && index.home(one, 1) != index.home(other, 1));
+        // One had to go elsewhere, and the other has a place in the bucket that is the first for both.
+        let other = other & !(1 << 31);
+        assert!(index.are_alike(one, other));
+        for record in 10..10 + ENTRIES as u32 {
+            assert!(index.insert(one, record));
+        }
+        assert!(index.insert(one, 1));
+        index.remove(&[one], 10);
+        assert!(index.insert(other, 1));
+        let finds = |hash, record| index.find(hash, |it| (it == record).then_some(())).is_some();
+        assert!(finds(one, 1) && finds(other, 1));
+        let before = index.len();
+        index.remove(&[one, other], 1);
+        assert!(!finds(one, 1) && !finds(other, 1));
+        assert_eq!(index.len(), before - 2);
+        assert!((11..10 + ENTRIES as u32).all(|record| finds(one, record)));
     }
 
     #[test]
@@ -274,7 +334,7 @@ mod tests {
                 assert!(index.insert(key.hash_u64(n), n as u32), "{capacity} {n}");
                 // Which one goes is as random as the key that comes, once it is full.
                 if n + 1 >= capacity {
-                    index.remove(key.hash_u64(n + 1 - capacity), (n + 1 - capacity) as u32);
+                    index.remove(&[key.hash_u64(n + 1 - capacity)], (n + 1 - capacity) as u32);
                 }
             }
             assert_eq!(index.len() as u64, capacity - 1);

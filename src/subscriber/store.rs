@@ -9,6 +9,12 @@ use crate::base::Time;
 
 /// Words of a line, and of a cell: a cache line each.
 pub(super) const LINE: usize = 8;
+/// The most cells that a record takes: that of the words, and those of four bindings, a private identity, 32 others, their
+/// sets and when these end.
+pub(super) const LARGEST: usize = 1 + (4 * 512 + 33 * 130 + 32 * 10 + 128_usize).div_ceil(CELL);
+/// A table has room for a template for every so many records, but for at least so many.
+const EACH: usize = 64;
+const FEWEST: usize = 256;
 /// Octets of a cell behind its link.
 const CELL: usize = 60;
 /// The most templates that one record names in its cells.
@@ -40,6 +46,8 @@ pub(super) type Line = [AtomicU64; LINE];
 pub(super) struct Store {
     pub(super) lines: Pages<LINE>,
     cells: Pages<LINE>,
+    /// Cells that only those get who are there already.
+    spare: usize,
     pub(super) templates: Templates,
 }
 
@@ -57,12 +65,15 @@ pub(super) fn name(line: &Line) -> SubscriberId {
 }
 
 impl Store {
-    /// Room for so many records and, beyond one for each of them, so many cells.
-    pub(super) fn new(records: usize, cells: usize) -> Self {
+    /// Room for so many records and, beyond one for each of them, so many cells; `spare` of these only for who is there
+    /// already, and enough for any one record besides.
+    pub(super) fn new(records: usize, cells: usize, spare: usize) -> Self {
+        let spare = spare + LARGEST;
         Self {
             lines: Pages::new(records),
-            cells: Pages::new(records + cells),
-            templates: Templates::new(records.min(MOST)),
+            cells: Pages::new(records + cells + spare),
+            spare,
+            templates: Templates::new((records / EACH).clamp(FEWEST.min(records), MOST)),
         }
     }
 
@@ -74,6 +85,11 @@ impl Store {
             (self.cells.memory(), self.cells.page_size()),
             (templates.memory(), templates.page_size()),
         ]
+    }
+
+    /// How many cells there are.
+    pub(super) fn cells(&self) -> usize {
+        self.cells.len()
     }
 
     fn cell(&self, number: u32) -> Option<&Line> {
@@ -182,6 +198,10 @@ struct Stock {
 }
 
 impl Stock {
+    fn left(&self, of: &Pages<LINE>) -> usize {
+        of.len() - self.used
+    }
+
     fn take(&mut self, of: &Pages<LINE>) -> Option<u32> {
         let place = match self.freed.checked_sub(1) {
             Some(place) => {
@@ -226,37 +246,25 @@ impl Stocks {
         (self.cells.used, self.interned.len())
     }
 
-    /// Lines in use.
-    #[cfg(test)]
-    pub(super) fn lines(&self) -> usize {
-        self.lines.used
-    }
-
     /// Writes a record where no reader finds it yet; `None` if there is no room for it, which leaves no trace.
+    /// `spare`: what is kept for those who are there may be used.
     pub(super) fn write(
         &mut self,
         store: &Store,
         id: SubscriberId,
         draft: &Draft,
-        times: &[(Time, u32)],
+        (times, spare): (&[(Time, u32)], bool),
     ) -> Option<u32> {
+        let words = usize::from(draft.shape.bindings > 1);
+        let count = words + draft.octets.len().div_ceil(CELL);
+        let kept = if spare { 0 } else { store.spare };
+        if self.lines.left(&store.lines) == 0 || self.cells.left(&store.cells) < count + kept {
+            draft.named().for_each(|number| self.interned.give_back(number));
+            return None;
+        }
         let place = self.lines.take(&store.lines)?;
         let line = store.lines.get(place as usize)?;
-        let mut count = draft.octets.len().div_ceil(CELL);
-        let words = usize::from(draft.shape.bindings > 1);
-        count += words;
-        let mut cells = Vec::with_capacity(count);
-        while cells.len() < count {
-            match self.cells.take(&store.cells) {
-                Some(cell) => cells.push(cell),
-                None => {
-                    cells.into_iter().for_each(|cell| self.cells.give_back(&store.cells, cell));
-                    self.lines.give_back(&store.lines, place);
-                    draft.named().for_each(|number| self.interned.give_back(number));
-                    return None;
-                }
-            }
-        }
+        let cells: Vec<u32> = (0..count).map_while(|_| self.cells.take(&store.cells)).collect();
         let number = |at: usize| cells.get(at).map_or(0, |cell| cell + 1);
         for (at, part) in draft.octets.chunks(CELL).enumerate() {
             let mut octets = [0; 8 * LINE];

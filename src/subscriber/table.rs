@@ -47,6 +47,7 @@ pub struct Table {
     pub(super) addresses: Index,
     pub(super) epochs: Epochs,
     pub(super) joining: Joining,
+    details: usize,
     hasher: ahash::RandomState,
 }
 
@@ -72,19 +73,21 @@ pub(super) fn follows(record: &Record, identity: &[u8]) -> bool {
 }
 
 impl Table {
-    /// A table; `records` is the most of them at a time, old ones included that wait for readers.
-    pub(super) fn new(config: &TableConfig, records: usize) -> Self {
+    /// A table; `records` is the most of them at a time, old ones included that wait for readers, of which there is room for
+    /// `spare` beyond those of registrations.
+    pub(super) fn new(config: &TableConfig, records: usize, spare: usize) -> Self {
         let seed = |number| config.key.hash_u64(number);
         let index = |capacity| Index::new(capacity, records);
         Self {
             slots: Pages::new(config.subscribers),
-            store: Store::new(records, config.details),
+            store: Store::new(records, config.details, spare),
             imsis: index(config.subscribers),
             msisdns: index(config.subscribers),
             identities: index(config.identities),
             addresses: index(config.addresses),
             epochs: Epochs::new(config.readers),
             joining: Joining::default(),
+            details: config.details,
             hasher: ahash::RandomState::with_seeds(seed(0), seed(1), seed(2), seed(3)),
         }
     }
@@ -93,12 +96,33 @@ impl Table {
         [&self.imsis, &self.msisdns, &self.identities, &self.addresses]
     }
 
+    /// Octets of each part of the table.
+    #[must_use]
+    pub fn parts(&self) -> [(&'static str, usize); 8] {
+        let [imsis, msisdns, identities, addresses] = self.indexes().map(|index| index.pages().memory());
+        let [lines, cells, templates] = self.store.memory().map(|(octets, _)| octets);
+        [
+            ("places", self.slots.memory()),
+            ("lines", lines),
+            ("cells", cells),
+            ("templates", templates),
+            ("imsis", imsis),
+            ("msisdns", msisdns),
+            ("identities", identities),
+            ("addresses", addresses),
+        ]
+    }
+
     /// Octets that the table takes, all of them from the start.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let indexes = self.indexes().map(|index| index.pages().memory());
-        let store = self.store.memory().map(|(octets, _)| octets);
-        self.slots.memory() + indexes.iter().chain(&store).sum::<usize>()
+        self.parts().iter().map(|(_, octets)| octets).sum()
+    }
+
+    /// Octets for each subscriber, all indexes included, but for the details that there is room for beyond what everybody has.
+    #[must_use]
+    pub fn octets_each(&self) -> usize {
+        (self.memory() - self.details * size_of::<Line>()).div_ceil(self.slots.len().max(1))
     }
 
     /// The pages that most of it is in.
@@ -454,6 +478,13 @@ impl<'t> Subscriber<'t> {
     pub(super) fn freeze(&self, binding: usize) -> Time {
         self.expiry_word(binding)
             .map_or(Time::ZERO, |word| expiry_time(word.fetch_or(FROZEN, Ordering::AcqRel)))
+    }
+
+    /// For the writer: a binding has ended, whoever extends it at this moment.
+    pub(super) fn end(&self, binding: usize) {
+        if let Some(word) = self.expiry_word(binding) {
+            word.swap(expiry_bits(Time::ZERO), Ordering::AcqRel);
+        }
     }
 
     /// For the writer: the record stays after all.

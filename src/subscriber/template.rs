@@ -189,6 +189,19 @@ pub(super) enum Of {
     Identity,
     /// How he is reached, which a UE has a say in.
     Access,
+    /// Where he is reached, which is all a UE's.
+    Contact,
+}
+
+impl Of {
+    /// The most templates at which one more of this kind is taken.
+    fn most(self, all: usize) -> usize {
+        match self {
+            Self::Identity => all,
+            Self::Access => all / 2,
+            Self::Contact => all / 4,
+        }
+    }
 }
 
 /// For the writer: which template has which text, and how many records name it.
@@ -211,8 +224,7 @@ impl Interned {
             self.uses.get_mut(usize::from(number) - 1)?.0 += 1;
             return Some(number);
         }
-        let most = if of == Of::Access { self.most / 2 } else { self.most };
-        if text.len() > LONGEST || self.numbers.len() >= most {
+        if text.len() > LONGEST || self.numbers.len() >= of.most(self.most) {
             return None;
         }
         let number = self.free.pop().unwrap_or(self.uses.len() as u16 + 1);

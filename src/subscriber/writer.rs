@@ -66,13 +66,14 @@ counts! {
 /// A table with its one writer, and a reader for each worker.
 ///
 /// # Panics
-/// If `config.subscribers` is no number of records (above 2^28 less 65,537).
+/// If `config.subscribers` is no number of records (above 2^28 less 81,921).
 #[must_use]
 pub fn table(config: &TableConfig) -> (Writer, Vec<Reader>) {
-    let waiting = (config.subscribers / 8).clamp(WAITING.0, WAITING.1);
-    let records = config.subscribers + waiting;
+    let waiting = (config.subscribers / 32).clamp(WAITING.0, WAITING.1);
+    let spare = waiting / 4;
+    let records = config.subscribers + waiting + spare;
     assert!(records <= MAX_RECORDS, "too many subscribers for one table");
-    let table = Arc::new(Table::new(config, records));
+    let table = Arc::new(Table::new(config, records, spare));
     let readers = (0..config.readers).map(|number| Reader::new(table.clone(), number)).collect();
     let references = config.key.derive("references");
     let writer = Writer {
@@ -137,6 +138,13 @@ impl Places {
 
 /// A key's index, by its number, and its hash there.
 type Hashed = (usize, u64);
+
+/// Keys that a new record brings, that lead to it instead of the old one, and that go with the old one.
+struct Moves {
+    added: Vec<Hashed>,
+    replaced: Vec<Hashed>,
+    dropped: Vec<Hashed>,
+}
 
 /// The one writer of the table. It can also look up, as [`Table`] does.
 pub struct Writer {
@@ -208,13 +216,38 @@ impl Writer {
             self.counts.refused_subscribers += 1;
             return Err(Refused::Full);
         };
-        self.publish(id, &record, expiries)?;
+        self.publish(id, &record, (expiries, false))?;
         if same.is_some() {
             self.counts.replaced += 1;
         } else {
             self.counts.added += 1;
         }
         Ok(id)
+    }
+
+    /// As [`Writer::register`], for a change of somebody who is there that must not fail for want of room, as when
+    /// identities leave him: lines and cells are kept for that which registrations don't get. They suffice unless a reader
+    /// lets go of nothing for as long as thousands of such changes.
+    ///
+    /// # Errors
+    /// [`Refused`]; then nothing has changed.
+    pub fn amend(
+        &mut self,
+        id: SubscriberId,
+        record: &Record,
+        expiries: &[Option<Time>],
+    ) -> Result<(), Refused> {
+        self.reclaim();
+        if let Some(other) = self.holder_of_a_key(record, Some(id)) {
+            self.counts.refused_taken += 1;
+            return Err(Refused::Taken(other));
+        }
+        if self.get(id).is_none() {
+            return Err(Refused::Full);
+        }
+        self.publish(id, record, (expiries, true))?;
+        self.counts.replaced += 1;
+        Ok(())
     }
 
     /// The place of a subscriber's RP-Message-Reference while he is not here.
@@ -322,6 +355,25 @@ impl Writer {
         }
     }
 
+    /// Whether another key of a record has the same entry in its index.
+    fn is_like_another(&self, key: &Hashed, all: &[Hashed]) -> bool {
+        let index = self.index(key.0);
+        all.iter().any(|other| other.0 == key.0 && other.1 != key.1 && index.are_alike(other.1, key.1))
+    }
+
+    /// What a change of keys does to the indexes.
+    fn moves(&self, keys: &[Hashed], before: &[Hashed]) -> Moves {
+        let (both, added): (Vec<Hashed>, Vec<_>) = keys.iter().partition(|key| before.contains(key));
+        let dropped: Vec<_> = before.iter().filter(|key| !keys.contains(key)).copied().collect();
+        // Keys that can't be told from each other are put in once more, and go together.
+        let (alike, replaced): (Vec<_>, _) =
+            both.into_iter().partition(|key| self.is_like_another(key, before));
+        let moves = Moves { added, replaced, dropped };
+        let Moves { added, dropped, .. } = moves;
+        let more = |keys: Vec<Hashed>| keys.into_iter().chain(alike.iter().copied()).collect();
+        Moves { added: more(added), dropped: more(dropped), ..moves }
+    }
+
     /// Publishes a record in the place of the present one, if any: new keys first, then those that both have, then the
     /// place; keys that only the old one had go last. So a key that both have is found all the time, and who finds a
     /// subscriber finds one that was whole before.
@@ -329,22 +381,18 @@ impl Writer {
         &mut self,
         id: SubscriberId,
         record: &Record,
-        expiries: &[Option<Time>],
+        (expiries, spare): (&[Option<Time>], bool),
     ) -> Result<(), Refused> {
         let present = self.get(id).map(|present| present.record().to_record());
-        let (keys, before) =
-            (self.keys_of(record), present.as_ref().map(|it| self.keys_of(it)).unwrap_or_default());
-        let of = |all: &[Hashed], others: &[Hashed], is_there: bool| -> Vec<Hashed> {
-            all.iter().filter(|key| others.contains(key) == is_there).copied().collect()
-        };
-        let (added, dropped) = (of(&keys, &before, false), of(&before, &keys, false));
-        if !self.have_room(&added, &dropped) {
+        let before = present.as_ref().map(|it| self.keys_of(it)).unwrap_or_default();
+        let moves = self.moves(&self.keys_of(record), &before);
+        if !self.have_room(&moves.added, &moves.dropped) {
             self.counts.refused_index += 1;
             return Err(Refused::Full);
         }
         let draft = Draft::new(record, &self.table.store.templates, &mut self.stocks.interned);
         let times = self.times(id, record, expiries);
-        let Some(new) = self.stocks.write(&self.table.store, id, &draft, &times) else {
+        let Some(new) = self.stocks.write(&self.table.store, id, &draft, (&times, spare)) else {
             self.thaw(id);
             self.counts.refused_details += 1;
             return Err(Refused::Full);
@@ -354,25 +402,30 @@ impl Writer {
             // Before any key leads there.
             self.settle(id, record, new);
         }
-        for (at, (index, hash)) in added.iter().enumerate() {
+        for (at, (index, hash)) in moves.added.iter().enumerate() {
             if !self.index(*index).insert(*hash, new) {
-                self.withdraw(id, added.get(..at).unwrap_or(&[]), new, old.is_none());
+                self.withdraw(id, moves.added.get(..at).unwrap_or(&[]), new, old.is_none());
                 return Err(Refused::Full);
             }
         }
         if let Some(old) = old {
-            for (index, hash) in of(&keys, &before, true) {
+            for (index, hash) in moves.replaced {
                 self.index(index).replace(hash, old, new);
             }
             if let Some(slot) = self.slot(id) {
                 slot.swap(Some(new), id.generation);
             }
-            for (index, hash) in dropped {
-                self.index(index).remove(hash, old);
-            }
+            self.remove_keys(&moves.dropped, old);
             self.retire(old);
         }
         Ok(())
+    }
+
+    fn remove_keys(&self, keys: &[Hashed], record: u32) {
+        for number in 0..4 {
+            let of_this = keys.iter().filter(|key| key.0 == number);
+            self.index(number).remove(&of_this.map(|key| key.1).collect::<Vec<_>>(), record);
+        }
     }
 
     /// A new subscriber gets his place.
@@ -388,16 +441,28 @@ impl Writer {
 
     /// A bucket was full: what a reader may have found goes as if it had been replaced.
     fn withdraw(&mut self, id: SubscriberId, inserted: &[Hashed], new: u32, was_settled: bool) {
-        for (index, hash) in inserted {
-            self.index(*index).remove(*hash, new);
-        }
+        self.remove_keys(inserted, new);
         if was_settled {
             self.leave(id);
         } else {
             self.thaw(id);
+            self.take_back(id, new);
         }
         self.retire(new);
         self.counts.refused_index += 1;
+    }
+
+    /// What workers have extended in a record that is withdrawn is so in the one that stays.
+    fn take_back(&self, id: SubscriberId, withdrawn: u32) {
+        let (Some(stays), Some(goes)) = (self.get(id), self.table.at(withdrawn)) else { return };
+        for (at, gone) in goes.record().bindings().enumerate() {
+            let until = goes.freeze(at);
+            let is_it = |it: &Binding| it.access == gone.access && it.registration == gone.registration;
+            if let Some(same) = stays.record().bindings().position(|it| is_it(&it)) {
+                let before = stays.expiry(same);
+                let _ = before < until && stays.extend(same, before, until);
+            }
+        }
     }
 
     fn retire(&mut self, old: u32) {
@@ -420,9 +485,7 @@ impl Writer {
         self.reclaim();
         let Some(present) = self.get(id).map(|present| present.record().to_record()) else { return false };
         let Some(old) = self.slot(id).and_then(|slot| slot.record()) else { return false };
-        for (index, hash) in self.keys_of(&present) {
-            self.index(index).remove(hash, old);
-        }
+        self.remove_keys(&self.keys_of(&present), old);
         let at = self.reference_of(&present);
         let last = self.slot(id).map(|slot| slot.mt().reference());
         if let (Some(place), Some(last)) = (self.references.get_mut(at), last) {
@@ -434,7 +497,9 @@ impl Writer {
         true
     }
 
-    /// Removes one binding; the last one leaves the subscriber known and not registered. False if there is none.
+    /// Removes one binding; the last one leaves the subscriber known and not registered. False if there is none. Where there
+    /// is no room even of what is kept for such changes ([`Writer::amend`]), it has ended all the same, and
+    /// [`Writer::expired`] finds it.
     pub fn remove_binding(&mut self, id: SubscriberId, binding: usize) -> bool {
         let Some(record) = self.get(id).map(|present| present.record().to_record()) else { return false };
         if record.binding(binding).is_none() {
@@ -442,23 +507,13 @@ impl Writer {
         }
         let others = record.bindings().enumerate().filter(|&(index, _)| index != binding);
         let rest: Vec<_> = others.map(|(_, rest)| rest).collect();
-        let Some(record) = record.with_bindings(&rest) else { return false };
-        self.reclaim();
-        let removed = self.publish(id, &record, &vec![None; rest.len()]).is_ok();
-        if removed {
-            self.counts.replaced += 1;
-        } else {
-            // No room to say so otherwise: it has ended, and the next sweep finds it.
-            self.end_binding(id, binding);
+        let amended = record.with_bindings(&rest).map(|rest| self.amend(id, &rest, &[]));
+        if !matches!(amended, Some(Ok(())))
+            && let Some(present) = self.get(id)
+        {
+            present.end(binding);
         }
-        removed
-    }
-
-    fn end_binding(&self, id: SubscriberId, binding: usize) {
-        let Some(present) = self.get(id) else { return };
-        let until = present.expiry(binding);
-        // Who was quicker has extended it once more, by a refresh that came as late.
-        let _ = present.extend(binding, until, Time::ZERO);
+        true
     }
 
     /// Frees what no reader can hold any more; returns how many old records that were. Every change does this too.
@@ -524,9 +579,16 @@ impl Writer {
         assert_eq!(self.iter().count(), self.len(), "a place is lost");
     }
 
-    /// Pieces of memory for identities and bindings in use, and texts that subscribers share but for their numbers.
+    /// Pieces of memory for bindings and identities in use, and how many there are. Of these, registrations get all but those
+    /// kept for [`Writer::amend`].
     #[must_use]
     pub fn details(&self) -> (usize, usize) {
+        (self.stocks.used().0, self.table.store.cells())
+    }
+
+    /// Cells and templates in use.
+    #[cfg(test)]
+    pub(super) fn used(&self) -> (usize, usize) {
         self.stocks.used()
     }
 
