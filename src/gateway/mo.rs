@@ -226,7 +226,7 @@ pub(super) fn accept(
     let remote = match direct {
         true => binding.target,
         // What came by another host of the core is answered by way of the S-CSCF that has the user.
-        false => gateway.scscf_of(network, message.request.source, binding),
+        false => gateway.scscf_of(network, message.request.source, &binding),
     };
     let mut tried = Tried::default();
     tried.add(&binding);

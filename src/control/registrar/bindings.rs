@@ -239,9 +239,8 @@ impl Registrar {
         }
         let bindings: Vec<_> = record.bindings().map(|it| Binding { fingerprint: 0, ..it }).collect();
         if let Some(record) = record.with_bindings(&bindings) {
-            let keep = vec![None; bindings.len()];
             // Where there is no room the registration itself is refused.
-            let _ = self.writer.register(record, &keep);
+            let _ = self.writer.amend(present.id(), &record, &[]);
         }
     }
 
@@ -309,13 +308,13 @@ impl Registrar {
         let bindings: Vec<_> = record.bindings().collect();
         let ends = record.ends().to_vec();
         let private = record.private_identity();
-        let keep = vec![None; bindings.len()];
+        let id = subscriber.id();
         if let Some(record) = Record::new(record.imsi(), Some(msisdn), private, &identities, &bindings)
             && let record = record.in_sets(&sets).until(&ends)
-            && let Err(Refused::Taken(other)) = self.writer.register(record.clone(), &keep)
+            && let Err(Refused::Taken(other)) = self.writer.amend(id, &record, &[])
         {
             self.take_over(now, other);
-            let _ = self.writer.register(record, &keep);
+            let _ = self.writer.amend(id, &record, &[]);
         }
     }
 

@@ -138,7 +138,7 @@ impl Registrar {
         let last = record.ends().iter().filter(|(it, _)| *it != set).map(|(_, end)| *end).max();
         let expiries: Vec<_> =
             record.bindings().map(|binding| last.filter(|_| binding.access == AccessKind::Ims)).collect();
-        self.writer.register(rest, &expiries).is_ok()
+        self.writer.amend(id, &rest, &expiries).is_ok()
     }
 
     /// Identities whose own time has passed, while others of the subscriber live on.

@@ -159,6 +159,9 @@ impl Shown for Registrar {
         to.level(about, self.writer.len() as u64, self.config.capacity.subscribers.into());
         let about = ("subscriber", "", "unreclaimed", "Old records that wait for readers.");
         to.level(about, self.writer.unreclaimed() as u64, 0);
+        let (details, most) = self.writer.details();
+        let about = ("subscriber", "", "details", "Pieces of memory for bindings and identities in use.");
+        to.level(about, details as u64, most as u64);
         let about = ("r1", "", "differing", "Subscribers of whom HLR and table differ, or may.");
         to.level(about, self.r1.differing() as u64, 0);
         let (watched, without) = self.reg_event.watched();
