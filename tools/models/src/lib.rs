@@ -6,6 +6,7 @@ pub mod base;
 #[path = "../../../src/ident/mod.rs"]
 pub mod ident;
 
+pub mod planted;
 pub mod shuffled;
 pub mod stopped;
 pub mod watched;

@@ -1,4 +1,5 @@
 //! The protocols of buckets and of records under loom: three threads, every order.
+#![allow(unsafe_code)] // what a reader holds is watched by loom, not locked
 
 #[path = "../../../src/subscriber/draft.rs"]
 mod draft;
@@ -99,7 +100,7 @@ pub fn a_key_that_is_there_is_found() {
             })
         });
         assert!(index.insert(hash, 3));
-        index.remove(hash, 3);
+        index.remove(&[hash], 3);
         for reader in readers {
             reader.join().expect("it finds what is there");
         }
@@ -136,6 +137,55 @@ pub fn a_record_is_whole_until_the_reader_lets_go() {
             writer.reclaim();
         }
         readers.into_iter().for_each(|reader| reader.join().expect("what it finds is whole"));
+    });
+}
+
+/// By his name too he is found whole, while his record is replaced.
+pub fn a_place_leads_to_a_whole_record() {
+    model(2, || {
+        let (mut writer, mut readers) = table(&config(1, 1));
+        let id = writer.register(record(1, 0), &[Some(Time::NEVER)]).expect("room");
+        let reader = readers.remove(0);
+        let reading = thread::spawn(move || {
+            let found = reader.get(id).expect("he is there throughout").record().binding(0);
+            let version = found.expect("a binding").fingerprint;
+            assert_eq!(found, record(1, version).binding(0));
+        });
+        writer.register(record(1, 1), &[Some(Time::NEVER)]).expect("room");
+        reading.join().expect("what it finds is whole");
+    });
+}
+
+/// What stands where an entry leads. Loom sees whether whoever looks at it and whoever writes it again are in order.
+struct Held(loom::cell::UnsafeCell<()>);
+
+// SAFETY: nothing is in it; that it is not looked at and written at one time is what the model is for.
+unsafe impl Sync for Held {}
+
+/// Whatever readers looked at is written again only after they have let go of it, and can't find it any more.
+pub fn nothing_is_written_before_readers_let_go() {
+    model(3, || {
+        let (index, epochs) = (Arc::new(Index::new(2, 8)), Arc::new(reclaim::Epochs::new(2)));
+        let held = Arc::new([0, 1].map(|_| Held(loom::cell::UnsafeCell::new(()))));
+        let hash = 5 << 32 | 77;
+        assert!(index.insert(hash, 0));
+        let readers = [0, 1].map(|reader| {
+            let (index, epochs, held) = (index.clone(), epochs.clone(), held.clone());
+            thread::spawn(move || {
+                for _ in 0..2 - reader {
+                    let found = index.find(hash, Some).expect("it is there throughout");
+                    held[found as usize].0.with(|_| ());
+                    epochs.quiescent(reader);
+                }
+            })
+        });
+        held[1].0.with_mut(|_| ());
+        index.replace(hash, 0, 1);
+        let epoch = epochs.advance();
+        if epochs.passed() >= epoch {
+            held[0].0.with_mut(|_| ());
+        }
+        readers.into_iter().for_each(|reader| reader.join().expect("nobody is disturbed"));
     });
 }
 
