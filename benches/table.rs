@@ -121,14 +121,12 @@ fn ours(size: &str, count: usize) {
     );
     tell(&format!("table.lookup_single_{size}_ns"), single(&reader, &numbers), "ns", &context);
     if size == "10m" {
-        // A line of a record, and of each index what a key takes there.
-        let of_record = 64.0 * (1.0 + 1.0 / 16.0);
-        let of_index = 64.0 * 3.0 / (2.0 * 15.0);
+        let of_entries = reader.parts().into_iter().filter(|(part, _)| matches!(*part, "lines" | "msisdns"));
         tell(
             "table.bytes_per_entry",
-            of_record + of_index,
+            of_entries.map(|(_, octets)| octets as f64).sum::<f64>() / count as f64,
             "octets",
-            "the index by MSISDN and the lines of the records that it leads to",
+            "memory of the index by MSISDN and of the lines of the records that it leads to",
         );
         let each = reader.memory() as f64 / count as f64;
         tell(
@@ -148,13 +146,43 @@ fn ours(size: &str, count: usize) {
     }
 }
 
+/// What the memory takes for a line in one of as many as there are subscribers, whatever is done with it: one after the
+/// other, each where the one before says, and by batches that are asked for ahead.
+fn limit(pages: &str, count: usize) {
+    let mut lines = vec![0u64; 8 * count];
+    let order = order(count);
+    // Each of those in the order names the next.
+    let next = order.iter().cycle().skip(1);
+    order.iter().zip(next).for_each(|(&at, &next)| lines[8 * at] = next as u64);
+    let context = format!("a line of {count}, 64 octets each, {pages} pages");
+    let dependent = least(order.len(), || {
+        let last = order.iter().fold(order[0] as u64, |at, _| lines[8 * at as usize]);
+        black_box(last);
+    });
+    tell(&format!("limit.random_line_dependent_{pages}_10m_ns"), dependent, "ns", &context);
+    let batched = least(order.len(), || {
+        for batch in order.chunks(BATCH) {
+            batch.iter().for_each(|&at| measure::prefetch_word(&lines[8 * at]));
+            black_box(batch.iter().map(|&at| lines[8 * at]).sum::<u64>());
+        }
+    });
+    let name =
+        if pages == "huge" { "limit.random_line_b32_10m_ns" } else { "limit.random_line_b32_small_10m_ns" };
+    tell(name, batched, "ns", &format!("batches of 32, asked for ahead: {context}"));
+}
+
 fn main() {
-    if let Some((what, count)) = own() {
-        return ours(&what, count);
+    match own() {
+        Some((pages, count)) if matches!(&*pages, "huge" | "small") => return limit(&pages, count),
+        Some((size, count)) => return ours(&size, count),
+        None => (),
     }
     let mut figures = Figures::from_arguments();
-    for (size, count) in sizes() {
-        in_a_process(&mut figures, size, count);
+    if figures.wants("table.") {
+        sizes().into_iter().for_each(|(size, count)| in_a_process(&mut figures, size, count));
+    }
+    if figures.wants("limit.random_line") {
+        ["huge", "small"].into_iter().for_each(|pages| in_a_process(&mut figures, pages, 10_000_000));
     }
     figures.finish();
 }

@@ -105,9 +105,11 @@ pub fn own() -> Option<(String, usize)> {
 /// Times one table in a process of its own.
 pub fn in_a_process(figures: &mut Figures, what: &str, count: usize) {
     let program = std::env::current_exe().expect("a program");
+    // Huge pages for whatever takes its memory from the C library, too.
+    let pages = if what == "small" { "glibc.malloc.hugetlb=0" } else { "glibc.malloc.hugetlb=1" };
     let child = Command::new(program)
         .env("IPSMGW_TABLE", format!("{what} {count}"))
-        .env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
+        .env("GLIBC_TUNABLES", pages)
         .stderr(Stdio::inherit())
         .output()
         .expect("it starts");
