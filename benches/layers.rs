@@ -428,6 +428,7 @@ fn subscribers(figures: &mut Figures) {
     let (mut writer, readers) = subscriber::table(&TableConfig {
         subscribers: SUBSCRIBERS,
         identities: 2 * SUBSCRIBERS,
+        details: SUBSCRIBERS,
         addresses: SUBSCRIBERS,
         readers: 1,
         key: SipKey::new([5; 16]),

@@ -71,6 +71,17 @@ pub fn prefetch(octets: &[u8]) {
     }
 }
 
+/// Asks for the cache line of a word, and does not wait for it.
+pub fn prefetch_word(word: &u64) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: any address may be prefetched; this one is of a word.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(
+            core::ptr::from_ref(word).cast(),
+        );
+    }
+}
+
 /// The figures of one run.
 pub struct Figures {
     prefix: String,
@@ -98,6 +109,7 @@ impl Figures {
         let ours = ours.map(|(whose, figure)| match whose {
             "rtt_crates" | "rasn" => format!("ss7.{figure}"),
             "rsip" | "rsipstack" | "sipx" | "ezk" | "rvoip" | "httparse" => format!("sip.{figure}"),
+            "dashmap" | "papaya" | "scc" | "rwlock" => format!("table.{figure}"),
             _ => format!("sctp.{figure}"),
         });
         name.starts_with(&self.prefix) || ours.is_some_and(|ours| ours.starts_with(&self.prefix))

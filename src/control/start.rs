@@ -254,13 +254,9 @@ pub fn build_with<IO: PacketIo>(
         Some(secret) => SipKey::new(SipKey::new(secret).hash_u128(&[b"life", &life]).to_be_bytes()),
         None => SipKey::new(life),
     };
-    let (writer, readers) = table(&TableConfig {
-        subscribers: config.capacity.subscribers as usize,
-        identities: config.capacity.identities as usize,
-        addresses: config.capacity.subscribers as usize,
-        readers: io.len(),
-        key: key.derive("subscribers"),
-    });
+    let (writer, readers) = table(&places_of(&config, io.len(), &key));
+    let (pages, each) = (writer.page_size().to_string(), writer.octets_each());
+    tracing::info!(octets = writer.memory(), each, pages, "memory of subscribers");
     let places = Places::new(&config, networks(&config))?;
     let located = Arc::new(places.snapshot(Time::ZERO));
     let size = |size: u32| size as usize;
@@ -327,6 +323,19 @@ fn open_store(config: &Config) -> Result<Option<Opened>, StartError> {
     })?;
     tracing::info!(path = %path.display(), records = opened.meta.sequence, "store of registrations");
     Ok(Some(opened))
+}
+
+/// How big the subscriber table is.
+fn places_of(config: &Config, readers: usize, key: &SipKey) -> TableConfig {
+    let capacity = &config.capacity;
+    TableConfig {
+        subscribers: capacity.subscribers as usize,
+        identities: capacity.identities as usize,
+        details: capacity.details as usize,
+        addresses: capacity.subscribers as usize,
+        readers,
+        key: key.derive("subscribers"),
+    }
 }
 
 /// What UEs that register here themselves are authenticated with.

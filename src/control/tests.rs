@@ -62,6 +62,7 @@ fn play(name: &str) -> Played {
         let (writer, _readers) = table(&TableConfig {
             subscribers: 16,
             identities: 64,
+            details: 64,
             addresses: 16,
             readers: 1,
             key: SipKey::new([1; 16]),

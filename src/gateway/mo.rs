@@ -229,10 +229,10 @@ pub(super) fn accept(
     let remote = match direct {
         true => binding.target,
         // What came by another host of the core is answered by way of the S-CSCF that has the user.
-        false => gateway.scscf_of(network, message.request.source, binding),
+        false => gateway.scscf_of(network, message.request.source, &binding),
     };
     let mut tried = Tried::default();
-    tried.add(binding);
+    tried.add(&binding);
     let mo = Mo {
         awaiting: Awaiting::Outcome,
         network,
@@ -493,7 +493,7 @@ pub(super) fn on_report_answered(gateway: &mut Gateway, now: Time, key: Key, sta
         return give_up(gateway, now, key, cx);
     };
     gateway.counts.mo_report_again += 1;
-    mo.tried.add(binding);
+    mo.tried.add(&binding);
     mo.network = binding.network;
     mo.direct = binding.access == AccessKind::Direct;
     mo.originator = identity;

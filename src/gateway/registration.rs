@@ -54,7 +54,7 @@ fn refresh(
     cx: &Cx<'_>,
 ) -> Option<SubscriberId> {
     let subscriber = gateway.subscribers.by_identity(register.public_identity.as_bytes())?;
-    let same = |(_, binding): &(usize, &crate::subscriber::Binding)| {
+    let same = |(_, binding): &(usize, crate::subscriber::Binding)| {
         binding.access == AccessKind::Ims && binding.fingerprint == fingerprint
     };
     let (at, binding) = subscriber.registered(now).find(same)?;

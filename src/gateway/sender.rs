@@ -74,7 +74,7 @@ pub(super) fn reporting(gateway: &Gateway, message: &Message<'_>) -> Option<Send
 
 impl Sender {
     /// The binding that he sends over, if it is registered; no network's core may speak for another's subscribers.
-    pub(super) fn binding<'s>(&self, now: Time, subscriber: &Subscriber<'s>) -> Option<&'s Binding> {
+    pub(super) fn binding(&self, now: Time, subscriber: &Subscriber<'_>) -> Option<Binding> {
         let is_it = |binding: &Binding| {
             binding.network == self.network
                 && binding.access == self.access
@@ -128,7 +128,7 @@ impl Tried {
     }
 
     /// The preferred binding among those that were not tried yet: a record has them in the order of preference.
-    pub(super) fn next<'s>(&self, now: Time, subscriber: &Subscriber<'s>) -> Option<&'s Binding> {
+    pub(super) fn next(&self, now: Time, subscriber: &Subscriber<'_>) -> Option<Binding> {
         subscriber
             .registered(now)
             .map(|(_, binding)| binding)

@@ -4,11 +4,9 @@
 //! control thread has dealt with its answer. A worker that does not find a subscriber in the table looks here too, and has
 //! itself told when the registration has ended.
 
+use super::sync::{AtomicU64, Ordering, PLACES};
 use crate::ident::WorkerId;
-use core::sync::atomic::{AtomicU64, Ordering};
 
-/// Registrations that can be under way at a time without getting in each other's way.
-const PLACES: usize = 1 << 14;
 /// The low bits of a word: the workers that are to be told.
 const WORKERS: u64 = 0xffff;
 

@@ -93,7 +93,7 @@ pub struct Binding {
     pub sequence: u32,
 }
 
-/// A subscriber's identities and bindings. Never changed once published.
+/// A subscriber's identities and bindings, by themselves. In the table they lie otherwise: [`super::Published`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
     imsi: Option<Imsi>,
@@ -138,6 +138,25 @@ impl Record {
             ends: [].into(),
             bindings: bindings.into(),
         })
+    }
+
+    /// A record that was one before: identities with their sets and their ends, and bindings.
+    pub(super) fn of_parts(
+        imsi: Option<Imsi>,
+        msisdn: Option<Msisdn>,
+        private_identity: Option<Identity>,
+        (identities, sets, ends): (&[Identity], &[u8], &[(u8, Time)]),
+        bindings: &[Binding],
+    ) -> Self {
+        Self {
+            imsi,
+            msisdn,
+            private_identity,
+            identities: identities.into(),
+            sets: sets.into(),
+            ends: ends.into(),
+            bindings: bindings.into(),
+        }
     }
 
     /// The same record, whose identities registered in these sets, one for each identity; without them they are one set.
@@ -248,10 +267,6 @@ impl Record {
         self.bindings.iter().copied()
     }
 
-    pub(super) fn all_bindings(&self) -> &[Binding] {
-        &self.bindings
-    }
-
     /// Whether `text` is one of the public identities.
     #[must_use]
     pub fn has_identity(&self, text: &[u8]) -> bool {
@@ -268,7 +283,7 @@ impl Record {
 }
 
 /// Whether two addresses name the same IP address and port; flow label and zone don't matter.
-fn same_address(a: SocketAddr, b: SocketAddr) -> bool {
+pub(super) fn same_address(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port() && a.ip().to_canonical() == b.ip().to_canonical()
 }
 

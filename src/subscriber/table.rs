@@ -1,146 +1,143 @@
 //! What workers see: look-ups without locks, and a subscriber's words.
-#![allow(unsafe_code)] // borrows records that the writer may retire; quiescent points keep them alive
 
 use super::index::Index;
 use super::joining::Joining;
-use super::reclaim::{Epochs, Retired};
+use super::memory::{PageSize, Pages};
+use super::published::Published;
+use super::reclaim::Epochs;
 use super::record::{Binding, Record, SubscriberId};
+use super::store::{FROZEN, IMSI, Line, MSISDN, Store, expiry_bits, expiry_time, load, name};
+use super::sync::{AtomicU64, Ordering};
+use super::template::pack;
 use super::words::{Holder, LastMo, MtWord, PlainWord};
 use super::writer::TableConfig;
 use crate::base::Time;
-use crate::ident::{Imsi, Msisdn, WorkerId};
+use crate::ident::{Digits, Imsi, Msisdn, WorkerId};
 use core::cell::Cell;
 use core::hash::{BuildHasher, Hasher};
 use core::marker::PhantomData;
 use core::net::{IpAddr, SocketAddr};
-use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-/// An expiry with this bit belongs to a record that is being replaced: it can be read but no longer extended.
-const FROZEN: u64 = 1 << 63;
+/// Words of a place in the table. They outlive the records that take turns there.
+const SLOT: usize = 3;
+/// Keys that are looked up at a time.
+const BATCH: usize = 32;
 
-/// A record as readers find it, with the expiries of its bindings.
-pub(super) struct Published {
-    id: SubscriberId,
-    record: Record,
-    expiries: [AtomicU64; Record::BINDINGS],
-    sequences: [AtomicU32; Record::BINDINGS],
-}
-
-// The table's pointers to it hide this from the compiler: readers on several threads borrow one.
-const _: () = {
-    const fn shared<T: Send + Sync>() {}
-    shared::<Published>();
-};
-
-fn expiry_bits(time: Time) -> u64 {
-    time.as_nanos().min(FROZEN - 1)
-}
-
-fn expiry_time(bits: u64) -> Time {
-    match bits & !FROZEN {
-        nanos if nanos == FROZEN - 1 => Time::NEVER,
-        nanos => Time::from_nanos(nanos),
-    }
-}
-
-impl Published {
-    pub(super) fn new(
-        id: SubscriberId,
-        record: Record,
-        expiries: [Time; Record::BINDINGS],
-        sequences: [u32; Record::BINDINGS],
-    ) -> Box<Self> {
-        let expiries = expiries.map(|time| AtomicU64::new(expiry_bits(time)));
-        Box::new(Self { id, record, expiries, sequences: sequences.map(AtomicU32::new) })
-    }
-
-    fn expiry(&self, binding: usize) -> Time {
-        self.expiries.get(binding).map_or(Time::ZERO, |word| expiry_time(word.load(Ordering::Acquire)))
-    }
-
-    /// For the writer: from now on the expiry can't be extended. Returns its last value.
-    fn freeze(&self, binding: usize) -> Time {
-        self.expiries
-            .get(binding)
-            .map_or(Time::ZERO, |word| expiry_time(word.fetch_or(FROZEN, Ordering::AcqRel)))
-    }
-}
-
-/// One place in the table. The words outlive the records that take turns here.
-#[derive(Default)]
-pub(super) struct Slot {
-    published: AtomicPtr<Published>,
-    pub(super) mt: MtWord,
-    pub(super) last_mo: PlainWord,
-    /// UNRI: not zero if a message did not reach the subscriber (TS 23.008 3.2.5).
-    pub(super) unri: PlainWord,
-}
-
-impl Slot {
-    /// For the writer: publishes another record or none, and gives the old one back.
-    pub(super) fn swap(&self, new: Option<Box<Published>>) -> Option<NonNull<Published>> {
-        let new = new.map_or(core::ptr::null_mut(), Box::into_raw);
-        NonNull::new(self.published.swap(new, Ordering::AcqRel))
-    }
+/// What a subscriber is looked up by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Key<'k> {
+    /// His number.
+    Msisdn(Msisdn),
+    /// His IMSI.
+    Imsi(Imsi),
+    /// One of his public identities, in the spelling that it was registered with.
+    Identity(&'k [u8]),
+    /// The address and port that his UE registered from.
+    Address(SocketAddr),
 }
 
 /// The table itself, as [`Reader`] and [`super::Writer`] let it be read.
 pub struct Table {
-    pub(super) slots: Box<[Slot]>,
+    pub(super) slots: Pages<SLOT>,
+    pub(super) store: Store,
     pub(super) imsis: Index,
     pub(super) msisdns: Index,
     pub(super) identities: Index,
     pub(super) addresses: Index,
     pub(super) epochs: Epochs,
     pub(super) joining: Joining,
+    details: usize,
     hasher: ahash::RandomState,
-    /// What the writer left unfreed when it went.
-    pub(super) left: OnceLock<VecDeque<(u64, Retired)>>,
 }
 
-impl Drop for Table {
-    fn drop(&mut self) {
-        for slot in &self.slots {
-            if let Some(published) = slot.swap(None) {
-                // SAFETY: the record comes from `swap`'s `into_raw`, and with the table its readers are gone.
-                drop(unsafe { Retired::new(published) });
-            }
-        }
+/// The digits with which an identity begins, if they may be a number of the subscriber's: `sip:+49…@…`, `tel:+49…`, or
+/// an IMSI.
+fn number_in(identity: &[u8]) -> Option<(Digits, bool)> {
+    let behind_scheme = identity.iter().position(|&octet| octet == b':').map_or(0, |at| at + 1);
+    let text = identity.get(behind_scheme..)?;
+    let (text, is_global) = text.strip_prefix(b"+").map_or((text, false), |text| (text, true));
+    let count = text.iter().take_while(|octet| octet.is_ascii_digit()).count();
+    if !(5..=15).contains(&count) {
+        return None;
     }
+    Some((Digits::from_ascii(text.get(..count)?)?, is_global))
+}
+
+/// Whether an identity leads to its subscriber by one of his numbers, and so is in no index of its own.
+pub(super) fn follows(record: &Record, identity: &[u8]) -> bool {
+    number_in(identity).is_some_and(|(digits, is_global)| {
+        record.msisdn().is_some_and(|it| it.digits() == digits)
+            || !is_global && record.imsi().is_some_and(|it| it.digits() == digits)
+    })
 }
 
 impl Table {
-    pub(super) fn new(config: &TableConfig) -> Self {
+    /// A table; `records` is the most of them at a time, old ones included that wait for readers, of which there is room for
+    /// `spare` beyond those of registrations.
+    pub(super) fn new(config: &TableConfig, records: usize, spare: usize) -> Self {
         let seed = |number| config.key.hash_u64(number);
+        let index = |capacity| Index::new(capacity, records);
         Self {
-            slots: (0..config.subscribers).map(|_| Slot::default()).collect(),
-            imsis: Index::new(config.subscribers),
-            msisdns: Index::new(config.subscribers),
-            identities: Index::new(config.identities),
-            addresses: Index::new(config.addresses),
+            slots: Pages::new(config.subscribers),
+            store: Store::new(records, config.details, spare),
+            imsis: index(config.subscribers),
+            msisdns: index(config.subscribers),
+            identities: index(config.identities),
+            addresses: index(config.addresses),
             epochs: Epochs::new(config.readers),
             joining: Joining::default(),
+            details: config.details,
             hasher: ahash::RandomState::with_seeds(seed(0), seed(1), seed(2), seed(3)),
-            left: OnceLock::new(),
         }
     }
 
-    /// Octets that the table takes from the start, records not included.
+    fn indexes(&self) -> [&Index; 4] {
+        [&self.imsis, &self.msisdns, &self.identities, &self.addresses]
+    }
+
+    /// Octets of each part of the table.
+    #[must_use]
+    pub fn parts(&self) -> [(&'static str, usize); 8] {
+        let [imsis, msisdns, identities, addresses] = self.indexes().map(|index| index.pages().memory());
+        let [lines, cells, templates] = self.store.memory().map(|(octets, _)| octets);
+        [
+            ("places", self.slots.memory()),
+            ("lines", lines),
+            ("cells", cells),
+            ("templates", templates),
+            ("imsis", imsis),
+            ("msisdns", msisdns),
+            ("identities", identities),
+            ("addresses", addresses),
+        ]
+    }
+
+    /// Octets that the table takes, all of them from the start.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let indexes = [&self.imsis, &self.msisdns, &self.identities, &self.addresses];
-        size_of_val(&*self.slots) + indexes.map(Index::memory).iter().sum::<usize>()
+        self.parts().iter().map(|(_, octets)| octets).sum()
+    }
+
+    /// Octets for each subscriber, all indexes included, but for the details that there is room for beyond what everybody has.
+    #[must_use]
+    pub fn octets_each(&self) -> usize {
+        (self.memory() - self.details * size_of::<Line>()).div_ceil(self.slots.len().max(1))
+    }
+
+    /// The pages that most of it is in.
+    #[must_use]
+    pub fn page_size(&self) -> PageSize {
+        let [(_, lines), ..] = self.store.memory();
+        lines
     }
 
     pub(super) fn hash_imsi(&self, imsi: Imsi) -> u64 {
-        self.hasher.hash_one(imsi.digits().to_u128())
+        self.hasher.hash_one(pack(imsi.digits()))
     }
 
     pub(super) fn hash_msisdn(&self, msisdn: Msisdn) -> u64 {
-        self.hasher.hash_one(msisdn.digits().to_u128())
+        self.hasher.hash_one(pack(msisdn.digits()))
     }
 
     pub(super) fn hash_identity(&self, text: &[u8]) -> u64 {
@@ -157,44 +154,133 @@ impl Table {
         self.hasher.hash_one((ip, address.port()))
     }
 
-    pub(super) fn at(&self, slot: u32) -> Option<Subscriber<'_>> {
-        let slot = self.slots.get(slot as usize)?;
-        let published = NonNull::new(slot.published.load(Ordering::Acquire))?;
-        // SAFETY: the record was published whole and is never changed but in its atomics. It lives as long as the borrow
-        // of the table: one got through a `Reader` must end before that reader can pass a quiescent point, without
-        // which the writer frees nothing that was reachable before; one got through the `Writer` must end before the
-        // writer can retire anything.
-        Some(Subscriber { slot, published: unsafe { published.as_ref() } })
+    /// A place in the table.
+    pub(super) fn slot(&self, slot: u32) -> Option<Slot<'_>> {
+        self.slots.get(slot as usize).map(Slot)
     }
 
-    fn search(&self, index: &Index, hash: u64, is_it: impl Fn(&Record) -> bool) -> Option<Subscriber<'_>> {
-        index.find(hash, |slot| self.at(slot).filter(|subscriber| is_it(subscriber.record())))
+    /// The record of this number. It was published whole and is never changed but in its atomic words. It stays as it is for
+    /// as long as the borrow of the table: one got through a `Reader` must end before that reader can pass a quiescent point,
+    /// without which the writer reuses nothing that was reachable before; one got through the `Writer` must end before the
+    /// writer can retire anything.
+    pub(super) fn at(&self, record: u32) -> Option<Subscriber<'_>> {
+        let line = self.store.lines.get(record as usize)?;
+        Some(Subscriber { table: self, line })
+    }
+
+    #[inline]
+    fn search(
+        &self,
+        index: &Index,
+        hash: u64,
+        is_it: impl Fn(Subscriber<'_>) -> bool,
+    ) -> Option<Subscriber<'_>> {
+        index.find(hash, |record| self.at(record).filter(|subscriber| is_it(*subscriber)))
     }
 
     /// The subscriber with this IMSI.
     #[must_use]
+    #[inline]
     pub fn by_imsi(&self, imsi: Imsi) -> Option<Subscriber<'_>> {
-        self.search(&self.imsis, self.hash_imsi(imsi), |record| record.imsi() == Some(imsi))
+        let packed = pack(imsi.digits());
+        self.search(&self.imsis, self.hash_imsi(imsi), |it| load(it.line, IMSI) == packed)
     }
 
     /// The subscriber with this MSISDN.
     #[must_use]
+    #[inline]
     pub fn by_msisdn(&self, msisdn: Msisdn) -> Option<Subscriber<'_>> {
-        self.search(&self.msisdns, self.hash_msisdn(msisdn), |record| record.msisdn() == Some(msisdn))
+        let packed = pack(msisdn.digits());
+        self.search(&self.msisdns, self.hash_msisdn(msisdn), |it| load(it.line, MSISDN) == packed)
     }
 
     /// The subscriber with this public identity, in the spelling that it was registered with.
     #[must_use]
     pub fn by_identity(&self, text: &[u8]) -> Option<Subscriber<'_>> {
-        self.search(&self.identities, self.hash_identity(text), |record| record.has_identity(text))
+        let Some((digits, is_global)) = number_in(text) else { return self.by_own_key(text) };
+        // A change of the subscriber's number may put an identity from one index into the other: it is there before it
+        // goes from where it was.
+        let by_number = || self.by_number(text, digits, is_global);
+        by_number().or_else(|| self.by_own_key(text)).or_else(by_number)
+    }
+
+    fn by_number(&self, text: &[u8], digits: Digits, is_global: bool) -> Option<Subscriber<'_>> {
+        let has_it = |it: &Subscriber<'_>| it.record().has_identity(text);
+        let by_imsi = || self.by_imsi(Imsi::new(digits).filter(|_| !is_global)?);
+        let by_msisdn = Msisdn::new(digits).and_then(|msisdn| self.by_msisdn(msisdn));
+        by_msisdn.filter(has_it).or_else(|| by_imsi().filter(has_it))
+    }
+
+    fn by_own_key(&self, text: &[u8]) -> Option<Subscriber<'_>> {
+        self.search(&self.identities, self.hash_identity(text), |it| it.record().has_identity(text))
     }
 
     /// The subscriber whose UE registered here directly from this address and port.
     #[must_use]
     pub fn by_address(&self, address: SocketAddr) -> Option<Subscriber<'_>> {
-        self.search(&self.addresses, self.hash_address(address), |record| {
-            record.binding_from(address).is_some()
+        self.search(&self.addresses, self.hash_address(address), |it| {
+            it.record().binding_from(address).is_some()
         })
+    }
+
+    /// The subscriber with this key.
+    #[must_use]
+    pub fn find(&self, key: Key<'_>) -> Option<Subscriber<'_>> {
+        match key {
+            Key::Msisdn(msisdn) => self.by_msisdn(msisdn),
+            Key::Imsi(imsi) => self.by_imsi(imsi),
+            Key::Identity(text) => self.by_identity(text),
+            Key::Address(address) => self.by_address(address),
+        }
+    }
+
+    /// Where a key most probably is found, and its hash there.
+    #[inline]
+    fn probable(&self, key: &Key<'_>) -> (&Index, u64) {
+        match *key {
+            Key::Msisdn(msisdn) => (&self.msisdns, self.hash_msisdn(msisdn)),
+            Key::Imsi(imsi) => (&self.imsis, self.hash_imsi(imsi)),
+            Key::Address(address) => (&self.addresses, self.hash_address(address)),
+            Key::Identity(text) => match number_in(text) {
+                Some((digits, true)) => match Msisdn::new(digits) {
+                    Some(msisdn) => (&self.msisdns, self.hash_msisdn(msisdn)),
+                    None => (&self.identities, self.hash_identity(text)),
+                },
+                Some((digits, false)) => match Imsi::new(digits) {
+                    Some(imsi) => (&self.imsis, self.hash_imsi(imsi)),
+                    None => (&self.identities, self.hash_identity(text)),
+                },
+                None => (&self.identities, self.hash_identity(text)),
+            },
+        }
+    }
+
+    /// Looks up a whole burst, as [`Table::find`] does one: while the memory brings what one key needs, others are
+    /// asked for. As many are found as both slices have room for.
+    pub fn find_many<'t>(&'t self, keys: &[Key<'_>], found: &mut [Option<Subscriber<'t>>]) {
+        for (keys, found) in keys.chunks(BATCH).zip(found.chunks_mut(BATCH)) {
+            self.find_batch(keys, found);
+        }
+    }
+
+    fn find_batch<'t>(&'t self, keys: &[Key<'_>], found: &mut [Option<Subscriber<'t>>]) {
+        let mut places: [Option<(&Index, u64)>; BATCH] = [None; BATCH];
+        for (place, key) in places.iter_mut().zip(keys) {
+            let (index, hash) = self.probable(key);
+            index.prefetch(hash);
+            *place = Some((index, hash));
+        }
+        let mut records = [None; BATCH];
+        for (record, place) in records.iter_mut().zip(places).take(keys.len()) {
+            *record = place.and_then(|(index, hash)| index.first(hash));
+            if let Some(at) = *record {
+                self.store.lines.prefetch(at as usize);
+            }
+        }
+        for ((found, key), record) in found.iter_mut().zip(keys).zip(records) {
+            let first = record.and_then(|record| self.at(record)).filter(|it| it.has(key));
+            *found = first.or_else(|| self.find(*key));
+        }
     }
 
     /// Whether the registration of a subscriber waits for the HLR. If it does, `worker` is told of its end
@@ -204,10 +290,56 @@ impl Table {
         self.joining.wait(self.hash_imsi(imsi), worker)
     }
 
+    /// The subscriber at a place, if there is one.
+    pub(super) fn at_slot(&self, slot: u32) -> Option<Subscriber<'_>> {
+        self.at(self.slot(slot)?.record()?)
+    }
+
     /// The subscriber of this name, unless it is gone.
     #[must_use]
     pub fn get(&self, id: SubscriberId) -> Option<Subscriber<'_>> {
-        self.at(id.slot).filter(|subscriber| subscriber.id() == id)
+        self.at_slot(id.slot).filter(|subscriber| subscriber.id() == id)
+    }
+}
+
+/// One place in the table.
+#[derive(Clone, Copy)]
+pub(super) struct Slot<'t>(&'t [AtomicU64; SLOT]);
+
+impl<'t> Slot<'t> {
+    /// The record plus one, 0 for none; above it the place's generation, which is the writer's.
+    fn published(self) -> &'t AtomicU64 {
+        let [published, ..] = self.0;
+        published
+    }
+
+    /// MT in progress.
+    pub(super) fn mt(self) -> MtWord<'t> {
+        let [_, mt, _] = self.0;
+        MtWord(mt)
+    }
+
+    pub(super) fn last_mo(self) -> PlainWord<'t> {
+        let [.., last_mo] = self.0;
+        PlainWord(last_mo)
+    }
+
+    /// The record that is published here.
+    pub(super) fn record(self) -> Option<u32> {
+        (self.published().load(Ordering::Acquire) as u32).checked_sub(1)
+    }
+
+    /// For the writer: publishes another record or none, in this generation of the place; gives the old one back.
+    pub(super) fn swap(self, new: Option<u32>, generation: u32) -> Option<u32> {
+        let old = self.record();
+        let word = u64::from(generation) << 32 | new.map_or(0, |record| u64::from(record) + 1);
+        self.published().store(word, Ordering::Release);
+        old
+    }
+
+    /// For the writer: the generation of the place.
+    pub(super) fn generation(self) -> u32 {
+        (self.published().load(Ordering::Relaxed) >> 32) as u32
     }
 }
 
@@ -247,43 +379,56 @@ impl core::ops::Deref for Reader {
 /// A subscriber as it was when it was looked up, and its words as they are now.
 #[derive(Clone, Copy)]
 pub struct Subscriber<'t> {
-    slot: &'t Slot,
-    published: &'t Published,
+    pub(super) table: &'t Table,
+    pub(super) line: &'t Line,
 }
 
 impl<'t> Subscriber<'t> {
     /// Its name, which outlives this borrow.
     #[must_use]
     pub fn id(&self) -> SubscriberId {
-        self.published.id
+        name(self.line)
     }
 
     /// Its record.
     #[must_use]
-    pub fn record(&self) -> &'t Record {
-        &self.published.record
+    pub fn record(&self) -> Published<'t> {
+        Published { store: &self.table.store, line: self.line }
+    }
+
+    /// Whether the key is its own, compared whole.
+    #[inline]
+    fn has(&self, key: &Key<'_>) -> bool {
+        match *key {
+            Key::Msisdn(msisdn) => load(self.line, MSISDN) == pack(msisdn.digits()),
+            Key::Imsi(imsi) => load(self.line, IMSI) == pack(imsi.digits()),
+            Key::Identity(text) => self.record().has_identity(text),
+            Key::Address(address) => self.record().binding_from(address).is_some(),
+        }
+    }
+
+    fn slot(&self) -> Option<Slot<'t>> {
+        self.table.slot(self.id().slot)
+    }
+
+    fn expiry_word(&self, binding: usize) -> Option<&'t AtomicU64> {
+        self.table.store.expiry(self.line, binding).filter(|_| binding < self.record().count())
     }
 
     /// When the binding at this index ends; zero if there is none.
     #[must_use]
     pub fn expiry(&self, binding: usize) -> Time {
-        self.published.expiry(binding)
+        self.expiry_word(binding).map_or(Time::ZERO, |word| expiry_time(word.load(Ordering::Acquire)))
     }
 
     /// Changes a binding's expiry from `expected` to `new`. False if it is another by now or the record is being
     /// replaced: then look the subscriber up again.
     #[must_use]
     pub fn extend(&self, binding: usize, expected: Time, new: Time) -> bool {
-        self.published.record.binding(binding).is_some()
-            && self.published.expiries.get(binding).is_some_and(|word| {
-                word.compare_exchange(
-                    expiry_bits(expected),
-                    expiry_bits(new),
-                    Ordering::AcqRel,
-                    Ordering::Acquire,
-                )
-                .is_ok()
-            })
+        let (expected, new) = (expiry_bits(expected), expiry_bits(new));
+        self.expiry_word(binding).is_some_and(|word| {
+            word.compare_exchange(expected, new, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        })
     }
 
     /// A refresh: a binding that holds at `now` lives until `new`. False if it has ended, which the writer may have found at
@@ -297,88 +442,110 @@ impl<'t> Subscriber<'t> {
     /// The CSeq of the newest REGISTER of a binding's Call-ID, be it a mere refresh.
     #[must_use]
     pub fn sequence(&self, binding: usize) -> u32 {
-        self.published.sequences.get(binding).map_or(0, |word| word.load(Ordering::Acquire))
+        self.sequence_word(binding).map_or(0, |(word, _)| word.load(Ordering::Acquire) as u32)
+    }
+
+    fn sequence_word(&self, binding: usize) -> Option<(&'t AtomicU64, u64)> {
+        self.table.store.sequence(self.line, binding).filter(|_| binding < self.record().count())
     }
 
     /// A refresh with this CSeq, of the binding's Call-ID, has extended the binding.
     pub fn refreshed(&self, binding: usize, sequence: u32) {
-        if let Some(word) = self.published.sequences.get(binding) {
-            word.fetch_max(sequence, Ordering::AcqRel);
+        if let Some((word, above)) = self.sequence_word(binding) {
+            word.fetch_max(above | u64::from(sequence), Ordering::AcqRel);
         }
     }
 
     /// The bindings that hold at `now`, with their indexes.
-    pub fn registered(&self, now: Time) -> impl Iterator<Item = (usize, &'t Binding)> + use<'t> {
-        let published = self.published;
-        published
-            .record
-            .all_bindings()
-            .iter()
-            .enumerate()
-            .filter(move |&(index, _)| published.expiry(index) > now)
+    pub fn registered(&self, now: Time) -> impl Iterator<Item = (usize, Binding)> + use<'t> {
+        let (subscriber, record) = (*self, self.record());
+        let holds = (0..record.count()).filter(move |&binding| subscriber.expiry(binding) > now);
+        holds.filter_map(move |binding| Some((binding, record.binding(binding)?)))
     }
 
     /// Whether any binding holds at `now`.
     #[must_use]
     pub fn is_registered(&self, now: Time) -> bool {
-        self.registered(now).next().is_some()
+        self.live(now) > 0
+    }
+
+    /// How many bindings hold at `now`.
+    pub(super) fn live(&self, now: Time) -> usize {
+        (0..self.record().count()).filter(|&binding| self.expiry(binding) > now).count()
     }
 
     /// For the writer: from now on the expiry of this binding can't be extended. Returns its last value.
     pub(super) fn freeze(&self, binding: usize) -> Time {
-        self.published.freeze(binding)
+        self.expiry_word(binding)
+            .map_or(Time::ZERO, |word| expiry_time(word.fetch_or(FROZEN, Ordering::AcqRel)))
+    }
+
+    /// For the writer: a binding has ended, whoever extends it at this moment.
+    pub(super) fn end(&self, binding: usize) {
+        if let Some(word) = self.expiry_word(binding) {
+            word.swap(expiry_bits(Time::ZERO), Ordering::AcqRel);
+        }
+    }
+
+    /// For the writer: the record stays after all.
+    pub(super) fn thaw(&self, binding: usize) {
+        if let Some(word) = self.expiry_word(binding) {
+            word.fetch_and(!FROZEN, Ordering::AcqRel);
+        }
     }
 
     /// Reserves the subscriber for one MT transfer: the RP-Message-Reference to use, or who has reserved it.
     pub fn begin_mt(&self, holder: Holder) -> Result<u8, Holder> {
-        self.slot.mt.begin(holder)
+        self.slot().map_or(Err(holder), |slot| slot.mt().begin(holder))
     }
 
     /// Passes the reservation from one transfer to the next, which nobody can overtake: the RP-Message-Reference to use,
     /// or `None` if it is not `from`'s.
     #[must_use]
     pub fn pass_mt(&self, from: Holder, to: Holder) -> Option<u8> {
-        self.slot.mt.pass(from, to)
+        self.slot()?.mt().pass(from, to)
     }
 
     /// Gives the reservation back; false if it is not `holder`'s.
     pub fn end_mt(&self, holder: Holder) -> bool {
-        self.slot.mt.end(holder)
+        self.slot().is_some_and(|slot| slot.mt().end(holder))
     }
 
     /// Who has reserved the subscriber, and the RP-Message-Reference given out last.
     #[must_use]
     pub fn mt_holder(&self) -> Option<(Holder, u8)> {
-        self.slot.mt.holder()
+        self.slot()?.mt().holder()
     }
 
     /// UNRI of the gateway (TS 23.008 3.2.5): a message did not reach the subscriber, who is registered nevertheless.
     pub fn set_unri(&self) {
-        // Who is faster has set it too.
-        let _ = self.slot.unri.swap_if(0, 1);
+        if let Some(slot) = self.slot() {
+            slot.mt().set_unri();
+        }
     }
 
     /// Clears UNRI; whether it was set.
     #[must_use]
     pub fn take_unri(&self) -> bool {
-        self.slot.unri.load() != 0 && self.slot.unri.swap_if(1, 0)
+        self.slot().is_some_and(|slot| slot.mt().take_unri())
     }
 
     /// The last message that the subscriber submitted; none until there is one, or when it was forgotten.
     #[must_use]
     pub fn last_mo(&self) -> Option<LastMo> {
-        LastMo::from_bits(self.slot.last_mo.load())
+        LastMo::from_bits(self.slot()?.last_mo().load())
     }
 
     /// Puts a message in the place of the last; false if that is another than `before` by now.
     #[must_use]
     pub fn begin_mo(&self, before: Option<LastMo>, last: LastMo) -> bool {
-        self.slot.last_mo.swap_if(before.map_or(0, LastMo::to_bits), last.to_bits())
+        let before = before.map_or(0, LastMo::to_bits);
+        self.slot().is_some_and(|slot| slot.last_mo().swap_if(before, last.to_bits()))
     }
 
     /// Forgets a message; false if another is the last by now.
     #[must_use]
     pub fn end_mo(&self, last: LastMo) -> bool {
-        self.slot.last_mo.swap_if(last.to_bits(), 0)
+        self.slot().is_some_and(|slot| slot.last_mo().swap_if(last.to_bits(), 0))
     }
 }

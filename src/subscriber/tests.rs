@@ -6,6 +6,8 @@ use crate::ident::{Identity, Imsi, Msisdn, WorkerId};
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+mod model;
+
 fn identity(text: &str) -> Identity {
     Identity::new(text.as_bytes()).unwrap()
 }
@@ -49,7 +51,14 @@ fn record(n: u64, version: u64) -> Record {
 
 fn config(subscribers: usize, readers: usize) -> TableConfig {
     let key = SipKey::new([7; 16]);
-    TableConfig { subscribers, identities: 2 * subscribers, addresses: subscribers, readers, key }
+    TableConfig {
+        subscribers,
+        identities: 2 * subscribers,
+        details: 2 * subscribers,
+        addresses: subscribers,
+        readers,
+        key,
+    }
 }
 
 const T1: Time = Time::from_millis(1000);
@@ -63,7 +72,7 @@ fn every_key_leads_to_the_record_and_goes_with_it() {
     {
         let found = reader.by_imsi(imsi(1)).unwrap();
         assert_eq!(found.id(), id);
-        assert_eq!(*found.record(), record(1, 0));
+        assert_eq!(found.record().to_record(), record(1, 0));
         assert_eq!(found.expiry(0), T1);
         assert_eq!(found.expiry(1), Time::ZERO);
         for found in [
@@ -222,9 +231,10 @@ fn references_go_on_when_a_subscriber_comes_back() {
 /// A worker's refresh and the control thread's sweep fall together: the binding lives or has ended, and both know it.
 #[test]
 fn a_refresh_and_an_end_are_not_both() {
-    let (mut writer, readers) = table(&config(1, 1));
+    let (mut writer, mut readers) = table(&config(1, 1));
     let turns = if cfg!(miri) { 20 } else { 5_000 };
     for turn in 0..turns {
+        readers[0].quiescent();
         let id = writer.register(record(1, 0), &[Some(T1)]).unwrap();
         let (of_worker, start) = (readers[0].get(id).unwrap(), std::sync::Barrier::new(2));
         let ended = std::thread::scope(|scope| {
@@ -271,8 +281,8 @@ fn a_reader_may_outlive_the_writer() {
     let held = readers[0].get(id).unwrap();
     writer.register(record(1, 1), &[None]).unwrap();
     drop(writer);
-    assert_eq!(*held.record(), record(1, 0));
-    assert_eq!(*readers[0].get(id).unwrap().record(), record(1, 1));
+    assert_eq!(held.record().to_record(), record(1, 0));
+    assert_eq!(readers[0].get(id).unwrap().record().to_record(), record(1, 1));
 }
 
 #[test]
@@ -343,7 +353,7 @@ fn agrees_with_a_map() {
             readers[0].by_identity(format!("sip:{n}@home").as_bytes()),
         ] {
             assert_eq!(
-                found.map(|found| found.record().clone()),
+                found.map(|found| found.record().to_record()),
                 model.get(&n).map(|&version| record(n, version))
             );
         }
@@ -400,7 +410,7 @@ fn look_and_check(reader: &Reader, crowd: &Crowd, random: &mut Random) -> bool {
     };
     let Some(subscriber) = found else { return false };
     let version = u64::from(subscriber.record().binding(0).unwrap().priority);
-    assert_eq!(subscriber.record(), &crowd.at(n, version).0);
+    assert_eq!(subscriber.record().to_record(), crowd.at(n, version).0);
     let expiry = subscriber.expiry(0);
     assert!(expiry.as_nanos() % CROWD == n, "another subscriber's expiry");
     let _ = subscriber.extend(0, expiry, Time::from_nanos(expiry.as_nanos() + CROWD));
@@ -446,7 +456,7 @@ fn readers_see_whole_records_while_the_writer_works() {
                     let version = random.below(VERSIONS);
                     let keep = present.is_some() && random.below(2) == 0;
                     let refusal = if keep {
-                        let same = writer.by_imsi(imsi(n)).unwrap().record().clone();
+                        let same = writer.by_imsi(imsi(n)).unwrap().record().to_record();
                         writer.register(same, &[None])
                     } else {
                         writer.register(crowd.at(n, version).0.clone(), &first(n))
@@ -518,4 +528,174 @@ fn one_of_two_racing_holders_wins_each_time() {
     let last = Holder { worker: WorkerId(9), slot: 0, generation: 0 };
     let given = (2 * 2 * turns + 1) as u8;
     assert_eq!(subscriber.begin_mt(last), Ok(before.wrapping_add(given)), "no reference was given twice");
+}
+
+/// Subscriber 1 with all that a record can say, so that nothing is lost on its way through the table.
+fn full_record() -> Record {
+    let number = msisdn(1);
+    let mut identities = vec![
+        identity(&format!("sip:+{number}@home")),
+        identity(&format!("tel:+{number}")),
+        identity("sip:bücher@home"),
+        identity("urn:service:sos"),
+    ];
+    identities.extend((4..Record::IDENTITIES).map(|n| identity(&format!("sip:{n}{}@home", "x".repeat(110)))));
+    let connection = |secure| {
+        let id = crate::base::ConnectionId { thread: 3, slot: u32::MAX, generation: 7 };
+        Some(crate::base::Connection { id, secure })
+    };
+    let zoned = std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), 5060, 3, 4);
+    let bindings = [
+        Binding { access: AccessKind::Ims, device: 9, ..binding(1, 1) },
+        Binding {
+            contact: identity(&format!("sip:+{number}@10.0.0.1:5060;ob")),
+            target: "10.0.0.9:1".parse().unwrap(),
+            access_network_info: AccessNetworkInfo::new(b"3GPP-E-UTRAN-FDD; utran-cell-id-3gpp=26201ABCDEF"),
+            ..binding(1, 2)
+        },
+        Binding {
+            remote: zoned.into(),
+            target: zoned.into(),
+            connection: connection(true),
+            access_network_info: AccessNetworkInfo::new(b"IEEE-802.11; i-wlan-node-id=aabbccddeef"),
+            ..binding(1, 3)
+        },
+        Binding {
+            remote: "[2001:db8::1]:5062".parse().unwrap(),
+            target: "[2001:db8::1]:5062".parse().unwrap(),
+            contact: identity("sip:[2001:db8::1]:5062\u{1}"),
+            connection: connection(false),
+            access_network_info: AccessNetworkInfo::new(b"3GPP-GERAN; cgi=zz"),
+            ..binding(1, 4)
+        },
+    ];
+    let sets: Vec<u8> = (0..Record::IDENTITIES as u8).map(|at| at % 3).collect();
+    let private = Some(identity("somebody\u{2}"));
+    let record = Record::new(Some(imsi(1)), Some(number), private, &identities, &bindings).unwrap();
+    record.in_sets(&sets).until(&[(0, T1), (1, T2), (2, Time::NEVER)])
+}
+
+#[test]
+fn a_record_is_in_the_table_what_it_was_before() {
+    let room = TableConfig { details: 100, identities: 40, addresses: 4, ..config(2, 1) };
+    let (mut writer, mut readers) = table(&room);
+    let full = full_record();
+    let id = writer.register(full.clone(), &[Some(T1), Some(T2), None, Some(Time::NEVER)]).unwrap();
+    {
+        let found = readers[0].get(id).unwrap();
+        let record = found.record();
+        assert_eq!(record.to_record(), full);
+        assert_eq!(
+            (record.ends(), record.end_of(&identity("tel:+491700000001"))),
+            (full.ends().to_vec(), Some(T2))
+        );
+        assert_eq!(record.private_identity(), full.private_identity());
+        assert_eq!(record.without_set(1), full.without_set(1));
+        assert_eq!([0, 1, 2, 3, 4].map(|at| found.expiry(at)), [T1, T2, Time::ZERO, Time::NEVER, Time::ZERO]);
+        found.refreshed(3, 77);
+        assert_eq!((found.sequence(3), record.binding(3).unwrap().sequence), (77, 77));
+        assert!(found.extend(3, Time::NEVER, T1) && found.expiry(3) == T1);
+    }
+    writer.assert_invariants();
+    let (cells, templates) = writer.used();
+    assert!(cells > 40 && templates > 3);
+    assert!(writer.deregister(id));
+    readers[0].quiescent();
+    writer.reclaim();
+    assert_eq!(writer.used(), (0, 0), "all that it took has come back");
+}
+
+/// An identity leads to its subscriber by his number as long as it is his, and by itself otherwise.
+#[test]
+fn identities_follow_numbers_that_change() {
+    let (mut writer, readers) = table(&config(4, 1));
+    let tel = |n| format!("tel:+{}", msisdn(n));
+    let with = |number| {
+        let identities = [identity(&tel(1)), identity(&format!("sip:{}@home", imsi(1)))];
+        Record::new(Some(imsi(1)), Some(msisdn(number)), None, &identities, &[]).unwrap()
+    };
+    let found = |text: &str| readers[0].by_identity(text.as_bytes()).map(|it| it.id());
+    let id = writer.register(with(1), &[]).unwrap();
+    for number in [1, 2, 1] {
+        assert_eq!(writer.register(with(number), &[]), Ok(id));
+        assert_eq!([found(&tel(1)), found(&format!("sip:{}@home", imsi(1)))], [Some(id); 2]);
+        assert_eq!(found(&tel(2)), None, "it is nobody's identity");
+        writer.assert_invariants();
+    }
+    let other = Record::new(Some(imsi(2)), Some(msisdn(2)), None, &[identity(&tel(2))], &[]).unwrap();
+    let other = writer.register(other, &[]).unwrap();
+    let keys =
+        [Key::Msisdn(msisdn(2)), Key::Imsi(imsi(1)), Key::Identity(b"tel:+491700000001"), Key::Imsi(imsi(9))];
+    let mut many = [None; 4];
+    readers[0].find_many(&keys, &mut many);
+    assert_eq!(many.map(|it| it.map(|it| it.id())), [Some(other), Some(id), Some(id), None]);
+}
+
+#[test]
+fn a_table_without_room_for_details_refuses_and_stays_whole() {
+    let (mut writer, mut readers) = table(&TableConfig { details: 0, identities: 4096 * 40, ..config(4, 1) });
+    let mut taken = 0;
+    // Each record takes more cells than it brings: at last they are used up.
+    while writer.register(full_record(), &[None; 4]).is_ok() {
+        taken += 1;
+    }
+    assert!(taken > 10 && writer.counts.refused_details == 1);
+    assert_eq!(writer.by_imsi(imsi(1)).unwrap().record().to_record(), full_record());
+    writer.assert_invariants();
+    let id = writer.by_imsi(imsi(1)).unwrap().id();
+    // Who leaves does so all the same.
+    for bindings in [3, 2, 1] {
+        assert!(writer.remove_binding(id, 0));
+        assert_eq!(writer.get(id).unwrap().record().bindings().len(), bindings);
+    }
+    assert_eq!(writer.counts.refused_details, 1);
+    let fewer = full_record().without_set(2).unwrap();
+    while writer.amend(id, &fewer, &[]).is_ok() {}
+    // Not even what is kept for that is left: the last binding has ended nevertheless.
+    assert!(writer.get(id).unwrap().extend(0, Time::ZERO, T2));
+    assert!(writer.remove_binding(id, 0) && !writer.remove_binding(id, 4));
+    assert_eq!(writer.get(id).unwrap().expiry(0), Time::ZERO);
+    let mut ended = vec![];
+    writer.expired(T1, &mut |id| ended.push(id));
+    assert_eq!(ended, [id]);
+    writer.assert_invariants();
+    readers[0].quiescent();
+    assert!(writer.register(full_record(), &[None; 4]).is_ok(), "what was replaced makes room");
+    assert!(writer.deregister(id));
+    readers[0].quiescent();
+    writer.reclaim();
+    assert_eq!((writer.used(), writer.unreclaimed()), ((0, 0), 0));
+}
+
+/// With one binding and identities that follow from his numbers, a subscriber takes at most 192 octets.
+#[test]
+fn a_usual_subscriber_is_small() {
+    const COUNT: usize = if cfg!(miri) { 100 } else { 100_000 };
+    let room = TableConfig { details: 0, identities: COUNT, ..config(COUNT, 0) };
+    let mut writer = table(&room).0;
+    for n in 0..COUNT as u64 {
+        let (number, name) = (msisdn(n), imsi(n));
+        let identities = [
+            identity(&format!("sip:+{number}@ims.mnc001.mcc262.3gppnetwork.org")),
+            identity(&format!("tel:+{number}")),
+            identity(&format!("sip:{name}@ims.mnc001.mcc262.3gppnetwork.org")),
+        ];
+        let cell = format!("3GPP-E-UTRAN-FDD; utran-cell-id-3gpp=26201{n:011x}");
+        let binding = Binding {
+            contact: identity(&format!("sip:{number}@10.0.{}.{}:5060;ob", n as u8 >> 4, n as u8)),
+            remote: SocketAddr::from(([10, 0, n as u8 >> 4, n as u8], (n >> 8) as u16)),
+            target: SocketAddr::from(([10, 0, n as u8 >> 4, n as u8], (n >> 8) as u16)),
+            network: 0,
+            access_network_info: AccessNetworkInfo::new(cell.as_bytes()),
+            device: n + 1,
+            ..binding(1, 1)
+        };
+        let private = Some(identity(&format!("{name}@ims.mnc001.mcc262.3gppnetwork.org")));
+        let record = Record::new(Some(name), Some(number), private, &identities, &[binding]).unwrap();
+        writer.register(record, &[Some(T1)]).unwrap();
+    }
+    assert_eq!(writer.details().0, COUNT, "a cell for each");
+    // In a small table what there is once weighs more.
+    let most = if cfg!(miri) { 1 << 16 } else { 192 };
+    assert!(writer.octets_each() <= most, "{} in {}", writer.octets_each(), writer.memory());
 }

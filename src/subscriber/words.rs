@@ -1,7 +1,7 @@
 //! The words of a subscriber that any worker may change: MT in progress and the last MO.
 
+use super::sync::{AtomicU64, Ordering};
 use crate::ident::WorkerId;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Who is sending an MT message to a subscriber: a worker, and its own name for the transfer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -16,6 +16,10 @@ pub struct Holder {
 
 const HELD: u64 = 1 << 63;
 const MR: u64 = 0xff;
+/// UNRI: a message did not reach the subscriber (TS 23.008 3.2.5). It is the subscriber's, whoever holds the word.
+const UNRI: u64 = 1 << 62;
+/// What in the word is not the holder's.
+const OTHERS: u64 = MR | UNRI;
 
 impl Holder {
     fn to_bits(self) -> u64 {
@@ -34,10 +38,9 @@ impl Holder {
 }
 
 /// MT in progress: nobody or a holder, with the RP-Message-Reference used last.
-#[derive(Default)]
-pub(super) struct MtWord(AtomicU64);
+pub(super) struct MtWord<'t>(pub(super) &'t AtomicU64);
 
-impl MtWord {
+impl MtWord<'_> {
     fn change(&self, change: impl Fn(u64) -> Option<u64>) -> Result<u64, u64> {
         self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, change)
     }
@@ -48,7 +51,9 @@ impl MtWord {
 
     /// Takes the word for `holder`: the RP-MR to use, or who has it.
     pub(super) fn begin(&self, holder: Holder) -> Result<u8, Holder> {
-        match self.change(|word| (word & HELD == 0).then(|| holder.to_bits() | Self::next(word))) {
+        match self
+            .change(|word| (word & HELD == 0).then(|| holder.to_bits() | word & UNRI | Self::next(word)))
+        {
             Ok(before) => Ok(Self::next(before) as u8),
             // A refused change is one of a held word.
             Err(word) => Err(Holder::from_bits(word).unwrap_or(holder)),
@@ -59,7 +64,7 @@ impl MtWord {
     /// if `from` doesn't have it.
     pub(super) fn pass(&self, from: Holder, to: Holder) -> Option<u8> {
         let held = from.to_bits();
-        self.change(|word| (word & !MR == held).then(|| to.to_bits() | Self::next(word)))
+        self.change(|word| (word & !OTHERS == held).then(|| to.to_bits() | word & UNRI | Self::next(word)))
             .ok()
             .map(|before| Self::next(before) as u8)
     }
@@ -67,7 +72,7 @@ impl MtWord {
     /// Gives the word back; false if somebody else has it.
     pub(super) fn end(&self, holder: Holder) -> bool {
         let held = holder.to_bits();
-        self.change(|word| (word & !MR == held).then_some(word & MR)).is_ok()
+        self.change(|word| (word & !OTHERS == held).then_some(word & OTHERS)).is_ok()
     }
 
     pub(super) fn holder(&self) -> Option<(Holder, u8)> {
@@ -80,6 +85,16 @@ impl MtWord {
         self.0.load(Ordering::Acquire) as u8
     }
 
+    /// Sets UNRI.
+    pub(super) fn set_unri(&self) {
+        self.0.fetch_or(UNRI, Ordering::AcqRel);
+    }
+
+    /// Clears UNRI; whether it was set.
+    pub(super) fn take_unri(&self) -> bool {
+        self.0.load(Ordering::Acquire) & UNRI != 0 && self.0.fetch_and(!UNRI, Ordering::AcqRel) & UNRI != 0
+    }
+
     /// For the writer, while the slot is nobody's: the next reference follows on this one.
     pub(super) fn reset(&self, reference: u8) {
         self.0.store(reference.into(), Ordering::Relaxed);
@@ -87,10 +102,9 @@ impl MtWord {
 }
 
 /// A word of its own layout, for whoever uses it.
-#[derive(Default)]
-pub(super) struct PlainWord(AtomicU64);
+pub(super) struct PlainWord<'t>(pub(super) &'t AtomicU64);
 
-impl PlainWord {
+impl PlainWord<'_> {
     pub(super) fn load(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
@@ -100,8 +114,8 @@ impl PlainWord {
     }
 
     /// For the writer, while the slot is nobody's.
-    pub(super) fn reset(&self) {
-        self.0.store(0, Ordering::Relaxed);
+    pub(super) fn reset(&self, word: u64) {
+        self.0.store(word, Ordering::Relaxed);
     }
 }
 
@@ -159,10 +173,13 @@ mod tests {
 
     #[test]
     fn one_holder_at_a_time_and_references_go_on() {
-        let word = MtWord::default();
+        let word = AtomicU64::new(0);
+        let word = MtWord(&word);
         assert_eq!(word.holder(), None);
         assert!(!word.end(B), "nobody has it");
         assert_eq!(word.begin(A), Ok(1));
+        assert!(!word.take_unri());
+        word.set_unri();
         assert_eq!(word.begin(B), Err(A));
         assert_eq!(word.begin(A), Err(A));
         assert_eq!(word.pass(A, A), Some(2));
@@ -173,6 +190,7 @@ mod tests {
         assert!(word.end(A));
         assert!(!word.end(A));
         assert_eq!(word.begin(B), Ok(3), "the reference lives on");
+        assert!(word.take_unri() && !word.take_unri(), "and so does UNRI");
         assert_eq!(word.holder(), Some((B, 3)));
         for turn in 0..600u32 {
             assert_eq!(word.pass(B, B), Some((turn + 4) as u8), "wraps within its octet");

@@ -1,15 +1,15 @@
 //! What the control thread does to the table: registrations come, change and go.
-#![allow(unsafe_code)] // hands replaced records to the reclaimer
 
-use super::index::{Index, MAX_SLOTS};
+use super::draft::Draft;
+use super::index::{Index, MAX_RECORDS};
 use super::joining::Joining;
-use super::reclaim::Retired;
 use super::record::{AccessKind, Binding, Record, SubscriberId};
-use super::table::{Published, Reader, Slot, Subscriber, Table};
+use super::store::Stocks;
+use super::sync::{REFERENCES, WAITING};
+use super::table::{Reader, Slot, Subscriber, Table, follows};
 use crate::base::{SipKey, Time, counts};
 use crate::ident::{Imsi, WorkerId};
 use core::net::SocketAddr;
-use core::ptr::NonNull;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -18,8 +18,10 @@ use std::sync::Arc;
 pub struct TableConfig {
     /// The most subscribers.
     pub subscribers: usize,
-    /// The most public identities of all subscribers together.
+    /// The most public identities, of all subscribers together, that don't follow from their numbers.
     pub identities: usize,
+    /// Pieces of 60 octets for what does not fit into the one that each record has: such identities, further bindings.
+    pub details: usize,
     /// The most addresses of UEs that register here directly.
     pub addresses: usize,
     /// How many workers read.
@@ -52,6 +54,8 @@ counts! {
         refused_subscribers,
         /// Registrations refused because an index was full.
         refused_index,
+        /// Registrations refused because there was no room for their identities and bindings.
+        refused_details,
         /// Registrations refused because too many old records wait for readers.
         refused_unreclaimed,
         /// Registrations refused because another subscriber has one of the keys.
@@ -62,19 +66,24 @@ counts! {
 /// A table with its one writer, and a reader for each worker.
 ///
 /// # Panics
-/// If `config.subscribers` is no number of slots (above 2^32 - 2).
+/// If `config.subscribers` is no number of records (above 2^28 less 81,921).
 #[must_use]
 pub fn table(config: &TableConfig) -> (Writer, Vec<Reader>) {
-    assert!(config.subscribers <= MAX_SLOTS, "too many subscribers for one table");
-    let table = Arc::new(Table::new(config));
+    let waiting = (config.subscribers / 32).clamp(WAITING.0, WAITING.1);
+    let spare = waiting / 4;
+    let records = config.subscribers + waiting + spare;
+    assert!(records <= MAX_RECORDS, "too many subscribers for one table");
+    let table = Arc::new(Table::new(config, records, spare));
     let readers = (0..config.readers).map(|number| Reader::new(table.clone(), number)).collect();
     let references = config.key.derive("references");
     let writer = Writer {
-        free: (0..config.subscribers as u32).map(|slot| SubscriberId { slot, generation: 0 }).collect(),
+        stocks: Stocks::new(&table.store),
+        places: Places::default(),
+        waiting,
         retired: VecDeque::new(),
         leaving: VecDeque::new(),
         swept: 0,
-        references: (0..REFERENCES).map(|at| references.hash_u64(at) as u8).collect(),
+        references: (0..REFERENCES).map(|at| references.hash_u64(at as u64) as u8).collect(),
         key: config.key.derive("digest"),
         counts: TableCounts::default(),
         table,
@@ -82,20 +91,72 @@ pub fn table(config: &TableConfig) -> (Writer, Vec<Reader>) {
     (writer, readers)
 }
 
-/// Old records that may wait for readers before registrations are refused.
-const UNRECLAIMED: usize = 1 << 16;
-/// Subscribers whose RP-Message-Reference goes on where it was when they come back, and others that share their places.
-const REFERENCES: u64 = 1 << 16;
 /// Places looked at by one call of [`Writer::expired`].
 const SWEEP: usize = 1 << 16;
+
+/// Places of the table where nobody is: those never used, then those that came back, the first of them first.
+#[derive(Default)]
+struct Places {
+    fresh: u32,
+    /// The first and the last that came back. The word of the last MO names the next, plus one.
+    freed: Option<(u32, u32)>,
+    used: usize,
+}
+
+impl Places {
+    /// The name that the next subscriber gets.
+    fn first(&self, table: &Table) -> Option<SubscriberId> {
+        let fresh = || table.slot(self.fresh).map(|_| self.fresh);
+        // A place rests as long as there are others.
+        let slot = fresh().or(self.freed.map(|(first, _)| first))?;
+        Some(SubscriberId { slot, generation: table.slot(slot)?.generation() })
+    }
+
+    /// It is taken.
+    fn take(&mut self, table: &Table, slot: u32) {
+        self.used += 1;
+        if slot == self.fresh {
+            self.fresh += 1;
+        } else if let Some((first, last)) = self.freed {
+            let next = table.slot(first).and_then(|slot| (slot.last_mo().load() as u32).checked_sub(1));
+            self.freed = next.map(|next| (next, last));
+        }
+    }
+
+    fn give_back(&mut self, table: &Table, id: SubscriberId) {
+        let Some(slot) = table.slot(id.slot) else { return };
+        slot.swap(None, id.generation.wrapping_add(1));
+        slot.last_mo().reset(0);
+        self.used -= 1;
+        let before = self.freed.and_then(|(_, last)| table.slot(last));
+        if let Some(before) = before {
+            before.last_mo().reset(u64::from(id.slot) + 1);
+        }
+        self.freed = Some((self.freed.map_or(id.slot, |(first, _)| first), id.slot));
+    }
+}
+
+/// A key's index, by its number, and its hash there.
+type Hashed = (usize, u64);
+
+/// Keys that a new record brings, that lead to it instead of the old one, and that go with the old one.
+struct Moves {
+    added: Vec<Hashed>,
+    replaced: Vec<Hashed>,
+    dropped: Vec<Hashed>,
+}
 
 /// The one writer of the table. It can also look up, as [`Table`] does.
 pub struct Writer {
     table: Arc<Table>,
-    /// Free places, with the names that their next subscribers get.
-    free: VecDeque<SubscriberId>,
+    /// What is free among records.
+    stocks: Stocks,
+    /// What is free among places.
+    places: Places,
+    /// Old records that may wait for readers.
+    waiting: usize,
     /// Old records by the epoch that readers have to see, oldest first.
-    retired: VecDeque<(u64, Retired)>,
+    retired: VecDeque<(u64, u32)>,
     /// Emptied places, likewise: readers may still hold a subscriber there and change its words.
     leaving: VecDeque<(u64, SubscriberId)>,
     /// The RP-Message-Reference that whoever was last in such a place had when he went; at first any. A report without
@@ -107,13 +168,6 @@ pub struct Writer {
     key: SipKey,
     /// What happened so far.
     pub counts: TableCounts,
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        // Readers may still hold records; the last of them frees these with the table.
-        let _ = self.table.left.set(core::mem::take(&mut self.retired));
-    }
 }
 
 impl core::ops::Deref for Writer {
@@ -154,35 +208,46 @@ impl Writer {
             self.counts.refused_taken += 1;
             return Err(Refused::Taken(other));
         }
-        if self.retired.len() >= UNRECLAIMED {
+        if self.retired.len() >= self.waiting {
             self.counts.refused_unreclaimed += 1;
             return Err(Refused::Full);
         }
-        let Some(id) = same.or_else(|| self.free.front().copied()) else {
+        let Some(id) = same.or_else(|| self.places.first(&self.table)) else {
             self.counts.refused_subscribers += 1;
             return Err(Refused::Full);
         };
-        // Keys before the record, so that whoever finds the record by one key finds it by all; until the swap they lead
-        // to a record that doesn't have them, or to none.
-        if !self.insert_keys(id, &record) {
-            self.counts.refused_index += 1;
-            return Err(Refused::Full);
-        }
+        self.publish(id, &record, (expiries, false))?;
         if same.is_some() {
             self.counts.replaced += 1;
         } else {
-            self.free.pop_front();
             self.counts.added += 1;
-            let at = self.reference_of(&record);
-            let reference = self.references.get(at).copied().unwrap_or(0);
-            if let Some(slot) = self.slot(id) {
-                slot.mt.reset(reference);
-                slot.last_mo.reset();
-                slot.unri.reset();
-            }
         }
-        self.publish(id, record, expiries);
         Ok(id)
+    }
+
+    /// As [`Writer::register`], for a change of somebody who is there that must not fail for want of room, as when
+    /// identities leave him: lines and cells are kept for that which registrations don't get. They suffice unless a reader
+    /// lets go of nothing for as long as thousands of such changes.
+    ///
+    /// # Errors
+    /// [`Refused`]; then nothing has changed.
+    pub fn amend(
+        &mut self,
+        id: SubscriberId,
+        record: &Record,
+        expiries: &[Option<Time>],
+    ) -> Result<(), Refused> {
+        self.reclaim();
+        if let Some(other) = self.holder_of_a_key(record, Some(id)) {
+            self.counts.refused_taken += 1;
+            return Err(Refused::Taken(other));
+        }
+        if self.get(id).is_none() {
+            return Err(Refused::Full);
+        }
+        self.publish(id, record, (expiries, true))?;
+        self.counts.replaced += 1;
+        Ok(())
     }
 
     /// The place of a subscriber's RP-Message-Reference while he is not here.
@@ -190,11 +255,11 @@ impl Writer {
         let table = &*self.table;
         let by_number = || record.msisdn().map(|msisdn| table.hash_msisdn(msisdn));
         let hash = record.imsi().map(|imsi| table.hash_imsi(imsi)).or_else(by_number);
-        (hash.unwrap_or(0) % REFERENCES) as usize
+        hash.unwrap_or(0) as usize % REFERENCES
     }
 
-    fn slot(&self, id: SubscriberId) -> Option<&Slot> {
-        self.table.slots.get(id.slot as usize)
+    fn slot(&self, id: SubscriberId) -> Option<Slot<'_>> {
+        self.table.slot(id.slot)
     }
 
     fn same_subscriber(&self, record: &Record) -> Option<Subscriber<'_>> {
@@ -225,75 +290,50 @@ impl Writer {
             .or_else(|| addresses(record).find_map(|address| other(self.by_address(address))))
     }
 
-    /// Adds the keys that the present record of `id`, if any, doesn't have; all or none.
-    fn insert_keys(&self, id: SubscriberId, record: &Record) -> bool {
-        let present = self.get(id).map(|subscriber| subscriber.record());
-        let added = self.keys_beyond(record, present);
-        let dropped = present.map(|present| self.keys_beyond(present, Some(record))).unwrap_or_default();
-        for index in [&self.table.imsis, &self.table.msisdns, &self.table.identities, &self.table.addresses] {
-            let of_this =
-                |keys: &[(&Index, u64)]| keys.iter().filter(|key| core::ptr::eq(key.0, index)).count();
-            if index.len() + of_this(&added) > index.capacity() + of_this(&dropped) {
-                return false;
-            }
+    fn index(&self, number: usize) -> &Index {
+        let table = &*self.table;
+        match number {
+            0 => &table.imsis,
+            1 => &table.msisdns,
+            2 => &table.identities,
+            _ => &table.addresses,
         }
-        for (at, (index, hash)) in added.iter().enumerate() {
-            if !index.insert(*hash, id.slot) {
-                for (index, hash) in added.iter().take(at) {
-                    index.remove(*hash, id.slot);
-                }
-                return false;
-            }
-        }
-        true
     }
 
-    /// The keys of `record` that `other` doesn't have, each once.
-    fn keys_beyond<'t>(&'t self, record: &Record, other: Option<&Record>) -> Vec<(&'t Index, u64)> {
+    /// The keys of a record, each once.
+    fn keys_of(&self, record: &Record) -> Vec<Hashed> {
         let table = &*self.table;
-        let mut keys = Vec::new();
-        if let Some(imsi) = record.imsi().filter(|&imsi| other.is_none_or(|other| other.imsi() != Some(imsi)))
-        {
-            keys.push((&table.imsis, table.hash_imsi(imsi)));
+        let mut keys: Vec<Hashed> = vec![];
+        keys.extend(record.imsi().map(|imsi| (0, table.hash_imsi(imsi))));
+        keys.extend(record.msisdn().map(|msisdn| (1, table.hash_msisdn(msisdn))));
+        for identity in record.identities().filter(|identity| !follows(record, identity.as_bytes())) {
+            keys.push((2, table.hash_identity(identity.as_bytes())));
         }
-        if let Some(msisdn) =
-            record.msisdn().filter(|&it| other.is_none_or(|other| other.msisdn() != Some(it)))
-        {
-            keys.push((&table.msisdns, table.hash_msisdn(msisdn)));
-        }
-        for (at, identity) in record.identities().enumerate() {
-            let text = identity.as_bytes();
-            let again = record.identities().take(at).any(|earlier| earlier == identity);
-            if !again && other.is_none_or(|other| !other.has_identity(text)) {
-                keys.push((&table.identities, table.hash_identity(text)));
-            }
-        }
-        for (index, binding) in record.bindings().enumerate() {
-            let address = binding.remote;
-            // `binding_from` names the first binding from an address, and only direct ones.
-            if record.binding_from(address) == Some(index)
-                && other.is_none_or(|other| other.binding_from(address).is_none())
-            {
-                keys.push((&table.addresses, table.hash_address(address)));
-            }
-        }
+        keys.extend(addresses(record).map(|address| (3, table.hash_address(address))));
+        keys.sort_unstable();
+        keys.dedup();
         keys
     }
 
-    fn publish(&mut self, id: SubscriberId, record: Record, expiries: &[Option<Time>]) {
-        let present = self.get(id);
-        let mut times = [Time::ZERO; Record::BINDINGS];
-        let mut sequences: [u32; Record::BINDINGS] =
-            core::array::from_fn(|at| record.binding(at).map_or(0, |binding| binding.sequence));
-        if let Some(present) = present {
+    /// Whether each index has room for what is added, once what is dropped has gone.
+    fn have_room(&self, added: &[Hashed], dropped: &[Hashed]) -> bool {
+        (0..4).all(|number| {
+            let of_this = |keys: &[Hashed]| keys.iter().filter(|key| key.0 == number).count();
+            let index = self.index(number);
+            index.len() + of_this(added) <= index.capacity() + of_this(dropped)
+        })
+    }
+
+    /// The expiries and sequences that a record starts with: those that `expiries` says, else those of the present one, whose
+    /// expiries workers can't extend from now on.
+    fn times(&self, id: SubscriberId, record: &Record, expiries: &[Option<Time>]) -> Vec<(Time, u32)> {
+        let mut times: Vec<_> = record.bindings().map(|binding| (Time::ZERO, binding.sequence)).collect();
+        if let Some(present) = self.get(id) {
             for (index, old) in present.record().bindings().enumerate() {
                 // Frozen even where a new time is given, so that no worker believes it has extended what is going.
                 let kept = present.freeze(index);
-                for (at, new) in record.bindings().enumerate() {
-                    if new.access == old.access
-                        && new.registration == old.registration
-                        && let (Some(time), Some(sequence)) = (times.get_mut(at), sequences.get_mut(at))
-                    {
+                for ((time, sequence), new) in times.iter_mut().zip(record.bindings()) {
+                    if new.access == old.access && new.registration == old.registration {
                         *time = kept;
                         if new.call == old.call {
                             *sequence = present.sequence(index).max(*sequence);
@@ -302,67 +342,177 @@ impl Writer {
                 }
             }
         }
-        for (time, given) in times.iter_mut().zip(expiries) {
+        for ((time, _), given) in times.iter_mut().zip(expiries) {
             *time = given.unwrap_or(*time);
         }
-        let dropped =
-            present.map(|present| self.keys_beyond(present.record(), Some(&record))).unwrap_or_default();
-        let slot = self.slot(id);
-        let published = Published::new(id, record, times, sequences);
-        let old = slot.and_then(|slot| slot.swap(Some(published)));
-        for (index, hash) in dropped {
-            index.remove(hash, id.slot);
-        }
-        self.retire(old);
+        times
     }
 
-    fn retire(&mut self, old: Option<NonNull<Published>>) {
-        if let Some(old) = old {
-            let epoch = self.table.epochs.advance();
-            // SAFETY: `old` came out of its slot just now, so nobody finds it any more; it is kept until `reclaim` has seen
-            // every reader at or past this epoch, or until the table goes.
-            self.retired.push_back((epoch, unsafe { Retired::new(old) }));
+    /// Workers may extend the present record's expiries again.
+    fn thaw(&self, id: SubscriberId) {
+        if let Some(present) = self.get(id) {
+            (0..Record::BINDINGS).for_each(|binding| present.thaw(binding));
         }
+    }
+
+    /// Whether another key of a record has the same entry in its index.
+    fn is_like_another(&self, key: &Hashed, all: &[Hashed]) -> bool {
+        let index = self.index(key.0);
+        all.iter().any(|other| other.0 == key.0 && other.1 != key.1 && index.are_alike(other.1, key.1))
+    }
+
+    /// What a change of keys does to the indexes.
+    fn moves(&self, keys: &[Hashed], before: &[Hashed]) -> Moves {
+        let (both, added): (Vec<Hashed>, Vec<_>) = keys.iter().partition(|key| before.contains(key));
+        let dropped: Vec<_> = before.iter().filter(|key| !keys.contains(key)).copied().collect();
+        // Keys that can't be told from each other are put in once more, and go together.
+        let (alike, replaced): (Vec<_>, _) =
+            both.into_iter().partition(|key| self.is_like_another(key, before));
+        let moves = Moves { added, replaced, dropped };
+        let Moves { added, dropped, .. } = moves;
+        let more = |keys: Vec<Hashed>| keys.into_iter().chain(alike.iter().copied()).collect();
+        Moves { added: more(added), dropped: more(dropped), ..moves }
+    }
+
+    /// Publishes a record in the place of the present one, if any: new keys first, then those that both have, then the
+    /// place; keys that only the old one had go last. So a key that both have is found all the time, and who finds a
+    /// subscriber finds one that was whole before.
+    fn publish(
+        &mut self,
+        id: SubscriberId,
+        record: &Record,
+        (expiries, spare): (&[Option<Time>], bool),
+    ) -> Result<(), Refused> {
+        let present = self.get(id).map(|present| present.record().to_record());
+        let before = present.as_ref().map(|it| self.keys_of(it)).unwrap_or_default();
+        let moves = self.moves(&self.keys_of(record), &before);
+        if !self.have_room(&moves.added, &moves.dropped) {
+            self.counts.refused_index += 1;
+            return Err(Refused::Full);
+        }
+        let draft = Draft::new(record, &self.table.store.templates, &mut self.stocks.interned);
+        let times = self.times(id, record, expiries);
+        let Some(new) = self.stocks.write(&self.table.store, id, &draft, (&times, spare)) else {
+            self.thaw(id);
+            self.counts.refused_details += 1;
+            return Err(Refused::Full);
+        };
+        let old = self.slot(id).and_then(|slot| slot.record());
+        if old.is_none() {
+            // Before any key leads there.
+            self.settle(id, record, new);
+        }
+        for (at, (index, hash)) in moves.added.iter().enumerate() {
+            if !self.index(*index).insert(*hash, new) {
+                self.withdraw(id, moves.added.get(..at).unwrap_or(&[]), new, old.is_none());
+                return Err(Refused::Full);
+            }
+        }
+        if let Some(old) = old {
+            for (index, hash) in moves.replaced {
+                self.index(index).replace(hash, old, new);
+            }
+            if let Some(slot) = self.slot(id) {
+                slot.swap(Some(new), id.generation);
+            }
+            self.remove_keys(&moves.dropped, old);
+            self.retire(old);
+        }
+        Ok(())
+    }
+
+    fn remove_keys(&self, keys: &[Hashed], record: u32) {
+        for number in 0..4 {
+            let of_this = keys.iter().filter(|key| key.0 == number);
+            self.index(number).remove(&of_this.map(|key| key.1).collect::<Vec<_>>(), record);
+        }
+    }
+
+    /// A new subscriber gets his place.
+    fn settle(&mut self, id: SubscriberId, record: &Record, new: u32) {
+        self.places.take(&self.table, id.slot);
+        let reference = self.references.get(self.reference_of(record)).copied().unwrap_or(0);
+        if let Some(slot) = self.slot(id) {
+            slot.mt().reset(reference);
+            slot.last_mo().reset(0);
+            slot.swap(Some(new), id.generation);
+        }
+    }
+
+    /// A bucket was full: what a reader may have found goes as if it had been replaced.
+    fn withdraw(&mut self, id: SubscriberId, inserted: &[Hashed], new: u32, was_settled: bool) {
+        self.remove_keys(inserted, new);
+        if was_settled {
+            self.leave(id);
+        } else {
+            self.thaw(id);
+            self.take_back(id, new);
+        }
+        self.retire(new);
+        self.counts.refused_index += 1;
+    }
+
+    /// What workers have extended in a record that is withdrawn is so in the one that stays.
+    fn take_back(&self, id: SubscriberId, withdrawn: u32) {
+        let (Some(stays), Some(goes)) = (self.get(id), self.table.at(withdrawn)) else { return };
+        for (at, gone) in goes.record().bindings().enumerate() {
+            let until = goes.freeze(at);
+            let is_it = |it: &Binding| it.access == gone.access && it.registration == gone.registration;
+            if let Some(same) = stays.record().bindings().position(|it| is_it(&it)) {
+                let before = stays.expiry(same);
+                let _ = before < until && stays.extend(same, before, until);
+            }
+        }
+    }
+
+    fn retire(&mut self, old: u32) {
+        // Nobody finds it any more.
+        let epoch = self.table.epochs.advance();
+        self.retired.push_back((epoch, old));
+    }
+
+    /// Nobody is in this place any more, but readers may still hold a subscriber there.
+    fn leave(&mut self, id: SubscriberId) {
+        if let Some(slot) = self.slot(id) {
+            slot.swap(None, id.generation);
+        }
+        let epoch = self.table.epochs.advance();
+        self.leaving.push_back((epoch, id));
     }
 
     /// Removes a subscriber; false if there is none of this name.
     pub fn deregister(&mut self, id: SubscriberId) -> bool {
         self.reclaim();
-        let Some(present) = self.get(id) else { return false };
-        for (index, hash) in self.keys_beyond(present.record(), None) {
-            index.remove(hash, id.slot);
-        }
-        let at = self.reference_of(present.record());
-        let last = self.slot(id).map(|slot| slot.mt.reference());
+        let Some(present) = self.get(id).map(|present| present.record().to_record()) else { return false };
+        let Some(old) = self.slot(id).and_then(|slot| slot.record()) else { return false };
+        self.remove_keys(&self.keys_of(&present), old);
+        let at = self.reference_of(&present);
+        let last = self.slot(id).map(|slot| slot.mt().reference());
         if let (Some(place), Some(last)) = (self.references.get_mut(at), last) {
             *place = last;
         }
-        let old = self.slot(id).and_then(|slot| slot.swap(None));
+        self.leave(id);
         self.retire(old);
-        let epoch = self.table.epochs.advance();
-        self.leaving.push_back((epoch, id));
         self.counts.removed += 1;
         true
     }
 
-    /// Removes one binding; the last one leaves the subscriber known and not registered. False if there is none.
+    /// Removes one binding; the last one leaves the subscriber known and not registered. False if there is none. Where there
+    /// is no room even of what is kept for such changes ([`Writer::amend`]), it has ended all the same, and
+    /// [`Writer::expired`] finds it.
     pub fn remove_binding(&mut self, id: SubscriberId, binding: usize) -> bool {
-        let Some(present) = self.get(id) else { return false };
-        let record = present.record();
+        let Some(record) = self.get(id).map(|present| present.record().to_record()) else { return false };
         if record.binding(binding).is_none() {
             return false;
         }
-        let rest: Vec<_> = record
-            .bindings()
-            .enumerate()
-            .filter(|&(index, _)| index != binding)
-            .map(|(_, rest)| rest)
-            .collect();
-        let Some(record) = record.with_bindings(&rest) else { return false };
-        let keep = vec![None; rest.len()];
-        self.reclaim();
-        self.counts.replaced += 1;
-        self.publish(id, record, &keep);
+        let others = record.bindings().enumerate().filter(|&(index, _)| index != binding);
+        let rest: Vec<_> = others.map(|(_, rest)| rest).collect();
+        let amended = record.with_bindings(&rest).map(|rest| self.amend(id, &rest, &[]));
+        if !matches!(amended, Some(Ok(())))
+            && let Some(present) = self.get(id)
+        {
+            present.end(binding);
+        }
         true
     }
 
@@ -370,10 +520,12 @@ impl Writer {
     pub fn reclaim(&mut self) -> usize {
         let passed = self.table.epochs.passed();
         let records = self.retired.partition_point(|(epoch, _)| *epoch <= passed);
-        self.retired.drain(..records);
+        for (_, record) in self.retired.drain(..records) {
+            self.stocks.free(&self.table.store, record);
+        }
         let places = self.leaving.partition_point(|(epoch, _)| *epoch <= passed);
         for (_, id) in self.leaving.drain(..places) {
-            self.free.push_back(SubscriberId { generation: id.generation.wrapping_add(1), ..id });
+            self.places.give_back(&self.table, id);
         }
         self.counts.reclaimed += records as u64;
         records
@@ -392,8 +544,8 @@ impl Writer {
         for _ in 0..places.min(SWEEP) {
             let slot = self.swept as u32;
             self.swept = if self.swept + 1 < places { self.swept + 1 } else { 0 };
-            if let Some(subscriber) = self.table.at(slot)
-                && (subscriber.registered(now).count() < subscriber.record().bindings().len()
+            if let Some(subscriber) = self.table.at_slot(slot)
+                && (subscriber.live(now) < subscriber.record().count()
                     || subscriber.record().ends().iter().any(|(_, end)| *end <= now))
             {
                 found(subscriber.id());
@@ -409,29 +561,41 @@ impl Writer {
     pub fn assert_invariants(&self) {
         let mut keys = 0;
         for subscriber in self.iter() {
-            let (id, record) = (subscriber.id(), subscriber.record());
-            keys += self.keys_beyond(record, None).len();
+            let (id, record) = (subscriber.id(), subscriber.record().to_record());
+            keys += self.keys_of(&record).len();
             let mut found: Vec<_> =
                 record.identities().map(|identity| self.by_identity(identity.as_bytes())).collect();
             found.extend(record.imsi().map(|imsi| self.by_imsi(imsi)));
             found.extend(record.msisdn().map(|msisdn| self.by_msisdn(msisdn)));
-            found.extend(addresses(record).map(|address| self.by_address(address)));
+            found.extend(addresses(&record).map(|address| self.by_address(address)));
             assert!(
                 found.iter().all(|found| found.is_some_and(|found| found.id() == id)),
                 "a key leads elsewhere"
             );
         }
-        let table = &*self.table;
-        let indexes = [&table.imsis, &table.msisdns, &table.identities, &table.addresses];
+        let indexes = [0, 1, 2, 3].map(|number| self.index(number));
         assert_eq!(indexes.map(Index::len).iter().sum::<usize>(), keys, "an index has keys of nobody");
         assert!(indexes.iter().all(|index| index.len() <= index.capacity()));
         assert_eq!(self.iter().count(), self.len(), "a place is lost");
     }
 
+    /// Pieces of memory for bindings and identities in use, and how many there are. Of these, registrations get all but those
+    /// kept for [`Writer::amend`].
+    #[must_use]
+    pub fn details(&self) -> (usize, usize) {
+        (self.stocks.used().0, self.table.store.cells())
+    }
+
+    /// Cells and templates in use.
+    #[cfg(test)]
+    pub(super) fn used(&self) -> (usize, usize) {
+        self.stocks.used()
+    }
+
     /// How many subscribers there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.table.slots.len() - self.free.len() - self.leaving.len()
+        self.places.used - self.leaving.len()
     }
 
     /// Whether there is none.
@@ -442,14 +606,16 @@ impl Writer {
 
     /// All subscribers, by their places.
     pub fn iter(&self) -> impl Iterator<Item = Subscriber<'_>> {
-        (0..self.table.slots.len() as u32).filter_map(|slot| self.table.at(slot))
+        (0..self.table.slots.len() as u32).filter_map(|slot| self.table.at_slot(slot))
     }
 
     /// A number that two tables with the same records and the same key share, whatever their order and places; refreshes
     /// don't change it. Who does not know the key can't find out by it who is registered. A walk over the whole table.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        self.iter().fold(0, |sum, subscriber| sum.wrapping_add(digest_of(&self.key, subscriber.record())))
+        self.iter().fold(0, |sum, subscriber| {
+            sum.wrapping_add(digest_of(&self.key, &subscriber.record().to_record()))
+        })
     }
 }
 

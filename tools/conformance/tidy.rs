@@ -65,9 +65,8 @@ const UNSAFE: &[(&str, &str)] = &[
     ("src/io/dpdk/mod.rs", "copies DPDK's words for an error"),
     ("src/io/dpdk/port.rs", "calls DPDK's ethdev"),
     ("src/io/dpdk/worker.rs", "bursts exchange raw mbufs with the driver"),
-    ("src/subscriber/reclaim.rs", "frees records that readers had borrowed"),
-    ("src/subscriber/table.rs", "borrows records that the writer may retire"),
-    ("src/subscriber/writer.rs", "hands replaced records to the reclaimer"),
+    ("src/subscriber/memory.rs", "maps the table's memory, and fetches lines of it ahead"),
+    ("tools/models/src/watched.rs", "lets loom watch a cell that threads share"),
     ("tools/fuzz/src/work.rs", "reads the count of edges that instrumented code has taken"),
 ];
 

@@ -9,6 +9,7 @@ mod requests;
 mod sctp;
 mod sip;
 mod ss7;
+mod table;
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -163,6 +164,9 @@ fn tables(figures: &mut Figures) {
 }
 
 fn main() {
+    if table::is_own() {
+        return;
+    }
     let mut figures = Figures::from_arguments();
     sip::parse(&mut figures);
     sctp::messages(&mut figures);
@@ -170,5 +174,6 @@ fn main() {
     ss7_build(&mut figures);
     ss7::whole(&mut figures);
     tables(&mut figures);
+    table::lookups(&mut figures);
     figures.finish();
 }

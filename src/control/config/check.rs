@@ -210,6 +210,7 @@ impl Check<'_, '_, '_> {
             ("duplicates", capacity.duplicates, 1 << 24),
             ("subscribers", capacity.subscribers, 1 << 27),
             ("identities", capacity.identities, 1 << 28),
+            ("details", capacity.details, 1 << 28),
             ("frames", capacity.frames, 1 << 20),
             ("hand_off", capacity.hand_off, 1 << 20),
             ("mailbox", capacity.mailbox, 1 << 20),
@@ -220,10 +221,6 @@ impl Check<'_, '_, '_> {
         self.range("store.unacknowledged", self.config.store.unacknowledged, 16..=1 << 20);
         self.range("capacity.mo_per_second", capacity.mo_per_second, 1..=1_000_000);
         self.range("capacity.ip_reassemblies", capacity.ip_reassemblies, 1..=1024);
-        if capacity.identities < capacity.subscribers {
-            let remedy = format!("give at least {}, one for each subscriber", capacity.subscribers);
-            self.error("capacity.identities", "is less than subscribers", remedy);
-        }
         if u32::from(node.tid_prefix) >> u32::from(node.tid_prefix_bits.min(8)) != 0 {
             let what = format!("{} does not fit into {} bits", node.tid_prefix, node.tid_prefix_bits);
             self.error(

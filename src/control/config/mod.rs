@@ -289,7 +289,7 @@ impl Config {
 
     /// What there is room for in the whole process, to be printed at start.
     #[must_use]
-    pub fn sizes(&self) -> [(&'static str, u64); 14] {
+    pub fn sizes(&self) -> [(&'static str, u64); 15] {
         let (workers, ports) = (u64::from(self.node.workers), self.ports.len() as u64);
         let Capacity {
             dialogues,
@@ -302,6 +302,7 @@ impl Config {
             mo_per_second: _,
             subscribers,
             identities,
+            details,
             frames,
             hand_off,
             mailbox,
@@ -317,6 +318,7 @@ impl Config {
             ("duplicates", workers * u64::from(duplicates)),
             ("subscribers", subscribers.into()),
             ("identities", identities.into()),
+            ("details", details.into()),
             ("frames", workers * ports * u64::from(frames)),
             ("hand_off", workers * workers.saturating_sub(1) * u64::from(hand_off)),
             ("mailbox", 2 * workers * u64::from(mailbox)),

@@ -58,8 +58,12 @@ pub struct Capacity {
     pub mo_per_second: u32,
     /// Registered subscribers. Default 100,000.
     pub subscribers: u32,
-    /// Public user identities of registered subscribers. Default 300,000.
+    /// Public user identities of registered subscribers that don't follow from their numbers: `sip:alice@…`, not
+    /// `sip:+49…@…`, `tel:+49…` or `sip:IMSI@…`. Default 100,000.
     pub identities: u32,
+    /// Pieces of 64 octets for what of a subscriber does not fit into his own: further bindings, identities that don't follow
+    /// from his numbers. Default 50,000.
+    pub details: u32,
     /// Packet buffers of 2,048 octets, per worker and port. Default 8,192.
     pub frames: u32,
     /// Places in each ring from one worker to another. Default 1,024.

@@ -231,7 +231,10 @@ fn values_have_ranges() {
     refused("# network_indicator = 2", "network_indicator = 4", "ss7.network_indicator", &["0 to 3"]);
     refused("worker = 1", "worker = 2", "association[1].worker", &["0 to 1"]);
     refused("uri = \"sip:ipsmgw.home1.net\"", "uri = \"ipsmgw\"", "sip.uri", &["no SIP URI"]);
-    refused("# identities = 300000", "identities = 20", "capacity.identities", &["100000"]);
+    refused("# identities = 100000", "identities = 2", "capacity.identities", &["16 to 268435456"]);
+    refused("# details = 50000", "details = 300000000", "capacity.details", &["16 to 268435456"]);
+    let wide = "subscribers = 134217729";
+    refused("# subscribers = 100000", wide, "capacity.subscribers", &["16 to 134217728"]);
     refused(
         "addresses = [\"10.7.0.1/24\", \"10.8.0.1/24\"]",
         "addresses = []",

@@ -8,7 +8,7 @@ use crate::control::config::{Access, Network};
 use crate::control::subscribers::Known;
 use crate::gateway::mailbox::{Flow, RegisterOutcome, RegisterRequest, Registrant, ToWorker, Version};
 use crate::ident::{Identity, Msisdn, Wildcard, WorkerId};
-use crate::subscriber::{AccessKind, Binding, Record, Refused, Subscriber, SubscriberId};
+use crate::subscriber::{AccessKind, Binding, Published, Record, Refused, Subscriber, SubscriberId};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -239,9 +239,8 @@ impl Registrar {
         }
         let bindings: Vec<_> = record.bindings().map(|it| Binding { fingerprint: 0, ..it }).collect();
         if let Some(record) = record.with_bindings(&bindings) {
-            let keep = vec![None; bindings.len()];
             // Where there is no room the registration itself is refused.
-            let _ = self.writer.register(record, &keep);
+            let _ = self.writer.amend(present.id(), &record, &[]);
         }
     }
 
@@ -309,13 +308,13 @@ impl Registrar {
         let bindings: Vec<_> = record.bindings().collect();
         let ends = record.ends().to_vec();
         let private = record.private_identity();
-        let keep = vec![None; bindings.len()];
+        let id = subscriber.id();
         if let Some(record) = Record::new(record.imsi(), Some(msisdn), private, &identities, &bindings)
             && let record = record.in_sets(&sets).until(&ends)
-            && let Err(Refused::Taken(other)) = self.writer.register(record.clone(), &keep)
+            && let Err(Refused::Taken(other)) = self.writer.amend(id, &record, &[])
         {
             self.take_over(now, other);
-            let _ = self.writer.register(record, &keep);
+            let _ = self.writer.amend(id, &record, &[]);
         }
     }
 
@@ -459,7 +458,11 @@ fn versions<'a>(subscriber: &Subscriber<'a>) -> impl Iterator<Item = (Binding, V
 
 /// A subscriber's identities once `request` is registered, and the set of each. A set that is told whole replaces what it
 /// was before; what registered apart from it stays, and where nothing is told, everything.
-fn sets_of(known: Known, request: &RegisterRequest, present: Option<&Record>) -> (Vec<Identity>, Vec<u8>) {
+fn sets_of(
+    known: Known,
+    request: &RegisterRequest,
+    present: Option<Published<'_>>,
+) -> (Vec<Identity>, Vec<u8>) {
     let before: Vec<(Identity, u8)> = present.map(|it| it.in_their_sets().collect()).unwrap_or_default();
     let is_ims = matches!(request.registrant, Registrant::Scscf { .. });
     let of = |identity: &Identity| before.iter().find(|(it, _)| it == identity).map(|(_, set)| *set);

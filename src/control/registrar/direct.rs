@@ -10,7 +10,7 @@ use crate::control::subscribers::{Known, belongs};
 use crate::gateway::mailbox::{Inform, RegisterOutcome, RegisterRequest, Registrant, UeRegister};
 use crate::ident::{Imsi, Msisdn, Nai, NaiError, ServedRealms};
 use crate::proto::sip::auth::{self, Authorization};
-use crate::subscriber::{AccessKind, Binding, Record};
+use crate::subscriber::{AccessKind, Binding, Published};
 
 /// A REGISTER whose sender has to prove who he is, with a vector that the HLR is asked for.
 #[derive(Debug)]
@@ -196,7 +196,7 @@ pub(super) fn nai(network: &Network, text: &[u8]) -> Result<Imsi, NaiError> {
 
 /// What a UE is told when the gateway ends its registration (8.2.2 step 4): the state of its registration as RFC 3680
 /// writes it, in a MESSAGE, since a UE without a subscription takes no NOTIFY.
-pub(super) fn inform(record: &Record, binding: &Binding, event: &str) -> Option<Inform> {
+pub(super) fn inform(record: Published<'_>, binding: &Binding, event: &str) -> Option<Inform> {
     if binding.access != AccessKind::Direct {
         return None;
     }

@@ -4,7 +4,7 @@ use super::journal::{Journal, Name, Networks, RowKey, State, SubscriberRow, key_
 use crate::base::Time;
 use crate::control::store::Change;
 use crate::ident::Imsi;
-use crate::subscriber::{Binding, Record, Refused, Subscriber, SubscriberId, Writer};
+use crate::subscriber::{Binding, Published, Record, Refused, Subscriber, SubscriberId, Writer};
 use std::time::Duration;
 
 /// The table's writing end, and the journal. It reads as [`Writer`] does.
@@ -61,24 +61,51 @@ impl Kept {
             return self.writer.register(record, expiries);
         }
         let before = self.who_may_be(&record);
-        let name = Name::of(&record);
+        let name = Name::of_record(&record);
         let id = self.writer.register(record, expiries)?;
         let before = before.into_iter().find(|before| before.id == id);
-        if let Some(old) = before.as_ref().and_then(|before| Name::of(&before.record))
+        self.replaced(id, name, expiries, before.as_ref());
+        Ok(id)
+    }
+
+    /// [`Writer::amend`].
+    pub(super) fn amend(
+        &mut self,
+        id: SubscriberId,
+        record: &Record,
+        expiries: &[Option<Time>],
+    ) -> Result<(), Refused> {
+        if self.journal.state() == State::Off {
+            return self.writer.amend(id, record, expiries);
+        }
+        let before = self.writer.get(id).map(|found| self.before(&found));
+        self.writer.amend(id, record, expiries)?;
+        self.replaced(id, Name::of_record(record), expiries, before.as_ref());
+        Ok(())
+    }
+
+    /// A subscriber, who has this name now, has got another record.
+    fn replaced(
+        &mut self,
+        id: SubscriberId,
+        name: Option<Name>,
+        expiries: &[Option<Time>],
+        before: Option<&Before>,
+    ) {
+        if let Some(old) = before.and_then(|before| Name::of_record(&before.record))
             && Some(old) != name
         {
             self.journal.change(RowKey::Subscriber(old));
         }
-        let is_refresh = before.as_ref().is_some_and(|before| {
-            self.writer.get(id).is_some_and(|it| is_same_but_time(&before.record, it.record()))
+        let is_refresh = before.is_some_and(|before| {
+            self.writer.get(id).is_some_and(|it| is_same_but_time(&before.record, &it.record().to_record()))
         });
-        self.note_periods(id, expiries, before.as_ref());
+        self.note_periods(id, expiries, before);
         match name.map(RowKey::Subscriber) {
             Some(row) if is_refresh => self.journal.change_behind(row),
             Some(row) => self.journal.change(row),
             None => {}
         }
-        Ok(id)
     }
 
     /// [`Writer::register`] of somebody whom the store has as he is.
@@ -99,10 +126,16 @@ impl Kept {
     /// [`Writer::remove_binding`].
     pub(super) fn remove_binding(&mut self, id: SubscriberId, binding: usize) -> bool {
         self.changed(id);
-        if let Some(periods) = self.periods.get_mut(id.slot as usize).filter(|_| binding < Record::BINDINGS) {
-            periods[binding..].rotate_left(1);
+        let count = |it: &Self| it.writer.get(id).map_or(0, |found| found.record().bindings().len());
+        let before = count(self);
+        let is_removed = self.writer.remove_binding(id, binding);
+        // Where there is no room it has merely ended, and the others are where they were.
+        if count(self) < before
+            && let Some(periods) = self.periods.get_mut(id.slot as usize).and_then(|it| it.get_mut(binding..))
+        {
+            periods.rotate_left(1);
         }
-        self.writer.remove_binding(id, binding)
+        is_removed
     }
 
     /// [`Writer::reclaim`].
@@ -140,7 +173,7 @@ impl Kept {
         &mut self,
         now: Time,
         behind: bool,
-        told: impl Fn(&Record) -> (u64, bool),
+        told: impl Fn(Published<'_>) -> (u64, bool),
         other: impl Fn(&RowKey, u64) -> Option<Box<[u8]>>,
     ) {
         let mut journal = core::mem::replace(&mut self.journal, Journal::off());
@@ -187,13 +220,17 @@ impl Kept {
         let by_identity = record.default_identity().and_then(|it| self.writer.by_identity(it.as_bytes()));
         let mut all: Vec<Before> = vec![];
         for found in [by_imsi, by_msisdn, by_identity].into_iter().flatten() {
-            let id = found.id();
-            if all.iter().all(|before| before.id != id) {
-                let periods = self.periods.get(id.slot as usize).copied().unwrap_or_default();
-                all.push(Before { id, record: found.record().clone(), periods });
+            if all.iter().all(|before| before.id != found.id()) {
+                all.push(self.before(&found));
             }
         }
         all
+    }
+
+    fn before(&self, found: &Subscriber<'_>) -> Before {
+        let id = found.id();
+        let periods = self.periods.get(id.slot as usize).copied().unwrap_or_default();
+        Before { id, record: found.record().to_record(), periods }
     }
 
     fn note_periods(&mut self, id: SubscriberId, expiries: &[Option<Time>], before: Option<&Before>) {

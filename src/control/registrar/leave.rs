@@ -126,7 +126,7 @@ impl Registrar {
         let Some(subscriber) = self.writer.get(id) else { return false };
         let record = subscriber.record();
         let is_its = |it: &Binding| it.access == AccessKind::Ims && it.network == network;
-        let registered = subscriber.registered(now).any(|(_, binding)| is_its(binding));
+        let registered = subscriber.registered(now).any(|(_, binding)| is_its(&binding));
         let Some(set) = record.set_of(identity).filter(|_| registered) else { return false };
         let left = self.leave_set(id, set);
         self.counts.deregistered_identity += u64::from(left);
@@ -141,7 +141,7 @@ impl Registrar {
         let last = record.ends().iter().filter(|(it, _)| *it != set).map(|(_, end)| *end).max();
         let expiries: Vec<_> =
             record.bindings().map(|binding| last.filter(|_| binding.access == AccessKind::Ims)).collect();
-        self.writer.register(rest, &expiries).is_ok()
+        self.writer.amend(id, &rest, &expiries).is_ok()
     }
 
     /// Identities whose own time has passed, while others of the subscriber live on.

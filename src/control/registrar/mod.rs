@@ -173,6 +173,9 @@ impl Shown for Registrar {
         let about = ("subscriber", "", "unreclaimed", "Old records that wait for readers.");
         to.level(about, self.writer.unreclaimed() as u64, 0);
         self.show_journal(to);
+        let (details, most) = self.writer.details();
+        let about = ("subscriber", "", "details", "Pieces of memory for bindings and identities in use.");
+        to.level(about, details as u64, most as u64);
         let about = ("r1", "", "differing", "Subscribers of whom HLR and table differ, or may.");
         to.level(about, self.r1.differing() as u64, 0);
         let (watched, without) = self.reg_event.watched();
@@ -508,7 +511,7 @@ impl Registrar {
         let network = bindings.find(|binding| names.contains(&binding.registration))?.network;
         let party = self.party(network, subscriber.record().imsi())?;
         let stays = |binding: &Binding| binding.network == network && !names.contains(&binding.registration);
-        let others = subscriber.registered(now).any(|(_, binding)| stays(binding));
+        let others = subscriber.registered(now).any(|(_, binding)| stays(&binding));
         (!others && !self.r1.is_registering(party)).then_some(party)
     }
 

@@ -12,7 +12,7 @@ use crate::base::publish::Show;
 use crate::control::store::{Report, Write};
 use crate::gateway::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToWorker};
 use crate::ident::WorkerId;
-use crate::subscriber::{Binding, Record};
+use crate::subscriber::{Binding, Published};
 use ahash::AHashMap;
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ impl Registrar {
         self.note_changes();
         let is_behind_due = core::mem::take(&mut self.settling.is_behind_due);
         let Self { writer, r1, holding, settling, calendar, .. } = self;
-        let told = |record: &Record| {
+        let told = |record: Published<'_>| {
             let first = record.binding(0).map(|binding| binding.network);
             let party = first.zip(record.imsi()).map(|(network, imsi)| Party { network, imsi });
             let Some(party) = party else { return (0, false) };
@@ -190,15 +190,15 @@ impl Registrar {
     fn forbid_refreshes(&mut self, rows: &[RowKey]) {
         for row in rows {
             let RowKey::Subscriber(name) = row else { continue };
-            let Some(record) = self.writer.named(name).map(|it| it.record()) else { continue };
+            let Some(subscriber) = self.writer.named(name) else { continue };
+            let (id, record) = (subscriber.id(), subscriber.record());
             if record.bindings().all(|binding| binding.fingerprint == 0) {
                 continue;
             }
             let bindings: Vec<_> = record.bindings().map(|it| Binding { fingerprint: 0, ..it }).collect();
             if let Some(record) = record.with_bindings(&bindings) {
-                let keep = vec![None; bindings.len()];
                 // Where there is no room, the binding was published more than a wait ago: a REGISTER of its own follows.
-                let _ = self.writer.register(record, &keep);
+                let _ = self.writer.amend(id, &record, &[]);
             }
         }
     }
@@ -250,7 +250,7 @@ impl Registrar {
         let binding = self.binding(served, joining);
         let Some((record, ..)) = self.record(known, &joining.request, binding, ends) else { return false };
         let present = self.present(known, &joining.request.public_identity);
-        present.is_some_and(|present| is_same_but_time(present.record(), &record))
+        present.is_some_and(|present| is_same_but_time(&present.record().to_record(), &record))
     }
 
     pub(super) fn show_journal(&self, to: &mut dyn Show) {

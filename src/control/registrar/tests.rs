@@ -29,6 +29,7 @@ fn registrar_of(places: usize, text: &str) -> (Registrar, Reader) {
     let (writer, mut readers) = table(&TableConfig {
         subscribers: places,
         identities: 40 * places,
+        details: 40 * places,
         addresses: places,
         readers: 1,
         key: SipKey::new([1; 16]),

@@ -10,7 +10,7 @@ use crate::gateway::sender::is_of_flow;
 use crate::gateway::{Cx, Gateway, Network, Timed, User};
 use crate::ident::Identity;
 use crate::stack::{ChargingVector, MessageRequest, RequestId, Rp};
-use crate::subscriber::{AccessKind, Binding, Record};
+use crate::subscriber::{AccessKind, Binding, Published};
 
 /// Step 5: the message goes towards the S-CSCF, with the user's tel URI as Request-URI; or to the UE itself (8.4 step 5),
 /// at the address of its binding.
@@ -21,9 +21,9 @@ pub(super) fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arri
     let sent = found.ok_or(Failure::Absent(cause::DEREGISTERED)).and_then(|(subscriber, binding)| {
         mt.imsi = subscriber.record().imsi();
         mt.network = binding.network;
-        mt.direct = (binding.access == AccessKind::Direct).then(|| (Version::of(binding), binding.target));
+        mt.direct = (binding.access == AccessKind::Direct).then(|| (Version::of(&binding), binding.target));
         mt.answered = false;
-        mt.tried.add(binding);
+        mt.tried.add(&binding);
         // Only where it may be needed once more.
         if mt.again.is_none() && mt.tried.next(now, &subscriber).is_some() {
             mt.again = gateway.waiting.insert(*arrived).ok();
@@ -38,7 +38,7 @@ pub(super) fn deliver(gateway: &mut Gateway, now: Time, key: Key, arrived: &Arri
         let token = cx.stack.report_token(user.call());
         let token = if network.report_token { &token[..] } else { &[] };
         let own = Own { network, token, icid: &mt.charging.icid };
-        send(now, &own, subscriber.record(), binding, user, rp, cx)
+        send(now, &own, subscriber.record(), &binding, user, rp, cx)
     });
     match sent {
         Ok(request) => {
@@ -62,7 +62,7 @@ struct Own<'a> {
 fn send(
     now: Time,
     &Own { network, token, icid }: &Own<'_>,
-    record: &Record,
+    record: Published<'_>,
     binding: &Binding,
     user: User,
     rp: Rp<'_>,
@@ -157,7 +157,7 @@ fn fail(gateway: &mut Gateway, now: Time, key: Key, failure: Failure, cx: &mut C
     }
     let next = gateway.subscribers.get(mt.subscriber).and_then(|subscriber| mt.tried.next(now, &subscriber));
     // Devices that registered here themselves can be told apart; behind an S-CSCF there may be the same one.
-    let is_other = |next: &&Binding| mt.direct.is_some() && next.access == AccessKind::Direct;
+    let is_other = |next: &Binding| mt.direct.is_some() && next.access == AccessKind::Direct;
     let next = next.filter(|next| !mt.answered || is_other(next));
     match mt.again.and_then(|again| gateway.waiting.get(again).copied()).filter(|_| next.is_some()) {
         Some(arrived) => {

@@ -613,7 +613,7 @@ impl Run {
         let bindings: Vec<Binding> = registrar
             .table()
             .by_imsi(imsi(device.subscriber))
-            .map(|it| it.registered(now).map(|(_, binding)| *binding).collect())
+            .map(|it| it.registered(now).map(|(_, binding)| binding).collect())
             .unwrap_or_default();
         let of_this: Vec<_> = bindings
             .iter()

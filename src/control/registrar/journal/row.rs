@@ -14,7 +14,7 @@ use crate::control::subscribers::Known;
 use crate::gateway::mailbox::{RegisterRequest, Registrant};
 use crate::ident::{Identity, Imsi, Msisdn, Wildcard, WorkerId};
 use crate::stack::Deferred;
-use crate::subscriber::{AccessKind, AccessNetworkInfo, Binding, Loading, Record, Subscriber};
+use crate::subscriber::{AccessKind, AccessNetworkInfo, Binding, Loading, Published, Record, Subscriber};
 
 /// A stream of a life before this one: no connection has this name, so that nothing is sent by it.
 const GONE: ConnectionId = ConnectionId { thread: u8::MAX, slot: u32::MAX, generation: u32::MAX };
@@ -55,10 +55,22 @@ pub(crate) struct Unreadable;
 
 impl Name {
     /// What the row of a subscriber is called.
-    pub(crate) fn of(record: &Record) -> Option<Self> {
-        let by_msisdn = || record.msisdn().map(Self::Msisdn);
-        let by_identity = || record.default_identity().map(Self::Identity);
-        record.imsi().map(Self::Imsi).or_else(by_msisdn).or_else(by_identity)
+    pub(crate) fn of(subscriber: Published<'_>) -> Option<Self> {
+        Self::first(subscriber.imsi(), subscriber.msisdn(), || subscriber.default_identity())
+    }
+
+    /// The same of a record by itself.
+    pub(crate) fn of_record(record: &Record) -> Option<Self> {
+        Self::first(record.imsi(), record.msisdn(), || record.default_identity())
+    }
+
+    fn first(
+        imsi: Option<Imsi>,
+        msisdn: Option<Msisdn>,
+        identity: impl FnOnce() -> Option<Identity>,
+    ) -> Option<Self> {
+        let by_msisdn = || msisdn.map(Self::Msisdn);
+        imsi.map(Self::Imsi).or_else(by_msisdn).or_else(|| identity().map(Self::Identity))
     }
 
     pub(crate) fn shard(&self) -> u8 {

@@ -40,8 +40,14 @@ fn binding(access: AccessKind, network: u16, number: u16) -> Binding {
 
 /// A subscriber's row, written from a table as it is in use.
 fn subscriber_row(record: &Record, networks: &Networks) -> Box<[u8]> {
-    let config =
-        TableConfig { subscribers: 4, identities: 40, addresses: 4, readers: 0, key: SipKey::new([1; 16]) };
+    let config = TableConfig {
+        subscribers: 4,
+        identities: 40,
+        details: 400,
+        addresses: 4,
+        readers: 0,
+        key: SipKey::new([1; 16]),
+    };
     let (mut writer, _) = table(&config);
     let until = Time::from_millis(9_000);
     let id = writer.register(record.clone(), &[Some(until), Some(until)]).unwrap();
