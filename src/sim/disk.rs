@@ -73,7 +73,7 @@ impl Disk {
             self.apply(write);
             registrar.on_report(now, Report::Durable(self.meta.sequence), out);
         }
-        if let Some((part, _)) = self.reading.filter(|(_, at)| *at <= now) {
+        while let Some((part, _)) = self.reading.filter(|(_, at)| *at <= now) {
             any = true;
             self.reading =
                 self.read(now, part, registrar, out).map(|next| (next, now + random.span(self.read)));
