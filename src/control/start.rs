@@ -11,9 +11,10 @@ use super::{layers, screening, streams};
 #[cfg(feature = "dpdk")]
 use crate::base::publish::Show;
 use crate::base::publish::Shown;
-use crate::base::{SipKey, Time};
+use crate::base::{Producer, SipKey, Time, ring};
 use crate::dataplane::{BackoffMode, Clock, Departure, Worker, WorkerEnd};
 use crate::gateway::cause::Causes;
+use crate::gateway::endings::Ending;
 use crate::gateway::mailbox::{Located, ToControl, ToWorker};
 use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};
 use crate::ident::{SccpAddress, WorkerId};
@@ -33,6 +34,8 @@ use std::time::Duration;
 const GRACE: Duration = Duration::from_secs(5);
 /// Transaction ids for each dialogue at a time: those that rest outnumber those in use.
 const IDENTIFIERS_PER_DIALOGUE: usize = 16;
+/// Ends of messages that a worker may tell for operators before they are taken: those of a second, as a rule.
+const ENDINGS: usize = 16_384;
 /// What SMS-GMSCs and HLRs may ask of the gateway; first what they ask most often.
 const OFFERS: [Offer; 7] = [
     Offer::only(context::MT_RELAY, Version::V3, operation::MT_FORWARD_SM),
@@ -248,16 +251,21 @@ pub fn build<IO: PacketIo>(
     let config = Arc::new(config);
     let count = io.len() as u8;
     let causes = Arc::new(config.causes.clone());
+    let (endings, of_workers): (Vec<_>, Vec<_>) = io.iter().map(|_| ring(ENDINGS)).unzip();
     let assembly = Assembly { config: &config, key, located: &located, causes, workers: count };
     let workers = io
         .into_iter()
         .zip(ends)
         .zip(readers)
+        .zip(endings)
         .enumerate()
-        .map(|(at, ((io, end), reader))| assembly.worker(WorkerId(at as u8), io, end, reader))
+        .map(|(at, (((io, end), reader), endings))| {
+            assembly.worker(WorkerId(at as u8), io, end, reader, endings)
+        })
         .collect::<Result<_, _>>()?;
     let authenticator = authenticator(&config, &mut subscribers, &key);
-    let registrar = Registrar::new(config.clone(), subscribers, writer, authenticator, count, &key);
+    let registrar = Registrar::new(config.clone(), subscribers, writer, authenticator, count, &key)
+        .with_endings(of_workers);
     let location = Location::new(&config, places, located, &key);
     Ok(Parts { workers, mailboxes, registrar, location, config, key })
 }
@@ -342,6 +350,7 @@ impl Assembly<'_> {
         io: IO,
         end: WorkerEnd<gateway::Crossing, ToControl, ToWorker>,
         reader: Reader,
+        endings: Producer<Ending>,
     ) -> Result<Worker<IO, Gateway>, StartError> {
         let wrong = |what: String| StartError::new(what, "correct the configuration");
         let config = self.config;
@@ -373,7 +382,8 @@ impl Assembly<'_> {
             icid: self.key.derive("icid").hash_u64(id.0.into()),
             ends_per_second: config.log.messages_per_second,
         };
-        Ok(Worker::new(id, io, stack, Gateway::new(gateway, self.located.networks.clone(), reader), end))
+        let gateway = Gateway::new(gateway, self.located.networks.clone(), reader).with_endings(endings);
+        Ok(Worker::new(id, io, stack, gateway, end))
     }
 
     fn ims(&self, worker: WorkerId) -> ImsConfig {

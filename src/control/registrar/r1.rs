@@ -4,6 +4,7 @@
 //! know. Whenever the two differ an operation goes out; what was wanted and no longer is, is never sent. Whoever needs
 //! the HLR's answer (a REGISTER, say) waits with the subscriber, and no longer than [`Times::answer`].
 
+mod exchange;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,9 @@ use crate::ident::{Imsi, Msisdn};
 use ahash::AHashMap;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
+
+use exchange::Forgotten;
+pub(super) use exchange::{Exchange, Said, Told};
 
 counts! {
     /// What was exchanged with HLRs.
@@ -152,6 +156,8 @@ struct Entry<W> {
     unanswered: bool,
     /// When what the HLR knows is to be made certain, since such an operation may have been carried out late.
     confirm: Option<Time>,
+    /// The last operation about the registration.
+    told: Option<Told>,
 }
 
 impl<W> Entry<W> {
@@ -170,6 +176,7 @@ impl<W> Entry<W> {
             registered: None,
             unanswered: false,
             confirm: None,
+            told: None,
         }
     }
 
@@ -223,6 +230,7 @@ pub(super) struct R1<W> {
     pace: Time,
     events: VecDeque<Event<W>>,
     sends: VecDeque<Send>,
+    forgotten: Forgotten,
     pub(super) counts: R1Counts,
 }
 
@@ -243,6 +251,7 @@ impl<W> R1<W> {
             pace: Time::ZERO,
             events: VecDeque::new(),
             sends: VecDeque::new(),
+            forgotten: Forgotten::default(),
             counts: R1Counts::default(),
         }
     }
@@ -433,6 +442,9 @@ impl<W> R1<W> {
                 self.counts.vectors_sent += 1;
             }
         }
+        if !matches!(request, Request::Vector(_)) {
+            entry.told = Some(Told::now(now, request == Request::Register));
+        }
         let until = now + self.times.lost;
         entry.underway = Some(Underway { operation, request, until, doubtful: false });
         self.due.insert((until, party));
@@ -480,6 +492,9 @@ impl<W> R1<W> {
         outcome: &MapOutcome,
     ) {
         let Some(entry) = self.entries.get_mut(&party) else { return };
+        if let Some(told) = &mut entry.told {
+            told.end(now, outcome);
+        }
         let answered = match outcome {
             MapOutcome::Returned(_) => true,
             MapOutcome::Error(code) => is_final(*code),
@@ -531,8 +546,10 @@ impl<W> R1<W> {
     }
 
     fn tidy(&mut self, party: Party) {
-        if self.entries.get(&party).is_some_and(|entry| entry.is_forgotten() && !entry.queued) {
-            self.entries.remove(&party);
+        if self.entries.get(&party).is_some_and(|entry| entry.is_forgotten() && !entry.queued)
+            && let Some(entry) = self.entries.remove(&party)
+        {
+            self.forgotten.add(party, &entry);
         }
     }
 

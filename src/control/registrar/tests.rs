@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 mod direct;
 mod leave;
+mod operator;
 mod reg_event;
 
 const EXAMPLE: &str = include_str!("../../../docs/operating/examples/gateway.toml");

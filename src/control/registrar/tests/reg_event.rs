@@ -60,7 +60,7 @@ impl Bench {
         self.read(out)
     }
 
-    fn read(&mut self, out: Outbox) -> Vec<Said> {
+    pub(super) fn read(&mut self, out: Outbox) -> Vec<Said> {
         self.registrar.assert_invariants();
         out.into_iter()
             .map(|(_, message)| match message {
