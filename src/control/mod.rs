@@ -12,6 +12,7 @@ pub mod log;
 pub mod metrics;
 pub mod numbering;
 mod numbers;
+mod operator;
 mod paths;
 pub mod registrar;
 mod reports;
@@ -165,6 +166,8 @@ pub struct Control {
     location: Option<(Location, Publisher)>,
     /// The files of TLS.
     tls: Option<Arc<streams::tls::Files>>,
+    /// Operators who wait.
+    desk: operator::Desk,
 }
 
 /// What has become of a name that DNS was asked for; never, if there is none.
@@ -216,6 +219,7 @@ impl Control {
             lost: None,
             location: None,
             tls: None,
+            desk: operator::Desk::default(),
         }
     }
 
@@ -333,6 +337,7 @@ impl Control {
     fn answer(&mut self, question: admin::Question) {
         match question {
             admin::Question::Subscribers(answer) => drop(answer.send(self.registrar.summary())),
+            admin::Question::Operator(asked, answer) => self.ask_operator(asked, answer),
             admin::Question::Places(answer) => {
                 let now = (self.clock)();
                 drop(answer.send(self.location.as_ref().map(|(location, _)| location.shown(now))));
@@ -357,8 +362,12 @@ impl Control {
             let remedy = "set [admin] socket to a path in a directory that the gateway may write to";
             StartError::new(format!("admin socket {}: {error}", path.display()), remedy)
         })?;
+        let audit = admin::Audit::new(self.config.admin.audit_file.as_deref()).map_err(|error| {
+            let remedy = "set [admin] audit_file to a file that the gateway may write, or leave it out";
+            StartError::new(format!("audit file: {error}"), remedy)
+        })?;
         let (ask, questions) = mpsc::channel(QUESTIONS);
-        tokio::spawn(axum::serve(listener, admin::router(self.numbers.clone(), ask)).into_future());
+        tokio::spawn(admin::serve(listener, self.numbers.clone(), ask, audit));
         if let Some(address) = self.config.metrics.listen {
             let listener = TcpListener::bind(address).await.map_err(|error: io::Error| {
                 let remedy = "set [metrics] listen to a free port of an address of this host";
@@ -392,6 +401,7 @@ impl Control {
 
     /// Hands the workers what the registrar has for them.
     fn post(&mut self, out: Outbox) {
+        self.tell_operators();
         for (worker, message) in out {
             if let Some(post) = self.posts.iter_mut().find(|post| post.mailbox.worker == worker) {
                 post.send(message);

@@ -62,7 +62,7 @@ impl Default for Eal {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { socket: "/run/ipsmgw/admin.sock".into() }
+        Self { socket: "/run/ipsmgw/admin.sock".into(), audit_file: None }
     }
 }
 
