@@ -1,7 +1,7 @@
 //! Start-up of the gateway, and its command line.
 
 use clap::{Parser, Subcommand};
-use ipsmgw::control::admin::{self, Subject};
+use ipsmgw::control::admin::{self, Filter, Subject};
 use ipsmgw::control::config::{Admin, Config, ConfigError, NumberType};
 use ipsmgw::control::{self, numbering, start, try_route};
 use std::io::Write;
@@ -44,7 +44,13 @@ enum Command {
         /// The gateway's admin socket.
         #[arg(long, value_name = "PATH", default_value_os_t = Admin::default().socket)]
         socket: PathBuf,
+        #[command(flatten)]
+        part: Part,
     },
+    /// Why a subscriber is reached, or is not: whether it is registered and how, what the HLR knows, its last messages.
+    Why(Person),
+    /// End a subscriber's registration, as if the guard timer had: the HLR is told, and so is a UE that registered here itself.
+    Deregister(Person),
     /// Take a subsystem of a running gateway out of service, or back in.
     Subsystem {
         /// Its number.
@@ -61,6 +67,56 @@ enum Command {
         #[command(subcommand)]
         what: Try,
     },
+}
+
+/// Which subscribers are shown.
+#[derive(clap::Args)]
+struct Part {
+    #[command(flatten)]
+    filter: Filter,
+    /// With subscribers: how many are listed at most, up to 1,000; 0: only their number and the digest.
+    #[arg(long, default_value_t = LISTED, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    limit: u32,
+    /// With subscribers: the place to go on from, as the list before said.
+    #[arg(long, value_name = "PLACE")]
+    after: Option<u32>,
+    /// With subscribers: show numbers whole. Each question is recorded, and whether they were.
+    #[arg(long)]
+    unmasked: bool,
+}
+
+impl Part {
+    fn is_given(&self) -> bool {
+        let Self { filter, limit, after, unmasked } = self;
+        *filter != Filter::default() || *limit != LISTED || after.is_some() || *unmasked
+    }
+}
+
+/// Whom a command is about.
+#[derive(clap::Args)]
+struct Person {
+    /// The MSISDN, international, with or without "+".
+    number: String,
+    /// NUMBER is an IMSI.
+    #[arg(long)]
+    imsi: bool,
+    /// Show numbers and identities whole. Each question is recorded, and whether they were.
+    #[arg(long)]
+    unmasked: bool,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+    /// The gateway's admin socket.
+    #[arg(long, value_name = "PATH", default_value_os_t = Admin::default().socket)]
+    socket: PathBuf,
+}
+
+impl Person {
+    fn asked(&self) -> admin::Person {
+        let number = Some(self.number.clone());
+        let (msisdn, imsi) = if self.imsi { (None, number) } else { (number, None) };
+        admin::Person { msisdn, imsi, unmasked: self.unmasked }
+    }
 }
 
 /// Whether a subsystem takes messages.
@@ -125,6 +181,8 @@ enum Try {
     },
 }
 
+/// Subscribers that are listed unless another number is given.
+const LISTED: u32 = 20;
 /// Exit code for a configuration that is wrong.
 const WRONG_CONFIGURATION: u8 = 2;
 
@@ -150,7 +208,22 @@ fn main() -> ExitCode {
             }
             Err(errors) => refused(&errors),
         },
-        Command::Show { subject, json, socket } => show(subject, json, &socket),
+        Command::Show { subject: Subject::Subscribers, json, socket, part } => {
+            show_subscribers(part, json, &socket)
+        }
+        Command::Show { part, .. } if part.is_given() => {
+            wrong("filters, --limit, --after and --unmasked are for `show subscribers`")
+        }
+        Command::Show { subject, json, socket, .. } => show(subject, json, &socket),
+        Command::Why(person) => {
+            let asked = block_on(admin::why(&person.socket, &person.asked()));
+            answered(asked, person.json, admin::why_report, |answer| answer["why"]["found"] == true)
+        }
+        Command::Deregister(person) => {
+            let asked = block_on(admin::deregister(&person.socket, &person.asked()));
+            let is_done = |answer: &serde_json::Value| answer["deregister"]["outcome"] == "done";
+            answered(asked, person.json, admin::deregistered, is_done)
+        }
         Command::Subsystem { ssn, state, socket } => {
             let asked = block_on(admin::set_subsystem(&socket, ssn, state == Service::In));
             match asked {
@@ -166,6 +239,37 @@ fn show(subject: Subject, json: bool, socket: &Path) -> ExitCode {
     match block_on(admin::ask(socket, subject)) {
         Ok(answer) if json => print(&format!("{answer:#}\n")),
         Ok(answer) => print(&admin::table(subject, &answer)),
+        Err(error) => failed(&*error),
+    }
+}
+
+/// Their number, the first time, and a part of the list.
+fn show_subscribers(part: Part, json: bool, socket: &Path) -> ExitCode {
+    let Part { filter, limit, after, unmasked } = part;
+    let asked = block_on(async {
+        let counts = match after {
+            None => Some(admin::ask(socket, Subject::Subscribers).await?),
+            Some(_) => None,
+        };
+        let asked = admin::List { filter, after: after.unwrap_or(0), limit, unmasked };
+        let list = if limit > 0 { Some(admin::list(socket, &asked).await?) } else { None };
+        Ok(admin::merged(counts, list))
+    });
+    answered(asked, json, admin::listed, |_| true)
+}
+
+/// Prints an answer; it is a failure unless it is as it should be.
+fn answered(
+    asked: Result<serde_json::Value, Box<dyn std::error::Error>>,
+    json: bool,
+    report: impl Fn(&serde_json::Value) -> String,
+    is_well: impl Fn(&serde_json::Value) -> bool,
+) -> ExitCode {
+    match asked {
+        Ok(answer) => {
+            let printed = print(&if json { format!("{answer:#}\n") } else { report(&answer) });
+            if is_well(&answer) { printed } else { ExitCode::FAILURE }
+        }
         Err(error) => failed(&*error),
     }
 }

@@ -1,12 +1,22 @@
 //! The admin API: HTTP and JSON on a Unix socket that its owner alone may use; and its client, `ipsmgw show …`.
 
+mod audit;
 mod client;
+mod persons;
+mod report;
 mod table;
+#[cfg(test)]
+mod tests;
 
-pub use client::{AskError, ask, fetch, set_subsystem};
+pub use super::registrar::operator::Filter;
+pub(super) use audit::{Audit, TARGET as AUDIT};
+pub use client::{AskError, ask, deregister, fetch, list, set_subsystem, why};
+pub use persons::{List, Person};
+pub use report::{deregistered, listed, merged, why_report};
 pub use table::table;
 
 use super::numbers::Numbers;
+use super::operator::Asked;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -64,6 +74,8 @@ impl Subject {
 pub(super) enum Question {
     /// The count and the digest of the subscriber table, which is its own.
     Subscribers(oneshot::Sender<(usize, u64)>),
+    /// What an operator asks about subscribers.
+    Operator(Asked, oneshot::Sender<Value>),
     /// Where the S-CSCFs are, and how that is known.
     Places(oneshot::Sender<Option<Value>>),
     /// A subsystem of the gateway goes out of service or comes back; whether it is one.
@@ -77,8 +89,20 @@ pub(super) enum Question {
     },
 }
 
+/// Serves clients until the process ends.
+pub(super) async fn serve(
+    listener: UnixListener,
+    numbers: Arc<Numbers>,
+    control: mpsc::Sender<Question>,
+    audit: Audit,
+) {
+    let router = router(numbers, control, audit).into_make_service_with_connect_info::<audit::Peer>();
+    let _ = axum::serve(listener, router).await;
+}
+
 /// The routes: `GET /v1/workers` and so on. `control` leads to the control thread.
-pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> Router {
+fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>, audit: Audit) -> Router {
+    let persons = persons::routes(numbers.node(), control.clone(), audit);
     let (ports, associations) = (numbers.clone(), numbers.clone());
     let (destinations, sctp, table) = (numbers.clone(), numbers.clone(), numbers.clone());
     let (screening, peers) = (numbers.clone(), numbers.clone());
@@ -107,6 +131,7 @@ pub(super) fn router(numbers: Arc<Numbers>, control: mpsc::Sender<Question>) -> 
             }),
         )
         .route("/v1/subsystems/{ssn}/{state}", post(|place| subsystem(place, control)))
+        .merge(persons)
 }
 
 /// Takes a subsystem `out` of service, or back `in`.
@@ -194,97 +219,5 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::numbers::tests::numbers;
-    use super::*;
-
-    fn path(name: &str) -> PathBuf {
-        let directory = std::env::temp_dir().join(format!("ipsmgw-admin-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&directory);
-        directory.join("admin.sock")
-    }
-
-    fn runtime() -> tokio::runtime::Runtime {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-    }
-
-    #[test]
-    fn a_client_is_told_what_the_workers_published() {
-        let path = path("told");
-        runtime().block_on(async {
-            let (_socket, listener) = Socket::bind(&path).unwrap();
-            let (ask_control, mut questions) = mpsc::channel::<Question>(1);
-            tokio::spawn(axum::serve(listener, router(Arc::new(numbers()), ask_control)).into_future());
-            for subject in [Subject::Workers, Subject::Ports, Subject::Associations, Subject::Destinations] {
-                let answer = ask(&path, subject).await.unwrap();
-                assert!(answer[subject.name()].is_array(), "{answer}");
-            }
-            let answer = ask(&path, Subject::Workers).await.unwrap();
-            assert_eq!(answer, numbers().workers());
-            let (answer, ()) = tokio::join!(ask(&path, Subject::Subscribers), async {
-                let Some(Question::Subscribers(answer)) = questions.recv().await else { panic!() };
-                answer.send((3, 0x00c0_ffee)).unwrap();
-            });
-            let expected = json!({ "count": 3, "digest": "0000000000c0ffee" });
-            let (peers, ()) = tokio::join!(ask(&path, Subject::Peers), async {
-                let Some(Question::Places(answer)) = questions.recv().await else { panic!() };
-                answer.send(None).unwrap();
-            });
-            assert_eq!(peers.unwrap()["peers"], json!([]));
-            assert_eq!(answer.unwrap()["subscribers"], expected);
-            for (ssn, place, known) in [(146, "out", true), (6, "in", false)] {
-                let (answer, ()) = tokio::join!(set_subsystem(&path, ssn, place == "in"), async {
-                    let Some(Question::Subsystem { ssn: asked, in_service, answer }) = questions.recv().await
-                    else {
-                        panic!()
-                    };
-                    assert_eq!((asked, in_service), (ssn, place == "in"));
-                    answer.send(known).unwrap();
-                });
-                assert_eq!(answer.is_ok(), known);
-            }
-            drop(questions);
-            let error = ask(&path, Subject::Subscribers).await.unwrap_err();
-            assert!(error.to_string().contains("503"), "{error}");
-        });
-        assert!(!path.exists(), "the socket goes with the process");
-    }
-
-    #[test]
-    fn the_socket_is_its_owners_alone() {
-        let path = path("mode");
-        runtime().block_on(async {
-            let (_socket, _listener) = Socket::bind(&path).unwrap();
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-            let left: Vec<_> =
-                fs::read_dir(path.parent().unwrap()).unwrap().map(|it| it.unwrap().file_name()).collect();
-            assert_eq!(left, ["admin.sock"]);
-        });
-    }
-
-    #[test]
-    fn a_stale_socket_is_replaced_and_nothing_else() {
-        let path = path("stale");
-        runtime().block_on(async {
-            let (socket, listener) = Socket::bind(&path).unwrap();
-            std::mem::forget(socket);
-            let living = Socket::bind(&path).map(drop).unwrap_err();
-            assert_eq!(living.kind(), ErrorKind::AddrInUse);
-            drop(listener);
-            drop(Socket::bind(&path).unwrap());
-            fs::write(&path, "precious").unwrap();
-            assert_eq!(Socket::bind(&path).map(drop).unwrap_err().kind(), ErrorKind::AlreadyExists);
-            assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
-        });
-    }
-
-    #[test]
-    fn nobody_there_is_said_with_a_remedy() {
-        let error = runtime().block_on(ask(&path("nobody"), Subject::Workers)).unwrap_err();
-        assert!(error.to_string().contains("--socket"), "{error}");
     }
 }

@@ -5,7 +5,10 @@
 use super::config::{Log, LogFormat, LogLevel};
 use std::io::{self, Write};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts the log; whatever is logged before is lost. Only the first call in a process counts.
 pub fn start(log: &Log) {
@@ -16,13 +19,21 @@ pub fn start(log: &Log) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let builder =
-        tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(Lines(io::stderr));
+    let levels = levels(level);
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(Lines(io::stderr));
     // An error means that a log has been started already.
     let _ = match log.format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).finish().with(levels).try_init(),
+        LogFormat::Text => builder.finish().with(levels).try_init(),
     };
+}
+
+/// Who has asked about whom is told whatever the level.
+fn levels(level: LevelFilter) -> Targets {
+    Targets::new().with_default(level).with_target(super::admin::AUDIT, LevelFilter::TRACE)
 }
 
 /// Makes writers that keep a record on one line.
@@ -88,6 +99,14 @@ pub(super) mod tests {
             assert_eq!(text.lines().count(), 1, "{text:?}");
             assert!(!text.trim_end().contains(char::is_control), "{text:?}");
         }
+    }
+
+    #[test]
+    fn who_has_asked_about_whom_is_told_whatever_the_level() {
+        let levels = levels(LevelFilter::ERROR);
+        assert!(levels.would_enable("audit", &tracing::Level::INFO));
+        assert!(!levels.would_enable("ipsmgw::control", &tracing::Level::WARN));
+        assert!(levels.would_enable("ipsmgw::control", &tracing::Level::ERROR));
     }
 
     #[test]

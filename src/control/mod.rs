@@ -12,6 +12,7 @@ pub mod log;
 pub mod metrics;
 pub mod numbering;
 mod numbers;
+mod operator;
 mod paths;
 pub mod registrar;
 mod reports;
@@ -172,6 +173,8 @@ pub struct Control {
     store: Option<Store>,
     /// The files of TLS.
     tls: Option<Arc<streams::tls::Files>>,
+    /// Operators who wait.
+    desk: operator::Desk,
 }
 
 /// What has become of a name that DNS was asked for; never, if there is none.
@@ -232,6 +235,7 @@ impl Control {
             location: None,
             store: None,
             tls: None,
+            desk: operator::Desk::default(),
         }
     }
 
@@ -373,6 +377,7 @@ impl Control {
     fn answer(&mut self, question: admin::Question) {
         match question {
             admin::Question::Subscribers(answer) => drop(answer.send(self.registrar.summary())),
+            admin::Question::Operator(asked, answer) => self.ask_operator(asked, answer),
             admin::Question::Places(answer) => {
                 let now = (self.clock)();
                 drop(answer.send(self.location.as_ref().map(|(location, _)| location.shown(now))));
@@ -397,8 +402,12 @@ impl Control {
             let remedy = "set [admin] socket to a path in a directory that the gateway may write to";
             StartError::new(format!("admin socket {}: {error}", path.display()), remedy)
         })?;
+        let audit = admin::Audit::new(self.config.admin.audit_file.as_deref()).map_err(|error| {
+            let remedy = "set [admin] audit_file to a file that the gateway may write, or leave it out";
+            StartError::new(format!("audit file: {error}"), remedy)
+        })?;
         let (ask, questions) = mpsc::channel(QUESTIONS);
-        tokio::spawn(axum::serve(listener, admin::router(self.numbers.clone(), ask)).into_future());
+        tokio::spawn(admin::serve(listener, self.numbers.clone(), ask, audit));
         if let Some(address) = self.config.metrics.listen {
             let listener = TcpListener::bind(address).await.map_err(|error: io::Error| {
                 let remedy = "set [metrics] listen to a free port of an address of this host";
@@ -436,6 +445,7 @@ impl Control {
             // There is room for as many as the journal lets wait. Of a store that has failed a report is on its way.
             let _ = self.store.as_ref().map(|store| store.write(write));
         }
+        self.tell_operators();
         for (worker, message) in out {
             if let Some(post) = self.posts.iter_mut().find(|post| post.mailbox.worker == worker) {
                 post.send(message);

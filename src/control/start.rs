@@ -14,9 +14,10 @@ use super::{layers, screening, streams};
 #[cfg(feature = "dpdk")]
 use crate::base::publish::Show;
 use crate::base::publish::Shown;
-use crate::base::{SipKey, Time};
+use crate::base::{Producer, SipKey, Time, ring};
 use crate::dataplane::{BackoffMode, Clock, Departure, Worker, WorkerEnd};
 use crate::gateway::cause::Causes;
+use crate::gateway::endings::Ending;
 use crate::gateway::mailbox::{Located, ToControl, ToWorker};
 use crate::gateway::{self, Gateway, GatewayConfig, Network, Node, UnmatchedReport};
 use crate::ident::{SccpAddress, WorkerId};
@@ -36,6 +37,8 @@ use std::time::Duration;
 const GRACE: Duration = Duration::from_secs(5);
 /// Transaction ids for each dialogue at a time: those that rest outnumber those in use.
 const IDENTIFIERS_PER_DIALOGUE: usize = 16;
+/// Ends of messages that a worker may tell for operators before they are taken: those of a second, as a rule.
+const ENDINGS: usize = 16_384;
 /// What SMS-GMSCs and HLRs may ask of the gateway; first what they ask most often.
 const OFFERS: [Offer; 7] = [
     Offer::only(context::MT_RELAY, Version::V3, operation::MT_FORWARD_SM),
@@ -273,6 +276,7 @@ pub fn build_with<IO: PacketIo>(
     let config = Arc::new(config);
     let count = io.len() as u8;
     let causes = Arc::new(config.causes.clone());
+    let (endings, of_workers): (Vec<_>, Vec<_>) = io.iter().map(|_| ring(ENDINGS)).unzip();
     let loading = Arc::new(store.map_or_else(Loading::nothing, |_| Loading::default()));
     let lasting = store.map(|meta| SipKey::new(meta.secret));
     let assembly = Assembly {
@@ -288,11 +292,15 @@ pub fn build_with<IO: PacketIo>(
         .into_iter()
         .zip(ends)
         .zip(readers)
+        .zip(endings)
         .enumerate()
-        .map(|(at, ((io, end), reader))| assembly.worker(WorkerId(at as u8), io, end, reader))
+        .map(|(at, (((io, end), reader), endings))| {
+            assembly.worker(WorkerId(at as u8), io, end, reader, endings)
+        })
         .collect::<Result<_, _>>()?;
     let authenticator = authenticator(&config, &mut subscribers, &key);
-    let registrar = Registrar::new(config.clone(), subscribers, writer, authenticator, count, &key);
+    let registrar = Registrar::new(config.clone(), subscribers, writer, authenticator, count, &key)
+        .with_endings(of_workers);
     let limits = JournalLimits { records: config.store.unacknowledged as usize, wait: config.store.wait };
     let registrar = match store {
         Some(meta) => registrar.with_store(meta, limits, loading.clone()),
@@ -421,6 +429,7 @@ impl Assembly<'_> {
         io: IO,
         end: WorkerEnd<gateway::Crossing, ToControl, ToWorker>,
         reader: Reader,
+        endings: Producer<Ending>,
     ) -> Result<Worker<IO, Gateway>, StartError> {
         let wrong = |what: String| StartError::new(what, "correct the configuration");
         let config = self.config;
@@ -457,7 +466,8 @@ impl Assembly<'_> {
             loading: self.loading.clone(),
             is_kept: self.lasting.is_some(),
         };
-        Ok(Worker::new(id, io, stack, Gateway::new(gateway, self.located.networks.clone(), reader), end))
+        let gateway = Gateway::new(gateway, self.located.networks.clone(), reader).with_endings(endings);
+        Ok(Worker::new(id, io, stack, gateway, end))
     }
 
     fn ims(&self, worker: WorkerId) -> ImsConfig {

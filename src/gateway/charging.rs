@@ -107,6 +107,7 @@ impl Gateway {
 
     /// A message is over.
     pub(super) fn ended(&mut self, now: Time, end: &MessageEnd, cx: &mut Cx<'_>) {
+        self.note(now, end.imsi, end.end);
         if self.config.ends_per_second == 0 {
             return;
         }

@@ -7,6 +7,7 @@ pub mod charging;
 mod crossing;
 pub mod deregistration;
 mod duplicates;
+pub mod endings;
 pub mod mailbox;
 mod map;
 pub mod mo;
@@ -27,7 +28,7 @@ pub use crossing::Crossing;
 pub use network::{Network, Node, Scscf, UnmatchedReport, hlr_of};
 pub use numbering::{NumberRule, Numbering, Step as NumberStep, country_code};
 
-use crate::base::{Connection, Counts, Key, Slab, Time, Wheel, counts};
+use crate::base::{Connection, Counts, Key, Producer, Slab, Time, Wheel, counts};
 use crate::ident::{Identity, Imsi, Msisdn, Wildcard, WorkerId};
 use crate::stack::{
     Answer, Application, ChargingVector, Context, Indication, Invoke, Message, Operation, Request, Rp,
@@ -153,6 +154,8 @@ counts! {
         refused_stopping,
         /// Ends of messages that did not reach the log: more than `log.messages_per_second`, or the mailbox was full.
         ends_untold,
+        /// Ends of messages that operators will not find, since the ring to the control thread was full.
+        endings_dropped,
         /// Refusals by screening that did not reach the log, since the mailbox was full.
         screened_untold,
         /// Messages to another worker that waited because its ring was full.
@@ -229,6 +232,8 @@ pub struct Gateway {
     /// When the second began in which ends of messages are counted, and how many there were.
     pub(crate) ends_since: Time,
     pub(crate) ends_told: u32,
+    /// Where the ends of messages are told that operators may ask for.
+    endings: Option<Producer<endings::Ending>>,
     /// What had no room in the ring to its worker, oldest first.
     unsent: VecDeque<(WorkerId, Crossing)>,
     /// The second since 1970 in which our clock began, once the control thread has told it.
@@ -352,6 +357,7 @@ impl Gateway {
             icids: 0,
             ends_since: Time::ZERO,
             ends_told: 0,
+            endings: None,
             unsent: VecDeque::with_capacity(UNSENT),
             began: None,
             stopping: None,

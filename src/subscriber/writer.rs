@@ -606,7 +606,18 @@ impl Writer {
 
     /// All subscribers, by their places.
     pub fn iter(&self) -> impl Iterator<Item = Subscriber<'_>> {
-        (0..self.table.slots.len() as u32).filter_map(|slot| self.table.at_slot(slot))
+        self.within(0..self.places())
+    }
+
+    /// The subscribers in these places, in their order.
+    pub fn within(&self, places: core::ops::Range<u32>) -> impl Iterator<Item = Subscriber<'_>> {
+        places.filter_map(|slot| self.table.at_slot(slot))
+    }
+
+    /// How many places there are.
+    #[must_use]
+    pub fn places(&self) -> u32 {
+        self.table.slots.len() as u32
     }
 
     /// A number that two tables with the same records and the same key share, whatever their order and places; refreshes

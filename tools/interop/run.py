@@ -22,6 +22,7 @@ JUDGES = {
     "presence_judge": [["BINARY"]],
     "ladder_judge": [["BINARY"]],
     "matrix_judge": [["BINARY", "alone"], ["BINARY", "msc"]],
+    "operator_judge": [["BINARY"]],
     "ledger_judge": [["BINARY", "whole"], ["BINARY", "split"]],
     "sctp_judge": [["BINARY", "usrsctp"], ["BINARY", "kernel"]],
     "stp_judge": [["BINARY"]],
@@ -44,7 +45,7 @@ BY_ITSELF = ["stream_judge", "torture_judge"]
 AT_A_TIME = 6
 # These have no captures of what a gateway sends to a lab, or such that tshark finds fault with what is right: fragments that it doesn't look into, resets,
 # and what answers repeat of torture messages.
-WITHOUT_CAPTURES = ["torture_judge", "exception_judge", "page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "ledger_judge", "sctp_judge", "stp_judge", "sgp_judge", "restart_judge", "disk_judge"]
+WITHOUT_CAPTURES = ["torture_judge", "exception_judge", "page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "operator_judge", "ledger_judge", "sctp_judge", "stp_judge", "sgp_judge", "restart_judge", "disk_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 

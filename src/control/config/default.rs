@@ -69,7 +69,7 @@ impl Default for Store {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { socket: "/run/ipsmgw/admin.sock".into() }
+        Self { socket: "/run/ipsmgw/admin.sock".into(), audit_file: None }
     }
 }
 

@@ -109,6 +109,9 @@ pub struct Store {
 pub struct Admin {
     /// The Unix socket, created with mode 0600. Default `"/run/ipsmgw/admin.sock"`.
     pub socket: PathBuf,
+    /// A file to which each question about subscribers is appended, and made durable, before it is answered: who asked, when, about
+    /// whom. Default: none, these records go to the log, with numbers masked.
+    pub audit_file: Option<PathBuf>,
 }
 
 /// `[metrics]`: counters in Prometheus' text form over HTTP.

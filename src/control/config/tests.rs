@@ -103,6 +103,7 @@ fn the_example_tells_the_true_defaults() {
     let key = |line: &str| line.strip_prefix("# ").is_some_and(|rest| rest.split(' ').nth(1) == Some("="));
     let skipped = [
         "secret_file",
+        "audit_file",
         "mac ",
         "impairment",
         "source",

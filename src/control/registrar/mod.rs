@@ -7,12 +7,14 @@
 mod bindings;
 mod direct;
 mod ended;
+mod history;
 mod hlr;
 mod identities;
 mod join;
 mod journal;
 mod kept;
 mod leave;
+pub mod operator;
 mod r1;
 mod reg_event;
 mod reginfo;
@@ -27,7 +29,8 @@ use super::authentication::Authenticator;
 use super::config::{Config, R1 as Form, R1Order, UnreachablePolicy};
 use super::subscribers::{Known, Subscribers};
 use crate::base::publish::{Show, Shown};
-use crate::base::{ConnectionId, SipKey, Time, counts};
+use crate::base::{ConnectionId, Consumer, SipKey, Time, counts};
+use crate::gateway::endings::Ending;
 use crate::gateway::mailbox::{Inform, RegisterRequest, Registrant, ToControl, ToWorker, Version};
 use crate::ident::{Imsi, Wildcard, WorkerId};
 use crate::subscriber::{Binding, SubscriberId, Writer};
@@ -41,6 +44,7 @@ pub use r1::R1Counts;
 use r1::{Event, Lack, Party, R1, Settled, Times};
 use reg_event::RegEvent;
 pub use reg_event::RegEventCounts;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +74,8 @@ counts! {
         connection_lost,
         /// Bindings removed because the HLR said so: cancelLocation, or short messages no longer subscribed to.
         cancelled,
+        /// Bindings that operators have ended.
+        ended_by_operator,
         /// Bindings removed because the HLR refused the registration after it had been answered.
         refused_late,
         /// Registrations accepted without an IMSI: no message can be sent to the subscriber.
@@ -139,6 +145,10 @@ pub struct Registrar {
     settling: settle::Settling,
     /// Who has been restored after the start.
     restoring: restore::Restoring,
+    /// The last messages of subscribers, for operators.
+    history: history::History,
+    /// What has become of de-registrations that operators asked for.
+    deregistered: VecDeque<(u64, operator::Deregistered)>,
     /// What happened so far.
     pub counts: RegistrarCounts,
 }
@@ -154,6 +164,8 @@ enum Waiter {
     Inform(Box<Inform>),
     /// A REGISTER that is to be challenged.
     Challenge(Box<direct::Unproved>),
+    /// An operator who de-registers somebody: the number of the question, and of the bindings that have ended.
+    Operator(u64, usize),
 }
 
 /// How much longer than its invoke timer an operation may take until we are told of its end.
@@ -224,8 +236,16 @@ impl Registrar {
             out: vec![],
             settling: settle::Settling::default(),
             restoring: restore::Restoring::default(),
+            history: history::History::default(),
+            deregistered: VecDeque::new(),
             counts: RegistrarCounts::default(),
         }
+    }
+
+    /// The same with the rings by which workers tell the ends of messages.
+    #[must_use]
+    pub fn with_endings(self, rings: Vec<Consumer<Ending>>) -> Self {
+        Self { history: history::History::new(rings), ..self }
     }
 
     /// From now on answers carry the date: `now` is `since_1970` seconds after the beginning of 1970.
@@ -408,6 +428,7 @@ impl Registrar {
             }
         }
         self.sweep_held(now);
+        self.history.take();
         self.writer.reclaim();
     }
 
@@ -471,6 +492,9 @@ impl Registrar {
             // Somebody who has registered again need not be told that he is gone.
             Event::Settled(Waiter::Inform(_), Settled::Superseded) => {}
             Event::Settled(Waiter::Inform(inform), _) => self.inform(*inform),
+            Event::Settled(Waiter::Operator(number, bindings), how) => {
+                self.on_told_for_operator(number, bindings, how);
+            }
             Event::Registered(party, msisdn) => self.on_number(now, party, msisdn),
             Event::Refused(party, error) => {
                 let ended = self.end_all(now, party, "rejected");

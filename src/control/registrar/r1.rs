@@ -4,6 +4,7 @@
 //! know. Whenever the two differ an operation goes out; what was wanted and no longer is, is never sent. Whoever needs
 //! the HLR's answer (a REGISTER, say) waits with the subscriber, and no longer than [`Times::answer`].
 
+mod exchange;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,9 @@ use crate::ident::{Imsi, Msisdn};
 use ahash::AHashMap;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
+
+use exchange::Forgotten;
+pub(super) use exchange::{Exchange, Said, Told};
 
 counts! {
     /// What was exchanged with HLRs.
@@ -149,11 +153,13 @@ struct Entry<W> {
     /// When the HLR last answered that it has registered the subscriber.
     registered: Option<Time>,
     /// The same in a life before this one, in seconds since 1970; 0: never.
-    told: u64,
+    told_before: u64,
     /// An operation has got no answer: the HLR may carry it out yet, even after those that follow.
     unanswered: bool,
     /// When what the HLR knows is to be made certain, since such an operation may have been carried out late.
     confirm: Option<Time>,
+    /// The last operation about the registration.
+    told: Option<Told>,
 }
 
 impl<W> Entry<W> {
@@ -170,9 +176,10 @@ impl<W> Entry<W> {
             queued: false,
             msisdn: None,
             registered: None,
-            told: 0,
+            told_before: 0,
             unanswered: false,
             confirm: None,
+            told: None,
         }
     }
 
@@ -228,6 +235,7 @@ pub(super) struct R1<W> {
     sends: VecDeque<Send>,
     /// Of whom what is owed may be another since this was emptied; some stand here more than once.
     pub(super) changed: Vec<Party>,
+    forgotten: Forgotten,
     pub(super) counts: R1Counts,
 }
 
@@ -249,6 +257,7 @@ impl<W> R1<W> {
             events: VecDeque::new(),
             sends: VecDeque::new(),
             changed: vec![],
+            forgotten: Forgotten::default(),
             counts: R1Counts::default(),
         }
     }
@@ -264,7 +273,7 @@ impl<W> R1<W> {
     ) {
         let known = if is_owed { Known::Unknown } else { Known::Registered };
         let entry = self.entries.entry(party).or_insert_with(|| Entry::new(known));
-        (entry.wanted, entry.msisdn, entry.told) = (wanted, msisdn, told);
+        (entry.wanted, entry.msisdn, entry.told_before) = (wanted, msisdn, told);
         self.advance(now, party);
     }
 
@@ -277,7 +286,7 @@ impl<W> R1<W> {
 
     /// When the HLR last said that it knows us to serve `party`: in this life, or in seconds since 1970 in one before.
     pub(super) fn told(&self, party: Party) -> (Option<Time>, u64) {
-        self.entries.get(&party).map_or((None, 0), |entry| (entry.registered, entry.told))
+        self.entries.get(&party).map_or((None, 0), |entry| (entry.registered, entry.told_before))
     }
 
     /// The HLR shall know that we serve `party`, or that we don't. Gives `who` back if it does already; else what becomes
@@ -468,6 +477,9 @@ impl<W> R1<W> {
                 self.counts.vectors_sent += 1;
             }
         }
+        if !matches!(request, Request::Vector(_)) {
+            entry.told = Some(Told::now(now, request == Request::Register));
+        }
         let until = now + self.times.lost;
         entry.underway = Some(Underway { operation, request, until, doubtful: false });
         self.due.insert((until, party));
@@ -515,6 +527,9 @@ impl<W> R1<W> {
         outcome: &MapOutcome,
     ) {
         let Some(entry) = self.entries.get_mut(&party) else { return };
+        if let Some(told) = &mut entry.told {
+            told.end(now, outcome);
+        }
         let answered = match outcome {
             MapOutcome::Returned(_) => true,
             MapOutcome::Error(code) => is_final(*code),
@@ -567,8 +582,10 @@ impl<W> R1<W> {
 
     fn tidy(&mut self, party: Party) {
         self.changed.push(party);
-        if self.entries.get(&party).is_some_and(|entry| entry.is_forgotten() && !entry.queued) {
-            self.entries.remove(&party);
+        if self.entries.get(&party).is_some_and(|entry| entry.is_forgotten() && !entry.queued)
+            && let Some(entry) = self.entries.remove(&party)
+        {
+            self.forgotten.add(party, &entry);
         }
     }
 

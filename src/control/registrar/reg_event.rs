@@ -364,6 +364,12 @@ impl RegEvent {
         number.and_then(|number| self.watches.get(number)).map_or(Presence::default(), Watch::presence)
     }
 
+    /// When the next SUBSCRIBE of somebody is due, or what is under way is given up.
+    pub(super) fn next_of(&self, watched: Watched) -> Option<Time> {
+        let watch = self.watches.get(self.numbers.get(&watched)?)?;
+        (watch.at != Time::NEVER).then_some(watch.at)
+    }
+
     /// How many identities are watched, and how many of them have no subscription at the moment.
     pub(super) fn watched(&self) -> (usize, usize) {
         let without = |watch: &&Watch| watch.dialogue.is_none();

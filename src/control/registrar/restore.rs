@@ -106,7 +106,7 @@ impl Registrar {
 
     fn restore_subscriber(&mut self, now: Time, name: RowKey, mut row: SubscriberRow) {
         self.writer.journal.counts.bindings_without_network += row.left_out as u64;
-        let parties = self.parties_of(&row.record);
+        let parties = self.parties_of_record(&row.record);
         let number = row.record.msisdn().filter(|_| row.is_number_told);
         let told = row.told;
         let lost = self.leave_streams(&mut row);
@@ -138,7 +138,7 @@ impl Registrar {
     }
 
     /// The HLRs that know that a subscriber is here.
-    fn parties_of(&self, record: &Record) -> Vec<Party> {
+    fn parties_of_record(&self, record: &Record) -> Vec<Party> {
         let mut parties: Vec<Party> = vec![];
         for binding in record.bindings() {
             let party = self.party(binding.network, record.imsi()).filter(|party| !parties.contains(party));

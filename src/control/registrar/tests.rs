@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 mod direct;
 mod leave;
 mod lives;
+mod operator;
 mod reg_event;
 
 const EXAMPLE: &str = include_str!("../../../docs/operating/examples/gateway.toml");

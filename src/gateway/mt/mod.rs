@@ -232,6 +232,7 @@ pub(super) fn on_forward_sm(
             gateway.counts.mt_not_registered += u64::from(matches!(failure, Failure::Absent(_)));
             gateway.counts.mt_not_loaded += u64::from(failure == Failure::SystemFailure);
             gateway.counts.mt_unknown_subscriber += u64::from(failure == Failure::UnidentifiedSubscriber);
+            gateway.note_refused(now, forward.imsi, failure);
             send_result(gateway, now, asked, &MtResult::failed(failure), cx);
         }
     }
@@ -268,6 +269,7 @@ pub(super) fn on_joined(gateway: &mut Gateway, now: Time, imsi: Imsi, cx: &mut C
             Ok(subscriber) => begin(gateway, now, subscriber, &arrived, cx),
             Err(failure) => {
                 gateway.counts.mt_not_registered += 1;
+                gateway.note_refused(now, Some(imsi), failure);
                 send_result(gateway, now, arrived.asked, &MtResult::failed(failure), cx);
             }
         }
@@ -383,6 +385,8 @@ fn join(
         return;
     }
     gateway.counts.mt_busy += 1;
+    let imsi = gateway.subscribers.get(id).and_then(|subscriber| subscriber.record().imsi());
+    gateway.note_refused(now, imsi, Failure::Busy);
     conclude(gateway, now, arrived.asked, None, &MtResult::failed(Failure::Busy), cx);
 }
 

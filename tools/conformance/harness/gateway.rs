@@ -225,6 +225,16 @@ impl Bench {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// The gateway's own command about a subscriber, which goes on while the peers do.
+    pub fn command_about(&self, command: &str, number: &str, arguments: &[&str]) -> Child {
+        let mut asked = Command::new(env!("CARGO_BIN_EXE_ipsmgw"));
+        asked
+            .args([command, number, "--json", "--socket"])
+            .arg(self.place.join("admin.sock"))
+            .args(arguments);
+        asked.stdout(process::Stdio::piped()).spawn().unwrap()
+    }
+
     fn asked(&self, subject: &str) -> Value {
         let mut socket = UnixStream::connect(self.place.join("admin.sock")).unwrap();
         let request = format!("GET /v1/{subject} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n");

@@ -226,6 +226,39 @@ fn p_8_2_2_preconfigured() {
     isolated(GUARD, |bench| ends(bench, "preconfigured", true));
 }
 
+/// Steps 1 to 4 because an operator says so: the command waits for step 3, and says what came of it.
+#[test]
+fn p_8_2_2_an_operator_ends_the_registration() {
+    isolated(Options { r1: ATM, r1_answer_ms: 15_000, ..DIGEST }, |bench| {
+        let (mut hlr, mut phone) = (Hlr::default(), Phone::new(1000));
+        registered(bench, &mut hlr, &mut phone, 600);
+        let mut command = bench.command_about("deregister", &phone.ue.msisdn, &[]);
+        let asked = bench.expect_asked();
+        assert_tells(&asked, ATM, &phone.ue.imsi, false);
+        bench.assert_silent();
+        assert!(command.try_wait().unwrap().is_none(), "the HLR has not answered");
+        bench.hlr_agrees(&asked);
+        let message = bench.expect_message();
+        assert_informs(&message, &phone, "deactivated");
+        bench.answer(&message, "200 OK");
+        let said = command.wait_with_output().unwrap();
+        assert!(said.status.success(), "{said:?}");
+        let said: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+        assert_eq!(
+            (&said["deregister"]["outcome"], &said["deregister"]["bindings"]),
+            (&"done".into(), &1.into())
+        );
+        assert_gone(bench, &phone);
+        let said = bench.command_about("why", &phone.ue.imsi, &["--imsi"]).wait_with_output().unwrap();
+        let said: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+        let told = &said["why"]["hlr"][0]["told"];
+        assert_eq!((&told["what"], &told["answer"]), (&"deregistered".into(), &"agreed".into()));
+        // Who is gone was refused a message, and has had none.
+        assert_eq!(said["why"]["messages"]["delivered"][0]["outcome"], "failed");
+        bench.assert_silent();
+    });
+}
+
 /// Within the guard time the mapping lives on (G-8), and who renews in time is not ended.
 #[test]
 fn g_8_the_association_lives_as_long_as_the_registration_and_its_guard_time() {

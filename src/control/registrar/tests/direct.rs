@@ -65,7 +65,7 @@ fn password(user: &str) -> String {
 }
 
 /// A registrar whose UEs authenticate like this.
-fn of_ues(authentication: &str) -> Registrar {
+pub(super) fn of_ues(authentication: &str) -> Registrar {
     let directory = std::env::temp_dir().join(format!(
         "ipsmgw-passwords-{}-{:?}",
         std::process::id(),
@@ -89,7 +89,7 @@ fn of_ues(authentication: &str) -> Registrar {
 }
 
 /// A UE's REGISTER for `to`, without credentials.
-fn of_ue(to: &str) -> RegisterRequest {
+pub(super) fn of_ue(to: &str) -> RegisterRequest {
     let mut request = request(to);
     request.registrant = Registrant::Ue(UeRegister {
         to: to.into(),
@@ -115,7 +115,7 @@ fn ue(request: &mut RegisterRequest) -> &mut UeRegister {
 }
 
 /// What becomes of a REGISTER.
-fn send(registrar: &mut Registrar, now: Time, request: RegisterRequest) -> RegisterOutcome {
+pub(super) fn send(registrar: &mut Registrar, now: Time, request: RegisterRequest) -> RegisterOutcome {
     let mut out = Outbox::new();
     registrar.handle(now, ToControl::Register(Box::new(request)), &mut out);
     registrar.assert_invariants();
