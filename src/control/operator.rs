@@ -96,6 +96,15 @@ fn told(ended: Deregistered) -> Value {
             ),
             None,
         ),
+        Deregistered::NotLoaded => {
+            ("not_loaded", 0, Some("registrations are still being restored after the start: ask again"), None)
+        }
+        Deregistered::NotKept { bindings } => (
+            "not_kept",
+            bindings,
+            Some("the store of registrations does not write: what ends now comes back with the next start"),
+            None,
+        ),
     };
     json!({ "outcome": outcome, "bindings": bindings, "cause": cause, "map_error": error })
 }

@@ -174,6 +174,26 @@ pub enum Deregistered {
     },
     /// Nobody is registered under that number.
     Unknown,
+    /// Whether somebody is registered under that number is not known yet: registrations are being restored.
+    NotLoaded,
+    /// The store of registrations does not write: what has ended would come back with the next start.
+    NotKept {
+        /// How many bindings have ended all the same.
+        bindings: usize,
+    },
+}
+
+impl Deregistered {
+    fn bindings(self) -> usize {
+        match self {
+            Self::Done { bindings, .. }
+            | Self::Late { bindings }
+            | Self::Refused { bindings, .. }
+            | Self::Superseded { bindings }
+            | Self::NotKept { bindings } => bindings,
+            Self::Unknown | Self::NotLoaded => 0,
+        }
+    }
 }
 
 impl Registrar {
@@ -278,7 +298,13 @@ impl Registrar {
     /// with it. What becomes of it comes out of [`Registrar::poll_deregistered`] under `number`.
     pub fn deregister(&mut self, now: Time, whom: Whom, number: u64, out: &mut super::Outbox) {
         match self.of_whom(whom).map(|subscriber| subscriber.id()) {
+            _ if self.refuses_to_end(now) => {
+                self.deregistered.push_back((number, Deregistered::NotKept { bindings: 0 }));
+            }
             Some(id) => self.end_of_operator(now, id, number),
+            None if !self.is_loaded(self.imsi_of(whom)) => {
+                self.deregistered.push_back((number, Deregistered::NotLoaded));
+            }
             None => self.stop_joining(now, whom, number),
         }
         self.finish(now, out);
@@ -288,7 +314,8 @@ impl Registrar {
         let Some(subscriber) = self.writer.get(id) else { return };
         let record = subscriber.record();
         let (imsi, network) = (record.imsi(), record.binding(0).map(|binding| binding.network));
-        let identities: Vec<Identity> = record.identities().collect();
+        let (identities, bindings): (Vec<Identity>, _) =
+            (record.identities().collect(), record.bindings().len());
         let party = network.and_then(|network| self.party(network, imsi));
         if let Some(party) = party {
             self.withdraw_those(now, party, |waiter| matches!(waiter, Waiter::Join(_)));
@@ -296,11 +323,8 @@ impl Registrar {
         if let Some(network) = network {
             self.unwatch(now, network, &identities);
         }
-        let mut bindings = 0;
-        while self.writer.get(id).is_some_and(|it| it.record().binding(0).is_some()) {
-            self.end(now, id, 0, Some("deactivated"));
-            bindings += 1;
-        }
+        // From behind: one that can't be removed for want of room has ended all the same, and stays where it is.
+        (0..bindings).rev().for_each(|at| self.end(now, id, at, Some("deactivated")));
         self.counts.ended_by_operator += bindings as u64;
         tracing::info!(?imsi, bindings, "de-registered by an operator");
         self.tell_for_operator(now, party, number, bindings);
@@ -342,8 +366,12 @@ impl Registrar {
         self.deregistered.push_back((number, ended));
     }
 
-    /// What has become of a de-registration that an operator asked for, under its number.
+    /// What has become of a de-registration that an operator asked for, under its number, once that is durable.
     pub fn poll_deregistered(&mut self) -> Option<(u64, Deregistered)> {
-        self.deregistered.pop_front()
+        let journal = &self.writer.journal;
+        let is_kept = journal.is_kept(self.settling.operators.front()?.0)?;
+        let (_, number, ended) = self.settling.operators.pop_front()?;
+        let not_kept = Deregistered::NotKept { bindings: ended.bindings() };
+        Some((number, if is_kept { ended } else { not_kept }))
     }
 }

@@ -5,6 +5,7 @@
 
 use super::journal::{Done, Journal, Name, OwedRow, RowKey, STATES, State, WatchedRow};
 use super::kept::is_same_but_time;
+use super::operator::Deregistered;
 use super::reg_event::Watched;
 use super::{Joining, Outbox, Party, Registrar};
 use crate::base::Time;
@@ -14,6 +15,7 @@ use crate::gateway::mailbox::{RegisterOutcome, RegisterRequest, Registrant, ToWo
 use crate::ident::WorkerId;
 use crate::subscriber::{Binding, Published};
 use ahash::AHashMap;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What an answer waits for.
@@ -29,6 +31,8 @@ pub(super) enum Awaited {
 pub(super) struct Settling {
     pub(super) answers: Vec<(Awaited, WorkerId, Box<RegisterOutcome>)>,
     pub(super) sends: Vec<(WorkerId, ToWorker)>,
+    /// What operators are told of their de-registrations, and the mark up to which that has to be durable.
+    pub(super) operators: VecDeque<(u64, u64, Deregistered)>,
     /// What HLRs are yet to be told, as the store has it or will.
     pub(super) owed: AHashMap<Party, bool>,
     /// Whether what refreshes have changed is to be written too.
@@ -113,6 +117,9 @@ impl Registrar {
             RowKey::Subscriber(_) => None,
         };
         writer.flush(now, is_behind_due, told, other);
+        let mark = self.writer.journal.mark();
+        let ended = self.deregistered.drain(..).map(|(number, ended)| (mark, number, ended));
+        self.settling.operators.extend(ended);
         let (mut done, mut refused) = (vec![], vec![]);
         for (awaited, worker, outcome) in core::mem::take(&mut self.settling.answers) {
             let rows = match &awaited {

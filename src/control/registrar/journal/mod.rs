@@ -289,6 +289,22 @@ impl Journal {
         }
     }
 
+    /// What [`Journal::is_kept`] is asked later: whether everything is durable that was written until now.
+    pub(super) fn mark(&self) -> u64 {
+        if self.changed.is_empty() { self.last } else { u64::MAX }
+    }
+
+    /// Whether everything up to a mark is durable, or never will be for certain; `None`: not yet.
+    pub(super) fn is_kept(&self, mark: u64) -> Option<bool> {
+        match self.state {
+            State::Off => Some(true),
+            State::Open if mark <= self.durable => Some(true),
+            // There was no room to write it.
+            State::Open => (mark == u64::MAX).then_some(false),
+            State::Fenced => Some(mark <= self.durable),
+        }
+    }
+
     /// An operation for an HLR, which comes out of [`Journal::poll_send`] when everything is durable that was written until now.
     pub(super) fn send(&mut self, worker: WorkerId, operation: ToWorker) {
         self.sends.push_back((self.last, worker, operation));

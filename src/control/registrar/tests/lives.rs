@@ -3,6 +3,7 @@
 use super::Said as _;
 use super::reg_event::{Bench, IMSI, MAX, Said, max, watching};
 use super::*;
+use crate::control::registrar::operator::{Deregistered, Whom};
 use crate::control::store::engine::{Failure, Meta};
 use crate::control::store::{Kind, Report, Row, prefix};
 use crate::subscriber::Loading;
@@ -283,6 +284,37 @@ fn a_store_that_has_failed_confirms_nothing_new_and_refreshes_go_on() {
     assert!(found(&reader, "sip:bob@home1.net").is_none() && registrar.poll_write().is_none());
     registrar.on_report(NOW, Report::Failed(Failure("its thread has ended".into())), &mut out);
     registrar.assert_invariants();
+}
+
+#[test]
+fn an_end_that_an_operator_asks_for_is_durable_before_he_hears_of_it() {
+    let mut disk = Disk::new();
+    let (mut registrar, _reader, _) = disk.life();
+    let end = |registrar: &mut Registrar, question: u64| {
+        let whom = Whom::Imsi(imsi(OF_ALICE));
+        registrar.deregister(NOW, whom, question, &mut Outbox::new());
+        registrar.assert_invariants();
+        registrar.poll_deregistered()
+    };
+    assert_eq!(end(&mut registrar, 1), Some((1, Deregistered::NotLoaded)));
+    disk.load(&mut registrar);
+    assert_eq!(end(&mut registrar, 2), Some((2, Deregistered::Unknown)));
+    assert_eq!(say(&mut registrar, NOW, request(ALICE)), None);
+    disk.sync(&mut registrar);
+    assert_eq!(end(&mut registrar, 3), None);
+    assert_eq!(disk.count(Kind::Subscriber), 1);
+    disk.sync(&mut registrar);
+    let done = Deregistered::Done { bindings: 1, told: false };
+    assert_eq!(registrar.poll_deregistered(), Some((3, done)));
+    assert_eq!(disk.count(Kind::Subscriber), 0);
+    // The disk fails while he waits; whoever asks later is refused before anything ends.
+    say(&mut registrar, NOW, request(ALICE));
+    disk.sync(&mut registrar);
+    assert_eq!(end(&mut registrar, 4), None);
+    let failed = Report::Failed(Failure("Input/output error".into()));
+    registrar.on_report(NOW, failed, &mut Outbox::new());
+    assert_eq!(registrar.poll_deregistered(), Some((4, Deregistered::NotKept { bindings: 1 })));
+    assert_eq!(end(&mut registrar, 5), Some((5, Deregistered::NotKept { bindings: 0 })));
 }
 
 #[test]
