@@ -39,7 +39,7 @@ impl Index {
     pub(super) fn new(capacity: usize, records: usize) -> Self {
         let least = (capacity * 3).div_ceil(FILLED * ENTRIES) + 1;
         // No factor below the number of homes, so that all homes of a key are different buckets.
-        let is_fit = |count: &usize| [2, 3, 5, 7].iter().all(|factor| count % factor != 0);
+        let is_fit = |count: &usize| [2, 3, 5, 7].iter().all(|factor| !count.is_multiple_of(*factor));
         let buckets = (least.max(HOMES as usize)..).find(is_fit).unwrap_or(least);
         let bits = usize::BITS - records.leading_zeros();
         Self { buckets: Pages::new(buckets), capacity, bits, used: AtomicUsize::new(0) }
