@@ -89,7 +89,7 @@ impl Disk {
             registrar.on_report(now, Report::Loaded, out);
             return None;
         };
-        for kind in [Kind::Owed, Kind::Subscriber] {
+        for kind in [Kind::Owed, Kind::Ended, Kind::Subscriber] {
             registrar.on_report(now, Report::Rows(self.rows_of(kind, shard)), out);
         }
         registrar.on_report(now, Report::Shard(shard), out);

@@ -311,6 +311,7 @@ impl Registrar {
         if now >= self.next_sweep {
             self.next_sweep = now + SWEEP;
             self.sweep(now);
+            self.ended.forget(now);
             self.settling.is_behind_due = true;
         }
         self.settle_late(now);

@@ -4,7 +4,7 @@
 //! come again. A binding lives for as long again as it was granted, counted from now, since a refresh may have been lost.
 
 use super::JournalLimits;
-use super::journal::{Journal, Networks, OwedRow, RowKey, SubscriberRow, WatchedRow, read_key};
+use super::journal::{EndedRow, Journal, Networks, OwedRow, RowKey, SubscriberRow, WatchedRow, read_key};
 use super::reg_event::Watched;
 use super::{Party, Registrar};
 use crate::base::{SipKey, Time};
@@ -65,6 +65,12 @@ impl Registrar {
         }
     }
 
+    /// Whether everything has been restored.
+    #[must_use]
+    pub fn is_restored(&self) -> bool {
+        self.restoring.loading.is_done()
+    }
+
     /// Whether it is known if a subscriber is registered. If not, that is counted, and who asks gets 503.
     pub(super) fn is_loaded(&mut self, imsi: Option<Imsi>) -> bool {
         let loading = &self.restoring.loading;
@@ -90,6 +96,10 @@ impl Registrar {
                     .map(|it| self.restore_subscriber(now, row, it)),
                 Some(RowKey::Watched(watched)) => WatchedRow::read(value, watched, self.workers)
                     .map(|it| self.restore_watched(now, watched, it)),
+                Some(RowKey::Ended(whose)) => EndedRow::read(value).map(|row| {
+                    self.writer.journal.counts.restored_ended += 1;
+                    self.ended.restore(now, whose, row.cseq);
+                }),
             });
             if restored.is_err() {
                 self.writer.journal.counts.rows_unreadable += 1;

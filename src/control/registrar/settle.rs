@@ -3,7 +3,7 @@
 //! A registration and a de-registration are answered 2xx when they are in the store. What a refresh changes is written behind
 //! its answer, since what is restored lives for as long again as it was granted.
 
-use super::journal::{Done, Journal, Name, OwedRow, RowKey, STATES, State, WatchedRow};
+use super::journal::{Done, EndedRow, Journal, Name, OwedRow, RowKey, STATES, State, WatchedRow};
 use super::kept::is_same_but_time;
 use super::operator::Deregistered;
 use super::reg_event::Watched;
@@ -88,11 +88,17 @@ impl Registrar {
         self.writer.journal.poll_write()
     }
 
+    /// Records that are not durable yet.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.writer.journal.unacknowledged()
+    }
+
     /// Makes records of what the call has changed, and lets go what waits for nothing.
     pub(super) fn settle(&mut self, now: Time) {
         self.note_changes();
         let is_behind_due = core::mem::take(&mut self.settling.is_behind_due);
-        let Self { writer, r1, holding, settling, calendar, .. } = self;
+        let Self { writer, r1, holding, settling, calendar, ended, .. } = self;
         let told = |record: Published<'_>| {
             let first = record.binding(0).map(|binding| binding.network);
             let party = first.zip(record.imsi()).map(|(network, imsi)| Party { network, imsi });
@@ -114,6 +120,7 @@ impl Registrar {
             RowKey::Watched(watched) => {
                 holding.get(*watched).map(|(request, known)| WatchedRow::write(sequence, request, known))
             }
+            RowKey::Ended(whose) => ended.get(whose).map(|cseq| EndedRow { cseq }.write(sequence)),
             RowKey::Subscriber(_) => None,
         };
         writer.flush(now, is_behind_due, told, other);
@@ -146,6 +153,8 @@ impl Registrar {
     fn note_changes(&mut self) {
         if !self.is_kept() {
             self.r1.changed.clear();
+            self.ended.changed.clear();
+            self.ended.forgotten.clear();
             return self.holding.changed.clear();
         }
         for party in core::mem::take(&mut self.r1.changed) {
@@ -167,6 +176,12 @@ impl Registrar {
         }
         for watched in core::mem::take(&mut self.holding.changed) {
             self.writer.journal.change(RowKey::Watched(watched));
+        }
+        for whose in core::mem::take(&mut self.ended.changed) {
+            self.writer.journal.change(RowKey::Ended(whose));
+        }
+        for whose in core::mem::take(&mut self.ended.forgotten) {
+            self.writer.journal.change_behind(RowKey::Ended(whose));
         }
     }
 

@@ -4,6 +4,7 @@ use super::examine::examine;
 use super::{Kind, Row, Write};
 use crate::codec::Reader;
 use crate::codec::crc32c::crc32c;
+use fjall::config::{BlockSizePolicy, FilterPolicy};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
@@ -65,6 +66,10 @@ pub struct Fjall {
 
 /// The engine's own cache: rows are read once, at the start.
 const CACHE: u64 = 8 << 20;
+/// Octets of a block of a table: all of them are read, one after the other, and hardly any row alone.
+const BLOCK: u32 = 32 << 10;
+/// So much is in memory, and in a file of the journal, before it is moved to tables.
+const MEMTABLE: u64 = 64 << 20;
 
 impl Fjall {
     /// Opens the engine in the directory `path`, which is made if it is not there, for its owner alone.
@@ -72,6 +77,11 @@ impl Fjall {
     /// # Errors
     /// It can't be opened.
     pub fn open(path: &Path) -> Result<Self, Failure> {
+        Self::open_with(path, MEMTABLE)
+    }
+
+    /// The same with so much in memory before it is moved to tables.
+    pub(super) fn open_with(path: &Path, memtable: u64) -> Result<Self, Failure> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         // Who is registered from where is nobody else's business, whoever made the directory.
         std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
@@ -80,7 +90,13 @@ impl Fjall {
         let confirmed = witness.read()?;
         let in_journal = examine(path)?;
         let database = Database::builder(path).worker_threads(1).cache_size(CACHE).open()?;
-        let rows = database.keyspace("registrations", KeyspaceCreateOptions::default)?;
+        let options = || {
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(memtable)
+                .data_block_size_policy(BlockSizePolicy::all(BLOCK))
+                .filter_policy(FilterPolicy::disabled())
+        };
+        let rows = database.keyspace("registrations", options)?;
         let engine = Self { database, rows, witness };
         let last = engine.get(&SEQUENCE)?.and_then(|span| read_span(&span)).map(|(_, last)| last);
         if in_journal.is_some() && in_journal != last || last < confirmed {

@@ -60,8 +60,8 @@ pub(super) fn examine(directory: &Path) -> Result<Option<u64>, Failure> {
         let octets = read(&path)?;
         let is_last = files.peek().is_none();
         let end = follow(&octets, &mut followed).map_err(|at| damaged(&path, at, &followed))?;
-        let rest = octets.get(end..).unwrap_or_default();
-        if rest.iter().all(|octet| *octet == 0) {
+        let rest = without_zeros(octets.get(end..).unwrap_or_default());
+        if rest.is_empty() {
             continue;
         }
         if !is_last || has_batch(rest) {
@@ -70,6 +70,14 @@ pub(super) fn examine(directory: &Path) -> Result<Option<u64>, Failure> {
         cut(&path, end)?;
     }
     Ok(followed.record)
+}
+
+/// What stands before the zeros of a file that has not been filled, in whole pages.
+fn without_zeros(octets: &[u8]) -> &[u8] {
+    const PAGE: [u8; 4096] = [0; 4096];
+    let is_zero = |page: &[u8]| PAGE.starts_with(page);
+    let pages = octets.chunks(PAGE.len()).rposition(|page| !is_zero(page)).map_or(0, |last| last + 1);
+    octets.get(..pages * PAGE.len()).unwrap_or(octets)
 }
 
 fn damaged(path: &Path, at: usize, followed: &Followed) -> Failure {

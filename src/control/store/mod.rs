@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use tokio::sync::mpsc;
 
-/// What a row is about: the first octet of its key, which decides the order of restoring within a shard.
+/// What a row is about: the first octet of its key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum Kind {
@@ -32,6 +32,8 @@ pub enum Kind {
     Subscriber = 2,
     /// Whose registration state is watched.
     Watched = 3,
+    /// A de-registration of late.
+    Ended = 4,
 }
 
 /// A row: its key, which begins with kind and shard, and its value.

@@ -41,7 +41,10 @@ pub(super) fn run(mut engine: Box<dyn Engine>, writes: &Receiver<Write>, reports
     }
 }
 
-/// Gives back what is there: of each shard what is owed, then subscribers, and behind all shards who is watched.
+/// What is given back of each shard, in this order; behind all shards who is watched.
+const OF_A_SHARD: [Kind; 3] = [Kind::Owed, Kind::Ended, Kind::Subscriber];
+
+/// Gives back what is there.
 #[derive(Default)]
 struct Loader {
     /// Which part comes next, or is being given.
@@ -52,11 +55,13 @@ struct Loader {
 impl Loader {
     /// The kind and shard of a part, and whether the shard ends with it.
     fn part(&self) -> Option<(Kind, u8, bool)> {
-        let of_shards = 2 * SHARDS;
-        match self.part {
-            at if at < of_shards && at.is_multiple_of(2) => Some((Kind::Owed, (at / 2) as u8, false)),
-            at if at < of_shards => Some((Kind::Subscriber, (at / 2) as u8, true)),
-            at => u8::try_from(at - of_shards).ok().map(|shard| (Kind::Watched, shard, false)),
+        let (shard, which) = (self.part / OF_A_SHARD.len(), self.part % OF_A_SHARD.len());
+        match (u8::try_from(shard), OF_A_SHARD.get(which)) {
+            (Ok(shard), Some(kind)) => Some((*kind, shard, which + 1 == OF_A_SHARD.len())),
+            _ => {
+                let shard = u8::try_from(self.part - OF_A_SHARD.len() * SHARDS);
+                shard.ok().map(|shard| (Kind::Watched, shard, false))
+            }
         }
     }
 
@@ -89,7 +94,8 @@ impl Loader {
             match failure {
                 Some(failure) => {
                     // What is owed can't be told apart from what is not: the shard's subscribers are not given either.
-                    self.part += usize::from(kind == Kind::Owed);
+                    self.part =
+                        self.part.next_multiple_of(if kind == Kind::Watched { 1 } else { OF_A_SHARD.len() });
                     reports.blocking_send(Report::Unreadable(shard, failure)).ok()?;
                 }
                 None if is_end => reports.blocking_send(Report::Shard(shard)).ok()?,

@@ -166,6 +166,7 @@ impl World {
         }
         let mut world = Self { simulation, gateway, core, associations, users, keeps };
         world.until_active();
+        world.until("the store is read", |world| world.registrar(world.gateway).is_restored());
         for user in 0..users {
             world.on_core(|core, now, cx| core.register(now, user, 3600, cx));
             world.pass(Duration::from_micros(10));

@@ -10,6 +10,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
+use super::ended::Whose;
 use super::r1::Party;
 use super::reg_event::Watched;
 use crate::base::{Time, counts};
@@ -17,7 +18,7 @@ use crate::control::store::{Change, Write};
 use crate::gateway::mailbox::{RegisterOutcome, ToWorker};
 use crate::ident::{Identity, Imsi, Msisdn, WorkerId};
 use ahash::{AHashMap, AHashSet};
-pub(super) use row::{Networks, OwedRow, SubscriberRow, WatchedRow, key_of, read_key};
+pub(super) use row::{EndedRow, Networks, OwedRow, SubscriberRow, WatchedRow, key_of, read_key};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ counts! {
         restored_owed,
         /// Watched identities restored: their subscriptions are asked for anew.
         restored_watched,
+        /// De-registrations of late restored: a REGISTER that they have overtaken brings back nothing.
+        restored_ended,
         /// Rows that could not be read.
         rows_unreadable,
         /// Shards that could not be read: their subscribers are refused for a while, and never absent.
@@ -75,6 +78,8 @@ pub(super) enum RowKey {
     Owed(Party),
     /// Whose registration state is watched.
     Watched(Watched),
+    /// A de-registration of late.
+    Ended(Whose),
 }
 
 /// How much may wait for the disk, and for how long.

@@ -116,6 +116,13 @@ pub(crate) fn key_of(row: &RowKey, networks: &Networks) -> Box<[u8]> {
             key.u16(networks.stored(watched.network));
             key.identity(Some(watched.identity));
         }
+        RowKey::Ended((imsi, name, call)) => {
+            key.u8(Kind::Ended as u8);
+            key.u8(imsi.map_or_else(|| Loading::shard_of(&name.to_be_bytes()), Loading::shard_of_imsi));
+            key.digits(imsi.map(Imsi::digits));
+            key.u64(*name);
+            key.u64(*call);
+        }
     }
     key.0.into()
 }
@@ -142,6 +149,10 @@ pub(crate) fn read_key(key: &[u8], networks: &Networks) -> Result<Option<RowKey>
                 let network = networks.served(key.u16()?);
                 let identity = identity(key)??;
                 network.map(|network| RowKey::Watched(Watched { network, identity }))
+            }
+            kind if kind == Kind::Ended as u8 => {
+                let imsi = digits(key)?.map(|digits| Imsi::new(digits).ok_or(())).transpose().ok()?;
+                Some(RowKey::Ended((imsi, word(key)?, word(key)?)))
             }
             _ => return None,
         })
@@ -328,6 +339,28 @@ impl OwedRow {
             Some(wanted @ 0..=1) => Ok(Self { wanted: wanted == 1 }),
             _ => Err(Unreadable),
         }
+    }
+}
+
+/// A de-registration of late.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct EndedRow {
+    /// CSeq: what is older than that comes too late.
+    pub(crate) cseq: u32,
+}
+
+impl EndedRow {
+    pub(crate) fn write(self, sequence: u64) -> Box<[u8]> {
+        let mut row = Octets::default();
+        row.u64(sequence);
+        row.u32(self.cseq);
+        row.0.into()
+    }
+
+    pub(crate) fn read(row: &[u8]) -> Result<Self, Unreadable> {
+        let mut row = Reader::new(row);
+        let read = word(&mut row).and_then(|_| row.u32());
+        read.filter(|_| row.is_empty()).map(|cseq| Self { cseq }).ok_or(Unreadable)
     }
 }
 

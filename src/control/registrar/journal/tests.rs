@@ -127,6 +127,8 @@ fn keys_name_rows_and_are_read_again() {
         RowKey::Subscriber(Name::Identity(identity("sip:a@home1.net"))),
         RowKey::Owed(party),
         RowKey::Watched(watched),
+        RowKey::Ended((Some(imsi), 7, u64::MAX)),
+        RowKey::Ended((None, 0, 8)),
     ];
     for row in rows {
         let key = key_of(&row, &networks());
@@ -142,6 +144,8 @@ fn keys_name_rows_and_are_read_again() {
         assert_eq!(OwedRow::read(&OwedRow { wanted }.write(1)).unwrap(), OwedRow { wanted });
     }
     assert!(OwedRow::read(&[0; 8]).is_err() && OwedRow::read(&[2; 9]).is_err());
+    assert_eq!(EndedRow::read(&EndedRow { cseq: 9 }.write(1)).unwrap(), EndedRow { cseq: 9 });
+    assert!(EndedRow::read(&[0; 11]).is_err() && EndedRow::read(&[0; 13]).is_err());
 }
 
 #[test]
