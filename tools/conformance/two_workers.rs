@@ -460,11 +460,15 @@ fn a_gateway_that_keeps_registrations_comes_back_with_everybody() {
     let (mut early, mut in_time) = (0, 0);
     for life in 0..6 {
         // Every other life reads so slowly that messages come before everybody is there.
-        world.disk_read = Duration::from_millis(if life % 2 == 0 { 100 } else { 0 });
+        let is_slow = life % 2 == 0;
+        world.disk_read = Duration::from_millis(if is_slow { 100 } else { 0 });
         let pause = world.chance(5_000);
         world.pass(Duration::from_micros(pause));
         world.crash();
         world.until_active();
+        if !is_slow {
+            world.until("the store is read", |world| world.registrar(world.gateway).is_restored());
+        }
         let all: Vec<u32> =
             (0..USERS).map(|user| world.on_core(|core, now, cx| core.forward(now, user, cx))).collect();
         let sent: Vec<u32> =

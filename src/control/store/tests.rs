@@ -1,5 +1,7 @@
 //! The store over an engine with faults, and over fjall on a disk that loses what was not synchronised.
 
+mod power;
+
 use super::engine::{Engine, Fjall};
 use super::examine::examine;
 use super::faulty::Faulty;
