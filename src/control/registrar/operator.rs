@@ -297,6 +297,7 @@ impl Registrar {
     /// 8.2.2 steps 1 to 4 because an operator says so: every binding of a subscriber ends, and a registration that is under way
     /// with it. What becomes of it comes out of [`Registrar::poll_deregistered`] under `number`.
     pub fn deregister(&mut self, now: Time, whom: Whom, number: u64, out: &mut super::Outbox) {
+        self.writer.now = now;
         match self.of_whom(whom).map(|subscriber| subscriber.id()) {
             _ if self.refuses_to_end(now) => {
                 self.deregistered.push_back((number, Deregistered::NotKept { bindings: 0 }));
