@@ -11,12 +11,13 @@ from pathlib import Path
 
 import lab as labs
 import stage as stages
-from restart_judge import SETTLE, RestartJudge
+from restart_judge import GATEWAY, SETTLE, RestartJudge
 
 HERE = Path(__file__).resolve().parent
 # What a REGISTER waits for the disk at most, by default, and what it may take beyond that on a machine that is busy.
 WAIT, BUSY = 2.0, 1.5
 SHORT, LONG = 1_000, 6_000
+T1, T2 = 0.5, 4.0
 # Octets of the disk that is too small, and how much of them are left.
 SMALL, LEFT = 8 << 20, 16 << 10
 FAILED = b"the store of registrations has failed"
@@ -40,8 +41,8 @@ class DiskJudge(RestartJudge):
         new.rename(self.faults)
 
     async def ask(self, ues, asks):
-        """REGISTERs of these, all at once; each one's status, and when it came."""
-        began, seen = time.monotonic(), {}
+        """REGISTERs of these, all at once, and again by Timer E of RFC 3261; each one's status, and when it came."""
+        began, seen, sent = time.monotonic(), {}, {}
         everybody = asyncio.Event()
         for ue in ues:
             core = self.cores[ue.network]
@@ -57,8 +58,18 @@ class DiskJudge(RestartJudge):
                 # The gateway has begun what it has not confirmed.
                 ue.registered = None
             headers = [f"Contact: <{core.uri}>", f"Expires: {0 if asks == 'leave' else 600000}"]
-            core.ask("REGISTER", stages.GATEWAY_URI[ue.network], core.uri, ue.identity, done, headers)
-        await asyncio.wait_for(everybody.wait(), SETTLE)
+            _, sent[ue] = core.ask("REGISTER", stages.GATEWAY_URI[ue.network], core.uri, ue.identity, done, headers)
+        pause = T1
+        while not everybody.is_set():
+            try:
+                await asyncio.wait_for(everybody.wait(), pause)
+            except asyncio.TimeoutError:
+                missing = sent.keys() - seen.keys()
+                if time.monotonic() > began + SETTLE:
+                    raise TimeoutError(f"{len(missing)} of {len(sent)} have no answer after {SETTLE} s") from None
+                for ue in missing:
+                    self.cores[ue.network].transport.sendto(sent[ue], GATEWAY)
+                pause = min(2 * pause, T2)
         return seen
 
     def among(self, network, registered, count):
