@@ -98,7 +98,7 @@ fn compare(reader: &Reader, n: u64, expected: Option<&Whole>) {
 
 #[test]
 fn agrees_with_a_map_of_whole_records() {
-    for seed in 0..if cfg!(miri) { 1 } else { 8 } {
+    for seed in 0..if cfg!(miri) { 1 } else { 4 } {
         let room = TableConfig { identities: 90, details: 150, addresses: 200, ..config(40, 1) };
         let (mut writer, mut readers) = table(&room);
         let (mut model, mut random) = (HashMap::<u64, Whole>::new(), Random(seed));
