@@ -11,7 +11,7 @@ from pathlib import Path
 
 import lab as labs
 import stage as stages
-from restart_judge import GATEWAY, SETTLE, RestartJudge
+from restart_judge import GATEWAY, SETTLE, START, RestartJudge
 
 HERE = Path(__file__).resolve().parent
 # What a REGISTER waits for the disk at most, by default, and what it may take beyond that on a machine that is busy.
@@ -20,7 +20,7 @@ SHORT, LONG = 1_000, 6_000
 T1, T2 = 0.5, 4.0
 # Octets of the disk that is too small, and how much of them are left.
 SMALL, LEFT = 8 << 20, 16 << 10
-FAILED = b"the store of registrations has failed"
+FAILED, AGAIN = b"the store of registrations has failed", b"the store of registrations writes again"
 
 
 class DiskJudge(RestartJudge):
@@ -90,27 +90,29 @@ class DiskJudge(RestartJudge):
     async def sound(self):
         self.answers("a disk that is sound: who registers", await self.ask(self.among(0, False, 200), "register"), 200, 0, WAIT + BUSY)
 
+    async def during(self, stall, ues):
+        """REGISTERs of these, with which the disk has begun to stall for so long; what becomes of them."""
+        self.say(f"once {stall}")
+        asked = asyncio.create_task(self.ask(ues, "register"))
+        await labs.until("the disk stalls", lambda: not self.faults.read_text(), START)
+        return asked
+
     async def stalls(self):
         """A second, and everybody waits for it; several, and everybody is refused in time."""
-        self.say(f"once {SHORT}")
-        asked = asyncio.create_task(self.ask(self.among(0, False, 50), "register"))
-        await asyncio.sleep(0.2)
+        asked = await self.during(SHORT, self.among(0, False, 50))
         await self.refreshes("it stalls for a second")
         await self.sample(3)
         self.answers("it stalls for a second: who registers", await asked, 200, 0, SHORT / 1000 + BUSY)
         self.checks.equal("it stalls for a second: it did", self.faults.read_text(), "")
-        self.say(f"stall {LONG}")
         came, left = self.among(0, False, 50), self.among(0, True, 20)
-        first = asyncio.create_task(self.ask(came, "register"))
-        await asyncio.sleep(0.2)
+        first = await self.during(LONG, came)
         second = asyncio.create_task(self.ask(left, "leave"))
         await self.sample(3)
         self.answers("it stalls for long: who registers", await first, 503, WAIT - 0.1, WAIT + BUSY)
         self.answers("it stalls for long: who leaves", await second, 503, WAIT - 0.1, WAIT + BUSY)
         self.answers("it stalls for long: who comes later", await self.ask(self.among(0, False, 20), "register"), 503, 0, BUSY)
-        self.say("sound")
         # What was refused may have been written; whoever asks again is told.
-        await asyncio.sleep(LONG / 1000)
+        await labs.until("the store writes again", lambda: AGAIN in self.log.read_bytes(), LONG / 1000 + START)
         self.answers("it is sound again: who was refused", await self.ask(came, "register"), 200, 0, WAIT + BUSY)
         self.answers("it is sound again: who wanted to leave", await self.ask(left, "leave"), 200, 0, WAIT + BUSY)
 

@@ -1,6 +1,6 @@
 /* For the gateway by LD_PRELOAD: a disk whose journal stalls, or fails, as the file says that is named by DISK_FAULTS.
  *
- * "stall N": every fdatasync and fsync of a file that ends with .jnl takes N ms longer. "once N": the next one, and the file is emptied. "fail": the next one fails with EIO, and all that follow succeed, as
+ * "once N": the next fdatasync or fsync of a file that ends with .jnl takes N ms longer, and the file is emptied as it begins. "fail": the next one fails with EIO, and all that follow succeed, as
  * a kernel has it that has thrown the pages away; each of these is told in the file whose name has ".again" behind it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -46,12 +46,11 @@ static int faulty(int fd)
 		return 0;
 	ssize_t length = read(told, said, sizeof said - 1);
 	close(told);
-	if (length > 0 && strncmp(said, "stall ", 6) == 0) {
-		pause_for(atol(said + 6));
-	} else if (length > 0 && strncmp(said, "once ", 5) == 0) {
-		pause_for(atol(said + 5));
+	if (length > 0 && strncmp(said, "once ", 5) == 0) {
+		/* First, so that whoever waits for it sees when it begins. */
 		if (truncate(file, 0))
 			return 0;
+		pause_for(atol(said + 5));
 	} else if (length > 0 && strncmp(said, "fail", 4) == 0) {
 		failed = 1;
 		errno = EIO;
