@@ -22,6 +22,9 @@ use ipsmgw::subscriber::{self, AccessKind, AccessNetworkInfo, Binding, Record, T
 use measure::Figures;
 use messages::{MIX, mix};
 
+#[global_allocator]
+static ALLOCATOR: measure::Counting = measure::Counting;
+
 fn digits(text: &str) -> Digits {
     text.parse().expect("digits")
 }

@@ -1,6 +1,6 @@
 //! A restart of the gateway: from the store on the disk to the table of subscribers, on one core: `restore.*`.
 //!
-//! `IPSMGW_BINDINGS=N` restores N of them. A process of its own writes them, as REGISTERs of that many subscribers do; what is
+//! `IPSMGW_BINDINGS=N` restores N of them, `IPSMGW_STORE=DIRECTORY` from a store that is kept. A process of its own writes them, as REGISTERs of that many subscribers do; what is
 //! measured is another one, from opening the store to the last subscriber.
 
 #![allow(clippy::disallowed_methods)] // a benchmark reads the clock
@@ -14,17 +14,23 @@ use ipsmgw::control::registrar::{Outbox, Registrar};
 use ipsmgw::control::start::{self, Parts};
 use ipsmgw::control::store::{Opened, Store};
 use ipsmgw::control::subscribers::Subscribers;
-use ipsmgw::gateway::mailbox::{RegisterRequest, Registrant, ToControl};
+use ipsmgw::gateway::mailbox::{MapOutcome, RegisterRequest, Registrant, ToControl, ToWorker};
 use ipsmgw::ident::{Identity, WorkerId};
 use ipsmgw::io::memory::{MemoryIo, Pool, pair, views};
 use ipsmgw::stack::Deferred;
 use ipsmgw::subscriber::AccessNetworkInfo;
 use measure::Figures;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// That of the gateway.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How many are written and restored.
 const COUNT: &str = "IPSMGW_BINDINGS";
+/// Where they are kept for another run; without it they go.
+const STORE: &str = "IPSMGW_STORE";
 /// Where the process keeps them that writes them.
 const WRITES: &str = "IPSMGW_WRITES_BINDINGS";
 const NOW: Time = Time::from_millis(1_000);
@@ -55,7 +61,10 @@ mcc = "262"
 mnc = "01"
 gateway_title = "491710999001"
 scscf = [{{ uri = "sip:scscf.home1.net", address = "10.0.0.2:5060" }}]
-r1 = "preconfigured"
+r1 = "any_time_modification"
+hlr = [{{ title = "491710900000" }}]
+[timers]
+r1_per_second = 1000000
 [ss7]
 point_code = 100
 [[association]]
@@ -116,37 +125,49 @@ fn register(number: u64) -> RegisterRequest {
     }
 }
 
+/// Writes what is to be written, and carries out at once what the HLR is asked for.
+fn pass(registrar: &mut Registrar, store: &Store, now: Time, mut out: Outbox) {
+    while !out.is_empty() {
+        for (_, said) in core::mem::take(&mut out) {
+            if let ToWorker::Invoke(asked) = said {
+                let (operation, outcome) = (asked.operation, MapOutcome::Returned(vec![]));
+                registrar.handle(now, ToControl::Ended { operation, outcome }, &mut out);
+            }
+        }
+    }
+    while let Some(write) = registrar.poll_write() {
+        store.write(write).expect("room");
+    }
+}
+
 /// Takes what the store has to say until `done`.
-fn take(registrar: &mut Registrar, store: &mut Store, mut done: impl FnMut(&Registrar) -> bool) {
+fn take(registrar: &mut Registrar, store: &mut Store, now: Time, mut done: impl FnMut(&Registrar) -> bool) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let mut out = Outbox::new();
     while !done(registrar) {
         let report = runtime.block_on(store.report()).expect("the store goes on");
-        registrar.on_report(NOW, report, &mut out);
-        while let Some(write) = registrar.poll_write() {
-            store.write(write).expect("room");
-        }
-        out.clear();
+        let mut out = Outbox::new();
+        registrar.on_report(now, report, &mut out);
+        pass(registrar, store, now, out);
     }
 }
 
 /// So many subscribers register.
 fn write(store: &Path, count: u64) {
     let (mut registrar, mut store, thread) = gateway(store, count);
-    take(&mut registrar, &mut store, Registrar::is_restored);
-    let mut out = Outbox::new();
+    take(&mut registrar, &mut store, NOW, Registrar::is_restored);
+    let mut now = NOW;
     for number in 0..count {
-        registrar.handle(NOW, ToControl::Register(Box::new(register(number))), &mut out);
-        while let Some(write) = registrar.poll_write() {
-            store.write(write).expect("room");
-        }
-        out.clear();
+        // As many a second as HLRs may be told of.
+        now = NOW + Duration::from_micros(number);
+        let mut out = Outbox::new();
+        registrar.handle(now, ToControl::Register(Box::new(register(number))), &mut out);
+        pass(&mut registrar, &store, now, out);
         if registrar.unacknowledged() >= 4_096 {
-            take(&mut registrar, &mut store, |registrar| registrar.unacknowledged() < 2_048);
+            take(&mut registrar, &mut store, now, |registrar| registrar.unacknowledged() < 2_048);
         }
     }
-    take(&mut registrar, &mut store, |registrar| registrar.unacknowledged() == 0);
-    assert_eq!(registrar.summary().0, count as usize);
+    take(&mut registrar, &mut store, now, |registrar| registrar.unacknowledged() == 0);
+    assert_eq!((registrar.summary().0, registrar.differing()), (count as usize, 0));
     drop(store);
     thread.join().expect("the store ends well");
 }
@@ -166,20 +187,29 @@ fn main() {
     if !figures.wants("restore.") {
         return figures.finish();
     }
-    let store = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("restore-{}", std::process::id()));
+    let kept = std::env::var_os(STORE).map(PathBuf::from);
+    let own = || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("restore-{}", std::process::id()));
+    let store = kept.clone().unwrap_or_else(own);
     let program = std::env::current_exe().expect("a path");
-    let written = std::process::Command::new(program).env(WRITES, &store).status().expect("it begins");
-    assert!(written.success());
+    if !store.exists() {
+        let written = std::process::Command::new(program).env(WRITES, &store).status().expect("it begins");
+        assert!(written.success());
+    }
     let (before, began) = (resident(), Instant::now());
     let (mut registrar, mut rows, thread) = gateway(&store, count);
-    take(&mut registrar, &mut rows, Registrar::is_restored);
+    let opened = began.elapsed();
+    take(&mut registrar, &mut rows, NOW, Registrar::is_restored);
     let (took, memory) = (began.elapsed(), resident() - before);
     assert_eq!(registrar.summary().0, count as usize, "everybody is there");
     let context = format!("{count} subscribers with one binding each, two threads on one core");
+    figures.add("restore.opening_s", opened.as_secs_f64(), "s", &context);
+    figures.add("restore.whole_s", took.as_secs_f64(), "s", &context);
     figures.add("restore.bindings_per_s", count as f64 / took.as_secs_f64(), "bindings/s", &context);
     figures.add("restore.rss_bytes_per_binding", memory as f64 / count as f64, "octets", &context);
     drop(rows);
     thread.join().expect("the store ends well");
-    std::fs::remove_dir_all(store).expect("it goes");
+    if kept.is_none() {
+        std::fs::remove_dir_all(store).expect("it goes");
+    }
     figures.finish();
 }

@@ -18,6 +18,9 @@ use measure::Figures;
 use messages::{MIX, mix};
 use requests::Request;
 
+#[global_allocator]
+static ALLOCATOR: measure::Counting = measure::Counting;
+
 /// What the gateway takes from a request, each part checked: a message notes where its parts are, and those are taken here
 /// that the gateway asks for.
 struct Fields<'a> {

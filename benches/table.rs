@@ -16,6 +16,9 @@ use ipsmgw::subscriber::{
 use measure::Figures;
 use support::{BATCH, in_a_process, least, order, own, resident, sizes, tell, under_writes};
 
+#[global_allocator]
+static ALLOCATOR: measure::Counting = measure::Counting;
+
 fn msisdn(n: usize) -> Msisdn {
     support::number(n).to_string().parse().expect("a number")
 }

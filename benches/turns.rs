@@ -9,6 +9,9 @@ use core::time::Duration;
 use measure::{Figures, cost};
 use support::Pair;
 
+#[global_allocator]
+static ALLOCATOR: measure::Counting = measure::Counting;
+
 const USERS: u32 = 1000;
 /// Messages at a time: what a burst of 32 frames brings.
 const BATCH: u32 = 32;

@@ -10,7 +10,7 @@ use core::time::Duration;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::time::Instant;
 
-/// The system's allocator, counted.
+/// The system's allocator, counted: that of each benchmark whose allocations matter.
 pub struct Counting;
 
 thread_local! {
@@ -47,9 +47,6 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.dealloc(pointer, layout) }
     }
 }
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// What `run` takes: nanoseconds, and allocations of this thread.
 pub fn cost(run: impl FnOnce()) -> (u64, u64) {

@@ -100,6 +100,21 @@ impl Digits {
         self.0 & ((1 << LENGTH_SHIFT) - 1)
     }
 
+    /// At most 15 digits in a word: the first in the lowest nibble, and in the highest how many there are.
+    #[must_use]
+    #[inline]
+    pub const fn to_word(self) -> u64 {
+        self.to_nibbles() as u64 | (self.len() as u64) << 60
+    }
+
+    /// The digits of [`Digits::to_word`].
+    #[must_use]
+    #[inline]
+    pub fn from_word(word: u64) -> Option<Self> {
+        let (octets, count) = (word.to_le_bytes(), (word >> 60) as usize);
+        Self::from_packed(octets.get(..count.div_ceil(2))?, count % 2 == 1)
+    }
+
     /// The digit at `at`, from 0.
     #[must_use]
     pub const fn get(self, at: usize) -> Option<u8> {

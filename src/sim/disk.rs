@@ -99,7 +99,7 @@ impl Disk {
     fn rows_of(&self, kind: Kind, shard: u8) -> Vec<Row> {
         let first: Box<[u8]> = prefix(kind, shard).into();
         let its = self.rows.range(first..).take_while(|(key, _)| key.starts_with(&prefix(kind, shard)));
-        its.map(|(key, value)| (key.clone(), value.clone())).collect()
+        its.map(|(key, value)| (key[..].into(), value[..].into())).collect()
     }
 
     /// When it has something to say next.

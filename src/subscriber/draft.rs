@@ -1,12 +1,13 @@
 //! A record put into the words and octets in which it is published.
 
+use super::image::Image;
 use super::record::{AccessKind, Binding, Record};
 use super::store::{FINGERPRINT, IDENTITIES, IMSI, LINE, Line, MSISDN, SHAPE, load};
-use super::template::{Holes, Interned, Of, Templates, cut, pack};
+use super::template::{Holes, Interned, Of, Templates, cut};
 use core::net::{IpAddr, SocketAddr};
 
 /// Identities whose templates the line itself names.
-const IN_LINE: usize = 4;
+pub(super) const IN_LINE: usize = 4;
 
 /// The identities are in the octets, not in the line.
 pub(super) const FAR_IDENTITIES: u8 = 1;
@@ -31,8 +32,11 @@ pub(super) struct Shape {
 
 impl Shape {
     pub(super) fn of(line: &Line) -> Self {
-        let word = load(line, SHAPE).to_le_bytes();
-        let [private_low, private_high, identities, bindings, flags, set, ..] = word;
+        Self::from_word(load(line, SHAPE))
+    }
+
+    pub(super) fn from_word(word: u64) -> Self {
+        let [private_low, private_high, identities, bindings, flags, set, ..] = word.to_le_bytes();
         let private = u16::from_le_bytes([private_low, private_high]);
         Self { private, identities, bindings, flags, set }
     }
@@ -110,9 +114,39 @@ impl Draft {
         self.shape.named(self.identities).chain(self.numbers.iter().copied())
     }
 
+    /// The same of an image, and how many identities of the line lead to the subscriber by his numbers. `None`, and nothing is
+    /// taken, if there is no room for a template.
+    pub(super) fn of_image(
+        image: &Image<'_>,
+        templates: &Templates,
+        interned: &mut Interned,
+    ) -> Option<(Self, u8)> {
+        let list = interned.take_list(templates, image.list(), image.templates())?;
+        let mut shape = Shape { private: 0, ..image.shape() };
+        let (mut identities, mut near) = (0, 0);
+        for (at, number) in image.near().zip(list.numbers()) {
+            near += 1;
+            match at {
+                at if at < IN_LINE => identities |= u64::from(*number) << (16 * at),
+                _ => shape.private = *number,
+            }
+        }
+        let far = list.numbers().get(near..).unwrap_or_default();
+        let draft = Self {
+            shape,
+            octets: image.cells(far),
+            msisdn: image.word(0),
+            imsi: image.word(1),
+            fingerprint: image.word(2),
+            identities,
+            numbers: far.to_vec(),
+        };
+        Some((draft, list.leading))
+    }
+
     /// A record's words and octets. The templates that they name are taken.
     pub(super) fn new(record: &Record, templates: &Templates, interned: &mut Interned) -> Self {
-        let packed = |digits: Option<crate::ident::Digits>| digits.map_or(0, pack);
+        let packed = |digits: Option<crate::ident::Digits>| digits.map_or(0, crate::ident::Digits::to_word);
         let holes = Holes {
             msisdn: packed(record.msisdn().map(|it| it.digits())),
             imsi: packed(record.imsi().map(|it| it.digits())),

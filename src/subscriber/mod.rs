@@ -11,6 +11,7 @@
 //! templates ([`template`]).
 
 mod draft;
+mod image;
 mod index;
 mod joining;
 mod loading;
@@ -27,6 +28,7 @@ mod tests;
 mod words;
 mod writer;
 
+pub use image::{Image, Scratch};
 pub use loading::Loading;
 pub use memory::PageSize;
 pub use published::{Each, Published};

@@ -3,9 +3,9 @@
 use super::draft::{FAR_IDENTITIES, FAR_PRIVATE, SETS, Shape, of_binding, text};
 use super::record::{AccessKind, AccessNetworkInfo, Binding, Record, same_address};
 use super::store::{Cursor, FINGERPRINT, IDENTITIES, IMSI, Line, MSISDN, NAMED, Store, load};
-use super::template::{Holes, Room, unpack};
+use super::template::{Holes, Room};
 use crate::base::{Connection, ConnectionId, Time};
-use crate::ident::{Identity, Imsi, Msisdn};
+use crate::ident::{Digits, Identity, Imsi, Msisdn};
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
@@ -215,13 +215,13 @@ impl<'t> Published<'t> {
     /// The IMSI, if known.
     #[must_use]
     pub fn imsi(self) -> Option<Imsi> {
-        Imsi::new(unpack(load(self.line, IMSI)))
+        Imsi::new(Digits::from_word(load(self.line, IMSI))?)
     }
 
     /// The MSISDN, if known.
     #[must_use]
     pub fn msisdn(self) -> Option<Msisdn> {
-        Msisdn::new(unpack(load(self.line, MSISDN)))
+        Msisdn::new(Digits::from_word(load(self.line, MSISDN))?)
     }
 
     /// The private user identity, if known.

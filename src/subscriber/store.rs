@@ -16,7 +16,7 @@ pub(super) const LARGEST: usize = 1 + (4 * 512 + 33 * 130 + 32 * 10 + 128_usize)
 const EACH: usize = 64;
 const FEWEST: usize = 256;
 /// Octets of a cell behind its link.
-const CELL: usize = 60;
+pub(super) const CELL: usize = 60;
 /// The most templates that one record names in its cells.
 pub(super) const NAMED: usize = 48;
 /// An expiry with this bit belongs to a record that is being replaced: it can be read but no longer extended.
@@ -156,6 +156,13 @@ impl Cursor<'_> {
     pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let mut octets = [0; N];
         self.read(&mut octets).map(|()| octets)
+    }
+
+    /// All that is left, to the end of the last cell.
+    pub(super) fn rest(&mut self, into: &mut Vec<u8>) {
+        while let Some(part) = self.part(CELL) {
+            into.extend(part);
+        }
     }
 
     pub(super) fn octet(&mut self) -> Option<u8> {

@@ -5,10 +5,9 @@ use super::joining::Joining;
 use super::memory::{PageSize, Pages};
 use super::published::Published;
 use super::reclaim::Epochs;
-use super::record::{Binding, Record, SubscriberId};
+use super::record::{Binding, SubscriberId};
 use super::store::{FROZEN, IMSI, Line, MSISDN, Store, expiry_bits, expiry_time, load, name};
 use super::sync::{AtomicU64, Ordering};
-use super::template::pack;
 use super::words::{Holder, LastMo, MtWord, PlainWord};
 use super::writer::TableConfig;
 use crate::base::Time;
@@ -65,10 +64,10 @@ fn number_in(identity: &[u8]) -> Option<(Digits, bool)> {
 }
 
 /// Whether an identity leads to its subscriber by one of his numbers, and so is in no index of its own.
-pub(super) fn follows(record: &Record, identity: &[u8]) -> bool {
+pub(super) fn follows((imsi, msisdn): (Option<Imsi>, Option<Msisdn>), identity: &[u8]) -> bool {
     number_in(identity).is_some_and(|(digits, is_global)| {
-        record.msisdn().is_some_and(|it| it.digits() == digits)
-            || !is_global && record.imsi().is_some_and(|it| it.digits() == digits)
+        msisdn.is_some_and(|it| it.digits() == digits)
+            || !is_global && imsi.is_some_and(|it| it.digits() == digits)
     })
 }
 
@@ -132,12 +131,17 @@ impl Table {
         lines
     }
 
+    /// The hash of a number that is packed as it is in a line.
+    pub(super) fn hash_packed(&self, number: u64) -> u64 {
+        self.hasher.hash_one(number)
+    }
+
     pub(super) fn hash_imsi(&self, imsi: Imsi) -> u64 {
-        self.hasher.hash_one(pack(imsi.digits()))
+        self.hash_packed(imsi.digits().to_word())
     }
 
     pub(super) fn hash_msisdn(&self, msisdn: Msisdn) -> u64 {
-        self.hasher.hash_one(pack(msisdn.digits()))
+        self.hash_packed(msisdn.digits().to_word())
     }
 
     pub(super) fn hash_identity(&self, text: &[u8]) -> u64 {
@@ -182,7 +186,7 @@ impl Table {
     #[must_use]
     #[inline]
     pub fn by_imsi(&self, imsi: Imsi) -> Option<Subscriber<'_>> {
-        let packed = pack(imsi.digits());
+        let packed = imsi.digits().to_word();
         self.search(&self.imsis, self.hash_imsi(imsi), |it| load(it.line, IMSI) == packed)
     }
 
@@ -190,7 +194,7 @@ impl Table {
     #[must_use]
     #[inline]
     pub fn by_msisdn(&self, msisdn: Msisdn) -> Option<Subscriber<'_>> {
-        let packed = pack(msisdn.digits());
+        let packed = msisdn.digits().to_word();
         self.search(&self.msisdns, self.hash_msisdn(msisdn), |it| load(it.line, MSISDN) == packed)
     }
 
@@ -400,8 +404,8 @@ impl<'t> Subscriber<'t> {
     #[inline]
     fn has(&self, key: &Key<'_>) -> bool {
         match *key {
-            Key::Msisdn(msisdn) => load(self.line, MSISDN) == pack(msisdn.digits()),
-            Key::Imsi(imsi) => load(self.line, IMSI) == pack(imsi.digits()),
+            Key::Msisdn(msisdn) => load(self.line, MSISDN) == msisdn.digits().to_word(),
+            Key::Imsi(imsi) => load(self.line, IMSI) == imsi.digits().to_word(),
             Key::Identity(text) => self.record().has_identity(text),
             Key::Address(address) => self.record().binding_from(address).is_some(),
         }

@@ -2,9 +2,8 @@
 
 use super::memory::Pages;
 use super::sync::{AtomicU64, Ordering};
-use crate::ident::Digits;
+use ahash::AHashMap;
 use core::net::IpAddr;
-use std::collections::HashMap;
 
 /// Words of a template: its length, and its octets.
 const TEMPLATE: usize = 32;
@@ -21,19 +20,6 @@ const IMSI: u8 = 2;
 const ADDRESS: u8 = 3;
 /// Below, an octet stands for something; no text that has one is put so.
 const FIRST_TEXT: u8 = b' ';
-
-/// A number packed in one word: a nibble a digit, the first lowest, and in the highest nibble how many; 0 for none.
-pub(super) fn pack(digits: Digits) -> u64 {
-    // Numbers of subscribers have at most 15.
-    digits.to_nibbles() as u64 | (digits.len() as u64) << 60
-}
-
-/// The digits of [`pack`].
-pub(super) fn unpack(word: u64) -> Digits {
-    (0..word >> 60)
-        .try_fold(Digits::EMPTY, |digits, at| digits.with((word >> (4 * at)) as u8 & 0xf))
-        .unwrap_or(Digits::EMPTY)
-}
 
 /// What stands for the holes of a text.
 #[derive(Clone, Copy)]
@@ -144,6 +130,23 @@ pub(super) fn cut(text: &[u8], holes: &Holes) -> Option<(Vec<u8>, bool)> {
     Some((cut, is_numbered))
 }
 
+/// Whether a text with holes begins, behind its scheme, with the MSISDN, or with the IMSI and no plus before it, as
+/// [`super::table`] looks for numbers in identities.
+pub(super) fn begins_with_number(text: &[u8]) -> bool {
+    let behind_scheme = text.iter().position(|&octet| octet == b':').map_or(0, |at| at + 1);
+    let (text, is_global) = match text.get(behind_scheme..) {
+        Some([b'+', rest @ ..]) => (rest, true),
+        Some(text) => (text, false),
+        None => return false,
+    };
+    let is_number = |hole: u8| hole == MSISDN || hole == IMSI && !is_global;
+    match text {
+        [hole] => is_number(*hole),
+        [hole, behind, ..] => is_number(*hole) && *behind >= FIRST_TEXT && !behind.is_ascii_digit(),
+        [] => false,
+    }
+}
+
 /// The templates, as readers find them. 0 names none.
 pub(super) struct Templates(Pages<TEMPLATE>);
 
@@ -184,16 +187,22 @@ impl Templates {
 
 /// What kind of text a template is of: what is written like a number, or for how a UE is reached, leaves room for others.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum Of {
     /// Who somebody is.
-    Identity,
+    Identity = 1,
     /// How he is reached, which a UE has a say in.
-    Access,
+    Access = 2,
     /// Where he is reached, which is all a UE's.
-    Contact,
+    Contact = 3,
 }
 
 impl Of {
+    /// The kind from its number.
+    pub(super) fn from_octet(octet: u8) -> Option<Self> {
+        [Self::Identity, Self::Access, Self::Contact].into_iter().find(|kind| *kind as u8 == octet)
+    }
+
     /// The most templates at which one more of this kind is taken.
     fn most(self, all: usize) -> usize {
         match self {
@@ -206,16 +215,39 @@ impl Of {
 
 /// For the writer: which template has which text, and how many records name it.
 pub(super) struct Interned {
-    numbers: HashMap<Box<[u8]>, u16>,
-    /// By number, less one.
-    uses: Vec<(u32, Box<[u8]>)>,
+    numbers: AHashMap<Box<[u8]>, u16>,
+    /// By number, less one: by how many records, as which kind it came, and the text.
+    uses: Vec<(u32, Of, Box<[u8]>)>,
     free: Vec<u16>,
     most: usize,
+    /// What whole lists of templates name, since those of many images are the same.
+    lists: AHashMap<Box<[u8]>, List>,
 }
+
+/// The templates of an image, in their order.
+#[derive(Clone, Copy)]
+pub(super) struct List {
+    numbers: [u16; List::MOST],
+    count: u8,
+    /// How many of those in the line are of identities that lead to the subscriber by his numbers.
+    pub(super) leading: u8,
+}
+
+impl List {
+    /// The most: five places of a line, and those that octets name.
+    const MOST: usize = 5 + super::store::NAMED;
+
+    pub(super) fn numbers(&self) -> &[u16] {
+        self.numbers.get(..usize::from(self.count)).unwrap_or(&[])
+    }
+}
+
+/// Lists that are remembered.
+const LISTS: usize = 4096;
 
 impl Interned {
     pub(super) fn new(most: usize) -> Self {
-        Self { numbers: HashMap::new(), uses: vec![], free: vec![], most }
+        Self { numbers: AHashMap::new(), uses: vec![], free: vec![], most, lists: AHashMap::new() }
     }
 
     /// The template of a text, for one more record; `None` if there is no room for it.
@@ -232,8 +264,8 @@ impl Interned {
         templates.write(number, &text);
         self.numbers.insert(text.clone(), number);
         match self.uses.get_mut(place) {
-            Some(uses) => *uses = (1, text),
-            None => self.uses.push((1, text)),
+            Some(uses) => *uses = (1, of, text),
+            None => self.uses.push((1, of, text)),
         }
         Some(number)
     }
@@ -241,12 +273,50 @@ impl Interned {
     /// A record that named it is gone, and so is every reader of that.
     pub(super) fn give_back(&mut self, number: u16) {
         let place = usize::from(number).checked_sub(1).and_then(|at| self.uses.get_mut(at));
-        let Some((uses, text)) = place else { return };
+        let Some((uses, _, text)) = place else { return };
         *uses = uses.saturating_sub(1);
         if *uses == 0 {
             self.numbers.remove(text);
             self.free.push(number);
+            self.lists.clear();
         }
+    }
+
+    /// [`Interned::take`] of all of a list, whose octets `octets` are; `None`, and nothing is taken, if there is no room for one.
+    pub(super) fn take_list<'t>(
+        &mut self,
+        templates: &Templates,
+        octets: &[u8],
+        list: impl Iterator<Item = (Option<Of>, bool, &'t [u8])>,
+    ) -> Option<List> {
+        if let Some(&list) = self.lists.get(octets) {
+            for number in list.numbers() {
+                self.uses.get_mut(usize::from(*number) - 1)?.0 += 1;
+            }
+            return Some(list);
+        }
+        let mut taken = List { numbers: [0; List::MOST], count: 0, leading: 0 };
+        for (kind, is_identity, text) in list {
+            let place = taken.numbers.get_mut(usize::from(taken.count));
+            let Some((place, number)) = place.zip(kind.and_then(|kind| self.take(templates, text, kind)))
+            else {
+                taken.numbers().iter().for_each(|number| self.give_back(*number));
+                return None;
+            };
+            *place = number;
+            taken.count += 1;
+            taken.leading += u8::from(is_identity && begins_with_number(text));
+        }
+        if self.lists.len() < LISTS {
+            self.lists.insert(octets.into(), taken);
+        }
+        Some(taken)
+    }
+
+    /// The text of a template, and its kind.
+    pub(super) fn text(&self, number: u16) -> Option<(Of, &[u8])> {
+        let (_, of, text) = self.uses.get(usize::from(number).checked_sub(1)?)?;
+        Some((*of, text))
     }
 
     /// How many there are.
@@ -258,10 +328,11 @@ impl Interned {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ident::Digits;
 
     #[test]
     fn a_text_with_holes_is_the_text() {
-        let digits = |text: &str| pack(text.parse().unwrap());
+        let digits = |text: &str| text.parse::<Digits>().unwrap().to_word();
         let (msisdn, imsi) = (digits("491701234567"), digits("262011234567890"));
         let (four, six) = ("10.1.2.3".parse().unwrap(), "2001:db8::1".parse().unwrap());
         let some = [(msisdn, imsi, Some(four)), (msisdn, 0, None), (0, imsi, Some(six)), (0, 0, None)];
@@ -287,7 +358,7 @@ mod tests {
         assert_eq!(cut(b"sip:+491701234567@a", &holes).unwrap(), (b"sip:+\x01@a".to_vec(), true));
         assert!(cut(b"sip:\x01@a", &holes).is_none(), "an octet that would be a hole");
         for text in ["", "4", "491701234567", "262011234567890", "000000000000000"] {
-            assert_eq!(unpack(digits(text)), text.parse().unwrap());
+            assert_eq!(Digits::from_word(digits(text)), text.parse().ok());
         }
     }
 

@@ -6,6 +6,7 @@ use crate::ident::{Identity, Imsi, Msisdn, WorkerId};
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+mod images;
 mod model;
 
 fn identity(text: &str) -> Identity {

@@ -1,14 +1,16 @@
 //! What the control thread does to the table: registrations come, change and go.
 
-use super::draft::Draft;
+use super::draft::{Draft, FAR_IDENTITIES};
+use super::image::{self, Image};
 use super::index::{Index, MAX_RECORDS};
 use super::joining::Joining;
+use super::published::Published;
 use super::record::{AccessKind, Binding, Record, SubscriberId};
 use super::store::Stocks;
 use super::sync::{REFERENCES, WAITING};
 use super::table::{Reader, Slot, Subscriber, Table, follows};
-use crate::base::{SipKey, Time, counts};
-use crate::ident::{Imsi, WorkerId};
+use crate::base::{ConnectionId, SipKey, Time, counts};
+use crate::ident::{Imsi, Msisdn, WorkerId};
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -250,11 +252,103 @@ impl Writer {
         Ok(())
     }
 
-    /// The place of a subscriber's RP-Message-Reference while he is not here.
-    fn reference_of(&self, record: &Record) -> usize {
+    /// Puts a subscriber's record behind what is in `into`, as [`Image::read`] finds it. Networks are called there what `network`
+    /// says, and each stream `stream`. `None` if he is gone, and no more than a part may have been written.
+    pub fn write_image(
+        &self,
+        subscriber: &Subscriber<'_>,
+        (network, stream): (impl Fn(u16) -> u16, ConnectionId),
+        into: &mut Vec<u8>,
+    ) -> Option<()> {
+        image::write(subscriber, &self.stocks.interned, (network, stream), into)
+    }
+
+    /// Begins to fetch what [`Writer::restore`] is going to look at for an image that begins with these octets.
+    pub fn prefetch(&self, image: &[u8]) {
+        let (words, _) = image.as_chunks::<8>();
+        if let [msisdn, imsi, ..] = words {
+            self.table.msisdns.prefetch(self.table.hash_packed(u64::from_le_bytes(*msisdn)));
+            self.table.imsis.prefetch(self.table.hash_packed(u64::from_le_bytes(*imsi)));
+        }
+    }
+
+    /// Adds a subscriber as he was in a table before this one, with an expiry and a CSeq for each binding. `None`, and nothing has
+    /// changed, where that is not all there is to do: somebody has one of his keys, or there is no room. Then
+    /// [`Writer::register`] says what.
+    pub fn restore(&mut self, image: &Image<'_>, times: &[(Time, u32)]) -> Option<SubscriberId> {
+        let id = self.places.first(&self.table).filter(|_| times.len() == image.count())?;
+        let (draft, leading) =
+            Draft::of_image(image, &self.table.store.templates, &mut self.stocks.interned)?;
+        let new = self.stocks.write(&self.table.store, id, &draft, (times, false))?;
+        let numbers = (image.imsi(), image.msisdn());
+        let keys = self.table.at(new).map(|it| self.keys_of_image(image, (numbers, leading), it.record()))?;
+        let is_free = |found: Option<Subscriber<'_>>| found.is_none();
+        let has_room = |keys: &Vec<Hashed>| {
+            let mut indexes = keys.iter().map(|(number, _)| self.index(*number));
+            indexes.all(|index| index.len() + keys.len() <= index.capacity())
+        };
+        let may_come = keys.as_ref().is_some_and(has_room)
+            && numbers.1.is_none_or(|it| is_free(self.by_msisdn(it)))
+            && numbers.0.is_none_or(|it| is_free(self.by_imsi(it)));
+        let Some(keys) = keys.filter(|_| may_come) else {
+            self.stocks.free(&self.table.store, new);
+            return None;
+        };
+        self.settle(id, numbers, new);
+        for (at, (index, hash)) in keys.iter().enumerate() {
+            if !self.index(*index).insert(*hash, new) {
+                self.withdraw(id, keys.get(..at).unwrap_or(&[]), new, true);
+                return None;
+            }
+        }
+        self.counts.added += 1;
+        Some(id)
+    }
+
+    /// The keys of a record that nobody finds yet; `None` if somebody else has one of those that don't follow from his numbers.
+    fn keys_of_image(
+        &self,
+        image: &Image<'_>,
+        (numbers, leading): ((Option<Imsi>, Option<Msisdn>), u8),
+        record: Published<'_>,
+    ) -> Option<Vec<Hashed>> {
         let table = &*self.table;
-        let by_number = || record.msisdn().map(|msisdn| table.hash_msisdn(msisdn));
-        let hash = record.imsi().map(|imsi| table.hash_imsi(imsi)).or_else(by_number);
+        let mut keys: Vec<Hashed> = Vec::with_capacity(4);
+        keys.extend(numbers.0.map(|imsi| (0, table.hash_imsi(imsi))));
+        keys.extend(numbers.1.map(|msisdn| (1, table.hash_msisdn(msisdn))));
+        let shape = image.shape();
+        let follow = !shape.has(FAR_IDENTITIES) && shape.identities == leading;
+        if table.identities.len() > 0 || !follow {
+            for identity in record.identities() {
+                let text = identity.as_bytes();
+                if table.by_identity(text).is_some() {
+                    return None;
+                }
+                if !follows(numbers, text) {
+                    keys.push((2, table.hash_identity(text)));
+                }
+            }
+        }
+        if image.has_direct() {
+            for address in record.bindings().filter_map(|binding| address_of(&binding)) {
+                if table.by_address(address).is_some() {
+                    return None;
+                }
+                keys.push((3, table.hash_address(address)));
+            }
+        }
+        if keys.len() > 2 {
+            keys.sort_unstable();
+            keys.dedup();
+        }
+        Some(keys)
+    }
+
+    /// The place of a subscriber's RP-Message-Reference while he is not here.
+    fn reference_of(&self, (imsi, msisdn): (Option<Imsi>, Option<Msisdn>)) -> usize {
+        let table = &*self.table;
+        let by_number = || msisdn.map(|msisdn| table.hash_msisdn(msisdn));
+        let hash = imsi.map(|imsi| table.hash_imsi(imsi)).or_else(by_number);
         hash.unwrap_or(0) as usize % REFERENCES
     }
 
@@ -306,7 +400,8 @@ impl Writer {
         let mut keys: Vec<Hashed> = vec![];
         keys.extend(record.imsi().map(|imsi| (0, table.hash_imsi(imsi))));
         keys.extend(record.msisdn().map(|msisdn| (1, table.hash_msisdn(msisdn))));
-        for identity in record.identities().filter(|identity| !follows(record, identity.as_bytes())) {
+        let numbers = (record.imsi(), record.msisdn());
+        for identity in record.identities().filter(|identity| !follows(numbers, identity.as_bytes())) {
             keys.push((2, table.hash_identity(identity.as_bytes())));
         }
         keys.extend(addresses(record).map(|address| (3, table.hash_address(address))));
@@ -400,7 +495,7 @@ impl Writer {
         let old = self.slot(id).and_then(|slot| slot.record());
         if old.is_none() {
             // Before any key leads there.
-            self.settle(id, record, new);
+            self.settle(id, (record.imsi(), record.msisdn()), new);
         }
         for (at, (index, hash)) in moves.added.iter().enumerate() {
             if !self.index(*index).insert(*hash, new) {
@@ -429,9 +524,9 @@ impl Writer {
     }
 
     /// A new subscriber gets his place.
-    fn settle(&mut self, id: SubscriberId, record: &Record, new: u32) {
+    fn settle(&mut self, id: SubscriberId, numbers: (Option<Imsi>, Option<Msisdn>), new: u32) {
         self.places.take(&self.table, id.slot);
-        let reference = self.references.get(self.reference_of(record)).copied().unwrap_or(0);
+        let reference = self.references.get(self.reference_of(numbers)).copied().unwrap_or(0);
         if let Some(slot) = self.slot(id) {
             slot.mt().reset(reference);
             slot.last_mo().reset(0);
@@ -486,7 +581,7 @@ impl Writer {
         let Some(present) = self.get(id).map(|present| present.record().to_record()) else { return false };
         let Some(old) = self.slot(id).and_then(|slot| slot.record()) else { return false };
         self.remove_keys(&self.keys_of(&present), old);
-        let at = self.reference_of(&present);
+        let at = self.reference_of((present.imsi(), present.msisdn()));
         let last = self.slot(id).map(|slot| slot.mt().reference());
         if let (Some(place), Some(last)) = (self.references.get_mut(at), last) {
             *place = last;
@@ -665,5 +760,10 @@ fn digest_of(key: &SipKey, record: &Record) -> u64 {
 }
 
 fn addresses(record: &Record) -> impl Iterator<Item = SocketAddr> + '_ {
-    record.bindings().filter(|binding| binding.access == AccessKind::Direct).map(|binding| binding.remote)
+    record.bindings().filter_map(|binding| address_of(&binding))
+}
+
+/// The key that a binding is.
+fn address_of(binding: &Binding) -> Option<SocketAddr> {
+    (binding.access == AccessKind::Direct).then_some(binding.remote)
 }

@@ -16,6 +16,9 @@ use ipsmgw::stack::{FromStream, Owner, StreamMessage};
 use std::cell::Cell;
 use std::rc::Rc;
 
+#[global_allocator]
+static ALLOCATOR: measure::Counting = measure::Counting;
+
 const USERS: u64 = 50;
 /// Of each kind, how many go before and how many are counted.
 const WARM_UP: u64 = 500;

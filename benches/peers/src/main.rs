@@ -18,6 +18,9 @@ use std::time::Duration;
 use measure::Figures;
 use messages::{MIX, mix};
 
+#[global_allocator]
+static ALLOCATOR: measure::Counting = measure::Counting;
+
 fn ss7_parse(figures: &mut Figures) {
     let datas = mix(messages::m3ua_data);
     let payload = |data: &[u8]| {

@@ -1,6 +1,6 @@
 //! The subscriber table as the registrar changes it: whatever changes there is said to the journal.
 
-use super::journal::{Journal, Name, Networks, RowKey, State, SubscriberRow, key_of};
+use super::journal::{Apart, Journal, Name, Networks, RowKey, State, SubscriberRow, key_of};
 use crate::base::Time;
 use crate::control::store::Change;
 use crate::ident::Imsi;
@@ -108,11 +108,27 @@ impl Kept {
         }
     }
 
-    /// [`Writer::register`] of somebody whom the store has as he is.
-    pub(super) fn restore(&mut self, row: SubscriberRow) -> Result<SubscriberId, Refused> {
+    /// [`Writer::restore`] of somebody whom the store has as he is.
+    pub(super) fn restore(&mut self, row: &SubscriberRow<'_>) -> Option<SubscriberId> {
+        let mut times = [(Time::ZERO, 0); Record::BINDINGS];
+        let mut periods = [0; Record::BINDINGS];
+        for (((seconds, sequence), time), minutes) in row.bindings().iter().zip(&mut times).zip(&mut periods)
+        {
+            *time = (self.now + Duration::from_secs((*seconds).into()), *sequence);
+            *minutes = u16::try_from(seconds.div_ceil(60)).unwrap_or(u16::MAX);
+        }
+        let id = self.writer.restore(&row.image, times.get(..row.bindings().len())?)?;
+        if let Some(place) = self.periods.get_mut(id.slot as usize) {
+            *place = periods;
+        }
+        Some(id)
+    }
+
+    /// [`Writer::register`] of somebody whom the store has, or nearly.
+    pub(super) fn restore_apart(&mut self, apart: Apart) -> Result<SubscriberId, Refused> {
         let period = |seconds: &u32| Duration::from_secs((*seconds).into());
-        let expiries: Vec<_> = row.periods.iter().map(|it| Some(self.now + period(it))).collect();
-        let id = self.writer.register(row.record, &expiries)?;
+        let expiries: Vec<_> = apart.periods.iter().map(|it| Some(self.now + period(it))).collect();
+        let id = self.writer.register(apart.record, &expiries)?;
         self.note_periods(id, &expiries, None);
         Ok(id)
     }
@@ -179,9 +195,9 @@ impl Kept {
         let mut journal = core::mem::replace(&mut self.journal, Journal::off());
         journal.flush(now, behind, |row, sequence| {
             let value = match row {
-                RowKey::Subscriber(name) => self.named(name).map(|it| {
+                RowKey::Subscriber(name) => self.named(name).and_then(|it| {
                     let (periods, told) = (self.periods(it.id()), told(it.record()));
-                    SubscriberRow::write(sequence, &it, &periods, told, &self.networks)
+                    SubscriberRow::write(sequence, (&self.writer, &it), &periods, told, &self.networks)
                 }),
                 row => other(row, sequence),
             };

@@ -2,9 +2,11 @@
 //!
 //! For each subscriber there is what we want the HLR to know (registered here or not) and what it was last heard to
 //! know. Whenever the two differ an operation goes out; what was wanted and no longer is, is never sent. Whoever needs
-//! the HLR's answer (a REGISTER, say) waits with the subscriber, and no longer than [`Times::answer`].
+//! the HLR's answer (a REGISTER, say) waits with the subscriber, and no longer than [`Times::answer`]. Where both agree
+//! and nothing is going on, as with nearly all, little is kept ([`rest`]).
 
 mod exchange;
+mod rest;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +19,7 @@ use std::time::Duration;
 
 use exchange::Forgotten;
 pub(super) use exchange::{Exchange, Said, Told};
+use rest::Resting;
 
 counts! {
     /// What was exchanged with HLRs.
@@ -199,12 +202,12 @@ impl<W> Entry<W> {
     }
 
     fn is_forgotten(&self) -> bool {
-        !self.wanted
-            && self.agrees()
-            && self.underway.is_none()
-            && self.waiting.is_empty()
-            && self.vector.is_none()
-            && self.confirm.is_none()
+        !self.wanted && self.agrees() && self.is_idle()
+    }
+
+    /// Whether nothing is under way, waits, or is to be made certain.
+    fn is_idle(&self) -> bool {
+        self.underway.is_none() && self.waiting.is_empty() && self.vector.is_none() && self.confirm.is_none()
     }
 }
 
@@ -225,6 +228,7 @@ pub(super) struct Times {
 pub(super) struct R1<W> {
     times: Times,
     entries: AHashMap<Party, Entry<W>>,
+    resting: Resting,
     underway: AHashMap<u64, Party>,
     next: u64,
     due: BTreeSet<(Time, Party)>,
@@ -249,6 +253,7 @@ impl<W> R1<W> {
         Self {
             times,
             entries: AHashMap::new(),
+            resting: Resting::default(),
             underway: AHashMap::new(),
             next: 1,
             due: BTreeSet::new(),
@@ -271,6 +276,10 @@ impl<W> R1<W> {
         (wanted, is_owed): (bool, bool),
         (msisdn, told): (Option<Msisdn>, u64),
     ) {
+        if wanted && !is_owed && !self.entries.contains_key(&party) {
+            return self.restore_resting(party, msisdn, told);
+        }
+        self.wake(party);
         let known = if is_owed { Known::Unknown } else { Known::Registered };
         let entry = self.entries.entry(party).or_insert_with(|| Entry::new(known));
         (entry.wanted, entry.msisdn, entry.told_before) = (wanted, msisdn, told);
@@ -286,12 +295,13 @@ impl<W> R1<W> {
 
     /// When the HLR last said that it knows us to serve `party`: in this life, or in seconds since 1970 in one before.
     pub(super) fn told(&self, party: Party) -> (Option<Time>, u64) {
-        self.entries.get(&party).map_or((None, 0), |entry| (entry.registered, entry.told_before))
+        self.with(party, |entry| (entry.registered, entry.told_before)).unwrap_or_default()
     }
 
     /// The HLR shall know that we serve `party`, or that we don't. Gives `who` back if it does already; else what becomes
     /// of it comes as [`Event::Settled`].
     pub(super) fn wish(&mut self, now: Time, party: Party, registered: bool, who: Option<W>) -> Option<W> {
+        self.wake(party);
         let entry = self.entries.entry(party).or_insert_with(|| Entry::new(Known::Deregistered));
         if entry.wanted != registered {
             entry.wanted = registered;
@@ -318,6 +328,7 @@ impl<W> R1<W> {
 
     /// Asks for an authentication vector: [`Event::Vector`] brings it.
     pub(super) fn vector(&mut self, now: Time, party: Party, resynchronise: Resynchronise, who: W) {
+        self.wake(party);
         let entry = self.entries.entry(party).or_insert_with(|| Entry::new(Known::Deregistered));
         // Strangers can ask for these: they get no more room than a second's worth.
         let full = self.queue.len() >= self.times.per_second as usize;
@@ -343,12 +354,12 @@ impl<W> R1<W> {
 
     /// Whether the HLR shall know that we serve `party`.
     pub(super) fn is_wanted(&self, party: Party) -> bool {
-        self.entries.get(&party).is_some_and(|entry| entry.wanted)
+        self.with(party, |entry| entry.wanted).unwrap_or(false)
     }
 
     /// Whether there is an exchange about `party`, or its result is kept.
     pub(super) fn is_known(&self, party: Party) -> bool {
-        self.entries.contains_key(&party)
+        self.with(party, |_| ()).is_some()
     }
 
     /// Subscribers of whom HLR and table differ, or may.
@@ -358,7 +369,7 @@ impl<W> R1<W> {
 
     /// The number that the HLR gave when it registered the subscriber.
     pub(super) fn msisdn(&self, party: Party) -> Option<Msisdn> {
-        self.entries.get(&party)?.msisdn
+        self.with(party, |entry| entry.msisdn)?
     }
 
     /// Whom an operation is for, if it is under way.
@@ -368,13 +379,16 @@ impl<W> R1<W> {
 
     /// The HLR tells the subscriber's number while it registers (insertSubscriberData).
     pub(super) fn inserted(&mut self, party: Party, msisdn: Option<Msisdn>) {
+        self.wake(party);
         if let Some(entry) = self.entries.get_mut(&party) {
             entry.msisdn = msisdn.or(entry.msisdn);
         }
+        self.rest(party);
     }
 
     /// The HLR has given the subscriber to somebody else, or has no such subscriber any more (cancelLocation).
     pub(super) fn cancelled(&mut self, now: Time, party: Party) {
+        self.wake(party);
         let Some(entry) = self.entries.get_mut(&party) else { return };
         let settled = entry.known == Known::Registered;
         match &mut entry.underway {
@@ -402,8 +416,11 @@ impl<W> R1<W> {
 
     /// An HLR has restarted and may have forgotten the subscribers that `is_its` names: they are registered once more.
     pub(super) fn reset(&mut self, now: Time, is_its: impl Fn(Party) -> bool) -> usize {
-        let mut parties: Vec<Party> = self.entries.keys().copied().filter(|party| is_its(*party)).collect();
+        let mut parties = self.resting(&is_its);
+        parties.iter().for_each(|party| self.wake(*party));
+        parties.extend(self.entries.keys().copied().filter(|party| is_its(*party)));
         parties.sort_unstable();
+        parties.dedup();
         for &party in &parties {
             let Some(entry) = self.entries.get_mut(&party) else { continue };
             entry.known = Known::Unknown;
@@ -587,6 +604,7 @@ impl<W> R1<W> {
         {
             self.forgotten.add(party, &entry);
         }
+        self.rest(party);
     }
 
     /// Deadlines have passed.

@@ -4,18 +4,20 @@
 //! come again. A binding lives for as long again as it was granted, counted from now, since a refresh may have been lost.
 
 use super::JournalLimits;
-use super::journal::{EndedRow, Journal, Networks, OwedRow, RowKey, SubscriberRow, WatchedRow, read_key};
+use super::journal::{
+    Apart, EndedRow, Journal, Networks, OwedRow, RowKey, SubscriberRow, Unreadable, WatchedRow, read_key,
+};
 use super::reg_event::Watched;
 use super::{Party, Registrar};
 use crate::base::{SipKey, Time};
-use crate::control::config::UnreachablePolicy;
-use crate::control::store::Row;
+use crate::control::config::{R1 as Form, UnreachablePolicy};
 use crate::control::store::engine::{Failure, Meta};
+use crate::control::store::{Kind, Row};
 use crate::gateway::mailbox::ToWorker;
-use crate::ident::{Imsi, Wildcard, WorkerId};
+use crate::ident::{Imsi, Msisdn, Wildcard, WorkerId};
 use crate::proto::map::subscription::Reset;
 use crate::stack::UserError;
-use crate::subscriber::{Loading, Record};
+use crate::subscriber::{Loading, Record, Scratch};
 use ahash::AHashMap;
 use std::sync::Arc;
 
@@ -32,6 +34,8 @@ pub(super) struct Restoring {
     /// Whether there are wildcarded identities that workers are to be told of.
     has_wildcards: bool,
     is_unreadable: bool,
+    /// Where subscribers are taken apart.
+    scratch: Scratch,
 }
 
 impl Default for Restoring {
@@ -44,6 +48,7 @@ impl Default for Restoring {
             since: None,
             has_wildcards: false,
             is_unreadable: false,
+            scratch: Scratch::default(),
         }
     }
 }
@@ -58,6 +63,9 @@ impl Registrar {
         // Rows name bindings by hashes that a life before this one has made.
         self.names = SipKey::new(meta.secret).derive("bindings");
         let subscribers = self.config.capacity.subscribers as usize;
+        if self.config.networks.iter().any(|network| network.r1 != Form::Preconfigured) {
+            self.r1.make_room(subscribers);
+        }
         Self {
             writer: self.writer.with_journal(journal, networks, subscribers),
             restoring: Restoring { loading, ..Restoring::default() },
@@ -87,25 +95,47 @@ impl Registrar {
     /// Some rows have come.
     pub(super) fn restore(&mut self, now: Time, rows: &[Row]) {
         self.restoring.since.get_or_insert(now);
+        let is_subscriber = |key: &[u8]| key.first() == Some(&(Kind::Subscriber as u8));
+        // While the memory brings what one needs, others are asked for.
+        for (_, value) in rows.iter().filter(|(key, _)| is_subscriber(key)) {
+            self.writer.prefetch(SubscriberRow::image_in(value));
+        }
         for (key, value) in rows {
-            let restored = read_key(key, &self.writer.networks).and_then(|row| match row {
-                // A network that is served no more.
-                None => Ok(()),
-                Some(RowKey::Owed(party)) => OwedRow::read(value).map(|row| self.restore_owed(party, row)),
-                Some(row @ RowKey::Subscriber(_)) => SubscriberRow::read(now, value, &self.writer.networks)
-                    .map(|it| self.restore_subscriber(now, row, it)),
-                Some(RowKey::Watched(watched)) => WatchedRow::read(value, watched, self.workers)
-                    .map(|it| self.restore_watched(now, watched, it)),
-                Some(RowKey::Ended(whose)) => EndedRow::read(value).map(|row| {
-                    self.writer.journal.counts.restored_ended += 1;
-                    self.ended.restore(now, whose, row.cseq);
-                }),
-            });
+            let restored = match is_subscriber(key) {
+                true => self.restore_subscriber(now, key, value),
+                false => self.restore_other(now, key, value),
+            };
             if restored.is_err() {
                 self.writer.journal.counts.rows_unreadable += 1;
                 tracing::error!(octets = value.len(), "a row of the store can't be read: it is left out");
             }
         }
+    }
+
+    fn restore_subscriber(&mut self, now: Time, key: &[u8], value: &[u8]) -> Result<(), Unreadable> {
+        let row = SubscriberRow::read(value)?;
+        match self.restore_as_it_is(now, &row) {
+            true => Ok(()),
+            false => self.restore_apart(now, key, &row),
+        }
+    }
+
+    /// What is no subscriber.
+    fn restore_other(&mut self, now: Time, key: &[u8], value: &[u8]) -> Result<(), Unreadable> {
+        match read_key(key, &self.writer.networks)? {
+            // A network that is served no more; subscribers are dealt with elsewhere.
+            None | Some(RowKey::Subscriber(_)) => {}
+            Some(RowKey::Owed(party)) => self.restore_owed(party, OwedRow::read(value)?),
+            Some(RowKey::Watched(watched)) => {
+                let row = WatchedRow::read(value, watched, self.workers)?;
+                self.restore_watched(now, watched, row);
+            }
+            Some(RowKey::Ended(whose)) => {
+                self.writer.journal.counts.restored_ended += 1;
+                self.ended.restore(now, whose, EndedRow::read(value)?.cseq);
+            }
+        }
+        Ok(())
     }
 
     fn restore_owed(&mut self, party: Party, row: OwedRow) {
@@ -114,19 +144,56 @@ impl Registrar {
         self.restoring.owed.insert(party, row.wanted);
     }
 
-    fn restore_subscriber(&mut self, now: Time, name: RowKey, mut row: SubscriberRow) {
-        self.writer.journal.counts.bindings_without_network += row.left_out as u64;
-        let parties = self.parties_of_record(&row.record);
-        let number = row.record.msisdn().filter(|_| row.is_number_told);
-        let told = row.told;
-        let lost = self.leave_streams(&mut row);
-        if lost > 0 || row.left_out > 0 {
+    /// A subscriber of whom nothing has changed goes into the table as he lay in it; false if there is more to do.
+    fn restore_as_it_is(&mut self, now: Time, row: &SubscriberRow<'_>) -> bool {
+        let image = &row.image;
+        let Some(networks) = row.networks(&self.writer.networks) else { return false };
+        let mut parties = [None; Record::BINDINGS];
+        for (party, (network, is_stream)) in parties.iter_mut().zip(networks) {
+            if is_stream && self.ends_streams(network) {
+                return false;
+            }
+            *party = self.party(network, image.imsi());
+        }
+        // Wildcarded identities have a `!`, and may be new to the workers.
+        if image.count() == 0 || image.has_ends() || image.may_have(b'!') {
+            return false;
+        }
+        if self.writer.restore(row).is_none() {
+            return false;
+        }
+        self.writer.journal.counts.restored += 1;
+        let number = image.msisdn().filter(|_| row.is_number_told);
+        for (at, party) in parties.iter().enumerate() {
+            let Some(party) = party.filter(|_| !parties.iter().take(at).any(|before| before == party)) else {
+                continue;
+            };
+            let mut its = parties.iter().zip(row.bindings()).filter(|(it, _)| **it == Some(party));
+            self.restore_party(now, party, its.any(|(_, (seconds, _))| *seconds > 0), (number, row.told));
+        }
+        true
+    }
+
+    fn restore_party(&mut self, now: Time, party: Party, wanted: bool, said: (Option<Msisdn>, u64)) {
+        let was_owed = self.restoring.owed.remove(&party).is_some();
+        self.r1.restore(now, party, (wanted, was_owed), said);
+    }
+
+    /// The same where something has: a network, a stream, or who has his keys.
+    fn restore_apart(&mut self, now: Time, key: &[u8], row: &SubscriberRow<'_>) -> Result<(), Unreadable> {
+        let Some(name) = read_key(key, &self.writer.networks)? else { return Ok(()) };
+        let mut apart = row.apart(now, &self.writer.networks, &mut self.restoring.scratch)?;
+        self.writer.journal.counts.bindings_without_network += apart.left_out as u64;
+        let parties = self.parties_of_record(&apart.record);
+        let said = (apart.record.msisdn().filter(|_| row.is_number_told), row.told);
+        let lost = self.leave_streams(&mut apart);
+        if lost > 0 || apart.left_out > 0 {
             self.writer.journal.change(name);
         }
-        let wildcards = row.record.identities().filter(|it| it.as_bytes().contains(&b'!'));
+        let wildcards = apart.record.identities().filter(|it| it.as_bytes().contains(&b'!'));
         let wildcards: Vec<_> = wildcards.filter_map(Wildcard::new).collect();
-        let is_there = row.record.bindings().len() > 0;
-        let restored = is_there.then(|| self.writer.restore(row));
+        let is_there = apart.record.bindings().len() > 0;
+        let restored = is_there.then(|| self.writer.restore_apart(apart));
         match restored {
             Some(Ok(_)) => self.writer.journal.counts.restored += 1,
             // Somebody who has registered since has one of his keys, or there is no room.
@@ -139,12 +206,12 @@ impl Registrar {
         }
         for party in parties {
             let wanted = self.is_registered(now, party);
-            let was_owed = self.restoring.owed.remove(&party).is_some();
-            self.r1.restore(now, party, (wanted, was_owed), (number, told));
+            self.restore_party(now, party, wanted, said);
         }
         if let Some(Ok(_)) = restored {
             self.restore_wildcards(wildcards);
         }
+        Ok(())
     }
 
     /// The HLRs that know that a subscriber is here.
@@ -159,16 +226,11 @@ impl Registrar {
 
     /// G-5: streams ended with the life before this one. Whoever registered by one can't be reached by anything else, and is
     /// gone where such are. How many bindings that ends.
-    fn leave_streams(&mut self, row: &mut SubscriberRow) -> usize {
-        let ends = |network: u16| {
-            let network = self.config.networks.get(usize::from(network));
-            network
-                .and_then(|network| network.direct.as_ref())
-                .is_some_and(|direct| direct.unreachable == UnreachablePolicy::Deregister)
-        };
+    fn leave_streams(&mut self, row: &mut Apart) -> usize {
         let all = row.record.bindings().zip(row.periods.iter().copied());
-        let (bindings, periods): (Vec<_>, Vec<_>) =
-            all.filter(|(binding, _)| binding.connection.is_none() || !ends(binding.network)).unzip();
+        let (bindings, periods): (Vec<_>, Vec<_>) = all
+            .filter(|(binding, _)| binding.connection.is_none() || !self.ends_streams(binding.network))
+            .unzip();
         let lost = row.record.bindings().len() - bindings.len();
         if lost > 0
             && let Some(record) = row.record.with_bindings(&bindings)
@@ -177,6 +239,13 @@ impl Registrar {
             self.counts.connection_lost += lost as u64;
         }
         lost
+    }
+
+    fn ends_streams(&self, network: u16) -> bool {
+        let network = self.config.networks.get(usize::from(network));
+        network
+            .and_then(|network| network.direct.as_ref())
+            .is_some_and(|direct| direct.unreachable == UnreachablePolicy::Deregister)
     }
 
     fn restore_wildcards(&mut self, wildcards: Vec<Wildcard>) {

@@ -149,10 +149,7 @@ impl Engine for Fjall {
     }
 
     fn rows(&self, prefix: &[u8]) -> Rows {
-        Box::new(self.rows.prefix(prefix).map(|row| {
-            let (key, value) = row.into_inner()?;
-            Ok((Box::from(&*key), Box::from(&*value)))
-        }))
+        Box::new(self.rows.prefix(prefix).map(|row| Ok(row.into_inner()?)))
     }
 
     fn commit(&mut self, writes: &[Write]) -> Result<(), Failure> {
@@ -183,7 +180,7 @@ pub(super) const SEQUENCE: [u8; 2] = [Kind::Meta as u8, 2];
 const NETWORKS: [u8; 2] = [Kind::Meta as u8, 3];
 
 /// The version of the rows. What another version wrote is not guessed at.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// The records of a commit, as its row of [`SEQUENCE`] has them.
 pub(super) fn read_span(octets: &[u8]) -> Option<(u64, u64)> {

@@ -16,6 +16,7 @@ mod thread;
 
 use crate::subscriber::Loading;
 use engine::{Engine, Failure, Fjall, Meta};
+pub use fjall::Slice;
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use tokio::sync::mpsc;
@@ -36,8 +37,8 @@ pub enum Kind {
     Ended = 4,
 }
 
-/// A row: its key, which begins with kind and shard, and its value.
-pub type Row = (Box<[u8]>, Box<[u8]>);
+/// A row that was read: its key, which begins with kind and shard, and its value, both as the engine has them in memory.
+pub type Row = (Slice, Slice);
 
 /// A row that becomes another, or goes if it has no value.
 #[derive(Clone, PartialEq, Eq, Debug)]

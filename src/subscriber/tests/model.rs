@@ -6,9 +6,9 @@ use std::collections::HashMap;
 const CROWD: u64 = 60;
 
 /// A record as it went in, and until when its bindings hold.
-struct Whole {
-    record: Record,
-    until: Vec<Time>,
+pub(super) struct Whole {
+    pub(super) record: Record,
+    pub(super) until: Vec<Time>,
 }
 
 fn any_binding(random: &mut Random, n: u64, at: u64) -> Binding {
@@ -50,7 +50,7 @@ fn any_binding(random: &mut Random, n: u64, at: u64) -> Binding {
     }
 }
 
-fn any_record(random: &mut Random, n: u64) -> Whole {
+pub(super) fn any_record(random: &mut Random, n: u64) -> Whole {
     let number = match random.below(6) {
         0 => None,
         1 => Some(msisdn(n + 500)),
@@ -73,7 +73,7 @@ fn any_record(random: &mut Random, n: u64) -> Whole {
 }
 
 /// What the table says of a subscriber, by each of his keys, one by one and all at a time.
-fn compare(reader: &Reader, n: u64, expected: Option<&Whole>) {
+pub(super) fn compare(reader: &Reader, n: u64, expected: Option<&Whole>) {
     let Some(Whole { record, until }) = expected else {
         assert!(reader.by_imsi(imsi(n)).is_none() && reader.by_msisdn(msisdn(n)).is_none());
         assert!(reader.by_identity(format!("tel:+{}", msisdn(n)).as_bytes()).is_none());

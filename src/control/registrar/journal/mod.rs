@@ -18,7 +18,9 @@ use crate::control::store::{Change, Write};
 use crate::gateway::mailbox::{RegisterOutcome, ToWorker};
 use crate::ident::{Identity, Imsi, Msisdn, WorkerId};
 use ahash::{AHashMap, AHashSet};
-pub(super) use row::{EndedRow, Networks, OwedRow, SubscriberRow, WatchedRow, key_of, read_key};
+pub(super) use row::{
+    Apart, EndedRow, Networks, OwedRow, SubscriberRow, Unreadable, WatchedRow, key_of, read_key,
+};
 use std::collections::VecDeque;
 use std::time::Duration;
 

@@ -7,6 +7,7 @@ use super::octets::{Octets, address, digits, identity, several, text};
 use super::{Name, RowKey};
 use crate::base::{Connection, ConnectionId, Time};
 use crate::codec::Reader;
+use crate::codec::crc32c::crc32c;
 use crate::control::registrar::r1::Party;
 use crate::control::registrar::reg_event::Watched;
 use crate::control::store::Kind;
@@ -14,7 +15,9 @@ use crate::control::subscribers::Known;
 use crate::gateway::mailbox::{RegisterRequest, Registrant};
 use crate::ident::{Identity, Imsi, Msisdn, Wildcard, WorkerId};
 use crate::stack::Deferred;
-use crate::subscriber::{AccessKind, AccessNetworkInfo, Binding, Loading, Published, Record, Subscriber};
+use crate::subscriber::{
+    AccessKind, AccessNetworkInfo, Binding, Image, Loading, Published, Record, Scratch, Subscriber, Writer,
+};
 
 /// A stream of a life before this one: no connection has this name, so that nothing is sent by it.
 const GONE: ConnectionId = ConnectionId { thread: u8::MAX, slot: u32::MAX, generation: u32::MAX };
@@ -160,144 +163,124 @@ pub(crate) fn read_key(key: &[u8], networks: &Networks) -> Result<Option<RowKey>
     read(&mut key).filter(|_| key.is_empty()).ok_or(Unreadable)
 }
 
-/// A subscriber with his bindings.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct SubscriberRow {
-    /// What was registered. Bindings by networks that are served no more are not here.
-    pub(crate) record: Record,
-    /// How long each binding lives from now on, in seconds: as long as it was granted.
-    pub(crate) periods: Vec<u32>,
+/// A subscriber with his bindings, as he lies in the row: what the table had of him, and until when.
+#[derive(Clone)]
+pub(crate) struct SubscriberRow<'r> {
+    /// What was registered, with the store's places of networks.
+    pub(crate) image: Image<'r>,
+    /// For how long each binding was granted, in seconds, which is how long it lives from now on; and its newest CSeq.
+    pub(crate) bindings: [(u32, u32); Record::BINDINGS],
     /// When the HLR last said that it knows us to serve him, in seconds since 1970; 0 if it did not.
     pub(crate) told: u64,
     /// Whether his number is the one that the HLR told.
     pub(crate) is_number_told: bool,
+}
+
+/// A subscriber by himself, with the configuration's places of networks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Apart {
+    /// What was registered. Bindings by networks that are served no more are not here.
+    pub(crate) record: Record,
+    /// How long each binding lives from now on, in seconds.
+    pub(crate) periods: Vec<u32>,
     /// Bindings that were left out.
     pub(crate) left_out: usize,
 }
 
-impl SubscriberRow {
-    /// The value of a subscriber's row.
+impl<'r> SubscriberRow<'r> {
+    /// Where the number of bindings stands: behind the number of the record, what the HLR said, and whether that was his number.
+    const COUNT: usize = 8 + 8 + 1;
+
+    /// The value of a subscriber's row; `None` if he is not in the table.
     pub(crate) fn write(
         sequence: u64,
-        subscriber: &Subscriber<'_>,
+        (table, subscriber): (&Writer, &Subscriber<'_>),
         periods: &[u32],
         (told, is_number_told): (u64, bool),
         networks: &Networks,
-    ) -> Box<[u8]> {
-        let record = subscriber.record();
+    ) -> Option<Box<[u8]>> {
         let mut row = Octets(Vec::with_capacity(320));
         row.u64(sequence);
-        row.digits(record.imsi().map(Imsi::digits));
-        row.digits(record.msisdn().map(Msisdn::digits));
-        row.identity(record.private_identity());
         row.u64(told);
         row.u8(is_number_told.into());
-        row.u8(record.identities().len() as u8);
-        for (identity, set) in record.in_their_sets() {
-            row.identity(Some(identity));
-            row.u8(set);
-        }
-        row.u8(record.ends().len() as u8);
-        record.ends().iter().for_each(|(set, _)| row.u8(*set));
-        row.u8(record.bindings().len() as u8);
-        for (at, binding) in record.bindings().enumerate() {
+        let count = subscriber.record().bindings().len();
+        row.u8(count as u8);
+        for at in 0..count {
             row.u32(periods.get(at).copied().unwrap_or(0));
-            // A worker's refreshes have raised it.
-            let binding = Binding { sequence: subscriber.sequence(at), ..binding };
-            write_binding(&mut row, &binding, networks);
+            row.u32(subscriber.sequence(at));
         }
-        row.0.into()
+        table.write_image(subscriber, (|network| networks.stored(network), GONE), &mut row.0)?;
+        row.u32(crc32c(&row.0));
+        Some(row.0.into())
     }
 
-    /// Reads one; times of identities that registered apart begin at `now`.
-    pub(crate) fn read(now: Time, row: &[u8], networks: &Networks) -> Result<Self, Unreadable> {
+    /// Where the image begins in a row, if it is one.
+    pub(crate) fn image_in(row: &[u8]) -> &[u8] {
+        let count = row.get(Self::COUNT).copied().unwrap_or(0);
+        row.get(Self::COUNT + 1 + 8 * usize::from(count)..).unwrap_or_default()
+    }
+
+    /// Reads one.
+    pub(crate) fn read(row: &'r [u8]) -> Result<Self, Unreadable> {
+        Self::of(row).ok_or(Unreadable)
+    }
+
+    fn of(row: &'r [u8]) -> Option<Self> {
+        let (row, sum) = row.split_last_chunk()?;
+        if crc32c(row) != u32::from_be_bytes(*sum) {
+            return None;
+        }
         let mut row = Reader::new(row);
-        read_subscriber(now, &mut row, networks).filter(|_| row.is_empty()).ok_or(Unreadable)
+        let _sequence = word(&mut row)?;
+        let told = word(&mut row)?;
+        let is_number_told = row.u8()? != 0;
+        let count = usize::from(row.u8()?);
+        let mut bindings = [(0, 0); Record::BINDINGS];
+        for binding in bindings.get_mut(..count)? {
+            *binding = (row.u32()?, row.u32()?);
+        }
+        let image = Image::read(row.rest()).filter(|image| image.count() == count)?;
+        Some(Self { image, bindings, told, is_number_told })
     }
-}
 
-fn read_subscriber(now: Time, row: &mut Reader<'_>, networks: &Networks) -> Option<SubscriberRow> {
-    let _sequence = word(row)?;
-    let imsi = digits(row)?.map(|digits| Imsi::new(digits).ok_or(())).transpose().ok()?;
-    let msisdn = digits(row)?.map(|digits| Msisdn::new(digits).ok_or(())).transpose().ok()?;
-    let private = identity(row)?;
-    let told = word(row)?;
-    let is_number_told = row.u8()? != 0;
-    let identities = several(row, Record::IDENTITIES, |row| Some((identity(row)??, row.u8()?)))?;
-    let ends = several(row, usize::from(u8::MAX), |row| row.u8())?;
-    let all = several(row, Record::BINDINGS, |row| Some((row.u32()?, read_binding(row, networks)?)))?;
-    let count = all.len();
-    let (periods, bindings): (Vec<_>, Vec<_>) =
-        all.into_iter().filter_map(|(period, binding)| Some((period, binding?))).unzip();
-    let (identities, sets): (Vec<_>, Vec<_>) = identities.into_iter().unzip();
-    let is_ims = |binding: &Binding| binding.access == AccessKind::Ims;
-    let of_sets = bindings.iter().position(is_ims).and_then(|at| periods.get(at));
-    let end = now + core::time::Duration::from_secs(of_sets.copied().unwrap_or(0).into());
-    let ends: Vec<_> = ends.into_iter().map(|set| (set, end)).collect();
-    let record = Record::new(imsi, msisdn, private, &identities, &bindings)?.in_sets(&sets).until(&ends);
-    Some(SubscriberRow { left_out: count - bindings.len(), record, periods, told, is_number_told })
-}
-
-fn write_binding(row: &mut Octets, binding: &Binding, networks: &Networks) {
-    let Binding {
-        access,
-        priority,
-        contact,
-        remote,
-        target,
-        local,
-        connection,
-        network,
-        access_network_info,
-        fingerprint,
-        registration,
-        device,
-        call,
-        sequence,
-    } = binding;
-    row.u16(networks.stored(*network));
-    row.u8(match access {
-        AccessKind::Ims => 1,
-        AccessKind::Direct => 2,
-    });
-    row.u8(*priority);
-    row.identity(Some(*contact));
-    row.address(*remote);
-    row.address(*target);
-    row.address(*local);
-    write_connection(row, *connection);
-    row.text(access_network_info.as_str().as_bytes());
-    for number in [fingerprint, registration, device, call] {
-        row.u64(*number);
+    /// The bindings' periods and CSeqs.
+    pub(crate) fn bindings(&self) -> &[(u32, u32)] {
+        self.bindings.get(..self.image.count()).unwrap_or_default()
     }
-    row.u32(*sequence);
-}
 
-/// `Some(None)`: a binding by a network that is served no more.
-fn read_binding(row: &mut Reader<'_>, networks: &Networks) -> Option<Option<Binding>> {
-    let network = networks.served(row.u16()?);
-    let access = match row.u8()? {
-        1 => AccessKind::Ims,
-        2 => AccessKind::Direct,
-        _ => return None,
-    };
-    let binding = Binding {
-        access,
-        priority: row.u8()?,
-        contact: identity(row)??,
-        remote: address(row)?,
-        target: address(row)?,
-        local: address(row)?,
-        connection: read_connection(row)?,
-        network: network.unwrap_or(0),
-        access_network_info: AccessNetworkInfo::new(text(row)?),
-        fingerprint: word(row)?,
-        registration: word(row)?,
-        device: word(row)?,
-        call: word(row)?,
-        sequence: row.u32()?,
-    };
-    Some(network.map(|_| binding))
+    /// The networks of his bindings, and whether each is by a stream. `None` if not all of them stand in the configuration where they
+    /// stand in the store.
+    pub(crate) fn networks(&self, networks: &Networks) -> Option<impl Iterator<Item = (u16, bool)> + '_> {
+        let stands = |(network, _): (u16, bool)| networks.served(network) == Some(network);
+        self.image.networks().all(stands).then(|| self.image.networks())
+    }
+
+    /// Takes him apart; times of identities that registered apart begin at `now`.
+    pub(crate) fn apart(
+        &self,
+        now: Time,
+        networks: &Networks,
+        scratch: &mut Scratch,
+    ) -> Result<Apart, Unreadable> {
+        let sequences: Vec<u32> = self.bindings().iter().map(|(_, sequence)| *sequence).collect();
+        let record = self.image.to_record(scratch, &sequences).ok_or(Unreadable)?;
+        let all = record.bindings().zip(self.bindings());
+        let (bindings, periods): (Vec<_>, Vec<_>) = all
+            .filter_map(|(binding, (period, _))| {
+                let network = networks.served(binding.network)?;
+                Some((Binding { network, ..binding }, *period))
+            })
+            .unzip();
+        let is_ims = |binding: &Binding| binding.access == AccessKind::Ims;
+        let of_sets = bindings.iter().position(is_ims).and_then(|at| periods.get(at));
+        let end = now + core::time::Duration::from_secs(of_sets.copied().unwrap_or(0).into());
+        let ends: Vec<_> = record.ends().iter().map(|(set, _)| (*set, end)).collect();
+        let left_out = record.bindings().len() - bindings.len();
+        let (identities, sets): (Vec<_>, Vec<_>) = record.in_their_sets().unzip();
+        let (imsi, msisdn, private) = (record.imsi(), record.msisdn(), record.private_identity());
+        let record = Record::new(imsi, msisdn, private, &identities, &bindings).ok_or(Unreadable)?;
+        Ok(Apart { left_out, record: record.in_sets(&sets).until(&ends), periods })
+    }
 }
 
 /// Of a stream only what it was is kept: it ends with the process.

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::base::{Connection, ConnectionId, SipKey};
+use crate::codec::crc32c::crc32c;
 use crate::control::subscribers::Known;
 use crate::gateway::mailbox::{RegisterRequest, Registrant};
 use crate::ident::Wildcard;
 use crate::stack::Deferred;
-use crate::subscriber::{AccessKind, AccessNetworkInfo, Binding, Record, TableConfig, table};
+use crate::subscriber::{AccessKind, AccessNetworkInfo, Binding, Record, Scratch, TableConfig, table};
 
 fn networks() -> Networks {
     // The first is served no more.
@@ -53,7 +54,11 @@ fn subscriber_row(record: &Record, networks: &Networks) -> Box<[u8]> {
     let id = writer.register(record.clone(), &[Some(until), Some(until)]).unwrap();
     let subscriber = writer.get(id).unwrap();
     subscriber.refreshed(0, 99);
-    SubscriberRow::write(7, &subscriber, &[3_600, 60], (1_700_000_000, true), networks)
+    SubscriberRow::write(7, (&writer, &subscriber), &[3_600, 60], (1_700_000_000, true), networks).unwrap()
+}
+
+fn apart(now: Time, row: &[u8], networks: &Networks) -> Result<Apart, Unreadable> {
+    SubscriberRow::read(row)?.apart(now, networks, &mut Scratch::default())
 }
 
 fn record(bindings: &[Binding]) -> Record {
@@ -69,11 +74,12 @@ fn a_subscriber_is_restored_as_he_was() {
     let now = Time::from_millis(1_000);
     let ends = [(0, now), (1, now)];
     let all = record(&[binding(AccessKind::Ims, 1, 1), binding(AccessKind::Direct, 0, 2)]).until(&ends);
-    let row = SubscriberRow::read(now, &subscriber_row(&all, &networks()), &networks()).unwrap();
-    assert_eq!(
-        (row.periods.as_slice(), row.told, row.is_number_told),
-        (&[3_600, 60][..], 1_700_000_000, true)
-    );
+    let octets = subscriber_row(&all, &networks());
+    let row = SubscriberRow::read(&octets).unwrap();
+    assert_eq!((row.told, row.is_number_told), (1_700_000_000, true));
+    assert_eq!(row.bindings(), &[(3_600, 99), (60, 15)]);
+    let row = apart(now, &octets, &networks()).unwrap();
+    assert_eq!(row.periods, [3_600, 60]);
     let later = now + Duration::from_secs(3_600);
     assert_eq!(row.record.ends(), &[(0, later), (1, later)], "as long as the S-CSCF's binding");
     let gone = ConnectionId { thread: u8::MAX, slot: u32::MAX, generation: u32::MAX };
@@ -94,7 +100,7 @@ fn bindings_of_a_network_that_is_served_no_more_are_left_out() {
     let octets = subscriber_row(&all, &networks());
     let now = Time::ZERO;
     let fewer = Networks::new(&["a".into()], &["gone".into(), "a".into(), "b".into()]);
-    let row = SubscriberRow::read(now, &octets, &fewer).unwrap();
+    let row = apart(now, &octets, &fewer).unwrap();
     let left: Vec<_> = row.record.bindings().map(|it| (it.access, it.network)).collect();
     assert_eq!((left, row.left_out), (vec![(AccessKind::Ims, 0)], 1), "and places are the configuration's");
     assert_eq!(row.periods, [3_600]);
@@ -104,13 +110,18 @@ fn bindings_of_a_network_that_is_served_no_more_are_left_out() {
 fn a_row_that_is_cut_or_longer_is_unreadable_and_none_that_is_flipped_panics() {
     let all = record(&[binding(AccessKind::Ims, 1, 1), binding(AccessKind::Direct, 0, 2)]);
     let octets = subscriber_row(&all, &networks());
-    let read = |octets: &[u8]| SubscriberRow::read(Time::ZERO, octets, &networks());
-    assert!((0..octets.len()).all(|cut| read(&octets[..cut]).is_err()));
+    let read = |octets: &[u8]| apart(Time::ZERO, octets, &networks());
+    assert!(read(&octets).is_ok() && (0..octets.len()).all(|cut| read(&octets[..cut]).is_err()));
     assert!(read(&[&octets[..], &[0]].concat()).is_err());
     for at in 0..octets.len() {
         for bit in 0..8 {
             let mut flipped = octets.to_vec();
             flipped[at] ^= 1 << bit;
+            assert!(read(&flipped).is_err());
+            // And with a sum that is right again.
+            let end = flipped.len() - 4;
+            let sum = crc32c(&flipped[..end]);
+            flipped[end..].copy_from_slice(&sum.to_be_bytes());
             let _ = read(&flipped);
         }
     }

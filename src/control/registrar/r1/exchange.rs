@@ -95,7 +95,7 @@ pub(in super::super) struct Exchange {
 impl<W> R1<W> {
     /// What can be said about `party`; none if there is nothing, or it was too long ago.
     pub(in super::super) fn exchange(&self, now: Time, party: Party) -> Option<Exchange> {
-        let Some(entry) = self.entries.get(&party) else {
+        self.with(party, |entry| entry.exchange(now)).or_else(|| {
             let told = self.forgotten.0.iter().rev().find(|(of, _)| *of == party).map(|(_, told)| *told)?;
             return Some(Exchange {
                 told: Some(told),
@@ -108,24 +108,29 @@ impl<W> R1<W> {
                 retry: None,
                 confirm: None,
             });
-        };
-        let to_tell = (!entry.agrees()).then_some(entry.wanted);
-        let is_idle = entry.underway.is_none() && !entry.queued;
-        Some(Exchange {
-            told: entry.told,
-            to_tell,
-            failures: entry.failures,
-            waiting: entry.waiting.len(),
-            is_queued: entry.queued,
-            underway: entry.underway.as_ref().map(|underway| underway.until),
-            answered_by: entry.waiting.iter().map(|waiting| waiting.until).min(),
-            retry: to_tell.filter(|_| is_idle && entry.retry > now).map(|_| entry.retry),
-            confirm: entry.confirm,
         })
     }
 
     /// Whether the HLR is known to have registered `party` here.
     pub(in super::super) fn is_told(&self, party: Party) -> bool {
-        self.entries.get(&party).is_some_and(|entry| entry.known == Known::Registered)
+        self.with(party, |entry| entry.known == Known::Registered).unwrap_or(false)
+    }
+}
+
+impl<W> Entry<W> {
+    fn exchange(&self, now: Time) -> Exchange {
+        let to_tell = (!self.agrees()).then_some(self.wanted);
+        let is_idle = self.underway.is_none() && !self.queued;
+        Exchange {
+            told: self.told,
+            to_tell,
+            failures: self.failures,
+            waiting: self.waiting.len(),
+            is_queued: self.queued,
+            underway: self.underway.as_ref().map(|underway| underway.until),
+            answered_by: self.waiting.iter().map(|waiting| waiting.until).min(),
+            retry: to_tell.filter(|_| is_idle && self.retry > now).map(|_| self.retry),
+            confirm: self.confirm,
+        }
     }
 }

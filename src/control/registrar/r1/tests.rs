@@ -297,3 +297,35 @@ fn an_operation_whose_end_never_comes_has_timed_out() {
     r1.handle_timeout(now + PAUSE);
     assert_eq!(sent(&mut r1).unwrap().1, Request::Register);
 }
+
+#[test]
+fn who_is_at_rest_is_known_as_before_and_wakes_for_whatever_happens() {
+    let mut r1 = R1::new(TIMES);
+    let number = "491710000001".parse().ok();
+    r1.wish(NOW, party(1), true, Some(1));
+    let (operation, _) = sent(&mut r1).unwrap();
+    r1.inserted(party(1), number);
+    let answered = NOW + Duration::from_millis(70);
+    r1.ended(answered, operation, done());
+    r1.restore(NOW, party(2), (true, false), (number, 1_700_000_000));
+    assert_eq!((r1.entries.len(), r1.resting(|_| true).len()), (0, 2));
+    for (of, told, before) in [(party(1), Some(answered), 0), (party(2), None, 1_700_000_000)] {
+        assert_eq!((r1.told(of), r1.msisdn(of)), ((told, before), number));
+        assert!(r1.is_wanted(of) && r1.is_known(of) && r1.is_told(of) && r1.owed(of).is_none());
+        assert_eq!(r1.wish(NOW, of, true, Some(4)), Some(4), "it agrees");
+    }
+    let told = Told { registered: true, sent: NOW, ended: answered, said: Said::Agreed };
+    assert_eq!(r1.exchange(NOW, party(1)).unwrap().told, Some(told));
+    assert_eq!((r1.entries.len(), r1.differing()), (0, 0), "and they rest again");
+    // One is told anew after a restart of his HLR, the other leaves.
+    assert_eq!(r1.reset(answered, |it| it == party(1)), 1);
+    assert_eq!(sent(&mut r1).unwrap().1, Request::Register);
+    r1.wish(NOW, party(2), false, None);
+    assert_eq!(sent(&mut r1).unwrap().1, Request::Deregister);
+    assert_eq!((r1.entries.len(), r1.resting(|_| true).len(), r1.differing()), (2, 0, 2));
+    // cancelLocation soon after the answer may have been overtaken by it.
+    let mut r1 = R1::<u32>::new(TIMES);
+    r1.restore(NOW, party(1), (true, false), (None, 0));
+    r1.cancelled(NOW, party(1));
+    assert_eq!((r1.is_known(party(1)), sent(&mut r1)), (false, None), "long ago it was certain");
+}
