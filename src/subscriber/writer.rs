@@ -283,11 +283,7 @@ impl Writer {
         let numbers = (image.imsi(), image.msisdn());
         let keys = self.table.at(new).map(|it| self.keys_of_image(image, (numbers, leading), it.record()))?;
         let is_free = |found: Option<Subscriber<'_>>| found.is_none();
-        let has_room = |keys: &Vec<Hashed>| {
-            let mut indexes = keys.iter().map(|(number, _)| self.index(*number));
-            indexes.all(|index| index.len() + keys.len() <= index.capacity())
-        };
-        let may_come = keys.as_ref().is_some_and(has_room)
+        let may_come = keys.as_ref().is_some_and(|keys| self.have_room(keys, &[]))
             && numbers.1.is_none_or(|it| is_free(self.by_msisdn(it)))
             && numbers.0.is_none_or(|it| is_free(self.by_imsi(it)));
         let Some(keys) = keys.filter(|_| may_come) else {
@@ -412,9 +408,9 @@ impl Writer {
 
     /// Whether each index has room for what is added, once what is dropped has gone.
     fn have_room(&self, added: &[Hashed], dropped: &[Hashed]) -> bool {
-        (0..4).all(|number| {
-            let of_this = |keys: &[Hashed]| keys.iter().filter(|key| key.0 == number).count();
-            let index = self.index(number);
+        added.iter().all(|(number, _)| {
+            let of_this = |keys: &[Hashed]| keys.iter().filter(|key| key.0 == *number).count();
+            let index = self.index(*number);
             index.len() + of_this(added) <= index.capacity() + of_this(dropped)
         })
     }
