@@ -217,9 +217,10 @@ impl Registrar {
             repair: timers.r1_repair,
             lost: timers.map_registration + MARGIN,
             per_second: timers.r1_per_second,
+            outstanding: timers.r1_outstanding as usize,
         };
         Self {
-            r1: R1::new(times),
+            r1: R1::new(times, key.derive("come again").hash_u64(0)),
             reg_event: RegEvent::new(trigger::limits(&config)),
             holding: trigger::Holding::default(),
             wildcards: vec![],
@@ -376,6 +377,9 @@ impl Registrar {
             let (identity, network) = (request.public_identity, &served.name);
             tracing::warn!(?identity, network, "registration refused: neither IMSI nor MSISDN is known");
             return self.answer(now, &request, 403, &[]);
+        }
+        if let Some(seconds) = self.party(network, known.imsi).and_then(|party| self.r1.refuses(now, party)) {
+            return self.answer_later(&request, seconds);
         }
         match self.waits_for_notify(network) {
             true => self.hold(now, request, network, known),

@@ -5,6 +5,7 @@
 //! the HLR's answer (a REGISTER, say) waits with the subscriber, and no longer than [`Times::answer`].
 
 mod exchange;
+mod pace;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use exchange::Forgotten;
 pub(super) use exchange::{Exchange, Said, Told};
+use pace::Pace;
 
 counts! {
     /// What was exchanged with HLRs.
@@ -37,6 +39,10 @@ counts! {
         late,
         /// Operations that waited for their turn because of `r1_per_second`.
         paced,
+        /// Operations that waited since an HLR had `r1_outstanding` to answer.
+        held,
+        /// REGISTERs refused with 503 and a time to come again, since more wait than HLRs are asked for in time.
+        told_to_come_again,
     }
 }
 
@@ -111,6 +117,8 @@ pub(super) enum Lack {
     Failed,
     /// Another request for the same subscriber is under way.
     Busy,
+    /// More wait than the HLRs are asked for in time.
+    Full,
 }
 
 /// What the HLR was last heard to know.
@@ -219,6 +227,8 @@ pub(super) struct Times {
     pub(super) lost: Duration,
     /// Operations in a second, at most, all HLRs together.
     pub(super) per_second: u32,
+    /// Operations that the HLRs of one network have not answered, at most.
+    pub(super) outstanding: usize,
 }
 
 /// The exchanges with all HLRs. `W` is who waits.
@@ -231,6 +241,7 @@ pub(super) struct R1<W> {
     queue: VecDeque<Party>,
     /// When the next operation may be sent.
     pace: Time,
+    pace_of: Pace,
     events: VecDeque<Event<W>>,
     sends: VecDeque<Send>,
     /// Of whom what is owed may be another since this was emptied; some stand here more than once.
@@ -245,7 +256,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const BURST: u32 = 10;
 
 impl<W> R1<W> {
-    pub(super) fn new(times: Times) -> Self {
+    pub(super) fn new(times: Times, seed: u64) -> Self {
         Self {
             times,
             entries: AHashMap::new(),
@@ -254,6 +265,7 @@ impl<W> R1<W> {
             due: BTreeSet::new(),
             queue: VecDeque::new(),
             pace: Time::ZERO,
+            pace_of: Pace::new(seed),
             events: VecDeque::new(),
             sends: VecDeque::new(),
             changed: vec![],
@@ -318,11 +330,12 @@ impl<W> R1<W> {
 
     /// Asks for an authentication vector: [`Event::Vector`] brings it.
     pub(super) fn vector(&mut self, now: Time, party: Party, resynchronise: Resynchronise, who: W) {
+        // Strangers can ask for these: they get half of the room, so that who has proved who he is comes first.
+        let full = self.is_behind(party.network, 2);
         let entry = self.entries.entry(party).or_insert_with(|| Entry::new(Known::Deregistered));
-        // Strangers can ask for these: they get no more room than a second's worth.
-        let full = self.queue.len() >= self.times.per_second as usize;
         if full || entry.vector.is_some() || entry.asked.is_some() {
-            self.events.push_back(Event::Vector(who, Err(Lack::Busy)));
+            let lack = if full { Lack::Full } else { Lack::Busy };
+            self.events.push_back(Event::Vector(who, Err(lack)));
             return self.tidy(party);
         }
         entry.vector = Some((resynchronise, who));
@@ -439,6 +452,10 @@ impl<W> R1<W> {
         let burst = step * (self.times.per_second / BURST).max(1);
         while !self.queue.is_empty() && self.pace <= now + burst {
             let Some(party) = self.queue.pop_front() else { return };
+            if self.pace_of.holds(party, self.times.outstanding) {
+                self.counts.held += 1;
+                continue;
+            }
             if self.send(now, party) {
                 self.pace = self.pace.max(now) + step;
             }
@@ -484,6 +501,7 @@ impl<W> R1<W> {
         entry.underway = Some(Underway { operation, request, until, doubtful: false });
         self.due.insert((until, party));
         self.underway.insert(operation, party);
+        self.pace_of.sent(party);
         self.sends.push_back(Send { operation, party, request });
         true
     }
@@ -491,6 +509,10 @@ impl<W> R1<W> {
     /// An operation has ended.
     pub(super) fn ended(&mut self, now: Time, operation: u64, outcome: MapOutcome) {
         let Some(party) = self.underway.remove(&operation) else { return };
+        if let Some(next) = self.pace_of.ended(party) {
+            self.queue.push_front(next);
+            self.due.insert((now.max(self.pace), next));
+        }
         let Some(entry) = self.entries.get_mut(&party) else { return };
         let Some(Underway { request, doubtful, .. }) = entry.underway.take_if(|it| it.operation == operation)
         else {

@@ -6,6 +6,7 @@ const TIMES: Times = Times {
     repair: Duration::from_secs(60),
     lost: Duration::from_secs(30),
     per_second: 500,
+    outstanding: 1_000,
 };
 const SYSTEM_FAILURE: MapOutcome = MapOutcome::Error(34);
 const UNKNOWN_SUBSCRIBER: MapOutcome = MapOutcome::Error(1);
@@ -38,7 +39,7 @@ fn settled(r1: &mut R1<u32>) -> Vec<(u32, Settled)> {
 
 #[test]
 fn one_operation_at_a_time_and_what_is_no_longer_wanted_is_never_sent() {
-    let mut r1 = R1::new(TIMES);
+    let mut r1 = R1::new(TIMES, 1);
     assert_eq!(r1.wish(NOW, party(1), false, Some(9)), Some(9), "it never was");
     assert_eq!(r1.wish(NOW, party(1), true, Some(1)), None);
     let (first, request) = sent(&mut r1).unwrap();
@@ -66,7 +67,7 @@ fn one_operation_at_a_time_and_what_is_no_longer_wanted_is_never_sent() {
 
 #[test]
 fn who_waits_is_told_after_two_seconds_and_the_exchange_goes_on() {
-    let mut r1 = R1::new(TIMES);
+    let mut r1 = R1::new(TIMES, 1);
     r1.wish(NOW, party(1), true, Some(1));
     let (operation, _) = sent(&mut r1).unwrap();
     assert_eq!(r1.poll_timeout(), NOW + TIMES.answer);
@@ -80,7 +81,7 @@ fn who_waits_is_told_after_two_seconds_and_the_exchange_goes_on() {
 
 #[test]
 fn failures_are_tried_again_with_growing_pauses_within_the_time_for_repair() {
-    let mut r1 = R1::new(TIMES);
+    let mut r1 = R1::new(TIMES, 1);
     r1.wish(NOW, party(1), true, None);
     let (mut operation, _) = sent(&mut r1).unwrap();
     let (mut now, mut pauses) = (NOW, vec![]);
@@ -107,7 +108,7 @@ fn failures_are_tried_again_with_growing_pauses_within_the_time_for_repair() {
 
 #[test]
 fn an_unknown_end_is_made_certain_before_anything_else() {
-    let mut r1 = R1::new(TIMES);
+    let mut r1 = R1::new(TIMES, 1);
     r1.wish(NOW, party(1), true, None);
     let (register, _) = sent(&mut r1).unwrap();
     r1.wish(NOW, party(1), false, Some(1));
@@ -134,7 +135,7 @@ fn an_unknown_end_is_made_certain_before_anything_else() {
 
 #[test]
 fn what_an_hlr_says_while_an_operation_is_under_way_makes_it_doubtful() {
-    let mut r1 = R1::new(TIMES);
+    let mut r1 = R1::new(TIMES, 1);
     r1.wish(NOW, party(1), true, Some(1));
     let (first, _) = sent(&mut r1).unwrap();
     r1.cancelled(NOW, party(1));
@@ -153,7 +154,7 @@ fn what_an_hlr_says_while_an_operation_is_under_way_makes_it_doubtful() {
 
 #[test]
 fn a_cancellation_that_the_answer_has_overtaken_is_followed_by_a_deregistration() {
-    let mut r1 = R1::new(TIMES);
+    let mut r1 = R1::new(TIMES, 1);
     r1.wish(NOW, party(1), true, Some(1));
     let (register, _) = sent(&mut r1).unwrap();
     r1.ended(NOW, register, done());
@@ -168,7 +169,7 @@ fn a_cancellation_that_the_answer_has_overtaken_is_followed_by_a_deregistration(
 
 #[test]
 fn a_cancellation_does_not_make_certain_what_went_unanswered() {
-    let mut r1 = R1::new(TIMES);
+    let mut r1 = R1::new(TIMES, 1);
     r1.wish(NOW, party(1), true, None);
     let (register, _) = sent(&mut r1).unwrap();
     r1.ended(NOW, register, MapOutcome::TimedOut);
@@ -187,7 +188,7 @@ fn a_cancellation_does_not_make_certain_what_went_unanswered() {
 
 #[test]
 fn what_went_unanswered_may_take_effect_late_and_is_made_certain() {
-    let mut r1 = R1::new(TIMES);
+    let mut r1 = R1::new(TIMES, 1);
     r1.wish(NOW, party(1), true, None);
     let (register, _) = sent(&mut r1).unwrap();
     r1.ended(NOW, register, MapOutcome::TimedOut);
@@ -211,7 +212,7 @@ fn what_went_unanswered_may_take_effect_late_and_is_made_certain() {
 
 #[test]
 fn a_cancellation_of_an_earlier_registration_does_not_touch_the_next() {
-    let mut r1 = R1::new(TIMES);
+    let mut r1 = R1::new(TIMES, 1);
     r1.wish(NOW, party(1), true, Some(1));
     let (register, _) = sent(&mut r1).unwrap();
     r1.ended(NOW, register, done());
@@ -229,7 +230,7 @@ fn a_cancellation_of_an_earlier_registration_does_not_touch_the_next() {
 
 #[test]
 fn an_hlr_that_has_restarted_gets_its_subscribers_again_and_paced() {
-    let mut r1 = R1::new(Times { per_second: 10, ..TIMES });
+    let mut r1 = R1::new(Times { per_second: 10, ..TIMES }, 1);
     let mut now = NOW;
     for number in 0..20 {
         now += Duration::from_secs(1);
@@ -259,7 +260,7 @@ fn an_hlr_that_has_restarted_gets_its_subscribers_again_and_paced() {
 
 #[test]
 fn a_vector_is_asked_for_once_at_a_time_and_before_a_registration() {
-    let mut r1 = R1::new(TIMES);
+    let mut r1 = R1::new(TIMES, 1);
     r1.vector(NOW, party(1), None, 1);
     let (first, request) = sent(&mut r1).unwrap();
     assert_eq!(request, Request::Vector(None));
@@ -285,7 +286,7 @@ fn a_vector_is_asked_for_once_at_a_time_and_before_a_registration() {
 
 #[test]
 fn an_operation_whose_end_never_comes_has_timed_out() {
-    let mut r1 = R1::new(TIMES);
+    let mut r1 = R1::new(TIMES, 1);
     r1.wish(NOW, party(1), true, None);
     sent(&mut r1).unwrap();
     let mut now = NOW;
@@ -296,4 +297,75 @@ fn an_operation_whose_end_never_comes_has_timed_out() {
     assert!(now >= NOW + TIMES.lost, "{now:?}");
     r1.handle_timeout(now + PAUSE);
     assert_eq!(sent(&mut r1).unwrap().1, Request::Register);
+}
+
+#[test]
+fn who_comes_when_too_many_wait_is_told_one_time_after_the_other() {
+    // Ten a second, and a REGISTER waits two seconds: ten may wait.
+    let mut r1 = R1::new(Times { per_second: 10, answer: Duration::from_secs(2), ..TIMES }, 1);
+    let mut number = 0;
+    while r1.refuses(NOW, party(number)).is_none() {
+        r1.wish(NOW, party(number), true, Some(number));
+        number += 1;
+    }
+    assert!((10..=13).contains(&number), "{number}");
+    let waits: Vec<u32> = (0..600).map(|at| r1.refuses(NOW, party(100 + at)).unwrap()).collect();
+    // The first after those that wait, the last after a minute; chance adds an eighth at most.
+    assert!((1..=4).contains(&waits[0]), "{}", waits[0]);
+    assert!((61..=70).contains(&waits[599]), "{}", waits[599]);
+    assert!(waits[200..].iter().all(|wait| *wait >= 20));
+    assert_eq!(r1.counts.told_to_come_again, 601);
+    // Nobody whom the HLR knows, or is about to be told of, is refused.
+    assert_eq!(r1.refuses(NOW, party(0)), None);
+    assert_eq!(r1.refuses(NOW, party(number - 1)), None);
+    // Time passes, and there is room again.
+    let mut now = NOW;
+    while now < NOW + Duration::from_secs(2) {
+        now = r1.poll_timeout();
+        r1.handle_timeout(now);
+        while let Some(send) = r1.poll_send() {
+            r1.ended(now, send.operation, done());
+        }
+    }
+    assert_eq!(r1.refuses(now, party(100)), None);
+    r1.assert_invariants();
+}
+
+#[test]
+fn strangers_can_t_make_others_wait() {
+    let mut r1 = R1::new(Times { per_second: 10, answer: Duration::from_secs(2), ..TIMES }, 1);
+    for stranger in 0..50_000 {
+        r1.vector(NOW, party(1_000 + stranger % 900), None, 1);
+        if r1.is_behind(0, 2) {
+            assert!(r1.come_again(NOW, 0, false) <= 338, "five minutes and an eighth");
+        }
+    }
+    assert!(!r1.is_behind(0, 1), "they have half of the room");
+    assert_eq!(r1.refuses(NOW, party(1)), None);
+    assert!(r1.come_again(NOW, 0, true) <= 3);
+}
+
+#[test]
+fn hlrs_of_one_network_that_are_silent_hold_up_nobody_of_another() {
+    let mut r1 = R1::new(Times { outstanding: 3, ..TIMES }, 1);
+    for number in 0..9 {
+        r1.wish(NOW, party(number), true, None);
+    }
+    let other = Party { network: 1, ..party(50) };
+    r1.wish(NOW, other, true, None);
+    let mut sends: Vec<Send> = std::iter::from_fn(|| r1.poll_send()).collect();
+    assert_eq!(sends.iter().map(|send| send.party.network).collect::<Vec<_>>(), [0, 0, 0, 1]);
+    assert_eq!(r1.counts.held, 6);
+    // Each end makes room for one.
+    let mut sent = 3;
+    while let Some(send) = sends.pop() {
+        r1.ended(NOW, send.operation, done());
+        r1.handle_timeout(NOW);
+        let next: Vec<Send> = std::iter::from_fn(|| r1.poll_send()).collect();
+        assert!(next.len() <= 1);
+        sent += next.len();
+        sends.extend(next);
+        r1.assert_invariants();
+    }
+    assert_eq!((sent, r1.differing()), (9, 0));
 }
