@@ -347,7 +347,7 @@ fn strangers_can_t_make_others_wait() {
 
 #[test]
 fn hlrs_of_one_network_that_are_silent_hold_up_nobody_of_another() {
-    let mut r1 = R1::new(Times { outstanding: 3, ..TIMES }, 1);
+    let mut r1: R1<u32> = R1::new(Times { outstanding: 3, ..TIMES }, 1);
     for number in 0..9 {
         r1.wish(NOW, party(number), true, None);
     }
