@@ -2,7 +2,7 @@
 //! and what it is told when the gateway ends its registration.
 
 use super::hlr;
-use super::{Lack, Party, Registrar, Waiter};
+use super::{Booking, Lack, Party, Registrar, Waiter};
 use crate::base::Time;
 use crate::control::authentication::{Attempt, Pending, Scheme, Verdict};
 use crate::control::config::{Authentication, Network};
@@ -131,18 +131,13 @@ impl Registrar {
             let contacts = ours.map(|(id, _)| self.direct_contacts(now, id)).unwrap_or_default();
             return self.answer(now, &request, 200, &contacts);
         }
-        if let Some(seconds) = self.r1_refuses(now, network, imsi) {
+        if let Some(seconds) = self.is_too_many(now, network, known.imsi, false) {
             return self.answer_later(&request, seconds);
         }
         self.join(now, request, network, known);
     }
 
-    fn r1_refuses(&mut self, now: Time, network: u16, imsi: Imsi) -> Option<u32> {
-        let party = self.party(network, Some(imsi))?;
-        self.r1.refuses(now, party)
-    }
-
-    /// More wait than the HLRs are asked for in time: 503, and when to come again.
+    /// More wait than HLRs can be told of in time: 503, and when to come again.
     pub(super) fn answer_later(&mut self, request: &RegisterRequest, seconds: u32) {
         let outcome = RegisterOutcome {
             reply_to: request.reply_to,
@@ -196,7 +191,7 @@ impl Registrar {
             Err(Lack::Silent) => 504,
             Err(Lack::Full) => {
                 self.counts.refused_vector += 1;
-                let seconds = self.r1.come_again(now, pending.network, false);
+                let seconds = self.r1.come_again(now, pending.network, Booking::Stranger);
                 return self.answer_later(&request, seconds);
             }
             Err(Lack::Failed | Lack::Busy) => 503,

@@ -41,7 +41,7 @@ pub use journal::{JournalCounts, Limits as JournalLimits};
 use kept::Kept;
 use leave::Leaving;
 pub use r1::R1Counts;
-use r1::{Event, Lack, Party, R1, Settled, Times};
+use r1::{Booking, Event, Lack, Party, R1, Settled, Times};
 use reg_event::RegEvent;
 pub use reg_event::RegEventCounts;
 use std::collections::VecDeque;
@@ -190,6 +190,9 @@ impl Shown for Registrar {
         to.level(about, details as u64, most as u64);
         let about = ("r1", "", "differing", "Subscribers of whom HLR and table differ, or may.");
         to.level(about, self.r1.differing() as u64, 0);
+        let about =
+            ("r1", "", "waiting", "Operations that wait for their turn, or for an HLR to answer others.");
+        to.level(about, self.r1.waiting() as u64, 0);
         let (watched, without) = self.reg_event.watched();
         let about = ("reg_event", "", "watched", "Public identities whose registration state is watched.");
         to.level(about, watched as u64, self.config.capacity.subscribers.into());
@@ -378,7 +381,7 @@ impl Registrar {
             tracing::warn!(?identity, network, "registration refused: neither IMSI nor MSISDN is known");
             return self.answer(now, &request, 403, &[]);
         }
-        if let Some(seconds) = self.party(network, known.imsi).and_then(|party| self.r1.refuses(now, party)) {
+        if let Some(seconds) = self.is_too_many(now, network, known.imsi, true) {
             return self.answer_later(&request, seconds);
         }
         match self.waits_for_notify(network) {

@@ -110,13 +110,13 @@ impl<W> R1<W> {
             });
         };
         let to_tell = (!entry.agrees()).then_some(entry.wanted);
-        let is_idle = entry.underway.is_none() && !entry.queued;
+        let is_idle = entry.underway.is_none() && entry.queued.is_none();
         Some(Exchange {
             told: entry.told,
             to_tell,
             failures: entry.failures,
             waiting: entry.waiting.len(),
-            is_queued: entry.queued,
+            is_queued: entry.queued.is_some(),
             underway: entry.underway.as_ref().map(|underway| underway.until),
             answered_by: entry.waiting.iter().map(|waiting| waiting.until).min(),
             retry: to_tell.filter(|_| is_idle && entry.retry > now).map(|_| entry.retry),

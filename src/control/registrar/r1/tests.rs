@@ -29,6 +29,10 @@ fn sent(r1: &mut R1<u32>) -> Option<(u64, Request)> {
 
 fn settled(r1: &mut R1<u32>) -> Vec<(u32, Settled)> {
     r1.assert_invariants();
+    settled_of(r1)
+}
+
+fn settled_of<W>(r1: &mut R1<W>) -> Vec<(W, Settled)> {
     std::iter::from_fn(|| r1.poll_event())
         .filter_map(|event| match event {
             Event::Settled(who, how) => Some((who, how)),
@@ -299,50 +303,179 @@ fn an_operation_whose_end_never_comes_has_timed_out() {
     assert_eq!(sent(&mut r1).unwrap().1, Request::Register);
 }
 
+/// An HLR of ten operations a second; and what may happen with a REGISTER, in the order of [`R1::refuses`].
+const SLOW: Times = Times { per_second: 10, ..TIMES };
+const UE: (bool, bool) = (true, false);
+const SCSCF: (bool, bool) = (true, true);
+
+/// The HLR carries everything out at once, until `until` or until nothing waits any more; who was told of, and when.
+fn carry_out(
+    r1: &mut R1<u64>,
+    mut now: Time,
+    until: Time,
+    mut each: impl FnMut(Time, &mut R1<u64>),
+) -> Vec<(Time, Send)> {
+    let mut all = vec![];
+    loop {
+        while let Some(send) = r1.poll_send() {
+            all.push((now, send));
+            r1.ended(now, send.operation, done());
+        }
+        r1.assert_invariants();
+        each(now, r1);
+        now = r1.poll_timeout().max(now + Duration::from_nanos(1));
+        if now > until || r1.waiting() == 0 {
+            return all;
+        }
+        r1.handle_timeout(now);
+    }
+}
+
 #[test]
 fn who_comes_when_too_many_wait_is_told_one_time_after_the_other() {
-    // Ten a second, and a REGISTER waits two seconds: ten may wait.
-    let mut r1 = R1::new(Times { per_second: 10, answer: Duration::from_secs(2), ..TIMES }, 1);
+    // A REGISTER waits two seconds, of which one is the HLR's: ten may wait.
+    let mut r1 = R1::new(SLOW, 1);
     let mut number = 0;
-    while r1.refuses(NOW, party(number)).is_none() {
-        r1.wish(NOW, party(number), true, Some(number));
+    while r1.refuses(NOW, party(number), UE).is_none() {
+        assert_eq!(r1.wish(NOW, party(number), true, Some(number)), None);
         number += 1;
     }
-    assert!((10..=13).contains(&number), "{number}");
-    let waits: Vec<u32> = (0..600).map(|at| r1.refuses(NOW, party(100 + at)).unwrap()).collect();
+    assert_eq!((number, r1.counts.answered_ahead), (12, 0), "two go out at once");
+    let waits: Vec<u32> = (0..600).map(|at| r1.refuses(NOW, party(100 + at), UE).unwrap()).collect();
     // The first after those that wait, the last after a minute; chance adds an eighth at most.
     assert!((1..=4).contains(&waits[0]), "{}", waits[0]);
     assert!((61..=70).contains(&waits[599]), "{}", waits[599]);
     assert!(waits[200..].iter().all(|wait| *wait >= 20));
+    let in_one_second = |second| waits.iter().filter(|wait| **wait == second).count();
+    assert!((1..70).all(|second| in_one_second(second) <= 20), "{waits:?}");
     assert_eq!(r1.counts.told_to_come_again, 601);
     // Nobody whom the HLR knows, or is about to be told of, is refused.
-    assert_eq!(r1.refuses(NOW, party(0)), None);
-    assert_eq!(r1.refuses(NOW, party(number - 1)), None);
+    assert_eq!(r1.refuses(NOW, party(0), UE), None);
+    assert_eq!(r1.refuses(NOW, party(number - 1), UE), None);
     // Time passes, and there is room again.
-    let mut now = NOW;
-    while now < NOW + Duration::from_secs(2) {
-        now = r1.poll_timeout();
-        r1.handle_timeout(now);
-        while let Some(send) = r1.poll_send() {
-            r1.ended(now, send.operation, done());
-        }
-    }
-    assert_eq!(r1.refuses(now, party(100)), None);
-    r1.assert_invariants();
+    let told = carry_out(&mut r1, NOW, NOW + Duration::from_secs(2), |_, _| {});
+    assert_eq!(told.len(), 12);
+    assert_eq!(r1.refuses(NOW + Duration::from_secs(2), party(100), UE), None);
 }
 
 #[test]
 fn strangers_can_t_make_others_wait() {
-    let mut r1 = R1::new(Times { per_second: 10, answer: Duration::from_secs(2), ..TIMES }, 1);
-    for stranger in 0..50_000 {
-        r1.vector(NOW, party(1_000 + stranger % 900), None, 1);
-        if r1.is_behind(0, 2) {
-            assert!(r1.come_again(NOW, 0, false) <= 338, "five minutes and an eighth");
+    let mut r1 = R1::new(SLOW, 1);
+    r1.wish(NOW, party(2), true, None);
+    carry_out(&mut r1, NOW, NOW, |_, _| {});
+    for number in 0..50_000 {
+        let stranger = party(1_000 + number % 900);
+        r1.vector(NOW, stranger, None, 1);
+        if r1.is_full_for_challenges(stranger) {
+            assert!(r1.come_again(NOW, 0, Booking::Stranger) <= 338, "five minutes and an eighth");
         }
     }
-    assert!(!r1.is_behind(0, 1), "they have half of the room");
-    assert_eq!(r1.refuses(NOW, party(1)), None);
-    assert!(r1.come_again(NOW, 0, true) <= 3);
+    assert!(std::iter::from_fn(|| r1.poll_event()).any(|it| matches!(it, Event::Vector(1, Err(Lack::Full)))));
+    assert!(r1.waiting() <= 5 && r1.entries.len() <= 8, "nothing is kept of those who are refused");
+    // Who has proved who he is finds half of the room, and comes again without them before him.
+    assert_eq!(r1.refuses(NOW, party(1), UE), None);
+    assert!(r1.come_again(NOW, 0, Booking::Ue) <= 3);
+    // So does who is registered and is to prove it once more.
+    r1.vector(NOW, party(2), None, 2);
+    let told = carry_out(&mut r1, NOW, NOW + Duration::from_secs(2), |_, _| {});
+    assert!(told.iter().any(|(_, send)| send.party == party(2) && send.request == Request::Vector(None)));
+}
+
+#[test]
+fn who_may_be_answered_first_is_answered_at_once_and_the_hlr_told_within_the_time_for_repair() {
+    let mut r1 = R1::new(SLOW, 1);
+    let mut number = 0;
+    while r1.refuses(NOW, party(number), SCSCF).is_none() {
+        assert_eq!(r1.wish(NOW, party(number), true, Some(number)), None);
+        number += 1;
+    }
+    // Two go out, ten are answered after the HLR, and for the others it is told in a minute, whoever comes meanwhile.
+    assert_eq!((number, r1.counts.answered_ahead, r1.counts.told_to_come_again), (212, 200, 1));
+    let late: Vec<_> = settled_of(&mut r1).into_iter().filter(|(_, how)| *how == Settled::Late).collect();
+    assert_eq!(
+        late,
+        (12..212).map(|who| (who, Settled::Late)).collect::<Vec<_>>(),
+        "and not after two seconds"
+    );
+    assert!(late.iter().all(|(who, _)| r1.is_wanted(party(*who)) && r1.owed(party(*who)) == Some(true)));
+    // Whose operation waits like that is answered at once, too, whatever he asks for: here he changes something.
+    assert_eq!(r1.wish(NOW, party(100), true, Some(9_000)), None);
+    assert_eq!(settled_of(&mut r1), [(9_000, Settled::Late)]);
+    // UEs come all the time, and take two turns of three.
+    let mut ues = 10_000;
+    let told = carry_out(&mut r1, NOW, NOW + Duration::from_secs(90), |now, r1| {
+        while now < NOW + Duration::from_secs(60) && r1.refuses(now, party(ues), UE).is_none() {
+            r1.wish(now, party(ues), true, Some(ues));
+            ues += 1;
+        }
+    });
+    let mut of_scscf: Vec<Time> =
+        told.iter().filter(|(_, it)| it.party < party(10_000)).map(|(at, _)| *at).collect();
+    assert_eq!((of_scscf.len(), r1.differing()), (212, 0), "each once");
+    assert!(ues - 10_000 > 350, "{ues}");
+    let last = of_scscf.pop().unwrap().since(NOW);
+    assert!(last <= SLOW.repair + Duration::from_secs(1), "{last:?}");
+    assert!(settled_of(&mut r1).iter().all(|(_, how)| *how == Settled::Agreed), "nobody waits in vain");
+}
+
+#[test]
+fn an_hlr_that_has_restarted_does_not_hold_up_those_who_come() {
+    let mut r1 = R1::new(SLOW, 1);
+    let mut now = NOW;
+    for number in 0..200 {
+        r1.wish(now, party(number), true, None);
+        carry_out(&mut r1, now, now, |_, _| {});
+        now += Duration::from_secs(1);
+    }
+    assert_eq!((r1.reset(now, |_| true), r1.waiting()), (200, 198));
+    let mut number = 1_000;
+    while r1.refuses(now, party(number), UE).is_none() {
+        r1.wish(now, party(number), true, Some(number));
+        number += 1;
+    }
+    assert_eq!(number, 1_006, "they have two turns of three");
+    let told = carry_out(&mut r1, now, now + Duration::from_secs(1), |_, _| {});
+    assert!(told.iter().filter(|(_, it)| it.party >= party(1_000)).count() == 6 && r1.counts.late == 0);
+    let again = carry_out(&mut r1, now, now + Duration::from_secs(60), |_, _| {});
+    assert_eq!((told.len() + again.len(), r1.differing()), (206, 0));
+}
+
+#[test]
+fn who_is_to_prove_something_overtakes_what_nobody_waits_for() {
+    let mut r1 = R1::new(SLOW, 1);
+    let mut now = NOW;
+    for number in 0..100 {
+        r1.wish(now, party(number), true, None);
+        carry_out(&mut r1, now, now, |_, _| {});
+        now += Duration::from_secs(1);
+    }
+    r1.reset(now, |_| true);
+    r1.vector(now, party(99), None, 7);
+    let told = carry_out(&mut r1, now, now + Duration::from_secs(60), |_, _| {});
+    let of: Vec<_> = told.iter().filter(|(_, it)| it.party == party(99)).collect();
+    assert!(
+        matches!(of[..], [(first, Send { request: Request::Vector(None), .. }), (_, Send { request: Request::Register, .. })]
+        if first.since(now) <= Duration::from_secs(1)),
+        "{of:?}"
+    );
+    assert_eq!((told.len(), r1.differing()), (101, 0), "each is told of once");
+}
+
+#[test]
+fn many_who_leave_at_once_are_answered_at_once() {
+    let mut r1 = R1::new(SLOW, 1);
+    let mut now = NOW;
+    for number in 0..100 {
+        r1.wish(now, party(number), true, None);
+        carry_out(&mut r1, now, now, |_, _| {});
+        now += Duration::from_secs(1);
+    }
+    for number in 0..100 {
+        assert_eq!(r1.wish(now, party(number), false, Some(number)), None);
+    }
+    assert_eq!((r1.counts.answered_ahead, settled_of(&mut r1).len()), (88, 88));
+    assert_eq!(carry_out(&mut r1, now, now + Duration::from_secs(60), |_, _| {}).len(), 100);
+    assert_eq!((r1.differing(), r1.entries.len(), r1.counts.late), (0, 0, 0));
 }
 
 #[test]
