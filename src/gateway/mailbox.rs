@@ -266,6 +266,8 @@ pub struct RegisterOutcome {
     pub challenges: Vec<String>,
     /// P-Associated-URI: the identities of a UE that registered here itself.
     pub associated: Vec<Identity>,
+    /// Seconds after which the REGISTER may come again (Retry-After), with 503; none: what is configured.
+    pub retry_after: Option<u32>,
     /// Date.
     pub date: Option<String>,
 }

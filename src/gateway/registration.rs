@@ -218,6 +218,7 @@ pub(super) fn on_registered(now: Time, outcome: &RegisterOutcome, cx: &mut Cx<'_
         flow,
         challenges: &challenges,
         associated: &outcome.associated,
+        retry_after: outcome.retry_after,
         date: outcome.date.as_deref(),
         // Who has been authenticated has shown that what is sent there arrives.
         known: outcome.status == 200,

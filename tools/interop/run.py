@@ -34,18 +34,19 @@ JUDGES = {
     "exception_judge": [["BINARY"]],
     "restart_judge": [["BINARY"]],
     "disk_judge": [["BINARY"]],
+    "storm_judge": [["BINARY"]],
     "sgp_judge": [["BINARY", "orders"], ["BINARY", "kills"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
 # Whose runs do not wait for each other.
 AT_ONCE = ["sgp_judge"]
 # What sends so much that nobody beside it would keep its times.
-BY_ITSELF = ["stream_judge", "torture_judge"]
+BY_ITSELF = ["stream_judge", "torture_judge", "storm_judge"]
 # Of the others so many run at a time: they wait for timers more than they work, but two cores have to keep those timers.
 AT_A_TIME = 6
 # These have no captures of what a gateway sends to a lab, or such that tshark finds fault with what is right: fragments that it doesn't look into, resets,
 # and what answers repeat of torture messages.
-WITHOUT_CAPTURES = ["torture_judge", "exception_judge", "page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "operator_judge", "ledger_judge", "sctp_judge", "stp_judge", "sgp_judge", "restart_judge", "disk_judge"]
+WITHOUT_CAPTURES = ["torture_judge", "exception_judge", "page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "operator_judge", "ledger_judge", "sctp_judge", "stp_judge", "sgp_judge", "restart_judge", "disk_judge", "storm_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 

@@ -518,6 +518,7 @@ impl Check<'_, '_, '_> {
         self.range("timers.r1_answer_ms", timers.r1_answer.as_millis(), 100..=25_000);
         self.range("timers.r1_repair_s", timers.r1_repair.as_secs(), 4..=3_600);
         self.range("timers.r1_per_second", timers.r1_per_second, 1..=1_000_000);
+        self.range("timers.r1_outstanding", timers.r1_outstanding, 1..=1_000_000);
         self.range("timers.reg_event_per_second", timers.reg_event_per_second, 1..=1_000_000);
         self.range("timers.map_registration_ms", timers.map_registration.as_millis(), 100..=600_000);
         self.range("timers.nonce_s", timers.nonce.as_secs(), 2..=600);

@@ -91,6 +91,7 @@ impl Default for Timers {
             r1_answer: Duration::from_secs(2),
             r1_repair: Duration::from_secs(60),
             r1_per_second: 500,
+            r1_outstanding: 2_000,
             reg_event_per_second: 200,
             map_registration: Duration::from_secs(20),
             nonce: Duration::from_secs(30),

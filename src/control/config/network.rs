@@ -362,6 +362,8 @@ pub struct Timers {
     pub r1_repair: Duration,
     /// Operations towards HLRs in a second, at most. Default 500.
     pub r1_per_second: u32,
+    /// Operations that the HLRs of one network have not answered yet, at most; more wait. Default 2,000.
+    pub r1_outstanding: u32,
     /// SUBSCRIBEs to S-CSCFs in a second, at most. Default 200.
     pub reg_event_per_second: u32,
     /// The invoke timer of operations towards HLRs (TS 29.002 17.1.2: medium). Default 20,000.

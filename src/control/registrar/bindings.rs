@@ -427,6 +427,7 @@ impl Registrar {
                 flow,
                 challenges: vec![],
                 associated: associated.unwrap_or_default(),
+                retry_after: None,
                 date: (status == 200).then(|| self.date(now)).flatten(),
             },
         );

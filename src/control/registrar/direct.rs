@@ -2,7 +2,7 @@
 //! and what it is told when the gateway ends its registration.
 
 use super::hlr;
-use super::{Lack, Party, Registrar, Waiter};
+use super::{Booking, Lack, Party, Registrar, Waiter};
 use crate::base::Time;
 use crate::control::authentication::{Attempt, Pending, Scheme, Verdict};
 use crate::control::config::{Authentication, Network};
@@ -131,7 +131,25 @@ impl Registrar {
             let contacts = ours.map(|(id, _)| self.direct_contacts(now, id)).unwrap_or_default();
             return self.answer(now, &request, 200, &contacts);
         }
+        if let Some(seconds) = self.is_too_many(now, network, known.imsi, false) {
+            return self.answer_later(&request, seconds);
+        }
         self.join(now, request, network, known);
+    }
+
+    /// More wait than HLRs can be told of in time: 503, and when to come again.
+    pub(super) fn answer_later(&mut self, request: &RegisterRequest, seconds: u32) {
+        let outcome = RegisterOutcome {
+            reply_to: request.reply_to,
+            status: 503,
+            contacts: vec![],
+            flow: None,
+            challenges: vec![],
+            associated: vec![],
+            retry_after: Some(seconds),
+            date: None,
+        };
+        self.reply(request, outcome);
     }
 
     /// 401 with these challenges, first the one whose algorithm the UE names: for more than one there may be no room.
@@ -150,6 +168,7 @@ impl Registrar {
             flow: None,
             challenges,
             associated: vec![],
+            retry_after: None,
             date: None,
         };
         self.reply(request, outcome);
@@ -170,6 +189,11 @@ impl Registrar {
             }
             Err(Lack::Refused(error)) => hlr::status_of(error),
             Err(Lack::Silent) => 504,
+            Err(Lack::Full) => {
+                self.counts.refused_vector += 1;
+                let seconds = self.r1.come_again(now, pending.network, Booking::Stranger);
+                return self.answer_later(&request, seconds);
+            }
             Err(Lack::Failed | Lack::Busy) => 503,
         };
         self.counts.refused_vector += 1;

@@ -5,7 +5,7 @@ use super::r1::{Party, Settled};
 use super::{Known, R1Order, Registrar, Waiter, hlr};
 use crate::base::Time;
 use crate::gateway::mailbox::{RegisterRequest, ToWorker};
-use crate::ident::Identity;
+use crate::ident::{Identity, Imsi};
 
 /// A registration whose subscriber is known.
 #[derive(Debug)]
@@ -24,6 +24,21 @@ impl Registrar {
     pub(super) fn join(&mut self, now: Time, request: RegisterRequest, network: u16, known: Known) {
         let expires_s = self.granted(&request);
         self.join_as(now, Joining { request, network, known, expires_s, is_answered: false });
+    }
+
+    /// Whether more wait for their HLR than it can be told of in time, so that this one has to come again in so many seconds. An
+    /// S-CSCF can't be asked to (TS 24.229 5.4.1.7): it is answered before the HLR is told, as long as that happens in the time in
+    /// which the two may differ. So it is with everybody where the answer comes first anyway.
+    pub(super) fn is_too_many(
+        &mut self,
+        now: Time,
+        network: u16,
+        imsi: Option<Imsi>,
+        is_third_party: bool,
+    ) -> Option<u32> {
+        let party = self.party(network, imsi)?;
+        let waits = self.order(network) == R1Order::Before200;
+        self.r1.refuses(now, party, (waits, is_third_party || !waits))
     }
 
     /// Seconds of life that a REGISTER gets.

@@ -41,7 +41,7 @@ pub use journal::{JournalCounts, Limits as JournalLimits};
 use kept::Kept;
 use leave::Leaving;
 pub use r1::R1Counts;
-use r1::{Event, Lack, Party, R1, Settled, Times};
+use r1::{Booking, Event, Lack, Party, R1, Settled, Times};
 use reg_event::RegEvent;
 pub use reg_event::RegEventCounts;
 use std::collections::VecDeque;
@@ -190,6 +190,9 @@ impl Shown for Registrar {
         to.level(about, details as u64, most as u64);
         let about = ("r1", "", "differing", "Subscribers of whom HLR and table differ, or may.");
         to.level(about, self.r1.differing() as u64, 0);
+        let about =
+            ("r1", "", "waiting", "Operations that wait for their turn, or for an HLR to answer others.");
+        to.level(about, self.r1.waiting() as u64, 0);
         let (watched, without) = self.reg_event.watched();
         let about = ("reg_event", "", "watched", "Public identities whose registration state is watched.");
         to.level(about, watched as u64, self.config.capacity.subscribers.into());
@@ -217,9 +220,10 @@ impl Registrar {
             repair: timers.r1_repair,
             lost: timers.map_registration + MARGIN,
             per_second: timers.r1_per_second,
+            outstanding: timers.r1_outstanding as usize,
         };
         Self {
-            r1: R1::new(times),
+            r1: R1::new(times, key.derive("come again").hash_u64(0)),
             reg_event: RegEvent::new(trigger::limits(&config)),
             holding: trigger::Holding::default(),
             wildcards: vec![],
@@ -376,6 +380,9 @@ impl Registrar {
             let (identity, network) = (request.public_identity, &served.name);
             tracing::warn!(?identity, network, "registration refused: neither IMSI nor MSISDN is known");
             return self.answer(now, &request, 403, &[]);
+        }
+        if let Some(seconds) = self.is_too_many(now, network, known.imsi, true) {
+            return self.answer_later(&request, seconds);
         }
         match self.waits_for_notify(network) {
             true => self.hold(now, request, network, known),

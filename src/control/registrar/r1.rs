@@ -6,6 +6,7 @@
 //! and nothing is going on, as with nearly all, little is kept ([`rest`]).
 
 mod exchange;
+mod pace;
 mod rest;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 use exchange::Forgotten;
 pub(super) use exchange::{Exchange, Said, Told};
+pub(super) use pace::Booking;
+use pace::{Lane, Pace};
 use rest::Resting;
 
 counts! {
@@ -40,6 +43,12 @@ counts! {
         late,
         /// Operations that waited for their turn because of `r1_per_second`.
         paced,
+        /// Operations that waited since an HLR had `r1_outstanding` to answer.
+        held,
+        /// Answers given to UEs and S-CSCFs before the HLR's turn had come, since more wait than it can be told of in time.
+        answered_ahead,
+        /// REGISTERs refused with 503 and a time to come again, since more wait than HLRs can be told of in time.
+        told_to_come_again,
     }
 }
 
@@ -114,6 +123,8 @@ pub(super) enum Lack {
     Failed,
     /// Another request for the same subscriber is under way.
     Busy,
+    /// More wait than the HLRs are asked for in time.
+    Full,
 }
 
 /// What the HLR was last heard to know.
@@ -151,7 +162,8 @@ struct Entry<W> {
     failures: u32,
     /// When the next try is due; before that nothing is sent for the subscriber.
     retry: Time,
-    queued: bool,
+    /// Where it waits for its turn.
+    queued: Option<Lane>,
     msisdn: Option<Msisdn>,
     /// When the HLR last answered that it has registered the subscriber.
     registered: Option<Time>,
@@ -176,7 +188,7 @@ impl<W> Entry<W> {
             asked: None,
             failures: 0,
             retry: Time::ZERO,
-            queued: false,
+            queued: None,
             msisdn: None,
             registered: None,
             told_before: 0,
@@ -222,6 +234,8 @@ pub(super) struct Times {
     pub(super) lost: Duration,
     /// Operations in a second, at most, all HLRs together.
     pub(super) per_second: u32,
+    /// Operations that the HLRs of one network have not answered, at most.
+    pub(super) outstanding: usize,
 }
 
 /// The exchanges with all HLRs. `W` is who waits.
@@ -232,9 +246,7 @@ pub(super) struct R1<W> {
     underway: AHashMap<u64, Party>,
     next: u64,
     due: BTreeSet<(Time, Party)>,
-    queue: VecDeque<Party>,
-    /// When the next operation may be sent.
-    pace: Time,
+    pace: Pace,
     events: VecDeque<Event<W>>,
     sends: VecDeque<Send>,
     /// Of whom what is owed may be another since this was emptied; some stand here more than once.
@@ -245,11 +257,9 @@ pub(super) struct R1<W> {
 
 /// The first pause after a failure; each doubles it.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Operations that may go out at once after a quiet time, as a part of those of a second.
-const BURST: u32 = 10;
 
 impl<W> R1<W> {
-    pub(super) fn new(times: Times) -> Self {
+    pub(super) fn new(times: Times, seed: u64) -> Self {
         Self {
             times,
             entries: AHashMap::new(),
@@ -257,8 +267,7 @@ impl<W> R1<W> {
             underway: AHashMap::new(),
             next: 1,
             due: BTreeSet::new(),
-            queue: VecDeque::new(),
-            pace: Time::ZERO,
+            pace: Pace::new(seed),
             events: VecDeque::new(),
             sends: VecDeque::new(),
             changed: vec![],
@@ -318,22 +327,34 @@ impl<W> R1<W> {
             return who;
         }
         if let Some(who) = who {
-            let until = now + self.times.answer;
-            entry.waiting.push(Waiting { registered, until, who });
-            self.due.insert((until, party));
+            self.wait(now, party, registered, who);
         }
         self.advance(now, party);
         None
     }
 
+    /// `who` waits for the HLR, unless that is known to be in vain.
+    fn wait(&mut self, now: Time, party: Party, registered: bool, who: W) {
+        let is_too_late = self.entries.get(&party).is_some_and(|it| self.is_too_late(party.network, it));
+        if is_too_late {
+            self.counts.answered_ahead += 1;
+            return self.events.push_back(Event::Settled(who, Settled::Late));
+        }
+        let until = now + self.times.answer;
+        if let Some(entry) = self.entries.get_mut(&party) {
+            entry.waiting.push(Waiting { registered, until, who });
+            self.due.insert((until, party));
+        }
+    }
+
     /// Asks for an authentication vector: [`Event::Vector`] brings it.
     pub(super) fn vector(&mut self, now: Time, party: Party, resynchronise: Resynchronise, who: W) {
         self.wake(party);
+        let full = self.is_full_for_challenges(party);
         let entry = self.entries.entry(party).or_insert_with(|| Entry::new(Known::Deregistered));
-        // Strangers can ask for these: they get no more room than a second's worth.
-        let full = self.queue.len() >= self.times.per_second as usize;
         if full || entry.vector.is_some() || entry.asked.is_some() {
-            self.events.push_back(Event::Vector(who, Err(Lack::Busy)));
+            let lack = if full { Lack::Full } else { Lack::Busy };
+            self.events.push_back(Event::Vector(who, Err(lack)));
             return self.tidy(party);
         }
         entry.vector = Some((resynchronise, who));
@@ -436,38 +457,23 @@ impl<W> R1<W> {
     fn advance(&mut self, now: Time, party: Party) {
         self.changed.push(party);
         let Some(entry) = self.entries.get_mut(&party) else { return };
-        if entry.queued {
-            return;
-        }
         let Some(request) = entry.next() else { return };
         if entry.retry > now && !matches!(request, Request::Vector(_)) {
-            self.due.insert((entry.retry, party));
+            if entry.queued.is_none() {
+                self.due.insert((entry.retry, party));
+            }
             return;
         }
-        entry.queued = true;
-        self.queue.push_back(party);
+        let is_awaited = matches!(request, Request::Vector(_)) || !entry.waiting.is_empty();
+        let is_new = self.enqueue(party, if is_awaited { Lane::Awaited } else { Lane::Owed });
         self.drain(now);
-        self.counts.paced += u64::from(self.queue.back() == Some(&party));
-    }
-
-    /// Sends from the queue as many as the pace allows.
-    fn drain(&mut self, now: Time) {
-        let step = Duration::from_secs(1) / self.times.per_second.max(1);
-        let burst = step * (self.times.per_second / BURST).max(1);
-        while !self.queue.is_empty() && self.pace <= now + burst {
-            let Some(party) = self.queue.pop_front() else { return };
-            if self.send(now, party) {
-                self.pace = self.pace.max(now) + step;
-            }
-        }
-        if let Some(&first) = self.queue.front() {
-            self.due.insert((self.pace, first));
-        }
+        let waits = self.entries.get(&party).is_some_and(|entry| entry.queued.is_some());
+        self.counts.paced += u64::from(is_new && waits);
     }
 
     fn send(&mut self, now: Time, party: Party) -> bool {
         let Some(entry) = self.entries.get_mut(&party) else { return false };
-        entry.queued = false;
+        entry.queued = None;
         self.changed.push(party);
         let Some(request) = entry.next() else {
             self.tidy(party);
@@ -508,6 +514,7 @@ impl<W> R1<W> {
     /// An operation has ended.
     pub(super) fn ended(&mut self, now: Time, operation: u64, outcome: MapOutcome) {
         let Some(party) = self.underway.remove(&operation) else { return };
+        self.pace.ended(party);
         let Some(entry) = self.entries.get_mut(&party) else { return };
         let Some(Underway { request, doubtful, .. }) = entry.underway.take_if(|it| it.operation == operation)
         else {
@@ -599,7 +606,7 @@ impl<W> R1<W> {
 
     fn tidy(&mut self, party: Party) {
         self.changed.push(party);
-        if self.entries.get(&party).is_some_and(|entry| entry.is_forgotten() && !entry.queued)
+        if self.entries.get(&party).is_some_and(|entry| entry.is_forgotten() && entry.queued.is_none())
             && let Some(entry) = self.entries.remove(&party)
         {
             self.forgotten.add(party, &entry);
@@ -633,7 +640,7 @@ impl<W> R1<W> {
 
     /// The earliest deadline.
     pub(super) fn poll_timeout(&self) -> Time {
-        self.due.first().map_or(Time::NEVER, |(at, _)| *at)
+        self.due.first().map_or(Time::NEVER, |(at, _)| *at).min(self.next_turn())
     }
 
     pub(super) fn poll_send(&mut self) -> Option<Send> {
@@ -650,7 +657,7 @@ impl<W> R1<W> {
         assert_eq!(underway, self.underway.len(), "an operation of nobody");
         for entry in self.entries.values() {
             assert!(
-                entry.agrees() || entry.underway.is_some() || entry.queued || entry.failures > 0,
+                entry.agrees() || entry.underway.is_some() || entry.queued.is_some() || entry.failures > 0,
                 "left as it is"
             );
             assert_eq!(

@@ -301,6 +301,7 @@ fn unavailable(reply_to: crate::stack::Deferred) -> RegisterOutcome {
         flow: None,
         challenges: vec![],
         associated: vec![],
+        retry_after: None,
         date: None,
     }
 }

@@ -15,6 +15,7 @@ mod leave;
 mod lives;
 mod operator;
 mod reg_event;
+mod storm;
 
 const EXAMPLE: &str = include_str!("../../../docs/operating/examples/gateway.toml");
 const ALICE: &str = "sip:alice@home1.net";

@@ -221,6 +221,7 @@ fn outcome(number: u64) -> Box<RegisterOutcome> {
         flow: None,
         challenges: vec![],
         associated: vec![],
+        retry_after: None,
         date: None,
     })
 }

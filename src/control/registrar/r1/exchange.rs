@@ -120,13 +120,13 @@ impl<W> R1<W> {
 impl<W> Entry<W> {
     fn exchange(&self, now: Time) -> Exchange {
         let to_tell = (!self.agrees()).then_some(self.wanted);
-        let is_idle = self.underway.is_none() && !self.queued;
+        let is_idle = self.underway.is_none() && self.queued.is_none();
         Exchange {
             told: self.told,
             to_tell,
             failures: self.failures,
             waiting: self.waiting.len(),
-            is_queued: self.queued,
+            is_queued: self.queued.is_some(),
             underway: self.underway.as_ref().map(|underway| underway.until),
             answered_by: self.waiting.iter().map(|waiting| waiting.until).min(),
             retry: to_tell.filter(|_| is_idle && self.retry > now).map(|_| self.retry),

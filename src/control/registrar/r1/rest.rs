@@ -40,7 +40,7 @@ impl Kept {
         let is_at_rest = entry.wanted
             && entry.known == Known::Registered
             && entry.is_idle()
-            && !entry.queued
+            && entry.queued.is_none()
             && entry.asked.is_none()
             && entry.failures == 0
             && !entry.unanswered;

@@ -486,3 +486,44 @@ fn what_cannot_be_read_is_left_out_and_told() {
     assert!(!loading.has(imsi(OF_ALICE)) && loading.has(imsi("262010000000002")));
     assert_eq!(say(&mut registrar, NOW, request(ALICE)), Some(503));
 }
+
+/// More than HLRs can be told of in time: an S-CSCF has its answer as soon as that is durable, and the HLR hears of it in this life
+/// or in the next.
+#[test]
+fn an_s_cscf_that_is_answered_before_the_hlr_is_told_is_answered_when_that_is_durable() {
+    let mut disk = Disk::new();
+    let slow = EXAMPLE.replacen("# r1_per_second = 500", "r1_per_second = 1", 1);
+    let slow = slow.replacen("# r1_repair_s = 60", "r1_repair_s = 6", 1);
+    let (registrar, reader) = registrar_of(EVERYBODY, &slow);
+    let mut bench = Bench::new(disk.given(registrar).0);
+    assert!(disk.load(&mut bench.registrar).is_empty());
+    let of = |at: u8| {
+        let private = format!("2340150000000{at:02}@ims.mnc015.mcc234.3gppnetwork.org");
+        request(&format!("sip:u{at}@home2.net")).network(1).private(&private)
+    };
+    // Two are told to the HLR, one waits for its turn, which comes in time, and two more may wait without an answer from it.
+    for at in 0..5 {
+        assert!(bench.register(of(at)).is_empty(), "{at}");
+    }
+    assert_eq!(bench.register(of(5)), [Said::Answer(503)]);
+    assert!(found(&reader, "sip:u2@home2.net").is_none());
+    assert!((3..5).all(|at| found(&reader, &format!("sip:u{at}@home2.net")).is_some()));
+    let out = disk.sync(&mut bench.registrar);
+    let said = bench.read(out);
+    assert_eq!(said.iter().filter(|it| **it == Said::R1(true)).count(), 2);
+    assert_eq!(said.iter().filter(|it| **it == Said::Answer(200)).count(), 2, "{said:?}");
+    assert_eq!((disk.count(Kind::Owed), disk.count(Kind::Subscriber)), (5, 2));
+    // A refresh of theirs needs no HLR, and what they change is not held either.
+    assert_eq!(bench.register(RegisterRequest { expires_s: 600, ..of(3) }), [Said::Answer(200)]);
+    drop((bench, reader));
+    // The next life knows those who were answered, and tells the HLR; of the others it says that they are not there.
+    let (registrar, reader, _) = disk.life();
+    let mut bench = Bench::new(registrar);
+    let out = disk.load(&mut bench.registrar);
+    let mut said = bench.read(out);
+    let out = disk.sync(&mut bench.registrar);
+    said.extend(bench.read(out));
+    said.sort_by_key(|it| *it == Said::R1(true));
+    assert_eq!(said, [[false; 3].map(Said::R1).as_slice(), &[true; 2].map(Said::R1)].concat());
+    assert!(found(&reader, "sip:u3@home2.net").is_some() && found(&reader, "sip:u0@home2.net").is_none());
+}

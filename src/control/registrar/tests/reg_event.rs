@@ -24,7 +24,7 @@ pub(super) fn watching() -> (Registrar, Reader) {
 }
 
 /// What is said to workers, as far as it matters here.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     Answer(u16),
     NotifyDone(u16),
