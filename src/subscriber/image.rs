@@ -239,7 +239,13 @@ pub(super) fn write(
         None => (&[][..], &[][..]),
     };
     let far = far.as_chunks::<2>().0.iter().map(|number| u16::from_le_bytes(*number));
-    let body = body.get(..body.iter().rposition(|&octet| octet != 0).map_or(0, |last| last + 1))?;
+    let bindings = (0..shape.bindings).try_fold(0, |at, _| {
+        let length = u16::from_le_bytes(*body.get(at..)?.first_chunk()?);
+        Some(at + 2 + usize::from(length))
+    })?;
+    // The zeros behind it, to the end of the cell, are not the record's; those within a binding are.
+    let end = body.iter().rposition(|&octet| octet != 0).map_or(0, |last| last + 1);
+    let body = body.get(..end.max(bindings))?;
     for word in [load(line, MSISDN), load(line, IMSI), load(line, FINGERPRINT), load(line, SHAPE)] {
         into.extend(word.to_le_bytes());
     }

@@ -30,11 +30,15 @@ fn expected(whole: &Whole) -> Record {
 
 #[test]
 fn a_record_goes_into_another_table_as_it_is() {
-    let mut random = Random(5);
+    (1..=5).for_each(crowd_goes_into_another_table);
+}
+
+fn crowd_goes_into_another_table(seed: u64) {
+    let mut random = Random(seed);
     let mut scratch = Scratch::default();
-    let (mut later, mut readers) = table(&config(400, 1));
-    let (mut before, _) = table(&config(400, 0));
-    for n in 0..300 {
+    let (mut later, mut readers) = table(&config(200, 1));
+    let (mut before, _) = table(&config(200, 0));
+    for n in 0..60 {
         let Whole { record, until } = any_record(&mut random, n);
         let times: Vec<_> = until.iter().map(|time| Some(*time)).collect();
         let id = before.register(record.clone(), &times).unwrap();
@@ -102,24 +106,20 @@ fn who_has_a_key_that_another_has_does_not_come_back() {
 fn octets_that_are_none_are_refused_and_never_panic() {
     let mut random = Random(6);
     let (mut before, _) = table(&config(40, 0));
-    let (mut later, _) = table(&config(4, 0));
+    let mut scratch = Scratch::default();
     for n in 0..30 {
         let Whole { record, until } = any_record(&mut random, n);
         let times: Vec<_> = until.iter().map(|time| Some(*time)).collect();
         let id = before.register(record, &times).unwrap();
         let octets = image_of(&before, id);
         let mut attempt = |octets: &[u8]| {
-            let Some(image) = Image::read(octets) else { return };
-            let times = vec![(T1, 0); image.count()];
-            if let Some(id) = later.restore(&image, &times) {
-                // Whatever it says, it can be read, and goes again.
-                drop(later.get(id).unwrap().record().to_record());
-                assert!(later.deregister(id));
-                later.assert_invariants();
+            if let Some(image) = Image::read(octets) {
+                let _ = image.to_record(&mut scratch, &vec![1; image.count()]);
+                let _ = (image.imsi(), image.msisdn(), image.networks().count(), image.may_have(b'!'));
             }
         };
         (0..octets.len()).for_each(|cut| attempt(&octets[..cut]));
-        for _ in 0..60 {
+        for _ in 0..600 {
             let mut changed = octets.clone();
             let at = random.below(octets.len() as u64) as usize;
             changed[at] = random.below(256) as u8;
