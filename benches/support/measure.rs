@@ -109,7 +109,9 @@ impl Figures {
         let ours = ours.map(|(whose, figure)| match whose {
             "rtt_crates" | "rasn" => format!("ss7.{figure}"),
             "rsip" | "rsipstack" | "sipx" | "ezk" | "rvoip" | "httparse" => format!("sip.{figure}"),
-            "dashmap" | "papaya" | "scc" | "rwlock" => format!("table.{figure}"),
+            "dashmap" | "papaya" | "scc" | "rwlock" | "rte_hash" => {
+                format!("table.{}", figure.replace("lookup_", "lookup_b32_"))
+            }
             _ => format!("sctp.{figure}"),
         });
         name.starts_with(&self.prefix) || ours.is_some_and(|ours| ours.starts_with(&self.prefix))

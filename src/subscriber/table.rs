@@ -2,7 +2,7 @@
 
 use super::index::Index;
 use super::joining::Joining;
-use super::memory::{PageSize, Pages};
+use super::memory::{PageSize, Pages, prefetch};
 use super::published::Published;
 use super::reclaim::Epochs;
 use super::record::{Binding, Record, SubscriberId};
@@ -35,6 +35,31 @@ pub enum Key<'k> {
     Identity(&'k [u8]),
     /// The address and port that his UE registered from.
     Address(SocketAddr),
+}
+
+/// A key of a batch, by what it is most probably found.
+#[derive(Clone, Copy)]
+struct Sought<'t> {
+    index: &'t Index,
+    hash: u64,
+    /// Packed, if it is a number, and the word of the line where it stands; else 0.
+    number: u64,
+    word: u8,
+    /// Whether what is found first may be another's.
+    is_unusual: bool,
+    /// What is found first.
+    line: Option<&'t Line>,
+}
+
+impl Sought<'_> {
+    /// Whether the key is the subscriber's own, compared whole.
+    #[inline]
+    fn is_it(&self, subscriber: &Subscriber<'_>, key: &Key<'_>) -> bool {
+        match self.number {
+            0 => subscriber.has(key),
+            number => load(subscriber.line, self.word.into()) == number,
+        }
+    }
 }
 
 /// The table itself, as [`Reader`] and [`super::Writer`] let it be read.
@@ -132,12 +157,18 @@ impl Table {
         lines
     }
 
+    /// The hash of a packed number.
+    #[inline]
+    fn hash_number(&self, number: u64) -> u64 {
+        self.hasher.hash_one(number)
+    }
+
     pub(super) fn hash_imsi(&self, imsi: Imsi) -> u64 {
-        self.hasher.hash_one(pack(imsi.digits()))
+        self.hash_number(pack(imsi.digits()))
     }
 
     pub(super) fn hash_msisdn(&self, msisdn: Msisdn) -> u64 {
-        self.hasher.hash_one(pack(msisdn.digits()))
+        self.hash_number(pack(msisdn.digits()))
     }
 
     pub(super) fn hash_identity(&self, text: &[u8]) -> u64 {
@@ -234,23 +265,22 @@ impl Table {
         }
     }
 
-    /// Where a key most probably is found, and its hash there.
+    /// By what a key is most probably found.
     #[inline]
-    fn probable(&self, key: &Key<'_>) -> (&Index, u64) {
+    fn sought(&self, key: &Key<'_>) -> Sought<'_> {
+        let by = |index, hash| Sought { index, hash, word: 0, number: 0, line: None, is_unusual: false };
+        let by_number = |index, word, digits| {
+            let number = pack(digits);
+            Sought { word, number, ..by(index, self.hash_number(number)) }
+        };
         match *key {
-            Key::Msisdn(msisdn) => (&self.msisdns, self.hash_msisdn(msisdn)),
-            Key::Imsi(imsi) => (&self.imsis, self.hash_imsi(imsi)),
-            Key::Address(address) => (&self.addresses, self.hash_address(address)),
+            Key::Msisdn(msisdn) => by_number(&self.msisdns, MSISDN as u8, msisdn.digits()),
+            Key::Imsi(imsi) => by_number(&self.imsis, IMSI as u8, imsi.digits()),
+            Key::Address(address) => by(&self.addresses, self.hash_address(address)),
             Key::Identity(text) => match number_in(text) {
-                Some((digits, true)) => match Msisdn::new(digits) {
-                    Some(msisdn) => (&self.msisdns, self.hash_msisdn(msisdn)),
-                    None => (&self.identities, self.hash_identity(text)),
-                },
-                Some((digits, false)) => match Imsi::new(digits) {
-                    Some(imsi) => (&self.imsis, self.hash_imsi(imsi)),
-                    None => (&self.identities, self.hash_identity(text)),
-                },
-                None => (&self.identities, self.hash_identity(text)),
+                Some((digits, true)) => by(&self.msisdns, self.hash_number(pack(digits))),
+                Some((digits, false)) => by(&self.imsis, self.hash_number(pack(digits))),
+                None => by(&self.identities, self.hash_identity(text)),
             },
         }
     }
@@ -264,23 +294,52 @@ impl Table {
     }
 
     fn find_batch<'t>(&'t self, keys: &[Key<'_>], found: &mut [Option<Subscriber<'t>>]) {
-        let mut places: [Option<(&Index, u64)>; BATCH] = [None; BATCH];
-        for (place, key) in places.iter_mut().zip(keys) {
-            let (index, hash) = self.probable(key);
-            index.prefetch(hash);
-            *place = Some((index, hash));
+        let nothing =
+            Sought { index: &self.msisdns, hash: 0, word: 0, number: 0, line: None, is_unusual: false };
+        let mut room = [nothing; BATCH];
+        let Some(all) = room.get_mut(..keys.len()) else { return };
+        for (sought, key) in all.iter_mut().zip(keys) {
+            *sought = self.sought(key);
+            sought.index.prefetch(sought.hash);
         }
-        let mut records = [None; BATCH];
-        for (record, place) in records.iter_mut().zip(places).take(keys.len()) {
-            *record = place.and_then(|(index, hash)| index.first(hash));
-            if let Some(at) = *record {
-                self.store.lines.prefetch(at as usize);
+        let mut is_unusual = false;
+        for sought in all.iter_mut() {
+            let (record, may_be_another) = sought.index.first(sought.hash);
+            sought.is_unusual = may_be_another;
+            is_unusual |= may_be_another;
+            if let Some(line) = record.and_then(|record| self.store.lines.get(record as usize)) {
+                prefetch(line);
+                sought.line = Some(line);
             }
         }
-        for ((found, key), record) in found.iter_mut().zip(keys).zip(records) {
-            let first = record.and_then(|record| self.at(record)).filter(|it| it.has(key));
-            *found = first.or_else(|| self.find(*key));
+        if is_unusual {
+            self.prefetch_all(all);
         }
+        for ((sought, key), found) in all.iter().zip(keys).zip(found) {
+            *found = match sought.line.map(|line| Subscriber { table: self, line }) {
+                Some(first) if sought.is_it(&first, key) => Some(first),
+                _ => self.find_unusual(*key),
+            };
+        }
+    }
+
+    /// Begins to fetch all records that keys may have whose first one may not be theirs.
+    #[cold]
+    fn prefetch_all(&self, all: &[Sought<'_>]) {
+        let unusual = || all.iter().filter(|sought| sought.is_unusual);
+        unusual().for_each(|sought| sought.index.prefetch_others(sought.hash));
+        for sought in unusual() {
+            sought.index.see_all(sought.hash, |record| {
+                if let Some(line) = self.store.lines.get(record as usize) {
+                    prefetch(line);
+                }
+            });
+        }
+    }
+
+    #[cold]
+    fn find_unusual(&self, key: Key<'_>) -> Option<Subscriber<'_>> {
+        self.find(key)
     }
 
     /// Whether the registration of a subscriber waits for the HLR. If it does, `worker` is told of its end
