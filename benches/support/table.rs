@@ -144,7 +144,16 @@ pub fn in_a_process(figures: &mut Figures, what: &str, count: usize) {
     let program = std::env::current_exe().expect("a program");
     // Huge pages for whatever takes its memory from the C library, too.
     let pages = if what == "small" { "glibc.malloc.hugetlb=0" } else { "glibc.malloc.hugetlb=1" };
-    let child = Command::new(program)
+    // A writer beside the reader needs a core of its own.
+    let mut child = match std::env::var("IPSMGW_CORES") {
+        Ok(cores) => {
+            let mut child = Command::new("taskset");
+            child.args(["-c", &cores]).arg(program);
+            child
+        }
+        Err(_) => Command::new(program),
+    };
+    let child = child
         .env("IPSMGW_TABLE", format!("{what} {count}"))
         .env("GLIBC_TUNABLES", pages)
         .stderr(Stdio::inherit())

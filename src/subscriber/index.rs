@@ -130,34 +130,47 @@ impl Index {
         found.ok_or_else(|| bucket.last().map_or(0, |counts| entry_in(counts, ENTRIES)))
     }
 
-    /// The record that the first bucket has for this hash, which is its key's most probably; and whether there may be others,
-    /// there or elsewhere.
+    /// The record that the first bucket has for this hash, which is its key's most probably; and whether there may be others:
+    /// there too, or elsewhere if there is none.
     #[inline]
     pub(super) fn first(&self, hash: u64) -> (Option<u32>, bool) {
         let Some(bucket) = self.buckets.get(self.home(hash, 0)) else { return (None, false) };
-        let (mark, own) = (self.mark(hash), self.own());
-        let (hits, last) = equal_halves(bucket, mark, !own);
+        let own = self.own();
+        let (hits, last) = equal_halves(bucket, self.mark(hash), !own);
         let hits = hits & ((1 << ENTRIES) - 1);
         let at = hits.trailing_zeros() as usize;
         let Some(word) = bucket.get(at / 2) else { return (None, last >> 32 != 0) };
         (Some((entry_in(word, at) & own).wrapping_sub(1)), hits & (hits - 1) != 0)
     }
 
-    /// Begins to fetch the other buckets in which keys of this one stand.
-    pub(super) fn prefetch_others(&self, hash: u64) {
-        self.others(hash).for_each(prefetch);
+    /// Offers `see` each record that the first bucket has for this hash.
+    pub(super) fn see_first(&self, hash: u64, see: impl FnMut(u32)) {
+        self.see(self.buckets.get(self.home(hash, 0)), hash, see);
     }
 
-    /// Offers `see` each record that there is for this hash.
-    pub(super) fn see_all(&self, hash: u64, mut see: impl FnMut(u32)) {
+    /// Offers `see` each record that other buckets have for it.
+    pub(super) fn see_others(&self, hash: u64, see: impl FnMut(u32)) {
+        self.see(self.others(hash), hash, see);
+    }
+
+    fn see<'t>(
+        &self,
+        buckets: impl IntoIterator<Item = &'t [AtomicU64; WORDS]>,
+        hash: u64,
+        mut see: impl FnMut(u32),
+    ) {
         let mut see = |record| {
             see(record);
             None::<()>
         };
-        let first = self.buckets.get(self.home(hash, 0));
-        for bucket in first.into_iter().chain(self.others(hash)) {
+        for bucket in buckets {
             let _ = self.scan(bucket, hash, &mut see);
         }
+    }
+
+    /// Begins to fetch the other buckets in which keys of the first one stand.
+    pub(super) fn prefetch_others(&self, hash: u64) {
+        self.others(hash).for_each(prefetch);
     }
 
     fn others(&self, hash: u64) -> impl Iterator<Item = &[AtomicU64; WORDS]> {
@@ -355,12 +368,19 @@ mod tests {
         }
         assert_eq!(most as usize, ENTRIES * HOMES as usize, "all its homes are full");
         assert_eq!((index.len(), records(hash).len()), (most as usize, most as usize));
+        let (mut here, mut elsewhere) = (0, 0);
+        index.see_first(hash, |_| here += 1);
+        index.see_others(hash, |_| elsewhere += 1);
+        assert_eq!((here, here + elsewhere), (ENTRIES, most as usize));
+        assert_eq!(index.first(hash), (Some(0), true), "there are others");
+        assert_eq!(index.first(hash ^ 1 << 31), (None, true), "of a key of this bucket that is elsewhere");
         for record in 1004..1000 + most {
             index.remove(&[hash], record);
         }
         assert_eq!(records(hash), [0, 3, 7, MAX_RECORDS as u32 - 1]);
         let counts = half(index.buckets[index.home(hash, 0)].last().unwrap(), 32);
         assert_eq!(counts, 0, "nobody stands elsewhere any more");
+        assert_eq!(index.first(hash ^ 1 << 31), (None, false));
     }
 
     /// Entries of one record can be equal: what is left of them is found whichever goes.

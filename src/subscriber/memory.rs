@@ -1,5 +1,5 @@
 //! Groups of words in memory of the kernel's, in huge pages where there are any.
-#![allow(unsafe_code)] // maps memory, and fetches a line into the cache ahead of its use
+#![allow(unsafe_code)] // maps memory, fetches a line into the cache ahead of its use, and compares words by vectors
 
 use super::sync::{AtomicU64, Ordering};
 use core::ffi::c_int;
@@ -119,7 +119,8 @@ pub(super) fn prefetch<const N: usize>(group: &[AtomicU64; N]) {
     let _ = group;
 }
 
-/// The halves of words, the low one first, that are `value` where `mask` has ones: a bit for each; and the last word.
+/// The halves of words, the low one first, that are `value` where `mask` has ones: a bit for each; and the last word. It says
+/// where to look: who goes on from a word reads it again, in the order that it needs.
 #[inline]
 pub(super) fn equal_halves<const N: usize>(words: &[AtomicU64; N], value: u32, mask: u32) -> (u32, u64) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -129,7 +130,7 @@ pub(super) fn equal_halves<const N: usize>(words: &[AtomicU64; N], value: u32, m
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     words.iter().enumerate().fold((0, 0), |(bits, _), (at, word)| {
-        let (word, is) = (word.load(Ordering::Acquire), |half: u32| u32::from(half & mask == value));
+        let (word, is) = (word.load(Ordering::Relaxed), |half: u32| u32::from(half & mask == value));
         (bits | (is(word as u32) | is((word >> 32) as u32) << 1) << (2 * at), word)
     })
 }
@@ -144,7 +145,7 @@ fn equal_halves_by_vectors<const N: usize>(words: &[AtomicU64; N], value: u32, m
     let (value, mask) = (_mm_set1_epi32(value as i32), _mm_set1_epi32(mask as i32));
     let (pairs, _) = words.as_chunks::<2>();
     pairs.iter().enumerate().fold((0, 0), |(bits, _), (at, [low, high])| {
-        let (low, high) = (low.load(Ordering::Acquire), high.load(Ordering::Acquire));
+        let (low, high) = (low.load(Ordering::Relaxed), high.load(Ordering::Relaxed));
         let pair = _mm_set_epi64x(high as i64, low as i64);
         let equal = _mm_cmpeq_epi32(_mm_and_si128(pair, mask), value);
         (bits | (_mm_movemask_ps(_mm_castsi128_ps(equal)) as u32) << (4 * at), high)
@@ -189,6 +190,23 @@ mod tests {
                     .all(|(at, group)| group.iter().all(|word| word.load(Ordering::Relaxed) == at as u64))
             );
         }
+    }
+
+    #[test]
+    fn equal_halves_are_found_where_they_are() {
+        let (value, mask) = (0xab00_0000, 0xff00_0000);
+        let words: [AtomicU64; 8] = core::array::from_fn(|_| AtomicU64::new(0xac00_0000_aa00_0000));
+        assert_eq!(equal_halves(&words, value, mask), (0, 0xac00_0000_aa00_0000));
+        for at in 0..16 {
+            let (word, shift) = (&words[at / 2], 32 * (at % 2));
+            let before = word.load(Ordering::Relaxed);
+            word.store(before & !(0xffff_ffff << shift) | 0xab12_3456 << shift, Ordering::Relaxed);
+            assert_eq!(equal_halves(&words, value, mask).0, 1 << at);
+            assert_eq!(equal_halves(&words, 0xab12_3456, u32::MAX).0, 1 << at);
+            word.store(before, Ordering::Relaxed);
+        }
+        words.iter().for_each(|word| word.store(0xab00_0001_ab00_0002, Ordering::Relaxed));
+        assert_eq!(equal_halves(&words, value, mask), (0xffff, 0xab00_0001_ab00_0002));
     }
 
     #[test]

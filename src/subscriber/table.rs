@@ -42,24 +42,10 @@ pub enum Key<'k> {
 struct Sought<'t> {
     index: &'t Index,
     hash: u64,
-    /// Packed, if it is a number, and the word of the line where it stands; else 0.
+    /// Packed, if it is a number of this index; else 0.
     number: u64,
-    word: u8,
-    /// Whether what is found first may be another's.
-    is_unusual: bool,
     /// What is found first.
     line: Option<&'t Line>,
-}
-
-impl Sought<'_> {
-    /// Whether the key is the subscriber's own, compared whole.
-    #[inline]
-    fn is_it(&self, subscriber: &Subscriber<'_>, key: &Key<'_>) -> bool {
-        match self.number {
-            0 => subscriber.has(key),
-            number => load(subscriber.line, self.word.into()) == number,
-        }
-    }
 }
 
 /// The table itself, as [`Reader`] and [`super::Writer`] let it be read.
@@ -268,14 +254,14 @@ impl Table {
     /// By what a key is most probably found.
     #[inline]
     fn sought(&self, key: &Key<'_>) -> Sought<'_> {
-        let by = |index, hash| Sought { index, hash, word: 0, number: 0, line: None, is_unusual: false };
-        let by_number = |index, word, digits| {
+        let by = |index, hash| Sought { index, hash, number: 0, line: None };
+        let by_number = |index, digits| {
             let number = pack(digits);
-            Sought { word, number, ..by(index, self.hash_number(number)) }
+            Sought { number, ..by(index, self.hash_number(number)) }
         };
         match *key {
-            Key::Msisdn(msisdn) => by_number(&self.msisdns, MSISDN as u8, msisdn.digits()),
-            Key::Imsi(imsi) => by_number(&self.imsis, IMSI as u8, imsi.digits()),
+            Key::Msisdn(msisdn) => by_number(&self.msisdns, msisdn.digits()),
+            Key::Imsi(imsi) => by_number(&self.imsis, imsi.digits()),
             Key::Address(address) => by(&self.addresses, self.hash_address(address)),
             Key::Identity(text) => match number_in(text) {
                 Some((digits, true)) => by(&self.msisdns, self.hash_number(pack(digits))),
@@ -294,47 +280,71 @@ impl Table {
     }
 
     fn find_batch<'t>(&'t self, keys: &[Key<'_>], found: &mut [Option<Subscriber<'t>>]) {
-        let nothing =
-            Sought { index: &self.msisdns, hash: 0, word: 0, number: 0, line: None, is_unusual: false };
-        let mut room = [nothing; BATCH];
+        let mut room = [Sought { index: &self.msisdns, hash: 0, number: 0, line: None }; BATCH];
         let Some(all) = room.get_mut(..keys.len()) else { return };
+        // What is asked for waits for the memory, and what is computed between doesn't: one after the other for each key,
+        // not all of one and then all of the other.
         for (sought, key) in all.iter_mut().zip(keys) {
             *sought = self.sought(key);
             sought.index.prefetch(sought.hash);
         }
-        let mut is_unusual = false;
-        for sought in all.iter_mut() {
+        let mut elsewhere = 0u32;
+        for (at, sought) in all.iter_mut().enumerate() {
             let (record, may_be_another) = sought.index.first(sought.hash);
-            sought.is_unusual = may_be_another;
-            is_unusual |= may_be_another;
-            if let Some(line) = record.and_then(|record| self.store.lines.get(record as usize)) {
+            sought.line = record.and_then(|record| self.store.lines.get(record as usize));
+            if let Some(line) = sought.line {
                 prefetch(line);
-                sought.line = Some(line);
+            }
+            if may_be_another {
+                elsewhere |= u32::from(self.prefetch_another(sought)) << at;
             }
         }
-        if is_unusual {
-            self.prefetch_all(all);
+        while elsewhere != 0 {
+            if let Some(sought) = all.get_mut(elsewhere.trailing_zeros() as usize) {
+                self.prefetch_elsewhere(sought);
+            }
+            elsewhere &= elsewhere - 1;
         }
         for ((sought, key), found) in all.iter().zip(keys).zip(found) {
             *found = match sought.line.map(|line| Subscriber { table: self, line }) {
-                Some(first) if sought.is_it(&first, key) => Some(first),
+                Some(first) if self.is_it(sought, &first, key) => Some(first),
                 _ => self.find_unusual(*key),
             };
         }
     }
 
-    /// Begins to fetch all records that keys may have whose first one may not be theirs.
-    #[cold]
-    fn prefetch_all(&self, all: &[Sought<'_>]) {
-        let unusual = || all.iter().filter(|sought| sought.is_unusual);
-        unusual().for_each(|sought| sought.index.prefetch_others(sought.hash));
-        for sought in unusual() {
-            sought.index.see_all(sought.hash, |record| {
-                if let Some(line) = self.store.lines.get(record as usize) {
-                    prefetch(line);
-                }
-            });
+    /// Whether the key is the subscriber's own, compared whole.
+    #[inline]
+    fn is_it(&self, sought: &Sought<'_>, subscriber: &Subscriber<'_>, key: &Key<'_>) -> bool {
+        let word = if core::ptr::eq(sought.index, &self.msisdns) { MSISDN } else { IMSI };
+        match sought.number {
+            0 => subscriber.has(key),
+            number => load(subscriber.line, word) == number,
         }
+    }
+
+    /// Begins to fetch what may be another record of a key than that found first; true if it may only be elsewhere, and that
+    /// place is fetched.
+    #[cold]
+    fn prefetch_another(&self, sought: &Sought<'_>) -> bool {
+        if sought.line.is_none() {
+            sought.index.prefetch_others(sought.hash);
+            return true;
+        }
+        sought.index.see_first(sought.hash, |record| {
+            self.store.lines.get(record as usize).into_iter().for_each(prefetch);
+        });
+        false
+    }
+
+    #[cold]
+    fn prefetch_elsewhere<'t>(&'t self, sought: &mut Sought<'t>) {
+        let Sought { index, hash, .. } = *sought;
+        index.see_others(hash, |record| {
+            let line = self.store.lines.get(record as usize);
+            line.into_iter().for_each(prefetch);
+            sought.line = sought.line.or(line);
+        });
     }
 
     #[cold]
@@ -515,11 +525,16 @@ impl<'t> Subscriber<'t> {
         }
     }
 
+    /// The bindings that hold at `now`, by their indexes.
+    pub fn holding(&self, now: Time) -> impl Iterator<Item = usize> + use<'t> {
+        let subscriber = *self;
+        (0..self.record().count()).filter(move |&binding| subscriber.expiry(binding) > now)
+    }
+
     /// The bindings that hold at `now`, with their indexes.
     pub fn registered(&self, now: Time) -> impl Iterator<Item = (usize, Binding)> + use<'t> {
-        let (subscriber, record) = (*self, self.record());
-        let holds = (0..record.count()).filter(move |&binding| subscriber.expiry(binding) > now);
-        holds.filter_map(move |binding| Some((binding, record.binding(binding)?)))
+        let record = self.record();
+        self.holding(now).filter_map(move |binding| Some((binding, record.binding(binding)?)))
     }
 
     /// Whether any binding holds at `now`.
@@ -530,7 +545,7 @@ impl<'t> Subscriber<'t> {
 
     /// How many bindings hold at `now`.
     pub(super) fn live(&self, now: Time) -> usize {
-        (0..self.record().count()).filter(|&binding| self.expiry(binding) > now).count()
+        self.holding(now).count()
     }
 
     /// For the writer: from now on the expiry of this binding can't be extended. Returns its last value.

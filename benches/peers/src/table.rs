@@ -11,7 +11,9 @@ use std::collections::HashMap;
 use std::sync::RwLock;
 
 use crate::measure::Figures;
-use support::{BATCH, huge_share, in_a_process, least, number, order, own, p999, size, sizes, tell, under_writes};
+use support::{
+    BATCH, huge_share, in_a_process, least, number, order, own, p999, size, sizes, tell, under_writes,
+};
 
 type Line = [u64; 8];
 
@@ -42,21 +44,29 @@ fn time(
             }
         })
     };
+    let single = || {
+        least(&keys, |keys| {
+            for key in keys {
+                black_box(find(core::slice::from_ref(key)));
+            }
+        })
+    };
     let (size, update) = (size(count), |made| update(order[order.len() - 1 - made % order.len()]));
     let context = format!("{context}; {count} subscribers by number, {}", huge_share());
-    tell(&format!("peer.{name}.lookup_{size}_ns"), batched(), "ns", &context);
+    tell(&format!("peer.{name}.lookup_{size}_ns"), batched(), "ns", &format!("batches of 32: {context}"));
+    tell(&format!("peer.{name}.lookup_single_{size}_ns"), single(), "ns", &format!("one by one: {context}"));
     let told = |(value, rate): (f64, f64), figure: &str, how: &str| {
         let context = format!("{how}, a second thread replaces {rate:.0} lines a second: {context}");
         tell(&format!("peer.{name}.{figure}"), value, "ns", &context);
     };
     told(under_writes(update, batched), &format!("lookup_{size}_under_writes_ns"), "batches of 32");
     if count == support::TEN_MILLION {
-        let single = || {
+        let worst = || {
             p999(keys.len(), |at| {
                 black_box(find(&keys[at..=at]));
             })
         };
-        told(under_writes(update, single), "p999_under_writes_ns", "one by one");
+        told(under_writes(update, worst), "p999_under_writes_ns", "one by one");
     }
 }
 
@@ -65,7 +75,7 @@ fn dashmap(count: usize) {
     (0..count).for_each(|n| assert!(map.insert(number(n), line(n)).is_none()));
     time(
         "dashmap",
-        "dashmap 6, one by one",
+        "dashmap 6",
         count,
         |keys| keys.iter().map(|key| map.get(key).expect("a subscriber")[1]).sum(),
         |n| assert!(map.insert(number(n), line(n)).is_some()),
@@ -77,7 +87,7 @@ fn papaya(count: usize) {
     (0..count).for_each(|n| assert!(map.pin().insert(number(n), line(n)).is_none()));
     time(
         "papaya",
-        "papaya 0.2, one guard for a batch",
+        "papaya 0.2, a guard for each batch",
         count,
         |keys| {
             let map = map.pin();
@@ -92,7 +102,7 @@ fn scc(count: usize) {
     (0..count).for_each(|n| assert!(map.insert_sync(number(n), line(n)).is_ok()));
     time(
         "scc",
-        "scc 3, one by one",
+        "scc 3",
         count,
         |keys| keys.iter().map(|key| map.read_sync(key, |_, line| line[1]).expect("a subscriber")).sum(),
         |n| assert!(map.upsert_sync(number(n), line(n)).is_some()),
@@ -105,7 +115,7 @@ fn rwlock(count: usize) {
     let map = RwLock::new(map);
     time(
         "rwlock",
-        "RwLock<HashMap> with ahash, locked once for a batch",
+        "RwLock<HashMap> with ahash, locked for each batch",
         count,
         |keys| {
             let map = map.read().expect("nobody panics");
@@ -136,10 +146,10 @@ pub fn is_own() -> bool {
 pub fn lookups(figures: &mut Figures) {
     for &count in sizes() {
         for (name, _) in TABLES {
-            let wanted = [format!("lookup_{}_", size(count)), "p999_under_writes_ns".into()];
-            let of_this = count == support::TEN_MILLION;
-            let mut wanted = wanted.iter().take(1 + usize::from(of_this));
-            if wanted.any(|figure| figures.wants(&format!("peer.{name}.{figure}"))) {
+            let mut wanted =
+                vec![format!("lookup_{}_", size(count)), format!("lookup_single_{}_", size(count))];
+            wanted.extend((count == support::TEN_MILLION).then(|| "p999_".into()));
+            if wanted.iter().any(|figure| figures.wants(&format!("peer.{name}.{figure}"))) {
                 in_a_process(figures, name, count);
             }
         }

@@ -38,6 +38,6 @@ pub(super) fn rte_hash(count: usize) {
         lines[place].iter().for_each(|word| word.store(n as u64, Ordering::Relaxed));
         assert_eq!(peer_rte_hash_set(number(n), place), 0);
     };
-    let context = "rte_hash of DPDK 22.11, lock-free readers, CRC as its hash, 32 at a time, lines beside it fetched ahead";
+    let context = "rte_hash of DPDK 22.11, lock-free readers, CRC as its hash, bulk look-up, lines beside it fetched ahead";
     time("rte_hash", context, count, find, update);
 }
