@@ -66,7 +66,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("src/io/dpdk/mod.rs", "copies DPDK's words for an error"),
     ("src/io/dpdk/port.rs", "calls DPDK's ethdev"),
     ("src/io/dpdk/worker.rs", "bursts exchange raw mbufs with the driver"),
-    ("src/subscriber/memory.rs", "maps the table's memory, fetches lines of it ahead, and compares a bucket at once"),
+    ("src/subscriber/memory.rs", "maps the table's memory, fetches lines ahead, compares buckets at once"),
     ("tools/models/src/watched.rs", "lets loom watch a cell that threads share"),
     ("tools/fuzz/src/work.rs", "reads the count of edges that instrumented code has taken"),
 ];
