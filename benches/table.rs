@@ -14,7 +14,10 @@ use ipsmgw::subscriber::{
     AccessKind, AccessNetworkInfo, Binding, Key, Reader, Record, TableConfig, Writer, table,
 };
 use measure::Figures;
-use support::{BATCH, in_a_process, least, order, own, resident, sizes, tell, under_writes};
+use support::{
+    BATCH, TEN_MILLION, cycle, huge_share, in_a_process, least, order, own, p999, resident, size, sizes,
+    tell, under_writes,
+};
 
 #[global_allocator]
 static ALLOCATOR: measure::Counting = measure::Counting;
@@ -54,50 +57,71 @@ fn record(n: usize, version: u64) -> Record {
     Record::new(Some(imsi), Some(msisdn), Some(private), &identities, &[binding]).expect("a record")
 }
 
-fn single(reader: &Reader, keys: &[Msisdn]) -> f64 {
-    least(keys.len(), || {
-        for &key in keys {
-            black_box(reader.by_msisdn(key).expect("a subscriber").is_registered(Time::ZERO));
+fn single(reader: &mut Reader, numbers: &[Msisdn]) -> f64 {
+    least(numbers, |numbers| {
+        for numbers in numbers.chunks(BATCH) {
+            for &number in numbers {
+                black_box(reader.by_msisdn(number).expect("a subscriber").is_registered(Time::ZERO));
+            }
+            reader.quiescent();
         }
     })
 }
 
-fn batched(reader: &Reader, keys: &[Key<'_>]) -> f64 {
-    least(keys.len(), || {
-        for keys in keys.chunks(BATCH) {
-            let mut found = [None; BATCH];
-            reader.find_many(keys, &mut found);
-            for found in found.iter().take(keys.len()) {
+fn batched(reader: &mut Reader, numbers: &[Msisdn]) -> f64 {
+    least(numbers, |numbers| {
+        for numbers in numbers.chunks(BATCH) {
+            let (mut keys, mut found) = ([Key::Msisdn(numbers[0]); BATCH], [None; BATCH]);
+            keys.iter_mut().zip(numbers).for_each(|(key, &number)| *key = Key::Msisdn(number));
+            reader.find_many(&keys[..numbers.len()], &mut found);
+            for found in found.iter().take(numbers.len()) {
                 black_box(found.expect("a subscriber").is_registered(Time::ZERO));
             }
+            reader.quiescent();
         }
     })
 }
 
-fn under_load(name: &str, mut writer: Writer, mut reader: Reader, count: usize) {
-    let order = order(count);
-    let numbers: Vec<Msisdn> = order.iter().map(|&n| msisdn(n)).collect();
-    // Whatever it takes to write a record is the writer's alone; the records are new ones.
-    let updates: Vec<Record> = order.iter().rev().take(50_000).map(|&n| record(n, 2)).collect();
-    let mut at = 0;
-    let p999 = under_writes(
-        &order,
-        |_| {
-            black_box(reader.by_msisdn(numbers[at]).expect("a subscriber").is_registered(Time::ZERO));
-            at += 1;
-            if at % BATCH == 0 {
-                reader.quiescent();
-            }
-        },
-        |made| {
-            let _ = writer.register(updates[made % updates.len()].clone(), &[None]);
-        },
-    );
-    let context = "one by one by MSISDN, a second thread replaces 100,000 records a second";
-    tell(name, p999, "ns", &format!("{count} subscribers, {context}"));
+/// The nanoseconds that 999 of 1,000 look-ups take at most.
+fn p999_single(reader: &mut Reader, numbers: &[Msisdn]) -> f64 {
+    p999(numbers.len(), |at| {
+        black_box(reader.by_msisdn(numbers[at]).expect("a subscriber").is_registered(Time::ZERO));
+        if at % BATCH == 0 {
+            reader.quiescent();
+        }
+    })
 }
 
-fn ours(size: &str, count: usize) {
+fn looked_up(count: usize, context: &str, mut writer: Writer, mut reader: Reader) {
+    let (order, size) = (order(count), size(count));
+    let numbers: Vec<Msisdn> = order.iter().map(|&n| msisdn(n)).collect();
+    tell(
+        &format!("table.lookup_b32_{size}_ns"),
+        batched(&mut reader, &numbers),
+        "ns",
+        &format!("batches of 32: {context}"),
+    );
+    tell(&format!("table.lookup_single_{size}_ns"), single(&mut reader, &numbers), "ns", context);
+    // Whatever it takes to write a record is the writer's alone; the records are new ones.
+    let updates: Vec<Record> = order.iter().rev().take(50_000).map(|&n| record(n, 2)).collect();
+    let mut update = |made: usize| {
+        writer.register(updates[made % updates.len()].clone(), &[None]).expect("room");
+    };
+    let told = |(value, rate): (f64, f64), figure: &str, how: &str| {
+        let context = format!("{how}, a second thread replaces {rate:.0} records a second: {context}");
+        tell(&format!("table.{figure}"), value, "ns", &context);
+    };
+    let taken = under_writes(&mut update, || batched(&mut reader, &numbers));
+    told(taken, &format!("lookup_b32_{size}_under_writes_ns"), "batches of 32");
+    let taken = under_writes(&mut update, || single(&mut reader, &numbers));
+    told(taken, &format!("lookup_single_{size}_under_writes_ns"), "one by one");
+    if count == TEN_MILLION {
+        let taken = under_writes(&mut update, || p999_single(&mut reader, &numbers));
+        told(taken, "p999_under_writes_ns", "one by one");
+    }
+}
+
+fn ours(count: usize) {
     let before = resident();
     let (mut writer, mut readers) = table(&TableConfig {
         subscribers: count,
@@ -111,19 +135,7 @@ fn ours(size: &str, count: usize) {
         writer.register(record(n, 1), &[Some(Time::NEVER)]).expect("room");
     }
     let reader = readers.remove(0);
-    let numbers: Vec<Msisdn> = order(count).into_iter().map(msisdn).collect();
-    let keys: Vec<Key<'_>> = numbers.iter().map(|&number| Key::Msisdn(number)).collect();
-    let pages = reader.page_size();
-    let context =
-        format!("{count} subscribers, by MSISDN, whole key compared, expiry read; pages of {pages}");
-    tell(
-        &format!("table.lookup_b32_{size}_ns"),
-        batched(&reader, &keys),
-        "ns",
-        &format!("batches of 32: {context}"),
-    );
-    tell(&format!("table.lookup_single_{size}_ns"), single(&reader, &numbers), "ns", &context);
-    if size == "10m" {
+    if count == TEN_MILLION {
         let of_entries = reader.parts().into_iter().filter(|(part, _)| matches!(*part, "lines" | "msisdns"));
         tell(
             "table.bytes_per_entry",
@@ -139,31 +151,29 @@ fn ours(size: &str, count: usize) {
             "all indexes, records, cells and words, sized for so many subscribers",
         );
         let grown = (resident() - before) as f64 / count as f64;
-        tell(
-            "table.resident_per_subscriber",
-            grown,
-            "octets",
-            "what the process has grown by, the benchmark's keys included",
-        );
-        under_load("table.p999_under_writes_ns", writer, reader, count);
+        tell("table.resident_per_subscriber", grown, "octets", "what the process has grown by");
     }
+    let context = format!(
+        "{count} subscribers, by MSISDN, whole key compared, expiry read; pages of {}, {}",
+        reader.page_size(),
+        huge_share()
+    );
+    looked_up(count, &context, writer, reader);
 }
 
 /// What the memory takes for a line in one of as many as there are subscribers, whatever is done with it: one after the
 /// other, each where the one before says, and by batches that are asked for ahead.
 fn limit(pages: &str, count: usize) {
-    let mut lines = vec![0u64; 8 * count];
-    let order = order(count);
-    // Each of those in the order names the next.
-    let next = order.iter().cycle().skip(1);
-    order.iter().zip(next).for_each(|(&at, &next)| lines[8 * at] = next as u64);
-    let context = format!("a line of {count}, 64 octets each, {pages} pages");
-    let dependent = least(order.len(), || {
-        let last = order.iter().fold(order[0] as u64, |at, _| lines[8 * at as usize]);
-        black_box(last);
+    let (order, mut lines) = (order(count), vec![0u64; 8 * count]);
+    cycle(count).into_iter().zip(lines.chunks_mut(8)).for_each(|(next, line)| line[0] = next.into());
+    let context = format!("a line of {count}, 64 octets each, {pages} pages: {}", huge_share());
+    let mut at = 0;
+    let dependent = least(&order, |order| {
+        at = order.iter().fold(at, |at, _| lines[8 * at as usize]);
     });
+    black_box(at);
     tell(&format!("limit.random_line_dependent_{pages}_10m_ns"), dependent, "ns", &context);
-    let batched = least(order.len(), || {
+    let batched = least(&order, |order| {
         for batch in order.chunks(BATCH) {
             batch.iter().for_each(|&at| measure::prefetch_word(&lines[8 * at]));
             black_box(batch.iter().map(|&at| lines[8 * at]).sum::<u64>());
@@ -177,15 +187,22 @@ fn limit(pages: &str, count: usize) {
 fn main() {
     match own() {
         Some((pages, count)) if matches!(&*pages, "huge" | "small") => return limit(&pages, count),
-        Some((size, count)) => return ours(&size, count),
+        Some((_, count)) => return ours(count),
         None => (),
     }
     let mut figures = Figures::from_arguments();
-    if figures.wants("table.") {
-        sizes().into_iter().for_each(|(size, count)| in_a_process(&mut figures, size, count));
+    for &count in sizes() {
+        let size = size(count);
+        let mut wanted: Vec<_> = ["b32", "single"].map(|how| format!("table.lookup_{how}_{size}_")).into();
+        if count == TEN_MILLION {
+            wanted.extend(["bytes_", "resident_", "p999_"].map(|figure| format!("table.{figure}")));
+        }
+        if wanted.iter().any(|figure| figures.wants(figure)) {
+            in_a_process(&mut figures, "ours", count);
+        }
     }
     if figures.wants("limit.random_line") {
-        ["huge", "small"].into_iter().for_each(|pages| in_a_process(&mut figures, pages, 10_000_000));
+        ["huge", "small"].into_iter().for_each(|pages| in_a_process(&mut figures, pages, TEN_MILLION));
     }
     figures.finish();
 }

@@ -69,7 +69,7 @@ pub fn prefetch(octets: &[u8]) {
 }
 
 /// Asks for the cache line of a word, and does not wait for it.
-pub fn prefetch_word(word: &u64) {
+pub fn prefetch_word<T>(word: &T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: any address may be prefetched; this one is of a word.
     unsafe {
@@ -106,7 +106,10 @@ impl Figures {
         let ours = ours.map(|(whose, figure)| match whose {
             "rtt_crates" | "rasn" => format!("ss7.{figure}"),
             "rsip" | "rsipstack" | "sipx" | "ezk" | "rvoip" | "httparse" => format!("sip.{figure}"),
-            "dashmap" | "papaya" | "scc" | "rwlock" => format!("table.{figure}"),
+            "dashmap" | "papaya" | "scc" | "rwlock" | "rte_hash" => {
+                let figure = figure.replace("lookup_", "lookup_b32_").replace("_b32_single_", "_single_");
+                format!("table.{figure}")
+            }
             _ => format!("sctp.{figure}"),
         });
         name.starts_with(&self.prefix) || ours.is_some_and(|ours| ours.starts_with(&self.prefix))

@@ -199,7 +199,7 @@ pub(super) fn accept(
     let found_nobody = found.is_none();
     let found =
         found.and_then(|subscriber| Some((subscriber, sender.binding(now, &subscriber)?, sender.identity?)));
-    let Some((subscriber, binding, originator)) = found else {
+    let Some((subscriber, (at, binding), originator)) = found else {
         let is_unknown = found_nobody && !gateway.config.loading.is_done();
         gateway.counts.mo_not_registered += u64::from(!is_unknown);
         let status = if is_unknown { gateway.refuse_unloaded() } else { 403 };
@@ -208,7 +208,10 @@ pub(super) fn accept(
     };
     // A notice of free memory is no message: it is as true over any access.
     let preferred = matches!(message.rp, Rp::MemoryAvailable { .. })
-        || subscriber.registered(now).all(|(_, other)| other.priority <= binding.priority);
+        || subscriber
+            .holding(now)
+            .filter(|&other| other != at)
+            .all(|other| subscriber.record().priority(other).is_none_or(|it| it <= binding.priority));
     if !preferred && gateway.networks.get(usize::from(network)).is_some_and(|it| it.mo_preferred_only) {
         gateway.counts.mo_not_preferred += 1;
         cx.stack.answer(now, &message.request, 403, cx.outside);

@@ -73,14 +73,15 @@ pub(super) fn reporting(gateway: &Gateway, message: &Message<'_>) -> Option<Send
 }
 
 impl Sender {
-    /// The binding that he sends over, if it is registered; no network's core may speak for another's subscribers.
-    pub(super) fn binding(&self, now: Time, subscriber: &Subscriber<'_>) -> Option<Binding> {
+    /// The binding that he sends over, with its index, if it is registered; no network's core may speak for another's
+    /// subscribers.
+    pub(super) fn binding(&self, now: Time, subscriber: &Subscriber<'_>) -> Option<(usize, Binding)> {
         let is_it = |binding: &Binding| {
             binding.network == self.network
                 && binding.access == self.access
                 && (self.access == AccessKind::Ims || Some(binding.contact) == self.identity)
         };
-        subscriber.registered(now).map(|(_, binding)| binding).find(|binding| is_it(binding))
+        subscriber.registered(now).find(|(_, binding)| is_it(binding))
     }
 }
 

@@ -1,6 +1,6 @@
 //! From a key's hash to the records that may have it: one writer, readers without locks and in bounded time.
 
-use super::memory::Pages;
+use super::memory::{Pages, equal_halves, prefetch};
 use super::sync::{AtomicU64, AtomicUsize, Ordering, WORDS};
 
 /// Entries of a bucket. The half word that is left counts the keys of this bucket that stand elsewhere.
@@ -56,6 +56,12 @@ impl Index {
         (scale(hash as u32, (1 << (32 - self.bits)) - 1) as u32 + 1) << self.bits
     }
 
+    /// What of an entry is the record's.
+    #[inline]
+    fn own(&self) -> u32 {
+        (1 << self.bits) - 1
+    }
+
     fn entry(&self, hash: u64, record: u32) -> u32 {
         self.mark(hash) | (record + 1)
     }
@@ -76,7 +82,9 @@ impl Index {
     /// Begins to fetch the bucket where a key most probably stands.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
-        self.buckets.prefetch(self.home(hash, 0));
+        if let Some(bucket) = self.buckets.get(self.home(hash, 0)) {
+            prefetch(bucket);
+        }
     }
 
     /// Offers `accept` the records of a bucket that may have the key, until it gives something; else how many keys of this
@@ -88,29 +96,92 @@ impl Index {
         hash: u64,
         accept: &mut impl FnMut(u32) -> Option<T>,
     ) -> Result<T, u32> {
-        let (mark, own) = (self.mark(hash), (1 << self.bits) - 1);
-        let mut elsewhere = 0;
-        for (at, word) in bucket.iter().enumerate() {
-            let word = word.load(Ordering::Acquire);
-            let (low, mut high) = (word as u32, (word >> 32) as u32);
-            if at == WORDS - 1 {
-                elsewhere = core::mem::take(&mut high);
+        let (mark, own) = (self.mark(hash), self.own());
+        // All are compared before any is looked at: where a key stands can't be foreseen, and of branches for each entry one
+        // would be foreseen wrongly for nearly each key.
+        let (mut hits, last) = equal_halves(bucket, mark, !own);
+        hits &= (1 << ENTRIES) - 1;
+        while hits != 0 {
+            let at = hits.trailing_zeros() as usize;
+            let entry = bucket.get(at / 2).map_or(0, |word| entry_in(word, at));
+            if entry & !own != mark {
+                return self.scan_each(bucket, hash, accept);
             }
-            for entry in [low, high] {
-                if entry & !own == mark
-                    && let Some(found) = accept((entry & own).wrapping_sub(1))
-                {
-                    return Ok(found);
-                }
+            if let Some(found) = accept((entry & own).wrapping_sub(1)) {
+                return Ok(found);
             }
+            hits &= hits - 1;
         }
-        Err(elsewhere)
+        Err((last >> 32) as u32)
     }
 
-    /// A record that the first bucket has for this hash; most probably its key's, if there is one.
+    /// [`Index::scan`] when an entry has changed meanwhile: each is read once.
+    #[cold]
+    fn scan_each<T>(
+        &self,
+        bucket: &[AtomicU64; WORDS],
+        hash: u64,
+        accept: &mut impl FnMut(u32) -> Option<T>,
+    ) -> Result<T, u32> {
+        let (mark, own) = (self.mark(hash), self.own());
+        let entries = (0..ENTRIES).filter_map(|at| Some(entry_in(bucket.get(at / 2)?, at)));
+        let mut hits = entries.filter(|entry| entry & !own == mark);
+        let found = hits.find_map(|entry| accept((entry & own).wrapping_sub(1)));
+        found.ok_or_else(|| bucket.last().map_or(0, |counts| entry_in(counts, ENTRIES)))
+    }
+
+    /// The record that the first bucket has for this hash, which is its key's most probably; and whether there may be others:
+    /// there too, or elsewhere if there is none.
     #[inline]
-    pub(super) fn first(&self, hash: u64) -> Option<u32> {
-        self.scan(self.buckets.get(self.home(hash, 0))?, hash, &mut Some).ok()
+    pub(super) fn first(&self, hash: u64) -> (Option<u32>, bool) {
+        let Some(bucket) = self.buckets.get(self.home(hash, 0)) else { return (None, false) };
+        let own = self.own();
+        let (hits, last) = equal_halves(bucket, self.mark(hash), !own);
+        let hits = hits & ((1 << ENTRIES) - 1);
+        let at = hits.trailing_zeros() as usize;
+        let Some(word) = bucket.get(at / 2) else { return (None, last >> 32 != 0) };
+        (Some((entry_in(word, at) & own).wrapping_sub(1)), hits & (hits - 1) != 0)
+    }
+
+    /// Offers `see` each record that the first bucket has for this hash.
+    pub(super) fn see_first(&self, hash: u64, see: impl FnMut(u32)) {
+        self.see(self.buckets.get(self.home(hash, 0)), hash, see);
+    }
+
+    /// Offers `see` each record that other buckets have for it.
+    pub(super) fn see_others(&self, hash: u64, see: impl FnMut(u32)) {
+        self.see(self.others(hash), hash, see);
+    }
+
+    fn see<'t>(
+        &self,
+        buckets: impl IntoIterator<Item = &'t [AtomicU64; WORDS]>,
+        hash: u64,
+        mut see: impl FnMut(u32),
+    ) {
+        let mut see = |record| {
+            see(record);
+            None::<()>
+        };
+        for bucket in buckets {
+            let _ = self.scan(bucket, hash, &mut see);
+        }
+    }
+
+    /// Begins to fetch the other buckets in which keys of the first one stand.
+    pub(super) fn prefetch_others(&self, hash: u64) {
+        self.others(hash).for_each(prefetch);
+    }
+
+    fn others(&self, hash: u64) -> impl Iterator<Item = &[AtomicU64; WORDS]> {
+        let counts = self.buckets.get(self.home(hash, 0)).and_then(|first| first.last());
+        self.homes_of(hash, counts.map_or(0, |counts| entry_in(counts, ENTRIES)))
+    }
+
+    /// The buckets but the first where a key of that one may stand.
+    fn homes_of(&self, hash: u64, elsewhere: u32) -> impl Iterator<Item = &[AtomicU64; WORDS]> {
+        let homes = (1..HOMES).filter(move |&home| displaced(elsewhere, home) > 0);
+        homes.filter_map(move |home| self.buckets.get(self.home(hash, home)))
     }
 
     /// Offers `accept` every record that may have the key of `hash`, until it gives something.
@@ -130,9 +201,7 @@ impl Index {
         elsewhere: u32,
         accept: &mut impl FnMut(u32) -> Option<T>,
     ) -> Option<T> {
-        (1..HOMES)
-            .filter(|&home| displaced(elsewhere, home) > 0)
-            .find_map(|home| self.scan(self.buckets.get(self.home(hash, home))?, hash, accept).ok())
+        self.homes_of(hash, elsewhere).find_map(|bucket| self.scan(bucket, hash, accept).ok())
     }
 
     /// For the writer: where such an entry stands among a key's homes: home, bucket, and place there.
@@ -248,6 +317,13 @@ fn halves(bucket: &[AtomicU64; WORDS]) -> impl Iterator<Item = (&AtomicU64, u32)
     bucket.iter().flat_map(|word| [(word, 0), (word, 32)]).take(ENTRIES)
 }
 
+/// An entry by its place, for a reader.
+#[inline]
+fn entry_in(word: &AtomicU64, at: usize) -> u32 {
+    let word = word.load(Ordering::Acquire);
+    (word >> (32 * (at % 2))) as u32
+}
+
 fn half(word: &AtomicU64, shift: u32) -> u32 {
     (word.load(Ordering::Relaxed) >> shift) as u32
 }
@@ -292,12 +368,19 @@ mod tests {
         }
         assert_eq!(most as usize, ENTRIES * HOMES as usize, "all its homes are full");
         assert_eq!((index.len(), records(hash).len()), (most as usize, most as usize));
+        let (mut here, mut elsewhere) = (0, 0);
+        index.see_first(hash, |_| here += 1);
+        index.see_others(hash, |_| elsewhere += 1);
+        assert_eq!((here, here + elsewhere), (ENTRIES, most as usize));
+        assert_eq!(index.first(hash), (Some(0), true), "there are others");
+        assert_eq!(index.first(hash ^ 1 << 31), (None, true), "of a key of this bucket that is elsewhere");
         for record in 1004..1000 + most {
             index.remove(&[hash], record);
         }
         assert_eq!(records(hash), [0, 3, 7, MAX_RECORDS as u32 - 1]);
         let counts = half(index.buckets[index.home(hash, 0)].last().unwrap(), 32);
         assert_eq!(counts, 0, "nobody stands elsewhere any more");
+        assert_eq!(index.first(hash ^ 1 << 31), (None, false));
     }
 
     /// Entries of one record can be equal: what is left of them is found whichever goes.

@@ -1,7 +1,7 @@
 //! Groups of words in memory of the kernel's, in huge pages where there are any.
-#![allow(unsafe_code)] // maps memory, and fetches a line into the cache ahead of its use
+#![allow(unsafe_code)] // maps memory, fetches a line into the cache ahead of its use, and compares words by vectors
 
-use super::sync::AtomicU64;
+use super::sync::{AtomicU64, Ordering};
 use core::ffi::c_int;
 use core::fmt;
 use core::ops::Deref;
@@ -103,21 +103,53 @@ impl<const N: usize> Pages<N> {
     pub(super) fn page_size(&self) -> PageSize {
         self.size
     }
+}
 
-    /// Begins to fetch the line in which a group starts.
-    #[inline]
-    pub(super) fn prefetch(&self, at: usize) {
-        let Some(group) = self.get(at) else { return };
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        // SAFETY: a hint about an address, which is that of a group besides.
-        unsafe {
-            core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(
-                core::ptr::from_ref(group).cast(),
-            );
-        }
-        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-        let _ = group;
+/// Begins to fetch the line in which a group starts.
+#[inline]
+pub(super) fn prefetch<const N: usize>(group: &[AtomicU64; N]) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a hint about an address, which is that of a group besides.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(
+            core::ptr::from_ref(group).cast(),
+        );
     }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = group;
+}
+
+/// The halves of words, the low one first, that are `value` where `mask` has ones: a bit for each; and the last word. It says
+/// where to look: who goes on from a word reads it again, in the order that it needs.
+#[inline]
+pub(super) fn equal_halves<const N: usize>(words: &[AtomicU64; N], value: u32, mask: u32) -> (u32, u64) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: every processor of this architecture has SSE2.
+    unsafe {
+        equal_halves_by_vectors(words, value, mask)
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    words.iter().enumerate().fold((0, 0), |(bits, _), (at, word)| {
+        let (word, is) = (word.load(Ordering::Relaxed), |half: u32| u32::from(half & mask == value));
+        (bits | (is(word as u32) | is((word >> 32) as u32) << 1) << (2 * at), word)
+    })
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[target_feature(enable = "sse2")]
+#[inline]
+fn equal_halves_by_vectors<const N: usize>(words: &[AtomicU64; N], value: u32, mask: u32) -> (u32, u64) {
+    use core::arch::x86_64::{
+        _mm_and_si128, _mm_castsi128_ps, _mm_cmpeq_epi32, _mm_movemask_ps, _mm_set_epi64x, _mm_set1_epi32,
+    };
+    let (value, mask) = (_mm_set1_epi32(value as i32), _mm_set1_epi32(mask as i32));
+    let (pairs, _) = words.as_chunks::<2>();
+    pairs.iter().enumerate().fold((0, 0), |(bits, _), (at, [low, high])| {
+        let (low, high) = (low.load(Ordering::Relaxed), high.load(Ordering::Relaxed));
+        let pair = _mm_set_epi64x(high as i64, low as i64);
+        let equal = _mm_cmpeq_epi32(_mm_and_si128(pair, mask), value);
+        (bits | (_mm_movemask_ps(_mm_castsi128_ps(equal)) as u32) << (4 * at), high)
+    })
 }
 
 impl<const N: usize> Deref for Pages<N> {
@@ -139,7 +171,6 @@ impl<const N: usize> Drop for Pages<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::sync::atomic::Ordering;
 
     #[test]
     fn memory_is_zero_whole_and_aligned() {
@@ -151,7 +182,7 @@ mod tests {
             for (at, group) in pages.iter().enumerate() {
                 assert!(group.iter().all(|word| word.swap(at as u64, Ordering::Relaxed) == 0));
             }
-            pages.prefetch(count);
+            pages.last().into_iter().for_each(prefetch);
             assert!(
                 pages
                     .iter()
@@ -159,6 +190,23 @@ mod tests {
                     .all(|(at, group)| group.iter().all(|word| word.load(Ordering::Relaxed) == at as u64))
             );
         }
+    }
+
+    #[test]
+    fn equal_halves_are_found_where_they_are() {
+        let (value, mask) = (0xab00_0000, 0xff00_0000);
+        let words: [AtomicU64; 8] = core::array::from_fn(|_| AtomicU64::new(0xac00_0000_aa00_0000));
+        assert_eq!(equal_halves(&words, value, mask), (0, 0xac00_0000_aa00_0000));
+        for at in 0..16 {
+            let (word, shift) = (&words[at / 2], 32 * (at % 2));
+            let before = word.load(Ordering::Relaxed);
+            word.store(before & !(0xffff_ffff << shift) | 0xab12_3456 << shift, Ordering::Relaxed);
+            assert_eq!(equal_halves(&words, value, mask).0, 1 << at);
+            assert_eq!(equal_halves(&words, 0xab12_3456, u32::MAX).0, 1 << at);
+            word.store(before, Ordering::Relaxed);
+        }
+        words.iter().for_each(|word| word.store(0xab00_0001_ab00_0002, Ordering::Relaxed));
+        assert_eq!(equal_halves(&words, value, mask), (0xffff, 0xab00_0001_ab00_0002));
     }
 
     #[test]

@@ -355,11 +355,23 @@ impl<'t> Published<'t> {
     /// The binding at `index`. Its CSeq is the newest.
     #[must_use]
     pub fn binding(self, index: usize) -> Option<Binding> {
+        self.read_binding(index, &mut self.octets_of(index)?)
+    }
+
+    /// The priority of the binding at `index`, without the rest of it.
+    #[must_use]
+    pub fn priority(self, index: usize) -> Option<u8> {
+        let [_, priority] = self.octets_of(index)?.cursor.array()?;
+        Some(priority)
+    }
+
+    /// The octets of a binding, from its first.
+    fn octets_of(self, index: usize) -> Option<Octets<'t>> {
         let at = u8::try_from(index).ok().filter(|&at| at < self.shape().bindings)?;
         let mut octets = self.octets()?;
         octets.skip_bindings(at)?;
         octets.cursor.length()?;
-        self.read_binding(index, &mut octets)
+        Some(octets)
     }
 
     fn read_binding(self, index: usize, octets: &mut Octets<'t>) -> Option<Binding> {

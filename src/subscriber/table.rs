@@ -2,7 +2,7 @@
 
 use super::index::Index;
 use super::joining::Joining;
-use super::memory::{PageSize, Pages};
+use super::memory::{PageSize, Pages, prefetch};
 use super::published::Published;
 use super::reclaim::Epochs;
 use super::record::{Binding, SubscriberId};
@@ -34,6 +34,17 @@ pub enum Key<'k> {
     Identity(&'k [u8]),
     /// The address and port that his UE registered from.
     Address(SocketAddr),
+}
+
+/// A key of a batch, by what it is most probably found.
+#[derive(Clone, Copy)]
+struct Sought<'t> {
+    index: &'t Index,
+    hash: u64,
+    /// Packed, if it is a number of this index; else 0.
+    number: u64,
+    /// What is found first.
+    line: Option<&'t Line>,
 }
 
 /// The table itself, as [`Reader`] and [`super::Writer`] let it be read.
@@ -132,6 +143,7 @@ impl Table {
     }
 
     /// The hash of a number that is packed as it is in a line.
+    #[inline]
     pub(super) fn hash_packed(&self, number: u64) -> u64 {
         self.hasher.hash_one(number)
     }
@@ -238,23 +250,22 @@ impl Table {
         }
     }
 
-    /// Where a key most probably is found, and its hash there.
+    /// By what a key is most probably found.
     #[inline]
-    fn probable(&self, key: &Key<'_>) -> (&Index, u64) {
+    fn sought(&self, key: &Key<'_>) -> Sought<'_> {
+        let by = |index, hash| Sought { index, hash, number: 0, line: None };
+        let by_number = |index, digits| {
+            let number = digits.to_word();
+            Sought { number, ..by(index, self.hash_packed(number)) }
+        };
         match *key {
-            Key::Msisdn(msisdn) => (&self.msisdns, self.hash_msisdn(msisdn)),
-            Key::Imsi(imsi) => (&self.imsis, self.hash_imsi(imsi)),
-            Key::Address(address) => (&self.addresses, self.hash_address(address)),
+            Key::Msisdn(msisdn) => by_number(&self.msisdns, msisdn.digits()),
+            Key::Imsi(imsi) => by_number(&self.imsis, imsi.digits()),
+            Key::Address(address) => by(&self.addresses, self.hash_address(address)),
             Key::Identity(text) => match number_in(text) {
-                Some((digits, true)) => match Msisdn::new(digits) {
-                    Some(msisdn) => (&self.msisdns, self.hash_msisdn(msisdn)),
-                    None => (&self.identities, self.hash_identity(text)),
-                },
-                Some((digits, false)) => match Imsi::new(digits) {
-                    Some(imsi) => (&self.imsis, self.hash_imsi(imsi)),
-                    None => (&self.identities, self.hash_identity(text)),
-                },
-                None => (&self.identities, self.hash_identity(text)),
+                Some((digits, true)) => by(&self.msisdns, self.hash_packed(digits.to_word())),
+                Some((digits, false)) => by(&self.imsis, self.hash_packed(digits.to_word())),
+                None => by(&self.identities, self.hash_identity(text)),
             },
         }
     }
@@ -268,23 +279,76 @@ impl Table {
     }
 
     fn find_batch<'t>(&'t self, keys: &[Key<'_>], found: &mut [Option<Subscriber<'t>>]) {
-        let mut places: [Option<(&Index, u64)>; BATCH] = [None; BATCH];
-        for (place, key) in places.iter_mut().zip(keys) {
-            let (index, hash) = self.probable(key);
-            index.prefetch(hash);
-            *place = Some((index, hash));
+        let mut room = [Sought { index: &self.msisdns, hash: 0, number: 0, line: None }; BATCH];
+        let Some(all) = room.get_mut(..keys.len()) else { return };
+        // What is asked for waits for the memory, and what is computed between doesn't: one after the other for each key,
+        // not all of one and then all of the other.
+        for (sought, key) in all.iter_mut().zip(keys) {
+            *sought = self.sought(key);
+            sought.index.prefetch(sought.hash);
         }
-        let mut records = [None; BATCH];
-        for (record, place) in records.iter_mut().zip(places).take(keys.len()) {
-            *record = place.and_then(|(index, hash)| index.first(hash));
-            if let Some(at) = *record {
-                self.store.lines.prefetch(at as usize);
+        let mut elsewhere = 0u32;
+        for (at, sought) in all.iter_mut().enumerate() {
+            let (record, may_be_another) = sought.index.first(sought.hash);
+            sought.line = record.and_then(|record| self.store.lines.get(record as usize));
+            if let Some(line) = sought.line {
+                prefetch(line);
+            }
+            if may_be_another {
+                elsewhere |= u32::from(self.prefetch_another(sought)) << at;
             }
         }
-        for ((found, key), record) in found.iter_mut().zip(keys).zip(records) {
-            let first = record.and_then(|record| self.at(record)).filter(|it| it.has(key));
-            *found = first.or_else(|| self.find(*key));
+        while elsewhere != 0 {
+            if let Some(sought) = all.get_mut(elsewhere.trailing_zeros() as usize) {
+                self.prefetch_elsewhere(sought);
+            }
+            elsewhere &= elsewhere - 1;
         }
+        for ((sought, key), found) in all.iter().zip(keys).zip(found) {
+            *found = match sought.line.map(|line| Subscriber { table: self, line }) {
+                Some(first) if self.is_it(sought, &first, key) => Some(first),
+                _ => self.find_unusual(*key),
+            };
+        }
+    }
+
+    /// Whether the key is the subscriber's own, compared whole.
+    #[inline]
+    fn is_it(&self, sought: &Sought<'_>, subscriber: &Subscriber<'_>, key: &Key<'_>) -> bool {
+        let word = if core::ptr::eq(sought.index, &self.msisdns) { MSISDN } else { IMSI };
+        match sought.number {
+            0 => subscriber.has(key),
+            number => load(subscriber.line, word) == number,
+        }
+    }
+
+    /// Begins to fetch what may be another record of a key than that found first; true if it may only be elsewhere, and that
+    /// place is fetched.
+    #[cold]
+    fn prefetch_another(&self, sought: &Sought<'_>) -> bool {
+        if sought.line.is_none() {
+            sought.index.prefetch_others(sought.hash);
+            return true;
+        }
+        sought.index.see_first(sought.hash, |record| {
+            self.store.lines.get(record as usize).into_iter().for_each(prefetch);
+        });
+        false
+    }
+
+    #[cold]
+    fn prefetch_elsewhere<'t>(&'t self, sought: &mut Sought<'t>) {
+        let Sought { index, hash, .. } = *sought;
+        index.see_others(hash, |record| {
+            let line = self.store.lines.get(record as usize);
+            line.into_iter().for_each(prefetch);
+            sought.line = sought.line.or(line);
+        });
+    }
+
+    #[cold]
+    fn find_unusual(&self, key: Key<'_>) -> Option<Subscriber<'_>> {
+        self.find(key)
     }
 
     /// Whether the registration of a subscriber waits for the HLR. If it does, `worker` is told of its end
@@ -460,11 +524,16 @@ impl<'t> Subscriber<'t> {
         }
     }
 
+    /// The bindings that hold at `now`, by their indexes.
+    pub fn holding(&self, now: Time) -> impl Iterator<Item = usize> + use<'t> {
+        let subscriber = *self;
+        (0..self.record().count()).filter(move |&binding| subscriber.expiry(binding) > now)
+    }
+
     /// The bindings that hold at `now`, with their indexes.
     pub fn registered(&self, now: Time) -> impl Iterator<Item = (usize, Binding)> + use<'t> {
-        let (subscriber, record) = (*self, self.record());
-        let holds = (0..record.count()).filter(move |&binding| subscriber.expiry(binding) > now);
-        holds.filter_map(move |binding| Some((binding, record.binding(binding)?)))
+        let record = self.record();
+        self.holding(now).filter_map(move |binding| Some((binding, record.binding(binding)?)))
     }
 
     /// Whether any binding holds at `now`.
@@ -475,7 +544,7 @@ impl<'t> Subscriber<'t> {
 
     /// How many bindings hold at `now`.
     pub(super) fn live(&self, now: Time) -> usize {
-        (0..self.record().count()).filter(|&binding| self.expiry(binding) > now).count()
+        self.holding(now).count()
     }
 
     /// For the writer: from now on the expiry of this binding can't be extended. Returns its last value.

@@ -592,6 +592,8 @@ fn a_record_is_in_the_table_what_it_was_before() {
         );
         assert_eq!(record.private_identity(), full.private_identity());
         assert_eq!(record.without_set(1), full.without_set(1));
+        assert!(record.bindings().enumerate().all(|(at, it)| record.priority(at) == Some(it.priority)));
+        assert_eq!((record.priority(4), found.holding(T1).collect::<Vec<_>>()), (None, vec![1, 3]));
         assert_eq!([0, 1, 2, 3, 4].map(|at| found.expiry(at)), [T1, T2, Time::ZERO, Time::NEVER, Time::ZERO]);
         found.refreshed(3, 77);
         assert_eq!((found.sequence(3), record.binding(3).unwrap().sequence), (77, 77));
@@ -630,6 +632,31 @@ fn identities_follow_numbers_that_change() {
     let mut many = [None; 4];
     readers[0].find_many(&keys, &mut many);
     assert_eq!(many.map(|it| it.map(|it| it.id())), [Some(other), Some(id), Some(id), None]);
+}
+
+/// Who stands in another bucket, and who shares what is left of a hash with somebody in the same one, is found in a batch as by
+/// himself.
+#[test]
+fn a_batch_finds_what_each_of_its_keys_does() {
+    let count = if cfg!(miri) { 40 } else { 3000 };
+    let (mut writer, readers) = table(&config(count as usize, 1));
+    for n in 0..count {
+        writer.register(record(n, 1), &[Some(T2)]).unwrap();
+    }
+    let table: &Table = &readers[0];
+    let all: Vec<Key<'_>> = (0..count + 100)
+        .flat_map(|n| [Key::Msisdn(msisdn(n)), Key::Imsi(imsi(n)), Key::Address(address(n))])
+        .collect();
+    for batch in [1, 7, 32, 100] {
+        for keys in all.chunks(batch) {
+            let mut found = vec![None; keys.len()];
+            table.find_many(keys, &mut found);
+            let ids = |found: Option<Subscriber<'_>>| found.map(|it| it.id());
+            assert!(keys.iter().zip(found).all(|(key, found)| ids(found) == ids(table.find(*key))));
+        }
+    }
+    let missing = all.iter().filter(|key| table.find(**key).is_none()).count();
+    assert_eq!(missing, 300);
 }
 
 #[test]

@@ -55,6 +55,7 @@ const ALONE: &[(&str, &[&str])] =
 /// Files that may contain `unsafe`, and what for. (`ffi/dpdk-sys` has only what bindgen writes.)
 const UNSAFE: &[(&str, &str)] = &[
     ("benches/peers/src/sctp/usrsctp.rs", "calls usrsctp"),
+    ("benches/peers/src/table/rte_hash.rs", "calls what drives DPDK's hash table"),
     ("benches/support/measure.rs", "counts what the global allocator is asked for"),
     ("src/base/ring.rs", "the two ends of a ring share its slots without a lock"),
     ("src/codec/crc32c.rs", "calls the processor's CRC32c instruction after asking for it"),
@@ -65,7 +66,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("src/io/dpdk/mod.rs", "copies DPDK's words for an error"),
     ("src/io/dpdk/port.rs", "calls DPDK's ethdev"),
     ("src/io/dpdk/worker.rs", "bursts exchange raw mbufs with the driver"),
-    ("src/subscriber/memory.rs", "maps the table's memory, and fetches lines of it ahead"),
+    ("src/subscriber/memory.rs", "maps the table's memory, fetches lines ahead, compares buckets at once"),
     ("tools/models/src/watched.rs", "lets loom watch a cell that threads share"),
     ("tools/fuzz/src/work.rs", "reads the count of edges that instrumented code has taken"),
 ];

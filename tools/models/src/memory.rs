@@ -1,6 +1,6 @@
 //! Groups of words, as `src/subscriber/memory.rs` has them, in ordinary memory.
 
-use super::sync::AtomicU64;
+use super::sync::{AtomicU64, Ordering};
 use core::ops::Deref;
 
 /// The pages that memory is in.
@@ -24,8 +24,15 @@ impl<const N: usize> Pages<N> {
     pub(super) fn page_size(&self) -> PageSize {
         PageSize::Small
     }
+}
 
-    pub(super) fn prefetch(&self, _at: usize) {}
+pub(super) fn prefetch<const N: usize>(_group: &[AtomicU64; N]) {}
+
+pub(super) fn equal_halves<const N: usize>(words: &[AtomicU64; N], value: u32, mask: u32) -> (u32, u64) {
+    words.iter().enumerate().fold((0, 0), |(bits, _), (at, word)| {
+        let (word, is) = (word.load(Ordering::Relaxed), |half: u32| u32::from(half & mask == value));
+        (bits | (is(word as u32) | is((word >> 32) as u32) << 1) << (2 * at), word)
+    })
 }
 
 impl<const N: usize> Deref for Pages<N> {
