@@ -254,7 +254,7 @@ impl Table {
     #[inline]
     fn sought(&self, key: &Key<'_>) -> Sought<'_> {
         let by = |index, hash| Sought { index, hash, number: 0, line: None };
-        let by_number = |index, digits| {
+        let by_number = |index, digits: Digits| {
             let number = digits.to_word();
             Sought { number, ..by(index, self.hash_packed(number)) }
         };
