@@ -2,6 +2,8 @@
 
 #[path = "../../../src/subscriber/draft.rs"]
 mod draft;
+#[path = "../../../src/subscriber/image.rs"]
+mod image;
 #[path = "../../../src/subscriber/index.rs"]
 mod index;
 #[path = "../../../src/subscriber/joining.rs"]
