@@ -32,7 +32,7 @@ T1, T2, TIMER_F = 0.5, 4.0, 32.0
 # Nobody who was there before waits for longer, whatever else the machine does.
 PATIENCE = 5.0
 CENTRE = "4917100099"
-CAPACITY = {"dialogues": 16384, "server_transactions": 131072, "pending_requests": 16384, "subscribers": 25000, "identities": 60000, "mailbox": 8192}
+CAPACITY = {"dialogues": 16384, "server_transactions": 131072, "pending_requests": 16384, "subscribers": 25000, "identities": 60000, "details": 200000, "mailbox": 8192}
 NETWORKS = f"""\
 [[network]]
 name = "home1"

@@ -20,6 +20,7 @@ const CONFIG: &str = r#"
 [capacity]
 subscribers = 300000
 identities = 600000
+details = 1000000
 [[port]]
 name = "ims"
 device = "net_memory0"
