@@ -51,6 +51,18 @@ enum Command {
     Why(Person),
     /// End a subscriber's registration, as if the guard timer had: the HLR is told, and so is a UE that registered here itself.
     Deregister(Person),
+    /// Compare all registrations with what HLRs know, from now on and at a pace, and repair what differs; print how that stands.
+    Audit {
+        /// Only print how it stands.
+        #[arg(long)]
+        look: bool,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// The gateway's admin socket.
+        #[arg(long, value_name = "PATH", default_value_os_t = Admin::default().socket)]
+        socket: PathBuf,
+    },
     /// Take a subsystem of a running gateway out of service, or back in.
     Subsystem {
         /// Its number.
@@ -223,6 +235,13 @@ fn main() -> ExitCode {
             let asked = block_on(admin::deregister(&person.socket, &person.asked()));
             let is_done = |answer: &serde_json::Value| answer["deregister"]["outcome"] == "done";
             answered(asked, person.json, admin::deregistered, is_done)
+        }
+        Command::Audit { look, json, socket } => {
+            let asked = block_on(admin::compare(&socket, &admin::Comparison { begin: !look }));
+            let is_well = |answer: &serde_json::Value| {
+                look || answer["audit"]["begun"] == true || answer["audit"]["state"]["running"] == true
+            };
+            answered(asked, json, admin::compared, is_well)
         }
         Command::Subsystem { ssn, state, socket } => {
             let asked = block_on(admin::set_subsystem(&socket, ssn, state == Service::In));

@@ -10,9 +10,9 @@ mod tests;
 
 pub use super::registrar::operator::Filter;
 pub(super) use audit::{Audit, TARGET as AUDIT};
-pub use client::{AskError, ask, deregister, fetch, list, set_subsystem, why};
-pub use persons::{List, Person};
-pub use report::{deregistered, listed, merged, why_report};
+pub use client::{AskError, ask, compare, deregister, fetch, list, set_subsystem, why};
+pub use persons::{Comparison, List, Person};
+pub use report::{compared, deregistered, listed, merged, why_report};
 pub use table::table;
 
 use super::numbers::Numbers;

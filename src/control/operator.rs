@@ -34,6 +34,11 @@ pub(super) enum Asked {
         /// Whose.
         whom: Whom,
     },
+    /// How the audit against HLRs stands.
+    Audit {
+        /// Whether one of everybody begins, unless it is under way.
+        begin: bool,
+    },
 }
 
 /// Who waits for a de-registration.
@@ -59,6 +64,12 @@ impl Control {
                 let mut out = Outbox::new();
                 self.registrar.deregister(now, whom, self.desk.asked, &mut out);
                 self.post(out);
+            }
+            Asked::Audit { begin } => {
+                let mut out = Outbox::new();
+                let begun = begin && self.registrar.audit(now, &mut out);
+                self.post(out);
+                drop(answer.send(self.registrar.audit_report(now, begun)));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The client of the admin API.
 
-use super::{List, Person, Subject};
+use super::{Comparison, List, Person, Subject};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{Method, Request};
@@ -67,6 +67,14 @@ pub async fn why(socket: &Path, asked: &Person) -> Result<Value, AskError> {
 /// It does not answer, or refuses.
 pub async fn deregister(socket: &Path, asked: &Person) -> Result<Value, AskError> {
     post(socket, "/v1/deregister", serde_json::json!(asked)).await
+}
+
+/// Everybody is compared with what HLRs know from now on, or how that stands.
+///
+/// # Errors
+/// It does not answer, or refuses.
+pub async fn compare(socket: &Path, asked: &Comparison) -> Result<Value, AskError> {
+    post(socket, "/v1/audit", serde_json::json!(asked)).await
 }
 
 async fn post(socket: &Path, path: &str, asked: Value) -> Result<Value, AskError> {

@@ -1,5 +1,6 @@
-//! What the admin API tells of single subscribers, and ends of theirs: `POST /v1/list`, `/v1/why` and `/v1/deregister`. Each
-//! question is audited first; questions come in bodies, so that no number is part of a path.
+//! What the admin API tells of single subscribers, and ends of theirs: `POST /v1/list`, `/v1/why` and `/v1/deregister`; and
+//! that all are compared with what HLRs know, `/v1/audit`. Each question is audited first; questions come in bodies, so that no
+//! number is part of a path.
 
 use super::super::operator::Asked;
 use super::Question;
@@ -66,6 +67,14 @@ impl Person {
     }
 }
 
+/// Whether everybody is compared with what HLRs know from now on, or how that stands is asked alone.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    /// It begins, unless it is under way.
+    pub begin: bool,
+}
+
 /// Why there is no answer.
 struct Refused(StatusCode, String);
 
@@ -118,6 +127,7 @@ pub(super) fn routes(node: &str, control: mpsc::Sender<Question>, audit: Audit) 
         .route("/v1/list", post(list))
         .route("/v1/why", post(why))
         .route("/v1/deregister", post(deregister))
+        .route("/v1/audit", post(compare))
         .with_state(desk)
 }
 
@@ -188,4 +198,18 @@ async fn deregister(
     let outcome = answer["outcome"].as_str().map(str::to_owned);
     desk.record(record(outcome)).await?;
     Ok(Json(json!({ "node": desk.node, "deregister": answer })))
+}
+
+/// How it stands is about nobody, and leaves no record.
+async fn compare(
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    State(desk): State<Arc<Desk>>,
+    Json(Comparison { begin }): Json<Comparison>,
+) -> Answer {
+    if begin {
+        let about = About::Filter("all".into());
+        desk.record(Record { peer, action: "audit", about, masked: true, outcome: None }).await?;
+    }
+    let answer = desk.ask(Asked::Audit { begin }).await?;
+    Ok(Json(json!({ "node": desk.node, "audit": answer })))
 }

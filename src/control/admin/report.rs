@@ -98,6 +98,23 @@ pub fn deregistered(answer: &Value) -> String {
     text
 }
 
+/// How the audit against HLRs stands.
+#[must_use]
+pub fn compared(answer: &Value) -> String {
+    let (audit, state) = (&answer["audit"], &answer["audit"]["state"]);
+    let mut text = match (audit["begun"] == true, state["running"] == true) {
+        (true, _) => "begun".to_owned(),
+        (false, true) => format!("under way for {}", span(&state["for_s"])),
+        (false, false) => "none under way".to_owned(),
+    };
+    text += &format!("; left: {}, put off: {}", cell(&state["left"]), cell(&state["put_off"]));
+    text += &format!(", suspects: {}\n\nsince the start\n", cell(&state["suspects"]));
+    let found = audit["found"].as_object().into_iter().flatten();
+    let rows: Vec<_> =
+        found.map(|(name, value)| vec![format!("  {}", name.replace('_', " ")), cell(value)]).collect();
+    text + &columns(&rows)
+}
+
 fn bindings(why: &Value) -> String {
     let list = why["bindings"].as_array().map_or(&[][..], Vec::as_slice);
     if list.is_empty() {
@@ -122,9 +139,13 @@ fn bindings(why: &Value) -> String {
 }
 
 fn hlr_line(hlr: &Value) -> String {
-    let told = &hlr["told"];
+    let (told, before) = (&hlr["told"], &hlr["told_before_start"]);
     let mut text = cell(&hlr["hlr"]);
     text += &match told.is_object() {
+        false if before.is_object() => {
+            let (what, ago) = (cell(&before["what"]), span(&before["answered_s_ago"]));
+            format!(": told {what} before the gateway's start, which it had done {ago} ago")
+        }
         false => ": not told anything yet".to_owned(),
         true => format!(": told {} {} ago", cell(&told["what"]), span(&told["s_ago"])),
     };
@@ -266,5 +287,31 @@ there may be more: --after 16
         assert_eq!(ended("done", None, None), "***789: done, bindings ended: 1\n");
         let text = ended("refused", Some("the HLR has refused"), Some(34));
         assert_eq!(text, "***789: refused, bindings ended: 1; the HLR has refused (MAP error 34)\n");
+    }
+    #[test]
+    fn an_audit_is_said_with_what_is_left() {
+        let audit = |begun: bool, running: bool| {
+            let state = json!({ "running": running, "left": 7, "put_off": 2, "for_s": 61, "suspects": 0 });
+            let found = json!({ "checked": 3, "repaired_registered": 1 });
+            compared(&json!({ "audit": { "begun": begun, "state": state, "found": found } }))
+        };
+        let text = audit(true, true);
+        let expected = "begun; left: 7, put off: 2, suspects: 0\n\nsince the start\n  checked              3\n  repaired registered  1\n";
+        assert_eq!(text, expected, "\n{text}");
+        assert!(audit(false, true).starts_with("under way for 1 min 1 s; left: 7"));
+        assert!(audit(false, false).starts_with("none under way; "));
+    }
+
+    #[test]
+    fn what_an_hlr_was_told_before_the_start_is_said_until_it_is_told_anew() {
+        let told = json!({ "what": "registered", "s_ago": 5, "answer": "agreed", "map_error": null });
+        let before = json!({ "what": "registered", "answer": "agreed", "answered_s_ago": 3_600 });
+        let line = |told: &Value| {
+            hlr_line(&json!({ "hlr": "447000000006", "told": told, "told_before_start": before }))
+        };
+        let expected =
+            "447000000006: told registered before the gateway's start, which it had done 1 h 0 min ago";
+        assert_eq!(line(&Value::Null), expected);
+        assert_eq!(line(&told), "447000000006: told registered 5 s ago, which it has done");
     }
 }

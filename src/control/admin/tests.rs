@@ -145,9 +145,19 @@ fn each_question_about_subscribers_is_recorded_before_it_is_answered() {
         let (ended, _) =
             tokio::join!(deregister(&path, &asked), answered(&mut questions, json!({ "outcome": "done" })));
         assert_eq!(ended.unwrap()["deregister"]["asked"], "*********567");
+        // An audit of everybody is recorded, and how it stands is about nobody.
+        for begin in [true, false] {
+            let asked = Comparison { begin };
+            let (answer, question) =
+                tokio::join!(compare(&path, &asked), answered(&mut questions, json!({ "begun": begin })));
+            assert_eq!(
+                (&answer.unwrap()["audit"]["begun"], question),
+                (&json!(begin), Asked::Audit { begin })
+            );
+        }
         let records = records(&file);
         let actions: Vec<_> = records.iter().map(|it| it["action"].as_str().unwrap()).collect();
-        assert_eq!(actions, ["why", "show subscribers", "deregister", "deregister"]);
+        assert_eq!(actions, ["why", "show subscribers", "deregister", "deregister", "audit"]);
         assert_eq!(
             (&records[1]["masked"], &records[1]["about"]),
             (&json!(false), &json!("network home1, after 5, at most 3"))

@@ -6,7 +6,7 @@ mod streams;
 
 use super::source::Source;
 use super::{
-    Association, Authentication, Config, ConfigError, Exchange, M3uaRole, Network, Port, PortRole, R1,
+    Association, Audit, Authentication, Config, ConfigError, Exchange, M3uaRole, Network, Port, PortRole, R1,
     R1Trigger, RegEvent, Title, TrafficMode,
 };
 use crate::gateway::mt::MAX_QUEUE;
@@ -477,6 +477,11 @@ impl Check<'_, '_, '_> {
             };
             self.error(place("hlr"), what, "give at least one { title = … }");
         }
+        let is_audited = network.audit.is_some_and(|audit| audit != Audit::Off);
+        if network.r1 == R1::Preconfigured && is_audited {
+            let what = "the HLR knows the gateway beforehand (r1): there is nothing to audit";
+            self.error(place("audit"), what, "leave it out");
+        }
         let prefixes = network.hlr.iter().enumerate();
         self.unique(
             prefixes.map(|(n, hlr)| (place(&format!("hlr[{n}].imsi_prefix")), hlr.imsi_prefix.to_string())),
@@ -519,6 +524,7 @@ impl Check<'_, '_, '_> {
         self.range("timers.r1_repair_s", timers.r1_repair.as_secs(), 4..=3_600);
         self.range("timers.r1_per_second", timers.r1_per_second, 1..=1_000_000);
         self.range("timers.r1_outstanding", timers.r1_outstanding, 1..=1_000_000);
+        self.range("timers.audit_per_second", timers.audit_per_second, 1..=1_000_000);
         self.range("timers.reg_event_per_second", timers.reg_event_per_second, 1..=1_000_000);
         self.range("timers.map_registration_ms", timers.map_registration.as_millis(), 100..=600_000);
         self.range("timers.nonce_s", timers.nonce.as_secs(), 2..=600);

@@ -1,9 +1,9 @@
 //! What holds where the configuration says nothing.
 
 use super::{
-    Access, Admin, Aka, Backoff, Capacity, Eal, Exchange, Log, LogFormat, LogLevel, M3uaRole, MoNotPreferred,
-    Node, NodeKind, NumberForm, Numbers, PeerPart, R1, R1Order, R1Trigger, RegEvent, ReportUnmatched,
-    RouteOn, Sharing, Store, Timers, UnreachablePolicy,
+    Access, Admin, Aka, Backoff, Capacity, Eal, Exchange, Ghosts, Log, LogFormat, LogLevel, M3uaRole,
+    MoNotPreferred, Node, NodeKind, NumberForm, Numbers, PeerPart, R1, R1Order, R1Trigger, RegEvent,
+    ReportUnmatched, RouteOn, Sharing, Store, Timers, UnreachablePolicy,
 };
 use crate::ident::Digits;
 use std::time::Duration;
@@ -92,6 +92,7 @@ impl Default for Timers {
             r1_repair: Duration::from_secs(60),
             r1_per_second: 500,
             r1_outstanding: 2_000,
+            audit_per_second: 100,
             reg_event_per_second: 200,
             map_registration: Duration::from_secs(20),
             nonce: Duration::from_secs(30),
@@ -125,6 +126,7 @@ pub(super) fn match_later() -> Vec<PeerPart> {
 
 defaults! {
     r1: R1 = R1::AnyTimeModification;
+    ghosts: Ghosts = Ghosts::Deregister;
     r1_order: R1Order = R1Order::Before200;
     r1_trigger: R1Trigger = R1Trigger::Register;
     reg_event: RegEvent = RegEvent::Off;

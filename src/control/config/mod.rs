@@ -22,8 +22,8 @@ pub use application_server::{ApplicationServer, RoutingKey, services, shares_ser
 pub use dns::{Dns, DnsServer};
 pub use ip::{Impairment, Port, PortRole, Route, Sip};
 pub use network::{
-    Access, Aka, Authentication, Direct, HlrRoute, MoNotPreferred, Network, NodeKind, R1, R1Order, R1Trigger,
-    RegEvent, ReportUnmatched, Scscf, ScscfTransport, Timers, UnreachablePolicy,
+    Access, Aka, Audit, Authentication, Direct, Ghosts, HlrRoute, MoNotPreferred, Network, NodeKind, R1,
+    R1Order, R1Trigger, RegEvent, ReportUnmatched, Scscf, ScscfTransport, Timers, UnreachablePolicy,
 };
 pub use numbers::{NumberForm, NumberRule, NumberType, Numbers};
 pub use process::{Admin, Backoff, Capacity, Eal, Log, LogFormat, LogLevel, Metrics, Node, Store};

@@ -62,6 +62,14 @@ pub struct Network {
     /// How the gateway registers a subscriber with the HLR. Default `"any_time_modification"`.
     #[serde(default = "super::default::r1")]
     pub r1: R1,
+    /// How it is found out after a start, or when an operator asks, whether the HLR knows who is registered here: by asking whom
+    /// it would send a message to (`"routing_info"`), or by registering again (`"register"`); or not at all (`"off"`). Default
+    /// `"register"`, and `"routing_info"` where `r1` is `"update_gprs_location"`.
+    pub audit: Option<Audit>,
+    /// What is done about somebody whom the HLR believes to be registered here and who is not, when a message for him shows that:
+    /// the HLR is told (`"deregister"`), or it is counted alone (`"count"`). Default `"deregister"`.
+    #[serde(default = "super::default::ghosts")]
+    pub ghosts: Ghosts,
     /// Whether a REGISTER is answered after the HLR (TR 23.804) or before (TS 23.204). Default `"before_200"`: the HLR comes
     /// first.
     #[serde(default = "super::default::r1_order")]
@@ -109,6 +117,18 @@ pub struct Network {
     /// A file of subscribers, beside this one unless the path is absolute: IMSI, MSISDN and public identities, for
     /// those that a registration does not tell.
     pub subscribers: Option<PathBuf>,
+}
+
+impl Network {
+    /// How it is found out whether the HLR knows who is registered here. One that knows the gateway beforehand has nothing to know.
+    #[must_use]
+    pub fn audits(&self) -> Audit {
+        match self.r1 {
+            R1::AnyTimeModification => self.audit.unwrap_or(Audit::Register),
+            R1::UpdateGprsLocation => self.audit.unwrap_or(Audit::RoutingInfo),
+            R1::Preconfigured => Audit::Off,
+        }
+    }
 }
 
 /// What the gateway appears as in the SS7 network.
@@ -298,6 +318,28 @@ pub enum R1 {
     Preconfigured,
 }
 
+/// How it is found out whether the HLR knows who is registered here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audit {
+    /// By sendRoutingInfoForSM: the HLR names the gateway, or does not. For HLRs that name it to the gateway itself.
+    RoutingInfo,
+    /// By registering again, which tells nothing of what the HLR knew.
+    Register,
+    /// Not at all.
+    Off,
+}
+
+/// What is done about somebody whom the HLR believes to be registered here and who is not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ghosts {
+    /// The HLR is told.
+    Deregister,
+    /// It is counted.
+    Count,
+}
+
 /// What makes the gateway register a subscriber of an S-CSCF with the HLR.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -364,6 +406,8 @@ pub struct Timers {
     pub r1_per_second: u32,
     /// Operations that the HLRs of one network have not answered yet, at most; more wait. Default 2,000.
     pub r1_outstanding: u32,
+    /// Of these, those of audits, which take what others leave, in a second at most. Default 100.
+    pub audit_per_second: u32,
     /// SUBSCRIBEs to S-CSCFs in a second, at most. Default 200.
     pub reg_event_per_second: u32,
     /// The invoke timer of operations towards HLRs (TS 29.002 17.1.2: medium). Default 20,000.

@@ -104,6 +104,8 @@ fn the_example_tells_the_true_defaults() {
     let skipped = [
         "secret_file",
         "audit_file",
+        // Another one for each form of R1.
+        "audit ",
         "mac ",
         "impairment",
         "source",
@@ -198,6 +200,28 @@ fn what_leads_to_the_hlr_is_a_register_or_a_notify() {
     assert!(found.iter().any(|it| it.contains("network[1].reg_event: there is no S-CSCF")), "{found:?}");
     let key = "timers.reg_event_per_second";
     refused("# reg_event_per_second = 200", "reg_event_per_second = 0", key, &["0", "1"]);
+}
+
+#[test]
+fn what_an_hlr_knows_is_found_out_by_what_its_form_of_r1_allows() {
+    let of = |from: &str, to: &str| {
+        let config = Config::parse(Path::new("gw.toml"), &EXAMPLE.replacen(from, to, 1)).unwrap();
+        assert_eq!(config.networks[0].audits(), Audit::Off, "it knows the gateway beforehand");
+        (config.networks[1].audits(), config.networks[1].ghosts, config.timers.audit_per_second)
+    };
+    assert_eq!(of("", ""), (Audit::Register, Ghosts::Deregister, 100));
+    let gprs = "r1 = \"update_gprs_location\"";
+    assert_eq!(of("# r1 = \"any_time_modification\"", gprs).0, Audit::RoutingInfo, "it takes nobody's SGSN");
+    assert_eq!(of("# audit = \"register\"", "audit = \"off\"").0, Audit::Off);
+    assert_eq!(of("# ghosts = \"deregister\"", "ghosts = \"count\"").1, Ghosts::Count);
+    refused("# audit = \"register\"", "audit = \"ask\"", "network[1].audit", &["ask", "routing_info"]);
+    refused("# ghosts = \"deregister\"", "ghosts = \"keep\"", "network[1].ghosts", &["keep", "count"]);
+    refused("# audit_per_second = 100", "audit_per_second = 0", "timers.audit_per_second", &["0", "1"]);
+    let beforehand = "r1 = \"preconfigured\"";
+    let found = errors(&[(beforehand, &format!("audit = \"register\"\n{beforehand}"))]);
+    assert!(found.iter().any(|it| it.contains("network[0].audit: the HLR knows")), "{found:?}");
+    let off = EXAMPLE.replacen(beforehand, &format!("audit = \"off\"\n{beforehand}"), 1);
+    assert!(Config::parse(Path::new("gw.toml"), &off).is_ok());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! bounded: of those who have not had any for long nothing is known.
 
 use crate::base::{Consumer, Time};
+use crate::gateway::cause::{DEREGISTERED, Failure};
 use crate::gateway::charging::End;
 use crate::gateway::endings::Ending;
 use crate::ident::Imsi;
@@ -41,14 +42,17 @@ impl History {
         Self { rings, ..Self::default() }
     }
 
-    /// Takes what the workers have told since.
-    pub(super) fn take(&mut self) {
+    /// Takes what the workers have told since; `absent` is told for whom something has come who was not registered then.
+    pub(super) fn take(&mut self, absent: &mut dyn FnMut(Imsi)) {
         let Self { rings, last, order } = self;
         for ring in rings {
             // No more than were there at first: a busy worker goes on telling.
             for _ in 0..ring.len() {
                 let Some(ending) = ring.pop() else { break };
                 add(last, order, &ending);
+                if ending.end == End::Delivered(Some(Failure::Absent(DEREGISTERED))) {
+                    absent(ending.imsi);
+                }
             }
         }
     }
@@ -119,7 +123,7 @@ mod tests {
         let end = End::Submitted { cause: Some(38), is_told: true };
         two.push(Ending { at: Time::from_millis(9), imsi: imsi(7), end }).unwrap();
         assert!(history.of(imsi(7)).is_none());
-        history.take();
+        history.take(&mut |_| {});
         let last = history.of(imsi(7)).unwrap();
         let ends = last.delivered.map(|it| it.unwrap());
         assert_eq!(ends[0], (Time::from_millis(4), End::Delivered(Some(Failure::Busy))));
@@ -135,12 +139,12 @@ mod tests {
         for number in 0..MOST {
             worker.push(delivered(1, number, None)).unwrap();
         }
-        history.take();
+        history.take(&mut |_| {});
         // A first newcomer finds all of them young, and the round makes them old: the first in order goes.
         worker.push(delivered(2, MOST, None)).unwrap();
         worker.push(delivered(3, 1, None)).unwrap();
         worker.push(delivered(4, MOST + 1, None)).unwrap();
-        history.take();
+        history.take(&mut |_| {});
         assert_eq!((history.len(), history.order.len()), (MOST, MOST));
         assert!(history.of(imsi(0)).is_none() && history.of(imsi(2)).is_none());
         assert!(history.of(imsi(1)).is_some(), "it has had one meanwhile");

@@ -39,6 +39,16 @@ impl Registrar {
         }
     }
 
+    /// An operation of ours has ended.
+    pub(super) fn on_ended(&mut self, now: Time, operation: u64, outcome: MapOutcome) {
+        if let MapOutcome::Returned(result) = &outcome
+            && let Some(names_us) = self.names_us(operation, result)
+        {
+            self.r1.heard(operation, names_us);
+        }
+        self.r1.ended(now, operation, outcome);
+    }
+
     fn operation(&self, send: &Send) -> Option<MapOperation> {
         let Party { network, imsi } = send.party;
         let network = self.config.networks.get(usize::from(network))?;
@@ -73,6 +83,13 @@ impl Registrar {
             Request::Deregister => {
                 let argument = PurgeMs { imsi, vlr_number: None, sgsn_number: Some(number) };
                 (context::MS_PURGING_V3, operation::PURGE_MS, Ssn::SGSN, argument.encode())
+            }
+            Request::Place => {
+                // As a SMS-GMSC asks (TS 29.002 6.1.3.8), if the gateway may be an MSC.
+                let is_msc = self.config.sccp.subsystems.contains(&Ssn::MSC.0);
+                let ssn = if is_msc { Ssn::MSC } else { network.node.ssn() };
+                let argument = self.place_question(send.party, ours)?;
+                (context::GATEWAY_V3, operation::SEND_ROUTING_INFO_FOR_SM, ssn, argument)
             }
             Request::Vector(resynchronise) => {
                 let argument = SendAuthenticationInfo {
@@ -133,6 +150,7 @@ impl Registrar {
             _ => vec![],
         };
         if parties.is_empty() {
+            self.suspect(now, argument.imsi.filter(|_| within.is_none()));
             return Err(UserError::UnidentifiedSubscriber);
         }
         let msisdn = argument.msisdn.and_then(|number| number.msisdn());
@@ -143,6 +161,13 @@ impl Registrar {
             }
         }
         Ok(Some(EmptyResult.encode()))
+    }
+
+    /// The HLR speaks of somebody who is not here, and believes that he is.
+    fn suspect(&mut self, now: Time, imsi: Option<Imsi>) {
+        if let Some(imsi) = imsi {
+            self.audit.suspect(now, imsi);
+        }
     }
 
     /// deleteSubscriberData: who may have no short messages any more has no business here.
@@ -156,6 +181,7 @@ impl Registrar {
         self.refuse_unloaded(argument.imsi)?;
         let parties = self.parties(argument.imsi);
         if parties.is_empty() {
+            self.suspect(now, Some(argument.imsi));
             return Err(UserError::UnidentifiedSubscriber);
         }
         if argument.teleservices.iter().any(|service| SMS.contains(service)) {
@@ -234,7 +260,7 @@ impl Registrar {
 }
 
 /// The title of the HLR that has a subscriber.
-fn hlr_of(network: &Network, imsi: Imsi) -> Option<Digits> {
+pub(super) fn hlr_of(network: &Network, imsi: Imsi) -> Option<Digits> {
     gateway::hlr_of(network.hlr.iter().map(|route| (route.imsi_prefix, route.title)), imsi)
 }
 

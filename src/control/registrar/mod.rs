@@ -4,6 +4,7 @@
 //! One function for each thing that arrives, in step order. It knows no clock and no thread: messages go in, messages
 //! for workers come out, so that a simulation runs the same code.
 
+mod audit;
 mod bindings;
 mod direct;
 mod ended;
@@ -35,6 +36,7 @@ use crate::gateway::mailbox::{Inform, RegisterRequest, Registrant, ToControl, To
 use crate::ident::{Imsi, Wildcard, WorkerId};
 use crate::subscriber::{Binding, SubscriberId, Writer};
 use ahash::AHashMap;
+pub use audit::{AuditCounts, AuditState};
 use ended::Ended;
 use join::Joining;
 pub use journal::{JournalCounts, Limits as JournalLimits};
@@ -145,6 +147,8 @@ pub struct Registrar {
     settling: settle::Settling,
     /// Who has been restored after the start.
     restoring: restore::Restoring,
+    /// What is compared with what HLRs know.
+    audit: audit::Audit,
     /// The last messages of subscribers, for operators.
     history: history::History,
     /// What has become of de-registrations that operators asked for.
@@ -185,6 +189,7 @@ impl Shown for Registrar {
         let about = ("subscriber", "", "unreclaimed", "Old records that wait for readers.");
         to.level(about, self.writer.unreclaimed() as u64, 0);
         self.show_journal(to);
+        self.audit.show(to);
         let (details, most) = self.writer.details();
         let about = ("subscriber", "", "details", "Pieces of memory for bindings and identities in use.");
         to.level(about, details as u64, most as u64);
@@ -240,6 +245,7 @@ impl Registrar {
             out: vec![],
             settling: settle::Settling::default(),
             restoring: restore::Restoring::default(),
+            audit: audit::Audit::default(),
             history: history::History::default(),
             deregistered: VecDeque::new(),
             counts: RegistrarCounts::default(),
@@ -293,7 +299,7 @@ impl Registrar {
         match message {
             ToControl::Refreshed(subscriber) => self.writer.refreshed(subscriber),
             ToControl::Register(request) => self.on_register(now, *request),
-            ToControl::Ended { operation, outcome } => self.r1.ended(now, operation, outcome),
+            ToControl::Ended { operation, outcome } => self.on_ended(now, operation, outcome),
             ToControl::Invoked(invoked) => self.on_invoked(now, &invoked),
             ToControl::Unreachable { subscriber, binding } => self.on_unreachable(now, subscriber, binding),
             ToControl::Unmatched(unmatched) => super::reports::tell(&self.config, &unmatched),
@@ -318,6 +324,7 @@ impl Registrar {
             self.ended.forget(now);
             self.settling.is_behind_due = true;
         }
+        self.audit_step(now);
         self.settle_late(now);
         self.finish(now, out);
     }
@@ -326,7 +333,8 @@ impl Registrar {
     #[must_use]
     pub fn poll_timeout(&self) -> Time {
         let exchanges = self.r1.poll_timeout().min(self.reg_event.poll_timeout());
-        exchanges.min(self.writer.journal.poll_timeout()).min(self.next_sweep)
+        let audit = self.audit.due.unwrap_or(Time::NEVER);
+        exchanges.min(self.writer.journal.poll_timeout()).min(self.next_sweep).min(audit)
     }
 
     /// Works off what the exchange with the HLRs has brought about.
@@ -436,7 +444,7 @@ impl Registrar {
             }
         }
         self.sweep_held(now);
-        self.history.take();
+        self.take_history(now);
         self.writer.reclaim();
     }
 
@@ -503,6 +511,7 @@ impl Registrar {
             Event::Settled(Waiter::Operator(number, bindings), how) => {
                 self.on_told_for_operator(number, bindings, how);
             }
+            Event::Audited(party, finding) => self.on_audited(now, party, finding),
             Event::Registered(party, msisdn) => self.on_number(now, party, msisdn),
             Event::Refused(party, error) => {
                 let ended = self.end_all(now, party, "rejected");

@@ -5,6 +5,7 @@
 //! the HLR's answer (a REGISTER, say) waits with the subscriber, and no longer than [`Times::answer`]. Where both agree
 //! and nothing is going on, as with nearly all, little is kept ([`rest`]).
 
+mod audit;
 mod exchange;
 mod pace;
 mod rest;
@@ -18,6 +19,7 @@ use ahash::AHashMap;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+pub(super) use audit::{Begun, Check, Finding};
 use exchange::Forgotten;
 pub(super) use exchange::{Exchange, Said, Told};
 pub(super) use pace::Booking;
@@ -31,6 +33,8 @@ counts! {
         register_sent,
         /// Operations sent to de-register a subscriber.
         deregister_sent,
+        /// sendRoutingInfoForSM sent, to find out whom an HLR has in a subscriber's place.
+        questions_sent,
         /// sendAuthenticationInfo sent.
         vectors_sent,
         /// Operations that an HLR carried out.
@@ -71,6 +75,8 @@ pub(super) enum Request {
     Register,
     /// That it no longer does.
     Deregister,
+    /// Which nodes it would name for a message to the subscriber; the result goes to [`R1::heard`] before the end.
+    Place,
     /// An authentication vector, after re-synchronisation with RAND and AUTS if they are given.
     Vector(Resynchronise),
 }
@@ -97,6 +103,8 @@ pub(super) enum Event<W> {
     Registered(Party, Option<Msisdn>),
     /// The answer to a request for a vector: the result's octets, or why there is none.
     Vector(W, Result<Vec<u8>, Lack>),
+    /// What came of [`R1::audit`] or [`R1::disown`].
+    Audited(Party, Finding),
 }
 
 /// How waiting ended.
@@ -143,6 +151,8 @@ struct Underway {
     until: Time,
     /// What cancelLocation or Reset said meanwhile may be older or newer than what the operation does.
     doubtful: bool,
+    /// The result names us, or others.
+    names_us: Option<bool>,
 }
 
 struct Waiting<W> {
@@ -175,6 +185,8 @@ struct Entry<W> {
     confirm: Option<Time>,
     /// The last operation about the registration.
     told: Option<Told>,
+    /// What an audit has yet to find out.
+    audit: Option<Check>,
 }
 
 impl<W> Entry<W> {
@@ -195,6 +207,7 @@ impl<W> Entry<W> {
             unanswered: false,
             confirm: None,
             told: None,
+            audit: None,
         }
     }
 
@@ -207,7 +220,7 @@ impl<W> Entry<W> {
         match &self.vector {
             _ if self.underway.is_some() => None,
             Some((resynchronise, _)) => Some(Request::Vector(*resynchronise)),
-            None if self.agrees() => None,
+            None if self.agrees() => self.audit.and_then(Check::request),
             None if self.wanted => Some(Request::Register),
             None => Some(Request::Deregister),
         }
@@ -219,7 +232,11 @@ impl<W> Entry<W> {
 
     /// Whether nothing is under way, waits, or is to be made certain.
     fn is_idle(&self) -> bool {
-        self.underway.is_none() && self.waiting.is_empty() && self.vector.is_none() && self.confirm.is_none()
+        self.underway.is_none()
+            && self.waiting.is_empty()
+            && self.vector.is_none()
+            && self.confirm.is_none()
+            && self.audit.is_none()
     }
 }
 
@@ -320,8 +337,9 @@ impl<W> R1<W> {
                 self.events.push_back(Event::Settled(superseded.who, Settled::Superseded));
             }
         }
-        let settled = entry.agrees()
-            && entry.underway.as_ref().is_none_or(|it| matches!(it.request, Request::Vector(_)));
+        // What is under way where both agree already changes nothing: a vector, or an audit's.
+        let settled =
+            entry.agrees() && entry.underway.as_ref().is_none_or(|it| it.request != Request::Deregister);
         if settled {
             self.tidy(party);
             return who;
@@ -414,7 +432,10 @@ impl<W> R1<W> {
         let settled = entry.known == Known::Registered;
         match &mut entry.underway {
             // It may have been sent before the HLR did what we asked: that is asked once more.
-            Some(underway) if underway.request == Request::Register => underway.doubtful = true,
+            Some(underway) if underway.request == Request::Register => {
+                underway.doubtful = true;
+                entry.known = Known::Unknown;
+            }
             // It is about an earlier registration: the next is yet to be asked for.
             _ if entry.wanted && !settled => {}
             underway => {
@@ -456,6 +477,7 @@ impl<W> R1<W> {
     /// Sends what is due for `party`, or puts it into the queue of those that wait for their turn.
     fn advance(&mut self, now: Time, party: Party) {
         self.changed.push(party);
+        self.supersede(party);
         let Some(entry) = self.entries.get_mut(&party) else { return };
         let Some(request) = entry.next() else { return };
         if entry.retry > now && !matches!(request, Request::Vector(_)) {
@@ -487,7 +509,10 @@ impl<W> R1<W> {
         self.next += 1;
         match request {
             Request::Register => {
-                entry.known = Known::Unknown;
+                // Where it says again what the HLR knows, nothing is less certain while it is under way.
+                if !entry.agrees() {
+                    entry.known = Known::Unknown;
+                }
                 entry.msisdn = None;
                 self.counts.register_sent += 1;
             }
@@ -495,16 +520,17 @@ impl<W> R1<W> {
                 entry.known = Known::Unknown;
                 self.counts.deregister_sent += 1;
             }
+            Request::Place => self.counts.questions_sent += 1,
             Request::Vector(_) => {
                 entry.asked = entry.vector.take().map(|(_, who)| who);
                 self.counts.vectors_sent += 1;
             }
         }
-        if !matches!(request, Request::Vector(_)) {
+        if matches!(request, Request::Register | Request::Deregister) {
             entry.told = Some(Told::now(now, request == Request::Register));
         }
         let until = now + self.times.lost;
-        entry.underway = Some(Underway { operation, request, until, doubtful: false });
+        entry.underway = Some(Underway { operation, request, until, doubtful: false, names_us: None });
         self.due.insert((until, party));
         self.underway.insert(operation, party);
         self.sends.push_back(Send { operation, party, request });
@@ -516,16 +542,21 @@ impl<W> R1<W> {
         let Some(party) = self.underway.remove(&operation) else { return };
         self.pace.ended(party);
         let Some(entry) = self.entries.get_mut(&party) else { return };
-        let Some(Underway { request, doubtful, .. }) = entry.underway.take_if(|it| it.operation == operation)
+        let Some(Underway { request, doubtful, names_us, .. }) =
+            entry.underway.take_if(|it| it.operation == operation)
         else {
             return;
         };
         match (&outcome, request) {
-            (MapOutcome::Returned(_), _) => self.counts.succeeded += 1,
+            (MapOutcome::Returned(_), _) | (MapOutcome::Error(audit::ABSENT_SUBSCRIBER), Request::Place) => {
+                self.counts.succeeded += 1;
+            }
             (MapOutcome::Error(code), _) if is_final(*code) => self.counts.refused += 1,
             _ => self.counts.failed += 1,
         }
-        if let Request::Vector(_) = request {
+        if request == Request::Place {
+            self.placed(party, doubtful, names_us, &outcome);
+        } else if let Request::Vector(_) = request {
             if let Some(who) = entry.asked.take() {
                 let answer = match outcome {
                     MapOutcome::Returned(result) => Ok(result),
@@ -537,6 +568,7 @@ impl<W> R1<W> {
             }
         } else {
             self.agreed_or_not(now, party, request == Request::Register, doubtful, &outcome);
+            self.audited(party, doubtful, &outcome);
         }
         self.advance(now, party);
         self.tidy(party);

@@ -315,5 +315,8 @@ impl Registrar {
             ?took,
             "registrations restored"
         );
+        if self.writer.len() > 0 {
+            self.begin_audit(now, false);
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::subscriber::{AccessNetworkInfo, Reader, TableConfig, table};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+mod audit;
 mod direct;
 mod leave;
 mod lives;

@@ -17,7 +17,7 @@ impl Registrar {
     /// What is known about a subscriber: whether it is registered and how, what the HLR knows, its last messages, and what fires
     /// next.
     pub fn why(&mut self, now: Time, whom: Whom, sight: Sight) -> Value {
-        self.history.take();
+        self.take_history(now);
         let subscriber = self.of_whom(whom);
         let imsi = subscriber.and_then(|it| it.record().imsi()).or_else(|| self.imsi_of(whom));
         let exchanges: Vec<(Party, &Network, Exchange)> = imsi
@@ -56,7 +56,7 @@ impl Registrar {
             "network": network,
             "bindings": bindings,
             "mt_in_progress": subscriber.is_some_and(|it| it.mt_holder().is_some()),
-            "hlr": exchanges.iter().map(|(party, network, exchange)| hlr(now, *party, network, exchange)).collect::<Vec<_>>(),
+            "hlr": exchanges.iter().map(|(party, network, exchange)| hlr(now, *party, network, exchange, self.calendar)).collect::<Vec<_>>(),
             "messages": {
                 "submitted": last.map(|last| ends(&last.submitted)).unwrap_or_default(),
                 "delivered": last.map(|last| ends(&last.delivered)).unwrap_or_default(),
@@ -163,7 +163,13 @@ fn access_network_info(binding: &Binding, sight: Sight) -> Option<String> {
     (!shown.is_empty()).then(|| shown.to_owned())
 }
 
-fn hlr(now: Time, party: Party, network: &Network, exchange: &Exchange) -> Value {
+fn hlr(
+    now: Time,
+    party: Party,
+    network: &Network,
+    exchange: &Exchange,
+    calendar: Option<(Time, u64)>,
+) -> Value {
     let title = crate::gateway::hlr_of(network.hlr.iter().map(|it| (it.imsi_prefix, it.title)), party.imsi);
     let form = match network.r1 {
         Form::AnyTimeModification => "any_time_modification",
@@ -188,11 +194,17 @@ fn hlr(now: Time, party: Party, network: &Network, exchange: &Exchange) -> Value
             "answered_s_ago": answer.map(|_| now.since(ended).as_secs()),
         })
     });
+    // What a life of the process before this one has heard of it.
+    let before = calendar.filter(|_| exchange.told_before > 0).map(|(then, since_1970)| {
+        let s_ago = (since_1970 + now.since(then).as_secs()).saturating_sub(exchange.told_before);
+        json!({ "what": word(true), "answer": "agreed", "answered_s_ago": s_ago })
+    });
     json!({
         "network": network.name,
         "hlr": title.map(|title| title.to_string()),
         "form": form,
         "told": told,
+        "told_before_start": before,
         "to_tell": exchange.to_tell.map(word),
         "is_queued": exchange.is_queued,
         "is_underway": exchange.underway.is_some(),

@@ -67,6 +67,10 @@ impl Forgotten {
         }
         self.0.push_back((party, told));
     }
+
+    pub(super) fn last(&self, party: Party) -> Option<Told> {
+        self.0.iter().rev().find(|(of, _)| *of == party).map(|(_, told)| *told)
+    }
 }
 
 /// The exchange about one subscriber as it stands.
@@ -74,6 +78,9 @@ impl Forgotten {
 pub(in super::super) struct Exchange {
     /// The last operation about its registration.
     pub(in super::super) told: Option<Told>,
+    /// When the HLR said in a life before this one that it knows us to serve the subscriber, in seconds since 1970; 0: never, or
+    /// something newer is known.
+    pub(in super::super) told_before: u64,
     /// What the HLR has yet to be told: registered, or not; none: it knows.
     pub(in super::super) to_tell: Option<bool>,
     /// Operations that have failed in a row.
@@ -96,9 +103,10 @@ impl<W> R1<W> {
     /// What can be said about `party`; none if there is nothing, or it was too long ago.
     pub(in super::super) fn exchange(&self, now: Time, party: Party) -> Option<Exchange> {
         self.with(party, |entry| entry.exchange(now)).or_else(|| {
-            let told = self.forgotten.0.iter().rev().find(|(of, _)| *of == party).map(|(_, told)| *told)?;
+            let told = self.forgotten.last(party)?;
             return Some(Exchange {
                 told: Some(told),
+                told_before: 0,
                 to_tell: None,
                 failures: 0,
                 waiting: 0,
@@ -123,6 +131,7 @@ impl<W> Entry<W> {
         let is_idle = self.underway.is_none() && self.queued.is_none();
         Exchange {
             told: self.told,
+            told_before: self.told_before,
             to_tell,
             failures: self.failures,
             waiting: self.waiting.len(),

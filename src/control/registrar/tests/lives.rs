@@ -13,19 +13,19 @@ const WAIT: Duration = Duration::from_secs(2);
 const EVERYBODY: usize = 16;
 
 /// A disk, and what is on it.
-struct Disk {
-    rows: BTreeMap<Vec<u8>, Vec<u8>>,
+pub(super) struct Disk {
+    pub(super) rows: BTreeMap<Vec<u8>, Vec<u8>>,
     meta: Meta,
 }
 
 impl Disk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let networks = ["other", "home1", "home2"].map(String::from).to_vec();
         Self { rows: BTreeMap::new(), meta: Meta { secret: [4; 16], sequence: 0, networks } }
     }
 
     /// Gives the disk to a gateway that begins to live, and what workers see of its loading.
-    fn given(&self, registrar: Registrar) -> (Registrar, Arc<Loading>) {
+    pub(super) fn given(&self, registrar: Registrar) -> (Registrar, Arc<Loading>) {
         let loading = Arc::new(Loading::default());
         let limits = JournalLimits { records: EVERYBODY, wait: WAIT };
         let mut registrar = registrar.with_store(&self.meta, limits, loading.clone());
@@ -47,7 +47,7 @@ impl Disk {
     }
 
     /// Everything is read.
-    fn load(&self, registrar: &mut Registrar) -> Outbox {
+    pub(super) fn load(&self, registrar: &mut Registrar) -> Outbox {
         let mut out = Outbox::new();
         (0..=255).for_each(|shard| self.load_shard(registrar, shard, &mut out));
         let watched = (0..=255).flat_map(|shard| self.rows_of(Kind::Watched, shard)).collect();
@@ -71,6 +71,10 @@ impl Disk {
 
     /// Writes what there is to write; what that lets go.
     fn sync(&mut self, registrar: &mut Registrar) -> Outbox {
+        self.sync_at(registrar, NOW)
+    }
+
+    pub(super) fn sync_at(&mut self, registrar: &mut Registrar, now: Time) -> Outbox {
         let mut out = Outbox::new();
         while let Some(write) = registrar.poll_write() {
             assert_eq!(write.sequence, self.meta.sequence + 1, "none is left out");
@@ -82,12 +86,12 @@ impl Disk {
                 };
             }
         }
-        registrar.on_report(NOW, Report::Durable(self.meta.sequence), &mut out);
+        registrar.on_report(now, Report::Durable(self.meta.sequence), &mut out);
         registrar.assert_invariants();
         out
     }
 
-    fn count(&self, kind: Kind) -> usize {
+    pub(super) fn count(&self, kind: Kind) -> usize {
         (0..=255).map(|shard| self.rows_of(kind, shard).len()).sum()
     }
 }
