@@ -97,7 +97,7 @@ impl<W> R1<W> {
     pub(in super::super) fn exchange(&self, now: Time, party: Party) -> Option<Exchange> {
         self.with(party, |entry| entry.exchange(now)).or_else(|| {
             let told = self.forgotten.0.iter().rev().find(|(of, _)| *of == party).map(|(_, told)| *told)?;
-            return Some(Exchange {
+            Some(Exchange {
                 told: Some(told),
                 to_tell: None,
                 failures: 0,
@@ -107,7 +107,7 @@ impl<W> R1<W> {
                 answered_by: None,
                 retry: None,
                 confirm: None,
-            });
+            })
         })
     }
 
