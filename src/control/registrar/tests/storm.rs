@@ -455,8 +455,9 @@ fn who_has_to_prove_something_comes_back_too_whatever_strangers_ask_for() {
         let (storm, took) = storm(plan);
         assert_all_is_well(&storm);
         let needs = 2.0 * f64::from(plan.ues) / f64::from(plan.takes);
-        let least = if strangers > 0 { 30.0 } else { 0.0 };
-        assert!(took < least + 1.5 * needs, "{took} s, of which the HLR needs {needs}");
+        // Who has yet to prove something can't be told from strangers, whose book ends after five minutes and an eighth.
+        let most = if strangers > 0 { 338.0 } else { 1.5 * needs };
+        assert!(took < most, "{took} s, of which the HLR needs {needs}");
         let came: u32 = storm.ues[..plan.ues as usize].iter().map(|ue| ue.tries).sum();
         assert!(f64::from(came) / f64::from(plan.ues) < 4.0, "{came}");
         // Nobody who has proved who he is was refused: vectors are not asked for in vain.
