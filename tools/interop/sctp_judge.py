@@ -332,11 +332,11 @@ class SctpJudge:
         await lab.capture(run)
         peer.say(json.dumps(plan))
         every = lambda event, **of: len(peer.told(event, **of)) == len(names)  # noqa: E731
-        await peer.until("sockets", lambda: every("ready"), 10)
+        await peer.until("sockets", lambda: every("ready"), 30)
         lab.begin(run, ours, loss, self.random.getrandbits(32))
         await labs.until("the gateway's start", lambda: (lab.directory / "admin.sock").exists() or lab.gateway.poll() is not None, 20)
         peer.say("go")
-        await peer.until("associations", lambda: every("active"), 10)
+        await peer.until("associations", lambda: every("active"), 30)
         if gates:
             await self.cut(every)
         await peer.until("all messages", lambda: every("done"), PATIENCE)

@@ -54,7 +54,7 @@ authentication = "none"
 class Ue:
     """Somebody with an address, or whom the S-CSCF registers."""
 
-    __slots__ = ("number", "imsi", "msisdn", "identity", "by_scscf", "ip", "at", "sequence", "registered", "tries")
+    __slots__ = ("number", "imsi", "msisdn", "identity", "by_scscf", "ip", "at", "sequence", "registered", "registering", "due", "tries")
 
     def __init__(self, number, by_scscf):
         self.number, self.by_scscf = number, by_scscf
@@ -62,7 +62,8 @@ class Ue:
         self.identity = f"sip:{self.imsi}@{stages.PRIVATE_REALM[0]}"
         self.ip = socket.inet_aton(labs.SCSCF[0]) if by_scscf else struct.pack("!I", FIRST + number)
         self.at = f"{labs.SCSCF[0]}:5060" if by_scscf else f"{socket.inet_ntoa(self.ip)}:{PORT}"
-        self.sequence, self.registered, self.tries = 0, False, 0
+        self.sequence, self.tries = 0, 0
+        self.registered, self.registering, self.due = False, False, 0
 
 
 class Request:
@@ -154,6 +155,11 @@ class Phones:
         self.at(now + request.pause, self.again, mark)
 
     def register(self, ue):
+        # One registration at a time (RFC 3261 10.2): the next waits for the answer.
+        if ue.registering:
+            ue.due += 1
+            return
+        ue.registering = True
         ue.tries += 1
         sender, contact = (stages.SCSCF_URI[0], stages.SCSCF_URI[0]) if ue.by_scscf else (ue.identity, f"sip:u{ue.number}@{ue.at}")
         # No answer is longer than what a stranger has sent.
@@ -185,6 +191,8 @@ class Phones:
         if status < 200 or not mark or (request := self.open.pop(mark[1].decode(), None)) is None:
             return
         ue, now = request.ue, self.loop.time()
+        if request.kind in ("register", "refresh"):
+            ue.registering = False
         if request.kind == "register" and status == 503 and (told := re.search(rb"\r\nRetry-After: (\d+)", octets)):
             self.refused += 1
             self.waits.append(int(told[1]))
@@ -194,6 +202,9 @@ class Phones:
         if request.kind == "register" and status == 200:
             ue.registered = True
             self.registered += 1
+        if ue.due and not ue.registering:
+            ue.due -= 1
+            self.register(ue)
         self.changed.set()
 
     def reported(self, octets, ancillary):
@@ -237,7 +248,7 @@ class StormJudge:
         path = lab.directory / "gateway.toml"
         text = path.read_text().replace("memory_mb = 256", "memory_mb = 512")
         for name, value in CAPACITY.items():
-            text, count = re.subn(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.M)
+            text, count = re.subn(rf"^{name} = [0-9]+$", f"{name} = {value}", text, flags=re.M)
             text = text if count else text.replace("[capacity]", f"[capacity]\n{name} = {value}")
         path.write_text(text)
         labs.run(*labs.within(lab.namespaces["ims"]), "ip", "route", "add", "local", BLOCK, "dev", "lo")

@@ -195,9 +195,12 @@ impl Kept {
         let mut journal = core::mem::replace(&mut self.journal, Journal::off());
         journal.flush(now, behind, |row, sequence| {
             let value = match row {
-                RowKey::Subscriber(name) => self.named(name).and_then(|it| {
+                RowKey::Subscriber(name) => self.named(name).map(|it| {
                     let (periods, told) = (self.periods(it.id()), told(it.record()));
-                    SubscriberRow::write(sequence, (&self.writer, &it), &periods, told, &self.networks)
+                    let row =
+                        SubscriberRow::write(sequence, (&self.writer, &it), &periods, told, &self.networks);
+                    // No row would be somebody who has left: one that can't be read is counted, and said, at the next start.
+                    row.unwrap_or_default()
                 }),
                 row => other(row, sequence),
             };

@@ -156,7 +156,7 @@ impl Phones {
         let it = &mut self.ues[ue];
         it.sequence += 1;
         let sequence = it.sequence;
-        let by_scscf = ue >= PER_HOST && ue % 2 == 0;
+        let by_scscf = ue >= PER_HOST && ue.is_multiple_of(2);
         let at = if by_scscf { SCSCF } else { address(ue) };
         let identity = identity(ue);
         let (from, contact) = match by_scscf {

@@ -104,7 +104,7 @@ impl<W> R1<W> {
     pub(in super::super) fn exchange(&self, now: Time, party: Party) -> Option<Exchange> {
         self.with(party, |entry| entry.exchange(now)).or_else(|| {
             let told = self.forgotten.last(party)?;
-            return Some(Exchange {
+            Some(Exchange {
                 told: Some(told),
                 told_before: 0,
                 to_tell: None,
@@ -115,7 +115,7 @@ impl<W> R1<W> {
                 answered_by: None,
                 retry: None,
                 confirm: None,
-            });
+            })
         })
     }
 

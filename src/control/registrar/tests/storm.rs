@@ -18,9 +18,9 @@ use std::collections::BinaryHeap;
 
 const CONFIG: &str = r#"
 [capacity]
-subscribers = 300000
-identities = 600000
-details = 1000000
+subscribers = SUBSCRIBERS
+identities = DETAILS
+details = DETAILS
 [[port]]
 name = "ims"
 device = "net_memory0"
@@ -93,8 +93,9 @@ struct Hlr {
     each: Duration,
     room: Duration,
     busy: Time,
-    /// How often each was registered.
+    /// How often each was registered, and when the last one.
     registered: Vec<u8>,
+    last: Time,
     vectors: u32,
     refused: u32,
     longest: Duration,
@@ -117,6 +118,7 @@ impl Hlr {
                 assert_eq!(argument.registration, Some(ModifyRegistrationStatus::Activate));
                 let SubscriberIdentity::Imsi(imsi) = argument.subscriber else { panic!("by IMSI") };
                 self.registered[ue_of(imsi)] += 1;
+                self.last = self.busy;
                 vec![]
             }
             operation::SEND_AUTHENTICATION_INFO => {
@@ -189,6 +191,8 @@ impl Storm {
     fn new(plan: Plan) -> Self {
         let text = CONFIG
             .replace("AUTHENTICATION", if plan.aka { "aka" } else { "none" })
+            .replace("SUBSCRIBERS", &(plan.ues + plan.steady).to_string())
+            .replace("DETAILS", &(4 * (plan.ues + plan.steady)).to_string())
             .replace("PER_SECOND", &plan.paced.to_string())
             .replace("OUTSTANDING", &plan.paced.to_string());
         let config = Config::parse(Path::new("storm.toml"), &text).unwrap();
@@ -201,6 +205,7 @@ impl Storm {
             room: Duration::from_millis(200),
             busy: NOW,
             registered: vec![0; places],
+            last: NOW,
             vectors: 0,
             refused: 0,
             longest: Duration::ZERO,
@@ -215,7 +220,7 @@ impl Storm {
     }
 
     fn is_of_scscf(&self, ue: u32) -> bool {
-        self.plan.by_scscf && ue % 2 == 0
+        self.plan.by_scscf && ue.is_multiple_of(2)
     }
 
     fn request(&mut self, ue: u32) -> RegisterRequest {
@@ -358,9 +363,9 @@ fn storm(plan: Plan) -> (Storm, f64) {
         let at = began + Duration::from_secs(30) * number as u32 / (30 * plan.strangers) as u32;
         storm.put(at, Happens::Stranger(number as u32));
     }
-    let ended = storm.run(began);
+    storm.run(began);
     storm.registrar.assert_invariants();
-    let took = ended.since(began).as_secs_f64();
+    let took = storm.hlr.last.since(began).as_secs_f64();
     let tries = storm.ues[..plan.ues as usize].iter().map(|ue| ue.tries);
     println!(
         "{took:.1} s, {:.2} REGISTERs each, {} at most, longest wait {:?} s, longest queue of the HLR {:?}, {} vectors, {} of strangers refused",
@@ -450,8 +455,9 @@ fn who_has_to_prove_something_comes_back_too_whatever_strangers_ask_for() {
         let (storm, took) = storm(plan);
         assert_all_is_well(&storm);
         let needs = 2.0 * f64::from(plan.ues) / f64::from(plan.takes);
-        let least = if strangers > 0 { 30.0 } else { 0.0 };
-        assert!(took < least + 1.5 * needs, "{took} s, of which the HLR needs {needs}");
+        // Who has yet to prove something can't be told from strangers, whose book ends after five minutes and an eighth.
+        let most = if strangers > 0 { 338.0 } else { 1.5 * needs };
+        assert!(took < most, "{took} s, of which the HLR needs {needs}");
         let came: u32 = storm.ues[..plan.ues as usize].iter().map(|ue| ue.tries).sum();
         assert!(f64::from(came) / f64::from(plan.ues) < 4.0, "{came}");
         // Nobody who has proved who he is was refused: vectors are not asked for in vain.
