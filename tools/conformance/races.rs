@@ -8,6 +8,8 @@ mod hlr;
 mod notifier;
 #[path = "races/phones.rs"]
 mod phones;
+#[path = "races/restart.rs"]
+mod restart;
 #[path = "races/script.rs"]
 mod script;
 #[path = "races/world.rs"]
@@ -64,6 +66,47 @@ fn registrations_race_and_table_and_hlr_agree_in_the_end() {
     assert!(failed.is_empty(), "{} of {count} seeds fail: {failed:?}", failed.len());
     assert!(certain > 6 * count, "what is certain about {count} seeds: {certain} devices");
     assert!(notified > count / 20, "NOTIFYs in {count} seeds have ended {notified} bindings");
+}
+
+/// `IPSMGW_SEEDS=N` runs N seeds here too, instead of 200.
+#[test]
+fn what_an_hlr_believes_wrongly_after_a_restart_is_repaired_both_ways() {
+    let seeds = match number("IPSMGW_SEED") {
+        Some(seed) => seed..=seed,
+        None => 1..=number("IPSMGW_SEEDS").unwrap_or(200),
+    };
+    let (next, last) = (AtomicU64::new(*seeds.start()), *seeds.end());
+    let work = || {
+        let (mut failed, mut repaired) = (vec![], restart::Repaired::default());
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed > last {
+                return (failed, repaired);
+            }
+            match catch_unwind(|| restart::run(seed)) {
+                Ok(of_seed) => repaired.add(of_seed),
+                Err(_) => failed.push(seed),
+            }
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (mut failed, mut repaired) = (vec![], restart::Repaired::default());
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        for thread in threads {
+            let (its, of_seeds) = thread.join().expect("it catches panics");
+            failed.extend(its);
+            repaired.add(of_seeds);
+        }
+    });
+    for seed in &failed {
+        eprintln!("IPSMGW_SEED={seed} cargo test --no-default-features --test races what_an_hlr_believes");
+    }
+    assert!(failed.is_empty(), "{} seeds fail: {failed:?}", failed.len());
+    let restart::Repaired { registered, deregistered, asserted, failed } = repaired;
+    let count = last + 1 - seeds.start();
+    let is_much = [registered, deregistered, asserted, failed].iter().all(|it| *it > count / 4);
+    assert!(is_much || count < 100, "what {count} seeds have repaired: {repaired:?}");
 }
 
 #[test]

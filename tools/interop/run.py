@@ -35,6 +35,7 @@ JUDGES = {
     "restart_judge": [["BINARY"]],
     "disk_judge": [["BINARY"]],
     "storm_judge": [["BINARY"]],
+    "audit_judge": [["BINARY"]],
     "sgp_judge": [["BINARY", "orders"], ["BINARY", "kills"]],
     "page": [["BINARY", "lab"], ["BINARY", "core-network"]],
 }
@@ -46,7 +47,7 @@ BY_ITSELF = ["stream_judge", "torture_judge", "storm_judge"]
 AT_A_TIME = 6
 # These have no captures of what a gateway sends to a lab, or such that tshark finds fault with what is right: fragments that it doesn't look into, resets,
 # and what answers repeat of torture messages.
-WITHOUT_CAPTURES = ["torture_judge", "exception_judge", "page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "operator_judge", "ledger_judge", "sctp_judge", "stp_judge", "sgp_judge", "restart_judge", "disk_judge", "storm_judge"]
+WITHOUT_CAPTURES = ["torture_judge", "exception_judge", "page", "hlr_judge", "smsc_judge", "presence_judge", "ladder_judge", "matrix_judge", "operator_judge", "ledger_judge", "sctp_judge", "stp_judge", "sgp_judge", "restart_judge", "disk_judge", "storm_judge", "audit_judge"]
 # No run takes longer than this.
 DEADLINE = 150
 

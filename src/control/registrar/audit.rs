@@ -89,6 +89,8 @@ pub(super) struct Audit {
     /// For whom something has come.
     suspects: VecDeque<Imsi>,
     suspected: AHashSet<Imsi>,
+    /// They wait until then for an HLR that is left alone.
+    suspects_from: Time,
     /// HLRs that do not answer: until when they are left alone, and how often that was.
     resting: AHashMap<Digits, (Time, u32)>,
     /// When the next operation may go.
@@ -129,11 +131,6 @@ impl Audit {
 
     fn wake(&mut self, now: Time) {
         self.due = Some(self.due.map_or(now, |due| due.min(now)));
-    }
-
-    /// Whether an HLR is left alone.
-    fn rests(&self, now: Time, hlr: Digits) -> bool {
-        self.resting.get(&hlr).is_some_and(|(until, _)| *until > now)
     }
 
     fn state(&self, now: Time) -> AuditState {
@@ -238,7 +235,13 @@ impl Registrar {
             };
             match next {
                 Next::Wait(until) => return self.audit.due = Some(until),
-                Next::Nothing => return self.end_audit(now),
+                Next::Nothing => {
+                    self.end_audit(now);
+                    if !self.audit.suspects.is_empty() && self.audit.suspects_from > now {
+                        self.audit.due = Some(self.audit.suspects_from);
+                    }
+                    return;
+                }
                 Next::Check(party) => self.check(now, party),
                 Next::Suspect(imsi) => self.look_at_suspect(now, imsi),
             }
@@ -247,7 +250,8 @@ impl Registrar {
     }
 
     fn next_of_audit(&mut self, now: Time, window: usize) -> Next {
-        if !self.audit.suspects.is_empty() && self.audit.strangers.len() < window {
+        let is_their_turn = self.audit.suspects_from <= now && self.audit.strangers.len() < window;
+        if !self.audit.suspects.is_empty() && is_their_turn {
             if !self.r1.is_idle() {
                 return Next::Wait(now + ROOM);
             }
@@ -330,7 +334,12 @@ impl Registrar {
     }
 
     fn is_left_alone(&self, now: Time, party: Party) -> bool {
-        self.title_of_hlr(party).is_some_and(|hlr| self.audit.rests(now, hlr))
+        self.left_alone_until(now, party).is_some()
+    }
+
+    fn left_alone_until(&self, now: Time, party: Party) -> Option<Time> {
+        let (until, _) = self.audit.resting.get(&self.title_of_hlr(party)?)?;
+        Some(*until).filter(|until| *until > now)
     }
 
     fn title_of_hlr(&self, party: Party) -> Option<Digits> {
@@ -388,8 +397,9 @@ impl Registrar {
             if self.r1.is_known(party) || self.r1.has_left(now, party) {
                 continue;
             }
-            if self.is_left_alone(now, party) {
-                self.audit.counts.suspects_dropped += 1;
+            if let Some(until) = self.left_alone_until(now, party) {
+                self.audit.suspects_from = until;
+                self.audit.suspect(until, imsi);
                 continue;
             }
             self.audit.counts.ghosts += 1;

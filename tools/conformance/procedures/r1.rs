@@ -116,6 +116,25 @@ fn r_1_an_hlr_that_is_silent_to_an_sgsn() {
     isolated(Options { r1: GPRS, ..QUICK }, |bench| silent(bench, GPRS));
 }
 
+/// An HLR believes that somebody is here who is not: his message shows that, and the HLR is told.
+fn ghost(bench: &mut Bench, r1: &str) {
+    let (mut hlr, phone) = (Hlr::default(), Phone::new(1000));
+    hlr.registered.insert(phone.ue.imsi.clone());
+    assert_gone(bench, &phone);
+    repaired(bench, &mut hlr, r1, &phone, false);
+    assert_agree(bench, &hlr, &phone);
+}
+
+#[test]
+fn r_1_a_message_shows_whom_the_hlr_believes_in() {
+    isolated(QUICK, |bench| ghost(bench, ATM));
+}
+
+#[test]
+fn r_1_a_message_shows_whom_the_hlr_believes_in_of_an_sgsn() {
+    isolated(Options { r1: GPRS, ..QUICK }, |bench| ghost(bench, GPRS));
+}
+
 /// Refused for good: the UE is told at once, with nothing stored (404, 403, 500). An error that says to try again: the UE
 /// is not made to wait, and the HLR is asked again.
 fn errors(bench: &mut Bench, r1: &str) {

@@ -5,13 +5,16 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipsmgw::base::{Counts, Time};
+use ipsmgw::codec::Prepend;
 use ipsmgw::ident::{Digits, Imsi, Ssn};
 use ipsmgw::proto::map::subscription::{
     AnyTimeModification, AnyTimeModificationResult, CancelLocation, CancellationType, DeleteSubscriberData,
     InsertSubscriberData, ModifyRegistrationStatus, PurgeMs, PurgeMsResult, Reset, SubscriberIdentity,
     Teleservice, UpdateGprsLocation, UpdateLocationResult,
 };
-use ipsmgw::proto::map::{AddressString, context, operation};
+use ipsmgw::proto::map::{
+    AddressString, SendRoutingInfoForSm, SendRoutingInfoForSmResult, context, operation,
+};
 use ipsmgw::sim::Random;
 use ipsmgw::stack::{
     Application, Asked, Context, Indication, MapInvoke, MtForward, Operation, Outcome, UserError,
@@ -199,6 +202,15 @@ impl Hlr {
         self.ask(now, how, &argument.encode(), cx);
     }
 
+    /// It comes to believe that somebody is at the gateway, or that he is not, and tells nobody.
+    pub(crate) fn believe(&mut self, now: Time, subscriber: usize, is_here: bool) {
+        self.touched.insert(imsi(subscriber), now);
+        match is_here {
+            true => self.here.insert(imsi(subscriber)),
+            false => self.here.remove(&imsi(subscriber)),
+        };
+    }
+
     /// The HLR dies and comes back: what was under way is gone; and if it `forgets`, who is where, which it says.
     pub(crate) fn restart(&mut self, now: Time, forgets: bool, cx: &mut Cx<'_>) {
         self.steps.retain(|_, step| matches!(step, Step::Cancel(_)));
@@ -279,6 +291,9 @@ impl Hlr {
             cx.stack.user_error(now, &asked, &error, cx.outside);
             return;
         }
+        if opcode == operation::SEND_ROUTING_INFO_FOR_SM {
+            return self.place(now, asked, imsi, cx);
+        }
         if registers(opcode, argument) {
             self.here.insert(imsi);
         } else {
@@ -307,6 +322,30 @@ impl Hlr {
         let at = now + self.random.span(self.mood.delay / 4);
         let number = self.serial();
         self.steps.insert((at, number), Step::Answer(asked, opcode));
+    }
+
+    /// Somebody asks whom it would send a message to.
+    fn place(&mut self, now: Time, asked: Asked, imsi: Imsi, cx: &mut Cx<'_>) {
+        if self.random.below(1000) < self.mood.mute {
+            return;
+        }
+        if !self.here.contains(&imsi) {
+            let absent = UserError::AbsentSubscriberSm {
+                diagnostic: None,
+                additional: None,
+                imsi: None,
+                retransmission: None,
+                alert: None,
+            };
+            cx.stack.user_error(now, &asked, &absent, cx.outside);
+            return;
+        }
+        let node = AddressString::international(digits(GATEWAY_TITLE));
+        let mut room = [0; 128];
+        let mut w = Prepend::new(&mut room);
+        SendRoutingInfoForSmResult::new(imsi, node).write(&mut w);
+        let result = w.finish().expect("room");
+        cx.stack.returned(now, &asked, operation::SEND_ROUTING_INFO_FOR_SM, Some(result), cx.outside);
     }
 
     fn answer(&mut self, now: Time, asked: Asked, opcode: u8, cx: &mut Cx<'_>) {
@@ -359,6 +398,7 @@ impl Hlr {
 fn whom(opcode: u8, argument: &[u8]) -> Option<Imsi> {
     match opcode {
         operation::UPDATE_GPRS_LOCATION => Some(UpdateGprsLocation::decode(argument).ok()?.imsi),
+        operation::SEND_ROUTING_INFO_FOR_SM => SendRoutingInfoForSm::parse(argument, None).ok()?.imsi,
         operation::PURGE_MS => Some(PurgeMs::decode(argument).ok()?.imsi),
         operation::ANY_TIME_MODIFICATION => match AnyTimeModification::decode(argument).ok()?.subscriber {
             SubscriberIdentity::Imsi(imsi) => Some(imsi),

@@ -97,16 +97,16 @@ impl Device {
 /// A run.
 pub(crate) struct Run {
     pub(crate) world: World,
-    random: Random,
+    pub(crate) random: Random,
     notifies: Notifies,
-    subscribers: usize,
+    pub(crate) subscribers: usize,
     devices: Vec<Device>,
     /// Whether the network repeats frames.
     doubles: bool,
     /// What can have ended a subscriber's bindings: the HLR said so.
     killed: Vec<(Time, usize)>,
     /// Until when something was out of order.
-    disturbed: Time,
+    pub(crate) disturbed: Time,
     /// When the HLR said last that it has restarted.
     restarted: Time,
     /// When a worker paused last.
@@ -119,7 +119,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, kept: bool) -> Self {
         let mut random = Random::stream(seed, 99);
         let mut one_in = |of| random.below(of) == 0;
         let mut shape = Shape {
@@ -128,6 +128,7 @@ impl Run {
             after_200: one_in(3),
             ims_first: one_in(2),
             notifies: Notifies::Nothing,
+            kept,
         };
         shape.notifies = match random.below(4) {
             0 | 1 => Notifies::Nothing,
@@ -175,12 +176,12 @@ impl Run {
         }
     }
 
-    fn note(&mut self, what: String) {
+    pub(crate) fn note(&mut self, what: String) {
         let now = self.world.now();
         self.log.push(format!("{:9.4} {what}", now.as_nanos() as f64 / 1e9));
     }
 
-    fn span(&mut self, millis: u64) -> Duration {
+    pub(crate) fn span(&mut self, millis: u64) -> Duration {
         Duration::from_millis(self.random.below(millis + 1))
     }
 
@@ -225,7 +226,7 @@ impl Run {
         });
     }
 
-    fn act(&mut self) {
+    pub(crate) fn act(&mut self) {
         let device = self.random.below(self.devices.len() as u64) as usize;
         let subscriber = self.devices[device].subscriber;
         match self.random.below(100) {
@@ -421,7 +422,7 @@ impl Run {
     }
 
     /// Lets time pass, and looks each second.
-    fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         let end = self.world.now() + time;
         while self.world.now() < end {
             let step = end.since(self.world.now()).min(Duration::from_secs(1));
@@ -469,7 +470,7 @@ impl Run {
     }
 
     /// Nothing new; everything works, and has time.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.note("quiet".into());
         self.world.set_quality(Quality::PERFECT);
         self.world.on_hlr(|hlr, _, _| hlr.mood = Mood::default());
@@ -493,7 +494,7 @@ impl Run {
     }
 
     /// Whether table and HLR agree about everybody, and the exchange is done.
-    fn agree(&self) -> bool {
+    pub(crate) fn agree(&self) -> bool {
         let here = &self.world.hlr().here;
         let registrar = self.world.simulation.registrar(self.world.gateway);
         registrar.differing() == 0
@@ -706,7 +707,7 @@ pub(crate) struct Outcome {
 
 /// One seed.
 pub(crate) fn run(seed: u64) -> Outcome {
-    let mut run = Run::new(seed);
+    let mut run = Run::new(seed, false);
     let (steps, longest) = (20 + run.random.below(40), [300, 2000, 5000][run.random.below(3) as usize]);
     for _ in 0..steps {
         run.act();

@@ -88,6 +88,8 @@ pub(crate) struct Shape {
     pub(crate) ims_first: bool,
     /// What the S-CSCF's NOTIFYs are for.
     pub(crate) notifies: Notifies,
+    /// Whether registrations outlive the process.
+    pub(crate) kept: bool,
 }
 
 /// What NOTIFYs of registration state bring about.
@@ -124,6 +126,9 @@ fn config(shape: Shape) -> Config {
             port = 2905 + at
         );
     }
+    if shape.kept {
+        text += "[store]\npath = \"registrations\"\n";
+    }
     Config::parse(Path::new("races.toml"), &text).expect("a correct configuration")
 }
 
@@ -148,6 +153,7 @@ fn worker(key: &SipKey, io: MemoryIo, associations: u16, hlr: Hlr) -> HlrWorker 
             offer(context::ANY_TIME_INFO_HANDLING, operation::ANY_TIME_MODIFICATION),
             offer(context::GPRS_LOCATION_UPDATE, operation::UPDATE_GPRS_LOCATION),
             offer(context::MS_PURGING, operation::PURGE_MS),
+            offer(context::GATEWAY, operation::SEND_ROUTING_INFO_FOR_SM),
         ],
     };
     stack.worker(key, io, hlr)
@@ -161,7 +167,7 @@ pub(crate) struct World {
     pub(crate) simulation: Simulation,
     pub(crate) gateway: GatewayId,
     pub(crate) bridges: [BridgeId; 2],
-    associations: u16,
+    shape: Shape,
     hlr: PeerId<HlrWorker>,
     script: PeerId<Scripted<Script>>,
     pub(crate) phones: Rc<RefCell<Phones>>,
@@ -187,18 +193,31 @@ impl World {
             });
             Scripted::new(io, script)
         });
-        let associations = shape.associations;
-        let mut world = Self { simulation, gateway, bridges, associations, hlr, script, phones };
-        let end = world.now() + Duration::from_secs(60);
-        while !world.is_active() {
-            assert!(world.simulation.step(end), "the associations are active");
-        }
+        let mut world = Self { simulation, gateway, bridges, shape, hlr, script, phones };
+        world.until("the associations are active", Self::is_active);
         world
+    }
+
+    fn until(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+        let end = self.now() + Duration::from_secs(60);
+        while !is_so(self) {
+            assert!(self.simulation.step(end), "{what}");
+        }
+    }
+
+    /// The gateway that has crashed lives again, and knows whoever was registered.
+    pub(crate) fn start_again(&mut self) {
+        let config = config(self.shape);
+        let subscribers = Subscribers::load(&config).expect("no files");
+        self.simulation.start(self.gateway, config, subscribers).expect("a gateway");
+        let is_ready =
+            |world: &Self| world.is_active() && world.simulation.registrar(world.gateway).is_restored();
+        self.until("it is ready", is_ready);
     }
 
     /// Whether every association is active at both ends, and every worker knows.
     pub(crate) fn is_active(&self) -> bool {
-        (0..self.associations).all(|association| {
+        (0..self.shape.associations).all(|association| {
             let active = |stack: &Stack| stack.ss7().transport().is_active(association);
             active(self.simulation.peer(self.hlr).stack())
                 && self.simulation.workers(self.gateway).iter().all(|worker| active(worker.stack()))
