@@ -22,89 +22,64 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Runs seeds on every core; tells which fail, of how many devices the end was certain, and how many bindings NOTIFYs have
-/// ended.
-fn seeds(count: u64) -> (Vec<u64>, u64, u64) {
-    let (next, certain, notified) = (AtomicU64::new(1), AtomicU64::new(0), AtomicU64::new(0));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut failed = vec![];
-    std::thread::scope(|scope| {
-        let work = || {
-            let mut failed = vec![];
-            loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed > count {
-                    return failed;
-                }
-                match catch_unwind(AssertUnwindSafe(|| script::run(seed))) {
-                    Ok(end) => {
-                        certain.fetch_add(end.certain, Ordering::Relaxed);
-                        notified.fetch_add(end.ended_by_notify, Ordering::Relaxed);
-                    }
-                    Err(_) => failed.push(seed),
-                }
-            }
-        };
-        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        failed.extend(threads.into_iter().flat_map(|thread| thread.join().expect("it catches panics")));
-    });
-    failed.sort_unstable();
-    (failed, certain.into_inner(), notified.into_inner())
-}
-
-#[test]
-fn registrations_race_and_table_and_hlr_agree_in_the_end() {
-    if let Some(seed) = number("IPSMGW_SEED") {
-        script::run(seed);
-        return;
-    }
-    let count = number("IPSMGW_SEEDS").unwrap_or(2000);
-    let (failed, certain, notified) = seeds(count);
-    for seed in &failed {
-        eprintln!("IPSMGW_SEED={seed} cargo test --no-default-features --test races registrations_race");
-    }
-    assert!(failed.is_empty(), "{} of {count} seeds fail: {failed:?}", failed.len());
-    assert!(certain > 6 * count, "what is certain about {count} seeds: {certain} devices");
-    assert!(notified > count / 20, "NOTIFYs in {count} seeds have ended {notified} bindings");
-}
-
-/// `IPSMGW_SEEDS=N` runs N seeds here too, instead of 200.
-#[test]
-fn what_an_hlr_believes_wrongly_after_a_restart_is_repaired_both_ways() {
-    let seeds = match number("IPSMGW_SEED") {
-        Some(seed) => seed..=seed,
-        None => 1..=number("IPSMGW_SEEDS").unwrap_or(200),
+/// What comes of each seed, on every core; it panics with all those that fail, and says how to run one of them alone.
+fn seeds<T: Send>(test: &str, unless_given: u64, run: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let (first, last) = match number("IPSMGW_SEED") {
+        Some(seed) => (seed, seed),
+        None => (1, number("IPSMGW_SEEDS").unwrap_or(unless_given)),
     };
-    let (next, last) = (AtomicU64::new(*seeds.start()), *seeds.end());
+    let next = AtomicU64::new(first);
     let work = || {
-        let (mut failed, mut repaired) = (vec![], restart::Repaired::default());
+        let (mut ends, mut failed) = (vec![], vec![]);
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed > last {
-                return (failed, repaired);
+                return (ends, failed);
             }
-            match catch_unwind(|| restart::run(seed)) {
-                Ok(of_seed) => repaired.add(of_seed),
+            match catch_unwind(AssertUnwindSafe(|| run(seed))) {
+                Ok(end) => ends.push(end),
                 Err(_) => failed.push(seed),
             }
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (mut failed, mut repaired) = (vec![], restart::Repaired::default());
+    let (mut ends, mut failed) = (vec![], vec![]);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
         for thread in threads {
             let (its, of_seeds) = thread.join().expect("it catches panics");
-            failed.extend(its);
-            repaired.add(of_seeds);
+            ends.extend(its);
+            failed.extend(of_seeds);
         }
     });
+    failed.sort_unstable();
     for seed in &failed {
-        eprintln!("IPSMGW_SEED={seed} cargo test --no-default-features --test races what_an_hlr_believes");
+        eprintln!("IPSMGW_SEED={seed} cargo test --no-default-features --test races {test}");
     }
     assert!(failed.is_empty(), "{} seeds fail: {failed:?}", failed.len());
+    ends
+}
+
+#[test]
+fn registrations_race_and_table_and_hlr_agree_in_the_end() {
+    let run = |seed| {
+        let end = script::run(seed);
+        [end.certain, end.ended_by_notify]
+    };
+    let ends = seeds("registrations_race", 2_000, run);
+    let count = ends.len() as u64;
+    let [certain, notified] = [0, 1].map(|which| ends.iter().map(|end| end[which]).sum::<u64>());
+    assert!(certain > 6 * count || count < 100, "what is certain about {count} seeds: {certain} devices");
+    assert!(notified > count / 20 || count < 100, "NOTIFYs in {count} seeds have ended {notified} bindings");
+}
+
+/// Of 200 seeds, unless `IPSMGW_SEEDS` says otherwise.
+#[test]
+fn what_an_hlr_believes_wrongly_after_a_restart_is_repaired_both_ways() {
+    let ends = seeds("what_an_hlr_believes", 200, restart::run);
+    let (mut repaired, count) = (restart::Repaired::default(), ends.len() as u64);
+    ends.into_iter().for_each(|of_seed| repaired.add(of_seed));
     let restart::Repaired { registered, deregistered, asserted, failed } = repaired;
-    let count = last + 1 - seeds.start();
     let is_much = [registered, deregistered, asserted, failed].iter().all(|it| *it > count / 4);
     assert!(is_much || count < 100, "what {count} seeds have repaired: {repaired:?}");
 }
