@@ -17,6 +17,7 @@ pub const INSERT_SUBSCRIBER_DATA: u8 = 7;
 pub const DELETE_SUBSCRIBER_DATA: u8 = 8;
 pub const UPDATE_GPRS_LOCATION: u8 = 23;
 pub const RESET: u8 = 37;
+pub const SEND_ROUTING_INFO_FOR_SM: u8 = 45;
 pub const SEND_AUTHENTICATION_INFO: u8 = 56;
 pub const ANY_TIME_MODIFICATION: u8 = 65;
 pub const READY_FOR_SM: u8 = 66;
@@ -30,6 +31,7 @@ pub fn context_of(opcode: u8) -> ([u8; 2], u8) {
         PURGE_MS => ([27, 3], 149),
         ANY_TIME_MODIFICATION => ([43, 3], 147),
         READY_FOR_SM => ([24, 3], 8),
+        SEND_ROUTING_INFO_FOR_SM => ([20, 3], 8),
         other => panic!("operation {other} towards an HLR"),
     }
 }
@@ -48,6 +50,12 @@ pub fn update_gprs_location(imsi: &str) -> Vec<u8> {
 
 pub fn purge_ms(imsi: &str) -> Vec<u8> {
     tlv(0xa3, &[&tlv(4, &[&bcd(imsi, 0xf)]), &tlv(0x81, &[&international(OURS)])])
+}
+
+/// With priority, for an SGSN too, and for a single attempt: a question, which changes nothing.
+pub fn send_routing_info_for_sm(msisdn: &str, imsi: &str) -> Vec<u8> {
+    let (number, ours) = (tlv(0x80, &[&international(msisdn)]), tlv(0x82, &[&international(OURS)]));
+    tlv(0x30, &[&number, &[0x81, 1, 0xff], &ours, &[0x87, 0], &tlv(0x8c, &[&bcd(imsi, 0xf)]), &[0x8d, 0]])
 }
 
 pub fn send_authentication_info(imsi: &str, resynchronisation: &[u8]) -> Vec<u8> {
@@ -120,6 +128,7 @@ impl Asked {
             ANY_TIME_MODIFICATION => at(&self.argument, &[0x30, 0xa0, 0x80]),
             UPDATE_GPRS_LOCATION => at(&self.argument, &[0x30, 4]),
             PURGE_MS => at(&self.argument, &[0xa3, 4]),
+            SEND_ROUTING_INFO_FOR_SM => at(&self.argument, &[0x30, 0x8c]),
             _ => at(&self.argument, &[0x30, 0x80]),
         };
         octets
@@ -144,6 +153,11 @@ impl Asked {
     pub fn result(&self, vector: &Vector) -> Vec<u8> {
         let result = match self.opcode {
             UPDATE_GPRS_LOCATION => tlv(0x30, &[&tlv(4, &[&international(HLR)])]),
+            // The SGSN that it believes in is the gateway.
+            SEND_ROUTING_INFO_FOR_SM => {
+                let place = tlv(0xa0, &[&tlv(0x81, &[&international(OURS)]), &[0x85, 0]]);
+                tlv(0x30, &[&tlv(4, &[&bcd(&self.imsi(), 0xf)]), &place])
+            }
             SEND_AUTHENTICATION_INFO => {
                 let field = |octets: &[u8]| tlv(4, &[octets]);
                 let Vector { rand, autn, xres, ck, ik } = vector;

@@ -121,6 +121,13 @@ fn ghost(bench: &mut Bench, r1: &str) {
     let (mut hlr, phone) = (Hlr::default(), Phone::new(1000));
     hlr.registered.insert(phone.ue.imsi.clone());
     assert_gone(bench, &phone);
+    if r1 == GPRS {
+        // It can be asked, and is, before anything is changed.
+        let asked = bench.expect_asked();
+        let question = hlr::send_routing_info_for_sm(&phone.ue.msisdn, &phone.ue.imsi);
+        asked.assert_is(hlr::SEND_ROUTING_INFO_FOR_SM, &question);
+        hlr.answer(bench, &asked);
+    }
     repaired(bench, &mut hlr, r1, &phone, false);
     assert_agree(bench, &hlr, &phone);
 }
@@ -388,22 +395,27 @@ fn r_1_cancel_location() {
     });
 }
 
-/// deleteSubscriberData: whose short messages are gone is de-registered; another teleservice changes nothing.
+/// deleteSubscriberData: whose short messages are gone is de-registered; another teleservice changes nothing. Of somebody
+/// who is not here the HLR is told so.
 #[test]
 fn r_1_delete_subscriber_data() {
     isolated(QUICK, |bench| {
         let mut hlr = Hlr::default();
+        let invoke = |bench: &mut Bench, imsi: &str, code| {
+            bench.hlr_invokes(DATA, hlr::DELETE_SUBSCRIBER_DATA, &delete_subscriber_data(imsi, code))
+        };
+        let nobody = "262019999999998";
+        let otid = invoke(bench, nobody, 0x21);
+        assert_eq!(user_error(&bench.expect_end(&otid)).0, 5, "unidentifiedSubscriber");
+        let asked = bench.expect_asked();
+        assert_tells(&asked, ATM, nobody, false);
+        hlr.answer(bench, &asked);
         for teleservice in [0x21, 0x22, 0x20] {
             let mut phone = Phone::new(1000);
             registered(bench, &mut hlr, &mut phone, 600);
-            let invoke = |bench: &mut Bench, imsi: &str, code| {
-                bench.hlr_invokes(DATA, hlr::DELETE_SUBSCRIBER_DATA, &delete_subscriber_data(imsi, code))
-            };
             let otid = invoke(bench, &phone.ue.imsi, 0x11);
             bench.expect_end(&otid).component(0xa2);
             assert_agree(bench, &hlr, &phone);
-            let otid = invoke(bench, "262019999999998", 0x21);
-            assert_eq!(user_error(&bench.expect_end(&otid)).0, 5, "unidentifiedSubscriber");
             let otid = invoke(bench, &phone.ue.imsi, teleservice);
             assert!(spell(bench.expect_end(&otid).component(0xa2)).starts_with("020101"));
             hlr.registered.remove(&phone.ue.imsi);
