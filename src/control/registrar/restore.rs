@@ -315,7 +315,7 @@ impl Registrar {
             ?took,
             "registrations restored"
         );
-        if self.writer.len() > 0 {
+        if !self.writer.is_empty() {
             self.begin_audit(now, false);
         }
     }
