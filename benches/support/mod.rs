@@ -31,8 +31,8 @@ client_transactions = 16384
 server_transactions = 65536
 mo = 8192
 mt = 8192
-subscribers = 20000
-identities = 60000
+subscribers = SUBSCRIBERS
+identities = IDENTITIES
 [[port]]
 name = "ims"
 device = "net_memory0"
@@ -310,7 +310,10 @@ impl Pair {
         let (ss7_gateway, ss7_core) = pair(1, 1024, &pool);
         let gateway_io = views(1, &[ims_gateway, ss7_gateway], &pool);
         let core_io = views(1, &[ims_core, ss7_core], &pool).pop().expect("a view");
-        let config = Config::parse(Path::new("bench.toml"), CONFIG).expect("a correct configuration");
+        let subscribers = users.max(20_000);
+        let text = CONFIG.replace("SUBSCRIBERS", &subscribers.to_string());
+        let text = text.replace("IDENTITIES", &(3 * subscribers).to_string());
+        let config = Config::parse(Path::new("bench.toml"), &text).expect("a correct configuration");
         let subscribers = Subscribers::load(&config).expect("no files");
         let Parts { mut workers, mut mailboxes, registrar, .. } =
             start::build(config, subscribers, gateway_io, [1; 16]).expect("a gateway");
@@ -327,6 +330,8 @@ impl Pair {
             pair.on_core(|core, now, cx| core.register(now, number, 3600, cx));
             if number % 16 == 15 {
                 pair.turns(4);
+                // Answered transactions rest for 32 s, and there is room for some.
+                pair.now += Duration::from_millis(10);
             }
         }
         pair.until("all are registered", |pair| pair.registered() == u64::from(users));

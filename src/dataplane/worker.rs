@@ -7,7 +7,7 @@ use super::streams::{StreamCounts, StreamEnd};
 use super::transmit::{Transmit, TransmitCounts};
 use crate::base::{PortId, SipKey, Time, counts};
 use crate::ident::WorkerId;
-use crate::io::{Batch, Frame, PacketIo};
+use crate::io::{BURST, Batch, Frame, PacketIo};
 use crate::stack::{Application, Context, Cursor, Next, Part, Stack};
 
 counts! {
@@ -31,6 +31,9 @@ const TIMER_STEP: Duration = Duration::from_micros(500);
 
 /// At most this many items are taken from each ring in a turn, so that no neighbour starves the ports.
 const RING_BURST: usize = 32;
+
+/// With fewer frames in a burst there is nothing to do while the memory brings what is known of their subscribers.
+const LOOKS_AHEAD: usize = 3;
 
 /// One core's worth of gateway.
 pub struct Worker<IO, A: Application> {
@@ -212,12 +215,30 @@ impl<IO: PacketIo, A: Application> Worker<IO, A> {
         for port in 0..self.transmit.io.ports() {
             let port = PortId(port as u8);
             self.counts.frames_received += self.transmit.io.rx_burst(port, &mut self.batch) as u64;
+            self.look_ahead();
             while let Some(frame) = self.batch.pop() {
                 any = true;
                 self.handle_frame(now, port, frame);
             }
         }
         any
+    }
+
+    /// While the first frames of a burst are worked on, the memory brings what is known of the subscribers of the others.
+    fn look_ahead(&self) {
+        if self.batch.len() < LOOKS_AHEAD {
+            return;
+        }
+        let mut hints = [None; BURST];
+        let mut places = hints.iter_mut();
+        for frame in self.batch.iter() {
+            self.stack.hints(frame.bytes(), &mut |hint| {
+                if let Some(place) = places.next() {
+                    *place = Some(hint);
+                }
+            });
+        }
+        self.application.look_ahead(&hints);
     }
 
     fn handle_frame(&mut self, now: Time, port: PortId, frame: Frame) {

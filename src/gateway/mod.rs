@@ -31,9 +31,9 @@ pub use numbering::{NumberRule, Numbering, Step as NumberStep, country_code};
 use crate::base::{Connection, Counts, Key, Producer, Slab, Time, Wheel, counts};
 use crate::ident::{Identity, Imsi, Msisdn, Wildcard, WorkerId};
 use crate::stack::{
-    Answer, Application, ChargingVector, Context, Indication, Invoke, Message, Operation, Request, Rp,
+    Answer, Application, ChargingVector, Context, Hint, Indication, Invoke, Message, Operation, Request, Rp,
 };
-use crate::subscriber::{AccessKind, Binding, Loading, Reader};
+use crate::subscriber::{AccessKind, Binding, Key as By, Loading, Reader};
 use mailbox::{ToControl, ToWorker};
 
 /// What the procedures use to reach the protocols, other workers and the control thread.
@@ -729,6 +729,14 @@ impl Application for Gateway {
         };
         let telling = if self.unsent.is_empty() { Time::NEVER } else { Time::ZERO };
         self.timers.next_deadline().min(leaving).min(telling)
+    }
+
+    fn look_ahead(&self, hints: &[Option<Hint<'_>>]) {
+        self.subscribers.look_ahead(hints.iter().flatten().map(|hint| match *hint {
+            Hint::Identity(text) => By::Identity(text),
+            Hint::Address(source) => By::Address(source),
+            Hint::Imsi(imsi) => By::Imsi(imsi),
+        }));
     }
 
     fn quiescent(&mut self) {

@@ -4,7 +4,7 @@ use crate::base::{Counts, Flow, Frames, Time};
 use crate::ident::{PointCode, WorkerId};
 use crate::proto::link::Part;
 
-use super::{Indication, Stack};
+use super::{Hint, Indication, Stack};
 
 /// A signalling message on its way between two workers: an SCCP message and what MTP says of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,6 +123,11 @@ pub trait Application {
         indication: &mut Indication<'_>,
         cx: &mut Context<'_, Self::Crossing, Self::Request>,
     );
+
+    /// These are probably whom the frames of a burst are about, the first one first: what will be looked up can be fetched.
+    fn look_ahead(&self, hints: &[Option<Hint<'_>>]) {
+        let _ = hints;
+    }
 
     /// The same application on another worker says something.
     fn handle_crossing(

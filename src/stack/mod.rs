@@ -1,6 +1,7 @@
 //! Composes the protocols: the IMS side (link, SIP, RP) and the SS7 side (link, SCTP, M3UA, SCCP, TCAP, MAP). The only
 //! place where protocols meet. One stack per worker; it knows no subscribers and no policy.
 
+mod ahead;
 mod application;
 mod cursor;
 mod ims;
@@ -17,6 +18,7 @@ pub use crate::proto::map::{AbsentSubscriberDiagnostic, AlertReason, SmDeliveryF
 pub use crate::proto::sccp::Cause as ReturnCause;
 pub use crate::proto::sip::ChargingVector;
 pub use crate::proto::tcap::DialogueId;
+pub use ahead::Hint;
 pub use application::{Application, Context, Direction, Label, News, Outside, Surroundings};
 pub use cursor::Cursor;
 pub use ims::{
@@ -80,6 +82,7 @@ pub struct Stack {
     ims: Ims,
     ss7: Ss7,
     fingerprints: SipKey,
+    ahead: ahead::Ahead,
     /// What comes from each worker of a packet that it has put together.
     parts: Box<[link::Reassembled]>,
     /// What was malformed.
@@ -99,6 +102,7 @@ impl Stack {
             link,
             ims,
             ss7,
+            ahead: ahead::Ahead::new(),
             fingerprints: key.derive("registration fingerprint"),
             malformed: MalformedCounts::default(),
             counts: StackCounts::default(),
@@ -132,6 +136,11 @@ impl Stack {
     #[must_use]
     pub fn cursor(&self) -> Cursor {
         Cursor::new(self.link.longest_reassembled())
+    }
+
+    /// Offers `tell` whom a received frame is probably about, as far as a glance at it shows; nothing changes.
+    pub fn hints<'a>(&self, frame: &'a [u8], tell: &mut dyn FnMut(Hint<'a>)) {
+        self.ahead.hints(frame, tell);
     }
 
     /// The next thing in a received frame. Call with the same cursor until [`Next::Done`] or

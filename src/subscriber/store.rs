@@ -1,7 +1,7 @@
 //! Where records lie: a line of words each, and what does not fit there in cells behind it.
 
 use super::draft::Draft;
-use super::memory::Pages;
+use super::memory::{Pages, prefetch};
 use super::record::SubscriberId;
 use super::sync::{AtomicU64, Ordering};
 use super::template::{Interned, MOST, Templates};
@@ -94,6 +94,11 @@ impl Store {
 
     fn cell(&self, number: u32) -> Option<&Line> {
         self.cells.get((number as usize).checked_sub(1)?)
+    }
+
+    /// Begins to fetch a record's first cell.
+    pub(super) fn prefetch_cell(&self, line: &Line) {
+        self.cell(first_cell(line)).into_iter().for_each(prefetch);
     }
 
     /// The word of a binding's expiry.

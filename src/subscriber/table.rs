@@ -279,7 +279,7 @@ impl Table {
     }
 
     fn find_batch<'t>(&'t self, keys: &[Key<'_>], found: &mut [Option<Subscriber<'t>>]) {
-        let mut room = [Sought { index: &self.msisdns, hash: 0, number: 0, line: None }; BATCH];
+        let mut room = [self.nobody(); BATCH];
         let Some(all) = room.get_mut(..keys.len()) else { return };
         // What is asked for waits for the memory, and what is computed between doesn't: one after the other for each key,
         // not all of one and then all of the other.
@@ -287,6 +287,38 @@ impl Table {
             *sought = self.sought(key);
             sought.index.prefetch(sought.hash);
         }
+        self.find_first(all);
+        for ((sought, key), found) in all.iter().zip(keys).zip(found) {
+            *found = match sought.line.map(|line| Subscriber { table: self, line }) {
+                Some(first) if self.is_it(sought, &first, key) => Some(first),
+                _ => self.find_unusual(*key),
+            };
+        }
+    }
+
+    /// Begins to fetch what will be read of the subscribers with these keys, of as many as a burst has, that they may be found and
+    /// read soon without waiting for the memory.
+    pub fn look_ahead<'k>(&self, keys: impl Iterator<Item = Key<'k>>) {
+        let (mut room, mut count) = ([self.nobody(); BATCH], 0);
+        for (sought, key) in room.iter_mut().zip(keys) {
+            *sought = self.sought(&key);
+            sought.index.prefetch(sought.hash);
+            count += 1;
+        }
+        let Some(all) = room.get_mut(..count) else { return };
+        self.find_first(all);
+        for line in all.iter().filter_map(|sought| sought.line) {
+            self.slots.get(name(line).slot as usize).into_iter().for_each(prefetch);
+            self.store.prefetch_cell(line);
+        }
+    }
+
+    fn nobody(&self) -> Sought<'_> {
+        Sought { index: &self.msisdns, hash: 0, number: 0, line: None }
+    }
+
+    /// Finds what each key leads to first, and begins to fetch it. The buckets have been asked for.
+    fn find_first<'t>(&'t self, all: &mut [Sought<'t>]) {
         let mut elsewhere = 0u32;
         for (at, sought) in all.iter_mut().enumerate() {
             let (record, may_be_another) = sought.index.first(sought.hash);
@@ -303,12 +335,6 @@ impl Table {
                 self.prefetch_elsewhere(sought);
             }
             elsewhere &= elsewhere - 1;
-        }
-        for ((sought, key), found) in all.iter().zip(keys).zip(found) {
-            *found = match sought.line.map(|line| Subscriber { table: self, line }) {
-                Some(first) if self.is_it(sought, &first, key) => Some(first),
-                _ => self.find_unusual(*key),
-            };
         }
     }
 

@@ -25,6 +25,7 @@ mod icmp;
 mod input;
 mod interface;
 mod neighbour;
+mod outline;
 mod output;
 mod path_mtu;
 mod reassembly;
@@ -40,6 +41,7 @@ use core::time::Duration;
 pub use forward::Exception;
 pub use icmp::{Cause, Unreachable};
 pub use neighbour::{Evidence, Neighbour};
+pub use outline::Outline;
 pub use reassembly::{KnownHosts, Part, Reassembled, ReassemblyConfig};
 
 use crate::base::{Frames, Layer, Malformed, PortId, SipKey, Time, counts};

@@ -14,6 +14,7 @@ mod dialogue_pdu;
 mod errors;
 mod extension;
 mod forward_sm;
+mod hint;
 mod routing_info;
 mod subject;
 pub mod subscription;
@@ -28,6 +29,7 @@ pub use extension::{Arc, Extension, NotAnArc, SmscType};
 pub use forward_sm::{
     CorrelationId, ForwardSmResult, MAX_UI, MoForwardSm, MtForwardSm, SmRpDa, SmRpOa, is_mobile_originated,
 };
+pub use hint::Hinter;
 pub use routing_info::{
     IpSmGwGuidance, SendRoutingInfoForSm, SendRoutingInfoForSmResult, ServingNode, SmRpMti,
 };

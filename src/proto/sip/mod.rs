@@ -8,6 +8,7 @@ mod charging;
 mod client;
 pub mod framing;
 mod headers;
+mod hint;
 mod host;
 mod index;
 pub mod keep_alive;
@@ -33,6 +34,7 @@ pub use client::{
     ResponseOutcome, SipClientCounts,
 };
 pub use headers::{MediaType, NameAddr, split_values};
+pub use hint::Hinter;
 pub use limits::Limits;
 pub use mint::{Branch, CallId, Minter, Tag, Text, Token};
 pub use name::Name;
