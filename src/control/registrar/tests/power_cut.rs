@@ -156,7 +156,8 @@ impl Restored {
         let table: &Table = &self.reader;
         let (by_imsi, by_msisdn) = (table.by_imsi(ue.imsi), table.by_msisdn(ue.msisdn));
         let by_names = [&ue.identity, &ue.tel()].map(|name| table.by_identity(name.as_bytes()));
-        let ids = [&by_imsi, &by_msisdn, &by_names[0], &by_names[1]].map(|found| found.as_ref().map(|it| it.id()));
+        let ids =
+            [&by_imsi, &by_msisdn, &by_names[0], &by_names[1]].map(|found| found.as_ref().map(|it| it.id()));
         assert!(ids.iter().all(|id| *id == ids[0]), "{} by IMSI, number and names: {ids:?}", ue.imsi);
         let found = by_imsi?;
         let record = found.record();
@@ -191,7 +192,10 @@ impl Restored {
         assert_eq!((counts.rows_unreadable, counts.not_restored), (0, 0), "{what}");
         if self.unreadable == 0 {
             let known = self.registrar.differing();
-            assert!(differing <= known, "{what}: HLRs believe otherwise of {differing}, of {known} that is known");
+            assert!(
+                differing <= known,
+                "{what}: HLRs believe otherwise of {differing}, of {known} that is known"
+            );
         }
         (there, open)
     }

@@ -135,7 +135,7 @@ impl Disk {
         for (path, is_directory) in found {
             let file = (!is_directory).then(|| {
                 let octets = std::fs::read(room.join(&path)).unwrap();
-                let len = octets.len() as u64;
+                let (len, octets) = (octets.len() as u64, filled(&octets).to_vec());
                 disk.files.push(File { octets, len, pending: vec![], length: len });
                 disk.files.len() - 1
             });
@@ -156,7 +156,9 @@ impl Disk {
             let Some(number) = number else { continue };
             let mut file = self.files[*number].clone();
             core::mem::take(&mut file.pending).iter().for_each(|(_, change)| file.apply(change));
-            assert!(is_whole(&room.join(path), &file), "{} in {}", path.display(), room.display());
+            let there = std::fs::read(room.join(path)).unwrap();
+            let is_it = there.len() as u64 == file.len && filled(&there) == filled(&file.octets);
+            assert!(is_it, "{} in {}", path.display(), room.display());
         }
     }
 
@@ -240,13 +242,15 @@ impl Disk {
     }
 }
 
-/// Whether a file has these octets, and zeros behind them.
-fn is_whole(path: &Path, file: &File) -> bool {
-    let mut octets = std::fs::read(path).unwrap();
-    let is_as_long = octets.len() as u64 == file.len;
-    octets.truncate(octets.iter().rposition(|&octet| octet != 0).map_or(0, |last| last + 1));
-    let known = file.octets.iter().rposition(|&octet| octet != 0).map_or(0, |last| last + 1);
-    is_as_long && octets == file.octets[..known]
+/// What a file has before the zeros at its end, page by page: a journal is made long before it is written.
+fn filled(mut octets: &[u8]) -> &[u8] {
+    while let Some((before, last)) = octets.split_last_chunk::<PAGE>()
+        && last == &[0; PAGE]
+    {
+        octets = before;
+    }
+    let end = octets.iter().rposition(|&octet| octet != 0).map_or(0, |last| last + 1);
+    &octets[..end]
 }
 
 /// The files and directories below a directory, by their paths relative to `room`.

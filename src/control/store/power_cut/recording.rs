@@ -121,7 +121,8 @@ impl Process<'_> {
                     return Call::Told(u64::from_be_bytes(written.try_into().unwrap()));
                 }
                 let is_placed = name == "pwrite64";
-                let place = if is_placed { Some(number(3)) } else { self.passes(arguments[0], written.len()) };
+                let place =
+                    if is_placed { Some(number(3)) } else { self.passes(arguments[0], written.len()) };
                 Call::Write(path, place, written)
             }),
             "ftruncate" => opened(arguments[0]).map(|path| Call::Length(path, number(1))),
@@ -148,7 +149,7 @@ impl Process<'_> {
         self.positions.insert(descriptor(result), (!has("O_APPEND")).then_some(0));
         let Some(path) = path.filter(|path| !is_told(path)) else { return vec![] };
         let created = has("O_CREAT").then(|| Call::Create(path.clone()));
-        let emptied = has("O_TRUNC").then(|| Call::Length(path, 0));
+        let emptied = has("O_TRUNC").then_some(Call::Length(path, 0));
         created.into_iter().chain(emptied).collect()
     }
 
