@@ -27,11 +27,12 @@ from map_peer import MO_FORWARD, MT_RELAY, Address
 KILLS = 20
 # Who there is; the lab's gateway has room for a thousand.
 SUBSCRIBERS = [700, 60]
-# REGISTERs without an answer at a time, so many more at once just before the process is killed, and how many at least are to have no answer then.
+# REGISTERs without an answer at a time, so many more at once just before the process is killed, and how many at least of those that begin a registration
+# are to have no answer then.
 WINDOW, BURST, UNANSWERED = 200, 200, 50
 # A life is killed after so many answers at most, so many ms after that burst, and one in so many while it reads what is stored.
 ANSWERS, SOON, EARLY = 250, 12, 5
-# How many are asked for by IMSI in each life, and in the last one.
+# How many are sent for by IMSI in each life, and in the last one; ten times as many are looked for by both their numbers.
 SAMPLE, LAST_SAMPLE = 4, 40
 START, SETTLE = 20, 20
 GATEWAY = (labs.GATEWAY_IMS, 5060)
@@ -131,6 +132,9 @@ class Core(asyncio.DatagramProtocol):
 class RestartJudge:
     """The run."""
 
+    # What the configuration says of the store.
+    held = HELD
+
     def __init__(self, lab, checks, seed, kills):
         import random as randomness
 
@@ -151,7 +155,7 @@ class RestartJudge:
 
     async def prepare(self):
         files = {f"home{network + 1}": [f"{ue.imsi},{ue.msisdn},{ue.identity} {ue.tel}" for ue in self.ues if ue.network == network] for network in (0, 1)}
-        self.lab.configure(labs.IPSP, files, networks=NETWORKS, more=HELD, level="info")
+        self.lab.configure(labs.IPSP, files, networks=NETWORKS, more=self.held, level="info")
         with self.lab.inside("ss7"):
             usrsctp.start()
         self.cores = [await Core(stages.SCSCF_URI[at], labs.SCSCF[at], self.random).open(self.lab.udp(labs.SCSCF[at], 5060)) for at in (0, 1)]
@@ -198,8 +202,7 @@ class RestartJudge:
             argument = heard.argument()
             wanted = argument.get("modificationRequestFor-IP-SM-GW-Data", {}).get("modifyRegistrationStatus")
             self.checks.that("HLR: every operation is an anyTimeModification", kind == "invoke" and value["opcode"][1] == ANY_TIME_MODIFICATION and wanted, value)
-            self.believed[sms.digits(argument["subscriberIdentity"][1])] = wanted == "activate"
-            self.told += 1
+            self.believe(sms.digits(argument["subscriberIdentity"][1]), wanted == "activate")
             done = {"opcode": ("local", ANY_TIME_MODIFICATION), "result": ("AnyTimeModificationRes", {"serviceCentreAddress": sms.international("12025559999")})}
             try:
                 peer.answer(heard, ("returnResult", {"invokeId": value["invokeId"], "result": done}))
@@ -207,14 +210,30 @@ class RestartJudge:
                 # Whoever asked has been killed.
                 return
 
+    def believe(self, imsi, registered):
+        """What the HLR was told."""
+        self.believed[imsi] = registered
+        self.told += 1
+
     # Under load.
+
+    def period(self, ue):
+        """For how many seconds somebody registers."""
+        return 600_000
+
+    def note(self, ue, expires):
+        """He is about to ask; what is to be done with the status of the answer."""
+        return lambda status: None
 
     def register(self, ue, then):
         """A third-party REGISTER that begins, refreshes or ends."""
         ue.asks, ue.touched = self.random.choice(["refresh", "leave", "leave"]) if ue.registered else "register", True
         core = self.cores[ue.network]
+        expires = 0 if ue.asks == "leave" else self.period(ue)
+        noted = self.note(ue, expires)
 
         def done(status):
+            noted(status)
             if status == 200:
                 ue.registered = ue.asks != "leave"
             elif ue.asks != "refresh":
@@ -225,7 +244,7 @@ class RestartJudge:
             ue.asks = None
             then()
 
-        headers = [f"Contact: <{core.uri}>", f"Expires: {0 if ue.asks == 'leave' else 600000}"]
+        headers = [f"Contact: <{core.uri}>", f"Expires: {expires}"]
         core.ask("REGISTER", stages.GATEWAY_URI[ue.network], core.uri, ue.identity, done, headers)
 
     async def load(self, answers):
@@ -256,9 +275,10 @@ class RestartJudge:
         """What the gateway had answered before it was killed is here by then. Whether it was killed early enough."""
         await asyncio.sleep(0.05)
         unanswered = [ue for ue in self.ues if ue.asks]
-        counts = len(unanswered) >= UNANSWERED
+        beginning = sum(ue.asks == "register" for ue in unanswered)
+        counts = beginning >= UNANSWERED
         if counts:
-            self.least = min(len(unanswered), self.least or len(unanswered))
+            self.least = min(beginning, self.least or beginning)
         for ue in unanswered:
             if ue.asks != "refresh":
                 ue.registered = None
@@ -333,6 +353,24 @@ class RestartJudge:
         self.peer.answer(heard, map_peer.result(invoke_id(heard), MO_FORWARD, None))
         self.checks.equal("by name: 202", await asyncio.wait_for(answered, SETTLE), 202)
 
+    async def inverse(self, ues):
+        """By IMSI and by number the same subscriber is found, who has both, and the names by which he was found."""
+        for ue in ues:
+            wanted = (True, ue.imsi, ue.msisdn, {ue.identity, ue.tel}) if ue.registered else (False, ue.imsi, None, set())
+            for by, number in (("imsi", ue.imsi), ("msisdn", ue.msisdn)):
+                why = await self.why({by: number, "unmasked": True})
+                seen = (why["registered"], why["imsi"], why["msisdn"], set(why["identities"] or []))
+                self.checks.equal("indexes are inverse of each other: by IMSI and by number he has both, and his names", seen, wanted, f"by {by} in life {self.lives}")
+
+    async def why(self, asked):
+        """What an operator is told; by the socket, since a process for each question would take most of the time."""
+        reader, writer = await asyncio.open_unix_connection(self.lab.directory / "admin.sock")
+        body = json.dumps(asked).encode()
+        writer.write(b"POST /v1/why HTTP/1.1\r\nHost: ipsmgw\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        answer = await asyncio.wait_for(reader.read(), SETTLE)
+        writer.close()
+        return json.loads(answer.split(b"\r\n\r\n", 1)[1])["why"]
+
     async def settled(self):
         """What the HLR believes is what the gateway knows: what it was owed by a life that was killed is told by the next."""
         differing = lambda: [ue.identity for ue in self.ues if ue.network == 1 and self.believed[ue.imsi] != ue.registered]
@@ -364,6 +402,7 @@ class RestartJudge:
         there = sum(bool(ue.registered) for ue in self.ues)
         self.checks.equal("as many are registered as were told so", self.count()["count"], there, f"life {self.lives}")
         await self.settled()
+        await self.inverse(self.random.sample(ues, min(len(ues), 10 * sample)))
         await self.sample(sample)
 
     async def play(self):
@@ -382,7 +421,7 @@ class RestartJudge:
         self.checks.that("nothing of the store was unreadable", not re.search(r"can't be read|has failed", "".join(path.read_text() for path in self.lab.keep.glob("gateway-*.log"))))
         await self.lab.stop_gateway(self.checks)
         self.hlr.cancel()
-        figures = {"kills": counted, "lives": self.lives, "least_unanswered": self.least, "refused": self.refused, "told_to_the_hlr": self.told, "slowest_start_s": round(self.slowest, 2)}
+        figures = {"kills": counted, "lives": self.lives, "least_registrations_unanswered": self.least, "refused": self.refused, "told_to_the_hlr": self.told, "slowest_start_s": round(self.slowest, 2)}
         print(json.dumps(figures), flush=True)
 
 

@@ -15,6 +15,7 @@ mod direct;
 mod leave;
 mod lives;
 mod operator;
+mod power_cut;
 mod reg_event;
 mod storm;
 
@@ -27,7 +28,10 @@ fn registrar(places: usize) -> (Registrar, Reader) {
 
 fn registrar_of(places: usize, text: &str) -> (Registrar, Reader) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating/examples/gateway.toml");
-    let config = Arc::new(Config::parse(&file, text).unwrap());
+    registrar_by(places, Arc::new(Config::parse(&file, text).unwrap()))
+}
+
+fn registrar_by(places: usize, config: Arc<Config>) -> (Registrar, Reader) {
     let subscribers = Subscribers::load(&config).unwrap();
     let (writer, mut readers) = table(&TableConfig {
         subscribers: places,

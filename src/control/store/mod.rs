@@ -11,6 +11,8 @@ mod examine;
 #[cfg(test)]
 pub(super) mod faulty;
 #[cfg(test)]
+pub(super) mod power_cut;
+#[cfg(test)]
 mod tests;
 mod thread;
 

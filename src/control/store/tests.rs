@@ -1,6 +1,6 @@
 //! The store over an engine with faults, and over fjall on a disk that loses what was not synchronised.
 
-mod power;
+mod power_cut;
 
 use super::engine::{Engine, Fjall};
 use super::examine::examine;

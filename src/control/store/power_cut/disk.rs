@@ -4,6 +4,7 @@
 //! file, or a directory, synchronises all changes of names before; of what was written since into a file any page may be there,
 //! or not, or half of it.
 
+use super::Cut;
 use super::recording::Call;
 use crate::base::Random;
 use std::collections::BTreeMap;
@@ -21,8 +22,8 @@ struct File {
     len: u64,
     /// What was changed since, with the number of the call.
     pending: Vec<(usize, Change)>,
-    /// Where a write goes that says no place.
-    position: u64,
+    /// How long it is with that.
+    length: u64,
 }
 
 #[derive(Clone)]
@@ -47,10 +48,10 @@ impl File {
         }
     }
 
-    /// What a disk may have of it, at `quiet` times nothing or all of what is pending.
-    fn left(&self, random: &mut Random) -> Self {
+    /// What a disk may have of it: of what is pending nothing, all, what came first, or some parts.
+    fn left(&self, random: &mut Random, cut: Cut) -> Self {
         let mut left = Self { pending: vec![], ..self.clone() };
-        let way = random.below(4);
+        let way = if cut == Cut::Lost { 0 } else { random.below(4) };
         let first = random.below(self.pending.len() as u64 + 1) as usize;
         for (at, (_, change)) in self.pending.iter().enumerate() {
             match (way, change) {
@@ -116,8 +117,8 @@ impl Names {
 }
 
 /// The disk.
-#[derive(Default)]
-pub(super) struct Disk {
+#[derive(Clone, Default)]
+pub(in crate::control) struct Disk {
     files: Vec<File>,
     /// As the process sees it, and as it is on the disk.
     now: Names,
@@ -127,7 +128,41 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    pub(super) fn carry_out(&mut self, call: &Call) {
+    /// A disk on which everything is that stands in a room now.
+    pub(in crate::control) fn holding(room: &Path) -> Self {
+        let (mut disk, mut found) = (Self::default(), vec![]);
+        walk(room, room, &mut found);
+        for (path, is_directory) in found {
+            let file = (!is_directory).then(|| {
+                let octets = std::fs::read(room.join(&path)).unwrap();
+                let (len, octets) = (octets.len() as u64, filled(&octets).to_vec());
+                disk.files.push(File { octets, len, pending: vec![], length: len });
+                disk.files.len() - 1
+            });
+            disk.now.0.insert(path, file);
+        }
+        disk.kept = disk.now.clone();
+        disk
+    }
+
+    /// Holds what the process saw against what stands in a room, as it left that: then every call was understood.
+    pub(in crate::control) fn assert_is(&self, room: &Path) {
+        let mut found = vec![];
+        walk(room, room, &mut found);
+        found.sort();
+        let known = self.now.0.iter().map(|(path, file)| (path.clone(), file.is_none()));
+        assert_eq!(known.collect::<Vec<_>>(), found, "names in {}", room.display());
+        for (path, number) in &self.now.0 {
+            let Some(number) = number else { continue };
+            let mut file = self.files[*number].clone();
+            core::mem::take(&mut file.pending).iter().for_each(|(_, change)| file.apply(change));
+            let there = std::fs::read(room.join(path)).unwrap();
+            let is_it = there.len() as u64 == file.len && filled(&there) == filled(&file.octets);
+            assert!(is_it, "{} in {}", path.display(), room.display());
+        }
+    }
+
+    pub(in crate::control) fn carry_out(&mut self, call: &Call) {
         let at = self.calls;
         self.calls += 1;
         match call {
@@ -142,14 +177,13 @@ impl Disk {
             Call::Remove(path) => self.name(Naming::Remove(path.clone())),
             Call::Write(path, place, octets) => {
                 let Some(file) = self.file(path) else { return };
-                let begin = place.unwrap_or(file.position);
-                if place.is_none() {
-                    file.position += octets.len() as u64;
-                }
+                let begin = place.unwrap_or(file.length);
+                file.length = file.length.max(begin + octets.len() as u64);
                 file.pending.push((at, Change::Octets(begin, octets.clone())));
             }
             Call::Length(path, len) => {
                 let Some(file) = self.file(path) else { return };
+                file.length = *len;
                 file.pending.push((at, Change::Length(*len)));
             }
             Call::Sync(path, is_of_data, since) => self.synchronise(path, *is_of_data, *since),
@@ -182,11 +216,10 @@ impl Disk {
         }
     }
 
-    /// Writes what a power cut leaves now into a directory, as it would be after the next start; with `flips`, a bit of it is
-    /// another.
-    pub(super) fn write_what_is_left(&self, to: &Path, random: &mut Random, flips: bool) {
+    /// Writes what a power cut leaves now into a directory, as it would be after the next start.
+    pub(in crate::control) fn write_what_is_left(&self, to: &Path, random: &mut Random, cut: Cut) {
         let mut names = self.kept.clone();
-        let kept = random.below(self.pending.len() as u64 + 1) as usize;
+        let kept = if cut == Cut::Lost { 0 } else { random.below(self.pending.len() as u64 + 1) as usize };
         self.pending.iter().take(kept).for_each(|(_, naming)| names.apply(naming));
         let mut files: Vec<(PathBuf, File)> = vec![];
         std::fs::create_dir_all(to).unwrap();
@@ -195,16 +228,38 @@ impl Disk {
             let there = to.join(path.components().skip(1).collect::<PathBuf>());
             match file {
                 None => std::fs::create_dir_all(there).unwrap(),
-                Some(file) => files.push((there, self.files[*file].left(random))),
+                Some(file) => files.push((there, self.files[*file].left(random, cut))),
             }
         }
-        if flips {
+        if cut == Cut::Flipped {
             flip(&mut files, random);
         }
         for (path, file) in files {
             let written = std::fs::File::create(path).unwrap();
             written.write_all_at(&file.octets, 0).unwrap();
             written.set_len(file.len).unwrap();
+        }
+    }
+}
+
+/// What a file has before the zeros at its end, page by page: a journal is made long before it is written.
+fn filled(mut octets: &[u8]) -> &[u8] {
+    while let Some((before, last)) = octets.split_last_chunk::<PAGE>()
+        && last == &[0; PAGE]
+    {
+        octets = before;
+    }
+    let end = octets.iter().rposition(|&octet| octet != 0).map_or(0, |last| last + 1);
+    &octets[..end]
+}
+
+/// The files and directories below a directory, by their paths relative to `room`.
+fn walk(room: &Path, directory: &Path, found: &mut Vec<(PathBuf, bool)>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        found.push((path.strip_prefix(room).unwrap().to_path_buf(), path.is_dir()));
+        if path.is_dir() {
+            walk(room, &path, found);
         }
     }
 }
@@ -223,7 +278,7 @@ fn flip(files: &mut [(PathBuf, File)], random: &mut Random) {
 }
 
 /// A directory for all this, in memory where there is a place for that.
-pub(super) fn room() -> PathBuf {
+pub(in crate::control) fn room() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let place = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
     let room = place.join(format!("ipsmgw-power-{}", std::process::id()));

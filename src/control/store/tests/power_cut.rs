@@ -1,20 +1,16 @@
 //! What is on the disk after a power cut: a life of the store is recorded by strace, call by call, and whatever a disk may
-//! have kept of it at any time is opened as the next life would. `IPSMGW_CASES=N` looks at N such images, `IPSMGW_SEED` at others.
-
-mod disk;
-mod recording;
+//! have kept of it at any time is opened as the next life would.
 
 use super::*;
 use crate::base::Random;
-use disk::Disk;
-use recording::Call;
+use crate::control::store::power_cut::disk::{self, Disk};
+use crate::control::store::power_cut::recording::{self, Call, Made};
+use crate::control::store::power_cut::{Cut, MEMTABLE, images};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Says to this test where its recorded life keeps its rows.
 const LIFE: &str = "IPSMGW_RECORDED_LIFE";
-/// So small that the recorded life moves rows to tables.
-const MEMTABLE: u64 = 96 << 10;
 const RECORDS: u64 = 1_200;
 /// Records that are handed over at a time, at most.
 const BURST: u64 = 6;
@@ -68,7 +64,7 @@ fn live(path: &Path) {
 }
 
 /// The calls of a life in a process of its own.
-fn recorded(room: &Path) -> Vec<Call> {
+fn recorded(room: &Path) -> Vec<Made> {
     let (store, log) = (room.join("life"), room.join("strace"));
     let strace = std::process::Command::new("strace")
         .args(recording::OPTIONS)
@@ -76,14 +72,20 @@ fn recorded(room: &Path) -> Vec<Call> {
         .args([log.as_os_str(), std::env::current_exe().unwrap().as_os_str()])
         .args([
             "--exact",
-            "control::store::tests::power::whatever_a_power_cut_leaves_is_recovered_or_refused",
+            "control::store::tests::power_cut::whatever_a_power_cut_leaves_is_recovered_or_refused",
         ])
         .env(LIFE, &store)
         .stdout(std::process::Stdio::null())
         .status()
         .expect("strace, which tools/deps installs");
     assert!(strace.success());
-    let calls = recording::read(&log, room);
+    let mut calls = vec![];
+    recording::read(&log, room, &mut calls);
+    std::fs::remove_file(store.with_extension("told")).unwrap();
+    std::fs::remove_file(log).unwrap();
+    let mut disk = Disk::default();
+    calls.iter().for_each(|made| disk.carry_out(&made.call));
+    disk.assert_is(room);
     std::fs::remove_dir_all(&store).unwrap();
     calls
 }
@@ -129,38 +131,33 @@ fn whatever_a_power_cut_leaves_is_recovered_or_refused() {
     if let Some(path) = std::env::var_os(LIFE) {
         return live(Path::new(&path));
     }
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
-    let (cases, seed) = (number("IPSMGW_CASES").unwrap_or(50), number("IPSMGW_SEED").unwrap_or(1));
     let room = disk::room();
     let calls = recorded(&room);
     let (renames, tables) = recording::kinds(&calls);
     assert!(renames > 5 && tables > 2, "{renames} renames, {tables} tables: too little happens");
-    let mut random = Random::stream(seed, 1);
-    let mut times: Vec<u64> = (0..cases).map(|_| random.below(calls.len() as u64 + 1)).collect();
-    times.sort_unstable();
+    let (chosen, mut random) = images(calls.len());
     let (mut disk, mut before, mut confirmed, mut at) = (Disk::default(), Rows::new(), 0, 0);
-    let (mut refused, mut unreadable_shards, mut cut) = (0, 0, 0);
+    let (mut refused, mut unreadable_shards, mut recovered) = (0, 0, 0);
     let image = room.join("image");
-    for time in times {
-        for call in &calls[at..time as usize] {
+    for (time, cut) in chosen {
+        for Made { call, .. } in &calls[at..time] {
             if let Call::Told(sequence) = call {
                 (confirmed + 1..=*sequence).for_each(|it| apply(&mut before, it));
                 confirmed = *sequence;
             }
             disk.carry_out(call);
         }
-        at = time as usize;
-        let flips = random.below(3) == 0;
-        let what =
-            format!("seed {seed}, image after {at} calls, record {confirmed} confirmed, flipped: {flips}");
-        disk.write_what_is_left(&image, &mut random, flips);
+        at = time;
+        let what = format!("image after {at} calls, record {confirmed} confirmed, {cut:?}");
+        disk.write_what_is_left(&image, &mut random, cut);
+        let flips = cut == Cut::Flipped;
         match opened(&image) {
             Found::Rows(rows, unreadable) => {
                 assert!(flips || unreadable.is_empty(), "{what}: {unreadable:?} can't be read");
                 let is_right = is_of_its_time(&rows, &unreadable, confirmed, &before);
                 assert!(is_right, "{what}: what it finds was never so; see {}", image.display());
                 unreadable_shards += unreadable.len();
-                cut += 1;
+                recovered += 1;
             }
             Found::Refused(why) => {
                 assert!(flips, "{what}: refused, though nothing was damaged: {why}; see {}", image.display());
@@ -169,6 +166,6 @@ fn whatever_a_power_cut_leaves_is_recovered_or_refused() {
         }
         std::fs::remove_dir_all(&image).unwrap();
     }
-    println!("{cut} recovered, {unreadable_shards} shards of these refused; {refused} refused");
+    println!("{recovered} recovered, {unreadable_shards} shards of these refused; {refused} refused");
     std::fs::remove_dir_all(room).unwrap();
 }
