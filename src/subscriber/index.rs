@@ -130,17 +130,24 @@ impl Index {
         found.ok_or_else(|| bucket.last().map_or(0, |counts| entry_in(counts, ENTRIES)))
     }
 
-    /// The record that the first bucket has for this hash, which is its key's most probably; and whether there may be others:
-    /// there too, or elsewhere if there is none.
+    /// The records that the first bucket has for this hash, of which one is its key's most probably: the first two, or the only
+    /// one twice; and whether there may be others: there too, or elsewhere if there is none.
     #[inline]
-    pub(super) fn first(&self, hash: u64) -> (Option<u32>, bool) {
+    pub(super) fn first(&self, hash: u64) -> (Option<[u32; 2]>, bool) {
         let Some(bucket) = self.buckets.get(self.home(hash, 0)) else { return (None, false) };
         let own = self.own();
         let (hits, last) = equal_halves(bucket, self.mark(hash), !own);
         let hits = hits & ((1 << ENTRIES) - 1);
-        let at = hits.trailing_zeros() as usize;
-        let Some(word) = bucket.get(at / 2) else { return (None, last >> 32 != 0) };
-        (Some((entry_in(word, at) & own).wrapping_sub(1)), hits & (hits - 1) != 0)
+        if hits == 0 {
+            return (None, last >> 32 != 0);
+        }
+        let record = |hits: u32| {
+            let at = hits.trailing_zeros() as usize;
+            bucket.get(at / 2).map_or(0, |word| entry_in(word, at) & own).wrapping_sub(1)
+        };
+        let others = hits & (hits - 1);
+        let next = if others == 0 { hits } else { others };
+        (Some([record(hits), record(next)]), others & others.wrapping_sub(1) != 0)
     }
 
     /// Offers `see` each record that the first bucket has for this hash.
@@ -372,7 +379,7 @@ mod tests {
         index.see_first(hash, |_| here += 1);
         index.see_others(hash, |_| elsewhere += 1);
         assert_eq!((here, here + elsewhere), (ENTRIES, most as usize));
-        assert_eq!(index.first(hash), (Some(0), true), "there are others");
+        assert_eq!(index.first(hash), (Some([0, MAX_RECORDS as u32 - 1]), true), "there are others");
         assert_eq!(index.first(hash ^ 1 << 31), (None, true), "of a key of this bucket that is elsewhere");
         for record in 1004..1000 + most {
             index.remove(&[hash], record);

@@ -22,6 +22,10 @@ use std::sync::Arc;
 const SLOT: usize = 3;
 /// Keys that are looked up at a time.
 const BATCH: usize = 32;
+/// Of these, so many at a time are computed before the memory is asked for what they need. What asks for a line whose page the
+/// processor has to look for first is held up until it has found that, and with it all that is computed behind: it looks for
+/// several pages at a time only if nothing but requests stands between them.
+const GROUP: usize = 8;
 
 /// What a subscriber is looked up by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,8 +47,8 @@ struct Sought<'t> {
     hash: u64,
     /// Packed, if it is a number of this index; else 0.
     number: u64,
-    /// What is found first.
-    line: Option<&'t Line>,
+    /// What is found first, and what next: the same once more if there is nothing else.
+    lines: Option<[&'t Line; 2]>,
 }
 
 /// The table itself, as [`Reader`] and [`super::Writer`] let it be read.
@@ -253,7 +257,7 @@ impl Table {
     /// By what a key is most probably found.
     #[inline]
     fn sought(&self, key: &Key<'_>) -> Sought<'_> {
-        let by = |index, hash| Sought { index, hash, number: 0, line: None };
+        let by = |index, hash| Sought { index, hash, number: 0, lines: None };
         let by_number = |index, digits: Digits| {
             let number = digits.to_word();
             Sought { number, ..by(index, self.hash_packed(number)) }
@@ -281,17 +285,17 @@ impl Table {
     fn find_batch<'t>(&'t self, keys: &[Key<'_>], found: &mut [Option<Subscriber<'t>>]) {
         let mut room = [self.nobody(); BATCH];
         let Some(all) = room.get_mut(..keys.len()) else { return };
-        // What is asked for waits for the memory, and what is computed between doesn't: one after the other for each key,
-        // not all of one and then all of the other.
-        for (sought, key) in all.iter_mut().zip(keys) {
-            *sought = self.sought(key);
-            sought.index.prefetch(sought.hash);
+        for (group, keys) in all.chunks_mut(GROUP).zip(keys.chunks(GROUP)) {
+            for (sought, key) in group.iter_mut().zip(keys) {
+                *sought = self.sought(key);
+            }
+            group.iter().for_each(|sought| sought.index.prefetch(sought.hash));
         }
         self.find_first(all);
         for ((sought, key), found) in all.iter().zip(keys).zip(found) {
-            *found = match sought.line.map(|line| Subscriber { table: self, line }) {
-                Some(first) if self.is_it(sought, &first, key) => Some(first),
-                _ => self.find_unusual(*key),
+            *found = match sought.lines.and_then(|lines| self.own_of(sought, lines, key)) {
+                Some(line) => Some(Subscriber { table: self, line }),
+                None => self.find_unusual(*key),
             };
         }
     }
@@ -302,33 +306,34 @@ impl Table {
         let (mut room, mut count) = ([self.nobody(); BATCH], 0);
         for (sought, key) in room.iter_mut().zip(keys) {
             *sought = self.sought(&key);
-            sought.index.prefetch(sought.hash);
             count += 1;
         }
         let Some(all) = room.get_mut(..count) else { return };
+        all.iter().for_each(|sought| sought.index.prefetch(sought.hash));
         self.find_first(all);
-        for line in all.iter().filter_map(|sought| sought.line) {
+        for [line, _] in all.iter().filter_map(|sought| sought.lines) {
             self.slots.get(name(line).slot as usize).into_iter().for_each(prefetch);
             self.store.prefetch_cell(line);
         }
     }
 
     fn nobody(&self) -> Sought<'_> {
-        Sought { index: &self.msisdns, hash: 0, number: 0, line: None }
+        Sought { index: &self.msisdns, hash: 0, number: 0, lines: None }
     }
 
     /// Finds what each key leads to first, and begins to fetch it. The buckets have been asked for.
     fn find_first<'t>(&'t self, all: &mut [Sought<'t>]) {
         let mut elsewhere = 0u32;
-        for (at, sought) in all.iter_mut().enumerate() {
-            let (record, may_be_another) = sought.index.first(sought.hash);
-            sought.line = record.and_then(|record| self.store.lines.get(record as usize));
-            if let Some(line) = sought.line {
-                prefetch(line);
+        for (number, group) in all.chunks_mut(GROUP).enumerate() {
+            for (at, sought) in group.iter_mut().enumerate() {
+                let (records, may_be_another) = sought.index.first(sought.hash);
+                sought.lines = records.and_then(|records| self.lines(records));
+                if may_be_another {
+                    elsewhere |= u32::from(self.prefetch_another(sought)) << (number * GROUP + at);
+                }
             }
-            if may_be_another {
-                elsewhere |= u32::from(self.prefetch_another(sought)) << at;
-            }
+            // Which keys have a second candidate can't be foreseen: all ask for two.
+            group.iter().filter_map(|sought| sought.lines).flatten().for_each(prefetch);
         }
         while elsewhere != 0 {
             if let Some(sought) = all.get_mut(elsewhere.trailing_zeros() as usize) {
@@ -338,21 +343,33 @@ impl Table {
         }
     }
 
-    /// Whether the key is the subscriber's own, compared whole.
     #[inline]
-    fn is_it(&self, sought: &Sought<'_>, subscriber: &Subscriber<'_>, key: &Key<'_>) -> bool {
-        let word = if core::ptr::eq(sought.index, &self.msisdns) { MSISDN } else { IMSI };
-        match sought.number {
-            0 => subscriber.has(key),
-            number => load(subscriber.line, word) == number,
-        }
+    fn lines(&self, [first, second]: [u32; 2]) -> Option<[&Line; 2]> {
+        Some([self.store.lines.get(first as usize)?, self.store.lines.get(second as usize)?])
     }
 
-    /// Begins to fetch what may be another record of a key than that found first; true if it may only be elsewhere, and that
+    /// The line of these that has the key, compared whole.
+    #[inline]
+    fn own_of<'t>(
+        &'t self,
+        sought: &Sought<'t>,
+        [first, second]: [&'t Line; 2],
+        key: &Key<'_>,
+    ) -> Option<&'t Line> {
+        if sought.number == 0 {
+            let has = |line: &&'t Line| Subscriber { table: self, line }.has(key);
+            return Some(first).filter(has).or_else(|| Some(second).filter(has));
+        }
+        let word = if core::ptr::eq(sought.index, &self.msisdns) { MSISDN } else { IMSI };
+        let line = core::hint::select_unpredictable(load(first, word) == sought.number, first, second);
+        (load(line, word) == sought.number).then_some(line)
+    }
+
+    /// Begins to fetch what may be a third record of a key beside those found first; true if it may only be elsewhere, and that
     /// place is fetched.
     #[cold]
     fn prefetch_another(&self, sought: &Sought<'_>) -> bool {
-        if sought.line.is_none() {
+        if sought.lines.is_none() {
             sought.index.prefetch_others(sought.hash);
             return true;
         }
@@ -368,7 +385,7 @@ impl Table {
         index.see_others(hash, |record| {
             let line = self.store.lines.get(record as usize);
             line.into_iter().for_each(prefetch);
-            sought.line = sought.line.or(line);
+            sought.lines = sought.lines.or(line.map(|line| [line; 2]));
         });
     }
 

@@ -61,9 +61,8 @@ impl Room {
     }
 
     fn extend_digits(&mut self, packed: u64) {
-        for at in 0..packed >> 60 {
-            self.push(b'0' + ((packed >> (4 * at)) as u8 & 0xf));
-        }
+        let (digits, count) = digits(packed);
+        self.extend(digits.get(..count).unwrap_or(&[]));
     }
 
     fn extend_host(&mut self, ip: IpAddr) {
@@ -81,16 +80,26 @@ impl Room {
     }
 
     /// Adds a text with what stands for its holes.
-    pub(super) fn fill(&mut self, text: &[u8], holes: &Holes) {
-        for &octet in text {
-            match octet {
+    pub(super) fn fill(&mut self, mut text: &[u8], holes: &Holes) {
+        while let Some(at) = text.iter().position(|&octet| octet < FIRST_TEXT) {
+            let (before, rest) = text.split_at(at);
+            self.extend(before);
+            let Some((hole, behind)) = rest.split_first() else { return };
+            match *hole {
                 MSISDN => self.extend_digits(holes.msisdn),
                 IMSI => self.extend_digits(holes.imsi),
                 ADDRESS => holes.address.into_iter().for_each(|ip| self.extend_host(ip)),
                 octet => self.push(octet),
             }
+            text = behind;
         }
+        self.extend(text);
     }
+}
+
+/// A packed number in digits, and how many they are.
+fn digits(packed: u64) -> ([u8; 16], usize) {
+    (core::array::from_fn(|at| b'0' + ((packed >> (4 * at)) as u8 & 0xf)), (packed >> 60) as usize)
 }
 
 /// A text with holes where the subscriber's numbers and address are; `None` if that could not be told from other octets of
@@ -99,23 +108,25 @@ pub(super) fn cut(text: &[u8], holes: &Holes) -> Option<(Vec<u8>, bool)> {
     if text.iter().any(|&octet| octet < FIRST_TEXT) {
         return None;
     }
-    let mut parts = vec![];
-    for (packed, hole) in [(holes.msisdn, MSISDN), (holes.imsi, IMSI)] {
-        let mut room = Room::new();
-        room.extend_digits(packed);
-        // Shorter ones stand anywhere by chance.
-        if room.len >= 5 {
-            parts.push((room, hole));
-        }
-    }
-    if let Some(ip) = holes.address {
-        let mut room = Room::new();
-        room.extend_host(ip);
-        parts.push((room, ADDRESS));
-    }
-    let (mut cut, mut rest, mut is_numbered) = (vec![], text, false);
+    let mut address = Room::new();
+    holes.address.into_iter().for_each(|ip| address.extend_host(ip));
+    let (msisdn, imsi) = (digits(holes.msisdn), digits(holes.imsi));
+    // Shorter ones stand anywhere by chance.
+    let long = |count: usize| if count < 5 { 0 } else { count };
+    let parts = [
+        (msisdn.0.get(..long(msisdn.1)), MSISDN),
+        (imsi.0.get(..long(imsi.1)), IMSI),
+        (Some(address.octets()), ADDRESS),
+    ];
+    let part_at = |rest: &[u8], first: u8| {
+        parts.iter().find_map(|(part, hole)| {
+            let part = part.filter(|part| part.first() == Some(&first) && rest.starts_with(part))?;
+            Some((part.len(), *hole))
+        })
+    };
+    let (mut cut, mut rest, mut is_numbered) = (Vec::with_capacity(text.len()), text, false);
     while let Some((first, behind)) = rest.split_first() {
-        match parts.iter().find_map(|(part, hole)| Some((rest.strip_prefix(part.octets())?, *hole))) {
+        match part_at(rest, *first).and_then(|(len, hole)| Some((rest.get(len..)?, hole))) {
             Some((behind, hole)) => {
                 cut.push(hole);
                 is_numbered |= hole != ADDRESS;
