@@ -88,6 +88,7 @@ impl Fjall {
         // Locked before the journal is looked at: a process that writes it has no end that could be cut off.
         let witness = Witness::open(&path.join("confirmed"))?;
         let confirmed = witness.read()?;
+        let is_made = begin_anew(path, confirmed)?;
         let in_journal = examine(path)?;
         let database = Database::builder(path).worker_threads(1).cache_size(CACHE).open()?;
         let options = || {
@@ -97,6 +98,12 @@ impl Fjall {
                 .filter_policy(FilterPolicy::disabled())
         };
         let rows = database.keyspace("registrations", options)?;
+        if is_made {
+            database.persist(PersistMode::SyncAll)?;
+            std::fs::remove_file(path.join(UNFINISHED))?;
+            // Before anything is confirmed that would go with the next life if the mark came back.
+            File::open(path)?.sync_all()?;
+        }
         let engine = Self { database, rows, witness };
         let last = engine.get(&SEQUENCE)?.and_then(|span| read_span(&span)).map(|(_, last)| last);
         if in_journal.is_some() && in_journal != last || last < confirmed {
@@ -110,6 +117,36 @@ impl Fjall {
         }
         Ok(engine)
     }
+}
+
+/// A mark beside the engine's files until a new store is whole.
+const UNFINISHED: &str = "unfinished";
+
+/// Whether the engine is to make a new store: there is none, or what a power cut has left of one that was never whole, which the
+/// engine does not open; nothing can have been confirmed in that, and it goes.
+fn begin_anew(path: &Path, confirmed: Option<u64>) -> Result<bool, Failure> {
+    let mark = path.join(UNFINISHED);
+    let mut its = vec![];
+    for entry in std::fs::read_dir(path)? {
+        let path = entry?.path();
+        let is_its = ["version", "lock", "keyspaces"].iter().any(|name| path.ends_with(name));
+        its.extend((is_its || path.extension().is_some_and(|it| it == "jnl")).then_some(path));
+    }
+    if !mark.try_exists()? {
+        if !its.is_empty() {
+            return Ok(false);
+        }
+        File::create(mark)?.sync_all()?;
+        File::open(path)?.sync_all()?;
+    } else if let Some(record) = confirmed {
+        return Err(Failure(format!(
+            "it is marked as one that was never whole, but record {record} was confirmed"
+        )));
+    }
+    for file in its {
+        if file.is_dir() { std::fs::remove_dir_all(file)? } else { std::fs::remove_file(file)? }
+    }
+    Ok(true)
 }
 
 /// A file beside the engine's with the number of the last record that is durable, written after each commit and never

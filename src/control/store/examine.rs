@@ -3,7 +3,8 @@
 //! The engine takes the first octets that it can't read for the end, and cuts off what follows, silently. That is right where
 //! the process or the power went while the last batch was being written: nobody was told that it is durable. It is wrong
 //! where something has been damaged further up, since what follows had been confirmed. The two are told apart here by what
-//! else there is: behind a batch that was never finished there is no other one, since each waits for the one before it.
+//! else there is: behind a batch that was never finished there is no other one, since each waits for the one before it; and a
+//! part of it is missing.
 //!
 //! What the engine writes (fjall 3): a batch is a start (tag 1, number of items, the engine's own sequence number), items
 //! (tag 2, type, compression, keyspace, lengths, key, value), and an end (tag 3, XXH3 of the items, four octets of trailer);
@@ -64,12 +65,28 @@ pub(super) fn examine(directory: &Path) -> Result<Option<u64>, Failure> {
         if rest.is_empty() {
             continue;
         }
-        if !is_last || has_batch(rest) {
+        if !is_last || has_batch(rest) || is_all_there(rest, end) {
             return Err(damaged(&path, end, &followed));
         }
         cut(&path, end)?;
     }
     Ok(followed.record)
+}
+
+/// Octets that a disk writes whole.
+const SECTOR: usize = 512;
+
+/// Whether nothing is missing of a batch that can't be read, which begins at an octet of its file: its end is there, but for a bit,
+/// and no sector before that is empty. A power cut leaves out what was not synchronised, and changes no bit of the rest: this was
+/// all written, and perhaps confirmed, before it was damaged.
+fn is_all_there(rest: &[u8], begins: usize) -> bool {
+    let is_empty = |sector: &[u8]| sector.iter().all(|octet| *octet == 0);
+    let end = rest.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
+    let written = rest.get(..end).unwrap_or_default();
+    let Some(trailer) = written.last_chunk::<4>() else { return false };
+    let differing = u32::from_ne_bytes(*trailer) ^ u32::from_ne_bytes(TRAILER);
+    let (first, others) = written.split_at_checked(SECTOR - begins % SECTOR).unwrap_or((written, &[]));
+    differing.count_ones() <= 1 && !is_empty(first) && !others.chunks(SECTOR).any(is_empty)
 }
 
 /// What stands before the zeros of a file that has not been filled, in whole pages.

@@ -281,10 +281,19 @@ fn damage_in_the_middle_is_no_end() {
             assert_eq!(std::fs::read(&file).unwrap(), damaged, "nothing is cut off");
         }
     }
+    // Nothing is missing of the last one either, and a bit is another.
     for at in (last_begins..end).filter(|at| !(last_begins + 5..last_begins + 13).contains(at)) {
+        for bit in 0..8 {
+            let mut damaged = written.clone();
+            damaged[at] ^= 1 << bit;
+            with(&damaged).expect_err(&format!("bit {bit} of octet {at}"));
+            assert_eq!(std::fs::read(&file).unwrap(), damaged, "nothing is cut off");
+        }
+    }
+    for at in last_begins + 1..end {
         let mut torn = written.clone();
-        torn[at] ^= 1;
-        assert_eq!(with(&torn), Ok(Some(4)), "octet {at}");
+        torn[at..].fill(0);
+        assert_eq!(with(&torn), Ok(Some(4)), "all but what came before octet {at}");
         assert_eq!(std::fs::metadata(&file).unwrap().len(), last_begins as u64);
     }
     // A batch that is not there, or there twice, is as good as damaged.
@@ -316,7 +325,7 @@ fn only_the_last_file_of_the_journal_may_have_an_end_that_is_torn() {
     std::fs::remove_dir_all(there).unwrap();
 }
 
-/// The last batch of the journal looks the same whether it was never finished, or finished and damaged.
+/// The last batch of the journal looks the same whether a part of it was never written, or was lost when it had been.
 #[test]
 fn what_was_confirmed_is_missed() {
     let path = directory("confirmed");
@@ -326,13 +335,66 @@ fn what_was_confirmed_is_missed() {
     let journal = path.join("0.jnl");
     let mut octets = std::fs::read(&journal).unwrap();
     let end = octets.iter().rposition(|octet| *octet != 0).unwrap();
-    octets[end - 20] ^= 1;
+    octets[end - 20..].fill(0);
     std::fs::write(&journal, &octets).unwrap();
     let failure = Fjall::open(&path).err().unwrap();
     assert!(failure.0.contains("it ends with record 3, but 4 was confirmed"), "{failure}");
     // A number of which only a part was written says nothing.
     std::fs::write(path.join("confirmed"), [0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0]).unwrap();
     assert!(Fjall::open(&path).is_ok());
+    std::fs::remove_dir_all(path).unwrap();
+}
+
+/// A long batch of which any sector is missing was never finished; with all of them, and a bit that is another, it was.
+#[test]
+fn a_batch_is_torn_where_a_sector_of_it_is_missing() {
+    let path = directory("sectors");
+    let mut engine = Fjall::open(&path).unwrap();
+    engine.commit(&[write(1)]).unwrap();
+    let long = Change { key: Box::new([Kind::Subscriber as u8, 0]), value: Some(vec![7; 3_000].into()) };
+    let journal = path.join("0.jnl");
+    let end_of = |octets: &[u8]| octets.iter().rposition(|octet| *octet != 0).unwrap() + 1;
+    let begins = end_of(&std::fs::read(&journal).unwrap());
+    engine.commit(&[Write { sequence: 2, changes: vec![long] }]).unwrap();
+    drop(engine);
+    let written = std::fs::read(&journal).unwrap();
+    let ends = end_of(&written);
+    let with = |octets: &[u8]| {
+        std::fs::write(&journal, octets).unwrap();
+        examine(&path)
+    };
+    for sector in begins / 512..=(ends - 1) / 512 {
+        let mut torn = written.clone();
+        torn[begins.max(sector * 512)..ends.min(sector * 512 + 512)].fill(0);
+        assert_eq!(with(&torn), Ok(Some(1)), "sector {sector}");
+    }
+    let mut damaged = written.clone();
+    damaged[begins + 1_500] ^= 4;
+    assert!(with(&damaged).is_err());
+    assert_eq!(with(&written), Ok(Some(2)));
+    std::fs::remove_dir_all(path).unwrap();
+}
+
+/// What a power cut leaves of a store that is being made holds nothing, and is made anew; anything else without its beginning is not.
+#[test]
+fn a_store_that_was_never_whole_is_made_anew() {
+    let path = directory("unfinished");
+    let mut engine = Fjall::open(&path).unwrap();
+    engine.commit(&[write(1)]).unwrap();
+    drop(engine);
+    assert!(!path.join("unfinished").exists());
+    std::fs::remove_file(path.join("version")).unwrap();
+    assert!(Fjall::open(&path).is_err(), "it was whole");
+    std::fs::write(path.join("unfinished"), []).unwrap();
+    let failure = Fjall::open(&path).err().unwrap();
+    assert!(failure.0.contains("never whole, but record 1 was confirmed"), "{failure}");
+    std::fs::write(path.join("confirmed"), []).unwrap();
+    let mut engine = Fjall::open(&path).unwrap();
+    assert_eq!(engine.rows(&[]).count(), 0);
+    engine.commit(&[write(1)]).unwrap();
+    drop(engine);
+    assert!(!path.join("unfinished").exists());
+    assert_eq!(Fjall::open(&path).unwrap().rows(&[Kind::Subscriber as u8]).count(), 1);
     std::fs::remove_dir_all(path).unwrap();
 }
 
