@@ -8,6 +8,7 @@
 mod exchange;
 mod pace;
 mod rest;
+mod restored;
 #[cfg(test)]
 mod tests;
 
