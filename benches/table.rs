@@ -162,26 +162,50 @@ fn ours(count: usize) {
 }
 
 /// What the memory takes for a line in one of as many as there are subscribers, whatever is done with it: one after the
-/// other, each where the one before says, and by batches that are asked for ahead.
+/// other, each where the one before says, and by batches that are asked for ahead; and by batches for two lines, as a look-up
+/// needs, the first in a tenth as many.
 fn limit(pages: &str, count: usize) {
     let (order, mut lines) = (order(count), vec![0u64; 8 * count]);
     cycle(count).into_iter().zip(lines.chunks_mut(8)).for_each(|(next, line)| line[0] = next.into());
+    let mut buckets = vec![0u64; 8 * count.div_ceil(10)];
+    buckets.chunks_mut(8).zip(&order).for_each(|(bucket, &at)| bucket[0] = at as u64);
     let context = format!("a line of {count}, 64 octets each, {pages} pages: {}", huge_share());
+    let size = size(count);
+    let of = |figure: &str| match pages {
+        "huge" => format!("limit.random_line_{figure}_{size}_ns"),
+        _ => format!("limit.random_line_{figure}_small_{size}_ns"),
+    };
     let mut at = 0;
     let dependent = least(&order, |order| {
         at = order.iter().fold(at, |at, _| lines[8 * at as usize]);
     });
     black_box(at);
-    tell(&format!("limit.random_line_dependent_{pages}_10m_ns"), dependent, "ns", &context);
+    tell(&format!("limit.random_line_dependent_{pages}_{size}_ns"), dependent, "ns", &context);
     let batched = least(&order, |order| {
         for batch in order.chunks(BATCH) {
             batch.iter().for_each(|&at| measure::prefetch_word(&lines[8 * at]));
             black_box(batch.iter().map(|&at| lines[8 * at]).sum::<u64>());
         }
     });
-    let name =
-        if pages == "huge" { "limit.random_line_b32_10m_ns" } else { "limit.random_line_b32_small_10m_ns" };
-    tell(name, batched, "ns", &format!("batches of 32, asked for ahead: {context}"));
+    tell(&of("b32"), batched, "ns", &format!("batches of 32, asked for ahead: {context}"));
+    let two = least(&order, |order| {
+        for batch in order.chunks(BATCH) {
+            let mut second = [0; BATCH];
+            batch.iter().for_each(|&at| measure::prefetch_word(&buckets[8 * (at / 10)]));
+            for (second, &at) in second.iter_mut().zip(batch) {
+                let next = at + buckets[8 * (at / 10)] as usize;
+                *second = if next < count { next } else { next - count };
+                measure::prefetch_word(&lines[8 * *second]);
+            }
+            black_box(second.iter().map(|&at| lines[8 * at]).sum::<u64>());
+        }
+    });
+    tell(
+        &of("two_b32"),
+        two,
+        "ns",
+        &format!("and one of a tenth as many before it, batches of 32: {context}"),
+    );
 }
 
 fn main() {
@@ -202,7 +226,8 @@ fn main() {
         }
     }
     if figures.wants("limit.random_line") {
-        ["huge", "small"].into_iter().for_each(|pages| in_a_process(&mut figures, pages, TEN_MILLION));
+        in_a_process(&mut figures, "small", TEN_MILLION);
+        sizes().iter().for_each(|&count| in_a_process(&mut figures, "huge", count));
     }
     figures.finish();
 }

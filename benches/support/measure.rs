@@ -100,8 +100,12 @@ impl Figures {
         }
     }
 
-    /// Whether this figure is wanted, for its own name or for that of ours which it is compared with.
+    /// Whether this figure is wanted, for its own name or for that of ours which it is compared with: the memory's limit with the
+    /// table as a whole.
     fn is_wanted(&self, name: &str) -> bool {
+        if name.starts_with("limit.random_line") && "table.".starts_with(&self.prefix) {
+            return true;
+        }
         let ours = name.strip_prefix("peer.").and_then(|name| name.split_once('.'));
         let ours = ours.map(|(whose, figure)| match whose {
             "rtt_crates" | "rasn" => format!("ss7.{figure}"),

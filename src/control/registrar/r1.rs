@@ -9,6 +9,7 @@ mod audit;
 mod exchange;
 mod pace;
 mod rest;
+mod restored;
 #[cfg(test)]
 mod tests;
 

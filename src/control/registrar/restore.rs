@@ -97,6 +97,11 @@ impl Registrar {
         self.restoring.since.get_or_insert(now);
         let is_subscriber = |key: &[u8]| key.first() == Some(&(Kind::Subscriber as u8));
         // While the memory brings what one needs, others are asked for.
+        if let Some((key, _)) = rows.first()
+            && let Some([_, shard]) = key.first_chunk()
+        {
+            self.r1.begin_shard(*shard);
+        }
         for (_, value) in rows.iter().filter(|(key, _)| is_subscriber(key)) {
             self.writer.prefetch(SubscriberRow::image_in(value));
         }
