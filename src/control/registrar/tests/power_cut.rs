@@ -5,7 +5,7 @@
 use super::*;
 use crate::control::store::power_cut::disk::{self, Disk};
 use crate::control::store::power_cut::recording::{self, Call, Made};
-use crate::control::store::power_cut::{Cut, images, prepare};
+use crate::control::store::power_cut::{Cut, ends_at_once, images, prepare};
 use crate::control::store::{Opened, Report};
 use crate::ident::{Imsi, Msisdn};
 use crate::subscriber::{Loading, Table};
@@ -268,7 +268,11 @@ fn whatever_a_power_cut_leaves_of_the_gateway_is_recovered_or_refused() {
         let next = ended(recorded.calls.get(time), NEVER);
         let what = format!("image after {at} calls, {cut:?}, in {}", image.display());
         recorded.disk.write_what_is_left(&image, &mut random, cut);
-        match next_life(&image, &recorded.config) {
+        let life = match ends_at_once(&image, cut) {
+            true => Err("it ends at once".into()),
+            false => next_life(&image, &recorded.config),
+        };
+        match life {
             Ok(life) => {
                 assert!(cut == Cut::Flipped || life.unreadable == 0, "{what}: a shard can't be read");
                 let (known, unsure) = life.examine(&recorded.ues, last, next, &what);

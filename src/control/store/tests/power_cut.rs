@@ -5,7 +5,7 @@ use super::*;
 use crate::base::Random;
 use crate::control::store::power_cut::disk::{self, Disk};
 use crate::control::store::power_cut::recording::{self, Call, Made};
-use crate::control::store::power_cut::{Cut, MEMTABLE, images};
+use crate::control::store::power_cut::{Cut, MEMTABLE, ends_at_once, images};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -151,7 +151,11 @@ fn whatever_a_power_cut_leaves_is_recovered_or_refused() {
         let what = format!("image after {at} calls, record {confirmed} confirmed, {cut:?}");
         disk.write_what_is_left(&image, &mut random, cut);
         let flips = cut == Cut::Flipped;
-        match opened(&image) {
+        let found = match ends_at_once(&image, cut) {
+            true => Found::Refused("it ends at once".into()),
+            false => opened(&image),
+        };
+        match found {
             Found::Rows(rows, unreadable) => {
                 assert!(flips || unreadable.is_empty(), "{what}: {unreadable:?} can't be read");
                 let is_right = is_of_its_time(&rows, &unreadable, confirmed, &before);
