@@ -259,6 +259,39 @@ fn journal(name: &str, commits: u64) -> (PathBuf, Vec<u8>, Vec<usize>) {
     (there, written, ends)
 }
 
+/// The engine would take such tables for none of its own, and go on without them.
+#[test]
+fn a_bit_of_what_the_engine_says_of_its_tables_is_damage() {
+    let path = directory("tables");
+    let mut engine = Fjall::open(&path).unwrap();
+    (0..6).for_each(|sequence| engine.commit(&[write(sequence)]).unwrap());
+    drop(engine);
+    let mut files = vec![];
+    for keyspace in std::fs::read_dir(path.join("keyspaces")).unwrap() {
+        let current = keyspace.unwrap().path().join("current");
+        let version = std::fs::read(&current).unwrap()[..8].try_into().map(u64::from_le_bytes).unwrap();
+        files.extend([current.with_file_name(format!("v{version}")), current]);
+    }
+    assert_eq!(files.len(), 4, "of the rows, and of the engine itself");
+    for file in files {
+        let whole = std::fs::read(&file).unwrap();
+        // Behind number and sum, `current` names the kind of that.
+        let count = if file.ends_with("current") { 24 } else { whole.len() };
+        for bit in 0..8 * count {
+            let mut damaged = whole.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&file, &damaged).unwrap();
+            let failure = examine(&path).expect_err(&format!("bit {bit} of {}", file.display()));
+            assert!(failure.0.contains("says of its tables is damaged"), "{failure}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert!(examine(&path).is_err(), "without {}", file.display());
+        std::fs::write(&file, whole).unwrap();
+    }
+    assert!(Fjall::open(&path).is_ok());
+    std::fs::remove_dir_all(path).unwrap();
+}
+
 /// A bit that has flipped anywhere, and the last batch is another matter than those before it.
 #[test]
 fn damage_in_the_middle_is_no_end() {
