@@ -43,6 +43,13 @@ impl Ahead {
     }
 }
 
+impl super::Stack {
+    /// Offers `tell` whom a received frame is probably about, as far as a glance at it shows; nothing changes.
+    pub fn hints<'a>(&self, frame: &'a [u8], tell: &mut dyn FnMut(Hint<'a>)) {
+        self.ahead.hints(frame, tell);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

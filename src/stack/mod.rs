@@ -138,11 +138,6 @@ impl Stack {
         Cursor::new(self.link.longest_reassembled())
     }
 
-    /// Offers `tell` whom a received frame is probably about, as far as a glance at it shows; nothing changes.
-    pub fn hints<'a>(&self, frame: &'a [u8], tell: &mut dyn FnMut(Hint<'a>)) {
-        self.ahead.hints(frame, tell);
-    }
-
     /// The next thing in a received frame. Call with the same cursor until [`Next::Done`] or
     /// [`Next::HandOff`].
     pub fn next<'a>(

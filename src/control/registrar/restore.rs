@@ -96,12 +96,13 @@ impl Registrar {
     pub(super) fn restore(&mut self, now: Time, rows: &[Row]) {
         self.restoring.since.get_or_insert(now);
         let is_subscriber = |key: &[u8]| key.first() == Some(&(Kind::Subscriber as u8));
-        // While the memory brings what one needs, others are asked for.
+        // All rows that come together are of one shard.
         if let Some((key, _)) = rows.first()
             && let Some([_, shard]) = key.first_chunk()
         {
             self.r1.begin_shard(*shard);
         }
+        // While the memory brings what one needs, others are asked for.
         for (_, value) in rows.iter().filter(|(key, _)| is_subscriber(key)) {
             self.writer.prefetch(SubscriberRow::image_in(value));
         }

@@ -1,4 +1,4 @@
-//! The engine's journal as it lies on the disk, looked at before the engine reads it.
+//! The engine's journal, and what it says of its tables, as they lie on the disk: looked at before the engine reads them.
 //!
 //! The engine takes the first octets that it can't read for the end, and cuts off what follows, silently. That is right where
 //! the process or the power went while the last batch was being written: nobody was told that it is durable. It is wrong
@@ -49,7 +49,7 @@ impl Followed {
     }
 }
 
-/// Looks at the journal in a directory, and cuts off a batch at its end that was never finished. The number of the last record
+/// Looks at what a directory has of tables and journal, and cuts off a batch at its end that was never finished. The number of the last record
 /// in it, if there is any.
 ///
 /// # Errors
