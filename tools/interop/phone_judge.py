@@ -273,6 +273,8 @@ class PhoneJudge(SipJudge):
         checks.equal("wrong nc: 403", (await ue.send_register(600, ue.credentials(challenge, nc="00000002"))).status, 403)
         self.asked("wrong RES, wrong nc", of, *["sendAuthenticationInfo"] * 2)
         await self.gone("after wrong answers", of, ue)
+        # A message has come for somebody who is not here: within a second the HLR is told, whatever it believed.
+        await labs.until("the HLR is told of somebody for whom a message came", lambda: "purgeMS" in self.hlr.of(of.imsi), WAIT)
         # The card has seen a higher SQN than the authentication centre gives.
         of.sqn_ms = of.sqn + 1000 * hlrs.STEP
         _, challenge = await ue.challenged(600, "AKAv1-MD5")
@@ -284,7 +286,8 @@ class PhoneJudge(SipJudge):
         found = [each for each in phones.challenges(response) if each["algorithm"] == "AKAv1-MD5"]
         if checks.equal("re-synchronisation: a new challenge", (response.status, len(found)), (401, 1)):
             checks.equal("re-synchronisation: its answer is right", (await ue.send_register(600, ue.credentials(found[0]))).status, 200)
-        self.asked("re-synchronisation", of, *["sendAuthenticationInfo"] * 4, "updateGprsLocation")
+        vectors = ["sendAuthenticationInfo"] * 2
+        self.asked("re-synchronisation", of, *vectors, "purgeMS", *vectors, "updateGprsLocation")
         await self.p_8_4_mt_to_a_phone(of, ue, sms.gsm7(self.random, 12))
 
     async def g_2_names_that_are_nobodys(self):
