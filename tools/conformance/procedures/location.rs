@@ -73,7 +73,7 @@ fn delivered_by(bench: &mut Bench, ue: &Ue, scscf: SocketAddr) {
     bench.expect_end(&otid).component(0xa2);
 }
 
-/// The places that the name has, as `ipsmgw show peers` tells it, when they are these, so known.
+/// The places that the name has, as `ipsmgw show peers` tells it, when they are these, so known, and workers have them.
 #[track_caller]
 fn until_located(bench: &mut Bench, wanted: &[(SocketAddr, &str)]) {
     let wanted: Vec<_> = wanted
@@ -91,7 +91,8 @@ fn until_located(bench: &mut Bench, wanted: &[(SocketAddr, &str)]) {
             }
         }
         if seen == wanted {
-            return;
+            // It is the control thread that has told: each worker takes what it has been sent with its next turn.
+            return bench.until_published();
         }
         assert!(std::time::Instant::now() < deadline, "{seen:?}, not {wanted:?}");
         bench.step();
