@@ -2,6 +2,7 @@
 
 use super::engine::{Engine, Rows};
 use super::{Kind, Report, Row, SHARDS, Write, prefix};
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use tokio::sync::mpsc::Sender;
 
@@ -50,9 +51,17 @@ struct Loader {
     /// Which part comes next, or is being given.
     part: usize,
     rows: Option<Rows>,
+    /// What was read of a shard's subscribers: nobody of it is given before all of it is known to be whole.
+    held: VecDeque<Vec<Row>>,
+    /// Whether it is, and is being given.
+    is_whole: bool,
 }
 
 impl Loader {
+    fn at(part: usize) -> Self {
+        Self { part, ..Self::default() }
+    }
+
     /// The kind and shard of a part, and whether the shard ends with it.
     fn part(&self) -> Option<(Kind, u8, bool)> {
         let (shard, which) = (self.part / OF_A_SHARD.len(), self.part % OF_A_SHARD.len());
@@ -65,18 +74,26 @@ impl Loader {
         }
     }
 
-    /// Gives some rows back; itself, unless that were the last, or nobody wants them.
+    /// Reads some rows, or gives some back; itself, unless that were the last, or nobody wants them.
     fn step(mut self, engine: &dyn Engine, reports: &Sender<Report>) -> Option<Self> {
         let Some((kind, shard, is_end)) = self.part() else {
             let _ = reports.blocking_send(Report::Loaded);
             return None;
         };
+        if self.is_whole {
+            let Some(rows) = self.held.pop_front() else {
+                reports.blocking_send(Report::Shard(shard)).ok()?;
+                return Some(Self::at(self.part + 1));
+            };
+            reports.blocking_send(Report::Rows(rows)).ok()?;
+            return Some(self);
+        }
         let rows = self.rows.get_or_insert_with(|| engine.rows(&prefix(kind, shard)));
-        let mut given: Vec<Row> = Vec::with_capacity(ROWS);
+        let mut read: Vec<Row> = Vec::with_capacity(ROWS);
         let mut failure = None;
-        while given.len() < ROWS {
+        while read.len() < ROWS {
             match rows.next() {
-                Some(Ok(row)) => given.push(row),
+                Some(Ok(row)) => read.push(row),
                 Some(Err(error)) => {
                     failure = Some(error);
                     break;
@@ -84,24 +101,22 @@ impl Loader {
                 None => break,
             }
         }
-        let is_over = given.len() < ROWS;
-        if !given.is_empty() {
-            reports.blocking_send(Report::Rows(given)).ok()?;
+        let is_over = read.len() < ROWS;
+        if let Some(failure) = failure {
+            // What is owed can't be told apart from what is not: the shard's subscribers are not given either.
+            let parts = if kind == Kind::Watched { 1 } else { OF_A_SHARD.len() };
+            reports.blocking_send(Report::Unreadable(shard, failure)).ok()?;
+            return Some(Self::at((self.part + 1).next_multiple_of(parts)));
         }
-        if is_over {
-            self.rows = None;
-            self.part += 1;
-            match failure {
-                Some(failure) => {
-                    // What is owed can't be told apart from what is not: the shard's subscribers are not given either.
-                    self.part =
-                        self.part.next_multiple_of(if kind == Kind::Watched { 1 } else { OF_A_SHARD.len() });
-                    reports.blocking_send(Report::Unreadable(shard, failure)).ok()?;
-                }
-                None if is_end => reports.blocking_send(Report::Shard(shard)).ok()?,
-                None => {}
-            }
+        if !read.is_empty() && is_end {
+            self.held.push_back(read);
+        } else if !read.is_empty() {
+            reports.blocking_send(Report::Rows(read)).ok()?;
         }
+        if is_over && !is_end {
+            return Some(Self::at(self.part + 1));
+        }
+        self.is_whole = is_over;
         Some(self)
     }
 }
