@@ -73,10 +73,10 @@ fn registrations_race_and_table_and_hlr_agree_in_the_end() {
     assert!(notified > count / 20 || count < 100, "NOTIFYs in {count} seeds have ended {notified} bindings");
 }
 
-/// Of 200 seeds, unless `IPSMGW_SEEDS` says otherwise.
+/// Of 100 seeds, unless `IPSMGW_SEEDS` says otherwise.
 #[test]
 fn what_an_hlr_believes_wrongly_after_a_restart_is_repaired_both_ways() {
-    let ends = seeds("what_an_hlr_believes", 200, restart::run);
+    let ends = seeds("what_an_hlr_believes", 100, restart::run);
     let (mut repaired, count) = (restart::Repaired::default(), ends.len() as u64);
     ends.into_iter().for_each(|of_seed| repaired.add(of_seed));
     let restart::Repaired { registered, deregistered, asserted, failed } = repaired;
