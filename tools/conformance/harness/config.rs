@@ -18,6 +18,9 @@ pub struct Options {
     /// The first network's form of R1, and when the HLR is told.
     pub r1: &'static str,
     pub r1_order: &'static str,
+    /// What is done about somebody of it who is not here when something comes for him. The HLR would be told within a second,
+    /// in the middle of whatever a test does next.
+    pub ghosts: &'static str,
     /// How UEs of the first network that register at the gateway itself authenticate: "aka", "digest", "none"; "" if
     /// there are none.
     pub direct: &'static str,
@@ -48,6 +51,7 @@ impl Options {
         node: "msc",
         r1: "preconfigured",
         r1_order: "before_200",
+        ghosts: "count",
         direct: "",
         aka: r#"["AKAv2-MD5", "AKAv1-MD5"]"#,
         scscf: r#"[{ uri = "sip:scscf1.home1.net", address = "10.1.0.5:5060" }, { uri = "sip:scscf2.home1.net", address = "[fd11::5]:5060" }]"#,
@@ -157,7 +161,7 @@ t1_ms = {t1_ms}
 
 /// The two served networks.
 fn networks(options: Options) -> String {
-    let Options { node, r1, r1_order, scscf, network, .. } = options;
+    let Options { node, r1, r1_order, ghosts, scscf, network, .. } = options;
     format!(
         r#"
 [[network]]
@@ -171,6 +175,7 @@ scscf = {scscf}
 realms = ["home1.net"]
 r1 = "{r1}"
 r1_order = "{r1_order}"
+ghosts = "{ghosts}"
 hlr = [{{ title = "{HLR}" }}]
 subscribers = "home1.csv"
 {network}

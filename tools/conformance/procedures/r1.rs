@@ -399,7 +399,7 @@ fn r_1_cancel_location() {
 /// who is not here the HLR is told so.
 #[test]
 fn r_1_delete_subscriber_data() {
-    isolated(QUICK, |bench| {
+    isolated(Options { ghosts: "deregister", ..QUICK }, |bench| {
         let mut hlr = Hlr::default();
         let invoke = |bench: &mut Bench, imsi: &str, code| {
             bench.hlr_invokes(DATA, hlr::DELETE_SUBSCRIBER_DATA, &delete_subscriber_data(imsi, code))
