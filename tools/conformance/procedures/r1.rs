@@ -134,12 +134,12 @@ fn ghost(bench: &mut Bench, r1: &str) {
 
 #[test]
 fn r_1_a_message_shows_whom_the_hlr_believes_in() {
-    isolated(QUICK, |bench| ghost(bench, ATM));
+    isolated(Options { ghosts: "deregister", ..QUICK }, |bench| ghost(bench, ATM));
 }
 
 #[test]
 fn r_1_a_message_shows_whom_the_hlr_believes_in_of_an_sgsn() {
-    isolated(Options { r1: GPRS, ..QUICK }, |bench| ghost(bench, GPRS));
+    isolated(Options { r1: GPRS, ghosts: "deregister", ..QUICK }, |bench| ghost(bench, GPRS));
 }
 
 /// Refused for good: the UE is told at once, with nothing stored (404, 403, 500). An error that says to try again: the UE
