@@ -1,5 +1,6 @@
 //! Composes the protocols: the IMS side (link, SIP, RP) and the SS7 side (link, SCTP, M3UA, SCCP, TCAP, MAP). The only
-//! place where protocols meet. One stack per worker; it knows no subscribers and no policy.
+//! place where protocols meet. One stack per worker; it knows no subscribers and no policy. It is as long as it is because each
+//! thing that a gateway asks of either side is a short function here, so that the whole of that is seen in one place.
 
 mod ahead;
 mod application;
